@@ -1,0 +1,2 @@
+//! Force-directed graph layout.
+fn main() {}
