@@ -1,0 +1,160 @@
+//! From the driver's codes to faults in words.
+//!
+//! `cust`'s own error panics in `to_string` when the driver cannot name a code, which is so whenever there is no
+//! working driver; so naming is done here, and a code that nobody can name is still told as a number.
+
+use super::driver::{self, Code, code};
+use crate::backend::Fault;
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+/// Turns a code into a result; `operation` is the driver function that returned it.
+pub(super) fn check(operation: &'static str, answer: Code) -> Result<(), Fault> {
+    if answer == code::SUCCESS { Ok(()) } else { Err(fault(operation, answer)) }
+}
+
+/// The fault that stands for a code other than success.
+#[cold]
+pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
+    match answer {
+        code::OUT_OF_MEMORY => Fault::OutOfMemory,
+        _ => Fault::Failed { operation, reason: describe(answer) },
+    }
+}
+
+/// As [`check`], while a device is opened: nothing has been queued yet, so whatever the driver says, the meaning is
+/// that this device cannot be had.
+pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fault> {
+    match answer {
+        code::SUCCESS => Ok(()),
+        code::OUT_OF_MEMORY => Err(Fault::OutOfMemory),
+        code::INSUFFICIENT_DRIVER | code::CALL_REQUIRES_NEWER_DRIVER => {
+            let version = driver_version().unwrap_or_else(|| "it does not tell its version".into());
+            Err(Fault::Unavailable(format!(
+                "the CUDA driver is too old; {version} ({operation}: {})",
+                describe(answer)
+            )))
+        }
+        _ => Err(Fault::Unavailable(match explain(answer) {
+            Some(words) => format!("{words} ({operation}: {})", describe(answer)),
+            None => format!("{operation}: {}", describe(answer)),
+        })),
+    }
+}
+
+/// A code in the driver's words: its text, its name and its number.
+pub(super) fn describe(answer: Code) -> String {
+    // SAFETY: both functions fill the pointer with a static string of the driver, or leave or make it null for a code
+    // that they do not know; they may be called at any time, an uninitialised driver included.
+    let (name, text) =
+        unsafe { (ask(driver::cuGetErrorName, answer), ask(driver::cuGetErrorString, answer)) };
+    compose(name, text, answer)
+}
+
+/// What the driver says of its own age, as part of a sentence.
+pub(super) fn driver_version() -> Option<String> {
+    let mut version: c_int = 0;
+    // SAFETY: the pointer is valid for a write, and the function may be called at any time.
+    let answer = unsafe { driver::cuDriverGetVersion(&raw mut version) };
+    (answer == code::SUCCESS && version > 0)
+        .then(|| format!("this driver is for CUDA up to {}.{}", version / 1_000, version % 1_000 / 10))
+}
+
+/// Asks the driver for one of the two strings that it has for a code.
+///
+/// # Safety
+///
+/// `question` fills the pointer that it is given with a string that lives as long as the process, or leaves it null.
+unsafe fn ask(
+    question: unsafe extern "C" fn(Code, *mut *const c_char) -> Code,
+    answer: Code,
+) -> Option<&'static str> {
+    let mut string: *const c_char = ptr::null();
+    // SAFETY: the pointer is valid for a write; the rest is this function's own condition.
+    let known = unsafe { question(answer, &raw mut string) } == code::SUCCESS;
+    if !known || string.is_null() {
+        return None;
+    }
+    // SAFETY: not null, so by this function's condition a C string that lives for ever.
+    unsafe { CStr::from_ptr(string) }.to_str().ok()
+}
+
+fn compose(name: Option<&str>, text: Option<&str>, answer: Code) -> String {
+    match (name, text) {
+        (Some(name), Some(text)) => format!("{text} ({name}, {answer})"),
+        (Some(known), None) | (None, Some(known)) => format!("{known} ({answer})"),
+        (None, None) => format!("code {answer}, which this driver does not name"),
+    }
+}
+
+/// What the codes of a machine that is not set up for CUDA mean to the person in front of it.
+fn explain(answer: Code) -> Option<&'static str> {
+    Some(match answer {
+        code::NOT_INITIALIZED => "the CUDA driver does not initialise; it is missing or not running",
+        code::DEINITIALIZED => "the CUDA driver is shutting down",
+        code::STUB_LIBRARY => {
+            "the program was started with the toolkit's stub in place of the driver's libcuda.so.1; take the `stubs` \
+             folder out of the library path"
+        }
+        code::DEVICE_UNAVAILABLE => {
+            "the CUDA device is taken by another process, or may not be used for computing"
+        }
+        code::NO_DEVICE => "the CUDA driver finds no device",
+        code::INVALID_DEVICE => "there is no such CUDA device",
+        code::SYSTEM_NOT_READY => {
+            "the system is not ready for CUDA; a service such as the fabric manager is not running"
+        }
+        code::SYSTEM_DRIVER_MISMATCH => {
+            "libcuda.so.1 and the kernel's driver are of different versions; reboot, or repair the driver's installation"
+        }
+        code::COMPAT_NOT_SUPPORTED_ON_DEVICE => {
+            "the compatibility package's libcuda.so.1 does not support this device; take it out of the library path"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_told_with_whatever_is_known_of_it() {
+        let name = Some("CUDA_ERROR_ILLEGAL_ADDRESS");
+        let text = Some("an illegal memory access was encountered");
+        assert_eq!(
+            compose(name, text, 700),
+            "an illegal memory access was encountered (CUDA_ERROR_ILLEGAL_ADDRESS, 700)"
+        );
+        assert_eq!(compose(name, None, 700), "CUDA_ERROR_ILLEGAL_ADDRESS (700)");
+        assert_eq!(compose(None, text, 700), "an illegal memory access was encountered (700)");
+        assert_eq!(compose(None, None, 700), "code 700, which this driver does not name");
+    }
+
+    /// With a driver it does not know these codes; with the stand-in it cannot name any.
+    #[test]
+    fn a_code_from_the_future_is_a_number() {
+        for unknown in [12_345, -1, Code::MAX, Code::MIN] {
+            let fault = fault("cuTest", unknown);
+            let Fault::Failed { operation: "cuTest", reason } = &fault else { panic!("{fault:?}") };
+            assert!(reason.contains(&unknown.to_string()), "{reason}");
+        }
+    }
+
+    #[test]
+    fn codes_become_faults() {
+        assert_eq!(check("cuTest", 0), Ok(()));
+        assert_eq!(check("cuTest", 2), Err(Fault::OutOfMemory));
+        let failed = check("cuTest", 700).unwrap_err().to_string();
+        assert!(failed.starts_with("cuTest: ") && failed.contains("700"), "{failed}");
+
+        assert_eq!(check_open("cuInit", 0), Ok(()));
+        assert_eq!(check_open("cuInit", 2), Err(Fault::OutOfMemory));
+        for answer in [3, 4, 34, 35, 36, 46, 100, 101, 802, 803, 804, 999, 123_456] {
+            let Err(Fault::Unavailable(reason)) = check_open("cuInit", answer) else { panic!("{answer}") };
+            assert!(reason.contains(&answer.to_string()), "{reason}");
+        }
+        let Err(Fault::Unavailable(reason)) = check_open("cuInit", 100) else { panic!() };
+        assert!(reason.starts_with("the CUDA driver finds no device (cuInit: "), "{reason}");
+    }
+}

@@ -1,0 +1,269 @@
+//! NVIDIA cards, through the CUDA driver.
+//!
+//! The runtime's own driver calls are in this folder, one kind of thing a file: `driver` declares the functions,
+//! `error` puts their codes into words, `context` makes the context current where it is needed, `event` and `stream` are
+//! the driver's events and streams, `fill` picks a fill, `module` loads kernels.
+//!
+//! `cust` is the layer that users launch kernels with, and its types appear at that edge only. Nothing here is built on
+//! them: among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs,
+//! `wait_event` consumes the event, and a stream's `NON_BLOCKING` is dropped silently.
+
+mod context;
+mod driver;
+mod error;
+mod event;
+mod fill;
+mod module;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use self::module::{Function, Kernel, Module};
+
+use self::context::Context;
+use self::driver::{DeviceAddress, HOST_ALLOC_PORTABLE};
+use self::error::check;
+use self::event::RecordedEvent;
+use self::fill::Fill;
+use self::stream::Stream;
+use super::{Backend, Driver, Fault, MemoryInfo};
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+/// NVIDIA cards, through the CUDA driver (feature `cuda`).
+///
+/// It appears as a type parameter: `Device<Cuda>` comes from [`Device::cuda`](crate::Device::cuda), and its buffers are
+/// `Buffer<T, Cuda>`. They use the device's primary context, so their addresses mean the same to every other CUDA
+/// library of the process that uses the primary context, as nearly all do. Any thread may use them: the context is made
+/// current for the length of a call, and what was current before is brought back.
+#[derive(Debug)]
+pub struct Cuda {
+    context: Arc<Context>,
+    name: String,
+}
+
+/// A block of device memory.
+#[derive(Debug)]
+pub struct Memory {
+    address: DeviceAddress,
+    /// Keeps the address what it is: the driver takes everything back with the context.
+    _context: Arc<Context>,
+}
+
+/// A block of pinned host memory.
+#[derive(Debug)]
+pub struct Pinned {
+    address: NonNull<u8>,
+    /// As for [`Memory`].
+    _context: Arc<Context>,
+}
+
+// SAFETY: the block belongs to no thread. Who may touch its bytes, and when, is decided by the callers of the unsafe
+// methods of `Driver` (rule 3: a running transfer keeps what it needs); this is only its address.
+unsafe impl Send for Pinned {}
+// SAFETY: as above; a shared reference gives the address away and no more.
+unsafe impl Sync for Pinned {}
+
+impl Cuda {
+    /// Opens the device with this number, counted from 0.
+    pub(crate) fn open(ordinal: usize) -> Result<Self, Fault> {
+        let (context, name) = Context::open(ordinal)?;
+        Ok(Self { context: Arc::new(context), name })
+    }
+
+    /// Makes the context current on the calling thread and leaves it so.
+    pub(crate) fn make_current(&self) -> Result<(), Fault> {
+        self.context.make_current()
+    }
+
+    /// Has the driver compile PTX and load it.
+    pub(crate) fn load_ptx(&self, ptx: &str) -> Result<Module, Fault> {
+        Module::load_ptx(&self.context, ptx)
+    }
+}
+
+impl Memory {
+    /// Where the block begins, as kernels see it.
+    pub(crate) fn address(&self) -> u64 {
+        self.address
+    }
+
+    fn at(&self, offset: usize) -> DeviceAddress {
+        // By the callers' condition the offset lies in the block, whose end the driver was able to address.
+        self.address.wrapping_add(offset as DeviceAddress)
+    }
+}
+
+impl Pinned {
+    fn at(&self, offset: usize) -> *mut c_void {
+        // Only the driver goes there, which knows nothing of provenance; so no condition has to be met here.
+        self.address.as_ptr().wrapping_add(offset).cast()
+    }
+}
+
+impl Backend for Cuda {
+    const NAME: &'static str = "cuda";
+}
+
+impl Driver for Cuda {
+    type Memory = Memory;
+    type Pinned = Pinned;
+    type Stream = Stream;
+    type Event = Arc<RecordedEvent>;
+
+    fn device_name(&self) -> &str {
+        &self.name
+    }
+
+    fn memory_info(&self) -> Result<MemoryInfo, Fault> {
+        let _bound = self.context.bind()?;
+        let (mut free, mut total) = (0, 0);
+        // SAFETY: both pointers are valid for a write, and the context is current.
+        check("cuMemGetInfo", unsafe { driver::cuMemGetInfo_v2(&raw mut free, &raw mut total) })?;
+        Ok(MemoryInfo { free: Some(free as u64), total: Some(total as u64) })
+    }
+
+    // The driver aligns every block to at least 256 bytes, which is what `ALIGNMENT` asks for.
+    fn allocate(&self, bytes: usize) -> Result<Memory, Fault> {
+        let _bound = self.context.bind()?;
+        let mut address: DeviceAddress = 0;
+        // SAFETY: the pointer is valid for a write, and the context is current.
+        check("cuMemAlloc", unsafe { driver::cuMemAlloc_v2(&raw mut address, bytes) })?;
+        Ok(Memory { address, _context: Arc::clone(&self.context) })
+    }
+
+    unsafe fn free(&self, memory: Memory) -> Result<(), Fault> {
+        let _bound = self.context.bind()?;
+        // SAFETY: the block came from `allocate` and is given back once, since it is consumed here; that nothing uses it
+        // is the caller's part (rule 2: freeing waits for pending uses).
+        check("cuMemFree", unsafe { driver::cuMemFree_v2(memory.address) })
+    }
+
+    fn pin(&self, bytes: usize) -> Result<Pinned, Fault> {
+        const OPERATION: &str = "cuMemHostAlloc";
+        let _bound = self.context.bind()?;
+        let mut address: *mut c_void = ptr::null_mut();
+        // SAFETY: the pointer is valid for a write, and the context is current.
+        check(OPERATION, unsafe { driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE) })?;
+        match NonNull::new(address.cast()) {
+            Some(address) => Ok(Pinned { address, _context: Arc::clone(&self.context) }),
+            None => Err(Fault::Failed { operation: OPERATION, reason: "the driver gave no address".into() }),
+        }
+    }
+
+    unsafe fn unpin(&self, pinned: Pinned) -> Result<(), Fault> {
+        let _bound = self.context.bind()?;
+        // SAFETY: the block came from `pin` and is given back once, since it is consumed here; that nothing uses it is
+        // the caller's part (rule 3: nothing that a running transfer needs is freed).
+        check("cuMemFreeHost", unsafe { driver::cuMemFreeHost(pinned.address.as_ptr().cast()) })
+    }
+
+    fn pinned_address(pinned: &Pinned) -> *mut u8 {
+        pinned.address.as_ptr()
+    }
+
+    fn create_stream(&self) -> Result<Stream, Fault> {
+        Stream::create(&self.context)
+    }
+
+    fn record(&self, stream: &Stream) -> Result<Arc<RecordedEvent>, Fault> {
+        RecordedEvent::record(stream)
+    }
+
+    fn wait(&self, stream: &Stream, event: &Arc<RecordedEvent>) -> Result<(), Fault> {
+        event.hold(stream)
+    }
+
+    fn is_done(&self, event: &Arc<RecordedEvent>) -> Result<bool, Fault> {
+        event.is_done()
+    }
+
+    fn synchronize(&self, event: &Arc<RecordedEvent>) -> Result<(), Fault> {
+        event.synchronize()
+    }
+
+    unsafe fn copy_to_device(
+        &self,
+        stream: &Stream,
+        (from, from_offset): (&Pinned, usize),
+        (to, to_offset): (&Memory, usize),
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let _bound = self.context.bind()?;
+        // SAFETY: the stream is alive and its context current; that both ranges lie in their blocks, and that these
+        // stay alive and are left alone until the copy is done, is the caller's part (rules 2 and 3).
+        check("cuMemcpyHtoDAsync", unsafe {
+            driver::cuMemcpyHtoDAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
+        })
+    }
+
+    unsafe fn copy_to_host(
+        &self,
+        stream: &Stream,
+        (from, from_offset): (&Memory, usize),
+        (to, to_offset): (&Pinned, usize),
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let _bound = self.context.bind()?;
+        // SAFETY: as for `copy_to_device`. The destination is never a slice that was lent to the runtime (rule 4): it is
+        // a pinned block.
+        check("cuMemcpyDtoHAsync", unsafe {
+            driver::cuMemcpyDtoHAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
+        })
+    }
+
+    unsafe fn copy_on_device(
+        &self,
+        stream: &Stream,
+        (from, from_offset): (&Memory, usize),
+        (to, to_offset): (&Memory, usize),
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let _bound = self.context.bind()?;
+        // SAFETY: as for `copy_to_device`; that the ranges do not overlap is the caller's part too.
+        check("cuMemcpyDtoDAsync", unsafe {
+            driver::cuMemcpyDtoDAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
+        })
+    }
+
+    unsafe fn fill(
+        &self,
+        stream: &Stream,
+        (to, offset): (&Memory, usize),
+        pattern: &[u8],
+        count: usize,
+    ) -> Result<bool, Fault> {
+        let Some(fill) = fill::choose(pattern, offset, count) else { return Ok(false) };
+        if count == 0 {
+            return Ok(true);
+        }
+        let _bound = self.context.bind()?;
+        let (to, stream) = (to.at(offset), stream.handle());
+        // SAFETY: the stream is alive and its context current; a fill writes `count * pattern.len()` bytes from the
+        // offset on, which by the caller's part lie in the block and are left alone until it is done (rule 2).
+        unsafe {
+            match fill {
+                Fill::Bytes(value, n) => {
+                    check("cuMemsetD8Async", driver::cuMemsetD8Async(to, value, n, stream))
+                }
+                Fill::Halves(value, n) => {
+                    check("cuMemsetD16Async", driver::cuMemsetD16Async(to, value, n, stream))
+                }
+                Fill::Words(value, n) => {
+                    check("cuMemsetD32Async", driver::cuMemsetD32Async(to, value, n, stream))
+                }
+            }
+        }?;
+        Ok(true)
+    }
+}

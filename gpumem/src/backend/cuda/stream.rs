@@ -1,0 +1,110 @@
+//! Streams, and the launch of kernels on them.
+
+use super::context::{Context, log_failure};
+use super::driver::{self, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle};
+use super::error::{check, describe};
+use super::event;
+use super::module::Kernel;
+use crate::backend::Fault;
+use cust::function::{BlockSize, GridSize};
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Arc;
+
+/// A stream of the runtime's own. It is non-blocking, which `cust` drops silently: a stream that is not would wait for
+/// the legacy stream, and with it for everything else in the process.
+#[derive(Debug)]
+pub struct Stream {
+    handle: StreamHandle,
+    context: Arc<Context>,
+}
+
+impl Stream {
+    pub(super) fn create(context: &Arc<Context>) -> Result<Self, Fault> {
+        let _bound = context.bind()?;
+        let mut handle = StreamHandle::NULL;
+        // SAFETY: the pointer is valid for a write, and the context is current.
+        check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) })?;
+        Ok(Self { handle, context: Arc::clone(context) })
+    }
+
+    pub(super) fn handle(&self) -> StreamHandle {
+        self.handle
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Queues a kernel.
+    ///
+    /// # Safety
+    ///
+    /// `arguments` points to one value for each of the kernel's parameters, in order and of the parameter's type. What
+    /// the kernel reads and writes is in bounds, is alive until the kernel has ended, and is touched at the same time by
+    /// nothing that is not ordered with this stream.
+    pub(crate) unsafe fn launch<K: Kernel + ?Sized>(
+        &self,
+        kernel: &K,
+        grid: GridSize,
+        block: BlockSize,
+        shared_bytes: u32,
+        arguments: &[*mut c_void],
+    ) -> Result<(), Fault> {
+        const OPERATION: &str = "cuLaunchKernel";
+        let name = kernel.name().unwrap_or("kernel");
+        if kernel.context().is_some_and(|context| !ptr::eq(context, &raw const *self.context)) {
+            let reason = format!("`{name}` was loaded through another opened device than the stream's");
+            return Err(Fault::Failed { operation: OPERATION, reason });
+        }
+        let _bound = self.context.bind()?;
+        // SAFETY: the kernel and the stream are alive and of this context, which is current; the driver copies the
+        // arguments before it returns and writes none of them. The rest is the caller's part.
+        let answer = unsafe {
+            driver::cuLaunchKernel(
+                FunctionHandle::from_raw(kernel.raw()),
+                grid.x,
+                grid.y,
+                grid.z,
+                block.x,
+                block.y,
+                block.z,
+                shared_bytes,
+                self.handle,
+                arguments.as_ptr().cast_mut(),
+                ptr::null_mut(),
+            )
+        };
+        check(OPERATION, answer).map_err(|fault| match fault {
+            // A grid of no blocks and a block of too many threads are "invalid argument" to the driver: say which.
+            Fault::Failed { operation, .. } => Fault::Failed {
+                operation,
+                reason: format!(
+                    "{}, for `{name}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} \
+                     bytes of shared memory",
+                    describe(answer), grid.x, grid.y, grid.z, block.x, block.y, block.z,
+                ),
+            },
+            other => other,
+        })
+    }
+}
+
+impl Drop for Stream {
+    /// Does not wait: the driver finishes what is queued and gives the stream back then.
+    fn drop(&mut self) {
+        let Ok(_bound) = self.context.bind() else { return };
+        match event::take(&self.context) {
+            Ok(end) => {
+                // SAFETY: both are of this context, which is current, and are alive.
+                let answer = unsafe { driver::cuEventRecord(end, self.handle) };
+                log_failure("cuEventRecord", answer);
+                self.context.stream_ended(end);
+            }
+            Err(fault) => log::warn!("while dropping a stream: {fault}"),
+        }
+        // SAFETY: made in `create`, destroyed once, and nobody has its handle any more.
+        let answer = unsafe { driver::cuStreamDestroy_v2(self.handle) };
+        log_failure("cuStreamDestroy", answer);
+    }
+}
