@@ -19,7 +19,7 @@ unsafe extern "C" {
 /// Adds one to each of `count` words.
 const PTX: &str = "
     .version 7.0
-    .target sm_70
+    .target sm_75
     .address_size 64
     .visible .entry add_one(.param .u64 data, .param .u32 count)
     {
