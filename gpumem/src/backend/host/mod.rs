@@ -1,0 +1,286 @@
+//! The host as a device: memory is the heap, a stream is a thread.
+//!
+//! It is the default and needs nothing installed, and it is not a simulation: work that is queued here really runs
+//! later, on another thread, in the order of its stream, so that a program which forgets to wait is wrong here in the
+//! same way as on a card. `stream` holds the threads and the events, `block` the memory.
+
+mod block;
+mod stream;
+
+use super::{Backend, Driver, Fault, MemoryInfo};
+use block::Block;
+pub use stream::{HostEvent, HostStream};
+use stream::Failure;
+
+/// The host's own memory and threads: the default backend.
+///
+/// A stream is a thread that runs what is queued on it in order, so transfers and kernels of
+/// [`Device::launch`](crate::Device::launch) run beside the program as they would on a card. The threads start with
+/// the first piece of work and end with the device.
+///
+/// `Host` is only ever a type parameter; open a device with [`Device::host`](crate::Device::host).
+pub struct Host {
+    failure: Failure,
+}
+
+impl Host {
+    pub(crate) fn open() -> Self {
+        Self { failure: Failure::default() }
+    }
+
+    /// Queues `job` on `stream`. A panic in it fails the device.
+    pub(crate) fn run(&self, stream: &HostStream, job: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
+        self.failure.check()?;
+        stream.push(Box::new(job))
+    }
+
+    /// Where a block of "device" memory lies. For the host's own inherent methods of buffers.
+    pub(crate) fn address(memory: &Block) -> *mut u8 {
+        memory.address()
+    }
+}
+
+impl Backend for Host {
+    const NAME: &'static str = "host";
+}
+
+impl Driver for Host {
+    type Memory = Block;
+    type Pinned = Block;
+    type Stream = HostStream;
+    type Event = HostEvent;
+
+    const FREE_WAITS: bool = false;
+
+    fn device_name(&self) -> &str {
+        "host"
+    }
+
+    fn memory_info(&self) -> Result<MemoryInfo, Fault> {
+        Ok(physical_memory())
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Block, Fault> {
+        Block::new(bytes).ok_or(Fault::OutOfMemory)
+    }
+
+    unsafe fn free(&self, memory: Block) -> Result<(), Fault> {
+        // SAFETY: the caller vouches that nothing uses the block any more.
+        unsafe { memory.free() };
+        Ok(())
+    }
+
+    fn pin(&self, bytes: usize) -> Result<Block, Fault> {
+        self.allocate(bytes)
+    }
+
+    unsafe fn unpin(&self, pinned: Block) -> Result<(), Fault> {
+        // SAFETY: as for `free`, whose contract is the same.
+        unsafe { self.free(pinned) }
+    }
+
+    fn pinned_address(pinned: &Block) -> *mut u8 {
+        pinned.address()
+    }
+
+    fn create_stream(&self) -> Result<HostStream, Fault> {
+        Ok(HostStream::new(self.failure.clone()))
+    }
+
+    fn record(&self, stream: &HostStream) -> Result<HostEvent, Fault> {
+        self.failure.check()?;
+        Ok(stream.now())
+    }
+
+    fn wait(&self, stream: &HostStream, event: &HostEvent) -> Result<(), Fault> {
+        self.failure.check()?;
+        if event.is_past() || stream.orders(event) {
+            return Ok(());
+        }
+        let event = event.clone();
+        stream.push(Box::new(move || event.block()))
+    }
+
+    fn is_done(&self, event: &HostEvent) -> Result<bool, Fault> {
+        // Read before the failure is looked at: an event that ends because the device failed must not look like one
+        // whose work was done.
+        let past = event.is_past();
+        self.failure.check()?;
+        Ok(past)
+    }
+
+    fn synchronize(&self, event: &HostEvent) -> Result<(), Fault> {
+        if !event.is_past() {
+            if stream::on_worker() {
+                return Err(Fault::WouldDeadlock);
+            }
+            event.block();
+        }
+        self.failure.check()
+    }
+
+    unsafe fn copy_to_device(
+        &self,
+        stream: &HostStream,
+        from: (&Block, usize),
+        to: (&Block, usize),
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        // SAFETY: on this backend all memory is host memory, and the caller's promises are those of `copy_on_device`.
+        unsafe { self.copy_on_device(stream, from, to, bytes) }
+    }
+
+    unsafe fn copy_to_host(
+        &self,
+        stream: &HostStream,
+        from: (&Block, usize),
+        to: (&Block, usize),
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        // SAFETY: as for `copy_to_device`.
+        unsafe { self.copy_on_device(stream, from, to, bytes) }
+    }
+
+    unsafe fn copy_on_device(
+        &self,
+        stream: &HostStream,
+        (from, from_offset): (&Block, usize),
+        (to, to_offset): (&Block, usize),
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        let (from, to) = (from.at(from_offset, bytes), to.at(to_offset, bytes));
+        self.run(stream, move || {
+            // SAFETY: `at` checked both ranges against their blocks; the caller keeps the blocks alive until this has
+            // run, keeps the source initialised and unwritten, and the destination out of everybody else's hands.
+            unsafe { std::ptr::copy_nonoverlapping(from.get(), to.get(), bytes) }
+        })
+    }
+
+    unsafe fn fill(
+        &self,
+        stream: &HostStream,
+        (to, offset): (&Block, usize),
+        pattern: &[u8],
+        count: usize,
+    ) -> Result<bool, Fault> {
+        let bytes = pattern.len() * count;
+        let to = to.at(offset, bytes);
+        let pattern: Box<[u8]> = pattern.into();
+        self.run(stream, move || {
+            // SAFETY: `at` checked the range against the block, and the caller keeps the block alive and the range out
+            // of everybody else's hands until this has run. `write_bytes` and the copies below initialise it from its
+            // start, so nothing uninitialised is read.
+            unsafe { fill(to.get(), bytes, &pattern) }
+        })?;
+        Ok(true)
+    }
+}
+
+/// Repeats `pattern` over `bytes` bytes, each copy doubling what is there: as fast as `memcpy` for any pattern.
+///
+/// # Safety
+///
+/// `to` is valid for writing `bytes` bytes, which nobody else touches meanwhile; `bytes` is a multiple of the length.
+unsafe fn fill(to: *mut u8, bytes: usize, pattern: &[u8]) {
+    if pattern.iter().all(|byte| *byte == pattern[0]) {
+        // SAFETY: the caller's promise.
+        unsafe { to.write_bytes(pattern[0], bytes) };
+        return;
+    }
+    let mut done = pattern.len().min(bytes);
+    // SAFETY: the pattern is a slice of its own and `done` is at most `bytes`.
+    unsafe { std::ptr::copy_nonoverlapping(pattern.as_ptr(), to, done) };
+    while done < bytes {
+        let next = done.min(bytes - done);
+        // SAFETY: the source is `0..next` with `next <= done`, the destination `done..done + next <= bytes`.
+        unsafe { std::ptr::copy_nonoverlapping(to, to.add(done), next) };
+        done += next;
+    }
+}
+
+/// What the machine has, from `/proc/meminfo`. Elsewhere than on Linux nothing is known, and nothing is limited.
+fn physical_memory() -> MemoryInfo {
+    let text = if cfg!(target_os = "linux") { std::fs::read_to_string("/proc/meminfo").ok() } else { None };
+    let field = |name: &str| {
+        let line = text.as_deref()?.lines().find_map(|line| line.strip_prefix(name))?;
+        let kibibytes: u64 = line.trim_start_matches(':').trim().strip_suffix("kB")?.trim().parse().ok()?;
+        kibibytes.checked_mul(1024)
+    };
+    MemoryInfo { free: field("MemAvailable"), total: field("MemTotal") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn fill_repeats_every_pattern_length() {
+        for width in 1..=12_usize {
+            for count in [0, 1, 2, 3, 7, 64] {
+                let pattern: Vec<u8> = (1..=u8::try_from(width).unwrap()).collect();
+                let mut out = vec![0xee_u8; width * count + 3];
+                // SAFETY: the vector is longer than what is filled.
+                unsafe { fill(out.as_mut_ptr(), width * count, &pattern) };
+                assert_eq!(out[..width * count], pattern.repeat(count), "{width} x {count}");
+                assert_eq!(out[width * count..], [0xee; 3], "nothing behind the end is touched");
+            }
+        }
+    }
+
+    #[test]
+    fn events_order_two_streams() {
+        let host = Host::open();
+        let (first, second) = (host.create_stream().unwrap(), host.create_stream().unwrap());
+        let (release, gate) = std::sync::mpsc::channel::<()>();
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = seen.clone();
+        host.run(&first, move || {
+            gate.recv().unwrap();
+            log.lock().unwrap().push(1);
+        })
+        .unwrap();
+        let event = host.record(&first).unwrap();
+        host.wait(&second, &event).unwrap();
+        let log = seen.clone();
+        host.run(&second, move || log.lock().unwrap().push(2)).unwrap();
+        let last = host.record(&second).unwrap();
+        assert!(!host.is_done(&event).unwrap() && !host.is_done(&last).unwrap());
+        release.send(()).unwrap();
+        host.synchronize(&last).unwrap();
+        assert_eq!(*seen.lock().unwrap(), [1, 2]);
+        assert!(host.is_done(&event).unwrap());
+    }
+
+    #[test]
+    fn a_panic_fails_the_device_and_no_wait_hangs() {
+        let host = Host::open();
+        let stream = host.create_stream().unwrap();
+        host.run(&stream, || panic!("planted")).unwrap();
+        let other = host.create_stream().unwrap();
+        let error = loop {
+            // Until the panic has happened the device still takes work.
+            match host.record(&stream).and_then(|event| host.synchronize(&event)) {
+                Ok(()) => {}
+                Err(fault) => break fault,
+            }
+        };
+        assert!(error.to_string().contains("planted"), "{error}");
+        assert_eq!(host.record(&other), Err(error.clone()), "every stream of the device has failed");
+        assert_eq!(host.run(&other, || ()), Err(error));
+    }
+
+    #[test]
+    fn a_kernel_that_waits_is_refused() {
+        let host = Arc::new(Host::open());
+        let stream = Arc::new(host.create_stream().unwrap());
+        let (send, receive) = std::sync::mpsc::channel();
+        let (inner_host, inner_stream) = (host.clone(), stream.clone());
+        host.run(&stream, move || {
+            let event = inner_host.record(&inner_stream).unwrap();
+            send.send(inner_host.synchronize(&event)).unwrap();
+        })
+        .unwrap();
+        assert_eq!(receive.recv().unwrap(), Err(Fault::WouldDeadlock));
+    }
+}

@@ -1,0 +1,166 @@
+//! Streams as threads, events as numbers.
+//!
+//! Every piece of work on a stream gets the next number of its *timeline*. A worker runs the work in order and moves the
+//! timeline's `finished` count on. An event is a timeline and a number, and it is past when `finished` has reached the
+//! number: recording one costs no queue entry and no allocation, and one event can be waited for by any number of
+//! threads and streams.
+//!
+//! A panic in a job fails the whole device ([`Failure`]). The workers then skip what is left but keep counting, so
+//! every wait ends, and whoever waited looks at the failure before it believes that its work was done.
+
+use super::Fault;
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Why a device has failed, once it has. Shared by all its streams.
+#[derive(Clone, Default)]
+pub(super) struct Failure(Arc<OnceLock<Fault>>);
+
+impl Failure {
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        self.0.get().map_or(Ok(()), |fault| Err(fault.clone()))
+    }
+
+    fn set(&self, panic: &(dyn Any + Send)) {
+        let message = panic.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let reason = format!("it panicked: {}", message.unwrap_or("(no message)"));
+        // A second panic cannot happen after the first, since jobs are skipped; two streams may race, and one wins.
+        let _ = self.0.set(Fault::Failed { operation: "host kernel", reason });
+    }
+}
+
+/// How far a stream has come.
+#[derive(Debug, Default)]
+struct Timeline {
+    finished: AtomicU64,
+    /// Guards nothing but the sleep: `finished` is advanced under it, so that no wake-up falls between look and sleep.
+    lock: Mutex<()>,
+    moved: Condvar,
+}
+
+impl Timeline {
+    fn advance(&self, to: u64) {
+        let _guard = lock(&self.lock);
+        self.finished.store(to, Ordering::Release);
+        self.moved.notify_all();
+    }
+}
+
+/// A queue of work and the thread that runs it.
+pub struct HostStream {
+    timeline: Arc<Timeline>,
+    queue: Mutex<Queue>,
+    failure: Failure,
+}
+
+struct Queue {
+    submitted: u64,
+    /// None until the first job: a device that is opened and not used starts no thread.
+    jobs: Option<Sender<(u64, Job)>>,
+}
+
+impl HostStream {
+    pub(super) fn new(failure: Failure) -> Self {
+        Self { timeline: Arc::default(), queue: Mutex::new(Queue { submitted: 0, jobs: None }), failure }
+    }
+
+    pub(super) fn push(&self, job: Job) -> Result<(), Fault> {
+        let mut queue = lock(&self.queue);
+        if queue.jobs.is_none() {
+            queue.jobs = Some(self.start_worker()?);
+        }
+        let number = queue.submitted + 1;
+        let sent = queue.jobs.as_ref().is_some_and(|jobs| jobs.send((number, job)).is_ok());
+        if !sent {
+            return Err(failed("queue work", "the stream's thread has ended".into()));
+        }
+        queue.submitted = number;
+        Ok(())
+    }
+
+    /// The point behind all that is queued now.
+    pub(super) fn now(&self) -> HostEvent {
+        HostEvent { timeline: self.timeline.clone(), number: lock(&self.queue).submitted }
+    }
+
+    /// Whether what is queued here from now on comes after `event` anyway.
+    pub(super) fn orders(&self, event: &HostEvent) -> bool {
+        Arc::ptr_eq(&self.timeline, &event.timeline)
+    }
+
+    fn start_worker(&self) -> Result<Sender<(u64, Job)>, Fault> {
+        let (jobs, queue) = mpsc::channel::<(u64, Job)>();
+        let (timeline, failure) = (self.timeline.clone(), self.failure.clone());
+        let worker = move || {
+            ON_WORKER.set(true);
+            for (number, job) in queue {
+                // The job is dropped inside the guard too: what a kernel captured may have a destructor that panics.
+                let run = || if failure.check().is_ok() { job() } else { drop(job) };
+                if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
+                    failure.set(&*panic);
+                    // Dropping the payload could panic again, outside any guard.
+                    std::mem::forget(panic);
+                }
+                timeline.advance(number);
+            }
+        };
+        let thread = thread::Builder::new().name("gpumem-stream".into()).spawn(worker);
+        thread.map_err(|error| failed("start a stream's thread", error.to_string()))?;
+        Ok(jobs)
+    }
+}
+
+/// A point in a stream.
+#[derive(Clone, Debug)]
+pub struct HostEvent {
+    timeline: Arc<Timeline>,
+    number: u64,
+}
+
+impl PartialEq for HostEvent {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.timeline, &other.timeline) && self.number == other.number
+    }
+}
+
+impl HostEvent {
+    pub(super) fn is_past(&self) -> bool {
+        // Acquire: what the worker wrote before it advanced is visible to whoever sees that it has.
+        self.timeline.finished.load(Ordering::Acquire) >= self.number
+    }
+
+    pub(super) fn block(&self) {
+        if self.is_past() {
+            return;
+        }
+        let guard = lock(&self.timeline.lock);
+        let wait = self.timeline.moved.wait_while(guard, |()| !self.is_past());
+        drop(wait.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+thread_local! {
+    static ON_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread belongs to a stream, so that waiting here could wait for itself.
+pub(super) fn on_worker() -> bool {
+    ON_WORKER.get()
+}
+
+/// No lock here is held while foreign code runs, so a poisoned one is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failed(operation: &'static str, reason: String) -> Fault {
+    Fault::Failed { operation, reason }
+}

@@ -1,0 +1,204 @@
+//! What the runtime asks of a device: bytes, streams and events.
+//!
+//! A backend knows nothing of element types, names, growth or who owns what; it moves bytes in the order that it is
+//! told. Five kinds of thing cross this boundary:
+//!
+//! * *memory*: a block on the device, addressed by a handle and byte offsets. Nobody above assumes that it has an
+//!   address, so that a graphics API can be a backend;
+//! * *pinned*: a block of host memory that the device reads and writes by itself, at an address that the host sees;
+//! * a *stream*: a queue. What is put on one stream runs in that order; two streams run side by side;
+//! * an *event*: a point in a stream, made by [`Driver::record`] and never changed after. An event is cheap to clone,
+//!   and it is done when all that was on its stream before it is done;
+//! * a *fault*: why something did not work, in the backend's own words.
+//!
+//! The trait is in two halves. [`Backend`] is the half that users name (`Device<B>`, `Buffer<T, B>`); [`Driver`] is the
+//! half that only the runtime calls, and since it lives in a private module nobody else can implement or call it. Its
+//! methods that queue work are `unsafe`: they take no part in deciding *when* a block may be touched or freed. That is
+//! the business of `memory` and `buffer`, whose module comments give the protocol.
+
+pub(crate) mod host;
+
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
+
+pub use self::host::Host;
+
+#[cfg(feature = "cuda")]
+pub use self::cuda::Cuda;
+
+use std::fmt;
+
+/// A kind of device that buffers can live on: [`Host`] or, with the feature `cuda`, `Cuda`.
+///
+/// It appears as a type parameter: a function over `B: Backend` works on every device. The trait is sealed; backends
+/// are part of this crate.
+///
+/// ```
+/// use gpumem::{Backend, Buffer, Device};
+///
+/// fn squares<B: Backend>(device: &Device<B>) -> gpumem::Result<Vec<u32>> {
+///     Buffer::<u32, B>::from_slice(device, "squares", &[1, 4, 9])?.download()
+/// }
+///
+/// assert_eq!(squares(&Device::host())?, [1, 4, 9]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+pub trait Backend: Driver {
+    /// The name used in messages and by command lines: `"host"`, `"cuda"`.
+    const NAME: &'static str;
+}
+
+/// The half of a backend that only the runtime sees. See the module comment for the terms.
+pub trait Driver: Send + Sync + Sized + 'static {
+    /// A block of device memory. Dropping it without [`Driver::free`] leaks it.
+    type Memory: Send + Sync + 'static;
+    /// A block of host memory that the device copies from and to. Dropping it without [`Driver::unpin`] leaks it.
+    type Pinned: Send + Sync + 'static;
+    /// A queue of work.
+    type Stream: Send + Sync + 'static;
+    /// A point in a stream.
+    type Event: Clone + Send + Sync + 'static;
+
+    /// Whether [`Driver::free`] may wait for the device, so that a drop must leave it to a later operation.
+    const FREE_WAITS: bool = true;
+
+    /// The device's own name, for messages.
+    fn device_name(&self) -> &str;
+
+    /// How much memory the device has, as far as it can tell.
+    fn memory_info(&self) -> Result<MemoryInfo, Fault>;
+
+    /// Takes `bytes` (above 0) of device memory, aligned to [`ALIGNMENT`] and with undefined contents.
+    fn allocate(&self, bytes: usize) -> Result<Self::Memory, Fault>;
+
+    /// Gives memory back. May wait for the device.
+    ///
+    /// # Safety
+    ///
+    /// `memory` came from this backend, and nothing that is queued or running touches it.
+    unsafe fn free(&self, memory: Self::Memory) -> Result<(), Fault>;
+
+    /// Takes `bytes` (above 0) of pinned host memory, aligned to [`ALIGNMENT`] and with undefined contents.
+    fn pin(&self, bytes: usize) -> Result<Self::Pinned, Fault>;
+
+    /// Gives pinned memory back. May wait for the device.
+    ///
+    /// # Safety
+    ///
+    /// `pinned` came from this backend, and nothing that is queued or running touches it.
+    unsafe fn unpin(&self, pinned: Self::Pinned) -> Result<(), Fault>;
+
+    /// Where the host sees a pinned block.
+    fn pinned_address(pinned: &Self::Pinned) -> *mut u8;
+
+    /// Opens a stream.
+    fn create_stream(&self) -> Result<Self::Stream, Fault>;
+
+    /// The point that `stream` has been filled to now.
+    fn record(&self, stream: &Self::Stream) -> Result<Self::Event, Fault>;
+
+    /// Keeps what is queued on `stream` from now on until `event` is done. The host does not wait.
+    fn wait(&self, stream: &Self::Stream, event: &Self::Event) -> Result<(), Fault>;
+
+    /// Whether `event` is done; a fault if the device has failed.
+    fn is_done(&self, event: &Self::Event) -> Result<bool, Fault>;
+
+    /// Keeps the calling thread until `event` is done; a fault if the device has failed. Never hangs on a failed device.
+    fn synchronize(&self, event: &Self::Event) -> Result<(), Fault>;
+
+    /// Queues a copy from pinned memory to the device.
+    ///
+    /// # Safety
+    ///
+    /// Both ranges lie inside their blocks, the source bytes are initialised, and until the copy is done both blocks
+    /// stay alive, nothing writes the source, and nothing that is not ordered with this copy touches the destination.
+    unsafe fn copy_to_device(
+        &self,
+        stream: &Self::Stream,
+        from: (&Self::Pinned, usize),
+        to: (&Self::Memory, usize),
+        bytes: usize,
+    ) -> Result<(), Fault>;
+
+    /// Queues a copy from the device to pinned memory.
+    ///
+    /// # Safety
+    ///
+    /// As [`Driver::copy_to_device`], with the roles exchanged.
+    unsafe fn copy_to_host(
+        &self,
+        stream: &Self::Stream,
+        from: (&Self::Memory, usize),
+        to: (&Self::Pinned, usize),
+        bytes: usize,
+    ) -> Result<(), Fault>;
+
+    /// Queues a copy between two places on the device that do not overlap.
+    ///
+    /// # Safety
+    ///
+    /// As [`Driver::copy_to_device`]; the ranges do not overlap.
+    unsafe fn copy_on_device(
+        &self,
+        stream: &Self::Stream,
+        from: (&Self::Memory, usize),
+        to: (&Self::Memory, usize),
+        bytes: usize,
+    ) -> Result<(), Fault>;
+
+    /// Queues `count` repetitions of `pattern` (not empty) from `to` on. `Ok(false)` if the device has no such
+    /// operation for this pattern; then nothing was queued and the caller builds it from copies.
+    ///
+    /// # Safety
+    ///
+    /// `count * pattern.len()` bytes from the offset on lie inside the block, which stays alive until this is done, and
+    /// nothing that is not ordered with it touches them.
+    unsafe fn fill(
+        &self,
+        stream: &Self::Stream,
+        to: (&Self::Memory, usize),
+        pattern: &[u8],
+        count: usize,
+    ) -> Result<bool, Fault>;
+}
+
+/// What every block is aligned to, in bytes: enough for every element type that is accepted.
+pub const ALIGNMENT: usize = 256;
+
+/// How much memory a device has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryInfo {
+    /// Bytes that could be taken now; `None` where the platform does not tell.
+    pub free: Option<u64>,
+    /// Bytes that the device has; `None` where the platform does not tell.
+    pub total: Option<u64>,
+}
+
+/// Why a backend could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no such device, or no driver for it.
+    Unavailable(String),
+    /// The device, or the host for pinned memory, has no room.
+    OutOfMemory,
+    /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel.
+    WouldDeadlock,
+    /// An operation failed, now or before.
+    Failed {
+        /// What was tried, as the driver calls it.
+        operation: &'static str,
+        /// What the driver says of it.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(reason) => f.write_str(reason),
+            Self::OutOfMemory => f.write_str("out of memory"),
+            Self::WouldDeadlock => f.write_str("a host kernel cannot wait for the device that it runs on"),
+            Self::Failed { operation, reason } => write!(f, "{operation}: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What only buffers on a CUDA card have: addresses on the device.
+//!
+//! An address is a number without a lifetime, so taking one is safe and using one is not: a kernel's launch is `unsafe`,
+//! and its conditions are those that the methods here name. The mutable ones take `&mut self`, so that no safe reader
+//! holds a view of the buffer, and put the compute stream behind the pending uses (rule 2).
+
+use super::{Buffer, Element, Mode};
+use crate::backend::Cuda;
+use crate::error::Error;
+use cust::memory::{DeviceCopy, DevicePointer};
+
+/// Addresses for kernels.
+///
+/// The rules for all four: launch the kernel on [`Device::stream`](crate::Device::stream); take the address anew for each
+/// launch and do nothing else with the buffer in between; an address is valid until the buffer grows, shrinks or is
+/// dropped, and work that was queued before that still finds the memory. A buffer without memory has the address 0.
+impl<T: Element + DeviceCopy, M: Mode> Buffer<T, Cuda, M> {
+    /// The address of the elements, for a kernel that reads them.
+    ///
+    /// It queues nothing: reading side by side with a download is fine.
+    #[must_use]
+    pub fn as_device_ptr(&self) -> DevicePointer<T> {
+        DevicePointer::from_raw(self.as_raw())
+    }
+
+    /// The address of the elements, for a kernel that writes them. What is queued on the device's stream from now on waits
+    /// for running downloads of this buffer.
+    ///
+    /// The kernel may write up to the capacity; elements beyond the length become part of the buffer with
+    /// [`Buffer::set_len`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the waits could not be queued.
+    pub fn as_device_ptr_mut(&mut self) -> Result<DevicePointer<T>, Error> {
+        self.as_raw_mut().map(DevicePointer::from_raw)
+    }
+}
+
+/// Addresses as plain numbers, for every element type; the same rules apply.
+impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
+    /// [`Buffer::as_device_ptr`] as a number.
+    #[must_use]
+    pub fn as_raw(&self) -> u64 {
+        self.raw.block().map_or(0, |block| block.memory().address())
+    }
+
+    /// [`Buffer::as_device_ptr_mut`] as a number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the waits could not be queued.
+    pub fn as_raw_mut(&mut self) -> Result<u64, Error> {
+        self.raw.order_after_uses()?;
+        Ok(self.as_raw())
+    }
+}

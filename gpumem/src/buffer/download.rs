@@ -1,0 +1,160 @@
+//! Async downloads: tickets and guards.
+//!
+//! [`Download`] is the ticket of a copy that runs on the download lane, [`DownloadGuard`] the data once it is there, still
+//! in the pinned memory that the device wrote: nothing is copied a second time. Neither borrows the buffer and neither has
+//! to be dropped for memory to be safe: the lane keeps the pinned memory until the copy is done, and the buffer's
+//! block carries the copy as a pending use. See the module comment of `memory`.
+
+use super::raw::RawBuffer;
+use super::Element;
+use crate::backend::Backend;
+use crate::error::{BufferLabel, Error};
+use crate::memory::{Core, Flight, PinnedBlock, Slot};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// A download that was started: redeem it with [`wait`](Self::wait).
+///
+/// It borrows nothing and may be sent to another thread. Dropping it gives its slot back when the copy has ended;
+/// forgetting it harms nothing but keeps the slot, until
+/// [`abandon_downloads`](crate::Buffer::abandon_downloads).
+#[must_use = "a download that is not waited for is a copy that nobody sees"]
+pub struct Download<T: Element, B: Backend> {
+    core: Arc<Core<B>>,
+    /// None for a download of no elements.
+    flight: Option<Arc<Flight<B>>>,
+    len: usize,
+    label: BufferLabel,
+    element: PhantomData<fn() -> T>,
+}
+
+impl<T: Element, B: Backend> Download<T, B> {
+    /// Starts the download of a range that lies in the buffer.
+    pub(super) fn start(raw: &RawBuffer<B>, range: Range<usize>) -> Result<Self, Error> {
+        let core = raw.core().clone();
+        core.sweep();
+        let (len, label) = (range.len(), raw.label());
+        let flight = match raw.block() {
+            Some(block) if len > 0 => {
+                let busy = || Error::SlotsBusy { buffer: label, slots: raw.slots().limit() };
+                let slot = raw.slots().take().ok_or_else(busy)?;
+                let bytes = len * size_of::<T>();
+                let pinned = PinnedBlock::take(&core, label, bytes)?;
+                core.order_download().map_err(Error::from_fault::<B>)?;
+                let queued = block.read_on_download_lane(|| {
+                    let stream = core.download.stream().raw();
+                    let from = (block.memory(), range.start * size_of::<T>());
+                    // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind
+                    // (rule 1). The block carries this read as a pending use (rule 2), and the lane keeps the pinned
+                    // memory until the copy is done (rule 3).
+                    unsafe { core.backend.copy_to_host(stream, from, (pinned.raw(), 0), bytes) }?;
+                    core.backend.record(stream)
+                });
+                let event = match queued {
+                    Ok(event) => event,
+                    Err(fault) => {
+                        pinned.lose();
+                        return Err(Error::from_fault::<B>(fault));
+                    }
+                };
+                core.ledger.counters.downloaded(bytes as u64, true);
+                let flight = core.download.launch(event, pinned, Some(slot));
+                raw.slots().remember(&flight);
+                Some(flight)
+            }
+            _ => None,
+        };
+        Ok(Self { core, flight, len, label, element: PhantomData })
+    }
+
+    /// Elements that are coming.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no element is coming.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the data is there, so that [`wait`](Self::wait) returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed: the data will not come.
+    pub fn is_ready(&self) -> Result<bool, Error> {
+        let done = |flight: &Arc<Flight<B>>| self.core.backend.is_done(flight.event());
+        self.flight.as_ref().map_or(Ok(true), done).map_err(Error::from_fault::<B>)
+    }
+
+    /// Waits for the copy, and gives the data where the device put it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed, [`Error::DownloadAbandoned`] after
+    /// [`abandon_downloads`](crate::Buffer::abandon_downloads), and [`Error::WouldDeadlock`] inside a host kernel. Never
+    /// hangs.
+    pub fn wait(self) -> Result<DownloadGuard<T, B>, Error> {
+        let Self { core, flight, len, label, .. } = self;
+        let Some(flight) = flight else {
+            return Ok(DownloadGuard { cargo: None, len: 0, element: PhantomData });
+        };
+        core.backend.synchronize(flight.event()).map_err(Error::from_fault::<B>)?;
+        core.download.sweep(&core.backend);
+        let cargo = flight.take().ok_or(Error::DownloadAbandoned { buffer: label })?;
+        Ok(DownloadGuard { cargo: Some(cargo), len, element: PhantomData })
+    }
+}
+
+impl<T: Element, B: Backend> fmt::Debug for Download<T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, len, .. } = self;
+        f.debug_struct("Download").field("buffer", label).field("len", len).finish_non_exhaustive()
+    }
+}
+
+/// Downloaded elements, in the pinned memory that the device wrote them to. It derefs to `[T]`.
+///
+/// Dropping it gives the memory back for the next download, and its slot to the buffer.
+pub struct DownloadGuard<T: Element, B: Backend> {
+    /// None for no elements.
+    cargo: Option<(PinnedBlock<B>, Option<Slot>)>,
+    len: usize,
+    element: PhantomData<fn() -> T>,
+}
+
+impl<T: Element, B: Backend> DownloadGuard<T, B> {
+    /// The elements.
+    #[must_use]
+    pub fn as_slice(&self) -> &[T] {
+        let Some((pinned, _)) = &self.cargo else { return &[] };
+        // SAFETY: the copy that wrote `len` elements to the block has ended, which `Download::wait` saw (rule 3); any bits
+        // are a `T` (rule 5). The block is aligned to 256 bytes, which `Buffer` checked to be enough, and only this guard
+        // has it.
+        unsafe { std::slice::from_raw_parts(pinned.address().cast(), self.len) }
+    }
+}
+
+impl<T: Element, B: Backend> Deref for DownloadGuard<T, B> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+impl<T: Element, B: Backend> AsRef<[T]> for DownloadGuard<T, B> {
+    fn as_ref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+impl<T: Element + fmt::Debug, B: Backend> fmt::Debug for DownloadGuard<T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}

@@ -1,0 +1,451 @@
+//! Typed, growable buffers on a device.
+//!
+//! [`Buffer<T, B, M>`] is a thin typed face of [`RawBuffer<B>`], which knows element sizes but no element types, so that
+//! the logic is compiled once a backend and not once a buffer. The rooms:
+//!
+//! * `raw`: length, capacity and growth; what makes a failed operation leave everything as it was;
+//! * `transfer`: blocking copies between host and device through pinned memory;
+//! * `download`: async downloads, their tickets and guards;
+//! * `view`: ranges of a buffer;
+//! * `host`, `cuda`: what only one backend can do, such as slices and device pointers.
+
+#[cfg(feature = "cuda")]
+mod cuda;
+mod download;
+mod host;
+mod raw;
+mod transfer;
+mod view;
+
+pub use self::download::{Download, DownloadGuard};
+pub use self::raw::RawBuffer;
+pub(crate) use self::raw::Room;
+pub use self::view::{View, ViewMut};
+
+use crate::backend::{ALIGNMENT, Backend, Host};
+use crate::device::Device;
+use crate::error::{BufferLabel, Error};
+use crate::ledger::BufferStats;
+use crate::spec::BufferSpec;
+use bytemuck::Pod;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+
+/// What a buffer can hold: plain data that any bits make a value of and any thread may have.
+///
+/// It is implemented for every type that is [`bytemuck::Pod`], `Send` and `Sync`, and cannot be implemented otherwise. For
+/// a struct of your own, add `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an element of a GPU buffer",
+    label = "not plain data (`bytemuck::Pod`)",
+    note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
+            (with the `derive` feature of `bytemuck`)",
+    note = "a field that is to stay on the host takes `#[buffer(skip)]`"
+)]
+pub trait Element: Pod + Send + Sync {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Pod + Send + Sync> Element for T {}
+
+/// How a buffer is downloaded: [`Blocking`] or [`Async`]. Sealed.
+pub trait Mode: sealed::Mode + Send + Sync + 'static {}
+
+/// The mode of a buffer whose downloads return when the data is there.
+#[derive(Clone, Copy, Debug)]
+pub enum Blocking {}
+
+/// The mode of a buffer that also has [`start_download`](Buffer::start_download).
+#[derive(Clone, Copy, Debug)]
+pub enum Async {}
+
+impl Mode for Blocking {}
+impl Mode for Async {}
+
+mod sealed {
+    pub trait Mode {
+        const ASYNC: bool;
+    }
+    impl Mode for super::Blocking {
+        const ASYNC: bool = false;
+    }
+    impl Mode for super::Async {
+        const ASYNC: bool = true;
+    }
+}
+
+/// A growable array of `T` in device memory.
+///
+/// It is to device memory what `Vec<T>` is to the heap: a length, a capacity, and growth by a factor, within the limits
+/// of its [`BufferSpec`] and of the device. `M` says whether it has async downloads ([`Async`]) or not ([`Blocking`],
+/// the default).
+///
+/// Operations are queued on the device's stream in the order in which they are called, and return without waiting for it,
+/// except those that give data to the host. An operation that fails leaves the buffer as it was.
+///
+/// A buffer may be used and dropped on any thread. Dropping it never waits: the memory goes back when the work that
+/// uses it is done.
+///
+/// ```
+/// use gpumem::{Buffer, Device};
+///
+/// let device = Device::host();
+/// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// cells.resize(5)?;
+/// cells.write(3, &[40, 50])?;
+/// assert_eq!(cells.download()?, [1, 2, 3, 40, 50]);
+/// cells.truncate(2);
+/// assert_eq!(cells.view(1..)?.download()?, [2]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+pub struct Buffer<T: Element, B: Backend = Host, M: Mode = Blocking> {
+    raw: RawBuffer<B>,
+    types: PhantomData<fn() -> (T, M)>,
+}
+
+impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
+    /// Refuses, at compile time, elements that the runtime cannot store.
+    const ELEMENT_FITS: () = {
+        assert!(size_of::<T>() > 0, "gpumem: a buffer's elements must not be zero-sized");
+        assert!(align_of::<T>() <= ALIGNMENT, "gpumem: a buffer's elements must not be aligned to more than 256 bytes");
+    };
+
+    /// An empty buffer. It takes no memory yet, unless `spec` has a `min`.
+    ///
+    /// `spec` is a [`BufferSpec`] or just a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSpec`] for a specification that cannot work, and the errors of [`Buffer::reserve`] for its `min`.
+    #[track_caller]
+    pub fn new(device: &Device<B>, spec: impl Into<BufferSpec>) -> Result<Self, Error> {
+        Self::with_capacity(device, spec, 0)
+    }
+
+    /// An empty buffer with room for `capacity` elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::new`] and [`Buffer::reserve`].
+    #[track_caller]
+    pub fn with_capacity(device: &Device<B>, spec: impl Into<BufferSpec>, capacity: usize) -> Result<Self, Error> {
+        let () = Self::ELEMENT_FITS;
+        let mut raw = RawBuffer::new(device, spec.into().element::<T>(), None)?;
+        raw.reserve_exact(capacity)?;
+        Ok(Self::from_raw(raw))
+    }
+
+    /// A buffer with the elements of `data`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::new`] and [`Buffer::upload`].
+    #[track_caller]
+    pub fn from_slice(device: &Device<B>, spec: impl Into<BufferSpec>, data: &[T]) -> Result<Self, Error> {
+        let mut buffer = Self::with_capacity(device, spec, data.len())?;
+        buffer.upload(data)?;
+        Ok(buffer)
+    }
+
+    /// The caller vouches that `raw` was made for elements of type `T`.
+    pub(crate) fn from_raw(raw: RawBuffer<B>) -> Self {
+        let () = Self::ELEMENT_FITS;
+        debug_assert_eq!(raw.element_size(), size_of::<T>());
+        Self { raw, types: PhantomData }
+    }
+
+    /// Elements.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether there is no element.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Elements that fit without growing.
+    #[inline]
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.raw.capacity()
+    }
+
+    /// Bytes that the elements take.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.len() * size_of::<T>()
+    }
+
+    /// Bytes of device memory that the buffer holds.
+    #[inline]
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.capacity() * size_of::<T>()
+    }
+
+    /// The buffer's name, as in its specification.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.raw.spec().name()
+    }
+
+    /// What messages call the buffer.
+    #[must_use]
+    pub fn label(&self) -> BufferLabel {
+        self.raw.label()
+    }
+
+    /// Its specification.
+    #[must_use]
+    pub fn spec(&self) -> &BufferSpec {
+        self.raw.spec()
+    }
+
+    /// The device that it lives on.
+    #[must_use]
+    pub fn device(&self) -> &Device<B> {
+        self.raw.device()
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn stats(&self) -> BufferStats {
+        self.raw.stats()
+    }
+
+    /// Makes room for `additional` more elements, growing by the growth factor where that is more.
+    ///
+    /// Growth near a limit falls back to the exact need before it fails. It costs an allocation and a copy on the device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SizeOverflow`], [`Error::BufferLimit`], [`Error::DeviceLimit`] or [`Error::OutOfMemory`] when there is no
+    /// room, [`Error::DeviceFailed`] when the device has failed. The buffer is as it was.
+    pub fn reserve(&mut self, additional: usize) -> Result<(), Error> {
+        self.raw.reserve(additional)
+    }
+
+    /// Makes the length `len`. New elements are zero.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`].
+    pub fn resize(&mut self, len: usize) -> Result<(), Error> {
+        self.raw.resize(len)
+    }
+
+    /// Shortens the buffer to `len` elements, if it has more. Keeps the capacity, costs nothing.
+    pub fn truncate(&mut self, len: usize) {
+        self.raw.truncate(len);
+    }
+
+    /// Removes all elements. Keeps the capacity, costs nothing.
+    pub fn clear(&mut self) {
+        self.raw.truncate(0);
+    }
+
+    /// Gives back the capacity that is not needed, down to the specification's `min`. Copies the elements on the device.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`]: the smaller memory is taken before the larger is given back.
+    pub fn shrink_to_fit(&mut self) -> Result<(), Error> {
+        self.raw.shrink_to_fit()
+    }
+
+    /// Replaces the contents by `data`, growing as needed.
+    ///
+    /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no
+    /// longer needed, not when the device has it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
+    pub fn upload(&mut self, data: &[T]) -> Result<(), Error> {
+        self.raw.upload(bytemuck::cast_slice(data))
+    }
+
+    /// Overwrites the elements from `offset` on with `data`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] when they do not all exist (see [`Buffer::extend_from_slice`] for appending), and
+    /// [`Error::OutOfPinnedMemory`].
+    pub fn write(&mut self, offset: usize, data: &[T]) -> Result<(), Error> {
+        self.raw.write(offset, bytemuck::cast_slice(data))
+    }
+
+    /// Appends `data`, growing as needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::upload`].
+    pub fn extend_from_slice(&mut self, data: &[T]) -> Result<(), Error> {
+        self.raw.extend(bytemuck::cast_slice(data))
+    }
+
+    /// Sets every element to `value`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfPinnedMemory`] or [`Error::DeviceFailed`].
+    pub fn fill(&mut self, value: T) -> Result<(), Error> {
+        self.raw.fill(0, self.len(), bytemuck::bytes_of(&value))
+    }
+
+    /// Replaces the contents by those of `source`, on the device, growing as needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], and [`Error::DifferentDevices`].
+    pub fn copy_from<N: Mode>(&mut self, source: &Buffer<T, B, N>) -> Result<(), Error> {
+        self.raw.copy_from(&source.raw)
+    }
+
+    /// A range of the elements, for downloading or copying from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn view(&self, range: impl RangeBounds<usize>) -> Result<View<'_, T, B>, Error> {
+        View::new(&self.raw, range)
+    }
+
+    /// A range of the elements, for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn view_mut(&mut self, range: impl RangeBounds<usize>) -> Result<ViewMut<'_, T, B>, Error> {
+        ViewMut::new(&mut self.raw, range)
+    }
+
+    /// A copy of the elements on the host. Waits for the work that is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
+    pub fn download(&self) -> Result<Vec<T>, Error> {
+        self.view(..)?.download()
+    }
+
+    /// Copies the elements into `target`, which has the same length. Returns when they are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`], and those of [`Buffer::download`], after which `target` may be partly written.
+    pub fn download_into(&self, target: &mut [T]) -> Result<(), Error> {
+        self.view(..)?.download_into(target)
+    }
+
+    /// Replaces the contents of `target` by the elements. Its allocation is used again where it is large enough.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download`]; `target` is empty then.
+    pub fn download_to(&self, target: &mut Vec<T>) -> Result<(), Error> {
+        self.view(..)?.download_to(target)
+    }
+
+    /// Sets the length without touching the elements: for a kernel that writes behind the end.
+    ///
+    /// # Safety
+    ///
+    /// `len` is at most the capacity, and all elements below `len` have been written, or will have been by work that is
+    /// already queued on the device's stream.
+    pub unsafe fn set_len(&mut self, len: usize) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.raw.set_len(len) }
+    }
+
+    /// Gives the memory back, and waits until that is done.
+    ///
+    /// Dropping the buffer does the same without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed.
+    pub fn close(self) -> Result<(), Error> {
+        let device = self.device().clone();
+        drop(self);
+        device.synchronize()
+    }
+
+    #[doc(hidden)]
+    #[inline]
+    pub fn __raw(&self) -> &RawBuffer<B> {
+        &self.raw
+    }
+
+    #[doc(hidden)]
+    #[inline]
+    pub fn __raw_mut(&mut self) -> &mut RawBuffer<B> {
+        &mut self.raw
+    }
+
+    #[doc(hidden)]
+    pub fn __into_raw(self) -> RawBuffer<B> {
+        self.raw
+    }
+}
+
+impl<T: Element, B: Backend> Buffer<T, B, Async> {
+    /// Starts copying all elements to the host, and returns at once with a ticket for them.
+    ///
+    /// The copy shows the buffer as it is at this point of the stream: it waits for what was queued before, and what writes
+    /// the buffer later waits for the copy, on the device. The buffer may be written, resized and dropped meanwhile, and so
+    /// may the ticket.
+    ///
+    /// A buffer has two slots: two downloads can be under way or unread at a time. A slot comes back when its ticket or
+    /// guard is dropped.
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, Host};
+    ///
+    /// let device = Device::host();
+    /// let mut frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let before = frame.start_download()?;
+    /// frame.fill(0)?; // waits for the copy, on the stream
+    /// assert_eq!(*before.wait()?, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SlotsBusy`], [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`]. Nothing was started then.
+    pub fn start_download(&self) -> Result<Download<T, B>, Error> {
+        self.start_download_range(..)
+    }
+
+    /// [`Buffer::start_download`] for a range of the elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::start_download`], and [`Error::OutOfBounds`].
+    pub fn start_download_range(&self, range: impl RangeBounds<usize>) -> Result<Download<T, B>, Error> {
+        let range = self.raw.range(range)?;
+        Download::start(&self.raw, range)
+    }
+
+    /// Gives back the slots of all downloads of this buffer that have not been waited for, even where the tickets still
+    /// exist or were forgotten. Waiting for such a ticket gives [`Error::DownloadAbandoned`]. Guards stay valid.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`].
+    pub fn abandon_downloads(&self) -> Result<(), Error> {
+        self.raw.abandon_downloads()
+    }
+}
+
+impl<T: Element, B: Backend, M: Mode> fmt::Debug for Buffer<T, B, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.raw.fmt(f)
+    }
+}

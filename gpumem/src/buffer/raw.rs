@@ -1,0 +1,343 @@
+//! A buffer without its element type: length, capacity and growth.
+//!
+//! How a failed operation leaves everything as it was (rule 6): each operation first does all that can fail without
+//! touching the buffer (checks, new memory, pinned memory), then queues work on it, and last changes its numbers. What is
+//! left to fail after the first step is the device itself, and then its contents are lost in any case.
+//!
+//! Growth takes new memory, queues a copy of the elements on the compute lane and drops the old block. That block's
+//! retirement is an event behind the copy, so nothing waits.
+
+use crate::backend::Backend;
+use crate::device::Device;
+use crate::error::{BufferLabel, Error};
+use crate::ledger::{BufferStats, EntryId, SetMark};
+use crate::memory::{Block, Core, Slots};
+use crate::spec::BufferSpec;
+use std::fmt;
+use std::ops::{Bound, Range, RangeBounds};
+use std::panic::Location;
+use std::sync::Arc;
+
+/// How many async downloads of a buffer can be under way or unread.
+const SLOTS: usize = 2;
+
+/// A [`Buffer`](super::Buffer) without its element type. Lengths and capacities are in elements.
+pub struct RawBuffer<B: Backend> {
+    /// None when the capacity is 0. The first field, since fields are dropped in order and the block has to be retired
+    /// before the device's last handle goes: that is what gives retired memory back.
+    block: Option<Block<B>>,
+    device: Device<B>,
+    len: usize,
+    capacity: usize,
+    spec: BufferSpec,
+    label: BufferLabel,
+    set: Option<Arc<SetMark>>,
+    entry: EntryId,
+    resizes: u64,
+    slots: Slots<B>,
+}
+
+/// What [`RawBuffer::prepare`] found out and [`RawBuffer::commit`] does.
+pub(crate) enum Room<B: Backend> {
+    /// There is room.
+    Enough,
+    /// Memory for this many elements.
+    New(usize, Block<B>),
+}
+
+impl<B: Backend> RawBuffer<B> {
+    /// An empty buffer with the memory of its `min`. `spec` has its element size.
+    #[track_caller]
+    pub(crate) fn new(
+        device: &Device<B>,
+        spec: BufferSpec,
+        set: Option<(&Arc<SetMark>, &'static str)>,
+    ) -> Result<Self, Error> {
+        spec.check()?;
+        let label = BufferLabel { set: set.map(|(_, label)| label), name: spec.name() };
+        let set = set.map(|(mark, _)| mark.clone());
+        let entry = device.core().ledger.open(label, Location::caller(), set.as_deref());
+        let slots = Slots::new(SLOTS);
+        let device = device.clone();
+        let mut new =
+            Self { block: None, device, len: 0, capacity: 0, spec, label, set, entry, resizes: 0, slots };
+        new.reserve_exact(new.min_capacity())?;
+        Ok(new)
+    }
+
+    pub(crate) fn device(&self) -> &Device<B> {
+        &self.device
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core<B>> {
+        self.device.core()
+    }
+
+    pub(crate) fn block(&self) -> Option<&Block<B>> {
+        self.block.as_ref()
+    }
+
+    pub(crate) fn block_mut(&mut self) -> Option<&mut Block<B>> {
+        self.block.as_mut()
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn element_size(&self) -> usize {
+        self.spec.element_size()
+    }
+
+    pub(crate) fn spec(&self) -> &BufferSpec {
+        &self.spec
+    }
+
+    pub(crate) fn label(&self) -> BufferLabel {
+        self.label
+    }
+
+    pub(crate) fn entry(&self) -> &EntryId {
+        &self.entry
+    }
+
+    pub(crate) fn set(&self) -> Option<&SetMark> {
+        self.set.as_deref()
+    }
+
+    pub(super) fn slots(&self) -> &Slots<B> {
+        &self.slots
+    }
+
+    pub(crate) fn stats(&self) -> BufferStats {
+        BufferStats {
+            label: self.label,
+            element_size: self.element_size(),
+            len: self.len,
+            capacity: self.capacity,
+            resizes: self.resizes,
+            slots_taken: self.slots.taken(),
+        }
+    }
+
+    /// The elements that `bounds` means, if they exist.
+    pub(super) fn range(&self, bounds: impl RangeBounds<usize>) -> Result<Range<usize>, Error> {
+        // A bound that overflows lies outside in any case.
+        let start = match bounds.start_bound() {
+            Bound::Included(start) => *start,
+            Bound::Excluded(before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match bounds.end_bound() {
+            Bound::Included(last) => last.saturating_add(1),
+            Bound::Excluded(end) => *end,
+            Bound::Unbounded => self.len,
+        };
+        if start <= end && end <= self.len {
+            return Ok(start..end);
+        }
+        Err(Error::OutOfBounds { buffer: self.label, start, end, len: self.len })
+    }
+
+    /// Bytes of `elements`, if memory can address them.
+    pub(super) fn size_of(&self, elements: usize) -> Result<usize, Error> {
+        let element_size = self.element_size();
+        elements
+            .checked_mul(element_size)
+            .filter(|bytes| isize::try_from(*bytes).is_ok())
+            .ok_or(Error::SizeOverflow { buffer: self.label, elements, element_size })
+    }
+
+    fn min_capacity(&self) -> usize {
+        usize::try_from(self.spec.min_bytes()).unwrap_or(usize::MAX).div_ceil(self.element_size().max(1))
+    }
+
+    /// Takes memory for `need` elements where the buffer has not enough. Changes nothing.
+    pub(crate) fn prepare(&self, need: usize) -> Result<Room<B>, Error> {
+        self.check_limit(need)?;
+        if need <= self.capacity {
+            return Ok(Room::Enough);
+        }
+        let next = self.spec.next_capacity(self.capacity, need, self.element_size());
+        match self.allocate(next) {
+            Err(Error::DeviceLimit { .. } | Error::OutOfMemory { .. }) if next > need => self.allocate(need),
+            other => other,
+        }
+    }
+
+    fn check_limit(&self, need: usize) -> Result<(), Error> {
+        let requested = self.size_of(need)? as u64;
+        match self.spec.max_bytes() {
+            Some(limit) if requested > limit => Err(Error::BufferLimit { buffer: self.label, requested, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    fn allocate(&self, capacity: usize) -> Result<Room<B>, Error> {
+        let block = self.core().allocate(self.label, self.size_of(capacity)?)?;
+        Ok(Room::New(capacity, block))
+    }
+
+    /// Moves to the memory that was prepared. Fails only when the device has.
+    pub(crate) fn commit(&mut self, room: Room<B>) -> Result<(), Error> {
+        let Room::New(capacity, block) = room else { return Ok(()) };
+        if let (Some(old), 1..) = (&self.block, self.len) {
+            let core = self.core();
+            let bytes = self.len * self.element_size();
+            // SAFETY: both blocks hold `len` elements, the source's were written (rule 5). Both are retired with a later
+            // event of the compute lane only, and all writers of either are queued on this lane (rule 1).
+            unsafe {
+                let stream = core.compute.stream().raw();
+                core.backend.copy_on_device(stream, (old.memory(), 0), (block.memory(), 0), bytes)
+            }
+            .map_err(Error::from_fault::<B>)?;
+        }
+        self.replace_block(Some(block), capacity);
+        Ok(())
+    }
+
+    pub(super) fn replace_block(&mut self, block: Option<Block<B>>, capacity: usize) {
+        let had_memory = self.block.is_some();
+        self.block = block;
+        self.capacity = capacity;
+        let ledger = &self.device.core().ledger;
+        ledger.resized(&self.entry, (capacity * self.spec.element_size()) as u64);
+        if had_memory {
+            self.resizes += 1;
+            ledger.counters.resized();
+        }
+    }
+
+    /// Room for `need` elements in all.
+    pub(crate) fn make_room(&mut self, need: usize) -> Result<(), Error> {
+        let room = self.prepare(need)?;
+        self.commit(room)
+    }
+
+    pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), Error> {
+        self.make_room(self.len.saturating_add(additional))
+    }
+
+    /// Room for exactly `capacity` elements (or the specification's `min`), unless there is more.
+    pub(crate) fn reserve_exact(&mut self, capacity: usize) -> Result<(), Error> {
+        let capacity = capacity.max(self.min_capacity());
+        self.check_limit(capacity)?;
+        if capacity <= self.capacity {
+            return Ok(());
+        }
+        let room = self.allocate(capacity)?;
+        self.commit(room)
+    }
+
+    pub(crate) fn resize(&mut self, len: usize) -> Result<(), Error> {
+        self.make_room(len)?;
+        self.set_len_zeroed(len)
+    }
+
+    /// Makes the length `len`, for which there is room. Fails only when the device has.
+    pub(crate) fn set_len_zeroed(&mut self, len: usize) -> Result<(), Error> {
+        if len > self.len {
+            let zero = vec![0; self.element_size()];
+            self.fill_memory(self.len, len - self.len, &zero)?;
+        }
+        self.len = len;
+        Ok(())
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
+        let capacity = self.len.max(self.min_capacity());
+        if capacity >= self.capacity {
+            return Ok(());
+        }
+        if capacity == 0 {
+            self.replace_block(None, 0);
+            return Ok(());
+        }
+        let room = self.allocate(capacity)?;
+        self.commit(room)
+    }
+
+    /// # Safety
+    ///
+    /// `len` is at most the capacity, and the elements below it are written by work that is queued on the compute lane.
+    pub(crate) unsafe fn set_len(&mut self, len: usize) {
+        debug_assert!(len <= self.capacity);
+        self.len = len;
+    }
+
+    /// Queues the waits for pending uses, as every write must first (rule 2).
+    pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
+        self.block.as_mut().map_or(Ok(()), Block::order_after_uses).map_err(Error::from_fault::<B>)
+    }
+
+    pub(crate) fn copy_from(&mut self, source: &Self) -> Result<(), Error> {
+        self.check_same_device(source)?;
+        self.make_room(source.len)?;
+        self.copy_range(0, source, 0..source.len)?;
+        self.len = source.len;
+        Ok(())
+    }
+
+    /// Copies elements of another buffer of the same device to where there is room for them.
+    pub(super) fn copy_range(&mut self, to: usize, source: &Self, from: Range<usize>) -> Result<(), Error> {
+        self.order_after_uses()?;
+        let (Some(target), Some(origin)) = (&self.block, &source.block) else { return Ok(()) };
+        let size = self.element_size();
+        if from.is_empty() {
+            return Ok(());
+        }
+        let core = self.core();
+        // SAFETY: the callers checked both ranges, and the source's elements are written (rule 5). Two buffers have two
+        // blocks, so they do not overlap. Writers of either and their retirement come later on this lane (rule 1), and
+        // readers of the target were waited for (rule 2).
+        unsafe {
+            core.backend.copy_on_device(
+                core.compute.stream().raw(),
+                (origin.memory(), from.start * size),
+                (target.memory(), to * size),
+                from.len() * size,
+            )
+        }
+        .map_err(Error::from_fault::<B>)
+    }
+
+    pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
+        if self.device.is(&source.device) {
+            return Ok(());
+        }
+        Err(Error::DifferentDevices { buffer: source.label, other: self.label.to_string() })
+    }
+
+    pub(super) fn abandon_downloads(&self) -> Result<(), Error> {
+        self.slots.abandon(&self.core().backend).map_err(Error::from_fault::<B>)
+    }
+}
+
+impl<B: Backend> Drop for RawBuffer<B> {
+    fn drop(&mut self) {
+        // The memory goes with the block; see there.
+        self.device.core().ledger.close(&self.entry, self.set.as_deref());
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawBuffer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer")
+            .field("name", &format_args!("{}", self.spec.name()))
+            .field("backend", &B::NAME)
+            .field("len", &self.len)
+            .field("capacity", &self.capacity)
+            .field("element_size", &self.element_size())
+            .finish_non_exhaustive()
+    }
+}

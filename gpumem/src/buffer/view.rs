@@ -1,0 +1,173 @@
+//! Ranges of a buffer.
+
+use super::raw::RawBuffer;
+use super::Element;
+use crate::backend::Backend;
+use crate::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Range, RangeBounds};
+
+/// A range of a buffer's elements, for reading. Made by [`Buffer::view`](crate::Buffer::view).
+#[derive(Clone)]
+pub struct View<'a, T: Element, B: Backend> {
+    raw: &'a RawBuffer<B>,
+    range: Range<usize>,
+    element: PhantomData<&'a [T]>,
+}
+
+impl<'a, T: Element, B: Backend> View<'a, T, B> {
+    pub(super) fn new(raw: &'a RawBuffer<B>, range: impl RangeBounds<usize>) -> Result<Self, Error> {
+        Ok(Self { raw, range: raw.range(range)?, element: PhantomData })
+    }
+
+    /// Elements in the range.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Whether the range is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// Where the range lies in the buffer.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// A copy of the elements on the host. Waits for the work that is queued.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download`](crate::Buffer::download).
+    pub fn download(&self) -> Result<Vec<T>, Error> {
+        let mut elements = Vec::new();
+        self.download_to(&mut elements)?;
+        Ok(elements)
+    }
+
+    /// Copies the elements into `target`, which has the same length. Returns when they are there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download_into`](crate::Buffer::download_into).
+    pub fn download_into(&self, target: &mut [T]) -> Result<(), Error> {
+        if target.len() != self.len() {
+            return Err(Error::LengthMismatch { buffer: self.raw.label(), len: self.len(), other: target.len() });
+        }
+        // SAFETY: the slice has as many elements as the range; any bits are a `T` (rule 5).
+        unsafe { self.raw.receive(self.range.clone(), target.as_mut_ptr().cast()) }
+    }
+
+    /// Replaces the contents of `target` by the elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download_to`](crate::Buffer::download_to).
+    pub fn download_to(&self, target: &mut Vec<T>) -> Result<(), Error> {
+        target.clear();
+        target.reserve(self.len());
+        // SAFETY: there is room for as many elements as the range has.
+        unsafe { self.raw.receive(self.range.clone(), target.as_mut_ptr().cast())? };
+        // SAFETY: `receive` has written all of them; any bits are a `T` (rule 5).
+        unsafe { target.set_len(self.len()) };
+        Ok(())
+    }
+}
+
+impl<T: Element, B: Backend> fmt::Debug for View<'_, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("buffer", &self.raw.label()).field("range", &self.range).finish()
+    }
+}
+
+/// A range of a buffer's elements, for writing. Made by [`Buffer::view_mut`](crate::Buffer::view_mut).
+///
+/// ```
+/// use gpumem::{Buffer, Device};
+///
+/// let device = Device::host();
+/// let source: Buffer<u8> = Buffer::from_slice(&device, "source", &[7, 8, 9])?;
+/// let mut target: Buffer<u8> = Buffer::from_slice(&device, "target", &[0; 6])?;
+/// target.view_mut(1..3)?.copy_from(&source.view(..2)?)?;
+/// target.view_mut(4..)?.fill(1)?;
+/// assert_eq!(target.download()?, [0, 7, 8, 0, 1, 1]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+pub struct ViewMut<'a, T: Element, B: Backend> {
+    raw: &'a mut RawBuffer<B>,
+    range: Range<usize>,
+    element: PhantomData<&'a mut [T]>,
+}
+
+impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
+    pub(super) fn new(raw: &'a mut RawBuffer<B>, range: impl RangeBounds<usize>) -> Result<Self, Error> {
+        let range = raw.range(range)?;
+        Ok(Self { raw, range, element: PhantomData })
+    }
+
+    /// Elements in the range.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Whether the range is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// Where the range lies in the buffer.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// Overwrites the elements with `data`, which has the same length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`], and those of [`Buffer::write`](crate::Buffer::write).
+    pub fn write(&mut self, data: &[T]) -> Result<(), Error> {
+        self.check_len(data.len())?;
+        self.raw.write(self.range.start, bytemuck::cast_slice(data))
+    }
+
+    /// Sets every element to `value`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::fill`](crate::Buffer::fill).
+    pub fn fill(&mut self, value: T) -> Result<(), Error> {
+        self.raw.fill(self.range.start, self.len(), bytemuck::bytes_of(&value))
+    }
+
+    /// Overwrites the elements with those of `source`, which has the same length, on the device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`] and [`Error::DifferentDevices`].
+    pub fn copy_from(&mut self, source: &View<'_, T, B>) -> Result<(), Error> {
+        self.check_len(source.len())?;
+        self.raw.check_same_device(source.raw)?;
+        self.raw.copy_range(self.range.start, source.raw, source.range())
+    }
+
+    fn check_len(&self, other: usize) -> Result<(), Error> {
+        if other == self.len() {
+            return Ok(());
+        }
+        Err(Error::LengthMismatch { buffer: self.raw.label(), len: self.len(), other })
+    }
+}
+
+impl<T: Element, B: Backend> fmt::Debug for ViewMut<'_, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViewMut").field("buffer", &self.raw.label()).field("range", &self.range).finish()
+    }
+}

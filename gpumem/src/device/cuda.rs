@@ -1,0 +1,156 @@
+//! What only CUDA devices have: kernels from PTX, and launches on the compute stream.
+//!
+//! `cust`'s `launch!` takes anything whose `launch` method has the right shape, so [`Stream`] has one: kernels are queued
+//! on the runtime's own stream, in order with everything else (rule 1), without a stream of `cust`'s.
+
+use super::{Device, DeviceBuilder};
+use crate::backend::Cuda;
+use crate::backend::cuda::{Function, Kernel, Module};
+use crate::error::Error;
+use crate::memory::Stream;
+use cust::function::{BlockSize, GridSize};
+use std::ffi::c_void;
+
+impl Device<Cuda> {
+    /// Opens the CUDA card with this number, counted from 0, with the default limits.
+    ///
+    /// The device uses the card's primary context, as nearly all CUDA libraries do, so addresses mean the same to all of
+    /// them. Nothing needs to be current on the calling thread, and what is current stays so.
+    ///
+    /// ```
+    /// use gpumem::{Device, Error};
+    ///
+    /// match Device::cuda(0) {
+    ///     Ok(device) => println!("running on {}", device.name()),
+    ///     Err(Error::BackendUnavailable { reason, .. }) => println!("no CUDA card: {reason}"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BackendUnavailable`] when there is no driver, no card or none with this number; the reason says which.
+    pub fn cuda(ordinal: usize) -> Result<Self, Error> {
+        DeviceBuilder::default().cuda(ordinal)
+    }
+
+    /// Has the driver compile kernels for this card.
+    ///
+    /// ```no_run
+    /// use cust::launch;
+    /// use gpumem::{Buffer, Cuda, Device};
+    ///
+    /// // Kernels are mostly built from CUDA C++ by `nvcc -ptx` and come with `include_str!`.
+    /// const PTX: &str = r#"
+    ///     .version 7.0
+    ///     .target sm_75
+    ///     .address_size 64
+    ///     .visible .entry add_one(.param .u64 data)
+    ///     {
+    ///         .reg .b32 %r<3>;
+    ///         .reg .b64 %rd<4>;
+    ///         ld.param.u64 %rd1, [data];
+    ///         cvta.to.global.u64 %rd1, %rd1;
+    ///         mov.u32 %r1, %tid.x;
+    ///         mul.wide.u32 %rd2, %r1, 4;
+    ///         add.s64 %rd3, %rd1, %rd2;
+    ///         ld.global.u32 %r2, [%rd3];
+    ///         add.u32 %r2, %r2, 1;
+    ///         st.global.u32 [%rd3], %r2;
+    ///         ret;
+    ///     }"#;
+    ///
+    /// let device = Device::cuda(0)?;
+    /// let mut numbers: Buffer<u32, Cuda> = Buffer::from_slice(&device, "numbers", &[1, 2, 3])?;
+    ///
+    /// let module = device.load_ptx(PTX)?;
+    /// let add_one = module.get_function("add_one")?;
+    /// let stream = device.stream();
+    /// // SAFETY: the kernel takes one pointer, and its three threads each touch one of the three elements.
+    /// unsafe { launch!(add_one<<<1, 3, 0, stream>>>(numbers.as_device_ptr_mut()?))? };
+    ///
+    /// assert_eq!(numbers.download()?, [2, 3, 4]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BackendUnavailable`] when the driver cannot compile the text, with what its compiler says;
+    /// [`Error::DeviceFailed`] when the device has failed.
+    pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
+        self.core().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)
+    }
+
+    /// Makes the card's primary context current on the calling thread and leaves it so, for code that calls `cust` or the
+    /// driver itself. This crate needs it on no thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the driver refuses.
+    pub fn make_current(&self) -> Result<(), Error> {
+        self.core().backend.make_current().map_err(Error::from_fault::<Cuda>)
+    }
+}
+
+impl DeviceBuilder {
+    /// Opens the CUDA card with this number with these settings; see [`Device::cuda`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::cuda`], and [`Error::InvalidSpec`] for a limit of 0.
+    pub fn cuda(self, ordinal: usize) -> Result<Device<Cuda>, Error> {
+        let limit = self.checked_limit()?;
+        let backend = Cuda::open(ordinal).map_err(Error::from_fault::<Cuda>)?;
+        Device::open(backend, limit)
+    }
+}
+
+impl Stream<Cuda> {
+    /// Queues a kernel; `cust`'s `launch!` calls this. [`Device::load_ptx`] has an example.
+    ///
+    /// It returns when the kernel is queued. What the kernel does wrong shows in a later wait.
+    ///
+    /// # Safety
+    ///
+    /// * `args` points to one value for each of the kernel's parameters, in their order and of their types.
+    /// * The kernel stays in the bounds of what it is given. Of a buffer that is its length, or its capacity where
+    ///   [`Buffer::set_len`](crate::Buffer::set_len) follows.
+    /// * Pointers into buffers were taken for this launch, nothing else was done with the buffers since, and those that
+    ///   the kernel writes through come from [`as_device_ptr_mut`](crate::Buffer::as_device_ptr_mut).
+    /// * Other memory is alive, and used by nothing else, until the kernel has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the driver refuses the launch, with the grid and the block that it was asked for, and
+    /// when the device has failed. Nothing is queued then.
+    pub unsafe fn launch<K, G, T>(
+        &self,
+        kernel: &K,
+        grid: G,
+        block: T,
+        shared_bytes: u32,
+        args: &[*mut c_void],
+    ) -> Result<(), Error>
+    where
+        K: Kernel,
+        G: Into<GridSize>,
+        T: Into<BlockSize>,
+    {
+        // SAFETY: the conditions are the same; memory of buffers is retired with a later event of this stream, so what
+        // the kernel uses stays alive until it has ended (rule 1).
+        unsafe { self.raw().launch(kernel, grid.into(), block.into(), shared_bytes, args) }
+            .map_err(Error::from_fault::<Cuda>)
+    }
+}
+
+impl Module {
+    /// Finds a kernel by the name of its `.entry` in the PTX.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BackendUnavailable`] when the module has no such kernel.
+    pub fn get_function(&self, name: impl AsRef<str>) -> Result<Function<'_>, Error> {
+        self.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
+    }
+}

@@ -1,0 +1,197 @@
+//! Kernels on the host: closures that run on the compute stream.
+//!
+//! A launch borrows the buffers only while it queues. What makes that sound: the closure runs on the compute lane, on which
+//! everything that writes, moves or frees a buffer is queued too, so it sees each buffer as it was at the launch
+//! (rule 1). Readers on the download lane are waited for first when a buffer is lent mutably (rule 2), and later ones wait
+//! for the event of the compute lane. Host access to the memory (`as_slice`) waits for the lane. The slices live for a
+//! lifetime that the closure cannot name, so they cannot leave it.
+
+use super::Device;
+use crate::backend::Host;
+use crate::buffer::{Buffer, Element, Mode, RawBuffer};
+use crate::error::Error;
+use std::ptr::NonNull;
+
+impl Device<Host> {
+    /// Queues `kernel` on the compute stream and returns at once.
+    ///
+    /// `args` is a tuple of buffers of this device, up to twelve. `&mut Buffer<T>` arrives in the kernel as
+    /// `&mut [T]`, `&Buffer<T>` as `&[T]`, each with the length that it has at the launch. The kernel runs after all that was
+    /// queued before and before what is queued later: buffers may be used again, resized or dropped right away. A buffer
+    /// that is lent mutably first waits, on the stream, for running downloads of it.
+    ///
+    /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`] with the
+    /// panic's message. A kernel must not wait for a device; that is refused with [`Error::WouldDeadlock`].
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let mut positions: Buffer<f32> = Buffer::from_slice(&device, "positions", &[0.0, 1.0, 2.0])?;
+    /// let velocities: Buffer<f32> = Buffer::from_slice(&device, "velocities", &[0.5, 0.5, -1.0])?;
+    ///
+    /// device.launch((&mut positions, &velocities), |(positions, velocities)| {
+    ///     for (position, velocity) in positions.iter_mut().zip(velocities) {
+    ///         *position += velocity;
+    ///     }
+    /// })?;
+    /// assert_eq!(positions.download()?, [0.5, 1.5, 1.0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DifferentDevices`] when a buffer lives on another device; [`Error::DeviceFailed`] when the device has failed.
+    /// Nothing is queued then.
+    pub fn launch<A, F>(&self, args: A, kernel: F) -> Result<(), Error>
+    where
+        A: HostArgs,
+        F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
+    {
+        let lent = args.lend(self)?;
+        let job = move || {
+            // SAFETY: the job runs on the compute lane of the device that `lend` checked every argument to live on,
+            // once, as `HostArgs::slices` asks.
+            kernel(unsafe { A::slices(lent) });
+        };
+        let core = self.core();
+        core.backend.run(core.compute.stream().raw(), job).map_err(Error::from_fault::<Host>)
+    }
+}
+
+/// What can be passed to a kernel of [`Device::launch`]: `&Buffer<T, Host, M>`, which arrives as `&[T]`, and
+/// `&mut Buffer<T, Host, M>`, which arrives as `&mut [T]`.
+pub trait HostArg: sealed::Arg {}
+
+/// The arguments of a kernel of [`Device::launch`]: a tuple of up to twelve [`HostArg`]s.
+pub trait HostArgs: sealed::Args {
+    /// What the kernel gets: a tuple of slices.
+    type Slices<'a>;
+
+    #[doc(hidden)]
+    fn lend(self, device: &Device<Host>) -> Result<Self::Lent, Error>;
+
+    /// # Safety
+    ///
+    /// To be called once, in a job on the compute lane of the device given to `lend`, which is queued while the borrow of
+    /// the arguments lasts. The slices do not outlive the job.
+    #[doc(hidden)]
+    unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a>;
+}
+
+mod sealed {
+    use super::{Device, Error, Host};
+
+    pub trait Arg: Sized {
+        type Lent: Send + 'static;
+        type Slice<'a>;
+
+        fn lend(self, device: &Device<Host>) -> Result<Self::Lent, Error>;
+
+        /// # Safety
+        ///
+        /// As for `HostArgs::slices`.
+        unsafe fn slice<'a>(lent: Self::Lent) -> Self::Slice<'a>;
+    }
+
+    pub trait Args: Sized {
+        type Lent: Send + 'static;
+    }
+}
+
+/// The elements of a buffer on their way to the compute lane.
+pub struct Lent<T> {
+    start: NonNull<T>,
+    len: usize,
+}
+
+// SAFETY: it is an address that only the job uses which it was made for, under rule 1 (order); elements are `Send` and
+// `Sync`.
+unsafe impl<T: Element> Send for Lent<T> {}
+
+impl<T: Element> Lent<T> {
+    fn of(raw: &RawBuffer<Host>, device: &Device<Host>) -> Result<Self, Error> {
+        if !raw.device().is(device) {
+            return Err(Error::DifferentDevices { buffer: raw.label(), other: "the kernel's launch".into() });
+        }
+        Ok(Self { start: raw.host_address().cast(), len: raw.len() })
+    }
+}
+
+impl<T: Element, M: Mode> sealed::Arg for &Buffer<T, Host, M> {
+    type Lent = Lent<T>;
+    type Slice<'a> = &'a [T];
+
+    fn lend(self, device: &Device<Host>) -> Result<Lent<T>, Error> {
+        Lent::of(self.__raw(), device)
+    }
+
+    unsafe fn slice<'a>(Lent { start, len }: Lent<T>) -> &'a [T] {
+        // SAFETY: `len` elements from `start` on were written before the launch, in the order of the compute lane
+        // (rules 1 and 5). Nothing writes them while this job runs: writers are queued behind it on the lane, host access
+        // waits for the lane, and another argument of the same launch cannot borrow the buffer mutably. The memory is
+        // retired only with a later event of the lane.
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
+    }
+}
+
+impl<T: Element, M: Mode> HostArg for &Buffer<T, Host, M> {}
+
+impl<T: Element, M: Mode> sealed::Arg for &mut Buffer<T, Host, M> {
+    type Lent = Lent<T>;
+    type Slice<'a> = &'a mut [T];
+
+    fn lend(self, device: &Device<Host>) -> Result<Lent<T>, Error> {
+        let lent = Lent::of(self.__raw(), device)?;
+        self.__raw_mut().order_after_uses()?;
+        Ok(lent)
+    }
+
+    unsafe fn slice<'a>(Lent { start, len }: Lent<T>) -> &'a mut [T] {
+        // SAFETY: as for the shared slice; and no reader is left either: the download lane's earlier copies were put before
+        // this job by `order_after_uses` (rule 2), its later ones wait for an event behind this job, and the buffer was
+        // borrowed mutably while this job was queued.
+        unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), len) }
+    }
+}
+
+impl<T: Element, M: Mode> HostArg for &mut Buffer<T, Host, M> {}
+
+macro_rules! host_args {
+    ($($arg:ident)+) => {
+        impl<$($arg: HostArg),+> sealed::Args for ($($arg,)+) {
+            type Lent = ($($arg::Lent,)+);
+        }
+
+        impl<$($arg: HostArg),+> HostArgs for ($($arg,)+) {
+            type Slices<'a> = ($($arg::Slice<'a>,)+);
+
+            fn lend(self, device: &Device<Host>) -> Result<Self::Lent, Error> {
+                #[allow(non_snake_case)]
+                let ($($arg,)+) = self;
+                Ok(($($arg.lend(device)?,)+))
+            }
+
+            unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a> {
+                #[allow(non_snake_case)]
+                let ($($arg,)+) = lent;
+                // SAFETY: the caller's promise is the one that is asked here.
+                unsafe { ($($arg::slice($arg),)+) }
+            }
+        }
+    };
+}
+
+host_args!(A);
+host_args!(A B);
+host_args!(A B C);
+host_args!(A B C D);
+host_args!(A B C D E);
+host_args!(A B C D E F);
+host_args!(A B C D E F G);
+host_args!(A B C D E F G H);
+host_args!(A B C D E F G H I);
+host_args!(A B C D E F G H I J);
+host_args!(A B C D E F G H I J K);
+host_args!(A B C D E F G H I J K L);
+

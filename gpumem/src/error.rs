@@ -1,0 +1,307 @@
+//! What can go wrong, one variant a cause. Every message names the buffer or device, and the figures.
+
+use crate::backend::{Backend, Fault};
+use crate::ledger::LeakReport;
+use std::fmt;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Why an operation failed. Whatever it is, every buffer is as it was before the call: contents, length, capacity.
+///
+/// ```
+/// use gpumem::{Buffer, BufferSpec, Device, Error};
+///
+/// let device = Device::host();
+/// let spec = BufferSpec::new("positions").max(1_000);
+/// let mut positions: Buffer<[f32; 2]> = Buffer::new(&device, spec)?;
+/// let error = positions.resize(126).unwrap_err();
+/// assert!(matches!(error, Error::BufferLimit { requested: 1_008, limit: 1_000, .. }));
+/// assert_eq!(error.to_string(), "buffer `positions` needs 1008 bytes, and its `max` is 1000 bytes");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The backend has no driver, no such device, or cannot run what it was given (a kernel's PTX, for one).
+    #[error("the {backend} backend is not available: {reason}")]
+    BackendUnavailable {
+        /// Which backend, as in [`Backend::NAME`].
+        backend: &'static str,
+        /// Why, in the driver's words where it has any.
+        reason: String,
+    },
+
+    /// The device has no room, although the limits would allow it. What could be given back was, and it was tried again.
+    #[error(
+        "out of memory: {buffer} asked for {}; live buffers hold {}, {} wait to be freed, {}",
+        Bytes(*requested), Bytes(*live), Bytes(*retired),
+        OptionalBytes("the device has", *free, "free")
+    )]
+    OutOfMemory {
+        /// Who asked.
+        buffer: BufferLabel,
+        /// Bytes asked for.
+        requested: u64,
+        /// Bytes that live buffers of the device hold.
+        live: u64,
+        /// Bytes of dropped buffers that queued work still uses.
+        retired: u64,
+        /// Bytes free on the device by its own account.
+        free: Option<u64>,
+    },
+
+    /// The host could not provide (more) pinned memory for a transfer.
+    #[error("no pinned memory: a transfer of {buffer} asked for {}, and {} are pinned already", Bytes(*requested), Bytes(*pinned))]
+    OutOfPinnedMemory {
+        /// Whose transfer.
+        buffer: BufferLabel,
+        /// Bytes asked for.
+        requested: u64,
+        /// Bytes that the device has pinned.
+        pinned: u64,
+    },
+
+    /// The buffer would grow beyond its own `max`.
+    #[error("{buffer} needs {}, and its `max` is {}", Bytes(*requested), Bytes(*limit))]
+    BufferLimit {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// Bytes that its contents would take.
+        requested: u64,
+        /// Its limit in bytes.
+        limit: u64,
+    },
+
+    /// The buffers of the device would together grow beyond the device's memory limit.
+    #[error(
+        "{buffer} asked for {} more, but {} of the device's limit of {} are in use; free something, or open the \
+         device with a higher `memory_limit`",
+        Bytes(*requested), Bytes(*used), Bytes(*limit)
+    )]
+    DeviceLimit {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// Bytes asked for.
+        requested: u64,
+        /// Bytes that count against the limit already.
+        used: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+
+    /// A number of elements whose size in bytes no address range can hold.
+    #[error("{buffer}: {elements} elements of {element_size} bytes are more than memory can address")]
+    SizeOverflow {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// Elements asked for.
+        elements: usize,
+        /// Bytes an element.
+        element_size: usize,
+    },
+
+    /// A range that does not lie in the buffer.
+    #[error("{buffer}: elements {start}..{end} were asked for, and it has {len}")]
+    OutOfBounds {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// First element asked for.
+        start: usize,
+        /// One behind the last element asked for.
+        end: usize,
+        /// Elements that there are.
+        len: usize,
+    },
+
+    /// Two sides of a copy that differ in length.
+    #[error("{buffer} has {len} elements, and the other side of the copy has {other}")]
+    LengthMismatch {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// Its elements (or those of the view).
+        len: usize,
+        /// Elements on the other side.
+        other: usize,
+    },
+
+    /// A [`BufferSpec`](crate::BufferSpec) or a [`DeviceBuilder`](crate::DeviceBuilder) with a value that cannot work.
+    #[error("{what}: `{key}` is {value}, and {rule}")]
+    InvalidSpec {
+        /// Whose specification.
+        what: String,
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What it has to be.
+        rule: &'static str,
+    },
+
+    /// All download slots of the buffer are taken.
+    #[error(
+        "{buffer}: all {slots} download slots are taken; wait for a download or drop one, or call \
+         `abandon_downloads` if tickets were forgotten"
+    )]
+    SlotsBusy {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// How many slots it has.
+        slots: usize,
+    },
+
+    /// The download was given up with [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads).
+    #[error("{buffer}: this download was abandoned before it was waited for")]
+    DownloadAbandoned {
+        /// Which buffer.
+        buffer: BufferLabel,
+    },
+
+    /// A copy between buffers of two devices, or a kernel on another device than a buffer it takes.
+    #[error("{buffer} lives on another device than {other}; download it, and upload it there")]
+    DifferentDevices {
+        /// The buffer that is out of place.
+        buffer: BufferLabel,
+        /// What it was to be used with.
+        other: String,
+    },
+
+    /// Buffers are alive where none should be. The report says which, how large, and where they were made.
+    #[error("{0}")]
+    Leaked(LeakReport),
+
+    /// Other handles of a device, or transfers, are alive where it was to be closed.
+    #[error("device {device} cannot be closed: {handles} more of its handles, tickets or guards are alive")]
+    DeviceInUse {
+        /// Which device.
+        device: String,
+        /// How many.
+        handles: usize,
+    },
+
+    /// A host kernel asked for something that would wait for the device that the kernel is running on.
+    #[error("a host kernel cannot wait for the device that it runs on; do it before or after the launch")]
+    WouldDeadlock,
+
+    /// The device or its driver failed, now or in work queued before. What is on the device is lost.
+    #[error("the {backend} backend failed in {operation}: {reason}")]
+    DeviceFailed {
+        /// Which backend.
+        backend: &'static str,
+        /// What was being done.
+        operation: &'static str,
+        /// What the driver says.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// A backend's fault where memory was not what was asked for.
+    pub(crate) fn from_fault<B: Backend>(fault: Fault) -> Self {
+        let backend = B::NAME;
+        match fault {
+            Fault::Unavailable(reason) => Self::BackendUnavailable { backend, reason },
+            Fault::WouldDeadlock => Self::WouldDeadlock,
+            Fault::Failed { operation, reason } => Self::DeviceFailed { backend, operation, reason },
+            Fault::OutOfMemory => {
+                Self::DeviceFailed { backend, operation: "queueing", reason: "the driver is out of memory".into() }
+            }
+        }
+    }
+}
+
+/// What messages call a buffer: its name, behind that of its set where it belongs to one.
+///
+/// ```
+/// # use gpumem::{Buffer, Device};
+/// let edges: Buffer<u32> = Buffer::new(&Device::host(), "edges")?;
+/// assert_eq!(edges.label().to_string(), "buffer `edges`");
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BufferLabel {
+    pub(crate) set: Option<&'static str>,
+    pub(crate) name: &'static str,
+}
+
+impl BufferLabel {
+    /// The set that the buffer was made for, such as `Graph`.
+    #[must_use]
+    pub fn set(&self) -> Option<&'static str> {
+        self.set
+    }
+
+    /// The buffer's own name, such as `positions`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl fmt::Display for BufferLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.set {
+            Some(set) => write!(f, "buffer `{set}.{}`", self.name),
+            None => write!(f, "buffer `{}`", self.name),
+        }
+    }
+}
+
+/// A number of bytes as a person reads it: `512 MiB` when that is exact, else both forms.
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if self.0 < 1 << 10 || self.0 < 1 << 20 && self.0 % 1024 != 0 {
+            return write!(f, "{} bytes", self.0);
+        }
+        let power = (self.0.ilog2() / 10) as usize;
+        let unit = 1_u64 << (10 * power);
+        if self.0 % unit == 0 {
+            return write!(f, "{} {}", self.0 / unit, UNITS[power - 1]);
+        }
+        // Two digits are shown, so the precision of f64 is no concern.
+        #[allow(clippy::cast_precision_loss)]
+        let about = self.0 as f64 / unit as f64;
+        write!(f, "{about:.2} {} ({} bytes)", UNITS[power - 1], self.0)
+    }
+}
+
+struct OptionalBytes(&'static str, Option<u64>, &'static str);
+
+impl fmt::Display for OptionalBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(bytes) => write!(f, "{} {} {}", self.0, Bytes(bytes), self.2),
+            None => f.write_str("and the device does not tell what is free"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_read_well() {
+        let cases = [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (2500, "2500 bytes"),
+            (512 << 20, "512 MiB"),
+            ((3 << 30) + 1, "3.00 GiB (3221225473 bytes)"),
+            (2 << 60, "2 EiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(Bytes(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn errors_are_small_enough_to_return() {
+        // clippy's `result_large_err` threshold: above it every `Result` here would cost its callers a copy.
+        assert!(size_of::<Error>() <= 128, "{}", size_of::<Error>());
+    }
+}

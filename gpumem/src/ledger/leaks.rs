@@ -1,0 +1,105 @@
+//! Reports of what is alive and should not be.
+
+use crate::error::{BufferLabel, Bytes};
+use std::fmt;
+use std::panic::Location;
+
+/// A live buffer as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveBuffer {
+    /// Its name and that of its set.
+    pub label: BufferLabel,
+    /// Bytes of device memory that it holds.
+    pub bytes: u64,
+    /// The line of the application that made it.
+    pub made_at: &'static Location<'static>,
+}
+
+/// What a leak check found. Its text is a list that names each buffer, its size, and the line that made it.
+///
+/// ```
+/// use gpumem::{Buffer, Device, Error};
+///
+/// let device = Device::host();
+/// let kept: Buffer<u32> = Buffer::from_slice(&device, "kept", &[1, 2, 3])?;
+/// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("`kept` is alive") };
+/// assert_eq!(report.buffers()[0].label.name(), "kept");
+/// assert!(report.to_string().starts_with("1 buffer of device `host` is still alive:"));
+/// drop(kept);
+/// device.check_leaks()?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeakReport {
+    // Boxed so that `Error` stays small.
+    content: Box<Content>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Content {
+    owner: String,
+    buffers: Vec<LiveBuffer>,
+    lost_bytes: u64,
+}
+
+/// How many buffers a report lists before it counts the rest: a page of a terminal.
+const LISTED: usize = 20;
+
+impl LeakReport {
+    pub(crate) fn new(owner: String, buffers: Vec<LiveBuffer>, lost_bytes: u64) -> Self {
+        Self { content: Box::new(Content { owner, buffers, lost_bytes }) }
+    }
+
+    /// The buffers that are alive.
+    #[must_use]
+    pub fn buffers(&self) -> &[LiveBuffer] {
+        &self.content.buffers
+    }
+
+    /// Bytes that could not be given back to the driver, because it had failed.
+    #[must_use]
+    pub fn lost_bytes(&self) -> u64 {
+        self.content.lost_bytes
+    }
+}
+
+impl fmt::Display for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Content { owner, buffers, lost_bytes } = &*self.content;
+        match buffers.len() {
+            0 => write!(f, "no buffer of {owner} is alive")?,
+            1 => write!(f, "1 buffer of {owner} is still alive:")?,
+            count => write!(f, "{count} buffers of {owner} are still alive:")?,
+        }
+        for LiveBuffer { label, bytes, made_at } in buffers.iter().take(LISTED) {
+            write!(f, "\n  {label}: {}, made at {made_at}", Bytes(*bytes))?;
+        }
+        if buffers.len() > LISTED {
+            let rest = &buffers[LISTED..];
+            let bytes = rest.iter().map(|buffer| buffer.bytes).sum();
+            write!(f, "\n  and {} more with {}", rest.len(), Bytes(bytes))?;
+        }
+        if *lost_bytes > 0 {
+            write!(f, "\n{} could not be given back to the driver", Bytes(*lost_bytes))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_reports_are_cut_and_say_so() {
+        let buffer = LiveBuffer {
+            label: BufferLabel { set: Some("Graph"), name: "edges" },
+            bytes: 4096,
+            made_at: Location::caller(),
+        };
+        let report = LeakReport::new("set `Graph`".into(), vec![buffer; 23], 0).to_string();
+        assert!(report.starts_with("23 buffers of set `Graph` are still alive:\n"), "{report}");
+        assert!(report.contains("\n  buffer `Graph.edges`: 4 KiB, made at gpumem/src/ledger/leaks.rs:"), "{report}");
+        assert!(report.ends_with("\n  and 3 more with 12 KiB"), "{report}");
+    }
+}

@@ -1,0 +1,214 @@
+//! Lanes and what is in flight on them.
+//!
+//! A lane keeps a [`Flight`] for each transfer until the transfer's event is done. The flight owns the transfer's cargo: the
+//! pinned memory, and the buffer's download slot where there is one. A blocking transfer or an upload leaves the lane's
+//! reference as the only one; an async download gives a second one to the user's ticket. The cargo is freed by whoever
+//! lets go last, and a ticket that is redeemed takes it out.
+
+use super::lock;
+use super::pinned::PinnedBlock;
+use crate::backend::{Backend, Fault};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+/// A queue of work on a device: what is queued on it runs in order.
+///
+/// [`Device::stream`](crate::Device::stream) is the compute stream. Everything that writes buffers is queued there, and a
+/// kernel that is launched there runs after what was queued before it and before what is queued after it.
+pub struct Stream<B: Backend> {
+    raw: B::Stream,
+}
+
+impl<B: Backend> Stream<B> {
+    pub(crate) fn raw(&self) -> &B::Stream {
+        &self.raw
+    }
+}
+
+/// Which of the two lanes of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaneKind {
+    /// What writes device memory.
+    Compute,
+    /// What reads it for the host.
+    Download,
+}
+
+/// A stream, and the transfers on it that have not been seen to end.
+pub(crate) struct Lane<B: Backend> {
+    stream: Stream<B>,
+    /// In the order of the stream, so those that are done are at the front.
+    flights: Mutex<VecDeque<Arc<Flight<B>>>>,
+}
+
+impl<B: Backend> Lane<B> {
+    pub(super) fn new(raw: B::Stream) -> Self {
+        Self { stream: Stream { raw }, flights: Mutex::default() }
+    }
+
+    pub(crate) fn stream(&self) -> &Stream<B> {
+        &self.stream
+    }
+
+    /// Keeps `pinned` (and `slot`) until `event` is done.
+    pub(crate) fn launch(&self, event: B::Event, pinned: PinnedBlock<B>, slot: Option<Slot>) -> Arc<Flight<B>> {
+        let cargo = Cargo { pinned, _slot: slot };
+        let flight = Arc::new(Flight { event, cargo: Mutex::new(Hold::Full(cargo)) });
+        lock(&self.flights).push_back(flight.clone());
+        flight
+    }
+
+    /// Lets go of the flights that have ended. Returns whether none is left.
+    pub(crate) fn sweep(&self, backend: &B) -> bool {
+        let mut ended = Vec::new();
+        let mut flights = lock(&self.flights);
+        while let Some(flight) = flights.front() {
+            match backend.is_done(&flight.event) {
+                Ok(false) => break,
+                // A failed device does not tell when its copies stop, so their memory is not used again.
+                Err(_) => ended.extend(flights.pop_front().map(|flight| (flight, true))),
+                Ok(true) => ended.extend(flights.pop_front().map(|flight| (flight, false))),
+            }
+        }
+        let empty = flights.is_empty();
+        drop(flights);
+        // Outside the lock: cargo that is dropped goes back to a pool with a lock of its own.
+        for (flight, failed) in ended {
+            flight.landed(failed);
+        }
+        empty
+    }
+
+    /// Waits for the oldest flights until at most `most` are left.
+    pub(crate) fn hold_back(&self, backend: &B, most: usize) -> Result<(), Fault> {
+        let oldest = {
+            let flights = lock(&self.flights);
+            let surplus = flights.len().checked_sub(most + 1);
+            surplus.and_then(|index| flights.get(index)).map(|flight| flight.event.clone())
+        };
+        if let Some(event) = oldest {
+            backend.synchronize(&event)?;
+            self.sweep(backend);
+        }
+        Ok(())
+    }
+
+    /// The event of the youngest flight.
+    pub(super) fn last_event(&self) -> Option<B::Event> {
+        lock(&self.flights).back().map(|flight| flight.event.clone())
+    }
+}
+
+/// A transfer that is under way, or whose result has not been taken.
+pub(crate) struct Flight<B: Backend> {
+    event: B::Event,
+    cargo: Mutex<Hold<B>>,
+}
+
+struct Cargo<B: Backend> {
+    pinned: PinnedBlock<B>,
+    /// Only held: the slot comes back when the cargo goes.
+    _slot: Option<Slot>,
+}
+
+enum Hold<B: Backend> {
+    Full(Cargo<B>),
+    /// Nobody will ask for it; it goes when the transfer has ended.
+    Abandoned(Cargo<B>),
+    Empty,
+}
+
+impl<B: Backend> Flight<B> {
+    pub(crate) fn event(&self) -> &B::Event {
+        &self.event
+    }
+
+    /// Takes the result. The caller has seen the event done. `None` when it was abandoned.
+    pub(crate) fn take(&self) -> Option<(PinnedBlock<B>, Option<Slot>)> {
+        let mut cargo = lock(&self.cargo);
+        match std::mem::replace(&mut *cargo, Hold::Empty) {
+            Hold::Full(Cargo { pinned, _slot }) => Some((pinned, _slot)),
+            other => {
+                *cargo = other;
+                None
+            }
+        }
+    }
+
+    /// Gives the slot back although a ticket may exist. Memory that the copy still writes stays until it has ended.
+    fn abandon(&self, done: bool) {
+        let mut cargo = lock(&self.cargo);
+        if let Hold::Full(mut inside) = std::mem::replace(&mut *cargo, Hold::Empty) {
+            inside._slot = None;
+            if !done {
+                *cargo = Hold::Abandoned(inside);
+            }
+        }
+    }
+
+    /// The lane has seen the end of the transfer.
+    fn landed(&self, failed: bool) {
+        let mut cargo = lock(&self.cargo);
+        match std::mem::replace(&mut *cargo, Hold::Empty) {
+            Hold::Full(inside) | Hold::Abandoned(inside) if failed => inside.pinned.lose(),
+            // A ticket may still ask for it; without one this was the last reference, and the cargo goes with it.
+            Hold::Full(inside) => *cargo = Hold::Full(inside),
+            Hold::Abandoned(_) | Hold::Empty => {}
+        }
+    }
+}
+
+/// The download slots of one buffer.
+pub(crate) struct Slots<B: Backend> {
+    limit: usize,
+    taken: Arc<AtomicUsize>,
+    /// For giving up those whose tickets were forgotten.
+    flights: Mutex<Vec<Weak<Flight<B>>>>,
+}
+
+/// One taken slot. Dropping it gives it back.
+pub(crate) struct Slot(Arc<AtomicUsize>);
+
+impl<B: Backend> Slots<B> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, taken: Arc::default(), flights: Mutex::default() }
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn take(&self) -> Option<Slot> {
+        let free = |taken: usize| (taken < self.limit).then_some(taken + 1);
+        // The count guards no memory, the cargo's own lock does.
+        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
+        Some(Slot(self.taken.clone()))
+    }
+
+    pub(crate) fn remember(&self, flight: &Arc<Flight<B>>) {
+        let mut flights = lock(&self.flights);
+        flights.retain(|flight| flight.strong_count() > 0);
+        flights.push(Arc::downgrade(flight));
+    }
+
+    /// Gives back the slots of all downloads that have not been waited for.
+    pub(crate) fn abandon(&self, backend: &B) -> Result<(), Fault> {
+        let flights = std::mem::take(&mut *lock(&self.flights));
+        for flight in flights.iter().filter_map(Weak::upgrade) {
+            let done = backend.is_done(&flight.event)?;
+            flight.abandon(done);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,175 @@
+//! What ties a user's struct to its buffers.
+//!
+//! [`GpuBuffers`] is the trait that `#[derive(GpuBuffers)]` implements. [`Set`] is the hidden part of each generated
+//! manager: the logic of whole-set operations, so that the generated code holds none. It works on the untyped cores of the
+//! manager's buffers, in the order of the fields.
+
+use crate::backend::Backend;
+use crate::buffer::{Buffer, Element, Mode, RawBuffer, Room};
+use crate::device::Device;
+use crate::error::Error;
+use crate::ledger::{LeakReport, SetMark, SetStats};
+use crate::spec::BufferSpec;
+use std::fmt;
+use std::sync::Arc;
+
+/// A struct of `Vec`s that has a manager of buffers. Derive it with `#[derive(GpuBuffers)]`.
+///
+/// ```
+/// use gpumem::{Device, GpuBuffers};
+///
+/// #[derive(GpuBuffers)]
+/// struct Points {
+///     #[buffer(growth = 2.0, max = "1MiB")]
+///     positions: Vec<[f32; 3]>,
+/// }
+///
+/// let points = Points { positions: vec![[0.0; 3]; 10] };
+/// let gpu = points.upload(&Device::host())?;
+/// assert_eq!(gpu.positions().len(), 10);
+/// assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+pub trait GpuBuffers: Sized {
+    /// The generated manager: one [`Buffer`] a field.
+    type Manager<B: Backend>;
+
+    /// The buffers, in the order of the fields.
+    const BUFFERS: &'static [BufferSpec];
+
+    /// Makes the buffers on `device` and uploads the contents of the `Vec`s.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::from_slice`]. Nothing is left on the device then.
+    #[track_caller]
+    fn upload<B: Backend>(&self, device: &Device<B>) -> Result<Self::Manager<B>, Error>;
+}
+
+/// What a generated manager holds besides its buffers.
+pub struct Set<B: Backend> {
+    device: Device<B>,
+    mark: Arc<SetMark>,
+    label: &'static str,
+}
+
+impl<B: Backend> Set<B> {
+    /// A set of no buffers yet. `label` is the name of the user's struct.
+    #[must_use]
+    pub fn new(device: &Device<B>, label: &'static str) -> Self {
+        Self { device: device.clone(), mark: device.core().ledger.new_set(), label }
+    }
+
+    /// A buffer of this set, empty and with room for `capacity` elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::with_capacity`].
+    #[track_caller]
+    pub fn buffer<T: Element, M: Mode>(&self, spec: BufferSpec, capacity: usize) -> Result<Buffer<T, B, M>, Error> {
+        let mut raw = RawBuffer::new(&self.device, spec.element::<T>(), Some((&self.mark, self.label)))?;
+        raw.reserve_exact(capacity)?;
+        Ok(Buffer::from_raw(raw))
+    }
+
+    /// A buffer of this set with the elements of `data`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::from_slice`].
+    #[track_caller]
+    pub fn upload<T: Element, M: Mode>(&self, spec: BufferSpec, data: &[T]) -> Result<Buffer<T, B, M>, Error> {
+        let mut buffer = self.buffer(spec, data.len())?;
+        buffer.upload(data)?;
+        Ok(buffer)
+    }
+
+    /// The device of the set.
+    #[must_use]
+    pub fn device(&self) -> &Device<B> {
+        &self.device
+    }
+
+    /// Makes room for so many more elements in each buffer, or changes none of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], for the first buffer that has no room.
+    pub fn reserve(&self, buffers: &mut [&mut RawBuffer<B>], additional: &[usize]) -> Result<(), Error> {
+        let needs: Vec<usize> =
+            buffers.iter().zip(additional).map(|(buffer, more)| buffer.len().saturating_add(*more)).collect();
+        self.make_room(buffers, &needs)
+    }
+
+    /// Makes room for so many elements in all in each buffer, or changes none of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], for the first buffer that has no room.
+    pub fn make_room(&self, buffers: &mut [&mut RawBuffer<B>], lens: &[usize]) -> Result<(), Error> {
+        // All memory is taken before the first buffer moves; if some is not there, what was taken goes back here.
+        let prepare = buffers.iter().zip(lens).map(|(buffer, len)| buffer.prepare(*len));
+        let rooms: Vec<Room<B>> = prepare.collect::<Result<_, Error>>()?;
+        buffers.iter_mut().zip(rooms).try_for_each(|(buffer, room)| buffer.commit(room))
+    }
+
+    /// Makes the length of each buffer what `lens` says, or changes none of them. New elements are zero.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::resize`], for the first buffer that has no room.
+    pub fn resize(&self, buffers: &mut [&mut RawBuffer<B>], lens: &[usize]) -> Result<(), Error> {
+        self.make_room(buffers, lens)?;
+        buffers.iter_mut().zip(lens).try_for_each(|(buffer, len)| buffer.set_len_zeroed(*len))
+    }
+
+    /// What the set holds.
+    #[must_use]
+    pub fn stats(&self, buffers: &[&RawBuffer<B>]) -> SetStats {
+        SetStats { label: self.label, buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
+    }
+
+    /// Checks that every live buffer that was made for this set is in it. Costs a comparison when that is so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Leaked`] with those that are not.
+    pub fn check_leaks(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
+        let own = |buffer: &&&RawBuffer<B>| buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const *self.mark));
+        let present: Vec<_> = buffers.iter().filter(own).map(|buffer| buffer.entry()).collect();
+        if self.mark.live() == present.len() {
+            return Ok(());
+        }
+        let escaped = self.device.core().ledger.list(Some(self.mark.id), &present);
+        if escaped.is_empty() {
+            // The missing one went on another thread in between.
+            return Ok(());
+        }
+        Err(Error::Leaked(LeakReport::new(format!("set `{}`", self.label), escaped, 0)))
+    }
+
+    /// Gives everything back, and waits until that is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Leaked`] when buffers of this set are alive elsewhere, [`Error::DeviceFailed`] when the device has failed.
+    pub fn close(self, buffers: Vec<RawBuffer<B>>) -> Result<(), Error> {
+        drop(buffers);
+        self.device.synchronize()?;
+        self.check_leaks(&[])
+    }
+
+    /// Writes the set as `name { buffer: len/capacity (bytes), .. }`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the formatter.
+    pub fn debug(&self, f: &mut fmt::Formatter<'_>, name: &str, buffers: &[&RawBuffer<B>]) -> fmt::Result {
+        let mut fields = f.debug_struct(name);
+        for stats in buffers.iter().map(|buffer| buffer.stats()) {
+            let (len, capacity, bytes) = (stats.len, stats.capacity, stats.live_bytes());
+            fields.field(stats.label.name(), &format_args!("{len} of {capacity} elements, {bytes} bytes"));
+        }
+        fields.finish()
+    }
+}

@@ -1,0 +1,179 @@
+//! What an attribute says of a buffer, as data.
+
+use crate::error::Error;
+use crate::error::Bytes;
+
+/// How a buffer grows, how large it may become, and how it is downloaded: what `#[buffer(..)]` says, as a constant.
+///
+/// | setting | default | meaning |
+/// | --- | --- | --- |
+/// | [`growth`](Self::growth) | 1.5 | when the contents outgrow the capacity, the capacity becomes at least this many times what it was |
+/// | [`max`](Self::max) | none | bytes that the buffer never exceeds; near it, growth falls back to the exact need |
+/// | [`min`](Self::min) | 0 | bytes that the buffer holds from the start and keeps when it shrinks |
+/// | [`asynchronous`](Self::asynchronous) | off | recorded for generated documentation; the buffer's type decides |
+///
+/// ```
+/// use gpumem::{Buffer, BufferSpec, Device};
+///
+/// const PARTICLES: BufferSpec = BufferSpec::new("particles").growth(1.3).max(64 << 20);
+///
+/// let mut particles: Buffer<[f32; 4]> = Buffer::new(&Device::host(), PARTICLES)?;
+/// particles.resize(1_000)?;
+/// assert_eq!(particles.capacity(), 1_000);
+/// particles.resize(1_001)?;
+/// assert_eq!(particles.capacity(), 1_300); // 1.3 times what it was
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BufferSpec {
+    name: &'static str,
+    growth: f64,
+    max: Option<u64>,
+    min: u64,
+    asynchronous: bool,
+    element_size: usize,
+}
+
+impl BufferSpec {
+    /// The defaults, under a name that messages and reports use.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, growth: 1.5, max: None, min: 0, asynchronous: false, element_size: 0 }
+    }
+
+    /// Sets the growth factor: finite and above 1, which is checked when a buffer is made.
+    #[must_use]
+    pub const fn growth(mut self, factor: f64) -> Self {
+        self.growth = factor;
+        self
+    }
+
+    /// Sets the limit in bytes.
+    #[must_use]
+    pub const fn max(mut self, bytes: u64) -> Self {
+        self.max = Some(bytes);
+        self
+    }
+
+    /// Sets the bytes that are kept from the start.
+    #[must_use]
+    pub const fn min(mut self, bytes: u64) -> Self {
+        self.min = bytes;
+        self
+    }
+
+    /// Says that the buffer is meant for async downloads.
+    #[must_use]
+    pub const fn asynchronous(mut self) -> Self {
+        self.asynchronous = true;
+        self
+    }
+
+    /// Records the element type's size.
+    #[must_use]
+    pub const fn element<T>(mut self) -> Self {
+        self.element_size = size_of::<T>();
+        self
+    }
+
+    /// The buffer's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The growth factor.
+    #[must_use]
+    pub const fn growth_factor(&self) -> f64 {
+        self.growth
+    }
+
+    /// The limit in bytes, if there is one.
+    #[must_use]
+    pub const fn max_bytes(&self) -> Option<u64> {
+        self.max
+    }
+
+    /// The bytes kept from the start.
+    #[must_use]
+    pub const fn min_bytes(&self) -> u64 {
+        self.min
+    }
+
+    /// Whether the buffer is meant for async downloads.
+    #[must_use]
+    pub const fn is_async(&self) -> bool {
+        self.asynchronous
+    }
+
+    /// Bytes an element, or 0 where it was not recorded.
+    #[must_use]
+    pub const fn element_size(&self) -> usize {
+        self.element_size
+    }
+
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let refuse = |key, value: String, rule| {
+            Err(Error::InvalidSpec { what: format!("buffer `{}`", self.name), key, value, rule })
+        };
+        // Written so that NaN is refused too.
+        if !(self.growth.is_finite() && self.growth > 1.0) {
+            return refuse("growth", self.growth.to_string(), "it must be finite and above 1");
+        }
+        match self.max {
+            Some(max) if max < self.element_size as u64 => {
+                refuse("max", Bytes(max).to_string(), "it must hold at least one element")
+            }
+            Some(max) if self.min > max => {
+                refuse("min", Bytes(self.min).to_string(), "it must not be above `max`")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The capacity to go to, in elements, when `need` elements no longer fit in `capacity`; the caller has checked
+    /// that `need` elements are within the limit.
+    pub(crate) fn next_capacity(&self, capacity: usize, need: usize, element_size: usize) -> usize {
+        // A capacity above 2^53 elements would lose a few units to rounding, far beyond what memory holds; the cast
+        // saturates.
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let grown = (capacity as f64 * self.growth) as usize;
+        let limit = self.max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+        let most = limit.min(isize::MAX.unsigned_abs()) / element_size.max(1);
+        grown.min(most).max(need)
+    }
+}
+
+impl From<&'static str> for BufferSpec {
+    fn from(name: &'static str) -> Self {
+        Self::new(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_stops_at_the_limit_and_never_below_the_need() {
+        let spec = BufferSpec::new("x").growth(1.3).max(1_000);
+        assert_eq!(spec.next_capacity(0, 10, 8), 10, "the first capacity is exact");
+        assert_eq!(spec.next_capacity(10, 11, 8), 13);
+        assert_eq!(spec.next_capacity(10, 100, 8), 100, "a need beyond the factor is met exactly");
+        assert_eq!(spec.next_capacity(100, 101, 8), 125, "the limit of 1000 bytes holds 125 elements");
+        assert_eq!(BufferSpec::new("x").next_capacity(usize::MAX / 2, 1, 4), isize::MAX.unsigned_abs() / 4);
+    }
+
+    #[test]
+    fn specs_that_cannot_work_are_refused() {
+        let spec = BufferSpec::new("x").element::<u64>();
+        assert!(spec.check().is_ok() && spec.max(8).min(8).check().is_ok());
+        for growth in [1.0, 0.5, -2.0, f64::NAN, f64::INFINITY] {
+            let error = spec.growth(growth).check().unwrap_err();
+            assert!(matches!(error, Error::InvalidSpec { key: "growth", .. }), "{growth}: {error}");
+        }
+        assert!(matches!(spec.max(7).check(), Err(Error::InvalidSpec { key: "max", .. })));
+        assert!(matches!(spec.max(64).min(65).check(), Err(Error::InvalidSpec { key: "min", .. })));
+    }
+}
