@@ -154,3 +154,71 @@ impl Module {
         self.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cuda::tests::{PTX, found};
+    use crate::buffer::{Async, Buffer};
+    use cust::launch;
+
+    fn card() -> Option<Device<Cuda>> {
+        found(Device::cuda(0))
+    }
+
+    #[test]
+    fn a_card_that_is_not_there_is_unavailable() {
+        let error = Device::cuda(4_096).unwrap_err();
+        assert!(matches!(error, Error::BackendUnavailable { backend: "cuda", .. }), "{error}");
+        let error = Device::builder().memory_limit(0).cuda(0).unwrap_err();
+        assert!(matches!(error, Error::InvalidSpec { .. }), "{error}");
+    }
+
+    #[test]
+    fn kernels_take_their_turn() {
+        let Some(device) = card() else { return };
+        let count = 1_u32 << 20;
+        let mut numbers: Buffer<u32, Cuda, Async> = Buffer::new(&device, "numbers").unwrap();
+        assert_eq!((numbers.as_raw(), numbers.as_raw_mut()), (0, Ok(0)));
+        assert!(numbers.as_device_ptr().is_null());
+        numbers.resize(count as usize).unwrap();
+
+        let module = device.load_ptx(PTX).unwrap();
+        let add_one = module.get_function("add_one").unwrap();
+        let stream = device.stream();
+        // SAFETY: the kernel takes an address and a count, and touches as many elements as the buffer has.
+        let add = |numbers: &mut Buffer<u32, Cuda, Async>| unsafe {
+            launch!(add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr_mut()?, count))
+        };
+        for round in 1..=20 {
+            add(&mut numbers).unwrap();
+            let frame = numbers.start_download().unwrap();
+            // Queued behind the copy that runs.
+            add(&mut numbers).unwrap();
+            let frame = frame.wait().unwrap();
+            assert!(frame.iter().all(|number| *number == 2 * round - 1), "{round}: {:?}", &frame[..4]);
+        }
+
+        // The other form of the macro; and a kernel of `cust`'s, which wants the context current.
+        // SAFETY: as above.
+        unsafe { launch!(module.add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr(), count)) }
+            .unwrap();
+        device.make_current().unwrap();
+        let foreign = cust::module::Module::from_ptx(PTX, &[]).unwrap();
+        let add_one = foreign.get_function("add_one").unwrap();
+        // SAFETY: as above.
+        unsafe { launch!(add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr(), count)) }.unwrap();
+
+        let refused = module.get_function("missing").unwrap_err();
+        assert!(
+            matches!(&refused, Error::BackendUnavailable { reason, .. } if reason.contains("`missing`")),
+            "{refused}"
+        );
+        // Dropped with kernels of it queued.
+        drop(module);
+        assert!(numbers.download().unwrap().iter().all(|number| *number == 42));
+
+        drop((foreign, numbers));
+        device.close().unwrap();
+    }
+}

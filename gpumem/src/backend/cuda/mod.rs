@@ -16,7 +16,7 @@ mod fill;
 mod module;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::module::{Function, Kernel, Module};
 

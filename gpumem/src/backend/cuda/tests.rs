@@ -6,6 +6,7 @@ use super::{Cuda, Memory, Pinned, Stream};
 use crate::backend::{ALIGNMENT, Driver, Fault};
 use cust::function::{BlockSize, GridSize};
 use std::ffi::{c_int, c_uint, c_void};
+use std::fmt::Display;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ unsafe extern "C" {
 }
 
 /// Adds one to each of `count` words.
-const PTX: &str = "
+pub(crate) const PTX: &str = "
     .version 7.0
     .target sm_75
     .address_size 64
@@ -45,14 +46,20 @@ const PTX: &str = "
     }";
 
 fn card() -> Option<Cuda> {
-    match Cuda::open(0) {
-        Ok(cuda) => Some(cuda),
-        Err(fault) if env::var_os("GPUMEM_REQUIRE_CUDA").is_some_and(|value| value == "1") => {
-            panic!("GPUMEM_REQUIRE_CUDA is set, and there is no card: {fault}")
+    found(Cuda::open(0))
+}
+
+/// What was opened, or `None` where there is no card and a test may be skipped.
+pub(crate) fn found<T, E: Display>(opened: Result<T, E>) -> Option<T> {
+    match opened {
+        Ok(opened) => Some(opened),
+        Err(error) if env::var_os("GPUMEM_REQUIRE_CUDA").is_some_and(|value| value == "1") => {
+            panic!("GPUMEM_REQUIRE_CUDA is set, and there is no card: {error}")
         }
-        Err(fault) => {
-            // Written past the capture of the test harness: a skipped test shall be seen.
-            let _ = writeln!(std::io::stderr(), "skipped, no CUDA card: {fault}");
+        Err(error) => {
+            // Written past the capture of the test harness, since a skipped test shall be seen, and in one piece.
+            let line = format!("skipped, no CUDA card: {error}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
             None
         }
     }
