@@ -119,6 +119,7 @@ impl Stream<Cuda> {
     /// * Pointers into buffers were taken for this launch, nothing else was done with the buffers since, and those that
     ///   the kernel writes through come from [`as_device_ptr_mut`](crate::Buffer::as_device_ptr_mut).
     /// * Other memory is alive, and used by nothing else, until the kernel has ended.
+    /// * A kernel of `cust`'s was loaded with this device's context current, and its module lives until it has ended.
     ///
     /// # Errors
     ///
