@@ -1,0 +1,144 @@
+//! What the rules between keys and fields refuse, and what is left standing.
+
+use super::*;
+use syn::DeriveInput;
+
+fn mistakes(source: &str) -> Vec<String> {
+    let input: DeriveInput = syn::parse_str(source).unwrap();
+    let mut sink = Sink::default();
+    let mut model = Model::read(&input, &mut sink);
+    check(&mut model, &mut sink);
+    sink.messages()
+}
+
+#[track_caller]
+fn one_mistake(source: &str, part: &str) {
+    let found = mistakes(source);
+    assert_eq!(found.len(), 1, "{source}: {found:#?}");
+    assert!(found[0].contains(part), "{source}: {}", found[0]);
+}
+
+fn field(ty: &str) -> String {
+    format!("struct S {{ f: {ty} }}")
+}
+
+#[test]
+fn a_buffer_is_a_vec_by_any_path() {
+    for ty in [
+        "Vec<u8>",
+        "std::vec::Vec<u8>",
+        "::alloc::vec::Vec<[f32; 4]>",
+        "gpumem::__private::Vec<T>",
+        "(Vec<u8>)",
+    ] {
+        assert_eq!(mistakes(&field(ty)), [""; 0], "{ty}");
+    }
+    for ty in [
+        "String",
+        "[u8; 4]",
+        "Vec",
+        "Vec<u8, A>",
+        "Vec<'a>",
+        "Points",
+        "&'a [u8]",
+        "Option<Vec<u8>>",
+        "HashMap<u8, u8>",
+    ] {
+        one_mistake(&field(ty), "a buffer is made of a `Vec<T>`");
+        assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] f: {ty} }}")), [""; 0], "{ty}");
+    }
+}
+
+#[test]
+fn elements_that_are_never_plain_data_are_told_what_to_write() {
+    for (element, part) in [
+        ("(f32, f32)", "write `[f32; 2]`"),
+        ("(f32, u32)", "a `#[repr(C)]` struct"),
+        ("()", "must have a size"),
+        ("[(u8, u8); 3]", "write `[u8; 2]`"),
+        ("&'static u8", "store an index"),
+        ("*const u8", "store an index"),
+        ("bool", "use `u8` or `u32`"),
+        ("[bool; 4]", "use `u8` or `u32`"),
+        ("char", "use `u32`"),
+        ("String", "`Vec<u8>` with a `Vec<u32>` of offsets"),
+        ("std::string::String", "`Vec<u8>` with a `Vec<u32>` of offsets"),
+        ("Vec<u8>", "one flat buffer"),
+        ("Box<u8>", "write the inner type"),
+        ("std::sync::Arc<u8>", "write the inner type"),
+        ("Option<u8>", "a value that means none"),
+        ("[u8]", "an element has a fixed size"),
+        ("dyn Fn()", "plain data"),
+        ("fn(u8)", "plain data"),
+    ] {
+        one_mistake(&field(&format!("Vec<{element}>")), part);
+    }
+}
+
+#[test]
+fn types_that_only_share_a_name_are_left_to_the_compiler() {
+    for element in [
+        "geometry::Box",
+        "Box",
+        "Option",
+        "ui::String",
+        "my::Option<u8>",
+        "T",
+        "T::Point",
+        "<T as Shape>::Point",
+    ] {
+        assert_eq!(mistakes(&field(&format!("Vec<{element}>"))), [""; 0], "{element}");
+    }
+}
+
+#[test]
+fn min_is_at_most_max() {
+    one_mistake(
+        "struct S { #[buffer(min = \"1GiB\", max = \"512MiB\")] f: Vec<u8> }",
+        "`min` is 1 GiB, more than `max`, which is 512 MiB",
+    );
+    assert_eq!(mistakes("struct S { #[buffer(min = 8, max = 8)] f: Vec<u8> }"), [""; 0]);
+}
+
+#[test]
+fn skip_stands_alone() {
+    let found = mistakes("struct S { #[buffer(skip, growth = 2.0, async)] f: Vec<u8> }");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("`growth` has no effect"), "{}", found[0]);
+    assert!(found[1].contains("`async` has no effect"), "{}", found[1]);
+}
+
+#[test]
+fn names_do_not_collide() {
+    for name in MANAGER_METHODS {
+        one_mistake(&format!("struct S {{ {name}: Vec<u8> }}"), "rename the field");
+        assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] {name}: Vec<u8> }}")), [""; 0]);
+    }
+    one_mistake(
+        "struct S { split: Vec<u8> }",
+        "the accessor `split_mut` of this buffer is a method of `SBuffers` itself",
+    );
+    one_mistake(
+        "struct S { x: Vec<u8>, x_mut: Vec<u8> }",
+        "the buffer `x` has `x_mut` as its accessor for changes",
+    );
+    one_mistake("struct S { __set: Vec<u8> }", "has a field `__set` of its own");
+    assert_eq!(mistakes("struct S { x: Vec<u8>, #[buffer(skip)] x_mut: Vec<u8> }"), [""; 0]);
+}
+
+#[test]
+fn only_structs_with_named_fields() {
+    one_mistake("enum S { A }", "this is an enum: write `struct S {");
+    one_mistake("union S { a: u8 }", "this is a union");
+    one_mistake("struct S(Vec<u8>);", "needs named fields");
+    one_mistake("struct S;", "there is none");
+    assert_eq!(mistakes("struct S {}"), [""; 0]);
+}
+
+#[test]
+fn mistakes_add_up_and_do_not_repeat() {
+    let found = mistakes(
+        "struct S { #[buffer(grwoth = 1.3, max = \"lots\", colour)] a: Vec<u8>, b: Vec<(f32, f32)>, #[buffer(skpi)] c: String }",
+    );
+    assert_eq!(found.len(), 5, "{found:#?}");
+}

@@ -1,0 +1,88 @@
+//! The documentation of what is generated, which is to read as if a person had written it for this struct.
+
+use super::{Context, Part};
+use crate::model::{Buffer, Field};
+use crate::text;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+/// `#[doc]` attributes, one a line.
+pub(super) fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
+    // rustdoc takes the space away that `///` leaves at the start of each line.
+    let lines = lines.into_iter().map(|line| match line.as_ref() {
+        "" => String::new(),
+        line => format!(" {line}"),
+    });
+    quote!(#(#[doc = #lines])*)
+}
+
+/// The field's own documentation, or a line that names it.
+pub(super) fn of_field(field: &Field<'_>) -> TokenStream {
+    let own: TokenStream = field.attrs_named("doc").map(ToTokens::to_token_stream).collect();
+    if own.is_empty() { lines([format!("The `{}` buffer.", field.name)]) } else { own }
+}
+
+/// What an accessor says after the field's own documentation.
+pub(super) fn with_facts(part: &Part<'_>, lead: &str) -> TokenStream {
+    let docs = &part.docs;
+    let facts = lines([String::new(), format!("{lead}{}", facts(part.buffer))]);
+    quote!(#docs #facts)
+}
+
+/// Element type, bytes an element, growth, limit and mode, in one line.
+fn facts(buffer: &Buffer<'_>) -> String {
+    let Buffer { element_text, growth, .. } = buffer;
+    let size = match buffer.element_size {
+        Some(1) => ", 1 byte an element".to_owned(),
+        Some(size) => format!(", {size} bytes an element"),
+        None => String::new(),
+    };
+    let limit = match (&buffer.min, &buffer.max) {
+        (None, None) => ", without a limit of its own".to_owned(),
+        (None, Some(max)) => format!(", to {} at most", max.text),
+        (Some(min), None) => format!(", from {} on, without a limit of its own", min.text),
+        (Some(min), Some(max)) => format!(", from {} to {} at most", min.text, max.text),
+    };
+    let mode = if buffer.asynchronous { "Async" } else { "Blocking" };
+    format!("`{element_text}`{size}. Grows by a factor of {growth}{limit}. {mode} downloads.")
+}
+
+/// The page of the manager, down to the table of its buffers.
+pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
+    let (name, root) = (&cx.model.name, text::of(cx.root));
+    let lens = &cx.model.names.lens;
+    let mut page = vec![
+        format!(
+            "The buffers of a [`{name}`] on a device: one [`Buffer`]({root}::Buffer) a field, each with its own type."
+        ),
+        String::new(),
+    ];
+    if cx.buffers.is_empty() {
+        page.push(format!("`{name}` has no field that is a buffer, so there is nothing here to fill."));
+    } else {
+        page.push("| buffer | element | bytes | growth | limit | downloads |".to_owned());
+        page.push("| --- | --- | ---: | ---: | ---: | --- |".to_owned());
+        page.extend(cx.buffers.iter().map(row));
+    }
+    page.extend([
+        String::new(),
+        format!(
+            "[`upload`]({root}::GpuBuffers::upload) makes the set from a `{name}`, [`new`](Self::new) makes it empty, and \
+             [`with_capacity`](Self::with_capacity) with room for a [`{lens}`]. [`close`](Self::close) gives everything \
+             back and says what could not be given back; dropping the set gives it back as well, without a word.",
+        ),
+    ]);
+    lines(page)
+}
+
+fn row(part: &Part<'_>) -> String {
+    let Buffer { element_text, element_size, growth, max, asynchronous, .. } = part.buffer;
+    // A bar would end the cell, even inside code.
+    let element = element_text.replace('|', "\\|");
+    let bytes = element_size.map_or_else(|| "–".to_owned(), |size| size.to_string());
+    let max = max.as_ref().map_or("none", |max| &max.text);
+    let mode = if *asynchronous { "async" } else { "blocking" };
+    let name = &part.field.name;
+    let accessor = &part.buffer.accessor;
+    format!("| [`{name}`](Self::{accessor}) | `{element}` | {bytes} | {growth} | {max} | {mode} |")
+}

@@ -1,0 +1,35 @@
+//! `GraphLens`: one `usize` a buffer.
+
+use super::{Context, docs};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
+    let Context { core, vis, .. } = cx;
+    let (lens, manager) = (&cx.model.names.lens, &cx.model.names.manager);
+    let page = docs::lines([
+        format!("One number a buffer of [`{manager}`]: lengths, capacities, or how many elements more."),
+        String::new(),
+        "Buffers that are not named stay at zero with `..Default::default()`.".to_owned(),
+    ]);
+    let fields = cx.buffers.iter().map(|part| {
+        let (name, deprecated) = (&part.buffer.accessor, &part.deprecated);
+        let docs = docs::lines([format!("Elements of `{}`.", part.field.name)]);
+        quote!(#docs #deprecated #vis #name: #core::primitive::usize,)
+    });
+    quote! {
+        #page
+        #[derive(
+            #core::clone::Clone,
+            #core::marker::Copy,
+            #core::fmt::Debug,
+            #core::default::Default,
+            #core::cmp::PartialEq,
+            #core::cmp::Eq,
+            #core::hash::Hash,
+        )]
+        #vis struct #lens {
+            #(#fields)*
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The manager: a struct of buffers and the methods that work on all of them.
+
+use super::{Context, docs};
+use crate::model::Role;
+use proc_macro2::{Literal, TokenStream};
+use quote::{ToTokens, quote};
+
+pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
+    let Context { private, vis, backend, generics, allow, .. } = cx;
+    let manager = &cx.model.names.manager;
+    let page = docs::manager(cx);
+    let (declare, bind, args, clause) =
+        (generics.declare(None), generics.bind(), generics.args(None), generics.clause());
+    let names = cx.accessors();
+    let types = cx.buffers.iter().map(|part| &part.ty);
+    let marker = cx.marker(cx.buffers.iter(), &[]).field;
+    let parts = [construct(cx), accessors(cx), lengths(cx), transfers(cx), end(cx)];
+    let debug = debug(cx);
+    quote! {
+        #page
+        #vis struct #manager #declare #clause {
+            __set: #private::Set<#backend>,
+            #(#names: #types,)*
+            #marker
+        }
+
+        #allow
+        impl #bind #manager #args #clause {
+            #(#parts)*
+        }
+
+        #debug
+    }
+}
+
+/// `new`, `with_capacity`.
+fn construct(cx: &Context<'_>) -> TokenStream {
+    let Context { root, private, core, vis, backend, .. } = cx;
+    let (lens, label) = (&cx.model.names.lens, &cx.model.name);
+    let marker = cx.marker(cx.buffers.iter(), &[]).value;
+    let self_type = as_trait(cx);
+    let made = cx.buffers.iter().enumerate().map(|(index, part)| {
+        let (name, plain, index) = (&part.buffer.accessor, &part.plain, Literal::usize_unsuffixed(index));
+        quote!(#name: #plain::buffer(&set, specs[#index], capacity.#name)?,)
+    });
+    let import = cx.import();
+    let specs = import.as_ref().map(|_| quote!(let specs = #self_type::BUFFERS;));
+    let new = docs::lines([
+        "An empty set on `device`: it takes no more memory than the `min` of its buffers asks for.",
+        "",
+        "# Errors",
+        "",
+        "If the device has no room for that.",
+    ]);
+    let with_capacity = docs::lines([
+        "An empty set on `device` with room for `capacity` elements in each buffer.",
+        "",
+        "# Errors",
+        "",
+        "If a buffer would pass its limit, or the device has no room for all of them.",
+    ]);
+    quote! {
+        #new
+        #[track_caller]
+        #vis fn new(device: &#root::Device<#backend>) -> #root::Result<Self> {
+            Self::with_capacity(device, #core::default::Default::default())
+        }
+
+        #with_capacity
+        #[track_caller]
+        #vis fn with_capacity(device: &#root::Device<#backend>, capacity: #lens) -> #root::Result<Self> {
+            #import
+            #specs
+            let set = #private::Set::new(device, #label);
+            #core::result::Result::Ok(Self { #(#made)* #marker __set: set })
+        }
+    }
+}
+
+/// The accessors of the fields, and `split_mut`.
+fn accessors(cx: &Context<'_>) -> TokenStream {
+    let Context { vis, .. } = cx;
+    let split = &cx.model.names.split;
+    let names = cx.accessors();
+    let marker = super::split::marker(cx).value;
+    let args = cx.generics.args(Some(quote!('_)));
+    let fields = cx.buffers.iter().map(|part| {
+        let (name, name_mut, ty) = (&part.buffer.accessor, &part.buffer.accessor_mut, &part.ty);
+        let docs = docs::with_facts(part, "");
+        let docs_mut = docs::with_facts(part, "Borrowed mutably. ");
+        let deprecated = &part.deprecated;
+        quote! {
+            #docs
+            #deprecated
+            #[inline]
+            #vis fn #name(&self) -> &#ty {
+                &self.#name
+            }
+
+            #docs_mut
+            #deprecated
+            #[inline]
+            #vis fn #name_mut(&mut self) -> &mut #ty {
+                &mut self.#name
+            }
+        }
+    });
+    quote! {
+        #(#fields)*
+
+        /// Borrows every buffer mutably at once, for a kernel or a call that takes several of them.
+        #[inline]
+        #vis fn split_mut(&mut self) -> #split #args {
+            #split { #(#names: &mut self.#names,)* #marker }
+        }
+    }
+}
+
+/// What deals in a length a buffer.
+fn lengths(cx: &Context<'_>) -> TokenStream {
+    let Context { root, core, vis, .. } = cx;
+    let lens = &cx.model.names.lens;
+    let names = cx.accessors();
+    quote! {
+        /// How many elements each buffer holds.
+        #vis fn lens(&self) -> #lens {
+            #lens { #(#names: self.#names.len(),)* }
+        }
+
+        /// How many elements each buffer has room for.
+        #vis fn capacities(&self) -> #lens {
+            #lens { #(#names: self.#names.capacity(),)* }
+        }
+
+        /// Makes room for `additional` more elements in each buffer: in all of them, or in none.
+        ///
+        /// # Errors
+        ///
+        /// If a buffer would pass its limit, or the device has no room for all of them.
+        #vis fn reserve(&mut self, additional: #lens) -> #root::Result<()> {
+            self.__set.reserve(&mut [#(self.#names.__raw_mut()),*], &[#(additional.#names),*])
+        }
+
+        /// Gives each buffer the length in `lens`, all of them or none; new elements are zero.
+        ///
+        /// # Errors
+        ///
+        /// If a buffer would pass its limit, or the device has no room for all of them.
+        #vis fn resize(&mut self, lens: #lens) -> #root::Result<()> {
+            self.__set.resize(&mut [#(self.#names.__raw_mut()),*], &[#(lens.#names),*])
+        }
+
+        /// Takes all elements out of every buffer. The memory is kept.
+        #vis fn clear(&mut self) {
+            #(self.#names.clear();)*
+        }
+
+        /// Gives back the memory that no element uses.
+        ///
+        /// # Errors
+        ///
+        /// If the device fails. Buffers that were not reached keep their memory.
+        #vis fn shrink_to_fit(&mut self) -> #root::Result<()> {
+            #(self.#names.shrink_to_fit()?;)*
+            #core::result::Result::Ok(())
+        }
+    }
+}
+
+/// Uploads and downloads of the whole set.
+fn transfers(cx: &Context<'_>) -> TokenStream {
+    let Context { root, core, vis, .. } = cx;
+    let (self_type, name) = (cx.model.self_type(), &cx.model.name);
+    let names = cx.accessors();
+    let fields: Vec<_> = cx.buffers.iter().map(|part| part.field.ident).collect();
+    let plain: Vec<_> = cx.buffers.iter().map(|part| &part.plain).collect();
+    let import = cx.import();
+    let kept = cx.model.fields.iter().any(|field| matches!(field.role, Role::Host));
+    let upload_docs = docs::lines([
+        format!("Replaces what every buffer holds with the fields of `data`, a [`{name}`]."),
+        String::new(),
+        "# Errors".to_owned(),
+        String::new(),
+        "If a buffer would pass its limit, or the device has no room for all of them; then none has changed."
+            .to_owned(),
+    ]);
+    let left_alone = if kept { " Fields that are no buffers are left alone." } else { "" };
+    let into_docs = docs::lines([
+        format!(
+            "Waits for the device and copies every buffer into `data`, whose memory is reused.{left_alone}"
+        ),
+        String::new(),
+        "# Errors".to_owned(),
+        String::new(),
+        "If the device fails. Fields that were not reached are as they were.".to_owned(),
+    ]);
+    let download = download(cx);
+    let start = super::download::start(cx);
+    quote! {
+        #upload_docs
+        #vis fn upload_from(&mut self, data: &#self_type) -> #root::Result<()> {
+            #import
+            self.__set.make_room(&mut [#(self.#names.__raw_mut()),*], &[#(data.#fields.len()),*])?;
+            #(#plain::refill(&mut self.#names, &data.#fields)?;)*
+            #core::result::Result::Ok(())
+        }
+
+        #download
+
+        #into_docs
+        #vis fn download_into(&self, data: &mut #self_type) -> #root::Result<()> {
+            #import
+            #(#plain::download_to(&self.#names, &mut data.#fields)?;)*
+            #core::result::Result::Ok(())
+        }
+
+        #start
+    }
+}
+
+/// `download`, which must write a whole value of the struct down.
+fn download(cx: &Context<'_>) -> TokenStream {
+    let Context { root, core, vis, .. } = cx;
+    let (self_type, name) = (cx.model.self_type(), &cx.model.name);
+    let struct_name = &cx.model.input.ident;
+    let broken =
+        !cx.model.has_named_fields || cx.model.fields.iter().any(|field| matches!(field.role, Role::Broken));
+    let kept: Vec<_> = cx.model.fields.iter().filter(|field| matches!(field.role, Role::Host)).collect();
+    let filled = if kept.is_empty() {
+        String::new()
+    } else {
+        " Fields that are no buffers get their default.".to_owned()
+    };
+    let docs = docs::lines([
+        format!("Waits for the device and copies every buffer into a new [`{name}`].{filled}"),
+        String::new(),
+        "# Errors".to_owned(),
+        String::new(),
+        "If the device fails.".to_owned(),
+    ]);
+    if broken {
+        // The struct has a mistake that has been reported: this exists so that calls of it are no further mistakes.
+        return quote! {
+            #docs
+            #vis fn download(&self) -> #root::Result<#self_type> {
+                #core::unreachable!()
+            }
+        };
+    }
+    // The bound is on the method, and is asked where it is called; `for` keeps the compiler from asking earlier.
+    let clause = (!kept.is_empty()).then(|| {
+        let types = kept.iter().map(|field| field.ty.to_token_stream());
+        quote!(where #(for<'__d> #types: #core::default::Default,)*)
+    });
+    let values = cx.buffers.iter().map(|part| {
+        let (ident, accessor, plain) = (part.field.ident, &part.buffer.accessor, &part.plain);
+        quote!(#ident: #plain::download(&self.#accessor)?,)
+    });
+    let kept = kept.iter().map(|field| field.ident);
+    let import = cx.import();
+    quote! {
+        #docs
+        #vis fn download(&self) -> #root::Result<#self_type> #clause {
+            #import
+            #core::result::Result::Ok(#struct_name {
+                #(#values)*
+                #(#kept: #core::default::Default::default(),)*
+            })
+        }
+    }
+}
+
+/// `stats`, `device`, `check_leaks`, `close`.
+fn end(cx: &Context<'_>) -> TokenStream {
+    let Context { root, core, vis, backend, .. } = cx;
+    let names = cx.accessors();
+    quote! {
+        /// What the set holds: lengths, capacities and bytes, a buffer and in all.
+        #vis fn stats(&self) -> #root::SetStats {
+            self.__set.stats(&[#(self.#names.__raw()),*])
+        }
+
+        /// The device that the buffers are on.
+        #[inline]
+        #vis fn device(&self) -> &#root::Device<#backend> {
+            self.__set.device()
+        }
+
+        /// Whether nothing of the set is alive outside it.
+        ///
+        /// # Errors
+        ///
+        /// If something is: the error lists it, with the place that made it.
+        #vis fn check_leaks(&self) -> #root::Result<()> {
+            self.__set.check_leaks(&[#(self.#names.__raw()),*])
+        }
+
+        /// Waits for the work that uses the buffers and gives all their memory back.
+        ///
+        /// # Errors
+        ///
+        /// If something could not be given back: the error lists it.
+        #vis fn close(self) -> #root::Result<()> {
+            self.__set.close(#core::convert::Into::into([#(self.#names.__into_raw()),*]))
+        }
+    }
+}
+
+fn debug(cx: &Context<'_>) -> TokenStream {
+    let Context { core, generics, .. } = cx;
+    let manager = &cx.model.names.manager;
+    let label = manager.to_string();
+    let names = cx.accessors();
+    let (bind, args, clause) = (generics.bind(), generics.args(None), generics.clause());
+    quote! {
+        #[automatically_derived]
+        impl #bind #core::fmt::Debug for #manager #args #clause {
+            fn fmt(&self, f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
+                self.__set.debug(f, #label, &[#(self.#names.__raw()),*])
+            }
+        }
+    }
+}
+
+/// The struct as an implementor of `GpuBuffers`, to name its constants.
+fn as_trait(cx: &Context<'_>) -> TokenStream {
+    let (root, self_type) = (cx.root, cx.model.self_type());
+    quote!(<#self_type as #root::GpuBuffers>)
+}

@@ -1,0 +1,203 @@
+//! The output as text: it is complete, small, and names nothing that the user might have named otherwise.
+
+use proc_macro2::{TokenStream, TokenTree};
+
+const GRAPH: &str = r#"
+    /// A graph.
+    pub struct Graph {
+        /// Where the nodes are.
+        #[buffer(growth = 1.3, max = "512MiB", async)]
+        pub positions: Vec<[f32; 2]>,
+        /// Pairs of nodes.
+        #[buffer(growth = 2.0, max = "2GiB", min = 64)]
+        pub edges: Vec<[u32; 2]>,
+        #[buffer(skip)]
+        pub title: String,
+    }
+"#;
+
+fn expand(source: &str) -> TokenStream {
+    crate::derive(source.parse().unwrap())
+}
+
+fn pretty(source: &str) -> String {
+    prettyplease::unparse(&syn::parse2(expand(source)).unwrap())
+}
+
+/// Lines of code, without documentation and blank lines.
+fn lines(source: &str) -> usize {
+    pretty(source).lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("///")).count()
+}
+
+#[test]
+fn the_output_parses_and_has_every_item() {
+    let output = pretty(GRAPH);
+    for item in [
+        "pub struct GraphBuffers<B: ::gpumem::Backend = ::gpumem::Host> {",
+        "pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {",
+        "pub struct GraphLens {",
+        "pub struct GraphDownload<B: ::gpumem::Backend = ::gpumem::Host> {",
+        "pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {",
+        "impl ::gpumem::GpuBuffers for Graph {",
+        "pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {",
+        "pub fn edges_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; 2], B> {",
+        "`[f32; 2]`, 8 bytes an element. Grows by a factor of 1.3, to 512 MiB at most. Async downloads.",
+        "Grows by a factor of 2, from 64 bytes to 2 GiB at most. Blocking downloads.",
+    ] {
+        assert!(output.contains(item), "{item}\n{output}");
+    }
+    for item in ["fn title", "unsafe"] {
+        assert!(!output.contains(item), "{item}\n{output}");
+    }
+}
+
+#[test]
+fn without_async_buffers_there_is_no_frame() {
+    let output = pretty("struct S { a: Vec<u8> }");
+    assert!(!output.contains("SFrame") && !output.contains("start_download"), "{output}");
+}
+
+#[test]
+fn the_output_is_small() {
+    let fixed = lines("pub struct S {}");
+    assert!(fixed <= 250, "{fixed} lines for a struct");
+    let many = |keys: &str| {
+        let fields: String =
+            (0..40).map(|n| format!("#[buffer({keys})] pub field_{n}: Vec<[f32; 4]>,")).collect();
+        lines(&format!("pub struct S {{ {fields} }}"))
+    };
+    for keys in ["", "async, growth = 1.3, max = \"1GiB\", min = 64"] {
+        let lines = many(keys);
+        assert!(lines <= 250 + 40 * 60, "{lines} lines for 40 fields with `{keys}`");
+    }
+}
+
+/// Every path starts at the crate's root, so the words that do not belong to the user's own types are these.
+#[test]
+fn nothing_is_taken_from_the_scope_of_the_user() {
+    fn walk(tokens: TokenStream, before: &mut Option<char>, found: &mut Vec<String>) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) => {
+                    let word = ident.to_string();
+                    let first = word.chars().next().unwrap_or_default();
+                    if first.is_uppercase() && *before != Some(':') {
+                        found.push(word);
+                    }
+                    *before = None;
+                }
+                TokenTree::Punct(punct) => *before = Some(punct.as_char()),
+                TokenTree::Group(group) => {
+                    *before = None;
+                    walk(group.stream(), before, found);
+                    *before = None;
+                }
+                TokenTree::Literal(_) => *before = None,
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(expand(GRAPH), &mut None, &mut found);
+    found.sort();
+    found.dedup();
+    assert_eq!(
+        found,
+        [
+            "B",
+            "BUFFERS",
+            "Graph",
+            "GraphBuffers",
+            "GraphBuffersMut",
+            "GraphDownload",
+            "GraphFrame",
+            "GraphLens",
+            "Manager",
+            "Self",
+            "String"
+        ]
+    );
+}
+
+#[test]
+fn added_parameters_avoid_the_names_of_the_user() {
+    let output = pretty("struct S<'a, B: Pod> { #[buffer(async)] b: Vec<B>, #[buffer(skip)] r: &'a B1 }");
+    assert!(
+        output.contains("struct SBuffers<'a, B: Pod, B2: ::gpumem::Backend = ::gpumem::Host>"),
+        "{output}"
+    );
+    assert!(output.contains("struct SBuffersMut<'a1, 'a, B: Pod, B2: ::gpumem::Backend"), "{output}");
+}
+
+#[test]
+fn generic_elements_are_asked_to_be_elements() {
+    let output = pretty(
+        "struct S<T, const N: usize> where T: Pod { a: Vec<T>, b: Vec<[T; N]>, c: Vec<T>, d: Vec<u8> }",
+    );
+    assert!(
+        output.contains("T: Pod,\n    T: ::gpumem::Element,\n    [T; N]: ::gpumem::Element,\n{"),
+        "{output}"
+    );
+}
+
+#[test]
+fn another_crate_path_reaches_everything() {
+    let output = pretty("#[buffers(crate = crate::gpu)] struct S { #[buffer(async, max = 64)] a: Vec<u8> }");
+    assert!(!output.contains("::gpumem"), "{output}");
+}
+
+#[test]
+fn raw_names_lose_their_mark_where_they_can() {
+    let output = pretty("struct r#S { #[buffer(async)] r#type: Vec<u8> }");
+    for part in [
+        "fn r#type(&self)",
+        "fn type_mut(&mut self)",
+        "BufferSpec::new(\"type\")",
+        "pub struct SFrame",
+        "struct SBuffers",
+    ] {
+        let part = part.trim_start_matches("pub ");
+        assert!(output.contains(part), "{part}\n{output}");
+    }
+}
+
+#[test]
+fn docs_and_deprecation_are_carried_over() {
+    let output = pretty(
+        "pub struct S { /// Old data.\n #[deprecated(note = \"use b\")] #[doc(alias = \"past\")] a: Vec<u8> }",
+    );
+    assert_eq!(output.matches("/// Old data.").count(), 3, "{output}");
+    assert_eq!(output.matches("#[deprecated(note = \"use b\")]").count(), 4, "{output}");
+}
+
+#[test]
+fn a_struct_with_mistakes_still_gets_its_manager() {
+    let output = pretty("struct S { #[buffer(grwoth = 1.3)] a: Vec<u8>, b: Vec<(f32, f32)>, c: Vec<u8> }");
+    assert_eq!(output.matches("compile_error!").count(), 2, "{output}");
+    for part in
+        ["fn a(&self)", "fn c_mut(&mut self)", "fn download(&self)", "impl ::gpumem::GpuBuffers for S"]
+    {
+        assert!(output.contains(part), "{part}\n{output}");
+    }
+    assert!(!output.contains("fn b("), "{output}");
+}
+
+#[test]
+fn what_is_no_struct_still_gets_an_empty_manager() {
+    for source in ["enum S { A }", "union S { a: u8 }", "struct S(Vec<u8>);", "struct S;"] {
+        let output = pretty(source);
+        assert_eq!(output.matches("compile_error!").count(), 1, "{output}");
+        assert!(output.contains("impl ::gpumem::GpuBuffers for S"), "{output}");
+    }
+}
+
+#[test]
+fn half_typed_attributes_keep_the_rest() {
+    for keys in ["growth =", "growth", "max = \"", "asy", "growth = 1.,", "(", "= 3"] {
+        // What the tokenizer refuses never reaches a derive.
+        let Ok(source) = format!("struct S {{ #[buffer({keys})] a: Vec<u8>, b: Vec<u8> }}").parse() else {
+            continue;
+        };
+        let output = crate::derive(source).to_string();
+        assert!(output.contains("fn b_mut"), "{keys}: {output}");
+    }
+}

@@ -1,0 +1,94 @@
+//! Types as a reader expects to see them: `[f32; 2]`, not `[f32 ; 2]`.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// Keywords after which even a bracket needs a space.
+const SPACED: &[&str] = &["mut", "const", "dyn", "as", "impl", "for"];
+
+/// The text of a type or a path.
+pub(crate) fn of(tokens: impl ToTokens) -> String {
+    let mut text = String::new();
+    write(tokens.into_token_stream(), &mut text);
+    text
+}
+
+fn write(tokens: TokenStream, text: &mut String) {
+    let mut tick = false;
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::None => ("", ""),
+                };
+                if SPACED.iter().any(|word| ends_with_word(text, word)) {
+                    text.push(' ');
+                }
+                text.push_str(open);
+                write(group.stream(), text);
+                text.push_str(close);
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                mark @ (',' | ';') => text.extend([mark, ' ']),
+                mark @ ('=' | '+') => text.extend([' ', mark, ' ']),
+                '\'' => {
+                    if text.ends_with(is_word) {
+                        text.push(' ');
+                    }
+                    text.push('\'');
+                    tick = true;
+                    continue;
+                }
+                mark => text.push(mark),
+            },
+            word => {
+                let word = word.to_string();
+                if !tick && text.ends_with(is_word) && word.starts_with(is_word) {
+                    text.push(' ');
+                }
+                text.push_str(&word);
+            }
+        }
+        tick = false;
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn ends_with_word(text: &str, word: &str) -> bool {
+    text.strip_suffix(word).is_some_and(|before| !before.ends_with(is_word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_as_it_would_be_written() {
+        for ty in [
+            "[f32; 2]",
+            "u32",
+            "std::vec::Vec<[u8; 4]>",
+            "[[f32; 4]; 4]",
+            "T",
+            "[T; N]",
+            "<T as Shape>::Point",
+            "glam::Vec3",
+            "Wrapping<u32>",
+            "Pair<u8, i8>",
+            "&'a mut [T]",
+            "&'a T",
+            "Half<{N}>",
+            "Box<dyn Fn(u8)>",
+            "Of<Item = u8>",
+            "::core::primitive::u8",
+        ] {
+            assert_eq!(of(ty.parse::<TokenStream>().unwrap()), ty);
+        }
+    }
+}
