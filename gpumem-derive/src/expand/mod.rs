@@ -48,10 +48,8 @@ struct Part<'a> {
     buffer: &'a Buffer<'a>,
     /// `Buffer<T, B, Mode>`.
     ty: TokenStream,
-    /// `<T as __PlainData>`, through which everything is called that asks something of `T`. One trait, named by the field's
-    /// own tokens, makes one error of all the calls for an element that is not plain data: the compiler prints the same
-    /// message at the same place once. `Context::import` brings the name into scope.
-    plain: TokenStream,
+    /// The mode as a type.
+    mode: TokenStream,
     /// The field's own documentation, or a line that stands for it.
     docs: TokenStream,
     /// `#[deprecated]`, if the field is.
@@ -88,13 +86,6 @@ impl<'a> Context<'a> {
         self.buffers.iter().map(|part| &part.buffer.accessor).collect()
     }
 
-    /// What a function body starts with to call the functions of `Part::plain`: lines stay short, and the user's module is
-    /// left as it was.
-    fn import(&self) -> Option<TokenStream> {
-        let private = &self.private;
-        (!self.buffers.is_empty()).then(|| quote!(use #private::PlainData as __PlainData;))
-    }
-
     /// A field that uses the parameters which none of `parts` uses; without one, the struct would not compile.
     fn marker<'p>(&self, parts: impl Iterator<Item = &'p Part<'a>>, extra: &[TokenStream]) -> Marker
     where
@@ -124,11 +115,11 @@ impl<'a> Part<'a> {
     fn new(field: &'a Field<'a>, buffer: &'a Buffer<'a>, root: &TokenStream, backend: &Ident) -> Self {
         let element = buffer.element;
         // A blocking buffer leaves its mode out, as a reader of the documentation would.
-        let mode = if buffer.asynchronous { quote!(, #root::Async) } else { TokenStream::new() };
+        let named_mode = if buffer.asynchronous { quote!(, #root::Async) } else { TokenStream::new() };
         let deprecated = field.attrs_named("deprecated");
         Part {
-            ty: quote!(#root::Buffer<#element, #backend #mode>),
-            plain: quote!(<#element as __PlainData>),
+            ty: quote!(#root::Buffer<#element, #backend #named_mode>),
+            mode: if buffer.asynchronous { quote!(#root::Async) } else { quote!(#root::Blocking) },
             docs: docs::of_field(field),
             deprecated: quote!(#(#deprecated)*),
             field,
