@@ -203,9 +203,11 @@ impl Error {
             Fault::Unavailable(reason) => Self::BackendUnavailable { backend, reason },
             Fault::WouldDeadlock => Self::WouldDeadlock,
             Fault::Failed { operation, reason } => Self::DeviceFailed { backend, operation, reason },
-            Fault::OutOfMemory => {
-                Self::DeviceFailed { backend, operation: "queueing", reason: "the driver is out of memory".into() }
-            }
+            Fault::OutOfMemory => Self::DeviceFailed {
+                backend,
+                operation: "queueing",
+                reason: "the driver is out of memory".into(),
+            },
         }
     }
 }

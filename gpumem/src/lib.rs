@@ -31,7 +31,7 @@ pub use gpumem_derive::GpuBuffers;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::buffer::RawBuffer;
-    pub use crate::set::Set;
+    pub use crate::set::{PlainData, Set};
     pub use core;
     pub use std::string::String;
     pub use std::vec::Vec;

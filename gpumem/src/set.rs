@@ -5,7 +5,7 @@
 //! manager's buffers, in the order of the fields.
 
 use crate::backend::Backend;
-use crate::buffer::{Buffer, Element, Mode, RawBuffer, Room};
+use crate::buffer::{Async, Buffer, Download, Element, Mode, RawBuffer, Room};
 use crate::device::Device;
 use crate::error::Error;
 use crate::ledger::{LeakReport, SetMark, SetStats};
@@ -46,6 +46,111 @@ pub trait GpuBuffers: Sized {
     fn upload<B: Backend>(&self, device: &Device<B>) -> Result<Self::Manager<B>, Error>;
 }
 
+/// The calls by which generated code asks something of an element type.
+///
+/// It is implemented for every [`Element`]. Generated code goes through this one trait, so that an element that is not plain
+/// data is one error at the field, and not one for each method that the buffer lacks then.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an element of a GPU buffer",
+    label = "not plain data (`bytemuck::Pod`)",
+    note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
+            (with the `derive` feature of `bytemuck`)",
+    note = "a field that is to stay on the host takes `#[buffer(skip)]`"
+)]
+pub trait PlainData: Sized {
+    /// As [`Set::buffer`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Set::buffer`].
+    #[track_caller]
+    fn buffer<B: Backend, M: Mode>(
+        set: &Set<B>,
+        spec: BufferSpec,
+        capacity: usize,
+    ) -> Result<Buffer<Self, B, M>, Error>;
+
+    /// As [`Set::upload`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Set::upload`].
+    #[track_caller]
+    fn upload<B: Backend, M: Mode>(
+        set: &Set<B>,
+        spec: BufferSpec,
+        data: &[Self],
+    ) -> Result<Buffer<Self, B, M>, Error>;
+
+    /// As [`Buffer::upload`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::upload`].
+    fn refill<B: Backend, M: Mode>(buffer: &mut Buffer<Self, B, M>, data: &[Self]) -> Result<(), Error>;
+
+    /// As [`Buffer::download`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download`].
+    fn download<B: Backend, M: Mode>(buffer: &Buffer<Self, B, M>) -> Result<Vec<Self>, Error>;
+
+    /// As [`Buffer::download_to`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download_to`].
+    fn download_to<B: Backend, M: Mode>(
+        buffer: &Buffer<Self, B, M>,
+        target: &mut Vec<Self>,
+    ) -> Result<(), Error>;
+
+    /// As [`Buffer::start_download`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::start_download`].
+    fn start_download<B: Backend>(buffer: &Buffer<Self, B, Async>) -> Result<Download<Self, B>, Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Element> PlainData for T {
+    #[track_caller]
+    fn buffer<B: Backend, M: Mode>(
+        set: &Set<B>,
+        spec: BufferSpec,
+        capacity: usize,
+    ) -> Result<Buffer<T, B, M>, Error> {
+        set.buffer(spec, capacity)
+    }
+
+    #[track_caller]
+    fn upload<B: Backend, M: Mode>(
+        set: &Set<B>,
+        spec: BufferSpec,
+        data: &[T],
+    ) -> Result<Buffer<T, B, M>, Error> {
+        set.upload(spec, data)
+    }
+
+    fn refill<B: Backend, M: Mode>(buffer: &mut Buffer<T, B, M>, data: &[T]) -> Result<(), Error> {
+        buffer.upload(data)
+    }
+
+    fn download<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>) -> Result<Vec<T>, Error> {
+        buffer.download()
+    }
+
+    fn download_to<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>, target: &mut Vec<T>) -> Result<(), Error> {
+        buffer.download_to(target)
+    }
+
+    fn start_download<B: Backend>(buffer: &Buffer<T, B, Async>) -> Result<Download<T, B>, Error> {
+        buffer.start_download()
+    }
+}
+
 /// What a generated manager holds besides its buffers.
 pub struct Set<B: Backend> {
     device: Device<B>,
@@ -66,7 +171,11 @@ impl<B: Backend> Set<B> {
     ///
     /// Those of [`Buffer::with_capacity`].
     #[track_caller]
-    pub fn buffer<T: Element, M: Mode>(&self, spec: BufferSpec, capacity: usize) -> Result<Buffer<T, B, M>, Error> {
+    pub fn buffer<T: Element, M: Mode>(
+        &self,
+        spec: BufferSpec,
+        capacity: usize,
+    ) -> Result<Buffer<T, B, M>, Error> {
         let mut raw = RawBuffer::new(&self.device, spec.element::<T>(), Some((&self.mark, self.label)))?;
         raw.reserve_exact(capacity)?;
         Ok(Buffer::from_raw(raw))
@@ -78,7 +187,11 @@ impl<B: Backend> Set<B> {
     ///
     /// Those of [`Buffer::from_slice`].
     #[track_caller]
-    pub fn upload<T: Element, M: Mode>(&self, spec: BufferSpec, data: &[T]) -> Result<Buffer<T, B, M>, Error> {
+    pub fn upload<T: Element, M: Mode>(
+        &self,
+        spec: BufferSpec,
+        data: &[T],
+    ) -> Result<Buffer<T, B, M>, Error> {
         let mut buffer = self.buffer(spec, data.len())?;
         buffer.upload(data)?;
         Ok(buffer)
@@ -135,7 +248,9 @@ impl<B: Backend> Set<B> {
     ///
     /// [`Error::Leaked`] with those that are not.
     pub fn check_leaks(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
-        let own = |buffer: &&&RawBuffer<B>| buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const *self.mark));
+        let own = |buffer: &&&RawBuffer<B>| {
+            buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const *self.mark))
+        };
         let present: Vec<_> = buffers.iter().filter(own).map(|buffer| buffer.entry()).collect();
         if self.mark.live() == present.len() {
             return Ok(());

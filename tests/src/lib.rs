@@ -1,1 +1,114 @@
-//! What the tests of `gpumem` share.
+//! What the tests of `gpumem` share: how each backend is opened, kept busy, and made to run a kernel.
+//!
+//! A test of the suite is a function over `B: TestBackend`, and the macro `suite!` in `tests/suite/main.rs` makes one test a
+//! backend of it. On a machine without a card the CUDA tests say so and pass; where `GPUMEM_REQUIRE_CUDA=1` is set, as
+//! on a machine that has one, they fail.
+
+use gpumem::{Backend, Buffer, Device, DeviceBuilder, Host, Mode};
+use std::time::Duration;
+
+/// A backend that the suite runs on.
+pub trait TestBackend: Backend {
+    /// Opens a device, or says why there is none.
+    fn open(builder: DeviceBuilder) -> Option<Device<Self>>;
+
+    /// Queues work on the compute stream that takes about `time`, and returns at once.
+    fn occupy(device: &Device<Self>, time: Duration);
+
+    /// Queues a kernel that adds 1 to every element.
+    fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>);
+}
+
+impl TestBackend for Host {
+    fn open(builder: DeviceBuilder) -> Option<Device<Self>> {
+        Some(builder.host().expect("the host is always there"))
+    }
+
+    fn occupy(device: &Device<Self>, time: Duration) {
+        device.launch((), move |()| std::thread::sleep(time)).expect("a kernel can be queued");
+    }
+
+    fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
+        let device = buffer.device().clone();
+        let kernel = |(elements,): (&mut [u32],)| elements.iter_mut().for_each(|element| *element += 1);
+        device.launch((buffer,), kernel).expect("a kernel can be queued");
+    }
+}
+
+#[cfg(feature = "cuda")]
+mod cuda {
+    use super::{Backend, Buffer, Device, DeviceBuilder, Duration, Mode, TestBackend};
+    use gpumem::{Cuda, Error};
+
+    const KERNELS: &str = include_str!("kernels.ptx");
+
+    impl TestBackend for Cuda {
+        fn open(builder: DeviceBuilder) -> Option<Device<Self>> {
+            match builder.cuda(0) {
+                Ok(device) => Some(device),
+                Err(Error::BackendUnavailable { reason, .. })
+                    if std::env::var_os("GPUMEM_REQUIRE_CUDA").is_none_or(|value| value != "1") =>
+                {
+                    println!("skipped on {}: {reason}", Self::NAME);
+                    None
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+
+        fn occupy(device: &Device<Self>, time: Duration) {
+            let module = device.load_ptx(KERNELS).expect("the kernels compile");
+            let occupy = module.get_function("occupy").expect("it is there");
+            let (stream, nanoseconds) = (device.stream(), u64::try_from(time.as_nanos()).unwrap());
+            // SAFETY: the kernel takes one u64 and touches no memory.
+            unsafe { cust::launch!(occupy<<<1, 1, 0, stream>>>(nanoseconds)) }
+                .expect("a kernel can be queued");
+            // A module must not be unloaded while its kernel runs; the test process is short-lived.
+            std::mem::forget(module);
+        }
+
+        fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
+            let device = buffer.device().clone();
+            let module = device.load_ptx(KERNELS).expect("the kernels compile");
+            let add_one = module.get_function("add_one").expect("it is there");
+            let count = u32::try_from(buffer.len()).unwrap();
+            let elements = buffer.as_device_ptr_mut().expect("the stream takes work");
+            let stream = device.stream();
+            // SAFETY: the kernel takes a pointer to `count` elements, which the buffer holds, and writes only these, in order
+            // on the buffer's own stream.
+            unsafe { cust::launch!(add_one<<<count.div_ceil(256), 256, 0, stream>>>(elements, count)) }
+                .expect("a kernel can be queued");
+            std::mem::forget(module);
+        }
+    }
+}
+
+/// Numbers that look random and are the same in every run: xorshift64.
+#[derive(Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// A sequence for `seed`, which must not be 0.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number below `end`, which must not be 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next_u64() % end as u64).expect("it is below a usize")
+    }
+
+    /// So many numbers.
+    pub fn vec(&mut self, len: usize) -> Vec<u32> {
+        (0..len).map(|_| u32::try_from(self.next_u64() >> 32).expect("32 bits are left")).collect()
+    }
+}

@@ -163,7 +163,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
 }
 
 /// What every block is aligned to, in bytes: enough for every element type that is accepted.
-pub const ALIGNMENT: usize = 256;
+pub(crate) const ALIGNMENT: usize = 256;
 
 /// How much memory a device has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 //! to be dropped for memory to be safe: the lane keeps the pinned memory until the copy is done, and the buffer's
 //! block carries the copy as a pending use. See the module comment of `memory`.
 
-use super::raw::RawBuffer;
 use super::Element;
+use super::raw::RawBuffer;
 use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
 use crate::memory::{Core, Flight, PinnedBlock, Slot};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// forgetting it harms nothing but keeps the slot, until
 /// [`abandon_downloads`](crate::Buffer::abandon_downloads).
 #[must_use = "a download that is not waited for is a copy that nobody sees"]
-pub struct Download<T: Element, B: Backend> {
+pub struct Download<T, B: Backend> {
     core: Arc<Core<B>>,
     /// None for a download of no elements.
     flight: Option<Arc<Flight<B>>>,
@@ -110,7 +110,7 @@ impl<T: Element, B: Backend> Download<T, B> {
     }
 }
 
-impl<T: Element, B: Backend> fmt::Debug for Download<T, B> {
+impl<T, B: Backend> fmt::Debug for Download<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { label, len, .. } = self;
         f.debug_struct("Download").field("buffer", label).field("len", len).finish_non_exhaustive()
@@ -120,7 +120,7 @@ impl<T: Element, B: Backend> fmt::Debug for Download<T, B> {
 /// Downloaded elements, in the pinned memory that the device wrote them to. It derefs to `[T]`.
 ///
 /// Dropping it gives the memory back for the next download, and its slot to the buffer.
-pub struct DownloadGuard<T: Element, B: Backend> {
+pub struct DownloadGuard<T, B: Backend> {
     /// None for no elements.
     cargo: Option<(PinnedBlock<B>, Option<Slot>)>,
     len: usize,

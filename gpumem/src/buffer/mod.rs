@@ -98,7 +98,7 @@ mod sealed {
 /// assert_eq!(cells.view(1..)?.download()?, [2]);
 /// # Ok::<(), gpumem::Error>(())
 /// ```
-pub struct Buffer<T: Element, B: Backend = Host, M: Mode = Blocking> {
+pub struct Buffer<T, B: Backend = Host, M: Mode = Blocking> {
     raw: RawBuffer<B>,
     types: PhantomData<fn() -> (T, M)>,
 }
@@ -107,7 +107,10 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Refuses, at compile time, elements that the runtime cannot store.
     const ELEMENT_FITS: () = {
         assert!(size_of::<T>() > 0, "gpumem: a buffer's elements must not be zero-sized");
-        assert!(align_of::<T>() <= ALIGNMENT, "gpumem: a buffer's elements must not be aligned to more than 256 bytes");
+        assert!(
+            align_of::<T>() <= ALIGNMENT,
+            "gpumem: a buffer's elements must not be aligned to more than 256 bytes"
+        );
     };
 
     /// An empty buffer. It takes no memory yet, unless `spec` has a `min`.
@@ -128,7 +131,11 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// Those of [`Buffer::new`] and [`Buffer::reserve`].
     #[track_caller]
-    pub fn with_capacity(device: &Device<B>, spec: impl Into<BufferSpec>, capacity: usize) -> Result<Self, Error> {
+    pub fn with_capacity(
+        device: &Device<B>,
+        spec: impl Into<BufferSpec>,
+        capacity: usize,
+    ) -> Result<Self, Error> {
         let () = Self::ELEMENT_FITS;
         let mut raw = RawBuffer::new(device, spec.into().element::<T>(), None)?;
         raw.reserve_exact(capacity)?;
@@ -444,7 +451,7 @@ impl<T: Element, B: Backend> Buffer<T, B, Async> {
     }
 }
 
-impl<T: Element, B: Backend, M: Mode> fmt::Debug for Buffer<T, B, M> {
+impl<T, B: Backend, M: Mode> fmt::Debug for Buffer<T, B, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.raw.fmt(f)
     }

@@ -174,7 +174,9 @@ impl<B: Backend> RawBuffer<B> {
     fn check_limit(&self, need: usize) -> Result<(), Error> {
         let requested = self.size_of(need)? as u64;
         match self.spec.max_bytes() {
-            Some(limit) if requested > limit => Err(Error::BufferLimit { buffer: self.label, requested, limit }),
+            Some(limit) if requested > limit => {
+                Err(Error::BufferLimit { buffer: self.label, requested, limit })
+            }
             _ => Ok(()),
         }
     }

@@ -106,7 +106,9 @@ impl<B: Backend> RawBuffer<B> {
                 let pinned = ring.finish(piece)?;
                 // SAFETY: the copy of this piece is done, so its bytes are initialised; `target` is valid for all of
                 // them by the caller's promise.
-                unsafe { target.add(piece * PIECE).copy_from_nonoverlapping(pinned.address(), length(piece)) };
+                unsafe {
+                    target.add(piece * PIECE).copy_from_nonoverlapping(pinned.address(), length(piece))
+                };
             }
         }
         core.ledger.counters.downloaded(bytes as u64, false);
@@ -152,8 +154,15 @@ impl<B: Backend> RawBuffer<B> {
             let to = (block.memory(), offset + done * size);
             // SAFETY: the source is the `next <= done` elements at the start, which earlier work on this lane wrote, and the
             // target begins behind all `done` of them; both lie in the block. Order as in `fill_memory`.
-            unsafe { core.backend.copy_on_device(core.compute.stream().raw(), (block.memory(), offset), to, next * size) }
-                .map_err(Error::from_fault::<B>)?;
+            unsafe {
+                core.backend.copy_on_device(
+                    core.compute.stream().raw(),
+                    (block.memory(), offset),
+                    to,
+                    next * size,
+                )
+            }
+            .map_err(Error::from_fault::<B>)?;
             done += next;
         }
         Ok(())
@@ -210,7 +219,12 @@ enum Use<B: Backend> {
 
 impl<B: Backend> Ring<B> {
     /// Pinned memory for a transfer of `bytes`; none for none.
-    fn take(core: &Arc<Core<B>>, lane: LaneKind, label: BufferLabel, bytes: usize) -> Result<Option<Self>, Error> {
+    fn take(
+        core: &Arc<Core<B>>,
+        lane: LaneKind,
+        label: BufferLabel,
+        bytes: usize,
+    ) -> Result<Option<Self>, Error> {
         if bytes == 0 {
             return Ok(None);
         }

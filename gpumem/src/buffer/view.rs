@@ -1,7 +1,7 @@
 //! Ranges of a buffer.
 
-use super::raw::RawBuffer;
 use super::Element;
+use super::raw::RawBuffer;
 use crate::backend::Backend;
 use crate::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::ops::{Range, RangeBounds};
 
 /// A range of a buffer's elements, for reading. Made by [`Buffer::view`](crate::Buffer::view).
 #[derive(Clone)]
-pub struct View<'a, T: Element, B: Backend> {
+pub struct View<'a, T, B: Backend> {
     raw: &'a RawBuffer<B>,
     range: Range<usize>,
     element: PhantomData<&'a [T]>,
@@ -57,7 +57,11 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
     /// Those of [`Buffer::download_into`](crate::Buffer::download_into).
     pub fn download_into(&self, target: &mut [T]) -> Result<(), Error> {
         if target.len() != self.len() {
-            return Err(Error::LengthMismatch { buffer: self.raw.label(), len: self.len(), other: target.len() });
+            return Err(Error::LengthMismatch {
+                buffer: self.raw.label(),
+                len: self.len(),
+                other: target.len(),
+            });
         }
         // SAFETY: the slice has as many elements as the range; any bits are a `T` (rule 5).
         unsafe { self.raw.receive(self.range.clone(), target.as_mut_ptr().cast()) }
@@ -79,7 +83,7 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
     }
 }
 
-impl<T: Element, B: Backend> fmt::Debug for View<'_, T, B> {
+impl<T, B: Backend> fmt::Debug for View<'_, T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View").field("buffer", &self.raw.label()).field("range", &self.range).finish()
     }
@@ -98,7 +102,7 @@ impl<T: Element, B: Backend> fmt::Debug for View<'_, T, B> {
 /// assert_eq!(target.download()?, [0, 7, 8, 0, 1, 1]);
 /// # Ok::<(), gpumem::Error>(())
 /// ```
-pub struct ViewMut<'a, T: Element, B: Backend> {
+pub struct ViewMut<'a, T, B: Backend> {
     raw: &'a mut RawBuffer<B>,
     range: Range<usize>,
     element: PhantomData<&'a mut [T]>,
@@ -166,7 +170,7 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     }
 }
 
-impl<T: Element, B: Backend> fmt::Debug for ViewMut<'_, T, B> {
+impl<T, B: Backend> fmt::Debug for ViewMut<'_, T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ViewMut").field("buffer", &self.raw.label()).field("range", &self.range).finish()
     }

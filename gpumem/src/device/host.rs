@@ -158,30 +158,31 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Buffer<T, Host, M> {
 impl<T: Element, M: Mode> HostArg for &mut Buffer<T, Host, M> {}
 
 macro_rules! host_args {
-    ($($arg:ident)+) => {
-        impl<$($arg: HostArg),+> sealed::Args for ($($arg,)+) {
-            type Lent = ($($arg::Lent,)+);
+    ($($arg:ident)*) => {
+        impl<$($arg: HostArg),*> sealed::Args for ($($arg,)*) {
+            type Lent = ($($arg::Lent,)*);
         }
 
-        impl<$($arg: HostArg),+> HostArgs for ($($arg,)+) {
-            type Slices<'a> = ($($arg::Slice<'a>,)+);
+        // The names of the parameters serve as those of the values; a kernel of no buffers uses none.
+        #[allow(non_snake_case, unused_variables, clippy::unused_unit)]
+        impl<$($arg: HostArg),*> HostArgs for ($($arg,)*) {
+            type Slices<'a> = ($($arg::Slice<'a>,)*);
 
             fn lend(self, device: &Device<Host>) -> Result<Self::Lent, Error> {
-                #[allow(non_snake_case)]
-                let ($($arg,)+) = self;
-                Ok(($($arg.lend(device)?,)+))
+                let ($($arg,)*) = self;
+                Ok(($($arg.lend(device)?,)*))
             }
 
             unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a> {
-                #[allow(non_snake_case)]
-                let ($($arg,)+) = lent;
+                let ($($arg,)*) = lent;
                 // SAFETY: the caller's promise is the one that is asked here.
-                unsafe { ($($arg::slice($arg),)+) }
+                ($(unsafe { $arg::slice($arg) },)*)
             }
         }
     };
 }
 
+host_args!();
 host_args!(A);
 host_args!(A B);
 host_args!(A B C);
@@ -194,4 +195,3 @@ host_args!(A B C D E F G H I);
 host_args!(A B C D E F G H I J);
 host_args!(A B C D E F G H I J K);
 host_args!(A B C D E F G H I J K L);
-

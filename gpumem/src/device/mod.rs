@@ -55,7 +55,8 @@ impl Device<Host> {
     /// Each call opens a device of its own, with its own limit, stream and ledger.
     #[must_use]
     pub fn host() -> Self {
-        Self::open(Host::open(), None).unwrap_or_else(|_| unreachable!("the host's default device needs nothing"))
+        Self::open(Host::open(), None)
+            .unwrap_or_else(|_| unreachable!("the host's default device needs nothing"))
     }
 
     /// Settings for a device that is opened afterwards, on whatever backend.

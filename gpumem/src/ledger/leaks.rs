@@ -99,7 +99,10 @@ mod tests {
         };
         let report = LeakReport::new("set `Graph`".into(), vec![buffer; 23], 0).to_string();
         assert!(report.starts_with("23 buffers of set `Graph` are still alive:\n"), "{report}");
-        assert!(report.contains("\n  buffer `Graph.edges`: 4 KiB, made at gpumem/src/ledger/leaks.rs:"), "{report}");
+        assert!(
+            report.contains("\n  buffer `Graph.edges`: 4 KiB, made at gpumem/src/ledger/leaks.rs:"),
+            "{report}"
+        );
         assert!(report.ends_with("\n  and 3 more with 12 KiB"), "{report}");
     }
 }

@@ -113,7 +113,8 @@ impl Ledger {
     /// The live buffers of the device, or of one set of it, less those in `present`.
     pub(crate) fn list(&self, set: Option<SetId>, present: &[&EntryId]) -> Vec<LiveBuffer> {
         let slab = self.slab();
-        let live = slab.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.as_ref()?)));
+        let live =
+            slab.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.as_ref()?)));
         live.filter(|(_, entry)| set.is_none() || entry.set == set)
             .filter(|(index, _)| !present.iter().any(|id| id.0 as usize == *index))
             .map(|(_, entry)| LiveBuffer { label: entry.label, bytes: entry.bytes, made_at: entry.made_at })

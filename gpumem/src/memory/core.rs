@@ -201,7 +201,9 @@ impl<B: Backend> Core<B> {
             drop(std::mem::ManuallyDrop::into_inner(core));
         });
         if let Err(error) = wait {
-            log::error!("gpumem: a device's memory is lost: no thread to wait for its last transfers: {error}");
+            log::error!(
+                "gpumem: a device's memory is lost: no thread to wait for its last transfers: {error}"
+            );
         }
     }
 

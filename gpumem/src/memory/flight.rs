@@ -52,7 +52,12 @@ impl<B: Backend> Lane<B> {
     }
 
     /// Keeps `pinned` (and `slot`) until `event` is done.
-    pub(crate) fn launch(&self, event: B::Event, pinned: PinnedBlock<B>, slot: Option<Slot>) -> Arc<Flight<B>> {
+    pub(crate) fn launch(
+        &self,
+        event: B::Event,
+        pinned: PinnedBlock<B>,
+        slot: Option<Slot>,
+    ) -> Arc<Flight<B>> {
         let cargo = Cargo { pinned, _slot: slot };
         let flight = Arc::new(Flight { event, cargo: Mutex::new(Hold::Full(cargo)) });
         lock(&self.flights).push_back(flight.clone());

@@ -32,8 +32,8 @@ mod pinned;
 
 pub(crate) use self::block::Block;
 pub(crate) use self::core::Core;
-pub(crate) use self::flight::{Flight, LaneKind, Slot, Slots};
 pub use self::flight::Stream;
+pub(crate) use self::flight::{Flight, LaneKind, Slot, Slots};
 pub(crate) use self::pinned::PinnedBlock;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -51,7 +51,8 @@ impl<B: Backend> PinnedPool<B> {
     /// An idle block that holds `bytes` and wastes at most as much again as its step does.
     fn reuse(&self, bytes: usize) -> Option<(usize, B::Pinned)> {
         let mut state = lock(&self.state);
-        let fits = state.idle.iter().enumerate().filter(|(_, (size, _))| (bytes..=bytes + bytes / 4).contains(size));
+        let fits =
+            state.idle.iter().enumerate().filter(|(_, (size, _))| (bytes..=bytes + bytes / 4).contains(size));
         let (index, _) = fits.min_by_key(|(_, (size, _))| *size)?;
         let (size, pinned) = state.idle.remove(index)?;
         state.idle_bytes -= size;
@@ -125,16 +126,15 @@ impl<B: Backend> PinnedBlock<B> {
         B::pinned_address(&self.pinned)
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core<B>> {
-        &self.core
-    }
-
     /// Gives the memory up for good: for when a transfer that may use it can no longer be waited for.
     pub(crate) fn lose(self) {
         let this = ManuallyDrop::new(self);
         this.core.pinned.came_back(this.bytes, None);
         this.core.ledger.counters.lost(this.bytes as u64);
-        log::error!("gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for", this.bytes);
+        log::error!(
+            "gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for",
+            this.bytes
+        );
         // SAFETY: `this` is never dropped, so its reference to the core is read out once; it is dropped here.
         drop(unsafe { std::ptr::read(&raw const this.core) });
     }

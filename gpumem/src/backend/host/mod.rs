@@ -9,8 +9,8 @@ mod stream;
 
 use super::{Backend, Driver, Fault, MemoryInfo};
 use block::Block;
-pub use stream::{HostEvent, HostStream};
 use stream::Failure;
+pub(crate) use stream::{HostEvent, HostStream};
 
 /// The host's own memory and threads: the default backend.
 ///

@@ -1,0 +1,177 @@
+//! What only the host does: kernels that are closures, and buffers that are slices.
+
+use gpumem::{Async, Buffer, Device, Error, Host};
+use std::sync::mpsc;
+use std::time::Duration;
+
+#[test]
+fn slices_are_the_buffer_itself() {
+    let device = Device::host();
+    let mut buffer: Buffer<[u16; 3]> =
+        Buffer::from_slice(&device, "buffer", &[[1, 2, 3], [4, 5, 6]]).unwrap();
+    buffer.as_mut_slice().unwrap()[1] = [7; 3];
+    buffer.extend_from_slice(&[[9; 3]]).unwrap();
+    assert_eq!(buffer.as_slice().unwrap(), [[1, 2, 3], [7; 3], [9; 3]]);
+    let mut empty: Buffer<u64> = Buffer::new(&device, "empty").unwrap();
+    assert!(empty.as_slice().unwrap().is_empty() && empty.as_mut_slice().unwrap().is_empty());
+}
+
+#[test]
+fn slices_wait_for_kernels_and_downloads() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
+    for round in 1..20 {
+        device
+            .launch((&mut buffer,), move |(elements,)| {
+                std::thread::sleep(Duration::from_millis(1));
+                elements.fill(round);
+            })
+            .unwrap();
+        let ticket = buffer.start_download().unwrap();
+        assert!(buffer.as_slice().unwrap().iter().all(|element| *element == round));
+        // The download reads what is written here, unless the slice waits for it.
+        buffer.as_mut_slice().unwrap().fill(0);
+        assert!(ticket.wait().unwrap().iter().all(|element| *element == round));
+    }
+}
+
+#[test]
+fn kernels_take_up_to_twelve_buffers_and_none() {
+    let device = Device::host();
+    let make = |value: u32| Buffer::<u32>::from_slice(&device, "one", &[value]).unwrap();
+    let [a, b, c, d, e, f, g, h, i, j, k] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(make);
+    let mut sum = make(0);
+    let args = (&mut sum, &a, &b, &c, &d, &e, &f, &g, &h, &i, &j, &k);
+    device
+        .launch(args, |(sum, a, b, c, d, e, f, g, h, i, j, k)| {
+            sum[0] = [a, b, c, d, e, f, g, h, i, j, k].into_iter().flatten().sum();
+        })
+        .unwrap();
+    assert_eq!(sum.download().unwrap(), [66]);
+    let (send, receive) = mpsc::channel();
+    device.launch((), move |()| send.send(std::thread::current().id()).unwrap()).unwrap();
+    assert_ne!(receive.recv().unwrap(), std::thread::current().id());
+    // The same buffer may be read under two names.
+    device.launch((&a, &a), |(one, same)| assert_eq!(one, same)).unwrap();
+    device.synchronize().unwrap();
+}
+
+#[test]
+fn buffers_may_change_right_after_the_launch() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let (send, receive) = mpsc::channel();
+    let slow = move |(elements,): (&[u32],)| {
+        std::thread::sleep(Duration::from_millis(20));
+        send.send(elements.to_vec()).unwrap();
+    };
+    device.launch((&buffer,), slow).unwrap();
+    buffer.fill(9).unwrap();
+    buffer.resize(100_000).unwrap();
+    drop(buffer);
+    assert_eq!(receive.recv().unwrap(), [1, 2, 3], "the kernel saw the buffer as it was at the launch");
+}
+
+#[test]
+fn a_panic_fails_the_device_and_every_wait_says_so() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let landed = buffer.start_download().unwrap();
+    device.synchronize().unwrap();
+    device
+        .launch((&mut buffer,), |(elements,)| {
+            std::thread::sleep(Duration::from_millis(10));
+            assert_eq!(elements.len(), 4, "planted");
+        })
+        .unwrap();
+    let ticket = buffer.start_download();
+    let failed =
+        |error: &Error| matches!(error, Error::DeviceFailed { reason, .. } if reason.contains("planted"));
+    let results = [
+        ticket.and_then(|ticket| ticket.wait().map(|_| ())),
+        device.synchronize(),
+        buffer.fill(1),
+        buffer.resize(1_000),
+        buffer.download().map(|_| ()),
+        buffer.as_slice().map(|_| ()),
+        buffer.start_download().map(|_| ()),
+        Buffer::<u32>::from_slice(&device, "next", &[1]).map(|_| ()),
+        device.launch((), |()| ()),
+        landed.wait().map(|_| ()),
+    ];
+    for (index, result) in results.into_iter().enumerate() {
+        let error = result.expect_err(&format!("operation {index} on a failed device"));
+        assert!(failed(&error), "operation {index}: {error}");
+    }
+    assert_eq!(buffer.len(), 3);
+    drop(buffer);
+    // What cannot be shown to be unused is not freed, and it is counted.
+    let stats = device.stats();
+    assert!(stats.live_bytes == 0 && stats.lost_bytes >= 12, "{stats:?}");
+    let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("bytes are lost") };
+    assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
+    // Another device is not concerned.
+    Device::host().synchronize().unwrap();
+}
+
+#[test]
+fn a_kernel_cannot_wait_for_its_own_device() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let (send, receive) = mpsc::channel();
+    let inner = device.clone();
+    device
+        .launch((), move |()| {
+            let errors = [
+                inner.synchronize(),
+                buffer.download().map(|_| ()),
+                buffer.as_slice().map(|_| ()),
+                buffer.start_download().and_then(|ticket| ticket.wait().map(|_| ())),
+                buffer.close(),
+            ];
+            send.send(errors).unwrap();
+        })
+        .unwrap();
+    for result in receive.recv().unwrap() {
+        assert!(matches!(result, Err(Error::WouldDeadlock)), "{result:?}");
+    }
+    device.synchronize().unwrap();
+    device.close().unwrap();
+}
+
+#[test]
+fn the_last_handle_may_go_inside_a_kernel() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let (send, receive) = mpsc::channel();
+    let inner = device.clone();
+    let kernel = move |()| {
+        drop(buffer.start_download().unwrap());
+        drop(buffer);
+        drop(inner);
+        send.send(()).unwrap();
+    };
+    device.launch((), kernel).unwrap();
+    drop(device);
+    receive.recv_timeout(Duration::from_secs(10)).expect("the worker does not wait for itself");
+}
+
+#[test]
+fn buffers_of_another_device_are_refused_by_a_launch() {
+    let (device, other) = (Device::host(), Device::host());
+    let mut here: Buffer<u32> = Buffer::from_slice(&device, "here", &[1]).unwrap();
+    let there: Buffer<u32> = Buffer::from_slice(&other, "there", &[1]).unwrap();
+    let error = device.launch((&mut here, &there), |(here, there)| here.copy_from_slice(there)).unwrap_err();
+    assert!(matches!(error, Error::DifferentDevices { buffer, .. } if buffer.name() == "there"), "{error}");
+    assert_eq!(here.download().unwrap(), [1]);
+}
+
+#[test]
+fn handles_are_send_and_sync() {
+    fn check<T: Send + Sync>() {}
+    check::<Device>();
+    check::<Buffer<u32, Host, Async>>();
+    check::<gpumem::Download<u32, Host>>();
+    check::<gpumem::DownloadGuard<u32, Host>>();
+    check::<Error>();
+}

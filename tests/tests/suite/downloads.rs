@@ -1,0 +1,164 @@
+//! Async downloads: what they show, when they come, and what may happen to everything around them.
+
+use crate::{Open, open};
+use gpumem::{Async, Buffer, Error};
+use gpumem_tests::{Random, TestBackend};
+use std::time::{Duration, Instant};
+
+/// Long against the time of a call, short against a person's patience.
+const BUSY: Duration = Duration::from_millis(60);
+
+pub(crate) fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    // The first one pins memory and starts threads, which takes time of its own.
+    drop(buffer.start_download().unwrap().wait().unwrap());
+    B::add_one(&mut buffer);
+    device.synchronize().unwrap();
+    let began = Instant::now();
+    B::occupy(&device, BUSY);
+    B::add_one(&mut buffer);
+    let ticket = buffer.start_download().unwrap();
+    assert!(
+        !ticket.is_ready().unwrap(),
+        "the stream is busy for {BUSY:?}, and {:?} have gone",
+        began.elapsed()
+    );
+    assert_eq!((ticket.len(), ticket.is_empty()), (3, false));
+    let guard = ticket.wait().unwrap();
+    assert!(began.elapsed() >= BUSY, "the download came behind the work that was queued before it");
+    assert_eq!(*guard, [3, 4, 5]);
+    assert_eq!(guard.to_vec(), guard.as_slice());
+}
+
+pub(crate) fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(9).vec(2_000_000);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
+    for write in 0..8 {
+        buffer.upload(&data).unwrap();
+        B::occupy(&device, Duration::from_millis(2));
+        let ticket = buffer.start_download().unwrap();
+        // Everything that can write or move it, while the copy has not even begun.
+        match write {
+            0 => buffer.fill(7).unwrap(),
+            1 => buffer.upload(&[7; 3]).unwrap(),
+            2 => buffer.write(0, &[7; 1_000]).unwrap(),
+            3 => buffer.reserve(10_000_000).unwrap(),
+            4 => B::add_one(&mut buffer),
+            5 => buffer.view_mut(5..).unwrap().fill(7).unwrap(),
+            6 => {
+                buffer.truncate(10);
+                buffer.shrink_to_fit().unwrap();
+                buffer.resize(2_000_000).unwrap();
+            }
+            _ => {
+                let other: Buffer<u32, B> = Buffer::from_slice(&device, "other", &[7; 2_000_000]).unwrap();
+                buffer.copy_from(&other).unwrap();
+            }
+        }
+        assert!(
+            *ticket.wait().unwrap() == data,
+            "write {write} shows in a download that was started before it"
+        );
+    }
+}
+
+pub(crate) fn two_slots_and_no_more<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let first = buffer.start_download().unwrap();
+    let second = buffer.start_download().unwrap();
+    let busy = buffer.start_download().unwrap_err();
+    assert!(matches!(busy, Error::SlotsBusy { slots: 2, .. }), "{busy}");
+    assert_eq!(buffer.stats().slots_taken, 2);
+    let guard = first.wait().unwrap();
+    assert!(matches!(buffer.start_download(), Err(Error::SlotsBusy { .. })), "a guard holds its slot");
+    drop(guard);
+    let third = buffer.start_download().unwrap();
+    assert_eq!((&*second.wait().unwrap(), &*third.wait().unwrap()), (&[1, 2][..], &[1, 2][..]));
+    assert_eq!(buffer.stats().slots_taken, 0);
+    assert_eq!(device.stats().async_downloads, 3, "what was refused is not counted");
+}
+
+pub(crate) fn tickets_may_be_dropped_and_forgotten<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    for _ in 0..100 {
+        drop(buffer.start_download().unwrap());
+        buffer.fill(1).unwrap();
+        device.synchronize().unwrap();
+    }
+    std::mem::forget(buffer.start_download().unwrap());
+    B::occupy(&device, Duration::from_millis(5));
+    let kept = buffer.start_download().unwrap();
+    assert!(matches!(buffer.start_download(), Err(Error::SlotsBusy { .. })));
+    // One has ended and is forgotten, the other is under way and its ticket alive.
+    buffer.abandon_downloads().unwrap();
+    assert_eq!(buffer.stats().slots_taken, 0);
+    let (again, once_more) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+    assert!(matches!(kept.wait(), Err(Error::DownloadAbandoned { .. })));
+    assert_eq!(*again.wait().unwrap(), [1; 1_000]);
+    let guard = once_more.wait().unwrap();
+    buffer.abandon_downloads().unwrap();
+    assert_eq!(*guard, [1; 1_000], "a guard is not abandoned");
+    assert!(device.stats().pinned_bytes <= 64 << 10, "the pinned memory is used again: {:?}", device.stats());
+}
+
+pub(crate) fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(4).vec(1_000_000);
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    B::occupy(&device, Duration::from_millis(20));
+    let ticket = buffer.start_download().unwrap();
+    let dropped = buffer.start_download().unwrap();
+    drop((buffer, device));
+    drop(dropped);
+    let guard = std::thread::spawn(move || ticket.wait().unwrap()).join().unwrap();
+    assert!(*guard == data);
+}
+
+pub(crate) fn ranges_and_nothing_at_all<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap();
+    assert_eq!(*buffer.start_download_range(1..3).unwrap().wait().unwrap(), [2, 3]);
+    assert!(matches!(buffer.start_download_range(3..5), Err(Error::OutOfBounds { .. })));
+    let empty: Buffer<u32, B, Async> = Buffer::new(&device, "empty").unwrap();
+    for ticket in [empty.start_download().unwrap(), buffer.start_download_range(2..2).unwrap()] {
+        assert!(ticket.is_ready().unwrap() && ticket.is_empty());
+        assert!(ticket.wait().unwrap().is_empty());
+    }
+}
+
+pub(crate) fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(5).vec(50_000);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    for _ in 0..20 {
+        buffer.upload(&data).unwrap();
+        // Each thread leaves with a copy that may still run. What is written next must wait for the last of them,
+        // whichever that is.
+        let tickets: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| buffer.start_download().unwrap())).collect();
+            let blocking = scope.spawn(|| assert!(buffer.download().unwrap() == data));
+            blocking.join().unwrap();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        buffer.fill(0).unwrap();
+        for ticket in tickets {
+            assert!(*ticket.wait().unwrap() == data);
+        }
+    }
+}
+
+pub(crate) fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
+    drop(buffer.start_download().unwrap().wait().unwrap());
+    let began = Instant::now();
+    B::occupy(&device, BUSY * 4);
+    let ticket = buffer.start_download().unwrap();
+    // On a thread that has never seen the device.
+    std::thread::spawn(move || drop((ticket, buffer, device))).join().unwrap();
+    assert!(began.elapsed() < BUSY * 4, "{:?}", began.elapsed());
+}

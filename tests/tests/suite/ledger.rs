@@ -1,0 +1,65 @@
+//! What is counted and reported.
+
+use crate::{Open, open};
+use gpumem::{Async, Buffer, Error};
+use gpumem_tests::TestBackend;
+
+pub(crate) fn figures_are_counted<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap();
+    let stats = device.stats();
+    assert_eq!((stats.live_buffers, stats.live_bytes, stats.peak_bytes), (1, 4_000, 4_000));
+    assert_eq!((stats.allocations, stats.resizes), (1, 0), "the first memory is no resize");
+    assert_eq!((stats.uploads, stats.uploaded_bytes), (1, 4_000));
+    buffer.resize(1_001).unwrap();
+    device.synchronize().unwrap();
+    let stats = device.stats();
+    assert_eq!((stats.live_bytes, stats.peak_bytes), (6_000, 10_000), "the move needs both for a moment");
+    assert_eq!((stats.allocations, stats.frees, stats.resizes, stats.retired_bytes), (2, 1, 1, 0));
+    buffer.download().unwrap();
+    drop(buffer.start_download().unwrap().wait().unwrap());
+    buffer.write(0, &[1, 2]).unwrap();
+    let stats = device.stats();
+    assert_eq!((stats.downloads, stats.downloaded_bytes, stats.async_downloads), (2, 8_008, 1));
+    assert_eq!((stats.uploads, stats.uploaded_bytes), (2, 4_008));
+    let own = buffer.stats();
+    assert_eq!((own.len, own.capacity, own.resizes, own.element_size), (1_001, 1_500, 1, 4));
+    assert_eq!((own.used_bytes(), own.live_bytes()), (4_004, 6_000));
+    buffer.close().unwrap();
+    let stats = device.stats();
+    assert_eq!((stats.live_buffers, stats.live_bytes, stats.frees, stats.retired_bytes), (0, 0, 2, 0));
+}
+
+pub(crate) fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    device.check_leaks().unwrap();
+    let line = line!() + 1;
+    let buffer: Buffer<u64, B> = Buffer::from_slice(&device, "kept", &[1, 2]).unwrap();
+    let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("a buffer is alive") };
+    let [kept] = report.buffers() else { panic!("one is") };
+    assert_eq!((kept.label.name(), kept.bytes, kept.made_at.line()), ("kept", 16, line));
+    assert!(kept.made_at.file().ends_with("ledger.rs"));
+    let text = report.to_string();
+    assert!(
+        text.contains("is still alive:\n  buffer `kept`: 16 bytes, made at ") && text.contains("ledger.rs:"),
+        "{text}"
+    );
+    // Forgetting a buffer is what a leak check is for.
+    std::mem::forget(buffer);
+    assert!(device.check_leaks().is_err());
+}
+
+pub(crate) fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    assert!(matches!(device.clone().close(), Err(Error::Leaked(_))));
+    let guard = buffer.start_download().unwrap().wait().unwrap();
+    buffer.close().unwrap();
+    let second = device.clone();
+    assert!(
+        matches!(second.close(), Err(Error::DeviceInUse { handles: 2, .. })),
+        "the first handle and the guard"
+    );
+    drop(guard);
+    device.close().unwrap();
+}
