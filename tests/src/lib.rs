@@ -68,6 +68,9 @@ mod cuda {
         }
 
         fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
+            if buffer.is_empty() {
+                return;
+            }
             let device = buffer.device().clone();
             let module = device.load_ptx(KERNELS).expect("the kernels compile");
             let add_one = module.get_function("add_one").expect("it is there");
