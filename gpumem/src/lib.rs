@@ -1,4 +1,77 @@
 //! Typed, growable buffers in GPU memory, generated from a struct of `Vec`s.
+//!
+//! Write the struct that your application works with, and derive [`GpuBuffers`] for it. The derive makes a manager with one
+//! typed [`Buffer`] a field, so that a buffer is a field access and not a look-up, and its errors are compile errors.
+//!
+//! ```
+//! # #[cfg(feature = "derive")]
+//! # mod example {
+//! use gpumem::{Device, GpuBuffers};
+//!
+//! /// A force-directed graph.
+//! #[derive(GpuBuffers, Default)]
+//! pub struct Graph {
+//!     /// Node positions in layout units.
+//!     #[buffer(growth = 1.3, max = "512MiB", async)]
+//!     pub positions: Vec<[f32; 2]>,
+//!     /// Edges as pairs of node indices.
+//!     #[buffer(growth = 2.0, max = "2GiB")]
+//!     pub edges: Vec<[u32; 2]>,
+//!     /// Stays on the host.
+//!     #[buffer(skip)]
+//!     pub title: String,
+//! }
+//!
+//! # pub fn
+//! main() -> Result<(), gpumem::Error> {
+//!     let device = Device::host(); // or Device::cuda(0)?
+//!     let graph = Graph { edges: vec![[0, 1], [1, 2]], ..Graph::default() };
+//!     let mut gpu = graph.upload(&device)?; // GraphBuffers<Host>, the generated manager
+//!
+//!     gpu.positions_mut().resize(5_000)?; // new elements are zero
+//!     let download = gpu.positions().start_download()?; // exists on `async` buffers only
+//!     gpu.positions_mut().fill([1.0, 1.0])?; // waits for the copy, on the device
+//!     let positions = download.wait()?; // &[[f32; 2]] in pinned memory: no second copy
+//!     assert_eq!(positions[4_999], [0.0, 0.0]);
+//!
+//!     gpu.check_leaks()?;
+//!     gpu.close() // everything given back, or an error that lists what was not
+//! }
+//! # }
+//! # #[cfg(feature = "derive")]
+//! # example::main().unwrap();
+//! ```
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! | --- | --- |
+//! | the attributes, and what is generated | [`GpuBuffers`](derive@GpuBuffers) |
+//! | what a buffer can do | [`Buffer`], [`View`], [`ViewMut`] |
+//! | async downloads | [`Buffer::start_download`], [`Download`], [`DownloadGuard`] |
+//! | limits, streams and statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`] |
+//! | kernels on the host | [`Device::launch`] |
+//! | CUDA: device pointers and kernels | `Cuda`, and the module `cuda` (feature `cuda`) |
+//! | what can go wrong | [`Error`] |
+//!
+//! # Order
+//!
+//! A device has one compute stream, [`Device::stream`]. Everything that writes a buffer is queued there in the order of the
+//! calls, and so is a kernel launched on it. Calls return without waiting, except those that give data to the host.
+//! Downloads run on a stream of their own, tied to the first by events: a download shows the buffer as it was when it was
+//! started, and what writes the buffer afterwards waits for the copy on the device, not on the host.
+//!
+//! # Failure
+//!
+//! An operation that fails leaves every buffer as it was. Memory limits are checked before the driver is asked, growth near a
+//! limit falls back to the exact need, and the messages name the buffer and the figures. Dropping anything, on any thread,
+//! never waits and never panics.
+//!
+//! # Features
+//!
+//! * `derive` (default): `#[derive(GpuBuffers)]`.
+//! * `cuda`: the CUDA backend, by way of `cust`. Building it needs the CUDA driver library to link with, and running it the
+//!   driver and a card; without them [`Device::cuda`](Device) gives [`Error::BackendUnavailable`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -25,6 +98,12 @@ pub use bytemuck;
 
 #[cfg(feature = "derive")]
 pub use gpumem_derive::GpuBuffers;
+
+/// Kernels on CUDA cards: what [`Device::load_ptx`] loads and `cust::launch!` takes.
+#[cfg(feature = "cuda")]
+pub mod cuda {
+    pub use crate::backend::cuda::{Function, Kernel, Module};
+}
 
 /// What generated code refers to. Not part of the public interface: it changes with the derive, which is tied to this
 /// version.
