@@ -208,6 +208,8 @@ impl<B: Backend> fmt::Debug for Device<B> {
 #[derive(Clone, Debug, Default)]
 pub struct DeviceBuilder {
     memory_limit: Option<u64>,
+    #[cfg(feature = "testing")]
+    faults: Option<crate::testing::Faults>,
 }
 
 impl DeviceBuilder {
@@ -228,7 +230,19 @@ impl DeviceBuilder {
     /// [`Error::InvalidSpec`] for a limit of 0.
     pub fn host(self) -> Result<Device<Host>, Error> {
         let limit = self.checked_limit()?;
-        Device::open(Host::open(), limit)
+        #[cfg(feature = "testing")]
+        let backend = Host::with_faults(self.faults);
+        #[cfg(not(feature = "testing"))]
+        let backend = Host::open();
+        Device::open(backend, limit)
+    }
+
+    /// Lets calls to the host backend fail as `faults` says. Has no effect on other backends.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn faults(mut self, faults: &crate::testing::Faults) -> Self {
+        self.faults = Some(faults.clone());
+        self
     }
 
     pub(crate) fn checked_limit(&self) -> Result<Option<u64>, Error> {

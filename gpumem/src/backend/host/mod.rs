@@ -21,16 +21,46 @@ pub(crate) use stream::{HostEvent, HostStream};
 /// `Host` is only ever a type parameter; open a device with [`Device::host`](crate::Device::host).
 pub struct Host {
     failure: Failure,
+    #[cfg(feature = "testing")]
+    faults: Option<crate::testing::Faults>,
 }
 
 impl Host {
     pub(crate) fn open() -> Self {
-        Self { failure: Failure::default() }
+        Self {
+            failure: Failure::default(),
+            #[cfg(feature = "testing")]
+            faults: None,
+        }
+    }
+
+    /// The host, with calls that fail on purpose.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_faults(faults: Option<crate::testing::Faults>) -> Self {
+        Self { faults, ..Self::open() }
+    }
+
+    /// Where a call that takes memory may be made to fail.
+    fn before_memory(&self) -> Result<(), Fault> {
+        #[cfg(feature = "testing")]
+        if let Some(faults) = &self.faults {
+            faults.call(crate::testing::Call::Memory)?;
+        }
+        self.failure.check()
+    }
+
+    /// Where a call that queues work may be made to fail.
+    fn before_queue(&self) -> Result<(), Fault> {
+        #[cfg(feature = "testing")]
+        if let Some(faults) = &self.faults {
+            faults.call(crate::testing::Call::Queue)?;
+        }
+        self.failure.check()
     }
 
     /// Queues `job` on `stream`. A panic in it fails the device.
     pub(crate) fn run(&self, stream: &HostStream, job: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
-        self.failure.check()?;
+        self.before_queue()?;
         stream.push(Box::new(job))
     }
 
@@ -61,6 +91,7 @@ impl Driver for Host {
     }
 
     fn allocate(&self, bytes: usize) -> Result<Block, Fault> {
+        self.before_memory()?;
         Block::new(bytes).ok_or(Fault::OutOfMemory)
     }
 
@@ -93,7 +124,7 @@ impl Driver for Host {
     }
 
     fn wait(&self, stream: &HostStream, event: &HostEvent) -> Result<(), Fault> {
-        self.failure.check()?;
+        self.before_queue()?;
         if event.is_past() || stream.orders(event) {
             return Ok(());
         }
