@@ -1,0 +1,144 @@
+//! Steps on a CUDA card: the kernels of `kernels.cu`, launched with `cust` on the device's own stream.
+
+use cust::launch;
+use gpumem::{Buffer, Cuda, Device, Result, cuda::Module};
+
+use crate::{graph::GraphBuffers, layout::Stepper, physics::Step};
+
+/// What `build-ptx.sh` makes of `kernels.cu`; the driver compiles it for the card it finds.
+const PTX: &str = include_str!("kernels.ptx");
+/// Threads of a block, for kernels with a thread for each node or cell.
+const BLOCK: u32 = 256;
+/// Threads of the kernels that run in one block.
+const ONE_BLOCK: u32 = 1024;
+
+/// Steps on a card.
+pub struct OnCard {
+    module: Module,
+    /// The square around all nodes. The card alone needs it, so it is a buffer on its own, outside the set.
+    frame: Buffer<[f32; 4], Cuda>,
+}
+
+impl OnCard {
+    /// Has the driver compile the kernels.
+    pub fn new(device: &Device<Cuda>) -> Result<Self> {
+        Ok(OnCard { module: device.load_ptx(PTX)?, frame: Buffer::from_slice(device, "frame", &[[0.0; 4]])? })
+    }
+}
+
+impl Stepper for OnCard {
+    type Backend = Cuda;
+    const NAME: &'static str = "cuda";
+
+    fn step(&mut self, device: &Device<Cuda>, set: &mut GraphBuffers<Cuda>, step: Step) -> Result<()> {
+        let OnCard { module, frame } = self;
+        let (stream, set) = (device.stream(), set.split_mut());
+        let over_nodes = step.nodes.div_ceil(BLOCK);
+        let over_cells = |level: u32| (1_u32 << (2 * level)).div_ceil(BLOCK);
+
+        set.cell_starts.fill(0)?;
+        // SAFETY: every kernel gets the arguments of its declaration in `kernels.cu` and stays inside the lengths that
+        // `lay_out` gave the buffers: one element a node in those of the nodes, one a cell of the finest level and one more
+        // in `cell_starts`, and one a cell of any level in the other two. All offsets and indices in the buffers come
+        // from `Network::adjacency` or from kernels before. What a kernel writes, it gets from `as_device_ptr_mut`.
+        unsafe {
+            launch!(module.frame<<<1, ONE_BLOCK, 0, stream>>>(
+                step, set.positions.as_device_ptr(), frame.as_device_ptr_mut()?
+            ))?;
+            launch!(module.count<<<over_nodes, BLOCK, 0, stream>>>(
+                step, set.positions.as_device_ptr(), frame.as_device_ptr(), set.cell_starts.as_device_ptr_mut()?
+            ))?;
+            launch!(module.scan<<<1, ONE_BLOCK, 0, stream>>>(step, set.cell_starts.as_device_ptr_mut()?))?;
+            launch!(module.scatter<<<over_nodes, BLOCK, 0, stream>>>(
+                step, set.positions.as_device_ptr(), set.offsets.as_device_ptr(), frame.as_device_ptr(),
+                set.cell_starts.as_device_ptr_mut()?, set.sorted.as_device_ptr_mut()?
+            ))?;
+            launch!(module.gather_leaves<<<over_cells(step.levels), BLOCK, 0, stream>>>(
+                step, set.cell_starts.as_device_ptr(), set.sorted.as_device_ptr_mut()?,
+                set.cell_bodies.as_device_ptr_mut()?
+            ))?;
+            for level in (0..step.levels).rev() {
+                launch!(module.gather<<<over_cells(level), BLOCK, 0, stream>>>(
+                    level, set.cell_bodies.as_device_ptr_mut()?
+                ))?;
+            }
+            for level in 0..=step.levels {
+                launch!(module.spread<<<over_cells(level), BLOCK, 0, stream>>>(
+                    level, set.cell_bodies.as_device_ptr(), set.cell_fields.as_device_ptr_mut()?
+                ))?;
+            }
+            // So far positions were only read, while those of the last step may still be on their way down.
+            launch!(module.accelerate<<<over_nodes, BLOCK, 0, stream>>>(
+                step, set.positions.as_device_ptr(), set.offsets.as_device_ptr(), set.neighbours.as_device_ptr(),
+                frame.as_device_ptr(), set.cell_starts.as_device_ptr(), set.sorted.as_device_ptr(),
+                set.cell_bodies.as_device_ptr(), set.cell_fields.as_device_ptr(), set.velocities.as_device_ptr_mut()?
+            ))?;
+            // The mutable pointer puts this kernel, and not the host, behind that download.
+            launch!(module.advance<<<over_nodes, BLOCK, 0, stream>>>(
+                step, set.positions.as_device_ptr_mut()?, set.velocities.as_device_ptr()
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{graph::Graph, host::OnHost, layout::lay_out, physics::Physics, report::EdgeLengths};
+    use gpumem::Error;
+
+    /// A graph without much symmetry: a net with a few long ties across it.
+    fn net() -> Graph {
+        let at = |x: u32, y: u32| 60 * y + x;
+        let across = (0..59_u32).flat_map(|x| (0..40).map(move |y| [at(x, y), at(x + 1, y)]));
+        let down = (0..60_u32).flat_map(|x| (0..39).map(move |y| [at(x, y), at(x, y + 1)]));
+        let ties = (0..30).map(|i| [i * 71 % 2400, i * 1_013 % 2400]);
+        Graph::new(crate::network::Network::new(2400, vec![], across.chain(down).chain(ties).collect()), 7)
+    }
+
+    #[test]
+    fn the_card_computes_what_the_host_does() {
+        let device = match Device::cuda(0) {
+            Ok(device) => device,
+            Err(Error::BackendUnavailable { reason, .. }) => {
+                return eprintln!("skipped: no CUDA card here ({reason})");
+            }
+            Err(error) => panic!("{error}"),
+        };
+        for (steps, tolerance) in [(1, 1e-4), (10, 1e-2)] {
+            let [mut here, mut there] = [net(), net()];
+            let [physics, same] = [Physics::balance(&mut here), Physics::balance(&mut there)];
+            lay_out(OnHost, Device::host(), &mut here, physics, steps).unwrap();
+            let stepper = OnCard::new(&device).unwrap();
+            let outcome = lay_out(stepper, device.clone(), &mut there, same, steps);
+            // The test keeps a handle, which an orderly end complains about.
+            assert!(matches!(outcome, Err(Error::DeviceInUse { .. })));
+            for (here, there) in here.positions.iter().zip(&there.positions) {
+                let apart = (here[0] - there[0]).hypot(here[1] - there[1]);
+                assert!(apart < tolerance, "{apart} apart after {steps} steps: {here:?}, {there:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_are_alike_and_the_same_for_a_seed() {
+        let open = || Device::cuda(0).inspect_err(|error| eprintln!("skipped: {error}")).ok();
+        let mut here = net();
+        let physics = Physics::balance(&mut here);
+        lay_out(OnHost, Device::host(), &mut here, physics, 300).unwrap();
+        let expected = EdgeLengths::of(&here).unwrap();
+        let mut pictures = Vec::new();
+        for _ in 0..2 {
+            let Some(device) = open() else { return };
+            let mut there = net();
+            let physics = Physics::balance(&mut there);
+            let outcome = lay_out(OnCard::new(&device).unwrap(), device, &mut there, physics, 300).unwrap();
+            assert_eq!(outcome.stats.async_downloads, 300);
+            let found = EdgeLengths::of(&there).unwrap();
+            assert!((found.mean / expected.mean - 1.0).abs() < 0.05, "{found}, not {expected}");
+            assert!((found.median / expected.median - 1.0).abs() < 0.05, "{found}, not {expected}");
+            pictures.push(there.positions);
+        }
+        assert!(pictures[0] == pictures[1], "the order of additions must not depend on the order of threads");
+    }
+}

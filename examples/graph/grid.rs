@@ -1,0 +1,146 @@
+//! The square around all nodes, cut into cells: `1 << level` a side on each level, down to the finest.
+
+/// The finest grid: 1,024 cells a side.
+const MAX_LEVELS: u32 = 10;
+/// Nodes that share a node's cell, on average, before the grid becomes finer.
+const CROWDED: f32 = 8.0;
+
+/// Cells of one level.
+pub fn cells(level: u32) -> usize {
+    1 << (2 * level)
+}
+
+/// Where the cells of a level begin when all levels are stored one after the other, the widest cells first.
+pub fn first_cell(level: u32) -> usize {
+    (cells(level) - 1) / 3
+}
+
+/// Cells of all levels.
+pub fn all_cells(levels: u32) -> usize {
+    first_cell(levels + 1)
+}
+
+/// The least and the greatest coordinates.
+pub fn bounds(positions: &[[f32; 2]]) -> ([f32; 2], [f32; 2]) {
+    let (mut low, mut high) = ([f32::MAX; 2], [f32::MIN; 2]);
+    for position in positions {
+        for axis in [0, 1] {
+            low[axis] = low[axis].min(position[axis]);
+            high[axis] = high[axis].max(position[axis]);
+        }
+    }
+    (low, high)
+}
+
+/// The finest level of a grid around some nodes.
+#[derive(Clone, Copy)]
+pub struct Frame {
+    corner: [f32; 2],
+    cells_a_unit: f32,
+    /// Cells from left to right, and from top to bottom.
+    pub side: usize,
+}
+
+impl Frame {
+    /// The smallest square that holds all positions.
+    pub fn around(positions: &[[f32; 2]], levels: u32) -> Self {
+        let (low, high) = bounds(positions);
+        let width = (high[0] - low[0]).max(high[1] - low[1]).max(1e-3);
+        let side = 1 << levels;
+        Frame { corner: low, cells_a_unit: side as f32 / width, side }
+    }
+
+    /// Column and row of the cell that holds `position`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast saturates, and then the edge is nearest"
+    )]
+    pub fn cell(&self, position: [f32; 2]) -> [usize; 2] {
+        [0, 1].map(|axis| {
+            let cell = ((position[axis] - self.corner[axis]) * self.cells_a_unit) as usize;
+            cell.min(self.side - 1)
+        })
+    }
+
+    /// The place of the cell that holds `position` among all of its level, row by row.
+    pub fn index(&self, position: [f32; 2]) -> usize {
+        let [column, row] = self.cell(position);
+        row * self.side + column
+    }
+}
+
+/// How fine a grid should be for a picture that spreads and contracts as it goes.
+pub struct Fineness {
+    /// Levels of the grid.
+    pub levels: u32,
+    counts: Vec<u32>,
+}
+
+impl Fineness {
+    /// Enough for nodes that fill the square evenly, which is the least that any picture takes.
+    pub fn new(nodes: usize) -> Self {
+        let mut levels = 1;
+        while levels < MAX_LEVELS && (cells(levels) as f32) * CROWDED < nodes as f32 {
+            levels += 1;
+        }
+        Fineness { levels, counts: vec![] }
+    }
+
+    /// One level more where the cells are crowded, one less where they are nearly empty.
+    pub fn follow(&mut self, positions: &[[f32; 2]]) {
+        let crowd = self.crowd(positions);
+        if crowd > CROWDED && self.levels < MAX_LEVELS {
+            self.levels += 1;
+        } else if crowd < CROWDED / 5.0 && self.levels > 1 {
+            self.levels -= 1;
+        }
+    }
+
+    /// How many nodes are in the cell of a node, on average, itself included.
+    fn crowd(&mut self, positions: &[[f32; 2]]) -> f32 {
+        let frame = Frame::around(positions, self.levels);
+        self.counts.clear();
+        self.counts.resize(cells(self.levels), 0);
+        for &position in positions {
+            self.counts[frame.index(position)] += 1;
+        }
+        self.counts.iter().map(|&count| count as f32 * count as f32).sum::<f32>() / positions.len() as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_lie_one_after_the_other() {
+        assert_eq!([0, 1, 2, 3].map(first_cell), [0, 1, 5, 21]);
+        assert_eq!((cells(2), all_cells(2)), (16, 21));
+    }
+
+    #[test]
+    fn every_position_has_a_cell() {
+        let frame = Frame::around(&[[-1.0, -1.0], [3.0, 1.0]], 2);
+        assert_eq!(frame.cell([-1.0, -1.0]), [0, 0]);
+        assert_eq!(frame.cell([3.0, 3.0]), [3, 3]);
+        assert_eq!(frame.cell([-9.0, f32::NAN]), [0, 0]);
+        assert_eq!(frame.index([0.5, 1.5]), 2 * 4 + 1);
+    }
+
+    #[test]
+    fn the_grid_follows_the_picture() {
+        let mut fineness = Fineness::new(1000);
+        let first = fineness.levels;
+        let even: Vec<[f32; 2]> = (0..1000_u16).map(|n| [f32::from(n % 32), f32::from(n / 32)]).collect();
+        fineness.follow(&even);
+        assert_eq!(fineness.levels, first);
+        let line: Vec<[f32; 2]> = (0..1000_u16).map(|n| [f32::from(n), 0.0]).collect();
+        (0..10).for_each(|_| fineness.follow(&line));
+        assert!(fineness.levels > first && fineness.levels < MAX_LEVELS);
+        (0..10).for_each(|_| fineness.follow(&[[1.0, 1.0]; 1000]));
+        assert_eq!(fineness.levels, MAX_LEVELS);
+        (0..10).for_each(|_| fineness.follow(&[[0.0, 0.0], [9.0, 9.0]]));
+        assert_eq!(fineness.levels, 1);
+    }
+}

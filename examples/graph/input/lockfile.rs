@@ -1,0 +1,152 @@
+//! A Cargo.lock: packages are nodes, and an edge joins each to what it depends on.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{BadLine, quoted};
+use crate::network::Network;
+
+/// What is needed of the file; everything else in it is ignored.
+#[derive(Deserialize)]
+struct Lockfile {
+    #[serde(default)]
+    package: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    source: Option<String>,
+    /// `name`, or with as much more (`name version (source)`) as it takes to tell packages apart.
+    #[serde(default)]
+    dependencies: Vec<Spanned<String>>,
+}
+
+pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
+    let line_at = |byte: usize| 1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count();
+    let lockfile: Lockfile = toml::from_str(text).map_err(|error| {
+        let line = line_at(error.span().map_or(0, |span| span.start));
+        BadLine::new(line, format!("expected a Cargo.lock, found this: {}", error.message()))
+    })?;
+
+    let packages = &lockfile.package;
+    let mut by_name: HashMap<&str, Vec<u32>> = HashMap::new();
+    for (index, package) in (0..).zip(packages) {
+        by_name.entry(&package.name).or_default().push(index);
+    }
+    let mut pairs = Vec::new();
+    for (index, package) in (0..).zip(packages) {
+        for dependency in &package.dependencies {
+            let bad = |what| {
+                let message =
+                    format!("expected one of the packages, found {}: {what}", quoted(dependency.as_ref()));
+                BadLine::new(line_at(dependency.span().start), message)
+            };
+            pairs.push([index, resolve(dependency.as_ref(), packages, &by_name).map_err(bad)?]);
+        }
+    }
+    let names = packages.iter().map(|package| match by_name[&*package.name].len() {
+        1 => package.name.clone(),
+        _ => format!("{} {}", package.name, package.version),
+    });
+    let nodes = u32::try_from(packages.len()).unwrap_or(u32::MAX);
+    Ok(Network::new(nodes, names.collect(), pairs))
+}
+
+/// Finds the package that a line of `dependencies` means.
+fn resolve(line: &str, packages: &[Package], by_name: &HashMap<&str, Vec<u32>>) -> Result<u32, &'static str> {
+    let mut words = line.split_whitespace();
+    let name = words.next().unwrap_or_default();
+    let (version, source) = (words.next(), words.next());
+    let fits = |index: &&u32| {
+        let package = &packages[**index as usize];
+        version.is_none_or(|version| version == package.version)
+            && source.is_none_or(|source| package.source.as_deref() == Some(source.trim_matches(['(', ')'])))
+    };
+    let mut found = by_name.get(name).into_iter().flatten().filter(fits);
+    match (found.next(), found.next()) {
+        (Some(&index), None) => Ok(index),
+        (None, _) => Err("there is none of that name and version"),
+        (Some(_), Some(_)) => Err("several have that name and version"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    const TWO_SYNS: &str = r#"
+version = 4
+[[package]]
+name = "app"
+version = "0.1.0"
+dependencies = [
+ "syn 2.0.1",
+ "serde",
+]
+[[package]]
+name = "serde"
+version = "1.0.0"
+source = "registry+https://example.org/index"
+dependencies = ["syn 1.0.9 (registry+https://example.org/index)"]
+[[package]]
+name = "syn"
+version = "1.0.9"
+source = "registry+https://example.org/index"
+[[package]]
+name = "syn"
+version = "2.0.1"
+"#;
+
+    #[test]
+    fn packages_and_what_they_depend_on() {
+        let network = parse(TWO_SYNS).unwrap();
+        assert_eq!(network.names, ["app", "serde", "syn 1.0.9", "syn 2.0.1"]);
+        assert_eq!(network.edges, [[0, 1], [0, 3], [1, 2]]);
+    }
+
+    #[test]
+    fn a_lock_without_packages_is_an_empty_graph() {
+        assert_eq!(parse("version = 4\n").unwrap().nodes, 0);
+    }
+
+    #[test]
+    fn no_toml() {
+        assert!(
+            complaint("version = 4\n[[package\n").starts_with("line 2: expected a Cargo.lock, found this: ")
+        );
+    }
+
+    #[test]
+    fn a_package_without_a_version() {
+        assert_eq!(
+            complaint("version = 4\n\n[[package]]\nname = \"app\"\n"),
+            "line 3: expected a Cargo.lock, found this: missing field `version`"
+        );
+    }
+
+    #[test]
+    fn a_dependency_that_is_not_there() {
+        let message = complaint(&TWO_SYNS.replace("\"serde\",", "\"sered\","));
+        assert_eq!(
+            message,
+            "line 8: expected one of the packages, found `sered`: there is none of that name and version"
+        );
+    }
+
+    #[test]
+    fn a_dependency_that_may_be_two() {
+        let message = complaint(&TWO_SYNS.replace("\"syn 2.0.1\",", "\"syn\","));
+        assert_eq!(
+            message,
+            "line 7: expected one of the packages, found `syn`: several have that name and version"
+        );
+    }
+}

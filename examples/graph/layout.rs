@@ -1,0 +1,173 @@
+//! The loop: while one step runs, the positions of the step before come down and are looked at.
+
+use gpumem::{Backend, Device, DeviceStats, GpuBuffers, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    graph::{Graph, GraphBuffers, GraphLens},
+    grid::{Fineness, all_cells, cells},
+    physics::{Physics, Step},
+};
+
+/// What can run the steps of a layout.
+pub trait Stepper {
+    /// Where its buffers are.
+    type Backend: Backend;
+    /// What the option `--backend` calls it.
+    const NAME: &'static str;
+
+    /// Queues one step on the stream of `device`.
+    fn step(
+        &mut self,
+        device: &Device<Self::Backend>,
+        set: &mut GraphBuffers<Self::Backend>,
+        step: Step,
+    ) -> Result<()>;
+}
+
+/// What a layout ends with, beside the positions.
+pub struct Outcome {
+    /// What ran the steps.
+    pub backend: &'static str,
+    /// What the device counted.
+    pub stats: DeviceStats,
+    /// How far the nodes went in the last step, on average, in edge lengths.
+    pub movement: f32,
+}
+
+/// Moves the nodes of `graph` for `steps` steps, and gives everything back to the device.
+pub fn lay_out<S: Stepper>(
+    mut stepper: S,
+    device: Device<S::Backend>,
+    graph: &mut Graph,
+    physics: Physics,
+    steps: u32,
+) -> Result<Outcome> {
+    let mut set = graph.upload(&device)?;
+    let mut watch = Watch::new(&mut graph.positions, steps);
+    let mut coming = None;
+    for index in 0..steps {
+        let levels = watch.fineness.levels;
+        set.resize(GraphLens {
+            cell_starts: cells(levels) + 1,
+            cell_bodies: all_cells(levels),
+            cell_fields: all_cells(levels),
+            ..set.lens()
+        })?;
+        stepper.step(&device, &mut set, physics.step(index, steps, levels))?;
+        // Starts to copy behind the step that was just queued, and returns at once. The step before is done or nearly
+        // so: its positions are waited for and looked at while this step runs.
+        let frame = set.positions().start_download()?;
+        if let Some(frame) = coming.replace(frame) {
+            watch.see(&frame.wait()?);
+        }
+    }
+    if let Some(frame) = coming {
+        watch.see(&frame.wait()?);
+    }
+    let movement = watch.movement;
+
+    // Everything goes back, or there is an error that lists what did not.
+    set.check_leaks()?;
+    set.close()?;
+    let stats = device.stats();
+    drop(stepper);
+    device.close()?;
+    Ok(Outcome { backend: S::NAME, stats, movement })
+}
+
+/// Looks at the frames: how far the nodes still move, and whether the grid suits them.
+struct Watch<'a> {
+    positions: &'a mut [[f32; 2]],
+    fineness: Fineness,
+    movement: f32,
+    bar: ProgressBar,
+}
+
+impl<'a> Watch<'a> {
+    /// Keeps the positions of the last frame in `positions`.
+    fn new(positions: &'a mut [[f32; 2]], steps: u32) -> Self {
+        // On anything but a terminal the bar draws nothing.
+        let style = ProgressStyle::with_template("{bar:40} step {pos} of {len}, {msg}");
+        let bar =
+            ProgressBar::new(steps.into()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Watch { fineness: Fineness::new(positions.len()), positions, movement: f32::INFINITY, bar }
+    }
+
+    fn see(&mut self, frame: &[[f32; 2]]) {
+        let moved =
+            self.positions.iter().zip(frame).map(|(old, new)| (new[0] - old[0]).hypot(new[1] - old[1]));
+        self.movement = moved.sum::<f32>() / frame.len() as f32;
+        self.positions.copy_from_slice(frame);
+        self.fineness.follow(frame);
+        self.bar.set_message(format!("moving {:.4} of an edge", self.movement));
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{host::OnHost, network::Network, report::EdgeLengths};
+
+    fn laid_out(nodes: u32, pairs: Vec<[u32; 2]>, steps: u32) -> (Graph, Outcome) {
+        let mut graph = Graph::new(Network::new(nodes, vec![], pairs), 3);
+        let physics = Physics::balance(&mut graph);
+        let outcome = lay_out(OnHost, Device::host(), &mut graph, physics, steps).unwrap();
+        assert!(graph.positions.as_flattened().iter().all(|coordinate| coordinate.is_finite()));
+        (graph, outcome)
+    }
+
+    /// A net of `side` times `side` nodes.
+    fn net(side: u32) -> Vec<[u32; 2]> {
+        let at = move |x, y| side * y + x;
+        let across = (0..side - 1).flat_map(move |x| (0..side).map(move |y| [at(x, y), at(x + 1, y)]));
+        let down = (0..side).flat_map(move |x| (0..side - 1).map(move |y| [at(x, y), at(x, y + 1)]));
+        across.chain(down).collect()
+    }
+
+    #[test]
+    fn a_net_unfolds() {
+        let (graph, outcome) = laid_out(900, net(30), 300);
+        let lengths = EdgeLengths::of(&graph).unwrap();
+        assert!(lengths.spread < 0.4 * lengths.mean, "{lengths}");
+        // Corners that are far apart in the net are so in the picture.
+        let [[ax, ay], [bx, by]] = [0, 899].map(|node| graph.positions[node]);
+        assert!((bx - ax).hypot(by - ay) > 20.0 * lengths.mean);
+        assert!(outcome.movement < 0.01, "{}", outcome.movement);
+    }
+
+    #[test]
+    fn there_is_one_download_a_step_and_nothing_stays() {
+        let (_, Outcome { stats, .. }) = laid_out(100, net(10), 17);
+        assert_eq!((stats.async_downloads, stats.live_buffers, stats.live_bytes), (17, 0, 0));
+        assert!(stats.resizes > 0 && stats.peak_bytes > 0);
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_picture() {
+        let [(one, _), (two, _)] = [laid_out(400, net(20), 50), laid_out(400, net(20), 50)];
+        assert!(one.positions == two.positions);
+    }
+
+    #[test]
+    fn small_and_scattered_graphs() {
+        laid_out(1, vec![], 10);
+        laid_out(2, vec![[0, 1]], 10);
+        laid_out(50, vec![], 10);
+        // Two parts and isolated nodes stay near each other, not on each other.
+        let (graph, _) = laid_out(30, vec![[0, 1], [1, 2], [2, 0], [10, 11], [11, 12]], 200);
+        let nearest = |node: usize| {
+            let others = graph.positions.iter().enumerate().filter(|&(other, _)| other != node);
+            let [x, y] = graph.positions[node];
+            others.map(|(_, [ox, oy])| (ox - x).hypot(oy - y)).fold(f32::MAX, f32::min)
+        };
+        assert!((0..30).map(nearest).all(|distance| distance > 0.1 && distance < 50.0));
+    }
+}

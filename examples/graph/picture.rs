@@ -1,0 +1,147 @@
+//! Draws a layout as SVG: edges behind nodes, large nodes in front of small ones, names over all.
+//!
+//! Whatever looks alike goes into one path, so that a hundred thousand edges stay a file of a few megabytes: an edge is
+//! `M x y l dx dy`, and a node is a line without length whose round ends make it a dot. Coordinates are whole numbers, tenths
+//! of a pixel.
+
+mod colour;
+mod labels;
+mod png;
+
+use std::fmt::Write;
+
+use crate::{
+    graph::Graph,
+    grid::bounds,
+    network::{Adjacency, Network},
+};
+use colour::{BACKGROUND, SHADES};
+use labels::Disc;
+
+pub use png::png;
+
+const WIDTH: f32 = 1600.0;
+const MARGIN: f32 = 60.0;
+/// Edges of one path do not darken each other where they cross; those of different layers do.
+const LAYERS: usize = 6;
+
+/// The picture of `graph`.
+pub fn svg(graph: &Graph) -> String {
+    let Graph { network, positions, depth, .. } = graph;
+    let frame = Frame::around(positions);
+    let points: Vec<[f32; 2]> = positions.iter().map(|&position| frame.place(position)).collect();
+    let shades = colour::shades(depth);
+    let spacing = (frame.width * frame.height / points.len() as f32).sqrt();
+
+    let mut svg = String::new();
+    let [width, height] = [frame.width, frame.height];
+    svg += &format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {:.0} {:.0}\">\n<rect width=\"100%\" height=\"100%\" fill=\"{BACKGROUND}\"/>\n",
+        width * 10.0,
+        height * 10.0
+    );
+    edges(&mut svg, network, &points, &shades, spacing, width * height);
+    let radii = radii(graph.adjacency(), spacing);
+    dots(&mut svg, &points, &radii, &shades);
+    if !network.names.is_empty() {
+        let discs: Vec<Disc> = points.iter().zip(&radii).map(|(&at, &radius)| Disc { at, radius }).collect();
+        labels::draw(&mut svg, &network.names, &discs, [width, height]);
+    }
+    svg += "</svg>\n";
+    svg
+}
+
+/// How layout units become pixels.
+struct Frame {
+    low: [f32; 2],
+    scale: f32,
+    shift: [f32; 2],
+    width: f32,
+    height: f32,
+}
+
+impl Frame {
+    /// Fits all positions into the picture, which is as high as they need, between half as high as wide and square.
+    fn around(positions: &[[f32; 2]]) -> Self {
+        let (low, high) = bounds(positions);
+        let size = [0, 1].map(|axis| (high[axis] - low[axis]).max(1e-3));
+        let room = WIDTH - 2.0 * MARGIN;
+        let height = (size[1] / size[0] * room + 2.0 * MARGIN).clamp(WIDTH / 2.0, WIDTH).round();
+        let scale = (room / size[0]).min((height - 2.0 * MARGIN) / size[1]);
+        let shift = [(WIDTH - size[0] * scale) / 2.0, (height - size[1] * scale) / 2.0];
+        Frame { low, scale, shift, width: WIDTH, height }
+    }
+
+    fn place(&self, position: [f32; 2]) -> [f32; 2] {
+        [0, 1].map(|axis| (position[axis] - self.low[axis]) * self.scale + self.shift[axis])
+    }
+}
+
+/// A number of pixels in the picture's units.
+#[expect(clippy::cast_possible_truncation, reason = "pixels of a picture fit")]
+fn tenths(pixels: f32) -> i32 {
+    (pixels * 10.0).round() as i32
+}
+
+/// One path for each shade and layer. The more edges there are, the finer and fainter they are.
+fn edges(
+    svg: &mut String,
+    network: &Network,
+    points: &[[f32; 2]],
+    shades: &[usize],
+    spacing: f32,
+    area: f32,
+) {
+    let mut paths = vec![String::new(); LAYERS * SHADES];
+    let mut total = 0.0;
+    for (count, &[a, b]) in network.edges.iter().enumerate() {
+        let [a, b] = [a as usize, b as usize];
+        let [from, to] = [points[a], points[b]];
+        total += (to[0] - from[0]).hypot(to[1] - from[1]);
+        let [x, y] = from.map(tenths);
+        let path = &mut paths[count % LAYERS * SHADES + (shades[a] + shades[b]) / 2];
+        // Writing to a string cannot fail.
+        let _ = write!(path, "M{x} {y}l{} {}", tenths(to[0]) - x, tenths(to[1]) - y);
+    }
+    let width = (0.05 * spacing).clamp(0.5, 1.5);
+    let opacity = (0.45 * area / (width * total).max(1.0)).clamp(0.06, 0.6);
+    *svg +=
+        &format!("<g fill=\"none\" stroke-width=\"{}\" stroke-opacity=\"{opacity:.2}\">\n", tenths(width));
+    for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+        *svg += &format!("<path stroke=\"{}\" d=\"{path}\"/>\n", colour::of(index % SHADES));
+    }
+    *svg += "</g>\n";
+}
+
+/// Size by degree, around a mean that leaves room between the nodes.
+fn radii(adjacency: Adjacency<'_>, spacing: f32) -> Vec<f32> {
+    let nodes = adjacency.nodes();
+    let mean = (adjacency.neighbours.len() as f32 / nodes as f32).max(1.0);
+    let radius = |node| 0.08 * spacing * (adjacency.degree(node).max(1) as f32 / mean).sqrt();
+    (0..nodes).map(|node| radius(node).clamp(0.5, 18.0)).collect()
+}
+
+/// One path for each shade and size, each over a slightly larger one in the colour of the background.
+fn dots(svg: &mut String, points: &[[f32; 2]], radii: &[f32], shades: &[usize]) {
+    let mut paths = std::collections::BTreeMap::<(i32, usize), String>::new();
+    for ((point, &radius), &shade) in points.iter().zip(radii).zip(shades) {
+        // Sizes in steps of a tenth of themselves.
+        let size = tenths((10.0 * radius.ln()).round() / 10.0);
+        let [x, y] = point.map(tenths);
+        let path = paths.entry((size, shade)).or_default();
+        let _ = write!(path, "M{x} {y}h0");
+    }
+    *svg += "<g fill=\"none\" stroke-linecap=\"round\">\n";
+    for ((size, shade), path) in &paths {
+        let width = tenths(2.0 * (*size as f32 / 10.0).exp());
+        if width > 30 {
+            *svg += &format!(
+                "<path stroke=\"{BACKGROUND}\" stroke-width=\"{}\" d=\"{path}\"/>\n",
+                width + width / 5 + 8
+            );
+        }
+        *svg += &format!("<path stroke=\"{}\" stroke-width=\"{width}\" d=\"{path}\"/>\n", colour::of(*shade));
+    }
+    *svg += "</g>\n";
+}

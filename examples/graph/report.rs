@@ -1,0 +1,72 @@
+//! What is told at the end.
+
+use std::fmt;
+
+use crate::graph::Graph;
+
+/// The lengths of all edges.
+#[derive(Debug)]
+pub struct EdgeLengths {
+    pub mean: f32,
+    pub median: f32,
+    /// The standard deviation.
+    pub spread: f32,
+}
+
+impl EdgeLengths {
+    /// Measures the edges of `graph`; nothing when it has none.
+    pub fn of(graph: &Graph) -> Option<Self> {
+        let length = |&[a, b]: &[u32; 2]| {
+            let ([ax, ay], [bx, by]) = (graph.positions[a as usize], graph.positions[b as usize]);
+            (bx - ax).hypot(by - ay)
+        };
+        let mut lengths: Vec<f32> = graph.network.edges.iter().map(length).collect();
+        lengths.sort_by(f32::total_cmp);
+        let median = *lengths.get(lengths.len() / 2)?;
+        let count = lengths.len() as f32;
+        let mean = lengths.iter().sum::<f32>() / count;
+        let spread = (lengths.iter().map(|length| (length - mean).powi(2)).sum::<f32>() / count).sqrt();
+        Some(EdgeLengths { mean, median, spread })
+    }
+}
+
+impl fmt::Display for EdgeLengths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mean length {:.3}, median {:.3}, spread {:.3}", self.mean, self.median, self.spread)
+    }
+}
+
+/// A number of bytes with one decimal, as people read it.
+pub fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Network;
+
+    #[test]
+    fn edge_lengths() {
+        let network = Network::new(4, vec![], vec![[0, 1], [1, 2], [2, 3]]);
+        let positions = vec![[0.0, 0.0], [3.0, 4.0], [3.0, 5.0], [3.0, 8.0]];
+        let lengths = EdgeLengths::of(&Graph { network, positions, ..Graph::default() }).unwrap();
+        assert_eq!(lengths.to_string(), "mean length 3.000, median 3.000, spread 1.633");
+        assert!(EdgeLengths::of(&Graph::default()).is_none());
+    }
+
+    #[test]
+    fn bytes_are_readable() {
+        assert_eq!(
+            [0, 422_400, 1_048_575, 3 << 30].map(human_bytes),
+            ["0.0 KiB", "412.5 KiB", "1.0 MiB", "3.0 GiB"]
+        );
+    }
+}
