@@ -68,7 +68,9 @@ impl<T: Element, B: Backend> Download<T, B> {
         };
         Ok(Self { core, flight, len, label, element: PhantomData })
     }
+}
 
+impl<T, B: Backend> Download<T, B> {
     /// Elements that are coming.
     #[must_use]
     pub fn len(&self) -> usize {

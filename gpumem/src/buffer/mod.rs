@@ -161,6 +161,114 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         Self { raw, types: PhantomData }
     }
 
+    /// Replaces the contents by `data`, growing as needed.
+    ///
+    /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no
+    /// longer needed, not when the device has it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
+    pub fn upload(&mut self, data: &[T]) -> Result<(), Error> {
+        self.raw.upload(bytemuck::cast_slice(data))
+    }
+
+    /// Overwrites the elements from `offset` on with `data`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] when they do not all exist (see [`Buffer::extend_from_slice`] for appending), and
+    /// [`Error::OutOfPinnedMemory`].
+    pub fn write(&mut self, offset: usize, data: &[T]) -> Result<(), Error> {
+        self.raw.write(offset, bytemuck::cast_slice(data))
+    }
+
+    /// Appends `data`, growing as needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::upload`].
+    pub fn extend_from_slice(&mut self, data: &[T]) -> Result<(), Error> {
+        self.raw.extend(bytemuck::cast_slice(data))
+    }
+
+    /// Sets every element to `value`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfPinnedMemory`] or [`Error::DeviceFailed`].
+    pub fn fill(&mut self, value: T) -> Result<(), Error> {
+        self.raw.fill(0, self.len(), bytemuck::bytes_of(&value))
+    }
+
+    /// Replaces the contents by those of `source`, on the device, growing as needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], and [`Error::DifferentDevices`].
+    pub fn copy_from<N: Mode>(&mut self, source: &Buffer<T, B, N>) -> Result<(), Error> {
+        self.raw.copy_from(&source.raw)
+    }
+
+    /// A range of the elements, for downloading or copying from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn view(&self, range: impl RangeBounds<usize>) -> Result<View<'_, T, B>, Error> {
+        View::new(&self.raw, range)
+    }
+
+    /// A range of the elements, for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn view_mut(&mut self, range: impl RangeBounds<usize>) -> Result<ViewMut<'_, T, B>, Error> {
+        ViewMut::new(&mut self.raw, range)
+    }
+
+    /// A copy of the elements on the host. Waits for the work that is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
+    pub fn download(&self) -> Result<Vec<T>, Error> {
+        self.view(..)?.download()
+    }
+
+    /// Copies the elements into `target`, which has the same length. Returns when they are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`], and those of [`Buffer::download`], after which `target` may be partly written.
+    pub fn download_into(&self, target: &mut [T]) -> Result<(), Error> {
+        self.view(..)?.download_into(target)
+    }
+
+    /// Replaces the contents of `target` by the elements. Its allocation is used again where it is large enough.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download`]; `target` is empty then.
+    pub fn download_to(&self, target: &mut Vec<T>) -> Result<(), Error> {
+        self.view(..)?.download_to(target)
+    }
+
+    /// Sets the length without touching the elements: for a kernel that writes behind the end.
+    ///
+    /// # Safety
+    ///
+    /// `len` is at most the capacity, and all elements below `len` have been written, or will have been by work that is
+    /// already queued on the device's stream.
+    pub unsafe fn set_len(&mut self, len: usize) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.raw.set_len(len) }
+    }
+}
+
+// What needs no element: these hold no bound on `T`, so that a wrong element type is one error and not one a method.
+impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Elements.
     #[inline]
     #[must_use]
@@ -266,111 +374,6 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         self.raw.shrink_to_fit()
     }
 
-    /// Replaces the contents by `data`, growing as needed.
-    ///
-    /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no
-    /// longer needed, not when the device has it.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
-    pub fn upload(&mut self, data: &[T]) -> Result<(), Error> {
-        self.raw.upload(bytemuck::cast_slice(data))
-    }
-
-    /// Overwrites the elements from `offset` on with `data`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfBounds`] when they do not all exist (see [`Buffer::extend_from_slice`] for appending), and
-    /// [`Error::OutOfPinnedMemory`].
-    pub fn write(&mut self, offset: usize, data: &[T]) -> Result<(), Error> {
-        self.raw.write(offset, bytemuck::cast_slice(data))
-    }
-
-    /// Appends `data`, growing as needed.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::upload`].
-    pub fn extend_from_slice(&mut self, data: &[T]) -> Result<(), Error> {
-        self.raw.extend(bytemuck::cast_slice(data))
-    }
-
-    /// Sets every element to `value`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfPinnedMemory`] or [`Error::DeviceFailed`].
-    pub fn fill(&mut self, value: T) -> Result<(), Error> {
-        self.raw.fill(0, self.len(), bytemuck::bytes_of(&value))
-    }
-
-    /// Replaces the contents by those of `source`, on the device, growing as needed.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::reserve`], and [`Error::DifferentDevices`].
-    pub fn copy_from<N: Mode>(&mut self, source: &Buffer<T, B, N>) -> Result<(), Error> {
-        self.raw.copy_from(&source.raw)
-    }
-
-    /// A range of the elements, for downloading or copying from.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfBounds`].
-    pub fn view(&self, range: impl RangeBounds<usize>) -> Result<View<'_, T, B>, Error> {
-        View::new(&self.raw, range)
-    }
-
-    /// A range of the elements, for writing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfBounds`].
-    pub fn view_mut(&mut self, range: impl RangeBounds<usize>) -> Result<ViewMut<'_, T, B>, Error> {
-        ViewMut::new(&mut self.raw, range)
-    }
-
-    /// A copy of the elements on the host. Waits for the work that is queued.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
-    pub fn download(&self) -> Result<Vec<T>, Error> {
-        self.view(..)?.download()
-    }
-
-    /// Copies the elements into `target`, which has the same length. Returns when they are there.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LengthMismatch`], and those of [`Buffer::download`], after which `target` may be partly written.
-    pub fn download_into(&self, target: &mut [T]) -> Result<(), Error> {
-        self.view(..)?.download_into(target)
-    }
-
-    /// Replaces the contents of `target` by the elements. Its allocation is used again where it is large enough.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::download`]; `target` is empty then.
-    pub fn download_to(&self, target: &mut Vec<T>) -> Result<(), Error> {
-        self.view(..)?.download_to(target)
-    }
-
-    /// Sets the length without touching the elements: for a kernel that writes behind the end.
-    ///
-    /// # Safety
-    ///
-    /// `len` is at most the capacity, and all elements below `len` have been written, or will have been by work that is
-    /// already queued on the device's stream.
-    pub unsafe fn set_len(&mut self, len: usize) {
-        // SAFETY: the caller's promise is the same.
-        unsafe { self.raw.set_len(len) }
-    }
-
     /// Gives the memory back, and waits until that is done.
     ///
     /// Dropping the buffer does the same without waiting.
@@ -439,7 +442,9 @@ impl<T: Element, B: Backend> Buffer<T, B, Async> {
         let range = self.raw.range(range)?;
         Download::start(&self.raw, range)
     }
+}
 
+impl<T, B: Backend> Buffer<T, B, Async> {
     /// Gives back the slots of all downloads of this buffer that have not been waited for, even where the tickets still
     /// exist or were forgotten. Waiting for such a ticket gives [`Error::DownloadAbandoned`]. Guards stay valid.
     ///
