@@ -116,7 +116,7 @@ fn field_entry(entry: Entry, settings: &mut FieldSettings, sink: &mut Sink) {
             _ => store_flag(&mut settings.skip, entry, sink),
         },
         "crate" => {
-            sink.at(&entry.key, "`crate` belongs to the struct: write `#[buffers(crate = path)]` above it")
+            sink.at(&entry.key, "`crate` belongs to the struct: write `#[buffers(crate = path)]` above it");
         }
         name if PLANNED_FIELD_KEYS.contains(&name) => {
             sink.at(&entry.key, format!("`{name}` is not supported yet"));

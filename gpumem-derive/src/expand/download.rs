@@ -13,6 +13,7 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
         return TokenStream::new();
     }
     let marker = cx.marker(cx.async_parts(), &[]).value;
+    let (plain, import) = (cx.async_parts().map(|part| &part.plain), cx.import());
     let taken = list(cx);
     let docs = docs::lines([
         format!(
@@ -28,7 +29,8 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
     quote! {
         #docs
         #vis fn start_download(&self) -> #root::Result<#download #args> {
-            #core::result::Result::Ok(#download { #(#names: self.#names.start_download()?,)* #marker })
+            #import
+            #core::result::Result::Ok(#download { #(#names: #plain::start_download(&self.#names)?,)* #marker })
         }
     }
 }

@@ -40,11 +40,11 @@ fn construct(cx: &Context<'_>) -> TokenStream {
     let marker = cx.marker(cx.buffers.iter(), &[]).value;
     let self_type = as_trait(cx);
     let made = cx.buffers.iter().enumerate().map(|(index, part)| {
-        let (name, index) = (&part.buffer.accessor, Literal::usize_unsuffixed(index));
-        let (element, mode) = (part.buffer.element, &part.mode);
-        quote!(#name: set.buffer::<#element, #mode>(specs[#index], capacity.#name)?,)
+        let (name, plain, index) = (&part.buffer.accessor, &part.plain, Literal::usize_unsuffixed(index));
+        quote!(#name: #plain::buffer(&set, specs[#index], capacity.#name)?,)
     });
-    let specs = (!cx.buffers.is_empty()).then(|| quote!(let specs = #self_type::BUFFERS;));
+    let import = cx.import();
+    let specs = import.as_ref().map(|_| quote!(let specs = #self_type::BUFFERS;));
     let new = docs::lines([
         "An empty set on `device`: it takes no more memory than the `min` of its buffers asks for.",
         "",
@@ -69,6 +69,7 @@ fn construct(cx: &Context<'_>) -> TokenStream {
         #with_capacity
         #[track_caller]
         #vis fn with_capacity(device: &#root::Device<#backend>, capacity: #lens) -> #root::Result<Self> {
+            #import
             #specs
             let set = #private::Set::new(device, #label);
             #core::result::Result::Ok(Self { #(#made)* #marker __set: set })
@@ -172,6 +173,8 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
     let names = cx.accessors();
     let fields: Vec<_> = cx.buffers.iter().map(|part| part.field.ident).collect();
+    let plain: Vec<_> = cx.buffers.iter().map(|part| &part.plain).collect();
+    let import = cx.import();
     let kept = cx.model.fields.iter().any(|field| matches!(field.role, Role::Host));
     let upload_docs = docs::lines([
         format!("Replaces what every buffer holds with the fields of `data`, a [`{name}`]."),
@@ -196,8 +199,9 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
     quote! {
         #upload_docs
         #vis fn upload_from(&mut self, data: &#self_type) -> #root::Result<()> {
+            #import
             self.__set.make_room(&mut [#(self.#names.__raw_mut()),*], &[#(data.#fields.len()),*])?;
-            #(self.#names.upload(&data.#fields)?;)*
+            #(#plain::refill(&mut self.#names, &data.#fields)?;)*
             #core::result::Result::Ok(())
         }
 
@@ -205,7 +209,8 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
 
         #into_docs
         #vis fn download_into(&self, data: &mut #self_type) -> #root::Result<()> {
-            #(self.#names.download_to(&mut data.#fields)?;)*
+            #import
+            #(#plain::download_to(&self.#names, &mut data.#fields)?;)*
             #core::result::Result::Ok(())
         }
 
@@ -248,13 +253,15 @@ fn download(cx: &Context<'_>) -> TokenStream {
         quote!(where #(for<'__d> #types: #core::default::Default,)*)
     });
     let values = cx.buffers.iter().map(|part| {
-        let (ident, accessor) = (part.field.ident, &part.buffer.accessor);
-        quote!(#ident: self.#accessor.download()?,)
+        let (ident, accessor, plain) = (part.field.ident, &part.buffer.accessor, &part.plain);
+        quote!(#ident: #plain::download(&self.#accessor)?,)
     });
     let kept = kept.iter().map(|field| field.ident);
+    let import = cx.import();
     quote! {
         #docs
         #vis fn download(&self) -> #root::Result<#self_type> #clause {
+            #import
             #core::result::Result::Ok(#struct_name {
                 #(#values)*
                 #(#kept: #core::default::Default::default(),)*

@@ -10,7 +10,7 @@ mod traits;
 
 use crate::model::{Buffer, Field, Model};
 use generics::Generics;
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 
 /// All that the derive generates for a struct.
@@ -34,7 +34,9 @@ struct Context<'a> {
     private: TokenStream,
     /// `core`, by way of the runtime.
     core: TokenStream,
-    vis: &'a syn::Visibility,
+    /// The struct's visibility, as generated code: an item that starts with the user's own token counts as the user's, and
+    /// lints would speak up about it.
+    vis: TokenStream,
     backend: &'a Ident,
     generics: Generics,
     buffers: Vec<Part<'a>>,
@@ -48,8 +50,10 @@ struct Part<'a> {
     buffer: &'a Buffer<'a>,
     /// `Buffer<T, B, Mode>`.
     ty: TokenStream,
-    /// The mode as a type.
-    mode: TokenStream,
+    /// `<T as __PlainData>`, through which everything is called that asks something of `T`. One trait, named by the field's
+    /// own tokens, makes one error of all the calls for an element that is not plain data: the compiler prints the same
+    /// message at the same place once. `Context::import` brings the name into scope.
+    plain: TokenStream,
     /// The field's own documentation, or a line that stands for it.
     docs: TokenStream,
     /// `#[deprecated]`, if the field is.
@@ -68,7 +72,7 @@ impl<'a> Context<'a> {
             root,
             private: quote!(#root::__private),
             core: quote!(#root::__private::core),
-            vis: &model.input.vis,
+            vis: generated(model.input.vis.to_token_stream()),
             backend,
             generics: Generics::new(model),
             buffers,
@@ -84,6 +88,13 @@ impl<'a> Context<'a> {
     /// The accessors of all buffers, which are also the names of the fields in everything generated.
     fn accessors(&self) -> Vec<&'a Ident> {
         self.buffers.iter().map(|part| &part.buffer.accessor).collect()
+    }
+
+    /// What a function body starts with to call the functions of `Part::plain`: lines stay short, and the user's module is
+    /// left as it was.
+    fn import(&self) -> Option<TokenStream> {
+        let private = &self.private;
+        (!self.buffers.is_empty()).then(|| quote!(use #private::PlainData as __PlainData;))
     }
 
     /// A field that uses the parameters which none of `parts` uses; without one, the struct would not compile.
@@ -115,17 +126,30 @@ impl<'a> Part<'a> {
     fn new(field: &'a Field<'a>, buffer: &'a Buffer<'a>, root: &TokenStream, backend: &Ident) -> Self {
         let element = buffer.element;
         // A blocking buffer leaves its mode out, as a reader of the documentation would.
-        let named_mode = if buffer.asynchronous { quote!(, #root::Async) } else { TokenStream::new() };
+        let mode = if buffer.asynchronous { quote!(, #root::Async) } else { TokenStream::new() };
         let deprecated = field.attrs_named("deprecated");
         Part {
-            ty: quote!(#root::Buffer<#element, #backend #named_mode>),
-            mode: if buffer.asynchronous { quote!(#root::Async) } else { quote!(#root::Blocking) },
+            ty: quote!(#root::Buffer<#element, #backend #mode>),
+            plain: quote!(<#element as __PlainData>),
             docs: docs::of_field(field),
             deprecated: quote!(#(#deprecated)*),
             field,
             buffer,
         }
     }
+}
+
+/// The same tokens where they stand, but resolved and linted as generated code.
+fn generated(tokens: TokenStream) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        let span = Span::call_site().located_at(token.span());
+        if let TokenTree::Group(group) = token {
+            token = Group::new(group.delimiter(), generated(group.stream())).into();
+        }
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(respan).collect()
 }
 
 #[cfg(test)]

@@ -15,11 +15,12 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let marker = cx.marker(cx.buffers.iter(), &[]).value;
     let uploads = cx.buffers.iter().enumerate().map(|(index, part)| {
         let (accessor, ident) = (&part.buffer.accessor, part.field.ident);
-        let (element, mode, index) = (part.buffer.element, &part.mode, Literal::usize_unsuffixed(index));
+        let (plain, index) = (&part.plain, Literal::usize_unsuffixed(index));
         // A field whose `Vec` is another type than the standard one is told so at its type.
         let data = quote_spanned!(located_at(part.field.ty.span())=> &self.#ident);
-        quote!(#accessor: set.upload::<#element, #mode>(Self::BUFFERS[#index], #data)?,)
+        quote!(#accessor: #plain::upload(&set, Self::BUFFERS[#index], #data)?,)
     });
+    let import = cx.import();
     let checks = cx.buffers.iter().filter_map(|part| limit_check(cx, part));
     quote! {
         #[automatically_derived]
@@ -34,6 +35,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
                 &self,
                 device: &#root::Device<#backend>,
             ) -> #root::Result<Self::Manager<#backend>> {
+                #import
                 let set = #private::Set::new(device, #label);
                 #core::result::Result::Ok(#manager { #(#uploads)* #marker __set: set })
             }
