@@ -11,6 +11,8 @@ use crate::error::Error;
 /// | [`max`](Self::max) | none | bytes that the buffer never exceeds; near it, growth falls back to the exact need |
 /// | [`min`](Self::min) | 0 | bytes that the buffer holds from the start and keeps when it shrinks |
 /// | [`asynchronous`](Self::asynchronous) | off | recorded for generated documentation; the buffer's type decides |
+/// | [`slots`](Self::slots) | 2 | async downloads that can be under way or unread at a time |
+/// | [`snapshot`](Self::snapshot) | off | async downloads first copy on the device, so that the buffer may be written at once |
 ///
 /// ```
 /// use gpumem::{Buffer, BufferSpec, Device};
@@ -31,14 +33,28 @@ pub struct BufferSpec {
     max: Option<u64>,
     min: u64,
     asynchronous: bool,
+    slots: usize,
+    snapshot: bool,
     element_size: usize,
 }
+
+/// The most download slots that a buffer can have: each is a piece of pinned memory as large as the buffer.
+const MAX_SLOTS: usize = 64;
 
 impl BufferSpec {
     /// The defaults, under a name that messages and reports use.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, growth: 1.5, max: None, min: 0, asynchronous: false, element_size: 0 }
+        Self {
+            name,
+            growth: 1.5,
+            max: None,
+            min: 0,
+            asynchronous: false,
+            slots: 2,
+            snapshot: false,
+            element_size: 0,
+        }
     }
 
     /// Sets the growth factor: finite and above 1, which is checked when a buffer is made.
@@ -66,6 +82,21 @@ impl BufferSpec {
     #[must_use]
     pub const fn asynchronous(mut self) -> Self {
         self.asynchronous = true;
+        self
+    }
+
+    /// Sets how many async downloads can be under way or unread at a time: 1 to 64, which is checked when a buffer is made.
+    #[must_use]
+    pub const fn slots(mut self, slots: usize) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// Lets async downloads copy on the device first. What writes the buffer afterwards then waits for that copy only, and
+    /// not for the bus. It costs device memory: a *shadow* as large as what is downloaded, for each slot that is used.
+    #[must_use]
+    pub const fn snapshot(mut self) -> Self {
+        self.snapshot = true;
         self
     }
 
@@ -106,6 +137,18 @@ impl BufferSpec {
         self.asynchronous
     }
 
+    /// How many async downloads can be under way or unread at a time.
+    #[must_use]
+    pub const fn slot_count(&self) -> usize {
+        self.slots
+    }
+
+    /// Whether async downloads copy on the device first.
+    #[must_use]
+    pub const fn is_snapshot(&self) -> bool {
+        self.snapshot
+    }
+
     /// Bytes an element, or 0 where it was not recorded.
     #[must_use]
     pub const fn element_size(&self) -> usize {
@@ -120,6 +163,9 @@ impl BufferSpec {
         // Written so that NaN is refused too.
         if !(self.growth.is_finite() && self.growth > 1.0) {
             return refuse("growth", self.growth.to_string(), "it must be finite and above 1");
+        }
+        if !(1..=MAX_SLOTS).contains(&self.slots) {
+            return refuse("slots", self.slots.to_string(), "it must be from 1 to 64");
         }
         match self.max {
             Some(max) if max < self.element_size as u64 => {
@@ -172,6 +218,9 @@ mod tests {
         for growth in [1.0, 0.5, -2.0, f64::NAN, f64::INFINITY] {
             let error = spec.growth(growth).check().unwrap_err();
             assert!(matches!(error, Error::InvalidSpec { key: "growth", .. }), "{growth}: {error}");
+        }
+        for slots in [0, 65] {
+            assert!(matches!(spec.slots(slots).check(), Err(Error::InvalidSpec { key: "slots", .. })));
         }
         assert!(matches!(spec.max(7).check(), Err(Error::InvalidSpec { key: "max", .. })));
         assert!(matches!(spec.max(64).min(65).check(), Err(Error::InvalidSpec { key: "min", .. })));

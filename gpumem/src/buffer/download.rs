@@ -9,7 +9,7 @@ use super::Element;
 use super::raw::RawBuffer;
 use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Core, Flight, PinnedBlock, Slot};
+use crate::memory::{Block, Core, Flight, PinnedBlock, Slot};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
@@ -33,40 +33,58 @@ pub struct Download<T, B: Backend> {
 impl<T: Element, B: Backend> Download<T, B> {
     /// Starts the download of a range that lies in the buffer.
     pub(super) fn start(raw: &RawBuffer<B>, range: Range<usize>) -> Result<Self, Error> {
-        let core = raw.core().clone();
+        let (core, len, label) = (raw.core().clone(), range.len(), raw.label());
         core.sweep();
-        let (len, label) = (range.len(), raw.label());
         let flight = match raw.block() {
             Some(block) if len > 0 => {
                 let busy = || Error::SlotsBusy { buffer: label, slots: raw.slots().limit() };
                 let slot = raw.slots().take().ok_or_else(busy)?;
-                let bytes = len * size_of::<T>();
-                let pinned = PinnedBlock::take(&core, label, bytes)?;
-                core.order_download().map_err(Error::from_fault::<B>)?;
-                let queued = block.read_on_download_lane(|| {
-                    let stream = core.download.stream().raw();
-                    let from = (block.memory(), range.start * size_of::<T>());
-                    // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind
-                    // (rule 1). The block carries this read as a pending use (rule 2), and the lane keeps the pinned
-                    // memory until the copy is done (rule 3).
-                    unsafe { core.backend.copy_to_host(stream, from, (pinned.raw(), 0), bytes) }?;
-                    core.backend.record(stream)
-                });
-                let event = match queued {
-                    Ok(event) => event,
-                    Err(fault) => {
-                        pinned.lose();
-                        return Err(Error::from_fault::<B>(fault));
-                    }
+                let range = range.start * size_of::<T>()..range.end * size_of::<T>();
+                let pinned = PinnedBlock::take(&core, label, range.len())?;
+                let flight = if raw.spec().is_snapshot() {
+                    let bytes = range.len();
+                    raw.shadows()
+                        .copy(raw, block, range, |shadow| fetch(&core, shadow, 0..bytes, pinned, slot))?
+                } else {
+                    fetch(&core, block, range, pinned, slot)?
                 };
-                core.ledger.counters.downloaded(bytes as u64, true);
-                let flight = core.download.launch(event, pinned, Some(slot));
                 raw.slots().remember(&flight);
                 Some(flight)
             }
             _ => None,
         };
         Ok(Self { core, flight, len, label, element: PhantomData })
+    }
+}
+
+/// Queues the copy of `range` (bytes) of a block to pinned memory, behind all that is queued on the compute lane now.
+fn fetch<B: Backend>(
+    core: &Core<B>,
+    block: &Block<B>,
+    range: Range<usize>,
+    pinned: PinnedBlock<B>,
+    slot: Slot,
+) -> Result<Arc<Flight<B>>, Error> {
+    core.order_download().map_err(Error::from_fault::<B>)?;
+    let queued = block.read_on_download_lane(|| {
+        let stream = core.download.stream().raw();
+        // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind (rule 1). The
+        // block carries this read as a pending use (rule 2), and the lane keeps the pinned memory until the copy is done
+        // (rule 3).
+        unsafe {
+            core.backend.copy_to_host(stream, (block.memory(), range.start), (pinned.raw(), 0), range.len())
+        }?;
+        core.backend.record(stream)
+    });
+    match queued {
+        Ok(event) => {
+            core.ledger.counters.downloaded(range.len() as u64, true);
+            Ok(core.download.launch(event, pinned, Some(slot)))
+        }
+        Err(fault) => {
+            pinned.lose();
+            Err(Error::from_fault::<B>(fault))
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! * `raw`: length, capacity and growth; what makes a failed operation leave everything as it was;
 //! * `transfer`: blocking copies between host and device through pinned memory;
-//! * `download`: async downloads, their tickets and guards;
+//! * `download`: async downloads, their tickets and guards; `shadow`: the copies on the device that snapshots read;
 //! * `view`: ranges of a buffer;
 //! * `host`, `cuda`: what only one backend can do, such as slices and device pointers.
 
@@ -14,6 +14,7 @@ mod cuda;
 mod download;
 mod host;
 mod raw;
+mod shadow;
 mod transfer;
 mod view;
 
@@ -412,8 +413,9 @@ impl<T: Element, B: Backend> Buffer<T, B, Async> {
     /// the buffer later waits for the copy, on the device. The buffer may be written, resized and dropped meanwhile, and so
     /// may the ticket.
     ///
-    /// A buffer has two slots: two downloads can be under way or unread at a time. A slot comes back when its ticket or
-    /// guard is dropped.
+    /// A buffer has two slots, or as many as [`BufferSpec::slots`] says: so many downloads can be under way or unread at a time.
+    /// A slot comes back when its ticket or guard is dropped. With [`BufferSpec::snapshot`] the copy that later writes wait for
+    /// is one on the device.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host};

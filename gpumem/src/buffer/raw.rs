@@ -7,6 +7,7 @@
 //! Growth takes new memory, queues a copy of the elements on the compute lane and drops the old block. That block's
 //! retirement is an event behind the copy, so nothing waits.
 
+use super::shadow::Shadows;
 use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::{BufferLabel, Error};
@@ -18,14 +19,13 @@ use std::ops::{Bound, Range, RangeBounds};
 use std::panic::Location;
 use std::sync::Arc;
 
-/// How many async downloads of a buffer can be under way or unread.
-const SLOTS: usize = 2;
-
 /// A [`Buffer`](super::Buffer) without its element type. Lengths and capacities are in elements.
 pub struct RawBuffer<B: Backend> {
-    /// None when the capacity is 0. The first field, since fields are dropped in order and the block has to be retired
-    /// before the device's last handle goes: that is what gives retired memory back.
+    /// None when the capacity is 0. Before the device, since fields are dropped in order and blocks have to be retired before
+    /// the device's last handle goes: that is what gives retired memory back.
     block: Option<Block<B>>,
+    /// Before the device for the same reason.
+    shadows: Shadows<B>,
     device: Device<B>,
     len: usize,
     capacity: usize,
@@ -57,10 +57,21 @@ impl<B: Backend> RawBuffer<B> {
         let label = BufferLabel { set: set.map(|(_, label)| label), name: spec.name() };
         let set = set.map(|(mark, _)| mark.clone());
         let entry = device.core().ledger.open(label, Location::caller(), set.as_deref());
-        let slots = Slots::new(SLOTS);
+        let slots = Slots::new(spec.slot_count());
         let device = device.clone();
-        let mut new =
-            Self { block: None, device, len: 0, capacity: 0, spec, label, set, entry, resizes: 0, slots };
+        let mut new = Self {
+            block: None,
+            shadows: Shadows::new(),
+            device,
+            len: 0,
+            capacity: 0,
+            spec,
+            label,
+            set,
+            entry,
+            resizes: 0,
+            slots,
+        };
         new.reserve_exact(new.min_capacity())?;
         Ok(new)
     }
@@ -115,6 +126,10 @@ impl<B: Backend> RawBuffer<B> {
         &self.slots
     }
 
+    pub(super) fn shadows(&self) -> &Shadows<B> {
+        &self.shadows
+    }
+
     pub(crate) fn stats(&self) -> BufferStats {
         BufferStats {
             label: self.label,
@@ -123,6 +138,7 @@ impl<B: Backend> RawBuffer<B> {
             capacity: self.capacity,
             resizes: self.resizes,
             slots_taken: self.slots.taken(),
+            shadow_bytes: self.shadows.bytes(),
         }
     }
 
@@ -209,7 +225,7 @@ impl<B: Backend> RawBuffer<B> {
         self.block = block;
         self.capacity = capacity;
         let ledger = &self.device.core().ledger;
-        ledger.resized(&self.entry, (capacity * self.spec.element_size()) as u64);
+        ledger.resized(&self.entry, (capacity * self.spec.element_size()) as u64 + self.shadows.bytes());
         if had_memory {
             self.resizes += 1;
             ledger.counters.resized();
@@ -257,6 +273,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
+        self.shadows.clear();
         let capacity = self.len.max(self.min_capacity());
         if capacity >= self.capacity {
             return Ok(());

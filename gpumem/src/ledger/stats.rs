@@ -164,6 +164,8 @@ pub struct BufferStats {
     pub resizes: u64,
     /// Download slots that are taken.
     pub slots_taken: usize,
+    /// Bytes of device memory that its shadows hold; see [`BufferSpec::snapshot`](crate::BufferSpec::snapshot).
+    pub shadow_bytes: u64,
 }
 
 impl BufferStats {
@@ -176,7 +178,7 @@ impl BufferStats {
     /// Bytes of device memory that it holds.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
-        (self.capacity * self.element_size) as u64
+        (self.capacity * self.element_size) as u64 + self.shadow_bytes
     }
 }
 

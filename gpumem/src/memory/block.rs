@@ -32,6 +32,10 @@ impl<B: Backend> Block<B> {
         &self.memory
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Runs `queue`, which queues a read of this block on the download lane and returns the event behind it, and notes
     /// that event. The lock is held meanwhile, so that two threads note their events in the order of the lane.
     pub(crate) fn read_on_download_lane(

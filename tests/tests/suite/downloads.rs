@@ -1,7 +1,7 @@
 //! Async downloads: what they show, when they come, and what may happen to everything around them.
 
 use crate::{Open, open};
-use gpumem::{Async, Buffer, Error};
+use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::time::{Duration, Instant};
 
@@ -161,4 +161,60 @@ pub(crate) fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
     // On a thread that has never seen the device.
     std::thread::spawn(move || drop((ticket, buffer, device))).join().unwrap();
     assert!(began.elapsed() < BUSY * 4, "{:?}", began.elapsed());
+}
+
+pub(crate) fn the_number_of_slots_is_a_setting<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    for slots in [1, 3, 5] {
+        let spec = BufferSpec::new("buffer").slots(slots);
+        let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap();
+        let tickets: Vec<_> = (0..slots).map(|_| buffer.start_download().unwrap()).collect();
+        let busy = buffer.start_download().unwrap_err();
+        assert!(matches!(busy, Error::SlotsBusy { slots: limit, .. } if limit == slots), "{busy}");
+        for ticket in tickets {
+            assert_eq!(*ticket.wait().unwrap(), [1, 2]);
+        }
+    }
+}
+
+pub(crate) fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut random = Random::new(11);
+    let spec = BufferSpec::new("buffer").snapshot().slots(3);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+    let mut running = std::collections::VecDeque::new();
+    for round in 0..40 {
+        // Now longer, now shorter than the shadows that are there.
+        let data = random.vec(1 + 30_000 * (round % 5));
+        buffer.upload(&data).unwrap();
+        let from = data.len() / 3;
+        running.push_back((buffer.start_download_range(from..).unwrap(), data[from..].to_vec()));
+        buffer.fill(0).unwrap();
+        if running.len() == 3 {
+            let (ticket, expected) = running.pop_front().unwrap();
+            assert!(*ticket.wait().unwrap() == expected, "round {round}");
+        }
+    }
+    let stats = buffer.stats();
+    assert!(
+        stats.shadow_bytes >= 3 * 4 * 100_000 && device.stats().live_bytes == stats.live_bytes(),
+        "{stats:?}"
+    );
+    for (ticket, expected) in running {
+        assert!(*ticket.wait().unwrap() == expected);
+    }
+    buffer.shrink_to_fit().unwrap();
+    assert_eq!(buffer.stats().shadow_bytes, 0);
+    buffer.close().unwrap();
+    device.close().unwrap();
+}
+
+pub(crate) fn a_snapshot_without_room_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().memory_limit(10_000));
+    let spec = BufferSpec::new("buffer").snapshot();
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[7; 1_500]).unwrap();
+    let error = buffer.start_download().unwrap_err();
+    assert!(matches!(error, Error::DeviceLimit { requested: 6_000, limit: 10_000, .. }), "{error}");
+    assert_eq!((buffer.stats().slots_taken, buffer.stats().shadow_bytes), (0, 0));
+    assert_eq!(buffer.download().unwrap(), [7; 1_500]);
 }

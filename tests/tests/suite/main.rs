@@ -74,6 +74,9 @@ suite! {
         ranges_and_nothing_at_all
         many_threads_download_one_buffer
         dropping_never_waits
+        the_number_of_slots_is_a_setting
+        snapshots_show_their_point_of_the_stream_too
+        a_snapshot_without_room_changes_nothing
     }
     ledger {
         figures_are_counted
