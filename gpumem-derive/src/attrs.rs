@@ -70,7 +70,7 @@ fn entry(part: Vec<TokenTree>, example: &str, sink: &mut Sink) -> Option<Entry> 
     };
     let form = match part.next() {
         None => Form::Word,
-        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => Form::Value(part.by_ref().collect()),
+        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => value(part.by_ref().collect(), sink),
         Some(TokenTree::Group(list)) if list.delimiter() == Delimiter::Parenthesis => Form::List(list),
         Some(other) => {
             let after = key.unraw();
@@ -88,6 +88,15 @@ fn entry(part: Vec<TokenTree>, example: &str, sink: &mut Sink) -> Option<Entry> 
         sink.at_span(first_span(&extra), format!("expected a comma after `{}(…)`", key.unraw()));
     }
     Some(Entry { key, form })
+}
+
+/// What stands behind `=`. A literal and then a word are a value and the next key, with the comma forgotten.
+fn value(mut tokens: Vec<TokenTree>, sink: &mut Sink) -> Form {
+    if let [TokenTree::Literal(value), TokenTree::Ident(next), ..] = tokens.as_slice() {
+        sink.at_span(next.span(), format!("expected a comma after `{value}`"));
+        tokens.truncate(1);
+    }
+    Form::Value(tokens.into_iter().collect())
 }
 
 fn opening(group: &Group) -> String {

@@ -33,6 +33,7 @@ const MANAGER_FIELDS: &[&str] = &["__set", "__marker"];
 pub(crate) fn check(model: &mut Model<'_>, sink: &mut Sink) {
     for field in &mut model.fields {
         keys(field, sink);
+        room(field, sink);
         if !kind(field, sink) {
             field.role = Role::Broken;
         }
@@ -66,6 +67,18 @@ fn keys(field: &Field<'_>, sink: &mut Sink) {
     }
 }
 
+/// A `max` without room for one element, where the element says its size. For the others, what is generated asserts it.
+fn room(field: &Field<'_>, sink: &mut Sink) {
+    if let Role::Buffer(Buffer { element_size: Some(size), element_text, max: Some(max), .. }) = &field.role
+        && max.bytes < *size
+        && let Some(setting) = &field.settings.max
+    {
+        let message =
+            format!("`max` is {}, less than one element: `{element_text}` takes {size} bytes", max.text);
+        sink.at(&setting.tokens, message);
+    }
+}
+
 /// Whether the field can be what it is to be.
 fn kind(field: &Field<'_>, sink: &mut Sink) -> bool {
     match &field.role {
@@ -80,19 +93,32 @@ fn kind(field: &Field<'_>, sink: &mut Sink) -> bool {
         Role::Broken => {
             // A misspelt `skip` would be reported twice otherwise: once as a key, once as what it does not do.
             if !field.settings.unclear {
-                let name = &field.name;
-                let ty = text::of(field.ty);
-                sink.at(
-                    &field.ty,
-                    format!(
-                        "`{name}` is a `{ty}`, and a buffer is made of a `Vec<T>`: write `Vec<…>` in full (the derive \
-                         does not see through an alias), or leave the field on the host with `#[buffer(skip)]`"
-                    ),
-                );
+                sink.at(field.ty, not_a_vec(field));
             }
             false
         }
     }
+}
+
+fn not_a_vec(field: &Field<'_>) -> String {
+    let (name, ty) = (&field.name, text::of(field.ty));
+    let write = match bare(field.ty) {
+        Type::Array(array) => format!("write `Vec<{}>`", text::of(&array.elem)),
+        Type::Reference(reference) => match bare(&reference.elem) {
+            Type::Slice(slice) => format!("write `Vec<{}>`", text::of(&slice.elem)),
+            _ => "write one".to_owned(),
+        },
+        // What looks like a plain name may be one for a `Vec`.
+        Type::Path(path)
+            if path.path.segments.iter().all(|segment| segment.arguments.is_none()) && ty != "String" =>
+        {
+            "write it in full, since a derive cannot see through an alias".to_owned()
+        }
+        _ => "write one".to_owned(),
+    };
+    format!(
+        "a buffer is a `Vec<T>`, and `{name}` is a `{ty}`: {write}, or keep the field on the host with `#[buffer(skip)]`"
+    )
 }
 
 /// What in an element type can never be plain data on a device, and what to write instead.
@@ -193,9 +219,7 @@ fn names(model: &mut Model<'_>, sink: &mut Sink) {
         } else if MANAGER_FIELDS.contains(&name.as_str()) {
             format!("`{manager}` has a field `{name}` of its own: rename this one")
         } else if let Some(other) = accessors.get(name) {
-            format!(
-                "the buffer `{other}` has `{name}` as its accessor for changes: rename one of the two fields"
-            )
+            format!("the buffer `{other}` has an accessor `{name}` already: rename one of the two fields")
         } else {
             continue;
         };

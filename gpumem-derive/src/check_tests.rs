@@ -44,7 +44,7 @@ fn a_buffer_is_a_vec_by_any_path() {
         "Option<Vec<u8>>",
         "HashMap<u8, u8>",
     ] {
-        one_mistake(&field(ty), "a buffer is made of a `Vec<T>`");
+        one_mistake(&field(ty), "a buffer is a `Vec<T>`, and `f` is a");
         assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] f: {ty} }}")), [""; 0], "{ty}");
     }
 }
@@ -101,6 +101,31 @@ fn min_is_at_most_max() {
 }
 
 #[test]
+fn max_has_room_for_one_element() {
+    one_mistake(
+        "struct S { #[buffer(max = \"4B\")] f: Vec<[f32; 2]> }",
+        "`max` is 4 B, less than one element: `[f32; 2]` takes 8 bytes",
+    );
+    assert_eq!(
+        mistakes("struct S { #[buffer(max = 8)] f: Vec<[f32; 2]>, #[buffer(max = 1)] g: Vec<Vertex> }"),
+        [""; 0]
+    );
+}
+
+#[test]
+fn what_is_no_vec_is_told_which_one_to_write() {
+    for (ty, part) in [
+        ("[u32; 4]", "write `Vec<u32>`, or keep"),
+        ("&'a [u8]", "write `Vec<u8>`, or keep"),
+        ("geometry::Points", "a derive cannot see through an alias"),
+        ("String", "`String`: write one, or keep"),
+        ("HashMap<u8, u8>", "`HashMap<u8, u8>`: write one, or keep"),
+    ] {
+        one_mistake(&field(ty), part);
+    }
+}
+
+#[test]
 fn skip_stands_alone() {
     let found = mistakes("struct S { #[buffer(skip, growth = 2.0, async)] f: Vec<u8> }");
     assert_eq!(found.len(), 2, "{found:#?}");
@@ -118,10 +143,7 @@ fn names_do_not_collide() {
         "struct S { split: Vec<u8> }",
         "the accessor `split_mut` of this buffer is a method of `SBuffers` itself",
     );
-    one_mistake(
-        "struct S { x: Vec<u8>, x_mut: Vec<u8> }",
-        "the buffer `x` has `x_mut` as its accessor for changes",
-    );
+    one_mistake("struct S { x: Vec<u8>, x_mut: Vec<u8> }", "the buffer `x` has an accessor `x_mut` already");
     one_mistake("struct S { __set: Vec<u8> }", "has a field `__set` of its own");
     assert_eq!(mistakes("struct S { x: Vec<u8>, #[buffer(skip)] x_mut: Vec<u8> }"), [""; 0]);
 }

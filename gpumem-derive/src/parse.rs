@@ -233,21 +233,16 @@ fn growth(tokens: &TokenStream) -> Result<f64, syn::Error> {
     let factor: f64 = match literal(tokens) {
         Value::Literal(Lit::Float(lit)) if lit.suffix().is_empty() => lit.base10_parse()?,
         Value::Literal(Lit::Int(lit)) if lit.suffix().is_empty() => lit.base10_parse()?,
-        Value::Literal(Lit::Float(lit)) => {
-            return wrong(format!("write the factor without `{}`: `growth = 1.5`", lit.suffix()));
-        }
-        Value::Literal(Lit::Int(lit)) => {
-            return wrong(format!("write the factor without `{}`: `growth = 1.5`", lit.suffix()));
-        }
+        Value::Literal(Lit::Float(lit)) => return wrong(without_suffix(lit.suffix(), lit.base10_digits())),
+        Value::Literal(Lit::Int(lit)) => return wrong(without_suffix(lit.suffix(), lit.base10_digits())),
         Value::Literal(Lit::Str(lit)) => {
             return match lit.value().trim().parse::<f64>() {
                 Ok(_) => wrong(format!("write the factor without quotes: `growth = {}`", lit.value().trim())),
                 Err(_) => wrong("expected a number greater than 1, such as `growth = 1.5`".to_owned()),
             };
         }
-        Value::Negative => {
-            return wrong("a growth factor must be greater than 1: a buffer grows by it".to_owned());
-        }
+        // Where below 1 it lies does not matter.
+        Value::Negative => 0.0,
         Value::Literal(_) | Value::Other => {
             return wrong("expected a number greater than 1, such as `growth = 1.5`".to_owned());
         }
@@ -268,6 +263,10 @@ fn growth(tokens: &TokenStream) -> Result<f64, syn::Error> {
     Ok(factor)
 }
 
+fn without_suffix(suffix: &str, digits: &str) -> String {
+    format!("write the factor without `{suffix}`: `growth = {digits}`")
+}
+
 /// What `13` or `150` would be with the point that was left out: 1.3, 1.5.
 fn point_forgotten(factor: f64) -> Option<f64> {
     if factor.fract() != 0.0 || factor >= 1000.0 {
@@ -285,7 +284,7 @@ fn bytes(tokens: &TokenStream) -> Result<Size, syn::Error> {
         Value::Literal(Lit::Int(lit)) if lit.suffix().is_empty() => lit
             .base10_parse()
             .map(Size::of_bytes)
-            .or_else(|_| wrong(format!("`{lit}` is more than a size can be, which is 16 EiB less one byte"))),
+            .or_else(|_| wrong(format!("`{lit}` bytes are too many: a size is less than 16 EiB"))),
         // `512MiB` without quotes is one token to Rust: a number with a suffix.
         Value::Literal(Lit::Int(lit)) => wrong(in_quotes(lit.to_string())),
         Value::Literal(Lit::Float(lit)) if lit.suffix().is_empty() => {

@@ -81,7 +81,7 @@ fn growth_is_a_plain_number() {
     one_mistake("growth = fast", "expected a number greater than 1");
     one_mistake("growth = true", "expected a number greater than 1");
     one_mistake("growth = 1.3f32", "without `f32`");
-    one_mistake("growth = 2u8", "without `u8`");
+    one_mistake("growth = 2u8", "without `u8`: `growth = 2`");
     one_mistake("growth = 1.3 * 2.0", "expected a number greater than 1");
 }
 
@@ -92,7 +92,7 @@ fn sizes_are_in_quotes_or_in_bytes() {
     one_mistake("max = 1.5", "a number of bytes is whole");
     one_mistake("max = -5", "cannot be negative");
     one_mistake("max = big", "expected a size");
-    one_mistake("max = 18446744073709551616", "more than a size can be");
+    one_mistake("max = 18446744073709551616", "a size is less than 16 EiB");
     one_mistake("max = 0", "leaves no room");
     one_mistake("max = \"0 MiB\"", "leaves no room");
     assert_eq!(mistakes("min = 0"), [""; 0]);
@@ -106,6 +106,7 @@ fn values_are_where_they_belong() {
     one_mistake("growth(1.5)", "`growth` takes its value after `=`");
     one_mistake("growth: 1.5", "expected `=` or a comma after `growth`");
     one_mistake("growth async", "expected a comma after `growth`");
+    one_mistake("growth = 1.5 async", "expected a comma after `1.5`");
     one_mistake("async = true", "`async` takes no value: write `async`, or leave it out");
     one_mistake("skip =", "`skip` takes no value");
     one_mistake("skip: true", "expected `=` or a comma after `skip`");

@@ -60,7 +60,7 @@ pub(crate) fn parse(text: &str) -> Result<Size, String> {
         return Err(unknown_unit(unit));
     };
     let scale = 10_u128.checked_pow(places).ok_or_else(|| format!("`{number}` has too many digits"))?;
-    let too_large = || format!("`{text}` is more than a size can be, which is 16 EiB less one byte");
+    let too_large = || format!("`{text}` is too large: a size is less than 16 EiB");
     let scaled = digits.ok_or_else(too_large)?.checked_mul(u128::from(factor)).ok_or_else(too_large)?;
     if scaled % scale != 0 {
         return Err(format!("`{text}` is not a whole number of bytes"));
@@ -163,7 +163,7 @@ mod tests {
             "340282366920938463463374607431768211455TiB",
         ] {
             let message = parse(text).unwrap_err();
-            assert!(message.contains("more than a size can be"), "{text}: {message}");
+            assert!(message.contains("less than 16 EiB"), "{text}: {message}");
         }
         let many = format!("0.{}1B", "0".repeat(60));
         assert!(parse(&many).unwrap_err().contains("too many digits"));

@@ -72,7 +72,7 @@ impl<'a> Context<'a> {
             root,
             private: quote!(#root::__private),
             core: quote!(#root::__private::core),
-            vis: generated(model.input.vis.to_token_stream()),
+            vis: located(model.input.vis.to_token_stream(), None),
             backend,
             generics: Generics::new(model),
             buffers,
@@ -139,12 +139,12 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The same tokens where they stand, but resolved and linted as generated code.
-fn generated(tokens: TokenStream) -> TokenStream {
+/// The same tokens, resolved and linted as generated code, at `place` or where they stand.
+fn located(tokens: TokenStream, place: Option<Span>) -> TokenStream {
     let respan = |mut token: TokenTree| {
-        let span = Span::call_site().located_at(token.span());
+        let span = Span::call_site().located_at(place.unwrap_or_else(|| token.span()));
         if let TokenTree::Group(group) = token {
-            token = Group::new(group.delimiter(), generated(group.stream())).into();
+            token = Group::new(group.delimiter(), located(group.stream(), place)).into();
         }
         token.set_span(span);
         token

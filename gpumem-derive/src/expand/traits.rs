@@ -1,7 +1,6 @@
 //! The struct's own side: `impl GpuBuffers`, its constants, and what can be known of them while compiling.
 
-use super::{Context, Part};
-use crate::size;
+use super::{Context, Part, located};
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -65,22 +64,20 @@ fn spec(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
     quote!(#root::BufferSpec::new(#name).element::<#element>() #growth #max #min #mode)
 }
 
-/// A `max` that has no room for one element is refused where the size of the element is known before anything runs. It
-/// costs an assertion, which is left out for the numbers and arrays where the answer is plain.
+/// A `max` that has no room for one element is refused as soon as the compiler knows the size of the element. The derive
+/// knows those of numbers and arrays, and has judged them.
 fn limit_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
-    let (core, buffer) = (&cx.core, part.buffer);
+    let buffer = part.buffer;
     let max = part.field.settings.max.as_ref()?;
-    let limit = buffer.max.as_ref().filter(|_| !buffer.generic)?;
-    if buffer.element_size.is_some_and(|size| size <= limit.bytes) {
-        return None;
-    }
-    let size = buffer.element_size.map(|size| format!(" of {}", size::display(size))).unwrap_or_default();
+    let limit = buffer.max.as_ref().filter(|_| !buffer.generic && buffer.element_size.is_none())?;
     let message = format!(
-        "`max` of `{}` is {}, less than one element: `{}`{size}",
+        "`max` of `{}` is {}, less than one element, a `{}`",
         part.field.name, limit.text, buffer.element_text
     );
     let element = buffer.element;
     let bytes = Literal::u64_unsuffixed(limit.bytes);
+    // All of it stands at the value, so that the compiler points there and nowhere else.
+    let core = located(cx.core.clone(), Some(max.tokens.span()));
     let span = located_at(max.tokens.span());
     Some(quote_spanned! {span=>
         const _: () = #core::assert!(#core::mem::size_of::<#element>() as #core::primitive::u64 <= #bytes, #message);

@@ -1,0 +1,95 @@
+//! Structs in a module that has nothing in scope, names of its own for everything that generated code might have named
+//! without a path, and the strictest lints.
+
+#![no_implicit_prelude]
+#![allow(unreachable_pub, reason = "a test has no outside")]
+#![deny(missing_docs, warnings, clippy::pedantic, clippy::nursery, unsafe_code)]
+
+/// Everything that a careless expansion would pick up by accident.
+#[allow(
+    dead_code,
+    non_camel_case_types,
+    clippy::upper_case_acronyms,
+    reason = "they are there to be in the way"
+)]
+mod shadows {
+    macro_rules! shadow {
+        ($($name:ident)*) => { $(
+            /// In the way.
+            #[derive(::std::prelude::v1::Default)]
+            pub struct $name;
+        )* };
+    }
+    shadow! {
+        Option Some None Result Ok Err Vec Box String Default Clone Copy Debug PartialEq Eq Hash Into From Deref Send Sync Sized
+        u8 u32 u64 usize f32 f64 bool str Backend Host Device Buffer BufferSpec Element Async Blocking Download DownloadGuard
+        SetStats PhantomData B PlainData
+    }
+}
+
+#[allow(unused_imports, reason = "as above")]
+use self::shadows::*;
+
+/// A crate name that is taken.
+#[allow(dead_code, reason = "as above")]
+mod core {}
+/// Another.
+#[allow(dead_code, reason = "as above")]
+mod std {}
+
+/// All kinds of fields.
+#[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
+pub struct Strict {
+    /// Async.
+    #[buffer(growth = 1.5, max = "4KiB", min = 16, async)]
+    pub first: ::std::vec::Vec<::std::primitive::u32>,
+    /// Blocking.
+    pub second: ::std::vec::Vec<[::std::primitive::f32; 2]>,
+    /// On the host, of a type of this module.
+    #[buffer(skip)]
+    pub host: Option,
+    /// Named like the parameter that would be added.
+    #[buffer(skip)]
+    pub b: B,
+}
+
+/// A private one, of whose items most are never used.
+#[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
+struct Private {
+    #[buffer(async)]
+    r#type: ::std::vec::Vec<Secret>,
+}
+
+/// A type that is seen nowhere else.
+#[repr(C)]
+#[derive(::std::prelude::v1::Clone, ::std::prelude::v1::Copy, ::bytemuck::Pod, ::bytemuck::Zeroable)]
+struct Secret {
+    value: ::std::primitive::u64,
+}
+
+/// A public struct with a private field of a private type.
+#[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
+pub struct Mixed {
+    #[buffer(async)]
+    secrets: ::std::vec::Vec<Secret>,
+}
+
+#[::std::prelude::v1::test]
+fn works() {
+    use ::gpumem::GpuBuffers as _;
+
+    let device = ::gpumem::Device::host();
+    let strict = Strict { first: ::std::vec![1, 2], second: ::std::vec![[0.5; 2]], host: Option, b: B };
+    let gpu = strict.upload(&device).unwrap();
+    ::std::assert_eq!(gpu.start_download().unwrap().wait().unwrap().first(), [1, 2]);
+    let _: (Option, B) = {
+        let Strict { host, b, .. } = gpu.download().unwrap();
+        (host, b)
+    };
+    let secret = Secret { value: 7 };
+    let private = Private { r#type: ::std::vec![secret] };
+    let gpu = private.upload(&device).unwrap();
+    ::std::assert_eq!(gpu.r#type().download().unwrap()[0].value, 7);
+    let gpu = Mixed { secrets: ::std::vec![secret] }.upload(&device).unwrap();
+    ::std::assert_eq!(gpu.lens(), MixedLens { secrets: 1 });
+}

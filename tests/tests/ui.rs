@@ -1,0 +1,23 @@
+//! Mistakes, and what the compiler says of them: each file under `ui/` fails to compile with the message beside it.
+//!
+//! `TRYBUILD=overwrite cargo test -p gpumem-tests --test ui` writes the messages anew; read each as the user would who made
+//! the mistake.
+
+use std::process::Command;
+
+/// The release whose messages are written down. Others word theirs differently, so there is nothing to compare with.
+const TOOLCHAIN: &str = "1.95.0";
+
+#[test]
+fn mistakes_are_explained() {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version =
+        Command::new(&rustc).arg("--version").output().expect("the compiler that built this test runs");
+    let version = String::from_utf8_lossy(&version.stdout);
+    if version.split(' ').nth(1) != Some(TOOLCHAIN) {
+        println!("skipped: the messages are those of rustc {TOOLCHAIN}, and this is {}", version.trim());
+        return;
+    }
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("ui/*/*.rs");
+}

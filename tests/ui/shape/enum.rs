@@ -1,0 +1,9 @@
+use gpumem::GpuBuffers;
+
+#[derive(GpuBuffers)]
+enum Graph {
+    Directed,
+    Undirected,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use gpumem::GpuBuffers;
+
+#[derive(GpuBuffers)]
+struct Graph;
+
+fn main() {}

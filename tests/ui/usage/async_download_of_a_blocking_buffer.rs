@@ -1,0 +1,14 @@
+use gpumem::GpuBuffers;
+
+#[derive(GpuBuffers)]
+struct Graph {
+    #[buffer(async)]
+    positions: Vec<[f32; 2]>,
+    edges: Vec<[u32; 2]>,
+}
+
+fn main() -> Result<(), gpumem::Error> {
+    let gpu = GraphBuffers::new(&gpumem::Device::host())?;
+    gpu.edges().start_download()?;
+    Ok(())
+}
