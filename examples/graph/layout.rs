@@ -1,5 +1,7 @@
 //! The loop: while one step runs, the positions of the step before come down and are looked at.
 
+use std::time::{Duration, Instant};
+
 use gpumem::{Backend, Device, DeviceStats, GpuBuffers, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -29,6 +31,10 @@ pub trait Stepper {
 pub struct Outcome {
     /// What ran the steps.
     pub backend: &'static str,
+    /// How many there were.
+    pub steps: u32,
+    /// How long they took, with the transfers to the device and back.
+    pub duration: Duration,
     /// What the device counted.
     pub stats: DeviceStats,
     /// How far the nodes went in the last step, on average, in edge lengths.
@@ -43,6 +49,7 @@ pub fn lay_out<S: Stepper>(
     physics: Physics,
     steps: u32,
 ) -> Result<Outcome> {
+    let start = Instant::now();
     let mut set = graph.upload(&device)?;
     let mut watch = Watch::new(&mut graph.positions, steps);
     let mut coming = None;
@@ -65,7 +72,7 @@ pub fn lay_out<S: Stepper>(
     if let Some(frame) = coming {
         watch.see(&frame.wait()?);
     }
-    let movement = watch.movement;
+    let (duration, movement) = (start.elapsed(), watch.movement);
 
     // Everything goes back, or there is an error that lists what did not.
     set.check_leaks()?;
@@ -73,7 +80,7 @@ pub fn lay_out<S: Stepper>(
     let stats = device.stats();
     drop(stepper);
     device.close()?;
-    Ok(Outcome { backend: S::NAME, stats, movement })
+    Ok(Outcome { backend: S::NAME, steps, duration, stats, movement })
 }
 
 /// Looks at the frames: how far the nodes still move, and whether the grid suits them.

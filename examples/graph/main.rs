@@ -20,7 +20,7 @@ mod picture;
 mod place;
 mod report;
 
-use std::time::Instant;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
@@ -31,39 +31,30 @@ use graph::Graph;
 use layout::Outcome;
 use output::Output;
 use physics::Physics;
-use report::{EdgeLengths, human_bytes};
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> Result<()> {
     let output = Output::open(&args.out)?;
     let network = input::read(&args.input.unwrap_or_else(cli::own_lockfile))?;
-    if network.merged + network.loops > 0 {
-        println!("left out: {} that repeat an edge, {} from a node to itself", network.merged, network.loops);
-    }
     let mut graph = Graph::new(network, args.seed);
     let physics = Physics::balance(&mut graph);
 
-    let start = Instant::now();
     let outcome = match args.backend {
         Choice::Host => layout::lay_out(host::OnHost, Device::host(), &mut graph, physics, args.steps)?,
         Choice::Cuda => on_card(&mut graph, physics, args.steps)?,
     };
-    let seconds = start.elapsed().as_secs_f64();
-
     output.write(&picture::svg(&graph))?;
     println!("picture: {}", args.out.display());
-    if let Some(lengths) = EdgeLengths::of(&graph) {
-        println!("edges: {lengths}; nodes moved {:.4} in the last step", outcome.movement);
-    }
-    let (nodes, edges) = (graph.positions.len(), graph.network.edges.len());
-    let Outcome { backend, stats, .. } = outcome;
-    println!("graph: {nodes} nodes, {edges} edges, {} steps on {backend} in {seconds:.2} s", args.steps);
-    println!(
-        "memory: {} live at most, {} resizes, {} async downloads, no leaks",
-        human_bytes(stats.peak_bytes),
-        stats.resizes,
-        stats.async_downloads
-    );
+    report::tell(&graph, &outcome);
     Ok(())
 }
 

@@ -2,7 +2,31 @@
 
 use std::fmt;
 
-use crate::graph::Graph;
+use crate::{graph::Graph, layout::Outcome, network::Network};
+
+/// Tells how it went. The figures are those that the device and the clock counted.
+pub fn tell(graph: &Graph, outcome: &Outcome) {
+    let Network { merged, loops, .. } = graph.network;
+    if merged + loops > 0 {
+        println!("left out: {merged} that repeat an edge, {loops} from a node to itself");
+    }
+    if let Some(lengths) = EdgeLengths::of(graph) {
+        println!("edges: {lengths}; nodes moved {:.4} in the last step", outcome.movement);
+    }
+    let (nodes, edges) = (graph.positions.len(), graph.network.edges.len());
+    let Outcome { backend, steps, duration, stats, .. } = outcome;
+    println!(
+        "graph: {nodes} nodes, {edges} edges, {steps} steps on {backend} in {:.2} s",
+        duration.as_secs_f64()
+    );
+    // Had there been a leak, `lay_out` would have returned an error that lists it.
+    println!(
+        "memory: {} live at most, {} resizes, {} async downloads, no leaks",
+        human_bytes(stats.peak_bytes),
+        stats.resizes,
+        stats.async_downloads
+    );
+}
 
 /// The lengths of all edges.
 #[derive(Debug)]
@@ -37,7 +61,7 @@ impl fmt::Display for EdgeLengths {
 }
 
 /// A number of bytes with one decimal, as people read it.
-pub fn human_bytes(bytes: u64) -> String {
+fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64 / 1024.0;
     let mut unit = 0;

@@ -9,15 +9,13 @@ use super::{BadLine, quoted};
 use crate::network::Network;
 
 /// First lines that are a header even where the nodes have names.
-const HEADERS: [[&str; 2]; 8] = [
+const HEADERS: [[&str; 2]; 6] = [
     ["source", "target"],
     ["from", "to"],
     ["src", "dst"],
     ["node_1", "node_2"],
     ["node1", "node2"],
     ["id_1", "id_2"],
-    ["u", "v"],
-    ["a", "b"],
 ];
 
 pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
