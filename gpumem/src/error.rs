@@ -179,6 +179,15 @@ pub enum Error {
         handles: usize,
     },
 
+    /// A kernel that its module does not have, or a launch that the device cannot do. Nothing was queued.
+    #[error("the {backend} backend refuses the kernel: {reason}")]
+    KernelRefused {
+        /// Which backend.
+        backend: &'static str,
+        /// Why: the kernel's name, or the launch that was asked for.
+        reason: String,
+    },
+
     /// A host kernel asked for something that would wait for the device that the kernel is running on.
     #[error("a host kernel cannot wait for the device that it runs on; do it before or after the launch")]
     WouldDeadlock,
@@ -201,6 +210,7 @@ impl Error {
         let backend = B::NAME;
         match fault {
             Fault::Unavailable(reason) => Self::BackendUnavailable { backend, reason },
+            Fault::Refused(reason) => Self::KernelRefused { backend, reason },
             Fault::WouldDeadlock => Self::WouldDeadlock,
             Fault::Failed { operation, reason } => Self::DeviceFailed { backend, operation, reason },
             Fault::OutOfMemory => Self::DeviceFailed {
@@ -255,12 +265,12 @@ pub(crate) struct Bytes(pub(crate) u64);
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-        if self.0 < 1 << 10 || self.0 < 1 << 20 && self.0 % 1024 != 0 {
+        if self.0 < 1 << 10 || self.0 < 1 << 20 && !self.0.is_multiple_of(1 << 10) {
             return write!(f, "{} bytes", self.0);
         }
         let power = (self.0.ilog2() / 10) as usize;
         let unit = 1_u64 << (10 * power);
-        if self.0 % unit == 0 {
+        if self.0.is_multiple_of(unit) {
             return write!(f, "{} {}", self.0 / unit, UNITS[power - 1]);
         }
         // Two digits are shown, so the precision of f64 is no concern.

@@ -58,7 +58,11 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
                     break;
                 }
                 // The one thing that may go on: growth by the factor failed, and the exact need was granted.
-                assert_eq!(buffer.capacity(), buffer.len(), "{name}: call {call} failed, and nobody was told");
+                assert_eq!(
+                    buffer.capacity(),
+                    buffer.len(),
+                    "{name}: call {call} failed, and nobody was told"
+                );
                 continue;
             };
             failures += 1;

@@ -181,6 +181,8 @@ pub enum Fault {
     Unavailable(String),
     /// The device, or the host for pinned memory, has no room.
     OutOfMemory,
+    /// A kernel that does not exist, or a launch that the device cannot do. Nothing has failed.
+    Refused(String),
     /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel.
     WouldDeadlock,
     /// An operation failed, now or before.
@@ -195,7 +197,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(reason) => f.write_str(reason),
+            Self::Unavailable(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::OutOfMemory => f.write_str("out of memory"),
             Self::WouldDeadlock => f.write_str("a host kernel cannot wait for the device that it runs on"),
             Self::Failed { operation, reason } => write!(f, "{operation}: {reason}"),

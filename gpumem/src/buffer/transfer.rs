@@ -107,8 +107,8 @@ impl<B: Backend> RawBuffer<B> {
                 // SAFETY: the copy of this piece is done, so its bytes are initialised; `target` is valid for all of
                 // them by the caller's promise.
                 unsafe {
-                    target.add(piece * PIECE).copy_from_nonoverlapping(pinned.address(), length(piece))
-                };
+                    target.add(piece * PIECE).copy_from_nonoverlapping(pinned.address(), length(piece));
+                }
             }
         }
         core.ledger.counters.downloaded(bytes as u64, false);

@@ -123,8 +123,8 @@ impl Stream<Cuda> {
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceFailed`] when the driver refuses the launch, with the grid and the block that it was asked for, and
-    /// when the device has failed. Nothing is queued then.
+    /// [`Error::KernelRefused`] when the driver refuses the launch, with the grid and the block that it was asked for, and
+    /// [`Error::DeviceFailed`] when the device has failed. Nothing is queued then.
     pub unsafe fn launch<K, G, T>(
         &self,
         kernel: &K,
@@ -150,7 +150,7 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// [`Error::BackendUnavailable`] when the module has no such kernel.
+    /// [`Error::KernelRefused`] when the module has no such kernel.
     pub fn get_function(&self, name: impl AsRef<str>) -> Result<Function<'_>, Error> {
         self.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
     }
@@ -212,7 +212,7 @@ mod tests {
 
         let refused = module.get_function("missing").unwrap_err();
         assert!(
-            matches!(&refused, Error::BackendUnavailable { reason, .. } if reason.contains("`missing`")),
+            matches!(&refused, Error::KernelRefused { reason, .. } if reason.contains("`missing`")),
             "{refused}"
         );
         // Dropped with kernels of it queued.

@@ -59,6 +59,7 @@ impl Faults {
     }
 
     /// Lets nothing fail from now on. Returns whether a call has failed since [`Faults::fail_at`].
+    #[must_use = "whether a call failed at all is what a test has to know"]
     pub fn stop(&self) -> bool {
         let planned = self.0.fail_at.swap(usize::MAX, Ordering::SeqCst);
         planned < self.0.calls.load(Ordering::SeqCst)

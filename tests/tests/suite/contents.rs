@@ -144,12 +144,12 @@ pub(crate) fn copies_between_buffers_stay_on_the_device<B: TestBackend>(open: Op
 pub(crate) fn kernels_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &[0, 10, 20]).unwrap();
-    for round in 0..50 {
+    for round in 0..50_u32 {
         B::add_one(&mut buffer);
         if round % 10 == 0 {
-            buffer.reserve(1_000 * round).unwrap();
+            buffer.reserve(1_000 * round as usize).unwrap();
         }
-        buffer.write(2, &[round as u32]).unwrap();
+        buffer.write(2, &[round]).unwrap();
         B::add_one(&mut buffer);
     }
     assert_eq!(buffer.download().unwrap(), [100, 110, 50]);

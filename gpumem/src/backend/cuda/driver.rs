@@ -69,6 +69,7 @@ pub(super) mod code {
     use super::Code;
 
     pub(crate) const SUCCESS: Code = 0;
+    pub(crate) const INVALID_VALUE: Code = 1;
     pub(crate) const OUT_OF_MEMORY: Code = 2;
     pub(crate) const NOT_INITIALIZED: Code = 3;
     pub(crate) const DEINITIALIZED: Code = 4;
@@ -90,6 +91,7 @@ pub(super) mod code {
     pub(crate) const SHARED_OBJECT_SYMBOL_NOT_FOUND: Code = 302;
     pub(crate) const NOT_FOUND: Code = 500;
     pub(crate) const NOT_READY: Code = 600;
+    pub(crate) const LAUNCH_OUT_OF_RESOURCES: Code = 701;
     pub(crate) const SYSTEM_NOT_READY: Code = 802;
     pub(crate) const SYSTEM_DRIVER_MISMATCH: Code = 803;
     pub(crate) const COMPAT_NOT_SUPPORTED_ON_DEVICE: Code = 804;

@@ -113,12 +113,14 @@ impl Module {
     /// Finds a kernel by the name that it has in the PTX.
     pub(crate) fn function(&self, name: &str) -> Result<Function<'_>, Fault> {
         let unknown = || {
-            Fault::Unavailable(format!(
+            Fault::Refused(format!(
                 "the module has no kernel `{}`; in PTX a kernel has the name of its `.entry`, which C++ mangles unless \
                  the kernel is `extern \"C\"`",
                 name.escape_debug()
             ))
         };
+        // The driver calls an empty name an invalid argument.
+        let name = Some(name).filter(|name| !name.is_empty()).ok_or_else(unknown)?;
         let name = CString::new(name).map_err(|_| unknown())?;
         let _bound = self.context.bind()?;
         let mut handle = FunctionHandle::NULL;

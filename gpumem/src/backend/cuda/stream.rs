@@ -1,7 +1,7 @@
 //! Streams, and the launch of kernels on them.
 
 use super::context::{Context, log_failure};
-use super::driver::{self, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle};
+use super::driver::{self, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
 use super::error::{check, describe};
 use super::event;
 use super::module::Kernel;
@@ -55,7 +55,7 @@ impl Stream {
         let name = kernel.name().unwrap_or("kernel");
         if kernel.context().is_some_and(|context| !ptr::eq(context, &raw const *self.context)) {
             let reason = format!("`{name}` was loaded through another opened device than the stream's");
-            return Err(Fault::Failed { operation: OPERATION, reason });
+            return Err(Fault::Refused(reason));
         }
         let _bound = self.context.bind()?;
         // SAFETY: the kernel and the stream are alive and of this context, which is current; the driver copies the
@@ -75,18 +75,28 @@ impl Stream {
                 ptr::null_mut(),
             )
         };
-        check(OPERATION, answer).map_err(|fault| match fault {
-            // A grid of no blocks and a block of too many threads are "invalid argument" to the driver: say which.
-            Fault::Failed { operation, .. } => Fault::Failed {
-                operation,
-                reason: format!(
-                    "{}, for `{name}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} \
-                     bytes of shared memory",
-                    describe(answer), grid.x, grid.y, grid.z, block.x, block.y, block.z,
-                ),
-            },
-            other => other,
-        })
+        // A grid of no blocks and a block of too many threads are "invalid argument" to the driver: say which.
+        let what = || {
+            format!(
+                "{}, for `{name}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
+                 shared memory",
+                describe(answer),
+                grid.x,
+                grid.y,
+                grid.z,
+                block.x,
+                block.y,
+                block.z,
+            )
+        };
+        match answer {
+            // These concern the launch; after any other the device has failed.
+            code::INVALID_VALUE | code::LAUNCH_OUT_OF_RESOURCES => Err(Fault::Refused(what())),
+            _ => check(OPERATION, answer).map_err(|fault| match fault {
+                Fault::Failed { operation, .. } => Fault::Failed { operation, reason: what() },
+                other => other,
+            }),
+        }
     }
 }
 
