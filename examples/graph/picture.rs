@@ -28,13 +28,13 @@ const LAYERS: usize = 6;
 /// The picture of `graph`.
 pub fn svg(graph: &Graph) -> String {
     let Graph { network, positions, depth, .. } = graph;
-    let frame = Frame::around(positions);
-    let points: Vec<[f32; 2]> = positions.iter().map(|&position| frame.place(position)).collect();
+    let canvas = Canvas::around(positions);
+    let points: Vec<[f32; 2]> = positions.iter().map(|&position| canvas.place(position)).collect();
     let shades = colour::shades(depth);
-    let spacing = (frame.width * frame.height / points.len() as f32).sqrt();
+    let spacing = (canvas.width * canvas.height / points.len() as f32).sqrt();
 
     let mut svg = String::new();
-    let [width, height] = [frame.width, frame.height];
+    let [width, height] = [canvas.width, canvas.height];
     svg += &format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
          viewBox=\"0 0 {:.0} {:.0}\">\n<rect width=\"100%\" height=\"100%\" fill=\"{BACKGROUND}\"/>\n",
@@ -53,7 +53,7 @@ pub fn svg(graph: &Graph) -> String {
 }
 
 /// How layout units become pixels.
-struct Frame {
+struct Canvas {
     low: [f32; 2],
     scale: f32,
     shift: [f32; 2],
@@ -61,7 +61,7 @@ struct Frame {
     height: f32,
 }
 
-impl Frame {
+impl Canvas {
     /// Fits all positions into the picture, which is as high as they need, between half as high as wide and square.
     fn around(positions: &[[f32; 2]]) -> Self {
         let (low, high) = bounds(positions);
@@ -70,7 +70,7 @@ impl Frame {
         let height = (size[1] / size[0] * room + 2.0 * MARGIN).clamp(WIDTH / 2.0, WIDTH).round();
         let scale = (room / size[0]).min((height - 2.0 * MARGIN) / size[1]);
         let shift = [(WIDTH - size[0] * scale) / 2.0, (height - size[1] * scale) / 2.0];
-        Frame { low, scale, shift, width: WIDTH, height }
+        Canvas { low, scale, shift, width: WIDTH, height }
     }
 
     fn place(&self, position: [f32; 2]) -> [f32; 2] {
@@ -144,4 +144,37 @@ fn dots(svg: &mut String, points: &[[f32; 2]], radii: &[f32], shades: &[usize]) 
         *svg += &format!("<path stroke=\"{}\" stroke-width=\"{width}\" d=\"{path}\"/>\n", colour::of(*shade));
     }
     *svg += "</g>\n";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(positions: Vec<[f32; 2]>) -> String {
+        let nodes = u32::try_from(positions.len()).unwrap();
+        let names = positions.iter().map(|position| format!("{position:?}")).collect();
+        let pairs = (1..nodes).map(|node| [node - 1, node]).collect();
+        svg(&Graph { positions, ..Graph::new(Network::new(nodes, names, pairs), 1) })
+    }
+
+    #[test]
+    fn every_node_and_edge_is_drawn_inside_the_margins() {
+        let svg = picture(vec![[0.0, 0.0], [4.0, 1.0], [4.0, -1.0], [8.0, 0.0]]);
+        let paths: Vec<&str> =
+            svg.split(" d=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let count = |mark| paths.iter().map(|path| path.matches(mark).count()).sum::<usize>();
+        // Each node is drawn twice: once larger, in the colour of the background.
+        assert_eq!((count('l'), count('h')), (3, 8));
+        let starts = paths.iter().flat_map(|path| path.split('M').skip(1));
+        let columns: Vec<u32> =
+            starts.map(|start| start.split(' ').next().unwrap().parse().unwrap()).collect();
+        assert_eq!((columns.iter().min(), columns.iter().max()), (Some(&600), Some(&15_400)));
+    }
+
+    #[test]
+    fn nodes_on_one_spot_make_a_picture_too() {
+        let svg = picture(vec![[2.0, 2.0]; 3]);
+        assert!(svg.contains("M8000 ") || svg.contains("M600 "), "{svg}");
+        assert!(!svg.contains("NaN"));
+    }
 }
