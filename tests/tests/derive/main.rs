@@ -82,6 +82,8 @@ fn accessors_have_the_types_of_their_fields() {
     let mut gpu = GraphBuffers::new(&Device::host()).unwrap();
     is_async::<[f32; 2], Host>(gpu.positions());
     is_blocking::<[u32; 2], Host>(gpu.edges_mut());
+    assert!(format!("{:?}", gpu.split_mut()).starts_with("GraphBuffersMut { positions: "));
+    assert!(format!("{:?}", gpu.start_download()).starts_with("Ok(GraphDownload { positions: "));
     let GraphBuffersMut { positions, velocities, edges } = gpu.split_mut();
     positions.upload(&[[1.0, 1.0]]).unwrap();
     velocities.upload(&[[2.0, 2.0]]).unwrap();
@@ -96,6 +98,7 @@ fn a_frame_holds_the_async_buffers() {
     let download: GraphDownload = gpu.start_download().unwrap();
     gpu.clear();
     let frame: GraphFrame = download.wait().unwrap();
+    assert_eq!(format!("{frame:?}"), "GraphFrame { positions: 3, velocities: 3 }");
     assert_eq!(frame.positions(), graph().positions);
     assert_eq!(frame.velocities(), graph().velocities);
     let later = gpu.start_download().unwrap();
