@@ -39,6 +39,8 @@ pub(crate) struct Names {
     pub(crate) backend: Ident,
     /// The lifetime of a split, which is none of the struct's either.
     pub(crate) lifetime: Lifetime,
+    /// A lifetime that means any.
+    pub(crate) any: Lifetime,
 }
 
 /// A field of the struct.
@@ -209,6 +211,7 @@ impl Names {
                 taken.extend(words(field.ty.to_token_stream()));
             }
         }
+        let lifetime = |name| Lifetime::new(&format!("'{}", free(name, &taken)), Span::call_site());
         Names {
             manager: named("Buffers"),
             lens: named("Lens"),
@@ -216,7 +219,8 @@ impl Names {
             download: named("Download"),
             frame: named("Frame"),
             backend: Ident::new(&free("B", &taken), Span::call_site()),
-            lifetime: Lifetime::new(&format!("'{}", free("a", &taken)), Span::call_site()),
+            lifetime: lifetime("a"),
+            any: lifetime("any"),
         }
     }
 }

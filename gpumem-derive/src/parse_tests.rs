@@ -20,7 +20,7 @@ fn read(tokens: &str) -> (FieldSettings, Vec<String>) {
 }
 
 /// Reads the attributes of a struct.
-fn read_struct(attrs: TokenStream) -> (StructSettings, Vec<String>) {
+fn read_struct(attrs: &TokenStream) -> (StructSettings, Vec<String>) {
     let input: syn::DeriveInput = syn::parse2(quote!(#attrs struct S {})).unwrap();
     let mut sink = Sink::default();
     let settings = container(&input.attrs, &mut sink);
@@ -163,7 +163,7 @@ fn literals_that_macros_pass_on_are_literals() {
 
 #[test]
 fn the_crate_can_be_named() {
-    let (settings, mistakes) = read_struct(quote!(#[buffers(crate = crate::reexported::gpumem)]));
+    let (settings, mistakes) = read_struct(&quote!(#[buffers(crate = crate::reexported::gpumem)]));
     assert_eq!(mistakes, [""; 0]);
     assert_eq!(crate::text::of(settings.crate_path.unwrap().value.unwrap()), "crate::reexported::gpumem");
     for (attrs, part) in [
@@ -180,7 +180,7 @@ fn the_crate_can_be_named() {
         (quote!(#[buffers = 5]), "expected `(`"),
         (quote!(#[buffer(growth = 2)]), "the struct takes `#[buffers(…)]`"),
     ] {
-        let (_, found) = read_struct(attrs.clone());
+        let (_, found) = read_struct(&attrs);
         assert_eq!(found.len(), 1, "{attrs}: {found:?}");
         assert!(found[0].contains(part), "{attrs}: {}", found[0]);
     }

@@ -69,6 +69,8 @@ fn ticket(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
         String::new(),
         "Dropping it is harmless: the copies end by themselves, and nobody reads them.".to_owned(),
     ]);
+    let shown = cx.shown(cx.async_parts(), |name| quote!(self.#name));
+    let debug = cx.debug(download, &args, &shown);
     quote! {
         #page
         #vis struct #download #declare #clause {
@@ -96,6 +98,8 @@ fn ticket(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
                 #core::result::Result::Ok(#frame { #(#fields: self.#fields.wait()?,)* #marker_value })
             }
         }
+
+        #debug
     }
 }
 
@@ -130,6 +134,9 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
             }
         }
     });
+    // The elements may have no `Debug`, and may be many: how many they are is what is shown.
+    let shown = cx.shown(cx.async_parts(), |name| quote!(self.#name().len()));
+    let debug = cx.debug(frame, &args, &shown);
     quote! {
         #page
         #vis struct #frame #declare #clause {
@@ -141,6 +148,8 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
         impl #bind #frame #args #clause {
             #(#accessors)*
         }
+
+        #debug
     }
 }
 

@@ -159,7 +159,8 @@ fn lengths(cx: &Context<'_>) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// If the device fails. Buffers that were not reached keep their memory.
+        /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
+        /// what they have.
         #vis fn shrink_to_fit(&mut self) -> #root::Result<()> {
             #(self.#names.shrink_to_fit()?;)*
             #core::result::Result::Ok(())
@@ -181,7 +182,8 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
         String::new(),
         "# Errors".to_owned(),
         String::new(),
-        "If a buffer would pass its limit, or the device has no room for all of them; then none has changed."
+        "If a buffer would pass its limit, or the device has no room for all of them: then none has changed. If the device \
+         fails."
             .to_owned(),
     ]);
     let left_alone = if kept { " Fields that are no buffers are left alone." } else { "" };
@@ -192,7 +194,8 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
         String::new(),
         "# Errors".to_owned(),
         String::new(),
-        "If the device fails. Fields that were not reached are as they were.".to_owned(),
+        "If the device fails. The field at which it did is empty, those behind it are as they were."
+            .to_owned(),
     ]);
     let download = download(cx);
     let start = super::download::start(cx);
@@ -248,9 +251,10 @@ fn download(cx: &Context<'_>) -> TokenStream {
         };
     }
     // The bound is on the method, and is asked where it is called; `for` keeps the compiler from asking earlier.
+    let any = &cx.model.names.any;
     let clause = (!kept.is_empty()).then(|| {
         let types = kept.iter().map(|field| field.ty.to_token_stream());
-        quote!(where #(for<'__d> #types: #core::default::Default,)*)
+        quote!(where #(for<#any> #types: #core::default::Default,)*)
     });
     let values = cx.buffers.iter().map(|part| {
         let (ident, accessor, plain) = (part.field.ident, &part.buffer.accessor, &part.plain);
@@ -286,11 +290,11 @@ fn end(cx: &Context<'_>) -> TokenStream {
             self.__set.device()
         }
 
-        /// Whether nothing of the set is alive outside it.
+        /// Checks that no buffer of the set is alive outside it.
         ///
         /// # Errors
         ///
-        /// If something is: the error lists it, with the place that made it.
+        /// If one is: the error lists it, with the place that made it.
         #vis fn check_leaks(&self) -> #root::Result<()> {
             self.__set.check_leaks(&[#(self.#names.__raw()),*])
         }
@@ -299,7 +303,7 @@ fn end(cx: &Context<'_>) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// If something could not be given back: the error lists it.
+        /// If a buffer of the set is alive outside it: the error lists it. If the device failed.
         #vis fn close(self) -> #root::Result<()> {
             self.__set.close(#core::convert::Into::into([#(self.#names.__into_raw()),*]))
         }

@@ -97,6 +97,34 @@ impl<'a> Context<'a> {
         (!self.buffers.is_empty()).then(|| quote!(use #private::PlainData as __PlainData;))
     }
 
+    /// The names of `parts` with what `value` makes of their accessors.
+    fn shown<'p>(
+        &self,
+        parts: impl Iterator<Item = &'p Part<'a>>,
+        value: impl Fn(&Ident) -> TokenStream,
+    ) -> Vec<(String, TokenStream)>
+    where
+        'a: 'p,
+    {
+        parts.map(|part| (part.field.name.clone(), value(&part.buffer.accessor))).collect()
+    }
+
+    /// `Debug` of a generated struct that has its own `args` and shows `fields`, each a name and a value.
+    fn debug(&self, name: &Ident, args: &TokenStream, fields: &[(String, TokenStream)]) -> TokenStream {
+        let (core, allow, label) = (&self.core, &self.allow, name.to_string());
+        let (bind, clause) = (self.generics.bind(), self.generics.clause());
+        let fields = fields.iter().map(|(name, value)| quote!(.field(#name, &#value)));
+        quote! {
+            #[automatically_derived]
+            #allow
+            impl #bind #core::fmt::Debug for #name #args #clause {
+                fn fmt(&self, f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
+                    f.debug_struct(#label)#(#fields)*.finish()
+                }
+            }
+        }
+    }
+
     /// A field that uses the parameters which none of `parts` uses; without one, the struct would not compile.
     fn marker<'p>(&self, parts: impl Iterator<Item = &'p Part<'a>>, extra: &[TokenStream]) -> Marker
     where

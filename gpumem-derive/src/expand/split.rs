@@ -19,12 +19,16 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
         quote!(#docs #deprecated #vis #name: &#lifetime mut #ty,)
     });
     let marker = marker(cx).field;
+    let shown = cx.shown(cx.buffers.iter(), |name| quote!(self.#name));
+    let debug = cx.debug(split, &generics.args(Some(quote!('_))), &shown);
     quote! {
         #page
         #vis struct #split #declare #clause {
             #(#fields)*
             #marker
         }
+
+        #debug
     }
 }
 
