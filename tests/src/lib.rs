@@ -114,3 +114,8 @@ impl Random {
         (0..len).map(|_| (self.next_u64() >> 32) as u32).collect()
     }
 }
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
