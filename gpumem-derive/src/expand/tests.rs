@@ -201,3 +201,62 @@ fn half_typed_attributes_keep_the_rest() {
         assert!(output.contains("fn b_mut"), "{keys}: {output}");
     }
 }
+
+/// Whatever stands in an attribute, the rest of the manager is there and what is written parses.
+#[test]
+fn no_attribute_breaks_the_output() {
+    const PIECES: &[&str] = &[
+        "",
+        "growth",
+        "=",
+        "1.3",
+        "-",
+        "max",
+        "\"1KiB\"",
+        "\"",
+        "min = 5",
+        "async",
+        "(slots = 3)",
+        "skip",
+        ",",
+        ", ,",
+        ":",
+        "::",
+        "crate",
+        "r#async",
+        "[1, 2]",
+        "{}",
+        "'a",
+        "'x'",
+        "b\"1\"",
+        "1.5GiB",
+        "#",
+        "$",
+        "größe",
+        "\"größe\"",
+        "0x10",
+        "1e400",
+        "stable",
+        "name = \"new\"",
+        "!",
+        "..=",
+        "()",
+    ];
+    // Every piece by itself, behind a key, where a value belongs, and before another key.
+    for piece in PIECES {
+        for keys in [
+            piece.to_string(),
+            format!("max {piece}"),
+            format!("growth = {piece}"),
+            format!("{piece}, async {piece}"),
+        ] {
+            let source =
+                format!("#[buffers({keys})] struct S {{ #[buffer({keys})] a: Vec<u8>, b: Vec<u8> }}");
+            // What is no sequence of tokens never reaches a derive.
+            let Ok(tokens) = source.parse() else { continue };
+            let output = crate::derive(tokens);
+            assert!(output.to_string().contains("fn b_mut"), "{keys}");
+            assert!(syn::parse2::<syn::File>(output).is_ok(), "{keys}");
+        }
+    }
+}
