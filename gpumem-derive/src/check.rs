@@ -81,23 +81,19 @@ fn room(field: &Field<'_>, sink: &mut Sink) {
 
 /// Whether the field can be what it is to be.
 fn kind(field: &Field<'_>, sink: &mut Sink) -> bool {
-    match &field.role {
-        Role::Host => true,
+    let (wrong, message) = match &field.role {
+        Role::Host => return true,
         Role::Buffer(Buffer { element, .. }) => match never_pod(element) {
-            Some((wrong, why)) => {
-                sink.at(&wrong, why);
-                false
-            }
-            None => true,
+            Some(found) => found,
+            None => return true,
         },
-        Role::Broken => {
-            // A misspelt `skip` would be reported twice otherwise: once as a key, once as what it does not do.
-            if !field.settings.unclear {
-                sink.at(field.ty, not_a_vec(field));
-            }
-            false
-        }
+        Role::Broken => (field.ty, not_a_vec(field)),
+    };
+    // A misspelt `skip` would be reported twice otherwise: once as a key, once as what it does not do.
+    if !field.settings.unclear {
+        sink.at(wrong, message);
     }
+    false
 }
 
 fn not_a_vec(field: &Field<'_>) -> String {

@@ -160,7 +160,7 @@ fn only_structs_with_named_fields() {
 #[test]
 fn mistakes_add_up_and_do_not_repeat() {
     let found = mistakes(
-        "struct S { #[buffer(grwoth = 1.3, max = \"lots\", colour)] a: Vec<u8>, b: Vec<(f32, f32)>, #[buffer(skpi)] c: String }",
+        "struct S { #[buffer(grwoth = 1.3, max = \"lots\", colour)] a: Vec<u8>, b: Vec<(f32, f32)>, #[buffer(skpi)] c: String, #[buffer(skpi)] d: Vec<String> }",
     );
-    assert_eq!(found.len(), 5, "{found:#?}");
+    assert_eq!(found.len(), 6, "{found:#?}");
 }
