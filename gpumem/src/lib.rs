@@ -90,7 +90,9 @@ pub mod testing;
 #[cfg(feature = "cuda")]
 pub use self::backend::Cuda;
 pub use self::backend::{Backend, Host, MemoryInfo};
-pub use self::buffer::{Async, Blocking, Buffer, Download, DownloadGuard, Element, Mode, View, ViewMut};
+pub use self::buffer::{
+    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Element, Mode, View, ViewMut,
+};
 pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
 pub use self::error::{BufferLabel, Error, Result};
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, SetStats};

@@ -64,7 +64,7 @@ pub trait PlainData: Sized {
     ///
     /// Those of [`Set::buffer`].
     #[track_caller]
-    fn buffer<B: Backend, M: Mode>(
+    fn make<B: Backend, M: Mode>(
         set: &Set<B>,
         spec: BufferSpec,
         capacity: usize,
@@ -76,7 +76,7 @@ pub trait PlainData: Sized {
     ///
     /// Those of [`Set::upload`].
     #[track_caller]
-    fn upload<B: Backend, M: Mode>(
+    fn make_from<B: Backend, M: Mode>(
         set: &Set<B>,
         spec: BufferSpec,
         data: &[Self],
@@ -94,14 +94,14 @@ pub trait PlainData: Sized {
     /// # Errors
     ///
     /// Those of [`Buffer::download`].
-    fn download<B: Backend, M: Mode>(buffer: &Buffer<Self, B, M>) -> Result<Vec<Self>, Error>;
+    fn fetch<B: Backend, M: Mode>(buffer: &Buffer<Self, B, M>) -> Result<Vec<Self>, Error>;
 
     /// As [`Buffer::download_to`].
     ///
     /// # Errors
     ///
     /// Those of [`Buffer::download_to`].
-    fn download_to<B: Backend, M: Mode>(
+    fn fetch_to<B: Backend, M: Mode>(
         buffer: &Buffer<Self, B, M>,
         target: &mut Vec<Self>,
     ) -> Result<(), Error>;
@@ -111,13 +111,13 @@ pub trait PlainData: Sized {
     /// # Errors
     ///
     /// Those of [`Buffer::start_download`].
-    fn start_download<B: Backend>(buffer: &Buffer<Self, B, Async>) -> Result<Download<Self, B>, Error>;
+    fn start_fetch<B: Backend>(buffer: &Buffer<Self, B, Async>) -> Result<Download<Self, B>, Error>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Element> PlainData for T {
     #[track_caller]
-    fn buffer<B: Backend, M: Mode>(
+    fn make<B: Backend, M: Mode>(
         set: &Set<B>,
         spec: BufferSpec,
         capacity: usize,
@@ -126,7 +126,7 @@ impl<T: Element> PlainData for T {
     }
 
     #[track_caller]
-    fn upload<B: Backend, M: Mode>(
+    fn make_from<B: Backend, M: Mode>(
         set: &Set<B>,
         spec: BufferSpec,
         data: &[T],
@@ -138,15 +138,15 @@ impl<T: Element> PlainData for T {
         buffer.upload(data)
     }
 
-    fn download<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>) -> Result<Vec<T>, Error> {
+    fn fetch<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>) -> Result<Vec<T>, Error> {
         buffer.download()
     }
 
-    fn download_to<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>, target: &mut Vec<T>) -> Result<(), Error> {
+    fn fetch_to<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>, target: &mut Vec<T>) -> Result<(), Error> {
         buffer.download_to(target)
     }
 
-    fn start_download<B: Backend>(buffer: &Buffer<T, B, Async>) -> Result<Download<T, B>, Error> {
+    fn start_fetch<B: Backend>(buffer: &Buffer<T, B, Async>) -> Result<Download<T, B>, Error> {
         buffer.start_download()
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
         #docs
         #vis fn start_download(&self) -> #root::Result<#download #args> {
             #import
-            #core::result::Result::Ok(#download { #(#names: #plain::start_download(&self.#names)?,)* #marker })
+            #core::result::Result::Ok(#download { #(#names: #plain::start_fetch(&self.#names)?,)* #marker })
         }
     }
 }

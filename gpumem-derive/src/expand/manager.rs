@@ -41,7 +41,7 @@ fn construct(cx: &Context<'_>) -> TokenStream {
     let self_type = as_trait(cx);
     let made = cx.buffers.iter().enumerate().map(|(index, part)| {
         let (name, plain, index) = (&part.buffer.accessor, &part.plain, Literal::usize_unsuffixed(index));
-        quote!(#name: #plain::buffer(&set, specs[#index], capacity.#name)?,)
+        quote!(#name: #plain::make(&set, specs[#index], capacity.#name)?,)
     });
     let import = cx.import();
     let specs = import.as_ref().map(|_| quote!(let specs = #self_type::BUFFERS;));
@@ -213,7 +213,7 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
         #into_docs
         #vis fn download_into(&self, data: &mut #self_type) -> #root::Result<()> {
             #import
-            #(#plain::download_to(&self.#names, &mut data.#fields)?;)*
+            #(#plain::fetch_to(&self.#names, &mut data.#fields)?;)*
             #core::result::Result::Ok(())
         }
 
@@ -258,7 +258,7 @@ fn download(cx: &Context<'_>) -> TokenStream {
     });
     let values = cx.buffers.iter().map(|part| {
         let (ident, accessor, plain) = (part.field.ident, &part.buffer.accessor, &part.plain);
-        quote!(#ident: #plain::download(&self.#accessor)?,)
+        quote!(#ident: #plain::fetch(&self.#accessor)?,)
     });
     let kept = kept.iter().map(|field| field.ident);
     let import = cx.import();

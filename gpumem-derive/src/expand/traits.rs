@@ -17,7 +17,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
         let (plain, index) = (&part.plain, Literal::usize_unsuffixed(index));
         // A field whose `Vec` is another type than the standard one is told so at its type.
         let data = quote_spanned!(located_at(part.field.ty.span())=> &self.#ident);
-        quote!(#accessor: #plain::upload(&set, Self::BUFFERS[#index], #data)?,)
+        quote!(#accessor: #plain::make_from(&set, Self::BUFFERS[#index], #data)?,)
     });
     let import = cx.import();
     let checks = cx.buffers.iter().filter_map(|part| limit_check(cx, part));

@@ -147,19 +147,19 @@ pub struct DownloadGuard<T, B: Backend> {
     element: PhantomData<fn() -> T>,
 }
 
-impl<T: Element, B: Backend> DownloadGuard<T, B> {
+impl<T, B: Backend> DownloadGuard<T, B> {
     /// The elements.
     #[must_use]
     pub fn as_slice(&self) -> &[T] {
         let Some((pinned, _)) = &self.cargo else { return &[] };
         // SAFETY: the copy that wrote `len` elements to the block has ended, which `Download::wait` saw (rule 3); any bits
-        // are a `T` (rule 5). The block is aligned to 256 bytes, which `Buffer` checked to be enough, and only this guard
+        // are a `T` (rule 5), since `Download::start` asks for an `Element`. The block is aligned to 256 bytes, which `Buffer` checked to be enough, and only this guard
         // has it.
         unsafe { std::slice::from_raw_parts(pinned.address().cast(), self.len) }
     }
 }
 
-impl<T: Element, B: Backend> Deref for DownloadGuard<T, B> {
+impl<T, B: Backend> Deref for DownloadGuard<T, B> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -167,13 +167,13 @@ impl<T: Element, B: Backend> Deref for DownloadGuard<T, B> {
     }
 }
 
-impl<T: Element, B: Backend> AsRef<[T]> for DownloadGuard<T, B> {
+impl<T, B: Backend> AsRef<[T]> for DownloadGuard<T, B> {
     fn as_ref(&self) -> &[T] {
         self.as_slice()
     }
 }
 
-impl<T: Element + fmt::Debug, B: Backend> fmt::Debug for DownloadGuard<T, B> {
+impl<T: fmt::Debug, B: Backend> fmt::Debug for DownloadGuard<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_slice().fmt(f)
     }

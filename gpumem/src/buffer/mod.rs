@@ -63,6 +63,17 @@ pub enum Async {}
 impl Mode for Blocking {}
 impl Mode for Async {}
 
+/// The modes that have async downloads: [`Async`]. A bound on methods, so that the compiler can say what to add.
+#[diagnostic::on_unimplemented(
+    message = "this buffer has no async downloads",
+    label = "its downloads are blocking",
+    note = "for a buffer of a derived set, add `async` to the field: `#[buffer(async)]`",
+    note = "for a buffer of its own, name the mode: `Buffer<T, B, Async>`"
+)]
+pub trait AsyncMode: Mode {}
+
+impl AsyncMode for Async {}
+
 mod sealed {
     pub trait Mode {
         const ASYNC: bool;
@@ -406,7 +417,8 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 }
 
-impl<T: Element, B: Backend> Buffer<T, B, Async> {
+/// Async downloads, which only buffers of mode [`Async`] have.
+impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Starts copying all elements to the host, and returns at once with a ticket for them.
     ///
     /// The copy shows the buffer as it is at this point of the stream: it waits for what was queued before, and what writes
@@ -431,7 +443,10 @@ impl<T: Element, B: Backend> Buffer<T, B, Async> {
     /// # Errors
     ///
     /// [`Error::SlotsBusy`], [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`]. Nothing was started then.
-    pub fn start_download(&self) -> Result<Download<T, B>, Error> {
+    pub fn start_download(&self) -> Result<Download<T, B>, Error>
+    where
+        M: AsyncMode,
+    {
         self.start_download_range(..)
     }
 
@@ -440,7 +455,10 @@ impl<T: Element, B: Backend> Buffer<T, B, Async> {
     /// # Errors
     ///
     /// Those of [`Buffer::start_download`], and [`Error::OutOfBounds`].
-    pub fn start_download_range(&self, range: impl RangeBounds<usize>) -> Result<Download<T, B>, Error> {
+    pub fn start_download_range(&self, range: impl RangeBounds<usize>) -> Result<Download<T, B>, Error>
+    where
+        M: AsyncMode,
+    {
         let range = self.raw.range(range)?;
         Download::start(&self.raw, range)
     }
