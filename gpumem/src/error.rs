@@ -90,6 +90,22 @@ pub enum Error {
         limit: u64,
     },
 
+    /// The buffers of a set would together grow beyond the set's own limit.
+    #[error(
+        "{buffer} asked for {} more, but {} of its set's limit of {} are in use",
+        Bytes(*requested), Bytes(*used), Bytes(*limit)
+    )]
+    SetLimit {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// Bytes asked for.
+        requested: u64,
+        /// Bytes that the capacities of the set take.
+        used: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+
     /// A number of elements whose size in bytes no address range can hold.
     #[error("{buffer}: {elements} elements of {element_size} bytes are more than memory can address")]
     SizeOverflow {

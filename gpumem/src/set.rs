@@ -5,10 +5,11 @@
 //! manager's buffers, in the order of the fields.
 
 use crate::backend::Backend;
-use crate::buffer::{Async, Buffer, Download, Element, Mode, RawBuffer, Room};
+use crate::buffer::{Async, Buffer, Download, Element, Member, Mode, RawBuffer, Room};
 use crate::device::Device;
 use crate::error::Error;
-use crate::ledger::{LeakReport, SetMark, SetStats};
+use crate::ledger::{LeakReport, SetStats};
+use crate::memory::Budget;
 use crate::spec::BufferSpec;
 use std::fmt;
 use std::sync::Arc;
@@ -154,15 +155,25 @@ impl<T: Element> PlainData for T {
 /// What a generated manager holds besides its buffers.
 pub struct Set<B: Backend> {
     device: Device<B>,
-    mark: Arc<SetMark>,
-    label: &'static str,
+    member: Arc<Member>,
 }
 
 impl<B: Backend> Set<B> {
     /// A set of no buffers yet. `label` is the name of the user's struct.
     #[must_use]
     pub fn new(device: &Device<B>, label: &'static str) -> Self {
-        Self { device: device.clone(), mark: device.core().ledger.new_set(), label }
+        Self::with_budget(device, label, None)
+    }
+
+    /// As [`Set::new`], with a limit for the capacities of all its buffers together, in bytes.
+    #[must_use]
+    pub fn limited(device: &Device<B>, label: &'static str, limit: u64) -> Self {
+        Self::with_budget(device, label, Some(Budget::new(limit)))
+    }
+
+    fn with_budget(device: &Device<B>, label: &'static str, budget: Option<Budget>) -> Self {
+        let mark = device.core().ledger.new_set();
+        Self { device: device.clone(), member: Arc::new(Member { mark, label, budget }) }
     }
 
     /// A buffer of this set, empty and with room for `capacity` elements.
@@ -176,8 +187,7 @@ impl<B: Backend> Set<B> {
         spec: BufferSpec,
         capacity: usize,
     ) -> Result<Buffer<T, B, M>, Error> {
-        let mut raw = RawBuffer::new(&self.device, spec.element::<T>(), Some((&self.mark, self.label)))?;
-        raw.reserve_exact(capacity)?;
+        let raw = RawBuffer::new(&self.device, spec.element::<T>(), capacity, Some(self.member.clone()))?;
         Ok(Buffer::from_raw(raw))
     }
 
@@ -239,7 +249,7 @@ impl<B: Backend> Set<B> {
     /// What the set holds.
     #[must_use]
     pub fn stats(&self, buffers: &[&RawBuffer<B>]) -> SetStats {
-        SetStats { label: self.label, buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
+        SetStats { label: self.member.label, buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
     }
 
     /// Checks that every live buffer that was made for this set is in it. Costs a comparison when that is so.
@@ -249,18 +259,18 @@ impl<B: Backend> Set<B> {
     /// [`Error::Leaked`] with those that are not.
     pub fn check_leaks(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
         let own = |buffer: &&&RawBuffer<B>| {
-            buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const *self.mark))
+            buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const self.member.mark))
         };
         let present: Vec<_> = buffers.iter().filter(own).map(|buffer| buffer.entry()).collect();
-        if self.mark.live() == present.len() {
+        if self.member.mark.live() == present.len() {
             return Ok(());
         }
-        let escaped = self.device.core().ledger.list(Some(self.mark.id), &present);
+        let escaped = self.device.core().ledger.list(Some(self.member.mark.id), &present);
         if escaped.is_empty() {
             // The missing one went on another thread in between.
             return Ok(());
         }
-        Err(Error::Leaked(LeakReport::new(format!("set `{}`", self.label), escaped, 0)))
+        Err(Error::Leaked(LeakReport::new(format!("set `{}`", self.member.label), escaped, 0)))
     }
 
     /// Gives everything back, and waits until that is done.

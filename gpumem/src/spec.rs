@@ -57,6 +57,13 @@ impl BufferSpec {
         }
     }
 
+    /// The same settings under another name.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
     /// Sets the growth factor: finite and above 1, which is checked when a buffer is made.
     #[must_use]
     pub const fn growth(mut self, factor: f64) -> Self {

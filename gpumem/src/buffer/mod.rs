@@ -3,7 +3,8 @@
 //! [`Buffer<T, B, M>`] is a thin typed face of [`RawBuffer<B>`], which knows element sizes but no element types, so that
 //! the logic is compiled once a backend and not once a buffer. The rooms:
 //!
-//! * `raw`: length, capacity and growth; what makes a failed operation leave everything as it was;
+//! * `raw`: length, capacity and growth; what makes a failed operation leave everything as it was; `member`: what the buffers
+//!   of a set share;
 //! * `transfer`: blocking copies between host and device through pinned memory;
 //! * `download`: async downloads, their tickets and guards; `shadow`: the copies on the device that snapshots read;
 //! * `view`: ranges of a buffer;
@@ -13,12 +14,14 @@
 mod cuda;
 mod download;
 mod host;
+mod member;
 mod raw;
 mod shadow;
 mod transfer;
 mod view;
 
 pub use self::download::{Download, DownloadGuard};
+pub(crate) use self::member::Member;
 pub use self::raw::RawBuffer;
 pub(crate) use self::raw::Room;
 pub use self::view::{View, ViewMut};
@@ -149,9 +152,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         capacity: usize,
     ) -> Result<Self, Error> {
         let () = Self::ELEMENT_FITS;
-        let mut raw = RawBuffer::new(device, spec.into().element::<T>(), None)?;
-        raw.reserve_exact(capacity)?;
-        Ok(Self::from_raw(raw))
+        Ok(Self::from_raw(RawBuffer::new(device, spec.into().element::<T>(), capacity, None)?))
     }
 
     /// A buffer with the elements of `data`.

@@ -7,6 +7,7 @@
 //! Growth takes new memory, queues a copy of the elements on the compute lane and drops the old block. That block's
 //! retirement is an event behind the copy, so nothing waits.
 
+use super::member::{Member, Share};
 use super::shadow::Shadows;
 use crate::backend::Backend;
 use crate::device::Device;
@@ -31,7 +32,9 @@ pub struct RawBuffer<B: Backend> {
     capacity: usize,
     spec: BufferSpec,
     label: BufferLabel,
-    set: Option<Arc<SetMark>>,
+    set: Option<Arc<Member>>,
+    /// What its capacity takes of the set's limit.
+    share: Share,
     entry: EntryId,
     resizes: u64,
     slots: Slots<B>,
@@ -42,21 +45,30 @@ pub(crate) enum Room<B: Backend> {
     /// There is room.
     Enough,
     /// Memory for this many elements.
-    New(usize, Block<B>),
+    New(Space<B>),
+}
+
+/// Memory that no buffer has moved to yet.
+pub(crate) struct Space<B: Backend> {
+    pub(super) block: Block<B>,
+    capacity: usize,
+    share: Share,
 }
 
 impl<B: Backend> RawBuffer<B> {
-    /// An empty buffer with the memory of its `min`. `spec` has its element size.
+    /// An empty buffer with room for `capacity` elements, or its `min` where that is more. `spec` has its element size.
     #[track_caller]
     pub(crate) fn new(
         device: &Device<B>,
         spec: BufferSpec,
-        set: Option<(&Arc<SetMark>, &'static str)>,
+        capacity: usize,
+        set: Option<Arc<Member>>,
     ) -> Result<Self, Error> {
         spec.check()?;
-        let label = BufferLabel { set: set.map(|(_, label)| label), name: spec.name() };
-        let set = set.map(|(mark, _)| mark.clone());
-        let entry = device.core().ledger.open(label, Location::caller(), set.as_deref());
+        let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.name() };
+        let mark = set.as_ref().map(|set| &set.mark);
+        let entry = device.core().ledger.open(label, Location::caller(), mark);
+        let share = Share::none(set.clone());
         let slots = Slots::new(spec.slot_count());
         let device = device.clone();
         let mut new = Self {
@@ -68,11 +80,12 @@ impl<B: Backend> RawBuffer<B> {
             spec,
             label,
             set,
+            share,
             entry,
             resizes: 0,
             slots,
         };
-        new.reserve_exact(new.min_capacity())?;
+        new.reserve_exact(capacity)?;
         Ok(new)
     }
 
@@ -119,7 +132,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn set(&self) -> Option<&SetMark> {
-        self.set.as_deref()
+        self.set.as_ref().map(|set| &set.mark)
     }
 
     pub(super) fn slots(&self) -> &Slots<B> {
@@ -182,7 +195,11 @@ impl<B: Backend> RawBuffer<B> {
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
         match self.allocate(next) {
-            Err(Error::DeviceLimit { .. } | Error::OutOfMemory { .. }) if next > need => self.allocate(need),
+            Err(Error::DeviceLimit { .. } | Error::SetLimit { .. } | Error::OutOfMemory { .. })
+                if next > need =>
+            {
+                self.allocate(need)
+            }
             other => other,
         }
     }
@@ -198,13 +215,15 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     fn allocate(&self, capacity: usize) -> Result<Room<B>, Error> {
-        let block = self.core().allocate(self.label, self.size_of(capacity)?)?;
-        Ok(Room::New(capacity, block))
+        let bytes = self.size_of(capacity)?;
+        let share = self.share.extend_to(bytes as u64, self.label)?;
+        let block = self.core().allocate(self.label, bytes)?;
+        Ok(Room::New(Space { block, capacity, share }))
     }
 
     /// Moves to the memory that was prepared. Fails only when the device has.
     pub(crate) fn commit(&mut self, room: Room<B>) -> Result<(), Error> {
-        let Room::New(capacity, block) = room else { return Ok(()) };
+        let Room::New(space) = room else { return Ok(()) };
         if let (Some(old), 1..) = (&self.block, self.len) {
             let core = self.core();
             let bytes = self.len * self.element_size();
@@ -212,20 +231,27 @@ impl<B: Backend> RawBuffer<B> {
             // event of the compute lane only, and all writers of either are queued on this lane (rule 1).
             unsafe {
                 let stream = core.compute.stream().raw();
-                core.backend.copy_on_device(stream, (old.memory(), 0), (block.memory(), 0), bytes)
+                core.backend.copy_on_device(stream, (old.memory(), 0), (space.block.memory(), 0), bytes)
             }
             .map_err(Error::from_fault::<B>)?;
         }
-        self.replace_block(Some(block), capacity);
+        self.move_to(Some(space));
         Ok(())
     }
 
-    pub(super) fn replace_block(&mut self, block: Option<Block<B>>, capacity: usize) {
+    /// Changes to other memory, or to none.
+    pub(super) fn move_to(&mut self, space: Option<Space<B>>) {
         let had_memory = self.block.is_some();
+        let (block, capacity, share) = match space {
+            Some(Space { block, capacity, share }) => (Some(block), capacity, share),
+            None => (None, 0, Share::none(None)),
+        };
+        let bytes = (capacity * self.spec.element_size()) as u64;
         self.block = block;
         self.capacity = capacity;
+        self.share.join(share, bytes);
         let ledger = &self.device.core().ledger;
-        ledger.resized(&self.entry, (capacity * self.spec.element_size()) as u64 + self.shadows.bytes());
+        ledger.resized(&self.entry, bytes + self.shadows.bytes());
         if had_memory {
             self.resizes += 1;
             ledger.counters.resized();
@@ -279,7 +305,7 @@ impl<B: Backend> RawBuffer<B> {
             return Ok(());
         }
         if capacity == 0 {
-            self.replace_block(None, 0);
+            self.move_to(None);
             return Ok(());
         }
         let room = self.allocate(capacity)?;
@@ -345,7 +371,7 @@ impl<B: Backend> RawBuffer<B> {
 impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
         // The memory goes with the block; see there.
-        self.device.core().ledger.close(&self.entry, self.set.as_deref());
+        self.device.core().ledger.close(&self.entry, self.set());
     }
 }
 

@@ -36,9 +36,9 @@ impl<B: Backend> RawBuffer<B> {
                 self.send(ring, 0, data)?;
             }
             // New memory is filled before the buffer moves there: what it held need not be copied, and stays if this fails.
-            Room::New(capacity, block) => {
-                send(self.core(), ring, &block, 0, data)?;
-                self.replace_block(Some(block), capacity);
+            Room::New(space) => {
+                send(self.core(), ring, &space.block, 0, data)?;
+                self.move_to(Some(space));
             }
         }
         // SAFETY: the writing of these elements was just queued, in memory that has room for them.

@@ -15,7 +15,7 @@ pub use stats::{BufferStats, DeviceStats, SetStats};
 use crate::error::BufferLabel;
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The records and totals of one device.
 #[derive(Debug, Default)]
@@ -61,9 +61,9 @@ impl SetMark {
 }
 
 impl Ledger {
-    pub(crate) fn new_set(&self) -> Arc<SetMark> {
+    pub(crate) fn new_set(&self) -> SetMark {
         let id = self.counters.sets.fetch_add(1, Ordering::Relaxed);
-        Arc::new(SetMark { id, live: AtomicUsize::new(0) })
+        SetMark { id, live: AtomicUsize::new(0) }
     }
 
     pub(crate) fn open(

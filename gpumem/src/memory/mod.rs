@@ -31,6 +31,7 @@ mod flight;
 mod pinned;
 
 pub(crate) use self::block::Block;
+pub(crate) use self::budget::Budget;
 pub(crate) use self::core::Core;
 pub use self::flight::Stream;
 pub(crate) use self::flight::{Flight, LaneKind, Slot, Slots};

@@ -1,0 +1,67 @@
+//! What the buffers of one set share: the mark by which the ledger knows them, the set's name, and its limit.
+//!
+//! The limit is on the capacities of the set's buffers together. Each buffer holds a [`Share`] of it, as large as its
+//! capacity; growing takes the difference before memory is taken, and whatever fails afterwards gives it back.
+
+use crate::error::{BufferLabel, Error};
+use crate::ledger::SetMark;
+use crate::memory::Budget;
+use std::sync::Arc;
+
+/// A set, as its buffers know it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) mark: SetMark,
+    pub(crate) label: &'static str,
+    pub(crate) budget: Option<Budget>,
+}
+
+/// A part of a set's limit that is taken. Dropping it gives it back.
+pub(crate) struct Share {
+    set: Option<Arc<Member>>,
+    bytes: u64,
+}
+
+impl Share {
+    /// Nothing yet of the limit of `set`, if there is one.
+    pub(super) fn none(set: Option<Arc<Member>>) -> Self {
+        Self { set: set.filter(|set| set.budget.is_some()), bytes: 0 }
+    }
+
+    /// Takes what is missing to `bytes`, as a share of its own that [`Share::join`] adds to this one.
+    pub(super) fn extend_to(&self, bytes: u64, buffer: BufferLabel) -> Result<Self, Error> {
+        let requested = bytes.saturating_sub(self.bytes);
+        let mut more = Self::none(self.set.clone());
+        if let Some(budget) = more.set.as_ref().and_then(|set| set.budget.as_ref()) {
+            if !budget.take(requested) {
+                return Err(Error::SetLimit {
+                    buffer,
+                    requested,
+                    used: budget.used(),
+                    limit: budget.limit(),
+                });
+            }
+            more.bytes = requested;
+        }
+        Ok(more)
+    }
+
+    /// Adds `more`, and gives back what is above `bytes` then.
+    pub(super) fn join(&mut self, mut more: Self, bytes: u64) {
+        self.bytes += std::mem::take(&mut more.bytes);
+        self.give_back(self.bytes.saturating_sub(bytes));
+    }
+
+    fn give_back(&mut self, bytes: u64) {
+        if let Some(budget) = self.set.as_ref().and_then(|set| set.budget.as_ref()) {
+            budget.give_back(bytes);
+            self.bytes -= bytes;
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.give_back(self.bytes);
+    }
+}
