@@ -114,7 +114,7 @@ pub mod cuda {
 /// version.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::buffer::RawBuffer;
+    pub use crate::buffer::{RawBuffer, RawMut, RawOwned};
     pub use crate::set::{PlainData, Set};
     pub use core;
     pub use std::string::String;

@@ -5,7 +5,7 @@
 //! manager's buffers, in the order of the fields.
 
 use crate::backend::Backend;
-use crate::buffer::{Async, Buffer, Download, Element, Member, Mode, RawBuffer, Room};
+use crate::buffer::{Async, Buffer, Download, Element, Member, Mode, RawBuffer, RawMut, RawOwned, Room};
 use crate::device::Device;
 use crate::error::Error;
 use crate::ledger::{LeakReport, SetStats};
@@ -83,12 +83,8 @@ pub trait PlainData: Sized {
         data: &[Self],
     ) -> Result<Buffer<Self, B, M>, Error>;
 
-    /// As [`Buffer::upload`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::upload`].
-    fn refill<B: Backend, M: Mode>(buffer: &mut Buffer<Self, B, M>, data: &[Self]) -> Result<(), Error>;
+    /// The bytes of the elements.
+    fn bytes(elements: &[Self]) -> &[u8];
 
     /// As [`Buffer::download`].
     ///
@@ -135,8 +131,8 @@ impl<T: Element> PlainData for T {
         set.upload(spec, data)
     }
 
-    fn refill<B: Backend, M: Mode>(buffer: &mut Buffer<T, B, M>, data: &[T]) -> Result<(), Error> {
-        buffer.upload(data)
+    fn bytes(elements: &[T]) -> &[u8] {
+        bytemuck::cast_slice(elements)
     }
 
     fn fetch<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>) -> Result<Vec<T>, Error> {
@@ -218,9 +214,12 @@ impl<B: Backend> Set<B> {
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], for the first buffer that has no room.
-    pub fn reserve(&self, buffers: &mut [&mut RawBuffer<B>], additional: &[usize]) -> Result<(), Error> {
-        let needs: Vec<usize> =
-            buffers.iter().zip(additional).map(|(buffer, more)| buffer.len().saturating_add(*more)).collect();
+    pub fn reserve(&self, buffers: &mut [RawMut<'_, B>], additional: &[usize]) -> Result<(), Error> {
+        let needs: Vec<usize> = buffers
+            .iter()
+            .zip(additional)
+            .map(|(buffer, more)| buffer.0.len().saturating_add(*more))
+            .collect();
         self.make_room(buffers, &needs)
     }
 
@@ -229,11 +228,23 @@ impl<B: Backend> Set<B> {
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], for the first buffer that has no room.
-    pub fn make_room(&self, buffers: &mut [&mut RawBuffer<B>], lens: &[usize]) -> Result<(), Error> {
+    fn make_room(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
         // All memory is taken before the first buffer moves; if some is not there, what was taken goes back here.
-        let prepare = buffers.iter().zip(lens).map(|(buffer, len)| buffer.prepare(*len));
+        let prepare = buffers.iter().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len));
         let rooms: Vec<Room<B>> = prepare.collect::<Result<_, Error>>()?;
-        buffers.iter_mut().zip(rooms).try_for_each(|(buffer, room)| buffer.commit(room))
+        buffers.iter_mut().zip(rooms).try_for_each(|(buffer, room)| buffer.0.commit(room))
+    }
+
+    /// Replaces the contents of each buffer by the bytes in `data`, or changes none of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::upload`], for the first buffer that has no room.
+    pub fn refill(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
+        let prepare = buffers.iter().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
+        let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
+        let all = buffers.iter_mut().zip(uploads).zip(data);
+        all.into_iter().try_for_each(|((buffer, upload), data)| buffer.0.commit_upload(upload, data))
     }
 
     /// Makes the length of each buffer what `lens` says, or changes none of them. New elements are zero.
@@ -241,9 +252,9 @@ impl<B: Backend> Set<B> {
     /// # Errors
     ///
     /// Those of [`Buffer::resize`], for the first buffer that has no room.
-    pub fn resize(&self, buffers: &mut [&mut RawBuffer<B>], lens: &[usize]) -> Result<(), Error> {
+    pub fn resize(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
         self.make_room(buffers, lens)?;
-        buffers.iter_mut().zip(lens).try_for_each(|(buffer, len)| buffer.set_len_zeroed(*len))
+        buffers.iter_mut().zip(lens).try_for_each(|(buffer, len)| buffer.0.set_len_zeroed(*len))
     }
 
     /// What the set holds.
@@ -278,7 +289,7 @@ impl<B: Backend> Set<B> {
     /// # Errors
     ///
     /// [`Error::Leaked`] when buffers of this set are alive elsewhere, [`Error::DeviceFailed`] when the device has failed.
-    pub fn close(self, buffers: Vec<RawBuffer<B>>) -> Result<(), Error> {
+    pub fn close(self, buffers: Vec<RawOwned<B>>) -> Result<(), Error> {
         drop(buffers);
         self.device.synchronize()?;
         self.check_leaks(&[])

@@ -162,6 +162,11 @@ impl BufferSpec {
         self.element_size
     }
 
+    /// The bytes of the whole elements that `min` takes, if there is such a number.
+    fn min_capacity_bytes(&self) -> Option<u64> {
+        self.min.checked_next_multiple_of(self.element_size.max(1) as u64)
+    }
+
     /// Refuses what cannot work.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refuse = |key, value: String, rule| {
@@ -178,8 +183,9 @@ impl BufferSpec {
             Some(max) if max < self.element_size as u64 => {
                 refuse("max", Bytes(max).to_string(), "it must hold at least one element")
             }
-            Some(max) if self.min > max => {
-                refuse("min", Bytes(self.min).to_string(), "it must not be above `max`")
+            // What is kept are whole elements.
+            Some(max) if self.min_capacity_bytes().is_none_or(|min| min > max) => {
+                refuse("min", Bytes(self.min).to_string(), "it must not be above `max`, in whole elements")
             }
             _ => Ok(()),
         }
@@ -230,6 +236,7 @@ mod tests {
             assert!(matches!(spec.slots(slots).check(), Err(Error::InvalidSpec { key: "slots", .. })));
         }
         assert!(matches!(spec.max(7).check(), Err(Error::InvalidSpec { key: "max", .. })));
+        assert!(matches!(spec.max(9).min(9).check(), Err(Error::InvalidSpec { key: "min", .. })));
         assert!(matches!(spec.max(64).min(65).check(), Err(Error::InvalidSpec { key: "min", .. })));
     }
 }

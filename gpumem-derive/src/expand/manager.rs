@@ -203,9 +203,7 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
         #upload_docs
         #vis fn upload_from(&mut self, data: &#self_type) -> #root::Result<()> {
             #import
-            self.__set.make_room(&mut [#(self.#names.__raw_mut()),*], &[#(data.#fields.len()),*])?;
-            #(#plain::refill(&mut self.#names, &data.#fields)?;)*
-            #core::result::Result::Ok(())
+            self.__set.refill(&mut [#(self.#names.__raw_mut()),*], &[#(#plain::bytes(&data.#fields)),*])
         }
 
         #download

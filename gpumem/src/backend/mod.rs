@@ -12,8 +12,8 @@
 //! * a *fault*: why something did not work, in the backend's own words.
 //!
 //! The trait is in two halves. [`Backend`] is the half that users name (`Device<B>`, `Buffer<T, B>`); [`Driver`] is the
-//! half that only the runtime calls, and since it lives in a private module nobody else can implement or call it. Its
-//! methods that queue work are `unsafe`: they take no part in deciding *when* a block may be touched or freed. That is
+//! half that only the runtime calls: it lives in a private module, so nobody else can implement it, and nobody else is ever
+//! handed a backend to call it on. Its methods that queue work are `unsafe`: they take no part in deciding *when* a block may be touched or freed. That is
 //! the business of `memory` and `buffer`, whose module comments give the protocol.
 
 pub(crate) mod host;
@@ -102,6 +102,11 @@ pub trait Driver: Send + Sync + Sized + 'static {
 
     /// Whether `event` is done; a fault if the device has failed.
     fn is_done(&self, event: &Self::Event) -> Result<bool, Fault>;
+
+    /// Whether the calling thread may wait for the device at all.
+    fn may_wait(&self) -> bool {
+        true
+    }
 
     /// Keeps the calling thread until `event` is done; a fault if the device has failed. Never hangs on a failed device.
     fn synchronize(&self, event: &Self::Event) -> Result<(), Fault>;

@@ -9,11 +9,11 @@ use super::Element;
 use super::raw::RawBuffer;
 use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Block, Core, Flight, PinnedBlock, Slot};
+use crate::memory::{Block, Core, Flight, NotQueued, PinnedBlock, Slot};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A download that was started: redeem it with [`wait`](Self::wait).
 ///
@@ -22,38 +22,44 @@ use std::sync::Arc;
 /// [`abandon_downloads`](crate::Buffer::abandon_downloads).
 #[must_use = "a download that is not waited for is a copy that nobody sees"]
 pub struct Download<T, B: Backend> {
-    core: Arc<Core<B>>,
     /// None for a download of no elements.
-    flight: Option<Arc<Flight<B>>>,
+    coming: Option<Coming<B>>,
     len: usize,
     label: BufferLabel,
     element: PhantomData<fn() -> T>,
 }
 
+struct Coming<B: Backend> {
+    /// Weak, since the flight's cargo keeps the core for as long as there is something to come: a ticket that was forgotten
+    /// keeps nothing once its download has been abandoned.
+    core: Weak<Core<B>>,
+    flight: Arc<Flight<B>>,
+}
+
 impl<T: Element, B: Backend> Download<T, B> {
     /// Starts the download of a range that lies in the buffer.
     pub(super) fn start(raw: &RawBuffer<B>, range: Range<usize>) -> Result<Self, Error> {
-        let (core, len, label) = (raw.core().clone(), range.len(), raw.label());
-        core.sweep();
-        let flight = match raw.block() {
+        let (core, len, label) = (raw.core(), range.len(), raw.label());
+        core.land();
+        let coming = match raw.block() {
             Some(block) if len > 0 => {
                 let busy = || Error::SlotsBusy { buffer: label, slots: raw.slots().limit() };
                 let slot = raw.slots().take().ok_or_else(busy)?;
                 let range = range.start * size_of::<T>()..range.end * size_of::<T>();
-                let pinned = PinnedBlock::take(&core, label, range.len())?;
+                let pinned = PinnedBlock::take(core, label, range.len())?;
                 let flight = if raw.spec().is_snapshot() {
                     let bytes = range.len();
                     raw.shadows()
-                        .copy(raw, block, range, |shadow| fetch(&core, shadow, 0..bytes, pinned, slot))?
+                        .copy(raw, block, range, |shadow| fetch(core, shadow, 0..bytes, pinned, slot))?
                 } else {
-                    fetch(&core, block, range, pinned, slot)?
+                    fetch(core, block, range, pinned, slot)?
                 };
                 raw.slots().remember(&flight);
-                Some(flight)
+                Some(Coming { core: Arc::downgrade(core), flight })
             }
             _ => None,
         };
-        Ok(Self { core, flight, len, label, element: PhantomData })
+        Ok(Self { coming, len, label, element: PhantomData })
     }
 }
 
@@ -66,23 +72,24 @@ fn fetch<B: Backend>(
     slot: Slot,
 ) -> Result<Arc<Flight<B>>, Error> {
     core.order_download().map_err(Error::from_fault::<B>)?;
-    let queued = block.read_on_download_lane(|| {
-        let stream = core.download.stream().raw();
+    let stream = core.download.stream().raw();
+    let copy = || {
         // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind (rule 1). The
         // block carries this read as a pending use (rule 2), and the lane keeps the pinned memory until the copy is done
         // (rule 3).
         unsafe {
             core.backend.copy_to_host(stream, (block.memory(), range.start), (pinned.raw(), 0), range.len())
-        }?;
-        core.backend.record(stream)
-    });
-    match queued {
+        }
+    };
+    match block.read_on_download_lane(copy, || core.backend.record(stream)) {
         Ok(event) => {
             core.ledger.counters.downloaded(range.len() as u64, true);
             Ok(core.download.launch(event, pinned, Some(slot)))
         }
-        Err(fault) => {
-            pinned.lose();
+        Err(NotQueued { fault, runs }) => {
+            if runs {
+                pinned.lose();
+            }
             Err(Error::from_fault::<B>(fault))
         }
     }
@@ -107,8 +114,10 @@ impl<T, B: Backend> Download<T, B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed: the data will not come.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        let done = |flight: &Arc<Flight<B>>| self.core.backend.is_done(flight.event());
-        self.flight.as_ref().map_or(Ok(true), done).map_err(Error::from_fault::<B>)
+        let Some(Coming { core, flight }) = &self.coming else { return Ok(true) };
+        // Without the core the download was abandoned, which `wait` says at once.
+        let done = core.upgrade().map_or(Ok(true), |core| core.backend.is_done(flight.event()));
+        done.map_err(Error::from_fault::<B>)
     }
 
     /// Waits for the copy, and gives the data where the device put it.
@@ -119,13 +128,15 @@ impl<T, B: Backend> Download<T, B> {
     /// [`abandon_downloads`](crate::Buffer::abandon_downloads), and [`Error::WouldDeadlock`] inside a host kernel. Never
     /// hangs.
     pub fn wait(self) -> Result<DownloadGuard<T, B>, Error> {
-        let Self { core, flight, len, label, .. } = self;
-        let Some(flight) = flight else {
+        let Self { coming, len, label, .. } = self;
+        let Some(Coming { core, flight }) = coming else {
             return Ok(DownloadGuard { cargo: None, len: 0, element: PhantomData });
         };
+        let abandoned = Error::DownloadAbandoned { buffer: label };
+        let Some(core) = core.upgrade() else { return Err(abandoned) };
         core.backend.synchronize(flight.event()).map_err(Error::from_fault::<B>)?;
-        core.download.sweep(&core.backend);
-        let cargo = flight.take().ok_or(Error::DownloadAbandoned { buffer: label })?;
+        let cargo = flight.take().ok_or(abandoned)?;
+        core.land();
         Ok(DownloadGuard { cargo: Some(cargo), len, element: PhantomData })
     }
 }

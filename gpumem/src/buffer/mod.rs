@@ -22,8 +22,8 @@ mod view;
 
 pub use self::download::{Download, DownloadGuard};
 pub(crate) use self::member::Member;
-pub use self::raw::RawBuffer;
 pub(crate) use self::raw::Room;
+pub use self::raw::{RawBuffer, RawMut, RawOwned};
 pub use self::view::{View, ViewMut};
 
 use crate::backend::{ALIGNMENT, Backend, Host};
@@ -177,7 +177,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Replaces the contents by `data`, growing as needed.
     ///
     /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no
-    /// longer needed, not when the device has it.
+    /// longer needed, not when the device has it. It goes in pieces of 4 MiB and at most two of them, and at most 64 transfers,
+    /// are ahead of the device: beyond that the call waits for the device's stream to get there.
     ///
     /// # Errors
     ///
@@ -393,7 +394,7 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceFailed`] when the device has failed.
+    /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn close(self) -> Result<(), Error> {
         let device = self.device().clone();
         drop(self);
@@ -408,13 +409,17 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
 
     #[doc(hidden)]
     #[inline]
-    pub fn __raw_mut(&mut self) -> &mut RawBuffer<B> {
+    pub fn __raw_mut(&mut self) -> RawMut<'_, B> {
+        RawMut(&mut self.raw)
+    }
+
+    pub(crate) fn raw_mut(&mut self) -> &mut RawBuffer<B> {
         &mut self.raw
     }
 
     #[doc(hidden)]
-    pub fn __into_raw(self) -> RawBuffer<B> {
-        self.raw
+    pub fn __into_raw(self) -> RawOwned<B> {
+        RawOwned(self.raw)
     }
 }
 
@@ -468,12 +473,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 impl<T, B: Backend> Buffer<T, B, Async> {
     /// Gives back the slots of all downloads of this buffer that have not been waited for, even where the tickets still
     /// exist or were forgotten. Waiting for such a ticket gives [`Error::DownloadAbandoned`]. Guards stay valid.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DeviceFailed`].
-    pub fn abandon_downloads(&self) -> Result<(), Error> {
-        self.raw.abandon_downloads()
+    pub fn abandon_downloads(&self) {
+        self.raw.abandon_downloads();
     }
 }
 

@@ -40,6 +40,13 @@ pub struct RawBuffer<B: Backend> {
     slots: Slots<B>,
 }
 
+/// A mutable reference to a [`RawBuffer`], for generated code. The reference itself stays inside: with it, safe code could
+/// exchange the contents of two buffers of different element types.
+pub struct RawMut<'a, B: Backend>(pub(crate) &'a mut RawBuffer<B>);
+
+/// A [`RawBuffer`] on its way to [`Set::close`](crate::__private::Set::close), opaque for the same reason.
+pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
+
 /// What [`RawBuffer::prepare`] found out and [`RawBuffer::commit`] does.
 pub(crate) enum Room<B: Backend> {
     /// There is room.
@@ -363,8 +370,9 @@ impl<B: Backend> RawBuffer<B> {
         Err(Error::DifferentDevices { buffer: source.label, other: self.label.to_string() })
     }
 
-    pub(super) fn abandon_downloads(&self) -> Result<(), Error> {
-        self.slots.abandon(&self.core().backend).map_err(Error::from_fault::<B>)
+    pub(super) fn abandon_downloads(&self) {
+        self.core().land();
+        self.slots.abandon();
     }
 }
 

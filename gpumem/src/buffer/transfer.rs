@@ -9,9 +9,9 @@
 //! (rule 6).
 
 use super::raw::{RawBuffer, Room};
-use crate::backend::{Backend, Fault};
+use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Block, Core, LaneKind, PinnedBlock};
+use crate::memory::{Block, Core, LaneKind, NotQueued, PinnedBlock};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,9 +27,23 @@ const PATTERN: usize = 64 << 10;
 
 impl<B: Backend> RawBuffer<B> {
     pub(crate) fn upload(&mut self, data: &[u8]) -> Result<(), Error> {
-        let len = data.len() / self.element_size();
-        let room = self.prepare(len)?;
+        let upload = self.prepare_upload(data)?;
+        self.commit_upload(upload, data)
+    }
+
+    /// Takes the memory that replacing the contents by `data` needs. Changes nothing.
+    pub(crate) fn prepare_upload(&self, data: &[u8]) -> Result<Upload<B>, Error> {
+        let room = self.prepare(data.len() / self.element_size())?;
         let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
+        Ok(Upload { room, ring })
+    }
+
+    /// Replaces the contents by the `data` that was prepared for. Fails only when the device has.
+    pub(crate) fn commit_upload(
+        &mut self,
+        Upload { room, ring }: Upload<B>,
+        data: &[u8],
+    ) -> Result<(), Error> {
         match room {
             Room::Enough => {
                 self.order_after_uses()?;
@@ -42,7 +56,7 @@ impl<B: Backend> RawBuffer<B> {
             }
         }
         // SAFETY: the writing of these elements was just queued, in memory that has room for them.
-        unsafe { self.set_len(len) };
+        unsafe { self.set_len(data.len() / self.element_size()) };
         Ok(())
     }
 
@@ -91,15 +105,15 @@ impl<B: Backend> RawBuffer<B> {
         for step in 0..=pieces {
             if step < pieces {
                 ring.queue(step, |pinned| {
-                    block.read_on_download_lane(|| {
+                    let copy = || {
                         let from = (block.memory(), start + step * PIECE);
                         let stream = core.download.stream().raw();
                         // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was put
                         // behind. The block carries this read as a pending use (rule 2), and the ring keeps the pinned
                         // memory in flight (rule 3).
-                        unsafe { core.backend.copy_to_host(stream, from, (pinned.raw(), 0), length(step)) }?;
-                        core.backend.record(stream)
-                    })
+                        unsafe { core.backend.copy_to_host(stream, from, (pinned.raw(), 0), length(step)) }
+                    };
+                    block.read_on_download_lane(copy, || core.backend.record(core.download.stream().raw()))
                 })?;
             }
             if let Some(piece) = step.checked_sub(1) {
@@ -187,12 +201,18 @@ fn send<B: Backend>(
             let to = (block.memory(), start + index * PIECE);
             // SAFETY: the callers made sure that the range is in the block, which has no pending use (rule 2) and is retired
             // later on this lane (rule 1). The piece was just initialised and stays in flight until it is copied (rule 3).
-            unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), to, piece.len()) }?;
-            core.backend.record(stream)
+            let copy = || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), to, piece.len()) };
+            NotQueued::attempt(copy, || core.backend.record(stream))
         })?;
     }
     core.ledger.counters.uploaded(data.len() as u64);
     Ok(())
+}
+
+/// What replacing a buffer's contents needs, before anything is changed.
+pub(crate) struct Upload<B: Backend> {
+    room: Room<B>,
+    ring: Option<Ring<B>>,
 }
 
 /// One or two pinned blocks that the pieces of a transfer take turns in. Dropping it leaves those that are in use in
@@ -228,7 +248,12 @@ impl<B: Backend> Ring<B> {
         if bytes == 0 {
             return Ok(None);
         }
-        core.sweep();
+        // More pieces than the ring has blocks are waited for, which a host kernel must not; so that is refused before the
+        // first piece is queued.
+        if bytes > 2 * PIECE && !core.backend.may_wait() {
+            return Err(Error::WouldDeadlock);
+        }
+        core.land();
         core.lane(lane).hold_back(&core.backend, IN_FLIGHT).map_err(Error::from_fault::<B>)?;
         let pin = || PinnedBlock::take(core, label, bytes.min(PIECE));
         let mut slots = vec![RingSlot { pinned: pin()?, use_: Use::Idle }];
@@ -242,13 +267,20 @@ impl<B: Backend> Ring<B> {
     fn queue(
         &mut self,
         piece: usize,
-        queue: impl FnOnce(&PinnedBlock<B>) -> Result<B::Event, Fault>,
+        queue: impl FnOnce(&PinnedBlock<B>) -> Result<B::Event, NotQueued>,
     ) -> Result<(), Error> {
         self.finish(piece)?;
         let turn = piece % self.slots.len();
         let slot = &mut self.slots[turn];
-        slot.use_ = Use::Unknown;
-        slot.use_ = Use::Until(queue(&slot.pinned).map_err(Error::from_fault::<B>)?);
+        match queue(&slot.pinned) {
+            Ok(event) => slot.use_ = Use::Until(event),
+            Err(NotQueued { fault, runs }) => {
+                if runs {
+                    slot.use_ = Use::Unknown;
+                }
+                return Err(Error::from_fault::<B>(fault));
+            }
+        }
         Ok(())
     }
 

@@ -143,7 +143,7 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Buffer<T, Host, M> {
 
     fn lend(self, device: &Device<Host>) -> Result<Lent<T>, Error> {
         let lent = Lent::of(self.__raw(), device)?;
-        self.__raw_mut().order_after_uses()?;
+        self.raw_mut().order_after_uses()?;
         Ok(lent)
     }
 

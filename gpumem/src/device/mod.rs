@@ -159,7 +159,7 @@ impl<B: Backend> Device<B> {
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
         self.check_leaks()?;
-        // Besides this handle, only transfers that the user still holds keep the core.
+        // Besides this handle, only what the user holds of downloads keeps the core: the memory of each ticket and guard.
         let handles = Arc::strong_count(&self.handle) + Arc::strong_count(self.core()) - 2;
         if handles > 0 {
             return Err(Error::DeviceInUse { device: self.name().into(), handles });

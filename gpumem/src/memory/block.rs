@@ -22,6 +22,25 @@ struct Reads<B: Backend> {
     unknown: Option<Fault>,
 }
 
+/// A transfer that has no event.
+#[derive(Debug)]
+pub(crate) struct NotQueued {
+    pub(crate) fault: Fault,
+    /// Whether the copy was queued all the same, so that nobody can tell when it ends.
+    pub(crate) runs: bool,
+}
+
+impl NotQueued {
+    /// Queues a copy and records the event behind it.
+    pub(crate) fn attempt<E>(
+        copy: impl FnOnce() -> Result<(), Fault>,
+        record: impl FnOnce() -> Result<E, Fault>,
+    ) -> Result<E, Self> {
+        copy().map_err(|fault| Self { fault, runs: false })?;
+        record().map_err(|fault| Self { fault, runs: true })
+    }
+}
+
 impl<B: Backend> Block<B> {
     pub(super) fn new(core: Arc<Core<B>>, memory: B::Memory, bytes: usize) -> Self {
         let reads = Mutex::new(Reads { last: None, unknown: None });
@@ -36,23 +55,21 @@ impl<B: Backend> Block<B> {
         self.bytes
     }
 
-    /// Runs `queue`, which queues a read of this block on the download lane and returns the event behind it, and notes
-    /// that event. The lock is held meanwhile, so that two threads note their events in the order of the lane.
+    /// Queues a read of this block on the download lane: `copy` queues it, `record` records the event behind it. The lock is
+    /// held meanwhile, so that two threads note their events in the order of the lane.
     pub(crate) fn read_on_download_lane(
         &self,
-        queue: impl FnOnce() -> Result<B::Event, Fault>,
-    ) -> Result<B::Event, Fault> {
+        copy: impl FnOnce() -> Result<(), Fault>,
+        record: impl FnOnce() -> Result<B::Event, Fault>,
+    ) -> Result<B::Event, NotQueued> {
         let mut reads = lock(&self.reads);
-        match queue() {
-            Ok(event) => {
-                reads.last = Some(event.clone());
-                Ok(event)
-            }
-            Err(fault) => {
-                reads.unknown = Some(fault.clone());
-                Err(fault)
-            }
+        let event = NotQueued::attempt(copy, record);
+        match &event {
+            Ok(event) => reads.last = Some(event.clone()),
+            Err(NotQueued { fault, runs: true }) => reads.unknown = Some(fault.clone()),
+            Err(_) => {}
         }
+        event
     }
 
     /// Keeps what is queued on the compute lane from now on behind all pending uses. Call it before any write.
@@ -77,11 +94,14 @@ impl<B: Backend> Drop for Block<B> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once, and nothing reads the field after it.
         let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
-        let mut reads = lock(&self.reads);
+        let (unknown, last) = {
+            let mut reads = lock(&self.reads);
+            (reads.unknown.take(), reads.last.take())
+        };
         self.core.ledger.counters.retired(self.bytes as u64);
-        match reads.unknown.take() {
+        match unknown {
             Some(fault) => self.core.lose(memory, self.bytes, &fault),
-            None => self.core.retire(memory, self.bytes, reads.last.take()),
+            None => self.core.retire(memory, self.bytes, last),
         }
     }
 }

@@ -54,7 +54,8 @@ impl<B: Backend> Core<B> {
 
     /// Takes device memory for `label`, within the device's limit.
     ///
-    /// Where there is no room, what is retired is waited for and what is kept is given back before this fails.
+    /// Where there is no room, what is retired is waited for and what is kept is given back before this fails. This is the one
+    /// operation that gives memory back to the driver on its way, which may wait for the device where `FREE_WAITS`.
     pub(crate) fn allocate(self: &Arc<Self>, label: BufferLabel, bytes: usize) -> Result<Block<B>, Error> {
         self.sweep();
         let requested = bytes as u64;
@@ -109,11 +110,16 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// Gives back what has ended: transfers and retired memory. Waits for nothing that is queued. Returns whether
+    /// Lets go of the transfers that have ended. Waits for nothing. Returns whether none is left.
+    pub(crate) fn land(&self) -> bool {
+        [&self.compute, &self.download].map(|lane| lane.sweep(&self.backend)) == [true; 2]
+    }
+
+    /// Gives back what has ended: transfers and retired memory. Waits for the driver's free, if that does. Returns whether
     /// nothing is left.
     pub(crate) fn sweep(&self) -> bool {
-        let landed = [&self.compute, &self.download].map(|lane| lane.sweep(&self.backend));
-        self.sweep_retired() && landed == [true; 2]
+        let landed = self.land();
+        self.sweep_retired() && landed
     }
 
     fn sweep_retired(&self) -> bool {
@@ -145,13 +151,34 @@ impl<B: Backend> Core<B> {
         empty
     }
 
-    /// Waits for the last use of what is retired, and gives it back. A fault shows in what the caller does next.
+    /// Waits for the last uses of what is retired, and gives it back. A fault shows in what the caller does next.
     fn drain_retired(&self) {
-        let last = lock(&self.retired).back().map(|last| (last.compute.clone(), last.read.clone()));
-        let Some((compute, read)) = last else { return };
-        let _ = self.backend.synchronize(&compute);
-        let _ = read.map(|event| self.backend.synchronize(&event));
+        self.wait_for_retired();
         self.sweep();
+    }
+
+    fn wait_for_retired(&self) {
+        let uses: Vec<B::Event> = {
+            let retired = lock(&self.retired);
+            retired
+                .iter()
+                .flat_map(|retired| [Some(&retired.compute), retired.read.as_ref()])
+                .flatten()
+                .cloned()
+                .collect()
+        };
+        for event in uses {
+            let _ = self.backend.synchronize(&event);
+        }
+    }
+
+    /// Whether everything that was queued has ended. Waits for nothing.
+    fn is_idle(&self) -> bool {
+        let ended = |lane: &Lane<B>| {
+            let now = self.backend.record(lane.stream().raw());
+            now.and_then(|event| self.backend.is_done(&event)).unwrap_or(true)
+        };
+        ended(&self.compute) && ended(&self.download)
     }
 
     /// Keeps the calling thread until all that is queued on the compute lane now is done.
@@ -191,10 +218,11 @@ impl<B: Backend> Core<B> {
 
     /// The last handle has gone, and with it every buffer. What is in flight is left to a thread that waits for it.
     pub(crate) fn finish(self: Arc<Self>) {
-        if self.sweep() {
+        // Looked at before anything is given back, since that may wait for what still runs.
+        if self.is_idle() && self.sweep() {
             return;
         }
-        // Behind an `Option` so that a thread that does not start leaks it: dropping it here would free memory in use.
+        // Not dropped with the closure, so that a thread that does not start leaks it: the memory is in use.
         let core = std::mem::ManuallyDrop::new(self);
         let wait = std::thread::Builder::new().name("gpumem-finish".into()).spawn(move || {
             core.drain();
@@ -208,15 +236,16 @@ impl<B: Backend> Core<B> {
     }
 
     /// Waits until nothing is in flight or retired, and gives it all back. Nobody queues anything any more.
+    ///
+    /// Flights refer to the core, so it goes only when the last of them has gone. A failed device answers every wait with
+    /// a fault, which lets the sweep give up on what it concerns: the loop ends in any case.
     fn drain(&self) {
-        for lane in [&self.compute, &self.download] {
-            if let Some(event) = lane.last_event() {
+        while !self.sweep() {
+            for event in self.compute.events().into_iter().chain(self.download.events()) {
                 let _ = self.backend.synchronize(&event);
             }
+            self.wait_for_retired();
         }
-        self.drain_retired();
-        // Flights refer to the core, so it goes only when they have gone.
-        self.sweep();
     }
 
     pub(super) fn lose(&self, memory: B::Memory, bytes: usize, fault: &Fault) {

@@ -38,7 +38,8 @@ pub(crate) enum LaneKind {
 /// A stream, and the transfers on it that have not been seen to end.
 pub(crate) struct Lane<B: Backend> {
     stream: Stream<B>,
-    /// In the order of the stream, so those that are done are at the front.
+    /// Nearly in the order of the stream, so those that are done are at the front. Two threads can get in between each other's
+    /// recording of an event and its arrival here; then one flight is seen to have ended a little later.
     flights: Mutex<VecDeque<Arc<Flight<B>>>>,
 }
 
@@ -58,8 +59,8 @@ impl<B: Backend> Lane<B> {
         pinned: PinnedBlock<B>,
         slot: Option<Slot>,
     ) -> Arc<Flight<B>> {
-        let cargo = Cargo { pinned, _slot: slot };
-        let flight = Arc::new(Flight { event, cargo: Mutex::new(Hold::Full(cargo)) });
+        let state = State { cargo: Hold::Full(Cargo { pinned, slot }), landed: false };
+        let flight = Arc::new(Flight { event, state: Mutex::new(state) });
         lock(&self.flights).push_back(flight.clone());
         flight
     }
@@ -99,22 +100,28 @@ impl<B: Backend> Lane<B> {
         Ok(())
     }
 
-    /// The event of the youngest flight.
-    pub(super) fn last_event(&self) -> Option<B::Event> {
-        lock(&self.flights).back().map(|flight| flight.event.clone())
+    /// The events of all flights.
+    pub(super) fn events(&self) -> Vec<B::Event> {
+        lock(&self.flights).iter().map(|flight| flight.event.clone()).collect()
     }
 }
 
 /// A transfer that is under way, or whose result has not been taken.
 pub(crate) struct Flight<B: Backend> {
     event: B::Event,
-    cargo: Mutex<Hold<B>>,
+    state: Mutex<State<B>>,
+}
+
+struct State<B: Backend> {
+    cargo: Hold<B>,
+    /// The lane has seen the end of the transfer and let go.
+    landed: bool,
 }
 
 struct Cargo<B: Backend> {
     pinned: PinnedBlock<B>,
-    /// Only held: the slot comes back when the cargo goes.
-    _slot: Option<Slot>,
+    /// Only held: the slot comes back when it goes.
+    slot: Option<Slot>,
 }
 
 enum Hold<B: Backend> {
@@ -131,35 +138,51 @@ impl<B: Backend> Flight<B> {
 
     /// Takes the result. The caller has seen the event done. `None` when it was abandoned.
     pub(crate) fn take(&self) -> Option<(PinnedBlock<B>, Option<Slot>)> {
-        let mut cargo = lock(&self.cargo);
-        match std::mem::replace(&mut *cargo, Hold::Empty) {
-            Hold::Full(Cargo { pinned, _slot }) => Some((pinned, _slot)),
+        self.take_if(|hold| matches!(hold, Hold::Full(_))).map(|cargo| (cargo.pinned, cargo.slot))
+    }
+
+    /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the lane has seen
+    /// the end of it.
+    fn abandon(&self) {
+        let mut state = lock(&self.state);
+        let (slot, cargo) = match std::mem::replace(&mut state.cargo, Hold::Empty) {
+            Hold::Full(Cargo { pinned, slot }) if state.landed => (slot, Some(pinned)),
+            Hold::Full(Cargo { pinned, slot }) => {
+                state.cargo = Hold::Abandoned(Cargo { pinned, slot: None });
+                (slot, None)
+            }
             other => {
-                *cargo = other;
-                None
+                state.cargo = other;
+                (None, None)
             }
-        }
+        };
+        drop(state);
+        drop((slot, cargo));
     }
 
-    /// Gives the slot back although a ticket may exist. Memory that the copy still writes stays until it has ended.
-    fn abandon(&self, done: bool) {
-        let mut cargo = lock(&self.cargo);
-        if let Hold::Full(mut inside) = std::mem::replace(&mut *cargo, Hold::Empty) {
-            inside._slot = None;
-            if !done {
-                *cargo = Hold::Abandoned(inside);
-            }
-        }
-    }
-
-    /// The lane has seen the end of the transfer.
+    /// The lane has seen the end of the transfer, or the failure of the device.
     fn landed(&self, failed: bool) {
-        let mut cargo = lock(&self.cargo);
-        match std::mem::replace(&mut *cargo, Hold::Empty) {
-            Hold::Full(inside) | Hold::Abandoned(inside) if failed => inside.pinned.lose(),
-            // A ticket may still ask for it; without one this was the last reference, and the cargo goes with it.
-            Hold::Full(inside) => *cargo = Hold::Full(inside),
-            Hold::Abandoned(_) | Hold::Empty => {}
+        let cargo = {
+            let mut state = lock(&self.state);
+            state.landed = true;
+            drop(state);
+            // A ticket may still ask for what has arrived; without one this was the last reference, and the cargo goes with it.
+            self.take_if(|hold| failed && !matches!(hold, Hold::Empty) || matches!(hold, Hold::Abandoned(_)))
+        };
+        match cargo {
+            Some(cargo) if failed => cargo.pinned.lose(),
+            other => drop(other),
+        }
+    }
+
+    fn take_if(&self, wanted: impl FnOnce(&Hold<B>) -> bool) -> Option<Cargo<B>> {
+        let mut state = lock(&self.state);
+        if !wanted(&state.cargo) {
+            return None;
+        }
+        match std::mem::replace(&mut state.cargo, Hold::Empty) {
+            Hold::Full(cargo) | Hold::Abandoned(cargo) => Some(cargo),
+            Hold::Empty => None,
         }
     }
 }
@@ -202,13 +225,9 @@ impl<B: Backend> Slots<B> {
     }
 
     /// Gives back the slots of all downloads that have not been waited for.
-    pub(crate) fn abandon(&self, backend: &B) -> Result<(), Fault> {
+    pub(crate) fn abandon(&self) {
         let flights = std::mem::take(&mut *lock(&self.flights));
-        for flight in flights.iter().filter_map(Weak::upgrade) {
-            let done = backend.is_done(&flight.event)?;
-            flight.abandon(done);
-        }
-        Ok(())
+        flights.iter().filter_map(Weak::upgrade).for_each(|flight| flight.abandon());
     }
 }
 

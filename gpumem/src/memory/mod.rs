@@ -30,7 +30,7 @@ mod core;
 mod flight;
 mod pinned;
 
-pub(crate) use self::block::Block;
+pub(crate) use self::block::{Block, NotQueued};
 pub(crate) use self::budget::Budget;
 pub(crate) use self::core::Core;
 pub use self::flight::Stream;
@@ -39,8 +39,8 @@ pub(crate) use self::pinned::PinnedBlock;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks, whatever happened to others that did: nothing in this room runs foreign code under a lock or leaves a
-/// half-done change behind.
+/// Locks, whatever happened to others that did: nothing in this room leaves a half-done change behind, and foreign code (an
+/// application's logger) never runs under a lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -126,7 +126,8 @@ impl<B: Backend> PinnedBlock<B> {
         B::pinned_address(&self.pinned)
     }
 
-    /// Gives the memory up for good: for when a transfer that may use it can no longer be waited for.
+    /// Gives the memory up for good: for when a transfer that may use it can no longer be waited for. The backend's handle is
+    /// not dropped either, since it may be what keeps the memory valid.
     pub(crate) fn lose(self) {
         let this = ManuallyDrop::new(self);
         this.core.pinned.came_back(this.bytes, None);

@@ -14,6 +14,7 @@ use super::error::{check, check_open};
 use crate::backend::Fault;
 use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A retained primary context, and what is kept in it for later.
@@ -27,6 +28,8 @@ pub struct Context {
     retired_modules: Mutex<Vec<ModuleHandle>>,
     /// The ends of streams that were dropped before their work was done.
     stream_ends: Mutex<Vec<EventHandle>>,
+    /// A stream was dropped without an event at its end, so nobody knows when its work is done.
+    unseen_end: AtomicBool,
 }
 
 impl Context {
@@ -59,6 +62,7 @@ impl Context {
             spare_events: Mutex::default(),
             retired_modules: Mutex::default(),
             stream_ends: Mutex::default(),
+            unseen_end: AtomicBool::new(false),
         };
         Ok((context, name))
     }
@@ -88,6 +92,11 @@ impl Context {
 
     pub(super) fn retired_modules(&self) -> MutexGuard<'_, Vec<ModuleHandle>> {
         locked(&self.retired_modules)
+    }
+
+    /// Remembers that a stream is being dropped whose end cannot be told.
+    pub(super) fn stream_ended_unseen(&self) {
+        self.unseen_end.store(true, Ordering::Relaxed);
     }
 
     /// Remembers the end of a stream that is being dropped.
@@ -126,7 +135,8 @@ impl Drop for Context {
         if let Ok(_bound) = self.bind() {
             // A closed device has waited for everything. Without that, kernels may be running yet, and to wait for them
             // here would be to block in a drop (rule 7); their modules stay until the driver ends the context.
-            if stream_ends.iter().all(|end| is_over(*end)) {
+            let seen = !self.unseen_end.load(Ordering::Relaxed);
+            if seen && stream_ends.iter().all(|end| is_over(*end)) {
                 for module in modules {
                     // SAFETY: the `Module` is dropped, and with it every borrow of its functions; its kernels were
                     // launched on streams of this context only, all of which have come to their ends.

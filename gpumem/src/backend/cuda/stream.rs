@@ -104,14 +104,16 @@ impl Drop for Stream {
     /// Does not wait: the driver finishes what is queued and gives the stream back then.
     fn drop(&mut self) {
         let Ok(_bound) = self.context.bind() else { return };
-        match event::take(&self.context) {
-            Ok(end) => {
-                // SAFETY: both are of this context, which is current, and are alive.
-                let answer = unsafe { driver::cuEventRecord(end, self.handle) };
-                log_failure("cuEventRecord", answer);
-                self.context.stream_ended(end);
+        let end = event::take(&self.context).and_then(|end| {
+            // SAFETY: both are of this context, which is current, and are alive.
+            check("cuEventRecord", unsafe { driver::cuEventRecord(end, self.handle) }).map(|()| end)
+        });
+        match end {
+            Ok(end) => self.context.stream_ended(end),
+            Err(fault) => {
+                self.context.stream_ended_unseen();
+                log::warn!("while dropping a stream: {fault}");
             }
-            Err(fault) => log::warn!("while dropping a stream: {fault}"),
         }
         // SAFETY: made in `create`, destroyed once, and nobody has its handle any more.
         let answer = unsafe { driver::cuStreamDestroy_v2(self.handle) };

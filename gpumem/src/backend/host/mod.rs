@@ -140,9 +140,13 @@ impl Driver for Host {
         Ok(past)
     }
 
+    fn may_wait(&self) -> bool {
+        !stream::on_worker()
+    }
+
     fn synchronize(&self, event: &HostEvent) -> Result<(), Fault> {
         if !event.is_past() {
-            if stream::on_worker() {
+            if !self.may_wait() {
                 return Err(Fault::WouldDeadlock);
             }
             event.block();
