@@ -78,6 +78,7 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
             assert_eq!(buffer.download().unwrap(), [DATA, DATA].concat(), "{name}, call {call}: {error}");
             drop((buffer, other));
             device.synchronize().unwrap();
+            assert_eq!(device.stats().lost_bytes, 0, "{name}, call {call}: what was refused uses no memory");
             assert_eq!(
                 (device.stats().live_bytes, device.stats().retired_bytes),
                 (0, 0),
@@ -114,6 +115,23 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         device.synchronize().unwrap();
         let stats = device.stats();
         assert_eq!((stats.live_buffers, stats.live_bytes, stats.retired_bytes), (0, 0, 0), "call {call}");
+    }
+    let more = Pair { first: vec![3; 1_000], second: vec![4; 1_000] };
+    for call in 0..4 {
+        let faults = Faults::new();
+        let device = Device::builder().faults(&faults).host().unwrap();
+        let mut gpu = host.upload(&device).unwrap();
+        let before = (gpu.stats(), device.stats().live_bytes);
+        faults.fail_at(call);
+        let result = gpu.upload_from(&more);
+        assert!(
+            faults.stop() && result.is_err(),
+            "call {call}: memory and pinned memory for each of the two"
+        );
+        device.synchronize().unwrap();
+        assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
+        let down = gpu.download().unwrap();
+        assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]), "call {call}");
     }
     for call in 0..2 {
         let faults = Faults::new();

@@ -140,6 +140,36 @@ fn a_kernel_cannot_wait_for_its_own_device() {
 }
 
 #[test]
+fn a_kernel_that_cannot_write_all_writes_nothing() {
+    let device = Device::host();
+    // Three pieces of a transfer: the third would wait for the first.
+    let data = vec![7_u8; 12 << 20];
+    let mut large: Buffer<u8> = Buffer::new(&device, "large").unwrap();
+    large.resize(data.len()).unwrap();
+    let mut small: Buffer<u8> = Buffer::from_slice(&device, "small", &[1; 16]).unwrap();
+    let (send, receive) = mpsc::channel();
+    let kernel = move |()| {
+        let errors = [large.write(0, &data), large.upload(&data), small.extend_from_slice(&data)];
+        let _ = small.write(0, &[2]);
+        send.send((errors, large, small)).unwrap();
+    };
+    device.launch((), kernel).unwrap();
+    let (errors, large, small) = receive.recv().unwrap();
+    assert!(errors.iter().all(|result| matches!(result, Err(Error::WouldDeadlock))), "{errors:?}");
+    assert!(large.download().unwrap().iter().all(|byte| *byte == 0));
+    assert_eq!((small.capacity(), small.download().unwrap()[0]), (16, 2), "what needs no wait is written");
+}
+
+#[test]
+fn exchanging_what_generated_code_uses_exchanges_no_buffers() {
+    let device = Device::host();
+    let mut narrow: Buffer<u8> = Buffer::from_slice(&device, "narrow", &[1; 64]).unwrap();
+    let mut wide: Buffer<u64> = Buffer::from_slice(&device, "wide", &[2; 4]).unwrap();
+    std::mem::swap(&mut narrow.__raw_mut(), &mut wide.__raw_mut());
+    assert_eq!((narrow.as_slice().unwrap(), wide.as_slice().unwrap()), (&[1; 64][..], &[2; 4][..]));
+}
+
+#[test]
 fn the_last_handle_may_go_inside_a_kernel() {
     let device = Device::host();
     let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();

@@ -23,6 +23,11 @@ use std::sync::Arc;
 /// A `Device` is a handle: cloning it is cheap, and every clone means the same memory, limit and stream. It may be
 /// used from any thread. The device stays open until the last handle, buffer and transfer is gone.
 ///
+/// Dropping the last of them does not wait for the device's work: what still runs is left to a thread, which gives the memory
+/// back when it is done. Before the end of a CUDA program call [`Device::close`], so that no such thread is cut off. (A CUDA
+/// driver waits for all kernels of the process when it takes memory back. A device whose own work is done gives its memory back
+/// in the drop, which other devices' kernels can therefore hold up.)
+///
 /// ```
 /// use gpumem::{Buffer, Device};
 ///
@@ -255,5 +260,50 @@ impl DeviceBuilder {
             }),
             limit => Ok(limit),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::{Async, Buffer};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_device_ends_whatever_was_in_flight() {
+        for round in 0..50 {
+            let device = Device::host();
+            let core = Arc::downgrade(device.core());
+            let buffers: Vec<Buffer<u32, Host, Async>> = (0..8)
+                .map(|_| Buffer::from_slice(&device, "buffer", &vec![round; 10_000]).unwrap())
+                .collect();
+            drop(device);
+            // The threads' transfers arrive on the lane in any order, and the last of them ends the device.
+            let work = |buffer: Buffer<u32, Host, Async>| {
+                drop(buffer.start_download().unwrap());
+                drop(buffer);
+            };
+            let threads: Vec<_> =
+                buffers.into_iter().map(|buffer| std::thread::spawn(move || work(buffer))).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            let began = Instant::now();
+            while core.strong_count() > 0 {
+                assert!(began.elapsed() < Duration::from_secs(20), "round {round}: the device never ended");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_forgotten_ticket_keeps_nothing_once_it_is_abandoned() {
+        let device = Device::host();
+        let core = Arc::downgrade(device.core());
+        let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+        std::mem::forget(buffer.start_download().unwrap());
+        device.synchronize().unwrap();
+        buffer.abandon_downloads();
+        drop(buffer);
+        device.close().unwrap();
+        assert_eq!(core.strong_count(), 0);
     }
 }

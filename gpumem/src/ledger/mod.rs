@@ -150,7 +150,7 @@ mod tests {
         ledger.close(&first, Some(&set));
         let fourth = ledger.open(label("fourth"), here, None);
         assert_eq!(fourth.0, 0, "the first record is used again");
-        for (id, set) in [(second, Some(&*set)), (third, None), (fourth, None)] {
+        for (id, set) in [(second, Some(&set)), (third, None), (fourth, None)] {
             ledger.close(&id, set);
         }
         assert_eq!((ledger.live_buffers(), set.live()), (0, 0));

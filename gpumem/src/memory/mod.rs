@@ -9,8 +9,8 @@
 //!   another lane (*pending uses*). Before the owner writes or frees it, [`Block::order_after_uses`] puts these events in
 //!   front of the compute lane: the lane waits, not the host.
 //! * **Freeing** never waits. Dropping a block records the compute lane's event, and *retires* the memory together with
-//!   that event and the pending uses. A later operation ([`Core::sweep`]) gives it back to the driver once all of them
-//!   are done.
+//!   that event and the pending uses. A later allocation or wait ([`Core::sweep`]) gives it back to the driver once all of
+//!   them are done; transfers only let go of what has landed ([`Core::land`]), which never waits.
 //! * **A flight** ([`Flight`]) is a running transfer. Its lane keeps it, with the pinned memory that it uses, until its
 //!   event is done; what the user holds is a second reference. So a ticket can be dropped, forgotten or sent to
 //!   another thread, and neither buffer nor device need outlive it.

@@ -1,7 +1,7 @@
 //! Capacity and limits.
 
 use crate::{Open, open};
-use gpumem::{Buffer, BufferSpec, Device, Error};
+use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::TestBackend;
 
 pub(crate) fn the_factor_decides_and_the_limit_caps<B: TestBackend>(open: Open<'_, B>) {
@@ -141,4 +141,24 @@ pub(crate) fn specifications_that_cannot_work_are_refused<B: TestBackend>(open: 
         Device::builder().memory_limit(0).host(),
         Err(Error::InvalidSpec { key: "memory_limit", .. })
     ));
+}
+
+pub(crate) fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().memory_limit(9 << 20));
+    for _ in 0..10 {
+        let large: Buffer<u8, B, Async> = Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap();
+        let tiny: Buffer<u8, B> = Buffer::from_slice(&device, "tiny", &[1]).unwrap();
+        let ticket = large.start_download().unwrap();
+        // The large one is read for longer than anything uses the tiny one, which is retired behind it.
+        drop((large, tiny));
+        drop(Buffer::<u8, B>::with_capacity(&device, "next", 8 << 20).unwrap());
+        assert!(ticket.wait().unwrap().iter().all(|byte| *byte == 1));
+    }
+}
+
+pub(crate) fn the_first_memory_is_taken_once<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().memory_limit(1_000));
+    let spec = BufferSpec::new("buffer").min(600);
+    let buffer: Buffer<u8, B> = Buffer::with_capacity(&device, spec, 700).unwrap();
+    assert_eq!((buffer.capacity(), buffer.stats().resizes, device.stats().allocations), (700, 0, 1));
 }

@@ -61,5 +61,24 @@ pub(crate) fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
         "the first handle and the guard"
     );
     drop(guard);
-    device.close().unwrap();
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let ticket = buffer.start_download().unwrap();
+    let forgotten = buffer.start_download().unwrap();
+    device.synchronize().unwrap();
+    std::mem::forget(forgotten);
+    let second = device.clone();
+    drop(buffer);
+    assert!(
+        matches!(second.close(), Err(Error::DeviceInUse { handles: 3, .. })),
+        "the first handle and two tickets"
+    );
+    drop(ticket);
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    std::mem::forget(buffer.start_download().unwrap());
+    buffer.abandon_downloads();
+    drop(buffer);
+    assert!(
+        matches!(device.close(), Err(Error::DeviceInUse { handles: 1, .. })),
+        "of two forgotten tickets one was abandoned"
+    );
 }

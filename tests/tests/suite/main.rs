@@ -71,6 +71,8 @@ suite! {
         memory_of_dropped_buffers_is_used_again
         threads_never_pass_the_limit_together
         specifications_that_cannot_work_are_refused
+        an_allocation_waits_for_all_that_is_retired
+        the_first_memory_is_taken_once
     }
     downloads {
         a_download_returns_before_the_work_is_done
