@@ -1,0 +1,117 @@
+//! Every lint of rustc and clippy that a careful crate might turn on.
+#![forbid(unsafe_code)]
+#![deny(
+    warnings,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    unused_lifetimes,
+    unused_results,
+    unused_import_braces,
+    single_use_lifetimes,
+    trivial_casts,
+    trivial_numeric_casts,
+    let_underscore_drop,
+    elided_lifetimes_in_paths,
+    explicit_outlives_requirements,
+    redundant_lifetimes,
+    meta_variable_misuse,
+    non_ascii_idents,
+    future_incompatible,
+    keyword_idents,
+    nonstandard_style,
+    rust_2024_compatibility,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery
+)]
+
+use gpumem::{Device, GpuBuffers};
+
+/// An element.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Vertex {
+    /// Where it is.
+    pub position: [f32; 3],
+    /// What it looks like.
+    pub color: [u8; 4],
+}
+
+/// Everything public.
+#[derive(Debug, Default, GpuBuffers)]
+pub struct Public<T: Copy, const N: usize> {
+    /// Async.
+    #[buffer(growth = 1.3, max = "512MiB", min = "1KiB", async)]
+    pub vertices: Vec<Vertex>,
+    /// A parameter.
+    #[buffer(async)]
+    pub indices: Vec<T>,
+    /// Without attributes.
+    pub counts: Vec<u64>,
+    /// An array of a constant length.
+    #[buffer(max = "1MiB")]
+    pub rows: Vec<[f32; 4]>,
+    /// A field that is not used any more.
+    #[deprecated = "use `rows`"]
+    pub old_rows: Vec<[f32; 4]>,
+    /// On the host.
+    #[buffer(skip)]
+    pub title: String,
+    /// More of the parameter.
+    #[buffer(skip)]
+    pub others: [Option<T>; 1],
+    /// The constant.
+    #[buffer(skip)]
+    pub marker: std::marker::PhantomData<[(); N]>,
+}
+
+/// Not a buffer in it.
+#[derive(Debug, Default, GpuBuffers)]
+pub struct Empty {}
+
+mod private {
+    /// Of which most is not used.
+    #[derive(Debug, gpumem::GpuBuffers)]
+    #[allow(clippy::redundant_pub_crate, reason = "`unreachable_pub` wants what this does not")]
+    pub(super) struct Inner {
+        #[buffer(async)]
+        pub(super) secrets: Vec<u8>,
+        others: Vec<u8>,
+    }
+
+    impl Inner {
+        pub(super) const fn new(secrets: Vec<u8>) -> Self {
+            Self { secrets, others: Vec::new() }
+        }
+    }
+
+    #[allow(clippy::redundant_pub_crate, reason = "`unreachable_pub` wants what this does not")]
+    pub(crate) mod deeper {
+        /// Seen from above only.
+        #[derive(Debug, Default, gpumem::GpuBuffers)]
+        pub(in crate::private) struct Deep {
+            pub(in crate::private) numbers: Vec<i16>,
+        }
+    }
+
+    #[allow(clippy::redundant_pub_crate, reason = "`unreachable_pub` wants what this does not")]
+    pub(super) fn deep() -> usize {
+        deeper::Deep::default().numbers.len()
+    }
+}
+
+/// Uses what is generated.
+///
+/// # Errors
+///
+/// None that are expected.
+pub fn run() -> gpumem::Result<usize> {
+    let device = Device::host();
+    let gpu = private::Inner::new(vec![1, 2]).upload(&device)?;
+    let arrived = gpu.secrets().start_download()?.wait()?.len();
+    let public: PublicBuffers<u16, 3> = PublicBuffers::new(&device)?;
+    public.close()?;
+    Ok(arrived + private::deep())
+}

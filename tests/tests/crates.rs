@@ -1,0 +1,72 @@
+//! What is generated in crates of users: other names for `gpumem`, other editions, other preludes, strict lints.
+//!
+//! The crates are in `tests/crates`, a workspace of its own. Each is checked by clippy, and neither it nor the compiler may
+//! say anything. Where clippy is not installed the compiler has the only word.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates")
+}
+
+fn cargo(args: &[&str]) -> Output {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(args)
+        .current_dir(folder())
+        .stdin(Stdio::null())
+        .output()
+        .expect("cargo, which built this test, runs")
+}
+
+/// `clippy` where it is installed, `check` where it is not. Also brings the versions of the workspace to the crates.
+fn checker() -> &'static str {
+    static CHECKER: OnceLock<&str> = OnceLock::new();
+    CHECKER.get_or_init(|| {
+        let (from, to) = (folder().join("../../Cargo.lock"), folder().join("Cargo.lock"));
+        std::fs::copy(from, to).expect("the folder of the crates can be written");
+        if cargo(&["clippy", "--version"]).status.success() { "clippy" } else { "check" }
+    })
+}
+
+/// Checks the crate `name`, with nothing but its own settings.
+fn silent(name: &str) {
+    let checker = checker();
+    if checker == "check" {
+        println!("clippy is not installed: only the compiler checks `{name}`");
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crates");
+    let target = target.to_str().expect("the path of the workspace is UTF-8");
+    let mut args =
+        vec![checker, "--quiet", "--offline", "--all-targets", "--target-dir", target, "--package", name];
+    if checker == "clippy" {
+        args.push("--no-deps");
+    }
+    let output = cargo(&args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "cargo {checker} of `{name}` says:\n{said}");
+}
+
+macro_rules! crates {
+    ($($test:ident: $name:literal,)*) => { $(
+        #[test]
+        fn $test() {
+            silent($name);
+        }
+    )* };
+}
+
+crates! {
+    renamed_in_the_manifest: "renamed",
+    handed_on_by_another_crate: "game",
+    edition_2018: "edition-2018",
+    edition_2021: "edition-2021",
+    edition_2024: "edition-2024",
+    without_a_prelude: "no-prelude",
+    without_the_standard_library: "no-std",
+    with_names_that_are_taken: "shadowed",
+    under_strict_lints: "strict",
+    written_by_macros: "macros",
+}
