@@ -43,14 +43,19 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
+    // Whatever can be refused is refused before anything is computed.
     let output = Output::open(&args.out)?;
+    let card = match args.backend {
+        Choice::Host => None,
+        Choice::Cuda => Some(open_card()?),
+    };
     let network = input::read(&args.input.unwrap_or_else(cli::own_lockfile))?;
     let mut graph = Graph::new(network, args.seed);
     let physics = Physics::balance(&mut graph);
 
-    let outcome = match args.backend {
-        Choice::Host => layout::lay_out(host::OnHost, Device::host(), &mut graph, physics, args.steps)?,
-        Choice::Cuda => on_card(&mut graph, physics, args.steps)?,
+    let outcome = match card {
+        None => layout::lay_out(host::OnHost, Device::host(), &mut graph, physics, args.steps)?,
+        Some(card) => on_card(card, &mut graph, physics, args.steps)?,
     };
     output.write(&picture::svg(&graph))?;
     println!("picture: {}", args.out.display());
@@ -59,16 +64,32 @@ fn run(args: Args) -> Result<()> {
 }
 
 #[cfg(feature = "cuda")]
-fn on_card(graph: &mut Graph, physics: Physics, steps: u32) -> Result<Outcome> {
-    let device = Device::cuda(0)?;
+type Card = Device<gpumem::Cuda>;
+
+#[cfg(feature = "cuda")]
+fn open_card() -> Result<Card> {
+    Ok(Device::cuda(0)?)
+}
+
+#[cfg(feature = "cuda")]
+fn on_card(device: Card, graph: &mut Graph, physics: Physics, steps: u32) -> Result<Outcome> {
     let stepper = cuda::OnCard::new(&device)?;
     Ok(layout::lay_out(stepper, device, graph, physics, steps)?)
 }
 
+/// Without the feature there is no card, and no value of this type.
 #[cfg(not(feature = "cuda"))]
-fn on_card(_: &mut Graph, _: Physics, _: u32) -> Result<Outcome> {
+type Card = std::convert::Infallible;
+
+#[cfg(not(feature = "cuda"))]
+fn open_card() -> Result<Card> {
     anyhow::bail!(
         "this program was built without CUDA; build it with the feature `cuda`:\n    \
          cargo run --release --example graph --features cuda -- --backend cuda"
     )
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_card(card: Card, _: &mut Graph, _: Physics, _: u32) -> Result<Outcome> {
+    match card {}
 }
