@@ -3,9 +3,8 @@
 //! Write the struct that your application works with, and derive [`GpuBuffers`] for it. The derive makes a manager with one
 //! typed [`Buffer`] a field, so that a buffer is a field access and not a look-up, and its errors are compile errors.
 //!
-//! ```
-//! # #[cfg(feature = "derive")]
-//! # mod example {
+#![cfg_attr(feature = "derive", doc = "```")]
+#![cfg_attr(not(feature = "derive"), doc = "```ignore")]
 //! use gpumem::{Device, GpuBuffers};
 //!
 //! /// A force-directed graph.
@@ -22,8 +21,7 @@
 //!     pub title: String,
 //! }
 //!
-//! # pub fn
-//! main() -> Result<(), gpumem::Error> {
+//! fn main() -> Result<(), gpumem::Error> {
 //!     let device = Device::host(); // or Device::cuda(0)?
 //!     let graph = Graph { edges: vec![[0, 1], [1, 2]], ..Graph::default() };
 //!     let mut gpu = graph.upload(&device)?; // GraphBuffers<Host>, the generated manager
@@ -37,9 +35,6 @@
 //!     gpu.check_leaks()?;
 //!     gpu.close() // everything given back, or an error that lists what was not
 //! }
-//! # }
-//! # #[cfg(feature = "derive")]
-//! # example::main().unwrap();
 //! ```
 //!
 //! # Where to look

@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 /// A struct of `Vec`s that has a manager of buffers. Derive it with `#[derive(GpuBuffers)]`.
 ///
-/// ```
+#[cfg_attr(feature = "derive", doc = "```")]
+#[cfg_attr(not(feature = "derive"), doc = "```ignore")]
 /// use gpumem::{Device, GpuBuffers};
 ///
 /// #[derive(GpuBuffers)]
