@@ -1,6 +1,6 @@
 //! The documentation of what is generated, which is to read as if a person had written it for this struct.
 
-use super::{Context, Part};
+use super::{Context, Part, example};
 use crate::model::{Buffer, Field};
 use crate::text;
 use proc_macro2::TokenStream;
@@ -72,6 +72,7 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
              back and says what could not be given back; dropping the set gives it back as well, without a word.",
         ),
     ]);
+    page.extend(example::lines(cx));
     lines(page)
 }
 

@@ -2,6 +2,7 @@
 
 mod docs;
 mod download;
+mod example;
 mod generics;
 mod lens;
 mod manager;
