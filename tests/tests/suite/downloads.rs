@@ -6,7 +6,7 @@ use gpumem_tests::{Random, TestBackend};
 use std::time::{Duration, Instant};
 
 /// Long against the time of a call, short against a person's patience.
-const BUSY: Duration = Duration::from_millis(60);
+const BUSY: Duration = Duration::from_millis(150);
 
 pub(crate) fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -156,11 +156,11 @@ pub(crate) fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
     drop(buffer.start_download().unwrap().wait().unwrap());
     let began = Instant::now();
-    B::occupy(&device, BUSY * 4);
+    B::occupy(&device, BUSY * 2);
     let ticket = buffer.start_download().unwrap();
     // On a thread that has never seen the device.
     std::thread::spawn(move || drop((ticket, buffer, device))).join().unwrap();
-    assert!(began.elapsed() < BUSY * 4, "{:?}", began.elapsed());
+    assert!(began.elapsed() < BUSY * 2, "{:?}", began.elapsed());
 }
 
 pub(crate) fn the_number_of_slots_is_a_setting<B: TestBackend>(open: Open<'_, B>) {

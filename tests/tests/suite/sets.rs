@@ -81,7 +81,7 @@ pub(crate) fn a_frame_is_one_point_of_the_stream<B: TestBackend>(open: Open<'_, 
     let device = open!(open);
     let host = graph(10_000, 1);
     let mut gpu = host.upload(&device).unwrap();
-    B::occupy(&device, Duration::from_millis(30));
+    B::occupy(&device, Duration::from_millis(150));
     let ticket = gpu.start_download().unwrap();
     assert!(!ticket.is_ready().unwrap());
     let all = gpu.split_mut();
