@@ -2,6 +2,8 @@
 
 use crate::sink::Sink;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use std::iter::Peekable;
+use std::vec;
 use syn::ext::IdentExt;
 
 /// One key of an attribute, as it was written.
@@ -18,6 +20,8 @@ pub(crate) enum Form {
     Value(TokenStream),
     /// `(…)`.
     List(Group),
+    /// Another word, which is a key of its own: the comma between the two is missing, which has been reported.
+    Cut,
     /// Something that cannot stand there, which has been reported.
     Unreadable,
 }
@@ -43,60 +47,75 @@ pub(crate) fn entries(tokens: TokenStream, example: &str, sink: &mut Sink) -> Ve
                         format!("expected a key, such as `{example}`, before this comma"),
                     );
                 } else {
-                    found.extend(entry(std::mem::take(&mut part), example, sink));
+                    read(std::mem::take(&mut part), example, &mut found, sink);
                 }
             }
             token => part.push(token),
         }
     }
     if !part.is_empty() {
-        found.extend(entry(part, example, sink));
+        read(part, example, &mut found, sink);
     }
     found
 }
 
-fn entry(part: Vec<TokenTree>, example: &str, sink: &mut Sink) -> Option<Entry> {
-    let mut part = part.into_iter();
-    let key = match part.next()? {
-        TokenTree::Ident(key) => key,
-        other => {
-            let what = match &other {
-                TokenTree::Group(group) => opening(group),
-                token => token.to_string(),
+/// Reads what stands between two commas: one entry, or several where commas were forgotten.
+fn read(part: Vec<TokenTree>, example: &str, found: &mut Vec<Entry>, sink: &mut Sink) {
+    let mut part = part.into_iter().peekable();
+    while let Some(first) = part.next() {
+        let key = match first {
+            TokenTree::Ident(key) => key,
+            other => {
+                let what = match &other {
+                    TokenTree::Group(group) => opening(group),
+                    token => token.to_string(),
+                };
+                return sink.at_span(
+                    first_span(&other),
+                    format!("expected a key, such as `{example}`, found `{what}`"),
+                );
+            }
+        };
+        let after = key.unraw();
+        let form = match part.next() {
+            None => Form::Word,
+            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => value(&mut part),
+            Some(TokenTree::Group(list)) if list.delimiter() == Delimiter::Parenthesis => Form::List(list),
+            Some(TokenTree::Ident(next)) => {
+                // Two words: the comma was forgotten, and the second is a key of its own.
+                sink.at_span(next.span(), format!("expected a comma after `{after}`"));
+                found.push(Entry { key, form: Form::Cut });
+                let rest = std::iter::once(TokenTree::Ident(next)).chain(part).collect();
+                return read(rest, example, found, sink);
+            }
+            Some(other) => {
+                sink.at_span(first_span(&other), format!("expected `=` or a comma after `{after}`"));
+                return found.push(Entry { key, form: Form::Unreadable });
+            }
+        };
+        if let Some(next) = part.peek() {
+            let what = match &form {
+                Form::Value(value) => value.to_string(),
+                _ => format!("{after}(…)"),
             };
-            sink.at_span(first_span(&other), format!("expected a key, such as `{example}`, found `{what}`"));
-            return None;
+            sink.at_span(first_span(next), format!("expected a comma after `{what}`"));
         }
-    };
-    let form = match part.next() {
-        None => Form::Word,
-        Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => value(part.by_ref().collect(), sink),
-        Some(TokenTree::Group(list)) if list.delimiter() == Delimiter::Parenthesis => Form::List(list),
-        Some(other) => {
-            let after = key.unraw();
-            sink.at_span(
-                first_span(&other),
-                match other {
-                    TokenTree::Ident(_) => format!("expected a comma after `{after}`"),
-                    _ => format!("expected `=` or a comma after `{after}`"),
-                },
-            );
-            return Some(Entry { key, form: Form::Unreadable });
+        found.push(Entry { key, form });
+        if part.peek().is_some_and(|next| !matches!(next, TokenTree::Ident(_))) {
+            return;
         }
-    };
-    if let Some(extra) = part.next() {
-        sink.at_span(first_span(&extra), format!("expected a comma after `{}(…)`", key.unraw()));
     }
-    Some(Entry { key, form })
 }
 
 /// What stands behind `=`. A literal and then a word are a value and the next key, with the comma forgotten.
-fn value(mut tokens: Vec<TokenTree>, sink: &mut Sink) -> Form {
-    if let [TokenTree::Literal(value), TokenTree::Ident(next), ..] = tokens.as_slice() {
-        sink.at_span(next.span(), format!("expected a comma after `{value}`"));
-        tokens.truncate(1);
+fn value(part: &mut Peekable<vec::IntoIter<TokenTree>>) -> Form {
+    let Some(first) = part.next() else { return Form::Value(TokenStream::new()) };
+    let ends = matches!(first, TokenTree::Literal(_)) && matches!(part.peek(), Some(TokenTree::Ident(_)));
+    let mut tokens: TokenStream = first.into();
+    if !ends {
+        tokens.extend(part);
     }
-    Form::Value(tokens.into_iter().collect())
+    Form::Value(tokens)
 }
 
 fn opening(group: &Group) -> String {

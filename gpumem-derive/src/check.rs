@@ -1,9 +1,13 @@
 //! Rules between keys, between fields, and about what a field may hold.
 
-use crate::model::{Buffer, Field, Model, Role, bare};
+use crate::model::{Buffer, Field, Model, Role, Source, bare, size_of, value};
+use crate::parse::{FieldSettings, Setting};
 use crate::sink::Sink;
-use crate::text;
+use crate::{size, text};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 use std::collections::HashMap;
+use syn::ext::IdentExt;
 use syn::{GenericArgument, PathArguments, Type};
 
 /// What the manager has of its own, which no accessor may be called.
@@ -29,27 +33,30 @@ const MANAGER_METHODS: &[&str] = &[
 /// Fields of the manager that are not buffers.
 const MANAGER_FIELDS: &[&str] = &["__set", "__marker"];
 
-/// Judges the model. A field with a mistake of its own that leaves nothing to generate becomes `Role::Broken`.
+/// Judges the model. A field whose mistake leaves nothing to generate becomes `Role::Broken`.
 pub(crate) fn check(model: &mut Model<'_>, sink: &mut Sink) {
     for field in &mut model.fields {
         keys(field, sink);
+        bounds(field, sink);
         room(field, sink);
-        if !kind(field, sink) {
-            field.role = Role::Broken;
-        }
+        kind(field, sink);
     }
     names(model, sink);
+    whole(model, sink);
 }
 
 /// Keys that contradict each other.
 fn keys(field: &Field<'_>, sink: &mut Sink) {
-    let settings = &field.settings;
-    if settings.skip.is_some() {
+    let FieldSettings { tuning, name, preset, config, skip, .. } = &field.settings;
+    if skip.is_some() {
         let others = [
-            settings.growth.as_ref().map(|setting| &setting.key),
-            settings.max.as_ref().map(|setting| &setting.key),
-            settings.min.as_ref().map(|setting| &setting.key),
-            settings.asynchronous.as_ref().map(|setting| &setting.key),
+            tuning.growth.as_ref().map(|setting| &setting.key),
+            tuning.max.as_ref().map(|setting| &setting.key),
+            tuning.min.as_ref().map(|setting| &setting.key),
+            tuning.asynchronous.as_ref().map(|setting| &setting.key),
+            name.as_ref().map(|setting| &setting.key),
+            preset.as_ref().map(|setting| &setting.key),
+            config.as_ref().map(|setting| &setting.key),
         ];
         for key in others.into_iter().flatten() {
             let message = format!(
@@ -57,13 +64,89 @@ fn keys(field: &Field<'_>, sink: &mut Sink) {
             );
             sink.at(&key, message);
         }
+    } else if let (Some(_), Some(config)) = (preset, config) {
+        let message = "`preset` and `config` each say everything: remove one of the two, and write beside the other what is to \
+                       differ";
+        sink.at(&config.key, message);
+    }
+}
+
+/// A `min` above `max`, whoever said them.
+fn bounds(field: &Field<'_>, sink: &mut Sink) {
+    let Role::Buffer(Buffer { min: Some(min), max: Some(max), .. }) = &field.role else { return };
+    if min.bytes <= max.bytes {
         return;
     }
-    if let (Some(min), Some(max)) = (&settings.min, &settings.max)
-        && let (Some(least), Some(most)) = (&min.value, &max.value)
+    let (least, most) = (&min.text, &max.text);
+    match (min.source, max.source) {
+        // That of the struct is said once, and not for each field.
+        (Source::Struct, Source::Struct) => {}
+        (Source::Struct, _) => {
+            let message = format!("`max` is {most}, less than `min`, which is {least} for the whole struct");
+            sink.at(&max.at, message);
+        }
+        (_, Source::Field) => sink.at(&min.at, format!("`min` is {least}, more than `max`, which is {most}")),
+        (_, Source::Preset(name)) => sink.at(
+            &min.at,
+            format!("`min` is {least}, more than the `max` of the preset `{name}`, {most}: write a larger `max` beside it"),
+        ),
+        (_, Source::Struct) => sink.at(
+            &min.at,
+            format!("`min` is {least}, more than the `max` of the struct, {most}: write a larger `max` beside it"),
+        ),
+    }
+}
+
+/// What the struct says for all of its fields.
+fn whole(model: &mut Model<'_>, sink: &mut Sink) {
+    let settings = &model.settings;
+    let (min, max) = (&settings.tuning.min, &settings.tuning.max);
+    if let (Some(min), Some(most)) = (min, value(max.as_ref()))
+        && let Some(least) = &min.value
         && least.bytes > most.bytes
     {
         sink.at(&min.tokens, format!("`min` is {}, more than `max`, which is {}", least.text, most.text));
+    }
+    if let Some(setting) = &settings.limit
+        && let Some(limit) = &setting.value
+    {
+        let mins = model.buffers().filter_map(|(_, buffer)| buffer.min.as_ref());
+        let together = mins.fold(0, |sum: u64, min| sum.saturating_add(min.bytes));
+        if together > limit.bytes {
+            let message = format!(
+                "`limit` is {}, less than the `min` of the buffers together, {}: not even an empty set would fit",
+                limit.text,
+                size::display(together)
+            );
+            sink.at(&setting.tokens, message);
+        }
+    }
+    items(model, sink);
+}
+
+/// Generated items that would be called alike.
+fn items(model: &mut Model<'_>, sink: &mut Sink) {
+    let (names, settings) = (&mut model.names, &model.settings);
+    let given = |setting: &Option<Setting<Ident>>| setting.as_ref().map(|setting| setting.tokens.clone());
+    let (name, lens) = (given(&settings.name), given(&settings.lens));
+    let mut taken = vec![(model.name.clone(), "the struct itself")];
+    let items = [
+        (&mut names.manager, "the manager", name.clone()),
+        (&mut names.split, "what `split_mut` gives", name.clone()),
+        (&mut names.lens, "the struct of lengths", lens.clone()),
+        (&mut names.download, "a download of the set", lens.clone().or_else(|| name.clone())),
+        (&mut names.frame, "what a download brings", lens.or(name)),
+    ];
+    for (ident, what, at) in items {
+        let name = ident.unraw().to_string();
+        match (taken.iter().find(|(other, _)| *other == name), at) {
+            (Some((_, other)), Some(at)) => {
+                sink.at(&at, format!("`{name}` would be {what}, and is {other}: write another name"));
+                // Another name, so that nothing is there twice.
+                *ident = format_ident!("__{name}{}", taken.len(), span = ident.span());
+            }
+            _ => taken.push((name, what)),
+        }
     }
 }
 
@@ -71,21 +154,28 @@ fn keys(field: &Field<'_>, sink: &mut Sink) {
 fn room(field: &Field<'_>, sink: &mut Sink) {
     if let Role::Buffer(Buffer { element_size: Some(size), element_text, max: Some(max), .. }) = &field.role
         && max.bytes < *size
-        && let Some(setting) = &field.settings.max
     {
+        let of = match max.source {
+            Source::Struct => format!(" of `{}`", field.name),
+            _ => String::new(),
+        };
         let message =
-            format!("`max` is {}, less than one element: `{element_text}` takes {size} bytes", max.text);
-        sink.at(&setting.tokens, message);
+            format!("`max` is {}, less than one element{of}: `{element_text}` takes {size} bytes", max.text);
+        sink.at(&max.at, message);
     }
 }
 
-/// Whether the field can be what it is to be.
-fn kind(field: &Field<'_>, sink: &mut Sink) -> bool {
-    let (wrong, message) = match &field.role {
-        Role::Host => return true,
-        Role::Buffer(Buffer { element, .. }) => match never_pod(element) {
-            Some(found) => found,
-            None => return true,
+/// What a field cannot be. Where only the element cannot be what it is to be, another one stands in for it.
+fn kind(field: &mut Field<'_>, sink: &mut Sink) {
+    let (wrong, message) = match &mut field.role {
+        Role::Host => return,
+        Role::Buffer(buffer) => match never_pod(buffer.written) {
+            Some((wrong, message)) => {
+                buffer.element = stand_in(wrong);
+                (buffer.stands_in, buffer.generic) = (true, false);
+                (wrong, message)
+            }
+            None => return,
         },
         Role::Broken => (field.ty, not_a_vec(field)),
     };
@@ -93,28 +183,68 @@ fn kind(field: &Field<'_>, sink: &mut Sink) -> bool {
     if !field.settings.unclear {
         sink.at(wrong, message);
     }
-    false
+}
+
+/// What the user will probably write instead of `wrong`.
+fn stand_in(wrong: &Type) -> TokenStream {
+    if let Type::Tuple(tuple) = wrong
+        && let Some(first) = tuple.elems.first()
+        && size_of(first).is_some()
+    {
+        let len = tuple.elems.len();
+        return quote!([#first; #len]);
+    }
+    quote!(::core::primitive::u8)
 }
 
 fn not_a_vec(field: &Field<'_>) -> String {
     let (name, ty) = (&field.name, text::of(field.ty));
-    let write = match bare(field.ty) {
-        Type::Array(array) => format!("write `Vec<{}>`", text::of(&array.elem)),
-        Type::Reference(reference) => match bare(&reference.elem) {
-            Type::Slice(slice) => format!("write `Vec<{}>`", text::of(&slice.elem)),
-            _ => "write one".to_owned(),
-        },
+    let write = match (flat_element(field.ty), bare(field.ty)) {
+        (Some(element), _) => format!("write `Vec<{}>`", text::of(element)),
         // What looks like a plain name may be one for a `Vec`.
-        Type::Path(path)
-            if path.path.segments.iter().all(|segment| segment.arguments.is_none()) && ty != "String" =>
+        (None, Type::Path(path))
+            if path.path.segments.iter().all(|segment| segment.arguments.is_none())
+                && size_of(field.ty).is_none()
+                && !["String", "bool", "char", "usize", "isize"].contains(&ty.as_str()) =>
         {
             "write it in full, since a derive cannot see through an alias".to_owned()
         }
         _ => "write one".to_owned(),
     };
     format!(
-        "a buffer is a `Vec<T>`, and `{name}` is a `{ty}`: {write}, or keep the field on the host with `#[buffer(skip)]`"
+        "a buffer is a `Vec<T>`, and the type of `{name}` is `{ty}`: {write}, or keep the field on the host with `#[buffer(skip)]`"
     )
+}
+
+/// What the elements would be if an array, a slice or another collection were a `Vec`.
+fn flat_element(ty: &Type) -> Option<&Type> {
+    const COLLECTIONS: &[&str] = &["Vec", "VecDeque", "LinkedList", "HashSet", "BTreeSet", "BinaryHeap"];
+    const WRAPPERS: &[&str] = &["Box", "Rc", "Arc", "Option", "Cow", "RefCell", "Mutex", "RwLock"];
+    match bare(ty) {
+        Type::Array(array) => Some(&array.elem),
+        Type::Slice(slice) => Some(&slice.elem),
+        Type::Reference(reference) => match bare(&reference.elem) {
+            Type::Slice(slice) => Some(&slice.elem),
+            _ => None,
+        },
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
+            let inner = args.args.iter().find_map(|arg| match arg {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })?;
+            let name = last.ident.to_string();
+            if COLLECTIONS.contains(&name.as_str()) {
+                Some(inner)
+            } else if WRAPPERS.contains(&name.as_str()) {
+                flat_element(inner)
+            } else {
+                None
+            }
+        }
+        _ => None,
+    }
 }
 
 /// What in an element type can never be plain data on a device, and what to write instead.
@@ -193,33 +323,41 @@ fn instead_of_path(path: &syn::Path) -> Option<&'static str> {
 
 /// Accessors that would share a name with each other or with a method of the manager.
 fn names(model: &mut Model<'_>, sink: &mut Sink) {
-    let accessors: HashMap<String, String> = model
-        .buffers()
-        .map(|(field, buffer)| (buffer.accessor_mut.to_string(), field.name.clone()))
-        .collect();
     let manager = model.names.manager.to_string();
+    // The accessors so far, each with its buffer.
+    let mut accessors: HashMap<String, String> = HashMap::new();
     for field in &mut model.fields {
         if !matches!(field.role, Role::Buffer(_)) {
             continue;
         }
-        let name = &field.name;
+        let name = field.name.clone();
         let with_mut = format!("{name}_mut");
+        let given = field.settings.name.as_ref().map(|setting| &setting.tokens);
+        let instead = match given {
+            Some(_) => "choose another".to_owned(),
+            None => format!("give the buffer another one, as in `#[buffer(name = \"{name}_data\")]`"),
+        };
         let message = if MANAGER_METHODS.contains(&name.as_str()) {
-            format!(
-                "`{manager}` has a method `{name}` of its own, so no buffer can be called that: rename the field"
-            )
+            format!("`{manager}` has a method `{name}` of its own, so the name is taken: {instead}")
         } else if MANAGER_METHODS.contains(&with_mut.as_str()) {
-            format!(
-                "the accessor `{with_mut}` of this buffer is a method of `{manager}` itself: rename the field"
-            )
+            format!("the accessor `{with_mut}` of this buffer is a method of `{manager}` itself: {instead}")
         } else if MANAGER_FIELDS.contains(&name.as_str()) {
-            format!("`{manager}` has a field `{name}` of its own: rename this one")
-        } else if let Some(other) = accessors.get(name) {
-            format!("the buffer `{other}` has an accessor `{name}` already: rename one of the two fields")
+            format!("`{manager}` has a field `{name}` of its own, so the name is taken: {instead}")
+        } else if let Some(other) = accessors.get(&name) {
+            format!("the buffer `{other}` has an accessor `{name}` already: {instead}")
+        } else if let Some(other) = accessors.get(&with_mut) {
+            format!(
+                "the accessor `{with_mut}` of this buffer is one of the buffer `{other}` already: {instead}"
+            )
         } else {
+            accessors.insert(with_mut, name.clone());
+            accessors.insert(name.clone(), name);
             continue;
         };
-        sink.at(&field.ident, message);
+        match given {
+            Some(tokens) => sink.at(tokens, message),
+            None => sink.at(&field.ident, message),
+        }
         field.role = Role::Broken;
     }
 }

@@ -44,7 +44,7 @@ fn a_buffer_is_a_vec_by_any_path() {
         "Option<Vec<u8>>",
         "HashMap<u8, u8>",
     ] {
-        one_mistake(&field(ty), "a buffer is a `Vec<T>`, and `f` is a");
+        one_mistake(&field(ty), "a buffer is a `Vec<T>`, and the type of `f` is");
         assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] f: {ty} }}")), [""; 0], "{ty}");
     }
 }
@@ -101,6 +101,56 @@ fn min_is_at_most_max() {
 }
 
 #[test]
+fn bounds_come_from_the_field_its_preset_or_the_struct() {
+    let both = |of_struct: &str, of_field: &str| {
+        format!(
+            "#[buffers({of_struct})] struct S {{ #[buffer({of_field})] f: Vec<[f32; 2]>, #[buffer(skip)] g: u8 }}"
+        )
+    };
+    one_mistake(&both("max = \"1MiB\"", "min = \"1GiB\""), "more than the `max` of the struct, 1 MiB");
+    one_mistake(
+        &both("min = \"1GiB\"", "max = \"1MiB\""),
+        "less than `min`, which is 1 GiB for the whole struct",
+    );
+    one_mistake(&both("min = \"1GiB\", max = 64", ""), "`min` is 1 GiB, more than `max`, which is 64 bytes");
+    one_mistake(&both("max = 4", ""), "less than one element of `f`");
+    one_mistake(
+        &both("", "preset = \"positions\", min = \"1GiB\""),
+        "the `max` of the preset `positions`, 512 MiB",
+    );
+    one_mistake(&both("limit = 64", "min = 65"), "less than the `min` of the buffers together, 65 bytes");
+    for (of_struct, of_field) in [
+        ("max = 4", "max = 8"),
+        ("max = 4", "preset = \"edges\""),
+        ("max = 4", "config = SPEC"),
+        ("min = \"1GiB\"", "config = SPEC, max = 64"),
+        ("", "preset = \"edges\", max = \"4GiB\", min = \"3GiB\""),
+    ] {
+        assert_eq!(mistakes(&both(of_struct, of_field)), [""; 0], "{of_struct} {of_field}");
+    }
+}
+
+#[test]
+fn one_source_says_everything() {
+    one_mistake(
+        "struct S { #[buffer(preset = \"edges\", config = SPEC)] f: Vec<u8> }",
+        "remove one of the two",
+    );
+}
+
+#[test]
+fn items_have_names_of_their_own() {
+    for (keys, part) in [
+        ("name = \"S\"", "`S` would be the manager, and is the struct itself"),
+        ("lens = \"S\"", "`S` would be the struct of lengths, and is the struct itself"),
+        ("name = \"Gpu\", lens = \"Gpu\"", "`Gpu` would be the struct of lengths, and is the manager"),
+        ("lens = \"SFrame\"", "would be what a download brings, and is the struct of lengths"),
+    ] {
+        one_mistake(&format!("#[buffers({keys})] struct S {{ f: Vec<u8> }}"), part);
+    }
+}
+
+#[test]
 fn max_has_room_for_one_element() {
     one_mistake(
         "struct S { #[buffer(max = \"4B\")] f: Vec<[f32; 2]> }",
@@ -119,6 +169,9 @@ fn what_is_no_vec_is_told_which_one_to_write() {
         ("&'a [u8]", "write `Vec<u8>`, or keep"),
         ("geometry::Points", "a derive cannot see through an alias"),
         ("String", "`String`: write one, or keep"),
+        ("Box<[u8]>", "write `Vec<u8>`, or keep"),
+        ("Option<std::vec::Vec<u8>>", "write `Vec<u8>`, or keep"),
+        ("VecDeque<T>", "write `Vec<T>`, or keep"),
         ("HashMap<u8, u8>", "`HashMap<u8, u8>`: write one, or keep"),
     ] {
         one_mistake(&field(ty), part);
@@ -136,7 +189,14 @@ fn skip_stands_alone() {
 #[test]
 fn names_do_not_collide() {
     for name in MANAGER_METHODS {
-        one_mistake(&format!("struct S {{ {name}: Vec<u8> }}"), "rename the field");
+        one_mistake(
+            &format!("struct S {{ {name}: Vec<u8> }}"),
+            &format!("#[buffer(name = \"{name}_data\")]"),
+        );
+        assert_eq!(
+            mistakes(&format!("struct S {{ #[buffer(name = \"{name}_data\")] {name}: Vec<u8> }}")),
+            [""; 0]
+        );
         assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] {name}: Vec<u8> }}")), [""; 0]);
     }
     one_mistake(
@@ -145,6 +205,18 @@ fn names_do_not_collide() {
     );
     one_mistake("struct S { x: Vec<u8>, x_mut: Vec<u8> }", "the buffer `x` has an accessor `x_mut` already");
     one_mistake("struct S { __set: Vec<u8> }", "has a field `__set` of its own");
+    one_mistake(
+        "struct S { x_mut: Vec<u8>, x: Vec<u8> }",
+        "`x_mut` of this buffer is one of the buffer `x_mut` already",
+    );
+    one_mistake(
+        "struct S { x: Vec<u8>, #[buffer(name = \"x\")] y: Vec<u8> }",
+        "accessor `x` already: choose another",
+    );
+    assert_eq!(
+        mistakes("struct S { #[buffer(name = \"y\")] x: Vec<u8>, #[buffer(name = \"x\")] y: Vec<u8> }"),
+        [""; 0]
+    );
     assert_eq!(mistakes("struct S { x: Vec<u8>, #[buffer(skip)] x_mut: Vec<u8> }"), [""; 0]);
 }
 

@@ -1,6 +1,6 @@
 //! What is known about the struct, in the terms that expansion needs. Nothing is judged here: `check` does that.
 
-use crate::parse::{self, FieldSettings};
+use crate::parse::{self, FieldSettings, Mode, Preset, Setting, StructSettings, Tuning};
 use crate::sink::Sink;
 use crate::size::Size;
 use crate::text;
@@ -23,6 +23,8 @@ pub(crate) struct Model<'a> {
     /// The path of the crate `gpumem`.
     pub(crate) root: TokenStream,
     pub(crate) names: Names,
+    /// What the struct's own attributes say.
+    pub(crate) settings: StructSettings,
     pub(crate) fields: Vec<Field<'a>>,
     /// The fields are those of a struct with named fields, so a value of it can be written down.
     pub(crate) has_named_fields: bool,
@@ -47,7 +49,7 @@ pub(crate) struct Names {
 pub(crate) struct Field<'a> {
     /// As the user wrote it, and where.
     pub(crate) ident: &'a Ident,
-    /// Without `r#`.
+    /// What the buffer is called: the field's name without `r#`, or what `name` says.
     pub(crate) name: String,
     pub(crate) ty: &'a Type,
     pub(crate) settings: FieldSettings,
@@ -56,6 +58,7 @@ pub(crate) struct Field<'a> {
 }
 
 /// What becomes of a field.
+#[allow(clippy::large_enum_variant, reason = "there is one a field, and nearly every one is a buffer")]
 pub(crate) enum Role<'a> {
     Buffer(Buffer<'a>),
     /// `skip`: it stays on the host.
@@ -66,15 +69,25 @@ pub(crate) enum Role<'a> {
 
 /// A field that is a buffer on the device.
 pub(crate) struct Buffer<'a> {
-    pub(crate) element: &'a Type,
+    pub(crate) element: TokenStream,
+    /// The same as the user's type. It differs where that can be no element: then another stands in for it, so that what uses the
+    /// buffer is not wrong as well.
+    pub(crate) written: &'a Type,
+    pub(crate) stands_in: bool,
     /// The element type depends on a parameter of the struct.
     pub(crate) generic: bool,
+    /// The user's constant that says what the attribute does not.
+    pub(crate) config: Option<TokenStream>,
     pub(crate) growth: f64,
-    pub(crate) max: Option<Size>,
+    /// Something says the growth, or it is the default of the runtime.
+    pub(crate) growth_is_given: bool,
+    pub(crate) max: Option<Bound>,
     /// `None` if there is none, or if it is zero.
-    pub(crate) min: Option<Size>,
+    pub(crate) min: Option<Bound>,
     pub(crate) asynchronous: bool,
-    /// The accessors: the field's name, and the same with `_mut`.
+    pub(crate) slots: Option<u8>,
+    pub(crate) snapshot: bool,
+    /// The accessors: the buffer's name, and the same with `_mut`.
     pub(crate) accessor: Ident,
     pub(crate) accessor_mut: Ident,
     /// The element type as documentation shows it.
@@ -83,19 +96,39 @@ pub(crate) struct Buffer<'a> {
     pub(crate) element_size: Option<u64>,
 }
 
+/// A size that a buffer is held to.
+pub(crate) struct Bound {
+    pub(crate) bytes: u64,
+    /// In the words of the user.
+    pub(crate) text: String,
+    /// Where it was said.
+    pub(crate) at: TokenStream,
+    pub(crate) source: Source,
+}
+
+/// Who says something about a buffer.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Source {
+    Field,
+    Preset(&'static str),
+    Struct,
+}
+
 impl<'a> Model<'a> {
     /// Reads the struct. What is wrong with its shape or its attributes goes to `sink`.
     pub(crate) fn read(input: &'a DeriveInput, sink: &mut Sink) -> Self {
         let settings = parse::container(&input.attrs, sink);
-        let root = settings.crate_path.and_then(|setting| setting.value).unwrap_or_else(|| quote!(::gpumem));
+        let root = value(settings.crate_path.as_ref()).cloned().unwrap_or_else(|| quote!(::gpumem));
         let named = named_fields(input, sink);
         let fields = named.map_or_else(Vec::new, |named| {
-            named.named.iter().filter_map(|field| Field::read(field, &input.generics, sink)).collect()
+            let read = |field| Field::read(field, &input.generics, &settings.tuning, sink);
+            named.named.iter().filter_map(read).collect()
         });
         Model {
             name: input.ident.unraw().to_string(),
-            names: Names::choose(input, &root),
+            names: Names::choose(input, &root, &settings),
             root,
+            settings,
             fields,
             has_named_fields: named.is_some(),
             input,
@@ -108,6 +141,16 @@ impl<'a> Model<'a> {
             Role::Buffer(buffer) => Some((field, buffer)),
             _ => None,
         })
+    }
+
+    /// Whether a value of the struct, or one of its buffers, cannot be written down, which has been reported.
+    pub(crate) fn is_broken(&self) -> bool {
+        let broken = |role: &Role<'_>| match role {
+            Role::Buffer(buffer) => buffer.stands_in,
+            Role::Host => false,
+            Role::Broken => true,
+        };
+        !self.has_named_fields || self.fields.iter().any(|field| broken(&field.role))
     }
 
     /// The struct's type inside its own impls.
@@ -147,7 +190,12 @@ fn named_fields<'a>(input: &'a DeriveInput, sink: &mut Sink) -> Option<&'a syn::
 }
 
 impl<'a> Field<'a> {
-    fn read(field: &'a syn::Field, generics: &syn::Generics, sink: &mut Sink) -> Option<Self> {
+    fn read(
+        field: &'a syn::Field,
+        generics: &syn::Generics,
+        defaults: &Tuning,
+        sink: &mut Sink,
+    ) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         let settings = parse::field(&field.attrs, sink);
         if let Err(error) = field.modifiers.require_empty() {
@@ -155,12 +203,14 @@ impl<'a> Field<'a> {
         }
         let role = match (&settings.skip, element_of(&field.ty)) {
             (Some(_), _) => Role::Host,
-            (None, Some(element)) => Role::Buffer(Buffer::read(ident, element, &settings, generics)),
+            (None, Some(element)) => {
+                Role::Buffer(Buffer::read(ident, element, &settings, defaults, generics))
+            }
             (None, None) => Role::Broken,
         };
         Some(Field {
             ident,
-            name: ident.unraw().to_string(),
+            name: value(settings.name.as_ref()).unwrap_or(ident).unraw().to_string(),
             ty: &field.ty,
             settings,
             attrs: &field.attrs,
@@ -175,20 +225,65 @@ impl<'a> Field<'a> {
 }
 
 impl<'a> Buffer<'a> {
-    fn read(ident: &Ident, element: &'a Type, settings: &FieldSettings, generics: &syn::Generics) -> Self {
+    /// What the field says, then what its preset or its constant says, then what the struct says for all fields.
+    fn read(
+        ident: &Ident,
+        element: &'a Type,
+        settings: &FieldSettings,
+        defaults: &Tuning,
+        generics: &syn::Generics,
+    ) -> Self {
+        let FieldSettings { tuning, preset, config, .. } = settings;
+        let preset = preset.as_ref();
+        // A constant says everything, so nothing is left for the struct's defaults to say.
+        let none = Tuning::default();
+        let defaults = if config.is_some() { &none } else { defaults };
+        let preset_value: Option<&'static Preset> = value(preset).copied();
+        let growth = value(tuning.growth.as_ref()).copied();
+        let growth = growth
+            .or(preset_value.map(|preset| preset.growth))
+            .or_else(|| value(defaults.growth.as_ref()).copied());
+        let mode = value(tuning.asynchronous.as_ref()).copied();
+        let mode = mode
+            .or(preset_value.map(|preset| Mode { on: preset.asynchronous, ..Mode::default() }))
+            .or_else(|| value(defaults.asynchronous.as_ref()).copied())
+            .unwrap_or_default();
+        let preset_max = preset.and_then(|setting| {
+            let Preset { name, max: (bytes, text), .. } = *setting.value?;
+            let size = Size { bytes, text: text.to_owned() };
+            Some(Bound::new(&size, &setting.tokens, Source::Preset(name)))
+        });
+        let own = |setting| bound(setting, Source::Field);
+        let inherited = |setting| bound(setting, Source::Struct);
+        // A key whose value is wrong is there all the same: what it hides is not taken instead.
+        let max = match &tuning.max {
+            Some(_) => own(tuning.max.as_ref()),
+            None => preset_max.or_else(|| inherited(defaults.max.as_ref())),
+        };
+        let min = match &tuning.min {
+            Some(_) => own(tuning.min.as_ref()),
+            None => inherited(defaults.min.as_ref()),
+        };
         // Names made from a field point at it, so that "go to definition" leads there, and resolve as generated code,
         // so that lints leave them alone.
+        let ident = value(settings.name.as_ref()).unwrap_or(ident);
         let span = Span::call_site().located_at(ident.span());
         let mut accessor = ident.clone();
         accessor.set_span(span);
         let used = words(element.to_token_stream());
         Buffer {
-            element,
+            element: element.to_token_stream(),
+            written: element,
+            stands_in: false,
             generic: generics.params.iter().any(|param| used.contains(&param_name(param))),
-            growth: settings.growth.as_ref().and_then(|growth| growth.value).unwrap_or(DEFAULT_GROWTH),
-            max: settings.max.as_ref().and_then(|max| max.value.clone()),
-            min: settings.min.as_ref().and_then(|min| min.value.clone()).filter(|min| min.bytes > 0),
-            asynchronous: settings.asynchronous.is_some(),
+            config: value(config.as_ref()).cloned(),
+            growth: growth.unwrap_or(DEFAULT_GROWTH),
+            growth_is_given: growth.is_some(),
+            max,
+            min: min.filter(|min| min.bytes > 0),
+            asynchronous: mode.on,
+            slots: mode.slots,
+            snapshot: mode.snapshot,
             accessor_mut: format_ident!("{}_mut", ident.unraw(), span = span),
             accessor,
             element_text: text::of(element),
@@ -197,8 +292,24 @@ impl<'a> Buffer<'a> {
     }
 }
 
+impl Bound {
+    pub(crate) fn new(size: &Size, at: &TokenStream, source: Source) -> Self {
+        Bound { bytes: size.bytes, text: size.text.clone(), at: at.clone(), source }
+    }
+}
+
+fn bound(setting: Option<&Setting<Size>>, source: Source) -> Option<Bound> {
+    let setting = setting?;
+    setting.value.as_ref().map(|size| Bound::new(size, &setting.tokens, source))
+}
+
+/// What a key says, if it is there and could be read.
+pub(crate) fn value<T>(setting: Option<&Setting<T>>) -> Option<&T> {
+    setting.and_then(|setting| setting.value.as_ref())
+}
+
 impl Names {
-    fn choose(input: &DeriveInput, root: &TokenStream) -> Self {
+    fn choose(input: &DeriveInput, root: &TokenStream, settings: &StructSettings) -> Self {
         let struct_name = input.ident.unraw();
         let span = Span::call_site().located_at(input.ident.span());
         let named = |suffix: &str| format_ident!("{struct_name}{suffix}", span = span);
@@ -206,16 +317,19 @@ impl Names {
         taken.insert(struct_name.to_string());
         taken.extend(words(input.generics.to_token_stream()));
         taken.extend(words(input.generics.where_clause.to_token_stream()));
+        taken.extend([&settings.name, &settings.lens].map(|name| name_of(name.as_ref())));
         if let Data::Struct(data) = &input.data {
             for field in &data.fields {
                 taken.extend(words(field.ty.to_token_stream()));
             }
         }
+        let manager = value(settings.name.as_ref()).map_or_else(|| named("Buffers"), Clone::clone);
+        let lens = value(settings.lens.as_ref()).map_or_else(|| named("Lens"), Clone::clone);
         let lifetime = |name| Lifetime::new(&format!("'{}", free(name, &taken)), Span::call_site());
         Names {
-            manager: named("Buffers"),
-            lens: named("Lens"),
-            split: named("BuffersMut"),
+            split: format_ident!("{}Mut", manager.unraw(), span = manager.span()),
+            manager,
+            lens,
             download: named("Download"),
             frame: named("Frame"),
             backend: Ident::new(&free("B", &taken), Span::call_site()),
@@ -223,6 +337,10 @@ impl Names {
             any: lifetime("any"),
         }
     }
+}
+
+fn name_of(setting: Option<&Setting<Ident>>) -> String {
+    value(setting).map_or_else(String::new, |name| name.unraw().to_string())
 }
 
 /// `base`, or the first of `base1`, `base2`, ... that is not taken.
@@ -278,7 +396,7 @@ fn element_of(ty: &Type) -> Option<&Type> {
 }
 
 /// Bytes of a type that is made of primitives alone.
-fn size_of(ty: &Type) -> Option<u64> {
+pub(crate) fn size_of(ty: &Type) -> Option<u64> {
     match bare(ty) {
         Type::Path(path) => match path.path.get_ident()?.to_string().as_str() {
             "u8" | "i8" => Some(1),

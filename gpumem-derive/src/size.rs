@@ -1,6 +1,7 @@
 //! Byte sizes: `"512MiB"`, `"1.5 GiB"`, `"2GB"`. Read exactly, in whole bytes, without floating point.
 
 use crate::nearest::nearest;
+use std::ops::Range;
 
 /// The units, with what one of them is in bytes.
 const UNITS: &[(&str, u64)] = &[
@@ -29,41 +30,53 @@ impl Size {
     }
 }
 
+/// What is wrong with a size.
+#[derive(Debug)]
+pub(crate) struct Mistake {
+    pub(crate) message: String,
+    /// Where the unit stands in the text, if that is what is wrong.
+    pub(crate) unit: Option<Range<usize>>,
+}
+
+impl From<String> for Mistake {
+    fn from(message: String) -> Self {
+        Mistake { message, unit: None }
+    }
+}
+
 /// Reads a size, or says what is wrong with it.
-pub(crate) fn parse(text: &str) -> Result<Size, String> {
-    let text = text.trim();
+pub(crate) fn parse(whole: &str) -> Result<Size, Mistake> {
+    let text = whole.trim();
     let unit_at = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_'))).unwrap_or(text.len());
     let (number, unit) = (&text[..unit_at], text[unit_at..].trim());
     if text.is_empty() {
-        return Err("an empty size: write a number and a unit, such as \"512MiB\"".to_owned());
+        return Err("an empty size: write a number and a unit, such as \"512MiB\"".to_owned().into());
     }
     if text.starts_with('-') {
-        return Err("a size cannot be negative".to_owned());
+        return Err("a size cannot be negative".to_owned().into());
     }
     if number.is_empty() {
-        return Err(format!("`{text}` is not a size: write a number and a unit, such as \"512MiB\""));
+        return Err(format!("`{text}` is not a size: write a number and a unit, such as \"512MiB\"").into());
     }
     let (digits, places) = decimal(number).ok_or_else(|| {
         format!("`{number}` is not a number: write digits with at most one point, as in \"1.5GiB\"")
     })?;
     if unit.is_empty() {
-        let bytes = if number.contains('.') { "B" } else { number };
-        return Err(if bytes == "B" {
-            format!("`{text}` has no unit: write \"{text}MiB\", for example")
-        } else {
-            format!(
-                "`{text}` has no unit: write \"{text}MiB\", for example, or {text} without quotes for bytes"
-            )
-        });
+        let or_bytes = match number.contains('.') {
+            true => String::new(),
+            false => format!(", or {text} without quotes for bytes"),
+        };
+        return Err(format!("`{text}` has no unit: write \"{text}MiB\", for example{or_bytes}").into());
     }
     let Some(&(_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(unknown_unit(unit));
+        let end = whole.trim_end().len();
+        return Err(Mistake { message: unknown_unit(unit), unit: Some(end - unit.len()..end) });
     };
     let scale = 10_u128.checked_pow(places).ok_or_else(|| format!("`{number}` has too many digits"))?;
     let too_large = || format!("`{text}` is too large: a size is less than 16 EiB");
     let scaled = digits.ok_or_else(too_large)?.checked_mul(u128::from(factor)).ok_or_else(too_large)?;
     if scaled % scale != 0 {
-        return Err(format!("`{text}` is not a whole number of bytes"));
+        return Err(format!("`{text}` is not a whole number of bytes").into());
     }
     let bytes = u64::try_from(scaled / scale).map_err(|_| too_large())?;
     Ok(Size { bytes, text: format!("{number} {unit}") })
@@ -116,7 +129,7 @@ mod tests {
 
     /// The bytes alone.
     fn parse(text: &str) -> Result<u64, String> {
-        super::parse(text).map(|size| size.bytes)
+        super::parse(text).map(|size| size.bytes).map_err(|mistake| mistake.message)
     }
 
     #[test]
@@ -191,6 +204,16 @@ mod tests {
         ] {
             let message = parse(text).unwrap_err();
             assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn finds_the_unit_that_is_wrong() {
+        for (text, unit) in
+            [("512 Mb ", Some("Mb")), ("  5parsecs", Some("parsecs")), ("512", None), ("1.2.3MiB", None)]
+        {
+            let found = super::parse(text).unwrap_err().unit;
+            assert_eq!(found.map(|range| &text[range]), unit, "{text}");
         }
     }
 

@@ -14,8 +14,9 @@ pub(crate) fn of(tokens: impl ToTokens) -> String {
 }
 
 fn write(tokens: TokenStream, text: &mut String) {
-    let mut tick = false;
+    let (mut tick, mut lifetime) = (false, false);
     for token in tokens {
+        let after_lifetime = std::mem::take(&mut lifetime);
         match token {
             TokenTree::Group(group) => {
                 let (open, close) = match group.delimiter() {
@@ -24,7 +25,7 @@ fn write(tokens: TokenStream, text: &mut String) {
                     Delimiter::Brace => ("{", "}"),
                     Delimiter::None => ("", ""),
                 };
-                if SPACED.iter().any(|word| ends_with_word(text, word)) {
+                if after_lifetime || SPACED.iter().any(|word| ends_with_word(text, word)) {
                     text.push(' ');
                 }
                 text.push_str(open);
@@ -50,6 +51,7 @@ fn write(tokens: TokenStream, text: &mut String) {
                     text.push(' ');
                 }
                 text.push_str(&word);
+                lifetime = tick;
             }
         }
         tick = false;
@@ -82,6 +84,7 @@ mod tests {
             "Wrapping<u32>",
             "Pair<u8, i8>",
             "&'a mut [T]",
+            "&'a [T]",
             "&'a T",
             "Half<{N}>",
             "Box<dyn Fn(u8)>",

@@ -31,20 +31,37 @@ pub(super) fn with_facts(part: &Part<'_>, lead: &str) -> TokenStream {
 
 /// Element type, bytes an element, growth, limit and mode, in one line.
 fn facts(buffer: &Buffer<'_>) -> String {
-    let Buffer { element_text, growth, .. } = buffer;
+    let Buffer { element_text, growth, slots, .. } = buffer;
     let size = match buffer.element_size {
         Some(1) => ", 1 byte an element".to_owned(),
         Some(size) => format!(", {size} bytes an element"),
         None => String::new(),
     };
     let limit = match (&buffer.min, &buffer.max) {
+        (None, None) if buffer.config.is_some() => String::new(),
         (None, None) => ", without a limit of its own".to_owned(),
         (None, Some(max)) => format!(", to {} at most", max.text),
         (Some(min), None) => format!(", from {} on, without a limit of its own", min.text),
         (Some(min), Some(max)) => format!(", from {} to {} at most", min.text, max.text),
     };
-    let mode = if buffer.asynchronous { "Async" } else { "Blocking" };
-    format!("`{element_text}`{size}. Grows by a factor of {growth}{limit}. {mode} downloads.")
+    let grows = match &buffer.config {
+        Some(config) if buffer.growth_is_given => {
+            format!("As `{}` says, but grows by a factor of {growth}{limit}", text::of(config))
+        }
+        Some(config) => format!("Grows as `{}` says{limit}", text::of(config)),
+        None => format!("Grows by a factor of {growth}{limit}"),
+    };
+    let mode = match (buffer.asynchronous, buffer.snapshot) {
+        (false, _) => "Blocking downloads",
+        (true, false) => "Async downloads",
+        (true, true) => "Async downloads, from a snapshot on the device",
+    };
+    let slots = match slots {
+        Some(1) => ", one at a time".to_owned(),
+        Some(slots) => format!(", {slots} at a time"),
+        None => String::new(),
+    };
+    format!("`{element_text}`{size}. {grows}. {mode}{slots}.")
 }
 
 /// The page of the manager, down to the table of its buffers.
@@ -77,11 +94,16 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
 }
 
 fn row(part: &Part<'_>) -> String {
-    let Buffer { element_text, element_size, growth, max, asynchronous, .. } = part.buffer;
+    let Buffer { element_text, element_size, max, asynchronous, .. } = part.buffer;
+    let config = part.buffer.config.as_ref().map(|config| format!("`{}`", text::of(config)));
+    let growth = match &config {
+        Some(config) if !part.buffer.growth_is_given => config.clone(),
+        _ => part.buffer.growth.to_string(),
+    };
     // A bar would end the cell, even inside code.
     let element = element_text.replace('|', "\\|");
     let bytes = element_size.map_or_else(|| "–".to_owned(), |size| size.to_string());
-    let max = max.as_ref().map_or("none", |max| &max.text);
+    let max = max.as_ref().map_or(config.as_deref().unwrap_or("none"), |max| &max.text);
     let mode = if *asynchronous { "async" } else { "blocking" };
     let name = &part.field.name;
     let accessor = &part.buffer.accessor;

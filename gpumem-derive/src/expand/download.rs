@@ -35,10 +35,43 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
     }
 }
 
+/// What stands for `start_download` where no buffer is `async`: calling it is an error that says what to add. Nothing is known of
+/// what it would give, so that what is done with that is no further mistake.
+fn missing(cx: &Context<'_>) -> TokenStream {
+    let Context { root, core, vis, generics, .. } = cx;
+    let (manager, any) = (&cx.model.names.manager, &cx.model.names.any);
+    let (bind, args, clause) = (generics.bind(), generics.args(None), generics.clause());
+    let message = format!("no buffer of `{}` has async downloads", cx.model.name);
+    // The unit is there because the compiler would ask the reader to implement a trait that has no implementor.
+    quote! {
+        const _: () = {
+            #[diagnostic::on_unimplemented(
+                message = #message,
+                label = "all its downloads are blocking",
+                note = "add `async` to the fields that are to come down while other work goes on: `#[buffer(async)]`",
+            )]
+            pub trait AsyncSet {}
+
+            #[diagnostic::do_not_recommend]
+            impl AsyncSet for () {}
+
+            impl #bind #manager #args #clause {
+                #[doc(hidden)]
+                #vis fn start_download<__Download>(&self) -> #root::Result<__Download>
+                where
+                    for<#any> Self: AsyncSet,
+                {
+                    #core::unreachable!()
+                }
+            }
+        };
+    }
+}
+
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let parts: Vec<_> = cx.async_parts().collect();
     if parts.is_empty() {
-        return TokenStream::new();
+        return missing(cx);
     }
     let ticket = ticket(cx, &parts);
     let frame = frame(cx, &parts);
@@ -55,7 +88,7 @@ fn ticket(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
     let marker = cx.marker(cx.async_parts(), &[]);
     let (marker_field, marker_value) = (marker.field, marker.value);
     let fields: Vec<_> = parts.iter().map(|part| &part.buffer.accessor).collect();
-    let elements = parts.iter().map(|part| part.buffer.element);
+    let elements = parts.iter().map(|part| &part.buffer.element);
     let ready = match fields.as_slice() {
         [only] => quote!(self.#only.is_ready()),
         _ => quote!(#core::result::Result::Ok(#(self.#fields.is_ready()?)&&*)),
@@ -112,7 +145,7 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
         (generics.declare(None), generics.bind(), generics.args(None), generics.clause());
     let marker = cx.marker(cx.async_parts(), &[]).field;
     let fields = parts.iter().map(|part| &part.buffer.accessor);
-    let elements = parts.iter().map(|part| part.buffer.element);
+    let elements = parts.iter().map(|part| &part.buffer.element);
     let page = docs::lines([
         format!(
             "What a download of a [`{manager}`] brought: {list}, read in the pinned memory that the device wrote.",
@@ -123,7 +156,7 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
         "Dropping it frees that memory for the next download.".to_owned(),
     ]);
     let accessors = parts.iter().map(|part| {
-        let (name, element, deprecated) = (&part.buffer.accessor, part.buffer.element, &part.deprecated);
+        let (name, element, deprecated) = (&part.buffer.accessor, &part.buffer.element, &part.deprecated);
         let docs = docs::with_facts(part, "");
         quote! {
             #docs

@@ -48,7 +48,7 @@ impl Generics {
         for (_, buffer) in model.buffers().filter(|(_, buffer)| buffer.generic) {
             if !seen.contains(&&buffer.element_text) {
                 seen.push(&buffer.element_text);
-                let element = buffer.element;
+                let element = &buffer.element;
                 generics.predicates.push(quote!(#element: #root::Element));
             }
         }

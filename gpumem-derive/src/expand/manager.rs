@@ -1,9 +1,9 @@
 //! The manager: a struct of buffers and the methods that work on all of them.
 
 use super::{Context, docs};
-use crate::model::Role;
+use crate::model::{Field, Role, value};
 use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { private, vis, backend, generics, allow, .. } = cx;
@@ -35,8 +35,9 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
 
 /// `new`, `with_capacity`.
 fn construct(cx: &Context<'_>) -> TokenStream {
-    let Context { root, private, core, vis, backend, .. } = cx;
-    let (lens, label) = (&cx.model.names.lens, &cx.model.name);
+    let Context { root, core, vis, backend, .. } = cx;
+    let lens = &cx.model.names.lens;
+    let set = super::traits::new_set(cx);
     let marker = cx.marker(cx.buffers.iter(), &[]).value;
     let self_type = as_trait(cx);
     let made = cx.buffers.iter().enumerate().map(|(index, part)| {
@@ -71,7 +72,7 @@ fn construct(cx: &Context<'_>) -> TokenStream {
         #vis fn with_capacity(device: &#root::Device<#backend>, capacity: #lens) -> #root::Result<Self> {
             #import
             #specs
-            let set = #private::Set::new(device, #label);
+            let set = #set;
             #core::result::Result::Ok(Self { #(#made)* #marker __set: set })
         }
     }
@@ -199,20 +200,26 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
     ]);
     let download = download(cx);
     let start = super::download::start(cx);
+    let refill = cx.body(quote! {
+        #import
+        self.__set.refill(&mut [#(self.#names.__raw_mut()),*], &[#(#plain::bytes(&data.#fields)),*])
+    });
+    let fetch = cx.body(quote! {
+        #import
+        #(#plain::fetch_to(&self.#names, &mut data.#fields)?;)*
+        #core::result::Result::Ok(())
+    });
     quote! {
         #upload_docs
         #vis fn upload_from(&mut self, data: &#self_type) -> #root::Result<()> {
-            #import
-            self.__set.refill(&mut [#(self.#names.__raw_mut()),*], &[#(#plain::bytes(&data.#fields)),*])
+            #refill
         }
 
         #download
 
         #into_docs
         #vis fn download_into(&self, data: &mut #self_type) -> #root::Result<()> {
-            #import
-            #(#plain::fetch_to(&self.#names, &mut data.#fields)?;)*
-            #core::result::Result::Ok(())
+            #fetch
         }
 
         #start
@@ -224,8 +231,6 @@ fn download(cx: &Context<'_>) -> TokenStream {
     let Context { root, core, vis, .. } = cx;
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
     let struct_name = &cx.model.input.ident;
-    let broken =
-        !cx.model.has_named_fields || cx.model.fields.iter().any(|field| matches!(field.role, Role::Broken));
     let kept: Vec<_> = cx.model.fields.iter().filter(|field| matches!(field.role, Role::Host)).collect();
     let filled = if kept.is_empty() {
         String::new()
@@ -239,37 +244,41 @@ fn download(cx: &Context<'_>) -> TokenStream {
         String::new(),
         "If the device fails.".to_owned(),
     ]);
-    if broken {
-        // The struct has a mistake that has been reported: this exists so that calls of it are no further mistakes.
-        return quote! {
-            #docs
-            #vis fn download(&self) -> #root::Result<#self_type> {
-                #core::unreachable!()
-            }
-        };
-    }
     // The bound is on the method, and is asked where it is called; `for` keeps the compiler from asking earlier.
     let any = &cx.model.names.any;
-    let clause = (!kept.is_empty()).then(|| {
-        let types = kept.iter().map(|field| field.ty.to_token_stream());
-        quote!(where #(for<#any> #types: #core::default::Default,)*)
-    });
+    let lazy: Vec<_> = kept.iter().filter(|field| !skips_with_default(field)).map(|field| field.ty).collect();
+    let clause = (!lazy.is_empty()).then(|| quote!(where #(for<#any> #lazy: #core::default::Default,)*));
     let values = cx.buffers.iter().map(|part| {
         let (ident, accessor, plain) = (part.field.ident, &part.buffer.accessor, &part.plain);
         quote!(#ident: #plain::fetch(&self.#accessor)?,)
     });
-    let kept = kept.iter().map(|field| field.ident);
+    let kept = kept.iter().map(|field| {
+        let (ident, ty) = (field.ident, field.ty);
+        // The type's own tokens ask for the default, so that the compiler points at them where there is none.
+        if skips_with_default(field) {
+            quote!(#ident: <#ty as #core::default::Default>::default(),)
+        } else {
+            quote!(#ident: #core::default::Default::default(),)
+        }
+    });
     let import = cx.import();
+    let body = cx.body(quote! {
+        #import
+        #core::result::Result::Ok(#struct_name {
+            #(#values)*
+            #(#kept)*
+        })
+    });
     quote! {
         #docs
         #vis fn download(&self) -> #root::Result<#self_type> #clause {
-            #import
-            #core::result::Result::Ok(#struct_name {
-                #(#values)*
-                #(#kept: #core::default::Default::default(),)*
-            })
+            #body
         }
     }
+}
+
+fn skips_with_default(field: &Field<'_>) -> bool {
+    value(field.settings.skip.as_ref()).is_some_and(|skip| skip.default)
 }
 
 /// `stats`, `device`, `check_leaks`, `close`.

@@ -98,6 +98,13 @@ impl<'a> Context<'a> {
         (!self.buffers.is_empty()).then(|| quote!(use #private::PlainData as __PlainData;))
     }
 
+    /// `body`, which reads or writes values of the struct. Where the struct has a mistake, which has been reported, there is none:
+    /// the function is there so that calls of it are no further mistakes.
+    fn body(&self, body: TokenStream) -> TokenStream {
+        let core = &self.core;
+        if self.model.is_broken() { quote!(#core::unreachable!()) } else { body }
+    }
+
     /// The names of `parts` with what `value` makes of their accessors.
     fn shown<'p>(
         &self,
@@ -131,8 +138,7 @@ impl<'a> Context<'a> {
     where
         'a: 'p,
     {
-        let mut unused =
-            self.generics.unused(parts.map(|part| part.buffer.element.to_token_stream()), &self.core);
+        let mut unused = self.generics.unused(parts.map(|part| part.buffer.element.clone()), &self.core);
         unused.extend(extra.iter().cloned());
         if unused.is_empty() {
             return Marker::default();
@@ -153,7 +159,7 @@ struct Marker {
 
 impl<'a> Part<'a> {
     fn new(field: &'a Field<'a>, buffer: &'a Buffer<'a>, root: &TokenStream, backend: &Ident) -> Self {
-        let element = buffer.element;
+        let element = &buffer.element;
         // A blocking buffer leaves its mode out, as a reader of the documentation would.
         let mode = if buffer.asynchronous { quote!(, #root::Async) } else { TokenStream::new() };
         let deprecated = field.attrs_named("deprecated");
@@ -181,5 +187,7 @@ fn located(tokens: TokenStream, place: Option<Span>) -> TokenStream {
     tokens.into_iter().map(respan).collect()
 }
 
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! The struct's own side: `impl GpuBuffers`, its constants, and what can be known of them while compiling.
 
 use super::{Context, Part, located};
+use crate::model::value;
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let Context { root, private, core, backend, generics, allow, .. } = cx;
-    let (name, label, manager) = (&cx.model.input.ident, &cx.model.name, &cx.model.names.manager);
+    let Context { root, core, backend, generics, allow, .. } = cx;
+    let (name, manager) = (&cx.model.input.ident, &cx.model.names.manager);
     let (_, struct_args, _) = cx.model.input.generics.split_for_impl();
     let (bind, args, clause) = (generics.bind_struct(), generics.args(None), generics.clause());
     let specs = cx.buffers.iter().map(|part| spec(cx, part));
@@ -20,7 +21,15 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
         quote!(#accessor: #plain::make_from(&set, Self::BUFFERS[#index], #data)?,)
     });
     let import = cx.import();
-    let checks = cx.buffers.iter().filter_map(|part| limit_check(cx, part));
+    let set = new_set(cx);
+    let body = cx.body(quote! {
+        #import
+        let set = #set;
+        #core::result::Result::Ok(#manager { #(#uploads)* #marker __set: set })
+    });
+    let mut checks: TokenStream = cx.buffers.iter().filter_map(|part| limit_check(cx, part)).collect();
+    checks.extend(cx.buffers.iter().filter_map(|part| config_check(cx, part)));
+    checks.extend(thread_check(cx));
     quote! {
         #[automatically_derived]
         #allow
@@ -34,22 +43,38 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
                 &self,
                 device: &#root::Device<#backend>,
             ) -> #root::Result<Self::Manager<#backend>> {
-                #import
-                let set = #private::Set::new(device, #label);
-                #core::result::Result::Ok(#manager { #(#uploads)* #marker __set: set })
+                #body
             }
         }
 
-        #(#checks)*
+        #checks
     }
 }
 
-/// `BufferSpec::new("positions").element::<[f32; 2]>().growth(1.3)`: what is not said is left to the runtime.
+/// The set without its buffers, on `device`.
+pub(super) fn new_set(cx: &Context<'_>) -> TokenStream {
+    let (private, settings) = (&cx.private, &cx.model.settings);
+    let label = value(settings.label.as_ref()).unwrap_or(&cx.model.name);
+    match value(settings.limit.as_ref()) {
+        Some(limit) => {
+            let bytes = Literal::u64_unsuffixed(limit.bytes);
+            quote!(#private::Set::limited(device, #label, #bytes))
+        }
+        None => quote!(#private::Set::new(device, #label)),
+    }
+}
+
+/// `BufferSpec::new("positions").element::<[f32; 2]>().growth(1.3)`: what is not said is left to the runtime, or to the
+/// user's constant.
 fn spec(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
     let (root, buffer, name) = (cx.root, part.buffer, &part.field.name);
-    let element = buffer.element;
-    let growth = part.field.settings.growth.as_ref().and_then(|growth| growth.value).map(|factor| {
-        let factor = Literal::f64_unsuffixed(factor);
+    let element = &buffer.element;
+    let base = buffer
+        .config
+        .as_ref()
+        .map_or_else(|| quote!(#root::BufferSpec::new(#name)), |config| constant(cx, part, config));
+    let growth = buffer.growth_is_given.then(|| {
+        let factor = Literal::f64_unsuffixed(buffer.growth);
         quote!(.growth(#factor))
     });
     let max = buffer.max.as_ref().map(|max| {
@@ -60,28 +85,82 @@ fn spec(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
         let bytes = Literal::u64_unsuffixed(min.bytes);
         quote!(.min(#bytes))
     });
-    let mode = buffer.asynchronous.then(|| quote!(.asynchronous()));
-    quote!(#root::BufferSpec::new(#name).element::<#element>() #growth #max #min #mode)
+    // A constant has said it, or the assertion below fails.
+    let mode = (buffer.asynchronous && buffer.config.is_none()).then(|| quote!(.asynchronous()));
+    let slots = buffer.slots.map(|slots| {
+        let slots = Literal::u8_unsuffixed(slots);
+        quote!(.slots(#slots))
+    });
+    let snapshot = buffer.snapshot.then(|| quote!(.snapshot()));
+    quote!(#base.element::<#element>() #growth #max #min #mode #slots #snapshot)
+}
+
+/// The user's constant, under the buffer's name. Wherever it is asked for, one that is no `BufferSpec` is the same error at the
+/// same place, which the compiler prints once.
+fn constant(cx: &Context<'_>, part: &Part<'_>, config: &TokenStream) -> TokenStream {
+    let (root, name) = (cx.root, &part.field.name);
+    quote!(#root::BufferSpec::named(#config, #name))
+}
+
+/// The type of a buffer says whether it is async, so that a constant may not say otherwise.
+fn config_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
+    let config = part.buffer.config.as_ref()?;
+    let text = crate::text::of(config);
+    let (not, message) = if part.buffer.asynchronous {
+        let message = format!(
+            "`{text}` is for blocking downloads: remove `async` beside `config = {text}`, or add `.asynchronous()` to the constant"
+        );
+        (None, message)
+    } else {
+        let message = format!(
+            "`{text}` is for async downloads: write `async` beside `config = {text}`, which makes the buffer's type that of an async one"
+        );
+        (Some(quote!(!)), message)
+    };
+    let constant = constant(cx, part, config);
+    let place = config.span();
+    // As in `limit_check`, the compiler is to point at the path and nowhere else.
+    let core = located(cx.core.clone(), Some(place));
+    let span = located_at(place);
+    Some(quote_spanned! {span=>
+        const _: () = #core::assert!(#not #constant.is_async(), #message);
+    })
 }
 
 /// A `max` that has no room for one element is refused as soon as the compiler knows the size of the element. The derive
 /// knows those of numbers and arrays, and has judged them.
 fn limit_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
     let buffer = part.buffer;
-    let max = part.field.settings.max.as_ref()?;
-    let limit = buffer.max.as_ref().filter(|_| !buffer.generic && buffer.element_size.is_none())?;
+    let limit = buffer
+        .max
+        .as_ref()
+        .filter(|_| !buffer.generic && !buffer.stands_in && buffer.element_size.is_none())?;
     let message = format!(
         "`max` of `{}` is {}, less than one element, a `{}`",
         part.field.name, limit.text, buffer.element_text
     );
-    let element = buffer.element;
+    let element = &buffer.element;
     let bytes = Literal::u64_unsuffixed(limit.bytes);
+    let place = limit.at.span();
     // All of it stands at the value, so that the compiler points there and nowhere else.
-    let core = located(cx.core.clone(), Some(max.tokens.span()));
-    let span = located_at(max.tokens.span());
+    let core = located(cx.core.clone(), Some(place));
+    let span = located_at(place);
     Some(quote_spanned! {span=>
         const _: () = #core::assert!(#core::mem::size_of::<#element>() as #core::primitive::u64 <= #bytes, #message);
     })
+}
+
+/// The manager goes to other threads, whatever its elements and its backend are.
+fn thread_check(cx: &Context<'_>) -> TokenStream {
+    let Context { core, generics, .. } = cx;
+    let manager = &cx.model.names.manager;
+    let (bind, args, clause) = (generics.bind(), generics.args(None), generics.clause());
+    quote! {
+        const _: () = {
+            trait AnyThread: #core::marker::Send + #core::marker::Sync {}
+            impl #bind AnyThread for #manager #args #clause {}
+        };
+    }
 }
 
 fn located_at(span: Span) -> Span {

@@ -6,6 +6,7 @@ mod renamed {
     pub(crate) use gpumem as memory;
 }
 
+mod keys;
 mod strict;
 
 use gpumem::{Async, Backend, Blocking, Buffer, Device, Element, Error, GpuBuffers, Host};

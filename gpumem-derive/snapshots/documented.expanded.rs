@@ -1,0 +1,394 @@
+/// The buffers of a [`Scene`] on a device: one [`Buffer`](::gpumem::Buffer) a field, each with its own type.
+///
+/// | buffer | element | bytes | growth | limit | downloads |
+/// | --- | --- | ---: | ---: | ---: | --- |
+/// | [`vertices`](Self::vertices) | `Vertex` | – | 2 | 1 GiB | blocking |
+/// | [`path`](Self::path) | `[f32; 3]` | 12 | 1.5 | none | async |
+///
+/// [`upload`](::gpumem::GpuBuffers::upload) makes the set from a `Scene`, [`new`](Self::new) makes it empty, and [`with_capacity`](Self::with_capacity) with room for a [`SceneLens`]. [`close`](Self::close) gives everything back and says what could not be given back; dropping the set gives it back as well, without a word.
+///
+/// # Example
+///
+/// ```no_run
+/// use gpumem::{Device, GpuBuffers};
+///
+/// # #[derive(GpuBuffers, Default)]
+/// # #[buffers(crate = ::gpumem)]
+/// # struct Scene {
+/// #     vertices: Vec<u32>,
+/// #     #[buffer(async)] path: Vec<[f32; 3]>,
+/// # }
+/// # let scene = Scene::default();
+/// let device = Device::host();
+/// let mut gpu = scene.upload(&device)?; // SceneBuffers, with the contents of a Scene
+/// gpu.path_mut().resize(1000)?; // new elements are zero
+/// let download = gpu.start_download()?; // more work may be queued while the copies run
+/// let frame = download.wait()?;
+/// assert_eq!(frame.path().len(), 1000);
+/// gpu.close()?; // everything given back, or an error that lists what was not
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+pub struct SceneBuffers<B: ::gpumem::Backend = ::gpumem::Host> {
+    __set: ::gpumem::__private::Set<B>,
+    vertices: ::gpumem::Buffer<Vertex, B>,
+    path: ::gpumem::Buffer<[f32; 3], B, ::gpumem::Async>,
+}
+impl<B: ::gpumem::Backend> SceneBuffers<B> {
+    /// An empty set on `device`: it takes no more memory than the `min` of its buffers asks for.
+    ///
+    /// # Errors
+    ///
+    /// If the device has no room for that.
+    #[track_caller]
+    pub fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+        Self::with_capacity(
+            device,
+            ::gpumem::__private::core::default::Default::default(),
+        )
+    }
+    /// An empty set on `device` with room for `capacity` elements in each buffer.
+    ///
+    /// # Errors
+    ///
+    /// If a buffer would pass its limit, or the device has no room for all of them.
+    #[track_caller]
+    pub fn with_capacity(
+        device: &::gpumem::Device<B>,
+        capacity: SceneLens,
+    ) -> ::gpumem::Result<Self> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let specs = <Scene as ::gpumem::GpuBuffers>::BUFFERS;
+        let set = ::gpumem::__private::Set::new(device, "Scene");
+        ::gpumem::__private::core::result::Result::Ok(Self {
+            vertices: <Vertex as __PlainData>::make(&set, specs[0], capacity.vertices)?,
+            path: <[f32; 3] as __PlainData>::make(&set, specs[1], capacity.path)?,
+            __set: set,
+        })
+    }
+    /// Corners of triangles.
+    ///
+    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most. Blocking downloads.
+    #[inline]
+    pub fn vertices(&self) -> &::gpumem::Buffer<Vertex, B> {
+        &self.vertices
+    }
+    /// Corners of triangles.
+    ///
+    /// Borrowed mutably. `Vertex`. Grows by a factor of 2, to 1 GiB at most. Blocking downloads.
+    #[inline]
+    pub fn vertices_mut(&mut self) -> &mut ::gpumem::Buffer<Vertex, B> {
+        &mut self.vertices
+    }
+    /// Where the camera has been.
+    ///
+    /// `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    #[inline]
+    pub fn path(&self) -> &::gpumem::Buffer<[f32; 3], B, ::gpumem::Async> {
+        &self.path
+    }
+    /// Where the camera has been.
+    ///
+    /// Borrowed mutably. `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    #[inline]
+    pub fn path_mut(&mut self) -> &mut ::gpumem::Buffer<[f32; 3], B, ::gpumem::Async> {
+        &mut self.path
+    }
+    /// Borrows every buffer mutably at once, for a kernel or a call that takes several of them.
+    #[inline]
+    pub fn split_mut(&mut self) -> SceneBuffersMut<'_, B> {
+        SceneBuffersMut {
+            vertices: &mut self.vertices,
+            path: &mut self.path,
+        }
+    }
+    /// How many elements each buffer holds.
+    pub fn lens(&self) -> SceneLens {
+        SceneLens {
+            vertices: self.vertices.len(),
+            path: self.path.len(),
+        }
+    }
+    /// How many elements each buffer has room for.
+    pub fn capacities(&self) -> SceneLens {
+        SceneLens {
+            vertices: self.vertices.capacity(),
+            path: self.path.capacity(),
+        }
+    }
+    /// Makes room for `additional` more elements in each buffer: in all of them, or in none.
+    ///
+    /// # Errors
+    ///
+    /// If a buffer would pass its limit, or the device has no room for all of them.
+    pub fn reserve(&mut self, additional: SceneLens) -> ::gpumem::Result<()> {
+        self.__set
+            .reserve(
+                &mut [self.vertices.__raw_mut(), self.path.__raw_mut()],
+                &[additional.vertices, additional.path],
+            )
+    }
+    /// Gives each buffer the length in `lens`, all of them or none; new elements are zero.
+    ///
+    /// # Errors
+    ///
+    /// If a buffer would pass its limit, or the device has no room for all of them.
+    pub fn resize(&mut self, lens: SceneLens) -> ::gpumem::Result<()> {
+        self.__set
+            .resize(
+                &mut [self.vertices.__raw_mut(), self.path.__raw_mut()],
+                &[lens.vertices, lens.path],
+            )
+    }
+    /// Takes all elements out of every buffer. The memory is kept.
+    pub fn clear(&mut self) {
+        self.vertices.clear();
+        self.path.clear();
+    }
+    /// Gives back the memory that no element uses.
+    ///
+    /// # Errors
+    ///
+    /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
+    /// what they have.
+    pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
+        self.vertices.shrink_to_fit()?;
+        self.path.shrink_to_fit()?;
+        ::gpumem::__private::core::result::Result::Ok(())
+    }
+    /// Replaces what every buffer holds with the fields of `data`, a [`Scene`].
+    ///
+    /// # Errors
+    ///
+    /// If a buffer would pass its limit, or the device has no room for all of them: then none has changed. If the device fails.
+    pub fn upload_from(&mut self, data: &Scene) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        self.__set
+            .refill(
+                &mut [self.vertices.__raw_mut(), self.path.__raw_mut()],
+                &[
+                    <Vertex as __PlainData>::bytes(&data.vertices),
+                    <[f32; 3] as __PlainData>::bytes(&data.path),
+                ],
+            )
+    }
+    /// Waits for the device and copies every buffer into a new [`Scene`].
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn download(&self) -> ::gpumem::Result<Scene> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(Scene {
+            vertices: <Vertex as __PlainData>::fetch(&self.vertices)?,
+            path: <[f32; 3] as __PlainData>::fetch(&self.path)?,
+        })
+    }
+    /// Waits for the device and copies every buffer into `data`, whose memory is reused.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails. The field at which it did is empty, those behind it are as they were.
+    pub fn download_into(&self, data: &mut Scene) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        <Vertex as __PlainData>::fetch_to(&self.vertices, &mut data.vertices)?;
+        <[f32; 3] as __PlainData>::fetch_to(&self.path, &mut data.path)?;
+        ::gpumem::__private::core::result::Result::Ok(())
+    }
+    /// Starts to copy `path` to the host, and returns at once: work may be queued while the copies run.
+    ///
+    /// What arrives is what the buffers hold when the work queued so far has run.
+    ///
+    /// # Errors
+    ///
+    /// If the slots of a buffer are all in use, or there is no pinned memory for the copy.
+    pub fn start_download(&self) -> ::gpumem::Result<SceneDownload<B>> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(SceneDownload {
+            path: <[f32; 3] as __PlainData>::start_fetch(&self.path)?,
+        })
+    }
+    /// What the set holds: lengths, capacities and bytes, a buffer and in all.
+    pub fn stats(&self) -> ::gpumem::SetStats {
+        self.__set.stats(&[self.vertices.__raw(), self.path.__raw()])
+    }
+    /// The device that the buffers are on.
+    #[inline]
+    pub fn device(&self) -> &::gpumem::Device<B> {
+        self.__set.device()
+    }
+    /// Checks that no buffer of the set is alive outside it.
+    ///
+    /// # Errors
+    ///
+    /// If one is: the error lists it, with the place that made it.
+    pub fn check_leaks(&self) -> ::gpumem::Result<()> {
+        self.__set.check_leaks(&[self.vertices.__raw(), self.path.__raw()])
+    }
+    /// Waits for the work that uses the buffers and gives all their memory back.
+    ///
+    /// # Errors
+    ///
+    /// If a buffer of the set is alive outside it: the error lists it. If the device failed.
+    pub fn close(self) -> ::gpumem::Result<()> {
+        self.__set
+            .close(
+                ::gpumem::__private::core::convert::Into::into([
+                    self.vertices.__into_raw(),
+                    self.path.__into_raw(),
+                ]),
+            )
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneBuffers<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        self.__set.debug(f, "SceneBuffers", &[self.vertices.__raw(), self.path.__raw()])
+    }
+}
+/// Every buffer of a [`SceneBuffers`], borrowed mutably at once by [`split_mut`](SceneBuffers::split_mut).
+pub struct SceneBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
+    /// Corners of triangles.
+    ///
+    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most. Blocking downloads.
+    pub vertices: &'a mut ::gpumem::Buffer<Vertex, B>,
+    /// Where the camera has been.
+    ///
+    /// `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    pub path: &'a mut ::gpumem::Buffer<[f32; 3], B, ::gpumem::Async>,
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug
+for SceneBuffersMut<'_, B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("SceneBuffersMut")
+            .field("vertices", &self.vertices)
+            .field("path", &self.path)
+            .finish()
+    }
+}
+/// One number a buffer of [`SceneBuffers`]: lengths, capacities, or how many elements more.
+///
+/// Buffers that are not named stay at zero with `..Default::default()`.
+#[derive(
+    ::gpumem::__private::core::clone::Clone,
+    ::gpumem::__private::core::marker::Copy,
+    ::gpumem::__private::core::fmt::Debug,
+    ::gpumem::__private::core::default::Default,
+    ::gpumem::__private::core::cmp::PartialEq,
+    ::gpumem::__private::core::cmp::Eq,
+    ::gpumem::__private::core::hash::Hash,
+)]
+pub struct SceneLens {
+    /// Elements of `vertices`.
+    pub vertices: ::gpumem::__private::core::primitive::usize,
+    /// Elements of `path`.
+    pub path: ::gpumem::__private::core::primitive::usize,
+}
+/// A download of a [`SceneBuffers`] that is under way, made by [`start_download`](SceneBuffers::start_download).
+///
+/// Dropping it is harmless: the copies end by themselves, and nobody reads them.
+pub struct SceneDownload<B: ::gpumem::Backend = ::gpumem::Host> {
+    path: ::gpumem::Download<[f32; 3], B>,
+}
+impl<B: ::gpumem::Backend> SceneDownload<B> {
+    /// Whether every copy has ended, so that [`wait`](Self::wait) will not wait.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    pub fn is_ready(
+        &self,
+    ) -> ::gpumem::Result<::gpumem::__private::core::primitive::bool> {
+        self.path.is_ready()
+    }
+    /// Waits for the copies and gives the elements that arrived.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed, or a buffer gave its downloads up.
+    pub fn wait(self) -> ::gpumem::Result<SceneFrame<B>> {
+        ::gpumem::__private::core::result::Result::Ok(SceneFrame {
+            path: self.path.wait()?,
+        })
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneDownload<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("SceneDownload").field("path", &self.path).finish()
+    }
+}
+/// What a download of a [`SceneBuffers`] brought: `path`, read in the pinned memory that the device wrote.
+///
+/// Dropping it frees that memory for the next download.
+pub struct SceneFrame<B: ::gpumem::Backend = ::gpumem::Host> {
+    path: ::gpumem::DownloadGuard<[f32; 3], B>,
+}
+impl<B: ::gpumem::Backend> SceneFrame<B> {
+    /// Where the camera has been.
+    ///
+    /// `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    #[inline]
+    pub fn path(&self) -> &[[f32; 3]] {
+        &self.path
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneFrame<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("SceneFrame").field("path", &self.path().len()).finish()
+    }
+}
+#[automatically_derived]
+impl ::gpumem::GpuBuffers for Scene {
+    type Manager<B: ::gpumem::Backend> = SceneBuffers<B>;
+    const BUFFERS: &'static [::gpumem::BufferSpec] = &[
+        ::gpumem::BufferSpec::new("vertices")
+            .element::<Vertex>()
+            .growth(2.0)
+            .max(1073741824),
+        ::gpumem::BufferSpec::new("path").element::<[f32; 3]>().asynchronous(),
+    ];
+    #[track_caller]
+    fn upload<B: ::gpumem::Backend>(
+        &self,
+        device: &::gpumem::Device<B>,
+    ) -> ::gpumem::Result<Self::Manager<B>> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let set = ::gpumem::__private::Set::new(device, "Scene");
+        ::gpumem::__private::core::result::Result::Ok(SceneBuffers {
+            vertices: <Vertex as __PlainData>::make_from(
+                &set,
+                Self::BUFFERS[0],
+                &self.vertices,
+            )?,
+            path: <[f32; 3] as __PlainData>::make_from(
+                &set,
+                Self::BUFFERS[1],
+                &self.path,
+            )?,
+            __set: set,
+        })
+    }
+}
+const _: () = ::gpumem::__private::core::assert!(
+    ::gpumem::__private::core::mem::size_of:: < Vertex > () as
+    ::gpumem::__private::core::primitive::u64 <= 1073741824,
+    "`max` of `vertices` is 1 GiB, less than one element, a `Vertex`"
+);
+const _: () = {
+    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<B: ::gpumem::Backend> AnyThread for SceneBuffers<B> {}
+};

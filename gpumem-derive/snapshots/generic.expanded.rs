@@ -1,0 +1,384 @@
+pub(crate) struct MeshBuffers<
+    'a,
+    S: Shape = Plane,
+    const N: usize = 4,
+    B: ::gpumem::Backend = ::gpumem::Host,
+>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    __set: ::gpumem::__private::Set<B>,
+    points: ::gpumem::Buffer<S::Point, B, ::gpumem::Async>,
+    r#type: ::gpumem::Buffer<[u32; N], B>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+}
+#[allow(deprecated)]
+impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshBuffers<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    #[track_caller]
+    pub(crate) fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+        Self::with_capacity(
+            device,
+            ::gpumem::__private::core::default::Default::default(),
+        )
+    }
+    #[track_caller]
+    pub(crate) fn with_capacity(
+        device: &::gpumem::Device<B>,
+        capacity: MeshLens,
+    ) -> ::gpumem::Result<Self> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let specs = <Mesh<'a, S, N> as ::gpumem::GpuBuffers>::BUFFERS;
+        let set = ::gpumem::__private::Set::new(device, "Mesh");
+        ::gpumem::__private::core::result::Result::Ok(Self {
+            points: <S::Point as __PlainData>::make(&set, specs[0], capacity.points)?,
+            r#type: <[u32; N] as __PlainData>::make(&set, specs[1], capacity.r#type)?,
+            __marker: ::gpumem::__private::core::marker::PhantomData,
+            __set: set,
+        })
+    }
+    #[inline]
+    pub(crate) fn points(&self) -> &::gpumem::Buffer<S::Point, B, ::gpumem::Async> {
+        &self.points
+    }
+    #[inline]
+    pub(crate) fn points_mut(
+        &mut self,
+    ) -> &mut ::gpumem::Buffer<S::Point, B, ::gpumem::Async> {
+        &mut self.points
+    }
+    #[deprecated(note = "use `points`")]
+    #[inline]
+    pub(crate) fn r#type(&self) -> &::gpumem::Buffer<[u32; N], B> {
+        &self.r#type
+    }
+    #[deprecated(note = "use `points`")]
+    #[inline]
+    pub(crate) fn type_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; N], B> {
+        &mut self.r#type
+    }
+    #[inline]
+    pub(crate) fn split_mut(&mut self) -> MeshBuffersMut<'_, 'a, S, N, B> {
+        MeshBuffersMut {
+            points: &mut self.points,
+            r#type: &mut self.r#type,
+            __marker: ::gpumem::__private::core::marker::PhantomData,
+        }
+    }
+    pub(crate) fn lens(&self) -> MeshLens {
+        MeshLens {
+            points: self.points.len(),
+            r#type: self.r#type.len(),
+        }
+    }
+    pub(crate) fn capacities(&self) -> MeshLens {
+        MeshLens {
+            points: self.points.capacity(),
+            r#type: self.r#type.capacity(),
+        }
+    }
+    pub(crate) fn reserve(&mut self, additional: MeshLens) -> ::gpumem::Result<()> {
+        self.__set
+            .reserve(
+                &mut [self.points.__raw_mut(), self.r#type.__raw_mut()],
+                &[additional.points, additional.r#type],
+            )
+    }
+    pub(crate) fn resize(&mut self, lens: MeshLens) -> ::gpumem::Result<()> {
+        self.__set
+            .resize(
+                &mut [self.points.__raw_mut(), self.r#type.__raw_mut()],
+                &[lens.points, lens.r#type],
+            )
+    }
+    pub(crate) fn clear(&mut self) {
+        self.points.clear();
+        self.r#type.clear();
+    }
+    pub(crate) fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
+        self.points.shrink_to_fit()?;
+        self.r#type.shrink_to_fit()?;
+        ::gpumem::__private::core::result::Result::Ok(())
+    }
+    pub(crate) fn upload_from(&mut self, data: &Mesh<'a, S, N>) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        self.__set
+            .refill(
+                &mut [self.points.__raw_mut(), self.r#type.__raw_mut()],
+                &[
+                    <S::Point as __PlainData>::bytes(&data.points),
+                    <[u32; N] as __PlainData>::bytes(&data.r#type),
+                ],
+            )
+    }
+    pub(crate) fn download(&self) -> ::gpumem::Result<Mesh<'a, S, N>>
+    where
+        for<'any> &'a str: ::gpumem::__private::core::default::Default,
+    {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(Mesh {
+            points: <S::Point as __PlainData>::fetch(&self.points)?,
+            r#type: <[u32; N] as __PlainData>::fetch(&self.r#type)?,
+            name: ::gpumem::__private::core::default::Default::default(),
+        })
+    }
+    pub(crate) fn download_into(
+        &self,
+        data: &mut Mesh<'a, S, N>,
+    ) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        <S::Point as __PlainData>::fetch_to(&self.points, &mut data.points)?;
+        <[u32; N] as __PlainData>::fetch_to(&self.r#type, &mut data.r#type)?;
+        ::gpumem::__private::core::result::Result::Ok(())
+    }
+    pub(crate) fn start_download(&self) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(MeshDownload {
+            points: <S::Point as __PlainData>::start_fetch(&self.points)?,
+            __marker: ::gpumem::__private::core::marker::PhantomData,
+        })
+    }
+    pub(crate) fn stats(&self) -> ::gpumem::SetStats {
+        self.__set.stats(&[self.points.__raw(), self.r#type.__raw()])
+    }
+    #[inline]
+    pub(crate) fn device(&self) -> &::gpumem::Device<B> {
+        self.__set.device()
+    }
+    pub(crate) fn check_leaks(&self) -> ::gpumem::Result<()> {
+        self.__set.check_leaks(&[self.points.__raw(), self.r#type.__raw()])
+    }
+    pub(crate) fn close(self) -> ::gpumem::Result<()> {
+        self.__set
+            .close(
+                ::gpumem::__private::core::convert::Into::into([
+                    self.points.__into_raw(),
+                    self.r#type.__into_raw(),
+                ]),
+            )
+    }
+}
+#[automatically_derived]
+impl<
+    'a,
+    S: Shape,
+    const N: usize,
+    B: ::gpumem::Backend,
+> ::gpumem::__private::core::fmt::Debug for MeshBuffers<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        self.__set.debug(f, "MeshBuffers", &[self.points.__raw(), self.r#type.__raw()])
+    }
+}
+pub(crate) struct MeshBuffersMut<
+    'a1,
+    'a,
+    S: Shape = Plane,
+    const N: usize = 4,
+    B: ::gpumem::Backend = ::gpumem::Host,
+>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    pub(crate) points: &'a1 mut ::gpumem::Buffer<S::Point, B, ::gpumem::Async>,
+    #[deprecated(note = "use `points`")]
+    pub(crate) r#type: &'a1 mut ::gpumem::Buffer<[u32; N], B>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+}
+#[automatically_derived]
+#[allow(deprecated)]
+impl<
+    'a,
+    S: Shape,
+    const N: usize,
+    B: ::gpumem::Backend,
+> ::gpumem::__private::core::fmt::Debug for MeshBuffersMut<'_, 'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("MeshBuffersMut")
+            .field("points", &self.points)
+            .field("type", &self.r#type)
+            .finish()
+    }
+}
+#[derive(
+    ::gpumem::__private::core::clone::Clone,
+    ::gpumem::__private::core::marker::Copy,
+    ::gpumem::__private::core::fmt::Debug,
+    ::gpumem::__private::core::default::Default,
+    ::gpumem::__private::core::cmp::PartialEq,
+    ::gpumem::__private::core::cmp::Eq,
+    ::gpumem::__private::core::hash::Hash,
+)]
+pub(crate) struct MeshLens {
+    pub(crate) points: ::gpumem::__private::core::primitive::usize,
+    #[deprecated(note = "use `points`")]
+    pub(crate) r#type: ::gpumem::__private::core::primitive::usize,
+}
+pub(crate) struct MeshDownload<
+    'a,
+    S: Shape = Plane,
+    const N: usize = 4,
+    B: ::gpumem::Backend = ::gpumem::Host,
+>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    points: ::gpumem::Download<S::Point, B>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+}
+#[allow(deprecated)]
+impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshDownload<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    pub(crate) fn is_ready(
+        &self,
+    ) -> ::gpumem::Result<::gpumem::__private::core::primitive::bool> {
+        self.points.is_ready()
+    }
+    pub(crate) fn wait(self) -> ::gpumem::Result<MeshFrame<'a, S, N, B>> {
+        ::gpumem::__private::core::result::Result::Ok(MeshFrame {
+            points: self.points.wait()?,
+            __marker: ::gpumem::__private::core::marker::PhantomData,
+        })
+    }
+}
+#[automatically_derived]
+#[allow(deprecated)]
+impl<
+    'a,
+    S: Shape,
+    const N: usize,
+    B: ::gpumem::Backend,
+> ::gpumem::__private::core::fmt::Debug for MeshDownload<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("MeshDownload").field("points", &self.points).finish()
+    }
+}
+pub(crate) struct MeshFrame<
+    'a,
+    S: Shape = Plane,
+    const N: usize = 4,
+    B: ::gpumem::Backend = ::gpumem::Host,
+>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    points: ::gpumem::DownloadGuard<S::Point, B>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+}
+#[allow(deprecated)]
+impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshFrame<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    #[inline]
+    pub(crate) fn points(&self) -> &[S::Point] {
+        &self.points
+    }
+}
+#[automatically_derived]
+#[allow(deprecated)]
+impl<
+    'a,
+    S: Shape,
+    const N: usize,
+    B: ::gpumem::Backend,
+> ::gpumem::__private::core::fmt::Debug for MeshFrame<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("MeshFrame").field("points", &self.points().len()).finish()
+    }
+}
+#[automatically_derived]
+#[allow(deprecated)]
+impl<'a, S: Shape, const N: usize> ::gpumem::GpuBuffers for Mesh<'a, S, N>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    type Manager<B: ::gpumem::Backend> = MeshBuffers<'a, S, N, B>;
+    const BUFFERS: &'static [::gpumem::BufferSpec] = &[
+        ::gpumem::BufferSpec::new("points").element::<S::Point>().asynchronous(),
+        ::gpumem::BufferSpec::new("type").element::<[u32; N]>(),
+    ];
+    #[track_caller]
+    fn upload<B: ::gpumem::Backend>(
+        &self,
+        device: &::gpumem::Device<B>,
+    ) -> ::gpumem::Result<Self::Manager<B>> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let set = ::gpumem::__private::Set::new(device, "Mesh");
+        ::gpumem::__private::core::result::Result::Ok(MeshBuffers {
+            points: <S::Point as __PlainData>::make_from(
+                &set,
+                Self::BUFFERS[0],
+                &self.points,
+            )?,
+            r#type: <[u32; N] as __PlainData>::make_from(
+                &set,
+                Self::BUFFERS[1],
+                &self.r#type,
+            )?,
+            __marker: ::gpumem::__private::core::marker::PhantomData,
+            __set: set,
+        })
+    }
+}
+const _: () = {
+    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> AnyThread
+    for MeshBuffers<'a, S, N, B>
+    where
+        S::Point: PartialEq,
+        S::Point: ::gpumem::Element,
+        [u32; N]: ::gpumem::Element,
+    {}
+};

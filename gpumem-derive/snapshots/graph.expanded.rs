@@ -1,0 +1,343 @@
+pub struct GraphBuffers<B: ::gpumem::Backend = ::gpumem::Host> {
+    __set: ::gpumem::__private::Set<B>,
+    positions: ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async>,
+    velocities: ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async>,
+    edges: ::gpumem::Buffer<[u32; 2], B>,
+}
+impl<B: ::gpumem::Backend> GraphBuffers<B> {
+    #[track_caller]
+    pub fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+        Self::with_capacity(
+            device,
+            ::gpumem::__private::core::default::Default::default(),
+        )
+    }
+    #[track_caller]
+    pub fn with_capacity(
+        device: &::gpumem::Device<B>,
+        capacity: GraphLens,
+    ) -> ::gpumem::Result<Self> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let specs = <Graph as ::gpumem::GpuBuffers>::BUFFERS;
+        let set = ::gpumem::__private::Set::new(device, "Graph");
+        ::gpumem::__private::core::result::Result::Ok(Self {
+            positions: <[f32; 2] as __PlainData>::make(
+                &set,
+                specs[0],
+                capacity.positions,
+            )?,
+            velocities: <[f32; 2] as __PlainData>::make(
+                &set,
+                specs[1],
+                capacity.velocities,
+            )?,
+            edges: <[u32; 2] as __PlainData>::make(&set, specs[2], capacity.edges)?,
+            __set: set,
+        })
+    }
+    #[inline]
+    pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
+        &self.positions
+    }
+    #[inline]
+    pub fn positions_mut(
+        &mut self,
+    ) -> &mut ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
+        &mut self.positions
+    }
+    #[inline]
+    pub fn velocities(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
+        &self.velocities
+    }
+    #[inline]
+    pub fn velocities_mut(
+        &mut self,
+    ) -> &mut ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
+        &mut self.velocities
+    }
+    #[inline]
+    pub fn edges(&self) -> &::gpumem::Buffer<[u32; 2], B> {
+        &self.edges
+    }
+    #[inline]
+    pub fn edges_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; 2], B> {
+        &mut self.edges
+    }
+    #[inline]
+    pub fn split_mut(&mut self) -> GraphBuffersMut<'_, B> {
+        GraphBuffersMut {
+            positions: &mut self.positions,
+            velocities: &mut self.velocities,
+            edges: &mut self.edges,
+        }
+    }
+    pub fn lens(&self) -> GraphLens {
+        GraphLens {
+            positions: self.positions.len(),
+            velocities: self.velocities.len(),
+            edges: self.edges.len(),
+        }
+    }
+    pub fn capacities(&self) -> GraphLens {
+        GraphLens {
+            positions: self.positions.capacity(),
+            velocities: self.velocities.capacity(),
+            edges: self.edges.capacity(),
+        }
+    }
+    pub fn reserve(&mut self, additional: GraphLens) -> ::gpumem::Result<()> {
+        self.__set
+            .reserve(
+                &mut [
+                    self.positions.__raw_mut(),
+                    self.velocities.__raw_mut(),
+                    self.edges.__raw_mut(),
+                ],
+                &[additional.positions, additional.velocities, additional.edges],
+            )
+    }
+    pub fn resize(&mut self, lens: GraphLens) -> ::gpumem::Result<()> {
+        self.__set
+            .resize(
+                &mut [
+                    self.positions.__raw_mut(),
+                    self.velocities.__raw_mut(),
+                    self.edges.__raw_mut(),
+                ],
+                &[lens.positions, lens.velocities, lens.edges],
+            )
+    }
+    pub fn clear(&mut self) {
+        self.positions.clear();
+        self.velocities.clear();
+        self.edges.clear();
+    }
+    pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
+        self.positions.shrink_to_fit()?;
+        self.velocities.shrink_to_fit()?;
+        self.edges.shrink_to_fit()?;
+        ::gpumem::__private::core::result::Result::Ok(())
+    }
+    pub fn upload_from(&mut self, data: &Graph) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        self.__set
+            .refill(
+                &mut [
+                    self.positions.__raw_mut(),
+                    self.velocities.__raw_mut(),
+                    self.edges.__raw_mut(),
+                ],
+                &[
+                    <[f32; 2] as __PlainData>::bytes(&data.positions),
+                    <[f32; 2] as __PlainData>::bytes(&data.velocities),
+                    <[u32; 2] as __PlainData>::bytes(&data.edges),
+                ],
+            )
+    }
+    pub fn download(&self) -> ::gpumem::Result<Graph>
+    where
+        for<'any> String: ::gpumem::__private::core::default::Default,
+    {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(Graph {
+            positions: <[f32; 2] as __PlainData>::fetch(&self.positions)?,
+            velocities: <[f32; 2] as __PlainData>::fetch(&self.velocities)?,
+            edges: <[u32; 2] as __PlainData>::fetch(&self.edges)?,
+            title: ::gpumem::__private::core::default::Default::default(),
+        })
+    }
+    pub fn download_into(&self, data: &mut Graph) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        <[f32; 2] as __PlainData>::fetch_to(&self.positions, &mut data.positions)?;
+        <[f32; 2] as __PlainData>::fetch_to(&self.velocities, &mut data.velocities)?;
+        <[u32; 2] as __PlainData>::fetch_to(&self.edges, &mut data.edges)?;
+        ::gpumem::__private::core::result::Result::Ok(())
+    }
+    pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(GraphDownload {
+            positions: <[f32; 2] as __PlainData>::start_fetch(&self.positions)?,
+            velocities: <[f32; 2] as __PlainData>::start_fetch(&self.velocities)?,
+        })
+    }
+    pub fn stats(&self) -> ::gpumem::SetStats {
+        self.__set
+            .stats(
+                &[self.positions.__raw(), self.velocities.__raw(), self.edges.__raw()],
+            )
+    }
+    #[inline]
+    pub fn device(&self) -> &::gpumem::Device<B> {
+        self.__set.device()
+    }
+    pub fn check_leaks(&self) -> ::gpumem::Result<()> {
+        self.__set
+            .check_leaks(
+                &[self.positions.__raw(), self.velocities.__raw(), self.edges.__raw()],
+            )
+    }
+    pub fn close(self) -> ::gpumem::Result<()> {
+        self.__set
+            .close(
+                ::gpumem::__private::core::convert::Into::into([
+                    self.positions.__into_raw(),
+                    self.velocities.__into_raw(),
+                    self.edges.__into_raw(),
+                ]),
+            )
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphBuffers<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        self.__set
+            .debug(
+                f,
+                "GraphBuffers",
+                &[self.positions.__raw(), self.velocities.__raw(), self.edges.__raw()],
+            )
+    }
+}
+pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
+    pub positions: &'a mut ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async>,
+    pub velocities: &'a mut ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async>,
+    pub edges: &'a mut ::gpumem::Buffer<[u32; 2], B>,
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug
+for GraphBuffersMut<'_, B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("GraphBuffersMut")
+            .field("positions", &self.positions)
+            .field("velocities", &self.velocities)
+            .field("edges", &self.edges)
+            .finish()
+    }
+}
+#[derive(
+    ::gpumem::__private::core::clone::Clone,
+    ::gpumem::__private::core::marker::Copy,
+    ::gpumem::__private::core::fmt::Debug,
+    ::gpumem::__private::core::default::Default,
+    ::gpumem::__private::core::cmp::PartialEq,
+    ::gpumem::__private::core::cmp::Eq,
+    ::gpumem::__private::core::hash::Hash,
+)]
+pub struct GraphLens {
+    pub positions: ::gpumem::__private::core::primitive::usize,
+    pub velocities: ::gpumem::__private::core::primitive::usize,
+    pub edges: ::gpumem::__private::core::primitive::usize,
+}
+pub struct GraphDownload<B: ::gpumem::Backend = ::gpumem::Host> {
+    positions: ::gpumem::Download<[f32; 2], B>,
+    velocities: ::gpumem::Download<[f32; 2], B>,
+}
+impl<B: ::gpumem::Backend> GraphDownload<B> {
+    pub fn is_ready(
+        &self,
+    ) -> ::gpumem::Result<::gpumem::__private::core::primitive::bool> {
+        ::gpumem::__private::core::result::Result::Ok(
+            self.positions.is_ready()? && self.velocities.is_ready()?,
+        )
+    }
+    pub fn wait(self) -> ::gpumem::Result<GraphFrame<B>> {
+        ::gpumem::__private::core::result::Result::Ok(GraphFrame {
+            positions: self.positions.wait()?,
+            velocities: self.velocities.wait()?,
+        })
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphDownload<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("GraphDownload")
+            .field("positions", &self.positions)
+            .field("velocities", &self.velocities)
+            .finish()
+    }
+}
+pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
+    positions: ::gpumem::DownloadGuard<[f32; 2], B>,
+    velocities: ::gpumem::DownloadGuard<[f32; 2], B>,
+}
+impl<B: ::gpumem::Backend> GraphFrame<B> {
+    #[inline]
+    pub fn positions(&self) -> &[[f32; 2]] {
+        &self.positions
+    }
+    #[inline]
+    pub fn velocities(&self) -> &[[f32; 2]] {
+        &self.velocities
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphFrame<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("GraphFrame")
+            .field("positions", &self.positions().len())
+            .field("velocities", &self.velocities().len())
+            .finish()
+    }
+}
+#[automatically_derived]
+impl ::gpumem::GpuBuffers for Graph {
+    type Manager<B: ::gpumem::Backend> = GraphBuffers<B>;
+    const BUFFERS: &'static [::gpumem::BufferSpec] = &[
+        ::gpumem::BufferSpec::new("positions")
+            .element::<[f32; 2]>()
+            .growth(1.3)
+            .max(536870912)
+            .asynchronous(),
+        ::gpumem::BufferSpec::new("velocities")
+            .element::<[f32; 2]>()
+            .growth(1.3)
+            .max(536870912)
+            .asynchronous(),
+        ::gpumem::BufferSpec::new("edges")
+            .element::<[u32; 2]>()
+            .growth(2.0)
+            .max(2147483648),
+    ];
+    #[track_caller]
+    fn upload<B: ::gpumem::Backend>(
+        &self,
+        device: &::gpumem::Device<B>,
+    ) -> ::gpumem::Result<Self::Manager<B>> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let set = ::gpumem::__private::Set::new(device, "Graph");
+        ::gpumem::__private::core::result::Result::Ok(GraphBuffers {
+            positions: <[f32; 2] as __PlainData>::make_from(
+                &set,
+                Self::BUFFERS[0],
+                &self.positions,
+            )?,
+            velocities: <[f32; 2] as __PlainData>::make_from(
+                &set,
+                Self::BUFFERS[1],
+                &self.velocities,
+            )?,
+            edges: <[u32; 2] as __PlainData>::make_from(
+                &set,
+                Self::BUFFERS[2],
+                &self.edges,
+            )?,
+            __set: set,
+        })
+    }
+}
+const _: () = {
+    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<B: ::gpumem::Backend> AnyThread for GraphBuffers<B> {}
+};

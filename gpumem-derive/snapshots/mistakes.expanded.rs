@@ -1,0 +1,289 @@
+pub struct GraphBuffers<B: ::gpumem::Backend = ::gpumem::Host> {
+    __set: ::gpumem::__private::Set<B>,
+    positions: ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async>,
+    edges: ::gpumem::Buffer<[u32; 2usize], B>,
+    weights: ::gpumem::Buffer<f32, B>,
+}
+impl<B: ::gpumem::Backend> GraphBuffers<B> {
+    #[track_caller]
+    pub fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+        Self::with_capacity(
+            device,
+            ::gpumem::__private::core::default::Default::default(),
+        )
+    }
+    #[track_caller]
+    pub fn with_capacity(
+        device: &::gpumem::Device<B>,
+        capacity: GraphLens,
+    ) -> ::gpumem::Result<Self> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let specs = <Graph as ::gpumem::GpuBuffers>::BUFFERS;
+        let set = ::gpumem::__private::Set::new(device, "Graph");
+        ::gpumem::__private::core::result::Result::Ok(Self {
+            positions: <[f32; 2] as __PlainData>::make(
+                &set,
+                specs[0],
+                capacity.positions,
+            )?,
+            edges: <[u32; 2usize] as __PlainData>::make(&set, specs[1], capacity.edges)?,
+            weights: <f32 as __PlainData>::make(&set, specs[2], capacity.weights)?,
+            __set: set,
+        })
+    }
+    #[inline]
+    pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
+        &self.positions
+    }
+    #[inline]
+    pub fn positions_mut(
+        &mut self,
+    ) -> &mut ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
+        &mut self.positions
+    }
+    #[inline]
+    pub fn edges(&self) -> &::gpumem::Buffer<[u32; 2usize], B> {
+        &self.edges
+    }
+    #[inline]
+    pub fn edges_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; 2usize], B> {
+        &mut self.edges
+    }
+    #[inline]
+    pub fn weights(&self) -> &::gpumem::Buffer<f32, B> {
+        &self.weights
+    }
+    #[inline]
+    pub fn weights_mut(&mut self) -> &mut ::gpumem::Buffer<f32, B> {
+        &mut self.weights
+    }
+    #[inline]
+    pub fn split_mut(&mut self) -> GraphBuffersMut<'_, B> {
+        GraphBuffersMut {
+            positions: &mut self.positions,
+            edges: &mut self.edges,
+            weights: &mut self.weights,
+        }
+    }
+    pub fn lens(&self) -> GraphLens {
+        GraphLens {
+            positions: self.positions.len(),
+            edges: self.edges.len(),
+            weights: self.weights.len(),
+        }
+    }
+    pub fn capacities(&self) -> GraphLens {
+        GraphLens {
+            positions: self.positions.capacity(),
+            edges: self.edges.capacity(),
+            weights: self.weights.capacity(),
+        }
+    }
+    pub fn reserve(&mut self, additional: GraphLens) -> ::gpumem::Result<()> {
+        self.__set
+            .reserve(
+                &mut [
+                    self.positions.__raw_mut(),
+                    self.edges.__raw_mut(),
+                    self.weights.__raw_mut(),
+                ],
+                &[additional.positions, additional.edges, additional.weights],
+            )
+    }
+    pub fn resize(&mut self, lens: GraphLens) -> ::gpumem::Result<()> {
+        self.__set
+            .resize(
+                &mut [
+                    self.positions.__raw_mut(),
+                    self.edges.__raw_mut(),
+                    self.weights.__raw_mut(),
+                ],
+                &[lens.positions, lens.edges, lens.weights],
+            )
+    }
+    pub fn clear(&mut self) {
+        self.positions.clear();
+        self.edges.clear();
+        self.weights.clear();
+    }
+    pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
+        self.positions.shrink_to_fit()?;
+        self.edges.shrink_to_fit()?;
+        self.weights.shrink_to_fit()?;
+        ::gpumem::__private::core::result::Result::Ok(())
+    }
+    pub fn upload_from(&mut self, data: &Graph) -> ::gpumem::Result<()> {
+        ::gpumem::__private::core::unreachable!()
+    }
+    pub fn download(&self) -> ::gpumem::Result<Graph> {
+        ::gpumem::__private::core::unreachable!()
+    }
+    pub fn download_into(&self, data: &mut Graph) -> ::gpumem::Result<()> {
+        ::gpumem::__private::core::unreachable!()
+    }
+    pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(GraphDownload {
+            positions: <[f32; 2] as __PlainData>::start_fetch(&self.positions)?,
+        })
+    }
+    pub fn stats(&self) -> ::gpumem::SetStats {
+        self.__set
+            .stats(&[self.positions.__raw(), self.edges.__raw(), self.weights.__raw()])
+    }
+    #[inline]
+    pub fn device(&self) -> &::gpumem::Device<B> {
+        self.__set.device()
+    }
+    pub fn check_leaks(&self) -> ::gpumem::Result<()> {
+        self.__set
+            .check_leaks(
+                &[self.positions.__raw(), self.edges.__raw(), self.weights.__raw()],
+            )
+    }
+    pub fn close(self) -> ::gpumem::Result<()> {
+        self.__set
+            .close(
+                ::gpumem::__private::core::convert::Into::into([
+                    self.positions.__into_raw(),
+                    self.edges.__into_raw(),
+                    self.weights.__into_raw(),
+                ]),
+            )
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphBuffers<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        self.__set
+            .debug(
+                f,
+                "GraphBuffers",
+                &[self.positions.__raw(), self.edges.__raw(), self.weights.__raw()],
+            )
+    }
+}
+pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
+    pub positions: &'a mut ::gpumem::Buffer<[f32; 2], B, ::gpumem::Async>,
+    pub edges: &'a mut ::gpumem::Buffer<[u32; 2usize], B>,
+    pub weights: &'a mut ::gpumem::Buffer<f32, B>,
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug
+for GraphBuffersMut<'_, B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("GraphBuffersMut")
+            .field("positions", &self.positions)
+            .field("edges", &self.edges)
+            .field("weights", &self.weights)
+            .finish()
+    }
+}
+#[derive(
+    ::gpumem::__private::core::clone::Clone,
+    ::gpumem::__private::core::marker::Copy,
+    ::gpumem::__private::core::fmt::Debug,
+    ::gpumem::__private::core::default::Default,
+    ::gpumem::__private::core::cmp::PartialEq,
+    ::gpumem::__private::core::cmp::Eq,
+    ::gpumem::__private::core::hash::Hash,
+)]
+pub struct GraphLens {
+    pub positions: ::gpumem::__private::core::primitive::usize,
+    pub edges: ::gpumem::__private::core::primitive::usize,
+    pub weights: ::gpumem::__private::core::primitive::usize,
+}
+pub struct GraphDownload<B: ::gpumem::Backend = ::gpumem::Host> {
+    positions: ::gpumem::Download<[f32; 2], B>,
+}
+impl<B: ::gpumem::Backend> GraphDownload<B> {
+    pub fn is_ready(
+        &self,
+    ) -> ::gpumem::Result<::gpumem::__private::core::primitive::bool> {
+        self.positions.is_ready()
+    }
+    pub fn wait(self) -> ::gpumem::Result<GraphFrame<B>> {
+        ::gpumem::__private::core::result::Result::Ok(GraphFrame {
+            positions: self.positions.wait()?,
+        })
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphDownload<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("GraphDownload").field("positions", &self.positions).finish()
+    }
+}
+pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
+    positions: ::gpumem::DownloadGuard<[f32; 2], B>,
+}
+impl<B: ::gpumem::Backend> GraphFrame<B> {
+    #[inline]
+    pub fn positions(&self) -> &[[f32; 2]] {
+        &self.positions
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphFrame<B> {
+    fn fmt(
+        &self,
+        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+    ) -> ::gpumem::__private::core::fmt::Result {
+        f.debug_struct("GraphFrame").field("positions", &self.positions().len()).finish()
+    }
+}
+#[automatically_derived]
+impl ::gpumem::GpuBuffers for Graph {
+    type Manager<B: ::gpumem::Backend> = GraphBuffers<B>;
+    const BUFFERS: &'static [::gpumem::BufferSpec] = &[
+        ::gpumem::BufferSpec::new("positions").element::<[f32; 2]>().asynchronous(),
+        ::gpumem::BufferSpec::new("edges").element::<[u32; 2usize]>(),
+        ::gpumem::BufferSpec::new("weights").element::<f32>(),
+    ];
+    #[track_caller]
+    fn upload<B: ::gpumem::Backend>(
+        &self,
+        device: &::gpumem::Device<B>,
+    ) -> ::gpumem::Result<Self::Manager<B>> {
+        ::gpumem::__private::core::unreachable!()
+    }
+}
+const _: () = {
+    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<B: ::gpumem::Backend> AnyThread for GraphBuffers<B> {}
+};
+::core::compile_error! {
+    "unknown key `grwoth`: did you mean `growth`?"
+}
+::core::compile_error! {
+    "`growth` needs a value: write `growth = 1.5`"
+}
+::core::compile_error! {
+    "the layout of a tuple is not fixed: write `[u32; 2]`"
+}
+#[allow(unexpected_cfgs)]
+const _: () = {
+    #[cfg(rust_analyzer)]
+    {
+        mod keys {
+            pub fn growth() {}
+            pub fn max() {}
+            pub fn min() {}
+            pub fn r#async() {}
+            pub fn preset() {}
+            pub fn config() {}
+            pub fn name() {}
+            pub fn skip() {}
+        }
+        use keys::grwoth as _;
+    }
+};

@@ -1,0 +1,261 @@
+//! The values of keys: what each may be, and what a wrong one is told.
+
+use super::{PRESETS, Preset, list};
+use crate::nearest::nearest;
+use crate::size::{self, Size};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use quote::quote;
+use std::ops::Range;
+use syn::spanned::Spanned;
+use syn::{Lit, LitStr};
+
+/// The largest growth factor: beyond it one element more would take a buffer to many times what it holds.
+const LARGEST_GROWTH: f64 = 8.0;
+/// The most download slots of a buffer. The runtime holds to the same.
+const MOST_SLOTS: u8 = 64;
+
+/// What stands behind a `=`.
+enum Value {
+    Literal(Lit),
+    Negative,
+    Other,
+}
+
+fn literal(tokens: &TokenStream) -> Value {
+    let mut each = tokens.clone().into_iter();
+    match (each.next(), each.next()) {
+        (Some(TokenTree::Punct(minus)), Some(_)) if minus.as_char() == '-' => Value::Negative,
+        _ => syn::parse2(tokens.clone()).map_or(Value::Other, Value::Literal),
+    }
+}
+
+pub(super) fn growth(tokens: &TokenStream) -> Result<f64, syn::Error> {
+    let wrong = |message: String| Err(syn::Error::new_spanned(tokens, message));
+    let factor: f64 = match literal(tokens) {
+        Value::Literal(Lit::Float(lit)) if lit.suffix().is_empty() => lit.base10_parse()?,
+        Value::Literal(Lit::Int(lit)) if lit.suffix().is_empty() => lit.base10_parse()?,
+        Value::Literal(Lit::Float(lit)) => return wrong(without_suffix(lit.suffix(), lit.base10_digits())),
+        Value::Literal(Lit::Int(lit)) => return wrong(without_suffix(lit.suffix(), lit.base10_digits())),
+        Value::Literal(Lit::Str(lit)) => {
+            return match lit.value().trim().parse::<f64>() {
+                Ok(_) => wrong(format!("write the factor without quotes: `growth = {}`", lit.value().trim())),
+                Err(_) => wrong("expected a number greater than 1, such as `growth = 1.5`".to_owned()),
+            };
+        }
+        // Where below 1 it lies does not matter.
+        Value::Negative => 0.0,
+        Value::Literal(_) | Value::Other => {
+            return wrong("expected a number greater than 1, such as `growth = 1.5`".to_owned());
+        }
+    };
+    if factor <= 1.0 {
+        return wrong(
+            "a growth factor must be greater than 1: a full buffer is made this many times larger".to_owned(),
+        );
+    }
+    if factor > LARGEST_GROWTH {
+        let meant = point_forgotten(factor);
+        let range = format!("a growth factor is at most {LARGEST_GROWTH}");
+        return wrong(match meant {
+            Some(meant) => format!("{range}: did you mean `{meant}`?"),
+            None => format!("{range}: a full buffer is made this many times larger"),
+        });
+    }
+    Ok(factor)
+}
+
+fn without_suffix(suffix: &str, digits: &str) -> String {
+    format!("write the factor without `{suffix}`: `growth = {digits}`")
+}
+
+/// What `13` or `150` would be with the point that was left out: 1.3, 1.5.
+fn point_forgotten(factor: f64) -> Option<f64> {
+    if factor.fract() != 0.0 || factor >= 1000.0 {
+        return None;
+    }
+    let meant = if factor >= 100.0 { factor / 100.0 } else { factor / 10.0 };
+    (meant > 1.0 && meant <= LARGEST_GROWTH).then_some(meant)
+}
+
+pub(super) fn bytes(tokens: &TokenStream) -> Result<Size, syn::Error> {
+    let wrong = |message: String| Err(syn::Error::new_spanned(tokens, message));
+    let in_quotes = |text: String| format!("write the size in quotes: `\"{text}\"`");
+    match literal(tokens) {
+        Value::Literal(Lit::Str(lit)) => size::parse(&lit.value()).map_err(|mistake| {
+            let span = mistake.unit.and_then(|unit| part_of(&lit, unit)).unwrap_or_else(|| lit.span());
+            syn::Error::new(span, mistake.message)
+        }),
+        Value::Literal(Lit::Int(lit)) if lit.suffix().is_empty() => lit
+            .base10_parse()
+            .map(Size::of_bytes)
+            .or_else(|_| wrong(format!("`{lit}` bytes are too many: a size is less than 16 EiB"))),
+        // `512MiB` without quotes is one token to Rust: a number with a suffix.
+        Value::Literal(Lit::Int(lit)) => wrong(in_quotes(lit.to_string())),
+        Value::Literal(Lit::Float(lit)) if lit.suffix().is_empty() => {
+            wrong(format!("a number of bytes is whole: write \"{lit}MiB\" or \"{lit}GiB\", in quotes"))
+        }
+        Value::Literal(Lit::Float(lit)) => wrong(in_quotes(lit.to_string())),
+        Value::Negative => wrong("a size cannot be negative".to_owned()),
+        Value::Literal(_) | Value::Other => {
+            wrong("expected a size, such as `\"512MiB\"`, or a number of bytes".to_owned())
+        }
+    }
+}
+
+pub(super) fn max(tokens: &TokenStream) -> Result<Size, syn::Error> {
+    let size = bytes(tokens)?;
+    if size.bytes == 0 {
+        let message = "a `max` of zero leaves no room for an element: leave it out for no limit";
+        return Err(syn::Error::new_spanned(tokens, message));
+    }
+    Ok(size)
+}
+
+/// The place of a part of a string literal's text, where the compiler tells: not on stable so far.
+fn part_of(lit: &LitStr, part: Range<usize>) -> Option<Span> {
+    let token: Literal = lit.token();
+    // With escapes or as a raw string, the text is not where it seems to be.
+    let plain = token.to_string() == format!("\"{}\"", lit.value());
+    token.subspan(part.start + 1..part.end + 1).filter(|_| plain)
+}
+
+pub(super) fn limit(tokens: &TokenStream) -> Result<Size, syn::Error> {
+    let size = bytes(tokens)?;
+    if size.bytes == 0 {
+        let message = "a `limit` of zero leaves no room for any buffer: leave it out for no limit";
+        return Err(syn::Error::new_spanned(tokens, message));
+    }
+    Ok(size)
+}
+
+pub(super) fn slots(tokens: &TokenStream) -> Result<u8, syn::Error> {
+    let why = format!(
+        "`slots` is a whole number from 1 to {MOST_SLOTS}: each slot is pinned memory as large as what is downloaded"
+    );
+    match literal(tokens) {
+        Value::Literal(Lit::Int(lit)) if lit.suffix().is_empty() => {
+            lit.base10_parse().ok().filter(|slots| (1..=MOST_SLOTS).contains(slots))
+        }
+        _ => None,
+    }
+    .ok_or_else(|| syn::Error::new_spanned(tokens, why))
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(tokens: &TokenStream) -> Option<bool> {
+    match literal(tokens) {
+        Value::Literal(Lit::Bool(lit)) => Some(lit.value),
+        _ => None,
+    }
+}
+
+/// A name in quotes, as an identifier that points at it.
+pub(super) fn ident(tokens: &TokenStream) -> Result<Ident, syn::Error> {
+    let lit = match literal(tokens) {
+        Value::Literal(Lit::Str(lit)) => lit,
+        _ if syn::parse2::<Ident>(tokens.clone()).is_ok() => {
+            return Err(syn::Error::new_spanned(tokens, format!("write the name in quotes: `\"{tokens}\"`")));
+        }
+        _ => return Err(syn::Error::new_spanned(tokens, "expected a name in quotes, such as `\"points\"`")),
+    };
+    let text = lit.value();
+    if let Ok(ident) = syn::parse_str::<Ident>(&text) {
+        // The caret of a later error, and "go to definition", lead to the name; lints see generated code.
+        let mut ident = ident;
+        ident.set_span(Span::call_site().located_at(lit.span()));
+        return Ok(ident);
+    }
+    let raw = format!("r#{text}");
+    let message = match syn::parse_str::<Ident>(&raw) {
+        _ if text.is_empty() => "a name cannot be empty".to_owned(),
+        _ if ["self", "Self", "super", "crate"].contains(&text.as_str()) => {
+            format!("`{text}` means something else everywhere in Rust: write another name")
+        }
+        Ok(_) if text != "_" => format!("`{text}` is a keyword: write `\"{raw}\"`, or another name"),
+        _ => match valid(&text) {
+            Some(valid) => format!("`{text}` cannot be a name in Rust: write `\"{valid}\"`, for example"),
+            None => format!("`{text}` cannot be a name in Rust: use letters, digits and `_`"),
+        },
+    };
+    Err(syn::Error::new(lit.span(), message))
+}
+
+/// `text` with what no name has replaced, if that makes it one.
+fn valid(text: &str) -> Option<String> {
+    let replaced: String = text.trim().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+    syn::parse_str::<Ident>(&replaced).is_ok().then_some(replaced)
+}
+
+pub(super) fn label(tokens: &TokenStream) -> Result<String, syn::Error> {
+    let message = match literal(tokens) {
+        Value::Literal(Lit::Str(lit)) if lit.value().trim().is_empty() => {
+            "a label cannot be empty: reports show it".to_owned()
+        }
+        Value::Literal(Lit::Str(lit)) => return Ok(lit.value()),
+        _ => "expected a text in quotes, such as `\"graph\"`".to_owned(),
+    };
+    Err(syn::Error::new_spanned(tokens, message))
+}
+
+/// The presets by name, as a list.
+pub(super) fn presets() -> String {
+    let names: Vec<String> = PRESETS.iter().map(|preset| format!("\"{}\"", preset.name)).collect();
+    list(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+pub(super) fn preset(tokens: &TokenStream) -> Result<&'static Preset, syn::Error> {
+    let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+    let Value::Literal(Lit::Str(lit)) = literal(tokens) else {
+        let word = tokens.to_string();
+        let message = if names.contains(&word.as_str()) {
+            format!("write the preset in quotes: `\"{word}\"`")
+        } else {
+            format!("expected a preset in quotes: one of {}", presets())
+        };
+        return Err(syn::Error::new_spanned(tokens, message));
+    };
+    let name = lit.value();
+    PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
+        let message = match nearest(&name, &names) {
+            Some(meant) => {
+                format!("unknown preset `{name}`: did you mean `{meant}`? There are {}", presets())
+            }
+            None => format!("unknown preset `{name}`: there are {}", presets()),
+        };
+        syn::Error::new(lit.span(), message)
+    })
+}
+
+/// The path of a constant.
+pub(super) fn config(tokens: &TokenStream) -> Result<TokenStream, syn::Error> {
+    if let Value::Literal(Lit::Str(lit)) = literal(tokens) {
+        let message = format!("write the path without quotes: `config = {}`", lit.value());
+        return Err(syn::Error::new(lit.span(), message));
+    }
+    match syn::parse2::<syn::TypePath>(tokens.clone()) {
+        Ok(path) if path.qself.is_none() && path.path.segments.first().is_some_and(|s| s.ident == "Self") => {
+            Err(syn::Error::new_spanned(tokens, "`Self` is not known here: write the name of the type"))
+        }
+        Ok(_) => Ok(tokens.clone()),
+        Err(_) => {
+            let message = "expected the path of a `const` that is a `BufferSpec`, such as `config = SPEC`";
+            Err(syn::Error::new_spanned(tokens, message))
+        }
+    }
+}
+
+pub(super) fn crate_path(tokens: &TokenStream) -> Result<TokenStream, syn::Error> {
+    // Serde and others take this path as a string; here it is a path, so that the compiler can point into it.
+    if let Value::Literal(Lit::Str(lit)) = literal(tokens) {
+        return Err(syn::Error::new(
+            lit.span(),
+            format!("write the path without quotes: `crate = {}`", lit.value()),
+        ));
+    }
+    match syn::parse::Parser::parse2(syn::Path::parse_mod_style, tokens.clone()) {
+        Ok(path) => Ok(quote!(#path)),
+        Err(_) => {
+            Err(syn::Error::new(tokens.span(), "expected the path of the crate `gpumem`, such as `::gpumem`"))
+        }
+    }
+}

@@ -1,9 +1,0 @@
-use gpumem::GpuBuffers;
-
-#[derive(GpuBuffers)]
-struct Graph {
-    #[buffer(async = true)]
-    positions: Vec<[f32; 2]>,
-}
-
-fn main() {}

@@ -1,0 +1,10 @@
+use gpumem::GpuBuffers;
+
+type Pair = (u32, u32);
+
+#[derive(GpuBuffers)]
+struct Graph {
+    edges: Vec<Pair>,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use gpumem::GpuBuffers;
+
+#[derive(GpuBuffers)]
+#[buffers(name = "Graph", lens = "GraphFrame")]
+struct Graph {
+    positions: Vec<[f32; 2]>,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use gpumem::GpuBuffers;
+
+#[derive(GpuBuffers)]
+struct Graph {
+    #[buffer(limit = "1GiB", lens = "Counts", label = "a")]
+    positions: Vec<[f32; 2]>,
+}
+
+fn main() {}

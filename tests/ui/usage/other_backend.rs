@@ -1,0 +1,12 @@
+use gpumem::GpuBuffers;
+
+#[derive(GpuBuffers)]
+struct Graph {
+    positions: Vec<[f32; 2]>,
+}
+
+fn main() {
+    let graph = Graph { positions: Vec::new() };
+    let gpu = graph.upload(&gpumem::Device::host()).unwrap();
+    let _: gpumem::Buffer<[f32; 2]> = gpu.positions();
+}
