@@ -59,6 +59,13 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     pub fn download_into(&self, data: &mut HostOnly<T>) -> ::gpumem::Result<()> {
         ::gpumem::__private::core::result::Result::Ok(())
     }
+    #[doc(hidden)]
+    pub fn start_download<__Download>(&self) -> ::gpumem::Result<__Download>
+    where
+        for<'any> ::gpumem::Blocking: ::gpumem::AsyncMode,
+    {
+        ::gpumem::__private::core::unreachable!()
+    }
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&[])
     }
@@ -112,25 +119,6 @@ for HostOnlyBuffersMut<'_, T, B> {
     ::gpumem::__private::core::hash::Hash,
 )]
 pub struct HostOnlyLens {}
-const _: () = {
-    #[diagnostic::on_unimplemented(
-        message = "no buffer of `HostOnly` has async downloads",
-        label = "all its downloads are blocking",
-        note = "add `async` to the fields that are to come down while other work goes on: `#[buffer(async)]`",
-    )]
-    pub trait AsyncSet {}
-    #[diagnostic::do_not_recommend]
-    impl AsyncSet for () {}
-    impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
-        #[doc(hidden)]
-        pub fn start_download<__Download>(&self) -> ::gpumem::Result<__Download>
-        where
-            for<'any> Self: AsyncSet,
-        {
-            ::gpumem::__private::core::unreachable!()
-        }
-    }
-};
 #[automatically_derived]
 impl<T> ::gpumem::GpuBuffers for HostOnly<T> {
     type Manager<B: ::gpumem::Backend> = HostOnlyBuffers<T, B>;

@@ -10,7 +10,7 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
     let (download, args) = (&cx.model.names.download, generics.args(None));
     let names: Vec<_> = cx.async_parts().map(|part| &part.buffer.accessor).collect();
     if names.is_empty() {
-        return TokenStream::new();
+        return missing(cx);
     }
     let marker = cx.marker(cx.async_parts(), &[]).value;
     let (plain, import) = (cx.async_parts().map(|part| &part.plain), cx.import());
@@ -36,42 +36,26 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
 }
 
 /// What stands for `start_download` where no buffer is `async`: calling it is an error that says what to add. Nothing is known of
-/// what it would give, so that what is done with that is no further mistake.
+/// what it would give, so that what is done with that is no further mistake. The bound never holds; `for` keeps the compiler from
+/// saying so where nobody asks.
 fn missing(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, generics, .. } = cx;
-    let (manager, any) = (&cx.model.names.manager, &cx.model.names.any);
-    let (bind, args, clause) = (generics.bind(), generics.args(None), generics.clause());
-    let message = format!("no buffer of `{}` has async downloads", cx.model.name);
-    // The unit is there because the compiler would ask the reader to implement a trait that has no implementor.
+    let Context { root, core, vis, .. } = cx;
+    let any = &cx.model.names.any;
     quote! {
-        const _: () = {
-            #[diagnostic::on_unimplemented(
-                message = #message,
-                label = "all its downloads are blocking",
-                note = "add `async` to the fields that are to come down while other work goes on: `#[buffer(async)]`",
-            )]
-            pub trait AsyncSet {}
-
-            #[diagnostic::do_not_recommend]
-            impl AsyncSet for () {}
-
-            impl #bind #manager #args #clause {
-                #[doc(hidden)]
-                #vis fn start_download<__Download>(&self) -> #root::Result<__Download>
-                where
-                    for<#any> Self: AsyncSet,
-                {
-                    #core::unreachable!()
-                }
-            }
-        };
+        #[doc(hidden)]
+        #vis fn start_download<__Download>(&self) -> #root::Result<__Download>
+        where
+            for<#any> #root::Blocking: #root::AsyncMode,
+        {
+            #core::unreachable!()
+        }
     }
 }
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let parts: Vec<_> = cx.async_parts().collect();
     if parts.is_empty() {
-        return missing(cx);
+        return TokenStream::new();
     }
     let ticket = ticket(cx, &parts);
     let frame = frame(cx, &parts);

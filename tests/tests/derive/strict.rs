@@ -53,6 +53,40 @@ pub struct Strict {
     pub b: B,
 }
 
+/// A constant of settings.
+const SPEC: ::gpumem::BufferSpec = ::gpumem::BufferSpec::new("spec").asynchronous();
+
+/// All keys that the others leave out.
+#[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
+#[buffers(name = "Everything", lens = "Counts", label = "everything", limit = "1GiB")]
+#[buffers(growth = 1.25, max = "1MiB", min = "1KiB", async(slots = 3))]
+pub struct Every {
+    /// A constant.
+    #[buffer(config = SPEC, async(snapshot))]
+    pub first: ::std::vec::Vec<::std::primitive::u32>,
+    /// A preset and a name.
+    #[buffer(preset = "grid_cells", name = "second", async = false)]
+    pub stats: ::std::vec::Vec<Secret>,
+    /// As the struct says.
+    pub third: ::std::vec::Vec<::std::primitive::u32>,
+    /// On the host, with a default.
+    #[buffer(skip(default))]
+    pub host: Option,
+}
+
+/// Nothing is async, and everything is generic.
+#[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
+pub struct Blocked<'a, T>
+where
+    T: ::bytemuck::Pod + ::std::marker::Send + ::std::marker::Sync,
+{
+    /// Of a parameter.
+    pub values: ::std::vec::Vec<T>,
+    /// On the host.
+    #[buffer(skip)]
+    pub name: &'a ::std::primitive::str,
+}
+
 /// A private one, of whose items most are never used.
 #[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
 struct Private {
@@ -63,7 +97,7 @@ struct Private {
 /// A type that is seen nowhere else.
 #[repr(C)]
 #[derive(::std::prelude::v1::Clone, ::std::prelude::v1::Copy, ::bytemuck::Pod, ::bytemuck::Zeroable)]
-struct Secret {
+pub struct Secret {
     value: ::std::primitive::u64,
 }
 
@@ -87,6 +121,15 @@ fn works() {
         (host, b)
     };
     let secret = Secret { value: 7 };
+    let every =
+        Every { first: ::std::vec![1], stats: ::std::vec![secret], third: ::std::vec![2], host: Option };
+    let gpu = every.upload(&device).unwrap();
+    ::std::assert_eq!(gpu.second().len(), 1);
+    ::std::assert_eq!(gpu.lens(), Counts { first: 1, second: 1, third: 1 });
+    let Every { host: Option, .. } = gpu.download().unwrap();
+    let blocked = Blocked { values: ::std::vec![1.5_f32], name: "" };
+    let gpu = blocked.upload(&device).unwrap();
+    ::std::assert_eq!((gpu.values().len(), gpu.download().unwrap().name), (1, ""));
     let private = Private { r#type: ::std::vec![secret] };
     let gpu = private.upload(&device).unwrap();
     ::std::assert_eq!(gpu.r#type().download().unwrap()[0].value, 7);
