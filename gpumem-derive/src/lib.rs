@@ -55,7 +55,8 @@ use proc_macro2::TokenStream;
 ///
 /// The manager has, for a field `positions`, the accessors `positions()` and `positions_mut()`, and for the whole set `new`,
 /// `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`, `shrink_to_fit`, `upload_from`, `download`,
-/// `download_into`, `start_download`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of these names.
+/// `download_into`, `start_download`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of these names; `name` gives it
+/// another.
 ///
 /// # Fields
 ///
@@ -85,13 +86,38 @@ use proc_macro2::TokenStream;
 ///
 /// Fields that `#[cfg(…)]` removes are not there for the derive either. Doc comments and `#[deprecated]` are carried over to the accessors.
 ///
-/// # Keys of a field: `#[buffer(…)]`
+/// # Attributes
 ///
-/// Keys are separated by commas and may be spread over several attributes; each is given once. All are optional.
+/// A field says what its buffer is like in `#[buffer(…)]`, the struct what holds for all of them in `#[buffers(…)]`. Keys are separated
+/// by commas and may be spread over several attributes; each is given once. All are optional.
+///
+/// | key | of a field | of the struct | without it |
+/// | --- | --- | --- | --- |
+/// | [`growth = FACTOR`](#growth--factor) | how a full buffer grows | the default of its fields | 1.5 |
+/// | [`max = SIZE`](#max--size) | the most bytes of the buffer | the default of its fields | no limit but the device's |
+/// | [`min = SIZE`](#min--size) | bytes kept from the start | the default of its fields | 0 |
+/// | [`async`](#async), [`async(…)`](#asyncslots--n-snapshot) | downloads that do not block | the default of its fields | blocking downloads |
+/// | [`preset = "…"`](#preset--) | growth, limit and mode under one name | – | |
+/// | [`config = PATH`](#config--path) | a constant with all settings | – | |
+/// | [`name = "…"`](#name--) | the name of accessors and in reports | the name of the manager | the field's; `GraphBuffers` |
+/// | [`skip`, `skip(default)`](#skip-and-skipdefault) | the field stays on the host | – | it is a buffer |
+/// | [`lens = "…"`](#lens--) | – | the name of the struct of lengths | `GraphLens` |
+/// | [`label = "…"`](#label--) | – | the set's name in reports | the struct's name |
+/// | [`limit = SIZE`](#limit--size) | – | the most bytes of all buffers together | no limit but the device's |
+/// | [`crate = PATH`](#crate--path) | – | where `gpumem` is | `::gpumem` |
+///
+/// What a field says itself comes first, then what its `preset` or its `config` says, then what the struct says. A field with a `config` takes
+/// nothing from the struct: the constant says everything. The key `stable` is kept for buffers whose address never changes, and is refused in
+/// this version, in which buffers move when they grow.
+///
+/// A size is a number and a unit in quotes (`B`; `KB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`, `GiB`, `TiB` in powers of 1024), or
+/// a whole number of bytes without quotes. It comes to whole bytes.
+///
+/// All mistakes of a struct are reported at once, and the manager is generated as well as it can be whatever they are.
 ///
 /// ## `growth = FACTOR`
 ///
-/// How many times larger a full buffer is made: a number greater than 1 and at most 8. Without it, 1.5.
+/// How many times larger a full buffer is made: a number greater than 1 and at most 8.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -106,9 +132,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `max = SIZE`
 ///
-/// The limit of the buffer in bytes of device memory; without it there is none but the device's. A size is a number and a unit in quotes
-/// (`B`; `KB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`, `GiB`, `TiB` in powers of 1024), or a whole number of bytes without
-/// quotes. It comes to whole bytes, and there is room for at least one element.
+/// The limit of the buffer in bytes of device memory. There is room for at least one element.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -161,10 +185,118 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// ## `skip`
+/// `async = false` switches off what the struct or a preset says; `async = true` is the same as `async`, for macros that pass it on.
 ///
-/// The field stays on the host, and may have any type. `download` fills it with its default, which is asked for where `download` is
-/// called; `download_into` and `upload_from` leave it alone. It takes no other key beside it.
+/// ```
+/// # use gpumem::GpuBuffers;
+/// #[derive(GpuBuffers)]
+/// #[buffers(async)]
+/// struct Graph {
+///     positions: Vec<[f32; 2]>,
+///     #[buffer(async = false)]
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// assert!(Graph::BUFFERS[0].is_async() && !Graph::BUFFERS[1].is_async());
+/// ```
+///
+/// ## `async(slots = N, snapshot)`
+///
+/// `slots`, from 1 to 64, is how many downloads can be under way or unread at a time; without it, 2. Each is pinned memory as large as what is
+/// downloaded. With `snapshot`, a download first copies on the device, so that what writes the buffer next waits for that copy and not for
+/// the bus; it costs device memory as large as the buffer for each slot in use. The options belong to the `async` that they stand in: a field
+/// that says `async` itself has none of the struct's.
+///
+/// ```
+/// # use gpumem::{Device, Error, GpuBuffers};
+/// #[derive(GpuBuffers)]
+/// struct Graph {
+///     #[buffer(async(slots = 3, snapshot))]
+///     positions: Vec<[f32; 2]>,
+/// }
+///
+/// let gpu = Graph { positions: vec![[1.0, 2.0]] }.upload(&Device::host())?;
+/// let downloads: Result<Vec<_>, Error> = (0..3).map(|_| gpu.positions().start_download()).collect();
+/// assert!(matches!(gpu.positions().start_download(), Err(Error::SlotsBusy { .. })));
+/// # drop(downloads?);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+///
+/// ## `preset = "…"`
+///
+/// What suits the data that many programs have. Keys beside it override it.
+///
+/// | preset | `growth` | `max` | `async` |
+/// | --- | ---: | ---: | --- |
+/// | `"positions"`, `"velocities"` | 1.3 | 512 MiB | yes |
+/// | `"edges"` | 2.0 | 2 GiB | no |
+/// | `"grid_cells"` | 1.5 | 256 MiB | no |
+///
+/// ```
+/// # use gpumem::GpuBuffers;
+/// #[derive(GpuBuffers)]
+/// struct Graph {
+///     #[buffer(preset = "positions")]
+///     positions: Vec<[f32; 2]>,
+///     #[buffer(preset = "edges", max = "8GiB")]
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// let [positions, edges] = Graph::BUFFERS else { unreachable!() };
+/// assert!(positions.is_async() && positions.max_bytes() == Some(512 << 20));
+/// assert_eq!((edges.growth_factor(), edges.max_bytes()), (2.0, Some(8 << 30)));
+/// ```
+///
+/// ## `config = PATH`
+///
+/// The settings of a constant of type `BufferSpec`, under the name of the field. Keys beside it override it. Whether the buffer is async is part
+/// of its type, which a constant cannot choose: one that is `asynchronous` has `async` beside it, any other has not, and the compiler
+/// checks that.
+///
+/// ```
+/// # use gpumem::GpuBuffers;
+/// use gpumem::BufferSpec;
+///
+/// const LARGE: BufferSpec = BufferSpec::new("large").growth(1.2).max(8 << 30).asynchronous();
+///
+/// #[derive(GpuBuffers)]
+/// struct Graph {
+///     #[buffer(config = LARGE, async, growth = 1.1)]
+///     positions: Vec<[f32; 2]>,
+/// }
+///
+/// let [positions] = Graph::BUFFERS else { unreachable!() };
+/// assert_eq!((positions.name(), positions.growth_factor()), ("positions", 1.1));
+/// assert_eq!(positions.max_bytes(), Some(8 << 30));
+/// ```
+///
+/// ## `name = "…"`
+///
+/// On a field, the name of the buffer: of its accessors, in the struct of lengths, in frames, in reports. It resolves what would collide with
+/// a method of the manager.
+///
+/// On the struct, the name of the manager.
+///
+/// ```
+/// # use gpumem::{Device, GpuBuffers};
+/// #[derive(GpuBuffers)]
+/// #[buffers(name = "GpuGraph")]
+/// struct Graph {
+///     #[buffer(name = "statistics")]
+///     stats: Vec<f32>,
+/// }
+///
+/// let gpu: GpuGraph = Graph { stats: vec![0.5] }.upload(&Device::host())?;
+/// assert_eq!(gpu.statistics().name(), "statistics");
+/// assert_eq!(gpu.lens().statistics, 1);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+///
+/// ## `skip` and `skip(default)`
+///
+/// The field stays on the host, and may have any type. `download` fills it with its default; `download_into` and `upload_from` leave it
+/// alone. With `skip`, the default is asked for where `download` is called, so that a type without one is no mistake where nobody does; with
+/// `skip(default)` it is asked for at the field. Neither takes another key beside it.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -173,15 +305,86 @@ use proc_macro2::TokenStream;
 ///     positions: Vec<[f32; 2]>,
 ///     #[buffer(skip)]
 ///     title: String,
+///     #[buffer(skip(default))]
+///     zoom: f32,
 /// }
 ///
-/// let graph = Graph { positions: Vec::new(), title: "a graph".to_owned() };
-/// let gpu = graph.upload(&Device::host())?;
-/// assert_eq!(gpu.download()?.title, "");
+/// let graph = Graph { positions: Vec::new(), title: "a graph".to_owned(), zoom: 2.0 };
+/// let back = graph.upload(&Device::host())?.download()?;
+/// assert_eq!((back.title.as_str(), back.zoom), ("", 0.0));
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// # Keys of the struct: `#[buffers(…)]`
+/// ## Defaults of the struct
+///
+/// `growth`, `max`, `min` and `async` hold for every field that does not say otherwise.
+///
+/// ```
+/// # use gpumem::GpuBuffers;
+/// #[derive(GpuBuffers)]
+/// #[buffers(growth = 2, max = "1GiB")]
+/// struct Graph {
+///     positions: Vec<[f32; 2]>,
+///     #[buffer(max = "4GiB")]
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// let [positions, edges] = Graph::BUFFERS else { unreachable!() };
+/// assert_eq!((positions.growth_factor(), positions.max_bytes()), (2.0, Some(1 << 30)));
+/// assert_eq!((edges.growth_factor(), edges.max_bytes()), (2.0, Some(4 << 30)));
+/// ```
+///
+/// ## `lens = "…"`
+///
+/// The name of the struct that has a number for each buffer.
+///
+/// ```
+/// # use gpumem::{Device, GpuBuffers};
+/// #[derive(GpuBuffers)]
+/// #[buffers(lens = "Counts")]
+/// struct Graph {
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// let gpu = GraphBuffers::with_capacity(&Device::host(), Counts { edges: 10 })?;
+/// assert_eq!(gpu.lens(), Counts { edges: 0 });
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+///
+/// ## `label = "…"`
+///
+/// The name of the set in statistics and leak reports.
+///
+/// ```
+/// # use gpumem::{Device, GpuBuffers};
+/// #[derive(GpuBuffers)]
+/// #[buffers(label = "the graph on screen")]
+/// struct Graph {
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// assert_eq!(GraphBuffers::new(&Device::host())?.stats().label, "the graph on screen");
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+///
+/// ## `limit = SIZE`
+///
+/// The most bytes that all buffers of a set have together, beside the `max` of each.
+///
+/// ```
+/// # use gpumem::{Device, Error, GpuBuffers};
+/// #[derive(GpuBuffers)]
+/// #[buffers(limit = "1KiB")]
+/// struct Graph {
+///     positions: Vec<[f32; 2]>,
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// let mut gpu = GraphBuffers::new(&Device::host())?;
+/// gpu.resize(GraphLens { positions: 64, edges: 64 })?;
+/// assert!(matches!(gpu.edges_mut().resize(65), Err(Error::SetLimit { .. })));
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 ///
 /// ## `crate = PATH`
 ///
