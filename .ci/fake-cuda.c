@@ -8,7 +8,8 @@
 //
 // Functions that are not here come from the stand-in, whose answers are "not initialised" (see cuda-stub.sh).
 //
-// FAKE_CUDA_SLOW=N in the environment lets each piece of work begin N microseconds late.
+// FAKE_CUDA_SLOW=N in the environment lets each piece of work begin N microseconds late; with FAKE_CUDA_NO_POOLS the device has
+// no stream-ordered memory.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>
@@ -52,6 +53,12 @@ Code cuInit(unsigned flags) { (void)flags; return SUCCESS; }
 Code cuDriverGetVersion(int *version) { *version = 13000; return SUCCESS; }
 Code cuDeviceGetCount(int *count) { *count = 1; return SUCCESS; }
 Code cuDeviceGet(int *device, int number) { *device = number; return number == 0 ? SUCCESS : INVALID_DEVICE; }
+Code cuDeviceGetAttribute(int *value, int attribute, int device) {
+  (void)device;
+  insist(attribute == 115, "to ask for an attribute that is not known here");
+  *value = getenv("FAKE_CUDA_NO_POOLS") == NULL; // Stream-ordered memory.
+  return SUCCESS;
+}
 Code cuDeviceGetName(char *name, int room, int device) {
   (void)device;
   snprintf(name, (size_t)room, "Threads as a card");
@@ -117,7 +124,7 @@ typedef struct Point { int done; } Point; // What an event stands for; recording
 typedef struct { Point *point; } Event;
 
 typedef struct Work {
-  enum { COPY, BYTES, HALVES, WORDS, ADD_ONE, OCCUPY, WAIT, RECORD } kind;
+  enum { COPY, BYTES, HALVES, WORDS, ADD_ONE, OCCUPY, FREE, WAIT, RECORD } kind;
   Address to, from;
   size_t count;
   unsigned value;
@@ -150,6 +157,7 @@ static void run(const Work *work) {
       nanosleep(&time, NULL);
       break;
     }
+    case FREE: free(to); break;
     default: break;
   }
 }
@@ -209,6 +217,14 @@ Code cuStreamDestroy_v2(Stream *stream) { // Does not wait; what is queued is st
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
   return SUCCESS;
+}
+
+Code cuStreamSynchronize(Stream *stream) {
+  NEEDS_CONTEXT
+  pthread_mutex_lock(&lock);
+  while (stream->first && !failed) pthread_cond_wait(&changed, &lock);
+  pthread_mutex_unlock(&lock);
+  return failed ? ILLEGAL_ADDRESS : SUCCESS;
 }
 
 Code cuEventCreate(Event **event, unsigned flags) {
@@ -274,6 +290,12 @@ Code cuMemAlloc_v2(Address *address, size_t bytes) {
   if (bytes > 1ul << 40) return OUT_OF_MEMORY;
   *address = (Address)aligned_alloc(512, (bytes + 511) & ~511ul);
   return *address ? SUCCESS : OUT_OF_MEMORY;
+}
+// Ordered with the stream; waits for nothing else.
+Code cuMemAllocAsync(Address *address, size_t bytes, Stream *stream) { (void)stream; return cuMemAlloc_v2(address, bytes); }
+Code cuMemFreeAsync(Address address, Stream *stream) {
+  NEEDS_CONTEXT
+  return queue(stream, (Work){.kind = FREE, .to = address});
 }
 Code cuMemFree_v2(Address address) { NEEDS_CONTEXT wait_for_everything(); free((Handle)address); return SUCCESS; }
 Code cuMemHostAlloc(Handle *address, size_t bytes, unsigned flags) {

@@ -52,9 +52,9 @@
 //! # Order
 //!
 //! A device has one compute stream, [`Device::stream`]. Everything that writes a buffer is queued there in the order of the
-//! calls, and so is a kernel launched on it. Calls return without waiting, except those that give data to the host, uploads that
-//! run far ahead of the device (see [`Buffer::upload`]), and, on CUDA, those that take memory while the driver takes other
-//! memory back, since it waits for running kernels then.
+//! calls, and so is a kernel launched on it. Calls return without waiting, except those that give data to the host, and uploads that
+//! run far ahead of the device (see [`Buffer::upload`]). An allocation that would pass a limit first waits for memory that was
+//! dropped and is still in use.
 //! Downloads run on a stream of their own, tied to the first by events: a download shows the buffer as it was when it was
 //! started, and what writes the buffer afterwards waits for the copy on the device, not on the host.
 //!

@@ -59,7 +59,8 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// A point in a stream.
     type Event: Clone + Send + Sync + 'static;
 
-    /// Whether [`Driver::free`] may wait for the device, so that a drop must leave it to a later operation.
+    /// Whether [`Driver::free`] is a call that takes its time, and on some devices waits, so that a drop leaves it to a later
+    /// operation.
     const FREE_WAITS: bool = true;
 
     /// The device's own name, for messages.

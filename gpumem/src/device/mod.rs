@@ -25,8 +25,8 @@ use std::sync::Arc;
 ///
 /// Dropping the last of them does not wait for the device's work: what still runs is left to a thread, which gives the memory
 /// back when it is done. Before the end of a CUDA program call [`Device::close`], so that no such thread is cut off. (A CUDA
-/// driver waits for all kernels of the process when it takes memory back. A device whose own work is done gives its memory back
-/// in the drop, which other devices' kernels can therefore hold up.)
+/// driver waits for all kernels of the process when it takes pinned memory back. A device whose own work is done gives that back in
+/// the drop, which other devices' kernels can therefore hold up.)
 ///
 /// ```
 /// use gpumem::{Buffer, Device};

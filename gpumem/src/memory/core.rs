@@ -55,7 +55,7 @@ impl<B: Backend> Core<B> {
     /// Takes device memory for `label`, within the device's limit.
     ///
     /// Where there is no room, what is retired is waited for and what is kept is given back before this fails. This is the one
-    /// operation that gives memory back to the driver on its way, which may wait for the device where `FREE_WAITS`.
+    /// operation that gives memory back to the driver on its way.
     pub(crate) fn allocate(self: &Arc<Self>, label: BufferLabel, bytes: usize) -> Result<Block<B>, Error> {
         self.sweep();
         let requested = bytes as u64;

@@ -3,6 +3,7 @@
 use crate::{Open, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::TestBackend;
+use std::time::{Duration, Instant};
 
 pub(crate) fn the_factor_decides_and_the_limit_caps<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -161,4 +162,20 @@ pub(crate) fn the_first_memory_is_taken_once<B: TestBackend>(open: Open<'_, B>) 
     let spec = BufferSpec::new("buffer").min(600);
     let buffer: Buffer<u8, B> = Buffer::with_capacity(&device, spec, 700).unwrap();
     assert_eq!((buffer.capacity(), buffer.stats().resizes, device.stats().allocations), (700, 0, 1));
+}
+
+pub(crate) fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    let gone: Buffer<u32, B> = Buffer::from_slice(&device, "gone", &[1; 1_000_000]).unwrap();
+    drop(gone);
+    // Behind this nothing uses what is gone, and nobody has given it back.
+    drop(buffer.start_download().unwrap().wait().unwrap());
+    let began = Instant::now();
+    let busy = Duration::from_millis(300);
+    B::occupy(&device, busy);
+    buffer.resize(100_000).unwrap();
+    assert!(began.elapsed() < busy, "growing took {:?} behind a kernel of {busy:?}", began.elapsed());
+    assert_eq!(device.stats().frees, 1, "what was gone went back to the driver on the way");
+    assert_eq!(buffer.view(999..1_001).unwrap().download().unwrap(), [1, 0]);
 }

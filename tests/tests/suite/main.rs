@@ -73,6 +73,7 @@ suite! {
         specifications_that_cannot_work_are_refused
         an_allocation_waits_for_all_that_is_retired
         the_first_memory_is_taken_once
+        growing_waits_for_no_kernel
     }
     downloads {
         a_download_returns_before_the_work_is_done

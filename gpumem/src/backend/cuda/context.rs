@@ -86,6 +86,16 @@ impl Context {
         check("cuCtxSetCurrent", unsafe { driver::cuCtxSetCurrent(self.handle) })
     }
 
+    /// What the driver says of the device.
+    pub(super) fn attribute(&self, attribute: c_int) -> Result<c_int, Fault> {
+        let mut value: c_int = 0;
+        // SAFETY: the device is one, and the pointer is valid for a write.
+        check("cuDeviceGetAttribute", unsafe {
+            driver::cuDeviceGetAttribute(&raw mut value, attribute, self.device)
+        })?;
+        Ok(value)
+    }
+
     pub(super) fn spare_events(&self) -> MutexGuard<'_, Vec<EventHandle>> {
         locked(&self.spare_events)
     }

@@ -97,6 +97,9 @@ pub(super) mod code {
     pub(crate) const COMPAT_NOT_SUPPORTED_ON_DEVICE: Code = 804;
 }
 
+/// `CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED`: the device has stream-ordered memory.
+pub(super) const ATTRIBUTE_MEMORY_POOLS_SUPPORTED: c_int = 115;
+
 /// `CU_STREAM_NON_BLOCKING`: the stream does not wait for the legacy stream, nor that for it.
 pub(super) const STREAM_NON_BLOCKING: c_uint = 1;
 /// `CU_EVENT_DISABLE_TIMING`: an event that only orders, which is cheaper to record and to wait for.
@@ -118,6 +121,7 @@ unsafe extern "C" {
 
     pub(super) fn cuDeviceGetCount(count: *mut c_int) -> Code;
     pub(super) fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> Code;
+    pub(super) fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_int, device: c_int) -> Code;
     pub(super) fn cuDeviceGetName(name: *mut c_char, len: c_int, device: c_int) -> Code;
     pub(super) fn cuDevicePrimaryCtxRetain(context: *mut ContextHandle, device: c_int) -> Code;
     pub(super) fn cuDevicePrimaryCtxRelease_v2(device: c_int) -> Code;
@@ -130,10 +134,13 @@ unsafe extern "C" {
     pub(super) fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> Code;
     pub(super) fn cuMemAlloc_v2(address: *mut DeviceAddress, bytes: usize) -> Code;
     pub(super) fn cuMemFree_v2(address: DeviceAddress) -> Code;
+    pub(super) fn cuMemAllocAsync(address: *mut DeviceAddress, bytes: usize, stream: StreamHandle) -> Code;
+    pub(super) fn cuMemFreeAsync(address: DeviceAddress, stream: StreamHandle) -> Code;
     pub(super) fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> Code;
     pub(super) fn cuMemFreeHost(address: *mut c_void) -> Code;
 
     pub(super) fn cuStreamCreate(stream: *mut StreamHandle, flags: c_uint) -> Code;
+    pub(super) fn cuStreamSynchronize(stream: StreamHandle) -> Code;
     pub(super) fn cuStreamDestroy_v2(stream: StreamHandle) -> Code;
     pub(super) fn cuStreamWaitEvent(stream: StreamHandle, event: EventHandle, flags: c_uint) -> Code;
 

@@ -2,7 +2,7 @@
 //!
 //! The runtime's own driver calls are in this folder, one kind of thing a file: `driver` declares the functions,
 //! `error` puts their codes into words, `context` makes the context current where it is needed, `event` and `stream` are
-//! the driver's events and streams, `fill` picks a fill, `module` loads kernels.
+//! the driver's events and streams, `heap` is device memory, `fill` picks a fill, `module` loads kernels.
 //!
 //! `cust` is the layer that users launch kernels with, and its types appear at that edge only. Nothing here is built on
 //! them: among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs,
@@ -13,6 +13,7 @@ mod driver;
 mod error;
 mod event;
 mod fill;
+mod heap;
 mod module;
 mod stream;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use self::driver::{DeviceAddress, HOST_ALLOC_PORTABLE};
 use self::error::check;
 use self::event::RecordedEvent;
 use self::fill::Fill;
+use self::heap::Heap;
 use self::stream::Stream;
 use super::{Backend, Driver, Fault, MemoryInfo};
 use std::ffi::c_void;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Cuda {
     context: Arc<Context>,
+    heap: Heap,
     name: String,
 }
 
@@ -69,7 +72,8 @@ impl Cuda {
     /// Opens the device with this number, counted from 0.
     pub(crate) fn open(ordinal: usize) -> Result<Self, Fault> {
         let (context, name) = Context::open(ordinal)?;
-        Ok(Self { context: Arc::new(context), name })
+        let context = Arc::new(context);
+        Ok(Self { heap: Heap::open(&context)?, context, name })
     }
 
     /// Makes the context current on the calling thread and leaves it so.
@@ -126,18 +130,14 @@ impl Driver for Cuda {
 
     // The driver aligns every block to at least 256 bytes, which is what `ALIGNMENT` asks for.
     fn allocate(&self, bytes: usize) -> Result<Memory, Fault> {
-        let _bound = self.context.bind()?;
-        let mut address: DeviceAddress = 0;
-        // SAFETY: the pointer is valid for a write, and the context is current.
-        check("cuMemAlloc", unsafe { driver::cuMemAlloc_v2(&raw mut address, bytes) })?;
+        let address = self.heap.allocate(bytes)?;
         Ok(Memory { address, _context: Arc::clone(&self.context) })
     }
 
     unsafe fn free(&self, memory: Memory) -> Result<(), Fault> {
-        let _bound = self.context.bind()?;
         // SAFETY: the block came from `allocate` and is given back once, since it is consumed here; that nothing uses it
         // is the caller's part (rule 2: freeing waits for pending uses).
-        check("cuMemFree", unsafe { driver::cuMemFree_v2(memory.address) })
+        unsafe { self.heap.free(memory.address) }
     }
 
     fn pin(&self, bytes: usize) -> Result<Pinned, Fault> {

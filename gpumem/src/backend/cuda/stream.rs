@@ -36,6 +36,12 @@ impl Stream {
         &self.context
     }
 
+    /// Keeps the calling thread until all that is queued is done. The context is current.
+    pub(super) fn synchronize(&self) -> Result<(), Fault> {
+        // SAFETY: the stream is alive.
+        check("cuStreamSynchronize", unsafe { driver::cuStreamSynchronize(self.handle) })
+    }
+
     /// Queues a kernel.
     ///
     /// # Safety
