@@ -1,5 +1,9 @@
 //! Mistakes, and what the compiler says of them: each file under `ui/` fails to compile with the message beside it.
 //!
+//! A folder is a family of mistakes: how attributes are written (`syntax`, `half_typed`), which keys there are (`keys`,
+//! `struct_keys`), what they are given (`growth`, `sizes`, `options`, `names`, `presets`, `config`), what the derive stands on
+//! (`shape`, `fields`, `elements`), and what is done with the manager (`usage`).
+//!
 //! `TRYBUILD=overwrite cargo test -p gpumem-tests --test ui` writes the messages anew; read each as the user would who made
 //! the mistake.
 

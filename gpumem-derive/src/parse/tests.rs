@@ -287,3 +287,17 @@ fn the_crate_can_be_named() {
     }
     one_mistake("crate = ::gpumem", "belongs to the struct: write `#[buffers(crate = ::gpumem)]`");
 }
+
+/// The reference page has a heading for each key, as it is written in messages.
+#[test]
+fn every_key_is_documented() {
+    let page = include_str!("../lib.rs");
+    for key in [&FIELD, &STRUCT].iter().flat_map(|place| place.keys) {
+        let name = key.name;
+        let heading = |end: &str| page.contains(&format!("/// ## `{name}{end}"));
+        assert!(heading(" = ") || heading("`"), "{name}");
+    }
+    for heading in ["## `async(slots = N, snapshot)`", "## `skip` and `skip(default)`"] {
+        assert!(page.contains(heading), "{heading}");
+    }
+}
