@@ -1,6 +1,6 @@
 //! Rules between keys, between fields, and about what a field may hold.
 
-use crate::model::{Buffer, Field, Model, Role, Source, bare, size_of, value};
+use crate::model::{Buffer, Field, Model, Role, Source, bare, param_name, size_of, value, words};
 use crate::parse::{FieldSettings, Setting};
 use crate::sink::Sink;
 use crate::{size, text};
@@ -35,8 +35,10 @@ const MANAGER_FIELDS: &[&str] = &["__set", "__marker"];
 
 /// Judges the model. A field whose mistake leaves nothing to generate becomes `Role::Broken`.
 pub(crate) fn check(model: &mut Model<'_>, sink: &mut Sink) {
+    let params: Vec<String> = model.input.generics.params.iter().map(param_name).collect();
     for field in &mut model.fields {
         keys(field, sink);
+        constant(field, &params, sink);
         bounds(field, sink);
         room(field, sink);
         kind(field, sink);
@@ -68,6 +70,19 @@ fn keys(field: &Field<'_>, sink: &mut Sink) {
         let message = "`preset` and `config` each say everything: remove one of the two, and write beside the other what is to \
                        differ";
         sink.at(&config.key, message);
+    }
+}
+
+/// A constant that depends on a parameter of the struct: the compiler could not check it before the parameter is known.
+fn constant(field: &mut Field<'_>, params: &[String], sink: &mut Sink) {
+    let Role::Buffer(buffer) = &mut field.role else { return };
+    let Some(config) = &buffer.config else { return };
+    let used = words(config.clone());
+    if let Some(param) = params.iter().find(|param| used.contains(*param)) {
+        let message =
+            format!("`{param}` is a parameter of the struct, and a `config` is the same whatever that is");
+        sink.at(config, message);
+        buffer.config = None;
     }
 }
 

@@ -139,6 +139,16 @@ fn one_source_says_everything() {
 }
 
 #[test]
+fn constants_do_not_depend_on_parameters() {
+    one_mistake("struct S<T> { #[buffer(config = T::SPEC)] f: Vec<T> }", "`T` is a parameter of the struct");
+    one_mistake(
+        "struct S<const N: usize> { #[buffer(config = Of::<N>::SPEC)] f: Vec<u8> }",
+        "`N` is a parameter",
+    );
+    assert_eq!(mistakes("struct S<T> { #[buffer(config = Self_::SPEC)] f: Vec<T> }"), [""; 0]);
+}
+
+#[test]
 fn items_have_names_of_their_own() {
     for (keys, part) in [
         ("name = \"S\"", "`S` would be the manager, and is the struct itself"),
