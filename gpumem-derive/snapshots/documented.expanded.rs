@@ -56,14 +56,34 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
         device: &::gpumem::Device<B>,
         capacity: SceneLens,
     ) -> ::gpumem::Result<Self> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        let specs = <Scene as ::gpumem::GpuBuffers>::BUFFERS;
         let set = ::gpumem::__private::Set::new(device, "Scene");
-        ::gpumem::__private::core::result::Result::Ok(Self {
-            vertices: <Vertex as __PlainData>::make(&set, specs[0], capacity.vertices)?,
-            path: <[f32; 3] as __PlainData>::make(&set, specs[1], capacity.path)?,
+        let made = set
+            .make(
+                <Scene as ::gpumem::GpuBuffers>::BUFFERS,
+                [capacity.vertices, capacity.path],
+            )?;
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+    }
+    fn __from_raw(
+        set: ::gpumem::__private::Set<B>,
+        [vertices,
+        path,
+        ]: [::gpumem::__private::RawOwned<B>; 2],
+    ) -> Self {
+        use ::gpumem::__private::PlainData as __PlainData;
+        Self {
+            vertices: <Vertex as __PlainData>::typed(vertices),
+            path: <[f32; 3] as __PlainData>::typed(path),
             __set: set,
-        })
+        }
+    }
+    fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 2] {
+        [self.vertices.__raw(), self.path.__raw()]
+    }
+    fn __raw_mut(
+        &mut self,
+    ) -> (&::gpumem::__private::Set<B>, [::gpumem::__private::RawMut<'_, B>; 2]) {
+        (&self.__set, [self.vertices.__raw_mut(), self.path.__raw_mut()])
     }
     /// Corners of triangles.
     ///
@@ -103,17 +123,13 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// How many elements each buffer holds.
     pub fn lens(&self) -> SceneLens {
-        SceneLens {
-            vertices: self.vertices.len(),
-            path: self.path.len(),
-        }
+        let [vertices, path] = self.__set.lens(self.__raw());
+        SceneLens { vertices, path }
     }
     /// How many elements each buffer has room for.
     pub fn capacities(&self) -> SceneLens {
-        SceneLens {
-            vertices: self.vertices.capacity(),
-            path: self.path.capacity(),
-        }
+        let [vertices, path] = self.__set.capacities(self.__raw());
+        SceneLens { vertices, path }
     }
     /// Makes room for `additional` more elements in each buffer: in all of them, or in none.
     ///
@@ -121,11 +137,8 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// If a buffer would pass its limit, or the device has no room for all of them.
     pub fn reserve(&mut self, additional: SceneLens) -> ::gpumem::Result<()> {
-        self.__set
-            .reserve(
-                &mut [self.vertices.__raw_mut(), self.path.__raw_mut()],
-                &[additional.vertices, additional.path],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.reserve(&mut buffers, &[additional.vertices, additional.path])
     }
     /// Gives each buffer the length in `lens`, all of them or none; new elements are zero.
     ///
@@ -133,16 +146,13 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// If a buffer would pass its limit, or the device has no room for all of them.
     pub fn resize(&mut self, lens: SceneLens) -> ::gpumem::Result<()> {
-        self.__set
-            .resize(
-                &mut [self.vertices.__raw_mut(), self.path.__raw_mut()],
-                &[lens.vertices, lens.path],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.resize(&mut buffers, &[lens.vertices, lens.path])
     }
     /// Takes all elements out of every buffer. The memory is kept.
     pub fn clear(&mut self) {
-        self.vertices.clear();
-        self.path.clear();
+        let (set, mut buffers) = self.__raw_mut();
+        set.clear(&mut buffers);
     }
     /// Gives back the memory that no element uses.
     ///
@@ -151,9 +161,8 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
     /// what they have.
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        self.vertices.shrink_to_fit()?;
-        self.path.shrink_to_fit()?;
-        ::gpumem::__private::core::result::Result::Ok(())
+        let (set, mut buffers) = self.__raw_mut();
+        set.shrink_to_fit(&mut buffers)
     }
     /// Replaces what every buffer holds with the fields of `data`, a [`Scene`].
     ///
@@ -162,14 +171,14 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// If a buffer would pass its limit, or the device has no room for all of them: then none has changed. If the device fails.
     pub fn upload_from(&mut self, data: &Scene) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        self.__set
-            .refill(
-                &mut [self.vertices.__raw_mut(), self.path.__raw_mut()],
-                &[
-                    <Vertex as __PlainData>::bytes(&data.vertices),
-                    <[f32; 3] as __PlainData>::bytes(&data.path),
-                ],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.refill(
+            &mut buffers,
+            &[
+                <Vertex as __PlainData>::bytes(&data.vertices),
+                <[f32; 3] as __PlainData>::bytes(&data.path),
+            ],
+        )
     }
     /// Waits for the device and copies every buffer into a new [`Scene`].
     ///
@@ -177,11 +186,12 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// If the device fails.
     pub fn download(&self) -> ::gpumem::Result<Scene> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        ::gpumem::__private::core::result::Result::Ok(Scene {
-            vertices: <Vertex as __PlainData>::fetch(&self.vertices)?,
-            path: <[f32; 3] as __PlainData>::fetch(&self.path)?,
-        })
+        let mut data = Scene {
+            vertices: ::gpumem::__private::Vec::new(),
+            path: ::gpumem::__private::Vec::new(),
+        };
+        self.download_into(&mut data)?;
+        ::gpumem::__private::core::result::Result::Ok(data)
     }
     /// Waits for the device and copies every buffer into `data`, whose memory is reused.
     ///
@@ -190,9 +200,14 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// If the device fails. The field at which it did is empty, those behind it are as they were.
     pub fn download_into(&self, data: &mut Scene) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        <Vertex as __PlainData>::fetch_to(&self.vertices, &mut data.vertices)?;
-        <[f32; 3] as __PlainData>::fetch_to(&self.path, &mut data.path)?;
-        ::gpumem::__private::core::result::Result::Ok(())
+        self.__set
+            .fetch(
+                &self.__raw(),
+                &mut [
+                    <Vertex as __PlainData>::target(&mut data.vertices),
+                    <[f32; 3] as __PlainData>::target(&mut data.path),
+                ],
+            )
     }
     /// Starts to copy `path` to the host, and returns at once: work may be queued while the copies run.
     ///
@@ -209,7 +224,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// What the set holds: lengths, capacities and bytes, a buffer and in all.
     pub fn stats(&self) -> ::gpumem::SetStats {
-        self.__set.stats(&[self.vertices.__raw(), self.path.__raw()])
+        self.__set.stats(&self.__raw())
     }
     /// The device that the buffers are on.
     #[inline]
@@ -222,7 +237,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// If one is: the error lists it, with the place that made it.
     pub fn check_leaks(&self) -> ::gpumem::Result<()> {
-        self.__set.check_leaks(&[self.vertices.__raw(), self.path.__raw()])
+        self.__set.check_leaks(&self.__raw())
     }
     /// Waits for the work that uses the buffers and gives all their memory back.
     ///
@@ -245,7 +260,7 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneBuffer
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set.debug(f, "SceneBuffers", &[self.vertices.__raw(), self.path.__raw()])
+        self.__set.debug(f, "SceneBuffers", &self.__raw())
     }
 }
 /// Every buffer of a [`SceneBuffers`], borrowed mutably at once by [`split_mut`](SceneBuffers::split_mut).
@@ -266,10 +281,11 @@ for SceneBuffersMut<'_, B> {
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("SceneBuffersMut")
-            .field("vertices", &self.vertices)
-            .field("path", &self.path)
-            .finish()
+        ::gpumem::__private::debug(
+            f,
+            "SceneBuffersMut",
+            &[("vertices", &self.vertices), ("path", &self.path)],
+        )
     }
 }
 /// One number a buffer of [`SceneBuffers`]: lengths, capacities, or how many elements more.
@@ -324,7 +340,7 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneDownlo
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("SceneDownload").field("path", &self.path).finish()
+        ::gpumem::__private::debug(f, "SceneDownload", &[("path", &self.path)])
     }
 }
 /// What a download of a [`SceneBuffers`] brought: `path`, read in the pinned memory that the device wrote.
@@ -348,7 +364,7 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneFrame<
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("SceneFrame").field("path", &self.path().len()).finish()
+        ::gpumem::__private::debug(f, "SceneFrame", &[("path", &self.path().len())])
     }
 }
 #[automatically_derived]
@@ -368,19 +384,17 @@ impl ::gpumem::GpuBuffers for Scene {
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
         let set = ::gpumem::__private::Set::new(device, "Scene");
-        ::gpumem::__private::core::result::Result::Ok(SceneBuffers {
-            vertices: <Vertex as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[0],
-                &self.vertices,
-            )?,
-            path: <[f32; 3] as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[1],
-                &self.path,
-            )?,
-            __set: set,
-        })
+        let made = set
+            .make_from(
+                Self::BUFFERS,
+                [
+                    <Vertex as __PlainData>::bytes(&self.vertices),
+                    <[f32; 3] as __PlainData>::bytes(&self.path),
+                ],
+            )?;
+        ::gpumem::__private::core::result::Result::Ok(
+            SceneBuffers::__from_raw(set, made),
+        )
     }
 }
 const _: () = ::gpumem::__private::core::assert!(

@@ -33,15 +33,35 @@ where
         device: &::gpumem::Device<B>,
         capacity: MeshLens,
     ) -> ::gpumem::Result<Self> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        let specs = <Mesh<'a, S, N> as ::gpumem::GpuBuffers>::BUFFERS;
         let set = ::gpumem::__private::Set::new(device, "Mesh");
-        ::gpumem::__private::core::result::Result::Ok(Self {
-            points: <S::Point as __PlainData>::make(&set, specs[0], capacity.points)?,
-            r#type: <[u32; N] as __PlainData>::make(&set, specs[1], capacity.r#type)?,
+        let made = set
+            .make(
+                <Mesh<'a, S, N> as ::gpumem::GpuBuffers>::BUFFERS,
+                [capacity.points, capacity.r#type],
+            )?;
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+    }
+    fn __from_raw(
+        set: ::gpumem::__private::Set<B>,
+        [points,
+        r#type,
+        ]: [::gpumem::__private::RawOwned<B>; 2],
+    ) -> Self {
+        use ::gpumem::__private::PlainData as __PlainData;
+        Self {
+            points: <S::Point as __PlainData>::typed(points),
+            r#type: <[u32; N] as __PlainData>::typed(r#type),
             __marker: ::gpumem::__private::core::marker::PhantomData,
             __set: set,
-        })
+        }
+    }
+    fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 2] {
+        [self.points.__raw(), self.r#type.__raw()]
+    }
+    fn __raw_mut(
+        &mut self,
+    ) -> (&::gpumem::__private::Set<B>, [::gpumem::__private::RawMut<'_, B>; 2]) {
+        (&self.__set, [self.points.__raw_mut(), self.r#type.__raw_mut()])
     }
     #[inline]
     pub(crate) fn points(&self) -> &::gpumem::Buffer<S::Point, B, ::gpumem::Async> {
@@ -72,70 +92,65 @@ where
         }
     }
     pub(crate) fn lens(&self) -> MeshLens {
-        MeshLens {
-            points: self.points.len(),
-            r#type: self.r#type.len(),
-        }
+        let [points, r#type] = self.__set.lens(self.__raw());
+        MeshLens { points, r#type }
     }
     pub(crate) fn capacities(&self) -> MeshLens {
-        MeshLens {
-            points: self.points.capacity(),
-            r#type: self.r#type.capacity(),
-        }
+        let [points, r#type] = self.__set.capacities(self.__raw());
+        MeshLens { points, r#type }
     }
     pub(crate) fn reserve(&mut self, additional: MeshLens) -> ::gpumem::Result<()> {
-        self.__set
-            .reserve(
-                &mut [self.points.__raw_mut(), self.r#type.__raw_mut()],
-                &[additional.points, additional.r#type],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.reserve(&mut buffers, &[additional.points, additional.r#type])
     }
     pub(crate) fn resize(&mut self, lens: MeshLens) -> ::gpumem::Result<()> {
-        self.__set
-            .resize(
-                &mut [self.points.__raw_mut(), self.r#type.__raw_mut()],
-                &[lens.points, lens.r#type],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.resize(&mut buffers, &[lens.points, lens.r#type])
     }
     pub(crate) fn clear(&mut self) {
-        self.points.clear();
-        self.r#type.clear();
+        let (set, mut buffers) = self.__raw_mut();
+        set.clear(&mut buffers);
     }
     pub(crate) fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        self.points.shrink_to_fit()?;
-        self.r#type.shrink_to_fit()?;
-        ::gpumem::__private::core::result::Result::Ok(())
+        let (set, mut buffers) = self.__raw_mut();
+        set.shrink_to_fit(&mut buffers)
     }
     pub(crate) fn upload_from(&mut self, data: &Mesh<'a, S, N>) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        self.__set
-            .refill(
-                &mut [self.points.__raw_mut(), self.r#type.__raw_mut()],
-                &[
-                    <S::Point as __PlainData>::bytes(&data.points),
-                    <[u32; N] as __PlainData>::bytes(&data.r#type),
-                ],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.refill(
+            &mut buffers,
+            &[
+                <S::Point as __PlainData>::bytes(&data.points),
+                <[u32; N] as __PlainData>::bytes(&data.r#type),
+            ],
+        )
     }
     pub(crate) fn download(&self) -> ::gpumem::Result<Mesh<'a, S, N>>
     where
         for<'any> &'a str: ::gpumem::__private::core::default::Default,
     {
-        use ::gpumem::__private::PlainData as __PlainData;
-        ::gpumem::__private::core::result::Result::Ok(Mesh {
-            points: <S::Point as __PlainData>::fetch(&self.points)?,
-            r#type: <[u32; N] as __PlainData>::fetch(&self.r#type)?,
+        let mut data = Mesh {
+            points: ::gpumem::__private::Vec::new(),
+            r#type: ::gpumem::__private::Vec::new(),
             name: ::gpumem::__private::core::default::Default::default(),
-        })
+        };
+        self.download_into(&mut data)?;
+        ::gpumem::__private::core::result::Result::Ok(data)
     }
     pub(crate) fn download_into(
         &self,
         data: &mut Mesh<'a, S, N>,
     ) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        <S::Point as __PlainData>::fetch_to(&self.points, &mut data.points)?;
-        <[u32; N] as __PlainData>::fetch_to(&self.r#type, &mut data.r#type)?;
-        ::gpumem::__private::core::result::Result::Ok(())
+        self.__set
+            .fetch(
+                &self.__raw(),
+                &mut [
+                    <S::Point as __PlainData>::target(&mut data.points),
+                    <[u32; N] as __PlainData>::target(&mut data.r#type),
+                ],
+            )
     }
     pub(crate) fn start_download(&self) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
         use ::gpumem::__private::PlainData as __PlainData;
@@ -145,14 +160,14 @@ where
         })
     }
     pub(crate) fn stats(&self) -> ::gpumem::SetStats {
-        self.__set.stats(&[self.points.__raw(), self.r#type.__raw()])
+        self.__set.stats(&self.__raw())
     }
     #[inline]
     pub(crate) fn device(&self) -> &::gpumem::Device<B> {
         self.__set.device()
     }
     pub(crate) fn check_leaks(&self) -> ::gpumem::Result<()> {
-        self.__set.check_leaks(&[self.points.__raw(), self.r#type.__raw()])
+        self.__set.check_leaks(&self.__raw())
     }
     pub(crate) fn close(self) -> ::gpumem::Result<()> {
         self.__set
@@ -180,7 +195,7 @@ where
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set.debug(f, "MeshBuffers", &[self.points.__raw(), self.r#type.__raw()])
+        self.__set.debug(f, "MeshBuffers", &self.__raw())
     }
 }
 pub(crate) struct MeshBuffersMut<
@@ -217,10 +232,11 @@ where
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("MeshBuffersMut")
-            .field("points", &self.points)
-            .field("type", &self.r#type)
-            .finish()
+        ::gpumem::__private::debug(
+            f,
+            "MeshBuffersMut",
+            &[("points", &self.points), ("type", &self.r#type)],
+        )
     }
 }
 #[derive(
@@ -287,7 +303,7 @@ where
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("MeshDownload").field("points", &self.points).finish()
+        ::gpumem::__private::debug(f, "MeshDownload", &[("points", &self.points)])
     }
 }
 pub(crate) struct MeshFrame<
@@ -333,7 +349,7 @@ where
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("MeshFrame").field("points", &self.points().len()).finish()
+        ::gpumem::__private::debug(f, "MeshFrame", &[("points", &self.points().len())])
     }
 }
 #[automatically_derived]
@@ -356,20 +372,15 @@ where
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
         let set = ::gpumem::__private::Set::new(device, "Mesh");
-        ::gpumem::__private::core::result::Result::Ok(MeshBuffers {
-            points: <S::Point as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[0],
-                &self.points,
-            )?,
-            r#type: <[u32; N] as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[1],
-                &self.r#type,
-            )?,
-            __marker: ::gpumem::__private::core::marker::PhantomData,
-            __set: set,
-        })
+        let made = set
+            .make_from(
+                Self::BUFFERS,
+                [
+                    <S::Point as __PlainData>::bytes(&self.points),
+                    <[u32; N] as __PlainData>::bytes(&self.r#type),
+                ],
+            )?;
+        ::gpumem::__private::core::result::Result::Ok(MeshBuffers::__from_raw(set, made))
     }
 }
 const _: () = {

@@ -17,23 +17,43 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         device: &::gpumem::Device<B>,
         capacity: GraphLens,
     ) -> ::gpumem::Result<Self> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        let specs = <Graph as ::gpumem::GpuBuffers>::BUFFERS;
         let set = ::gpumem::__private::Set::new(device, "Graph");
-        ::gpumem::__private::core::result::Result::Ok(Self {
-            positions: <[f32; 2] as __PlainData>::make(
-                &set,
-                specs[0],
-                capacity.positions,
-            )?,
-            velocities: <[f32; 2] as __PlainData>::make(
-                &set,
-                specs[1],
-                capacity.velocities,
-            )?,
-            edges: <[u32; 2] as __PlainData>::make(&set, specs[2], capacity.edges)?,
+        let made = set
+            .make(
+                <Graph as ::gpumem::GpuBuffers>::BUFFERS,
+                [capacity.positions, capacity.velocities, capacity.edges],
+            )?;
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+    }
+    fn __from_raw(
+        set: ::gpumem::__private::Set<B>,
+        [positions,
+        velocities,
+        edges,
+        ]: [::gpumem::__private::RawOwned<B>; 3],
+    ) -> Self {
+        use ::gpumem::__private::PlainData as __PlainData;
+        Self {
+            positions: <[f32; 2] as __PlainData>::typed(positions),
+            velocities: <[f32; 2] as __PlainData>::typed(velocities),
+            edges: <[u32; 2] as __PlainData>::typed(edges),
             __set: set,
-        })
+        }
+    }
+    fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 3] {
+        [self.positions.__raw(), self.velocities.__raw(), self.edges.__raw()]
+    }
+    fn __raw_mut(
+        &mut self,
+    ) -> (&::gpumem::__private::Set<B>, [::gpumem::__private::RawMut<'_, B>; 3]) {
+        (
+            &self.__set,
+            [
+                self.positions.__raw_mut(),
+                self.velocities.__raw_mut(),
+                self.edges.__raw_mut(),
+            ],
+        )
     }
     #[inline]
     pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
@@ -72,86 +92,76 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         }
     }
     pub fn lens(&self) -> GraphLens {
+        let [positions, velocities, edges] = self.__set.lens(self.__raw());
         GraphLens {
-            positions: self.positions.len(),
-            velocities: self.velocities.len(),
-            edges: self.edges.len(),
+            positions,
+            velocities,
+            edges,
         }
     }
     pub fn capacities(&self) -> GraphLens {
+        let [positions, velocities, edges] = self.__set.capacities(self.__raw());
         GraphLens {
-            positions: self.positions.capacity(),
-            velocities: self.velocities.capacity(),
-            edges: self.edges.capacity(),
+            positions,
+            velocities,
+            edges,
         }
     }
     pub fn reserve(&mut self, additional: GraphLens) -> ::gpumem::Result<()> {
-        self.__set
-            .reserve(
-                &mut [
-                    self.positions.__raw_mut(),
-                    self.velocities.__raw_mut(),
-                    self.edges.__raw_mut(),
-                ],
-                &[additional.positions, additional.velocities, additional.edges],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.reserve(
+            &mut buffers,
+            &[additional.positions, additional.velocities, additional.edges],
+        )
     }
     pub fn resize(&mut self, lens: GraphLens) -> ::gpumem::Result<()> {
-        self.__set
-            .resize(
-                &mut [
-                    self.positions.__raw_mut(),
-                    self.velocities.__raw_mut(),
-                    self.edges.__raw_mut(),
-                ],
-                &[lens.positions, lens.velocities, lens.edges],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.resize(&mut buffers, &[lens.positions, lens.velocities, lens.edges])
     }
     pub fn clear(&mut self) {
-        self.positions.clear();
-        self.velocities.clear();
-        self.edges.clear();
+        let (set, mut buffers) = self.__raw_mut();
+        set.clear(&mut buffers);
     }
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        self.positions.shrink_to_fit()?;
-        self.velocities.shrink_to_fit()?;
-        self.edges.shrink_to_fit()?;
-        ::gpumem::__private::core::result::Result::Ok(())
+        let (set, mut buffers) = self.__raw_mut();
+        set.shrink_to_fit(&mut buffers)
     }
     pub fn upload_from(&mut self, data: &Graph) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        self.__set
-            .refill(
-                &mut [
-                    self.positions.__raw_mut(),
-                    self.velocities.__raw_mut(),
-                    self.edges.__raw_mut(),
-                ],
-                &[
-                    <[f32; 2] as __PlainData>::bytes(&data.positions),
-                    <[f32; 2] as __PlainData>::bytes(&data.velocities),
-                    <[u32; 2] as __PlainData>::bytes(&data.edges),
-                ],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.refill(
+            &mut buffers,
+            &[
+                <[f32; 2] as __PlainData>::bytes(&data.positions),
+                <[f32; 2] as __PlainData>::bytes(&data.velocities),
+                <[u32; 2] as __PlainData>::bytes(&data.edges),
+            ],
+        )
     }
     pub fn download(&self) -> ::gpumem::Result<Graph>
     where
         for<'any> String: ::gpumem::__private::core::default::Default,
     {
-        use ::gpumem::__private::PlainData as __PlainData;
-        ::gpumem::__private::core::result::Result::Ok(Graph {
-            positions: <[f32; 2] as __PlainData>::fetch(&self.positions)?,
-            velocities: <[f32; 2] as __PlainData>::fetch(&self.velocities)?,
-            edges: <[u32; 2] as __PlainData>::fetch(&self.edges)?,
+        let mut data = Graph {
+            positions: ::gpumem::__private::Vec::new(),
+            velocities: ::gpumem::__private::Vec::new(),
+            edges: ::gpumem::__private::Vec::new(),
             title: ::gpumem::__private::core::default::Default::default(),
-        })
+        };
+        self.download_into(&mut data)?;
+        ::gpumem::__private::core::result::Result::Ok(data)
     }
     pub fn download_into(&self, data: &mut Graph) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        <[f32; 2] as __PlainData>::fetch_to(&self.positions, &mut data.positions)?;
-        <[f32; 2] as __PlainData>::fetch_to(&self.velocities, &mut data.velocities)?;
-        <[u32; 2] as __PlainData>::fetch_to(&self.edges, &mut data.edges)?;
-        ::gpumem::__private::core::result::Result::Ok(())
+        self.__set
+            .fetch(
+                &self.__raw(),
+                &mut [
+                    <[f32; 2] as __PlainData>::target(&mut data.positions),
+                    <[f32; 2] as __PlainData>::target(&mut data.velocities),
+                    <[u32; 2] as __PlainData>::target(&mut data.edges),
+                ],
+            )
     }
     pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
@@ -161,20 +171,14 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         })
     }
     pub fn stats(&self) -> ::gpumem::SetStats {
-        self.__set
-            .stats(
-                &[self.positions.__raw(), self.velocities.__raw(), self.edges.__raw()],
-            )
+        self.__set.stats(&self.__raw())
     }
     #[inline]
     pub fn device(&self) -> &::gpumem::Device<B> {
         self.__set.device()
     }
     pub fn check_leaks(&self) -> ::gpumem::Result<()> {
-        self.__set
-            .check_leaks(
-                &[self.positions.__raw(), self.velocities.__raw(), self.edges.__raw()],
-            )
+        self.__set.check_leaks(&self.__raw())
     }
     pub fn close(self) -> ::gpumem::Result<()> {
         self.__set
@@ -193,12 +197,7 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphBuffer
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set
-            .debug(
-                f,
-                "GraphBuffers",
-                &[self.positions.__raw(), self.velocities.__raw(), self.edges.__raw()],
-            )
+        self.__set.debug(f, "GraphBuffers", &self.__raw())
     }
 }
 pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
@@ -213,11 +212,15 @@ for GraphBuffersMut<'_, B> {
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("GraphBuffersMut")
-            .field("positions", &self.positions)
-            .field("velocities", &self.velocities)
-            .field("edges", &self.edges)
-            .finish()
+        ::gpumem::__private::debug(
+            f,
+            "GraphBuffersMut",
+            &[
+                ("positions", &self.positions),
+                ("velocities", &self.velocities),
+                ("edges", &self.edges),
+            ],
+        )
     }
 }
 #[derive(
@@ -259,10 +262,11 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphDownlo
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("GraphDownload")
-            .field("positions", &self.positions)
-            .field("velocities", &self.velocities)
-            .finish()
+        ::gpumem::__private::debug(
+            f,
+            "GraphDownload",
+            &[("positions", &self.positions), ("velocities", &self.velocities)],
+        )
     }
 }
 pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
@@ -285,10 +289,14 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphFrame<
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("GraphFrame")
-            .field("positions", &self.positions().len())
-            .field("velocities", &self.velocities().len())
-            .finish()
+        ::gpumem::__private::debug(
+            f,
+            "GraphFrame",
+            &[
+                ("positions", &self.positions().len()),
+                ("velocities", &self.velocities().len()),
+            ],
+        )
     }
 }
 #[automatically_derived]
@@ -317,24 +325,18 @@ impl ::gpumem::GpuBuffers for Graph {
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
         let set = ::gpumem::__private::Set::new(device, "Graph");
-        ::gpumem::__private::core::result::Result::Ok(GraphBuffers {
-            positions: <[f32; 2] as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[0],
-                &self.positions,
-            )?,
-            velocities: <[f32; 2] as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[1],
-                &self.velocities,
-            )?,
-            edges: <[u32; 2] as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[2],
-                &self.edges,
-            )?,
-            __set: set,
-        })
+        let made = set
+            .make_from(
+                Self::BUFFERS,
+                [
+                    <[f32; 2] as __PlainData>::bytes(&self.positions),
+                    <[f32; 2] as __PlainData>::bytes(&self.velocities),
+                    <[u32; 2] as __PlainData>::bytes(&self.edges),
+                ],
+            )?;
+        ::gpumem::__private::core::result::Result::Ok(
+            GraphBuffers::__from_raw(set, made),
+        )
     }
 }
 const _: () = {

@@ -18,10 +18,25 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         capacity: HostOnlyLens,
     ) -> ::gpumem::Result<Self> {
         let set = ::gpumem::__private::Set::new(device, "HostOnly");
-        ::gpumem::__private::core::result::Result::Ok(Self {
+        let made = set.make(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])?;
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+    }
+    fn __from_raw(
+        set: ::gpumem::__private::Set<B>,
+        []: [::gpumem::__private::RawOwned<B>; 0],
+    ) -> Self {
+        Self {
             __marker: ::gpumem::__private::core::marker::PhantomData,
             __set: set,
-        })
+        }
+    }
+    fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 0] {
+        []
+    }
+    fn __raw_mut(
+        &mut self,
+    ) -> (&::gpumem::__private::Set<B>, [::gpumem::__private::RawMut<'_, B>; 0]) {
+        (&self.__set, [])
     }
     #[inline]
     pub fn split_mut(&mut self) -> HostOnlyBuffersMut<'_, T, B> {
@@ -30,34 +45,45 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         }
     }
     pub fn lens(&self) -> HostOnlyLens {
+        let [] = self.__set.lens(self.__raw());
         HostOnlyLens {}
     }
     pub fn capacities(&self) -> HostOnlyLens {
+        let [] = self.__set.capacities(self.__raw());
         HostOnlyLens {}
     }
     pub fn reserve(&mut self, additional: HostOnlyLens) -> ::gpumem::Result<()> {
-        self.__set.reserve(&mut [], &[])
+        let (set, mut buffers) = self.__raw_mut();
+        set.reserve(&mut buffers, &[])
     }
     pub fn resize(&mut self, lens: HostOnlyLens) -> ::gpumem::Result<()> {
-        self.__set.resize(&mut [], &[])
+        let (set, mut buffers) = self.__raw_mut();
+        set.resize(&mut buffers, &[])
     }
-    pub fn clear(&mut self) {}
+    pub fn clear(&mut self) {
+        let (set, mut buffers) = self.__raw_mut();
+        set.clear(&mut buffers);
+    }
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        ::gpumem::__private::core::result::Result::Ok(())
+        let (set, mut buffers) = self.__raw_mut();
+        set.shrink_to_fit(&mut buffers)
     }
     pub fn upload_from(&mut self, data: &HostOnly<T>) -> ::gpumem::Result<()> {
-        self.__set.refill(&mut [], &[])
+        let (set, mut buffers) = self.__raw_mut();
+        set.refill(&mut buffers, &[])
     }
     pub fn download(&self) -> ::gpumem::Result<HostOnly<T>>
     where
         for<'any> T: ::gpumem::__private::core::default::Default,
     {
-        ::gpumem::__private::core::result::Result::Ok(HostOnly {
+        let mut data = HostOnly {
             value: ::gpumem::__private::core::default::Default::default(),
-        })
+        };
+        self.download_into(&mut data)?;
+        ::gpumem::__private::core::result::Result::Ok(data)
     }
     pub fn download_into(&self, data: &mut HostOnly<T>) -> ::gpumem::Result<()> {
-        ::gpumem::__private::core::result::Result::Ok(())
+        self.__set.fetch(&self.__raw(), &mut [])
     }
     #[doc(hidden)]
     pub fn start_download<__Download>(&self) -> ::gpumem::Result<__Download>
@@ -67,14 +93,14 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         ::gpumem::__private::core::unreachable!()
     }
     pub fn stats(&self) -> ::gpumem::SetStats {
-        self.__set.stats(&[])
+        self.__set.stats(&self.__raw())
     }
     #[inline]
     pub fn device(&self) -> &::gpumem::Device<B> {
         self.__set.device()
     }
     pub fn check_leaks(&self) -> ::gpumem::Result<()> {
-        self.__set.check_leaks(&[])
+        self.__set.check_leaks(&self.__raw())
     }
     pub fn close(self) -> ::gpumem::Result<()> {
         self.__set.close(::gpumem::__private::core::convert::Into::into([]))
@@ -87,7 +113,7 @@ for HostOnlyBuffers<T, B> {
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set.debug(f, "HostOnlyBuffers", &[])
+        self.__set.debug(f, "HostOnlyBuffers", &self.__raw())
     }
 }
 pub struct HostOnlyBuffersMut<'a, T, B: ::gpumem::Backend = ::gpumem::Host> {
@@ -106,7 +132,7 @@ for HostOnlyBuffersMut<'_, T, B> {
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("HostOnlyBuffersMut").finish()
+        ::gpumem::__private::debug(f, "HostOnlyBuffersMut", &[])
     }
 }
 #[derive(
@@ -129,10 +155,10 @@ impl<T> ::gpumem::GpuBuffers for HostOnly<T> {
         device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
         let set = ::gpumem::__private::Set::new(device, "HostOnly");
-        ::gpumem::__private::core::result::Result::Ok(HostOnlyBuffers {
-            __marker: ::gpumem::__private::core::marker::PhantomData,
-            __set: set,
-        })
+        let made = set.make_from(Self::BUFFERS, [])?;
+        ::gpumem::__private::core::result::Result::Ok(
+            HostOnlyBuffers::__from_raw(set, made),
+        )
     }
 }
 const _: () = {

@@ -17,19 +17,43 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         device: &::gpumem::Device<B>,
         capacity: GraphLens,
     ) -> ::gpumem::Result<Self> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        let specs = <Graph as ::gpumem::GpuBuffers>::BUFFERS;
         let set = ::gpumem::__private::Set::new(device, "Graph");
-        ::gpumem::__private::core::result::Result::Ok(Self {
-            positions: <[f32; 2] as __PlainData>::make(
-                &set,
-                specs[0],
-                capacity.positions,
-            )?,
-            edges: <[u32; 2usize] as __PlainData>::make(&set, specs[1], capacity.edges)?,
-            weights: <f32 as __PlainData>::make(&set, specs[2], capacity.weights)?,
+        let made = set
+            .make(
+                <Graph as ::gpumem::GpuBuffers>::BUFFERS,
+                [capacity.positions, capacity.edges, capacity.weights],
+            )?;
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+    }
+    fn __from_raw(
+        set: ::gpumem::__private::Set<B>,
+        [positions,
+        edges,
+        weights,
+        ]: [::gpumem::__private::RawOwned<B>; 3],
+    ) -> Self {
+        use ::gpumem::__private::PlainData as __PlainData;
+        Self {
+            positions: <[f32; 2] as __PlainData>::typed(positions),
+            edges: <[u32; 2usize] as __PlainData>::typed(edges),
+            weights: <f32 as __PlainData>::typed(weights),
             __set: set,
-        })
+        }
+    }
+    fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 3] {
+        [self.positions.__raw(), self.edges.__raw(), self.weights.__raw()]
+    }
+    fn __raw_mut(
+        &mut self,
+    ) -> (&::gpumem::__private::Set<B>, [::gpumem::__private::RawMut<'_, B>; 3]) {
+        (
+            &self.__set,
+            [
+                self.positions.__raw_mut(),
+                self.edges.__raw_mut(),
+                self.weights.__raw_mut(),
+            ],
+        )
     }
     #[inline]
     pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {
@@ -66,51 +90,39 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         }
     }
     pub fn lens(&self) -> GraphLens {
+        let [positions, edges, weights] = self.__set.lens(self.__raw());
         GraphLens {
-            positions: self.positions.len(),
-            edges: self.edges.len(),
-            weights: self.weights.len(),
+            positions,
+            edges,
+            weights,
         }
     }
     pub fn capacities(&self) -> GraphLens {
+        let [positions, edges, weights] = self.__set.capacities(self.__raw());
         GraphLens {
-            positions: self.positions.capacity(),
-            edges: self.edges.capacity(),
-            weights: self.weights.capacity(),
+            positions,
+            edges,
+            weights,
         }
     }
     pub fn reserve(&mut self, additional: GraphLens) -> ::gpumem::Result<()> {
-        self.__set
-            .reserve(
-                &mut [
-                    self.positions.__raw_mut(),
-                    self.edges.__raw_mut(),
-                    self.weights.__raw_mut(),
-                ],
-                &[additional.positions, additional.edges, additional.weights],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.reserve(
+            &mut buffers,
+            &[additional.positions, additional.edges, additional.weights],
+        )
     }
     pub fn resize(&mut self, lens: GraphLens) -> ::gpumem::Result<()> {
-        self.__set
-            .resize(
-                &mut [
-                    self.positions.__raw_mut(),
-                    self.edges.__raw_mut(),
-                    self.weights.__raw_mut(),
-                ],
-                &[lens.positions, lens.edges, lens.weights],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.resize(&mut buffers, &[lens.positions, lens.edges, lens.weights])
     }
     pub fn clear(&mut self) {
-        self.positions.clear();
-        self.edges.clear();
-        self.weights.clear();
+        let (set, mut buffers) = self.__raw_mut();
+        set.clear(&mut buffers);
     }
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        self.positions.shrink_to_fit()?;
-        self.edges.shrink_to_fit()?;
-        self.weights.shrink_to_fit()?;
-        ::gpumem::__private::core::result::Result::Ok(())
+        let (set, mut buffers) = self.__raw_mut();
+        set.shrink_to_fit(&mut buffers)
     }
     pub fn upload_from(&mut self, data: &Graph) -> ::gpumem::Result<()> {
         ::gpumem::__private::core::unreachable!()
@@ -128,18 +140,14 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         })
     }
     pub fn stats(&self) -> ::gpumem::SetStats {
-        self.__set
-            .stats(&[self.positions.__raw(), self.edges.__raw(), self.weights.__raw()])
+        self.__set.stats(&self.__raw())
     }
     #[inline]
     pub fn device(&self) -> &::gpumem::Device<B> {
         self.__set.device()
     }
     pub fn check_leaks(&self) -> ::gpumem::Result<()> {
-        self.__set
-            .check_leaks(
-                &[self.positions.__raw(), self.edges.__raw(), self.weights.__raw()],
-            )
+        self.__set.check_leaks(&self.__raw())
     }
     pub fn close(self) -> ::gpumem::Result<()> {
         self.__set
@@ -158,12 +166,7 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphBuffer
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set
-            .debug(
-                f,
-                "GraphBuffers",
-                &[self.positions.__raw(), self.edges.__raw(), self.weights.__raw()],
-            )
+        self.__set.debug(f, "GraphBuffers", &self.__raw())
     }
 }
 pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
@@ -178,11 +181,15 @@ for GraphBuffersMut<'_, B> {
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("GraphBuffersMut")
-            .field("positions", &self.positions)
-            .field("edges", &self.edges)
-            .field("weights", &self.weights)
-            .finish()
+        ::gpumem::__private::debug(
+            f,
+            "GraphBuffersMut",
+            &[
+                ("positions", &self.positions),
+                ("edges", &self.edges),
+                ("weights", &self.weights),
+            ],
+        )
     }
 }
 #[derive(
@@ -220,7 +227,7 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphDownlo
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("GraphDownload").field("positions", &self.positions).finish()
+        ::gpumem::__private::debug(f, "GraphDownload", &[("positions", &self.positions)])
     }
 }
 pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
@@ -238,7 +245,11 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphFrame<
         &self,
         f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        f.debug_struct("GraphFrame").field("positions", &self.positions().len()).finish()
+        ::gpumem::__private::debug(
+            f,
+            "GraphFrame",
+            &[("positions", &self.positions().len())],
+        )
     }
 }
 #[automatically_derived]

@@ -18,20 +18,55 @@ impl<B: crate::gpu::Backend> Gpu<B> {
         device: &crate::gpu::Device<B>,
         capacity: Counts,
     ) -> crate::gpu::Result<Self> {
-        use crate::gpu::__private::PlainData as __PlainData;
-        let specs = <Simulation as crate::gpu::GpuBuffers>::BUFFERS;
         let set = crate::gpu::__private::Set::limited(
             device,
             "a simulation",
             4294967296,
         );
-        crate::gpu::__private::core::result::Result::Ok(Self {
-            inherits: <f32 as __PlainData>::make(&set, specs[0], capacity.inherits)?,
-            links: <[u32; 2] as __PlainData>::make(&set, specs[1], capacity.links)?,
-            field: <[f32; 4] as __PlainData>::make(&set, specs[2], capacity.field)?,
-            overrides: <Cell as __PlainData>::make(&set, specs[3], capacity.overrides)?,
+        let made = set
+            .make(
+                <Simulation as crate::gpu::GpuBuffers>::BUFFERS,
+                [capacity.inherits, capacity.links, capacity.field, capacity.overrides],
+            )?;
+        crate::gpu::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+    }
+    fn __from_raw(
+        set: crate::gpu::__private::Set<B>,
+        [inherits,
+        links,
+        field,
+        overrides,
+        ]: [crate::gpu::__private::RawOwned<B>; 4],
+    ) -> Self {
+        use crate::gpu::__private::PlainData as __PlainData;
+        Self {
+            inherits: <f32 as __PlainData>::typed(inherits),
+            links: <[u32; 2] as __PlainData>::typed(links),
+            field: <[f32; 4] as __PlainData>::typed(field),
+            overrides: <Cell as __PlainData>::typed(overrides),
             __set: set,
-        })
+        }
+    }
+    fn __raw(&self) -> [&crate::gpu::__private::RawBuffer<B>; 4] {
+        [
+            self.inherits.__raw(),
+            self.links.__raw(),
+            self.field.__raw(),
+            self.overrides.__raw(),
+        ]
+    }
+    fn __raw_mut(
+        &mut self,
+    ) -> (&crate::gpu::__private::Set<B>, [crate::gpu::__private::RawMut<'_, B>; 4]) {
+        (
+            &self.__set,
+            [
+                self.inherits.__raw_mut(),
+                self.links.__raw_mut(),
+                self.field.__raw_mut(),
+                self.overrides.__raw_mut(),
+            ],
+        )
     }
     #[inline]
     fn inherits(&self) -> &crate::gpu::Buffer<f32, B, crate::gpu::Async> {
@@ -75,98 +110,86 @@ impl<B: crate::gpu::Backend> Gpu<B> {
         }
     }
     fn lens(&self) -> Counts {
+        let [inherits, links, field, overrides] = self.__set.lens(self.__raw());
         Counts {
-            inherits: self.inherits.len(),
-            links: self.links.len(),
-            field: self.field.len(),
-            overrides: self.overrides.len(),
+            inherits,
+            links,
+            field,
+            overrides,
         }
     }
     fn capacities(&self) -> Counts {
+        let [inherits, links, field, overrides] = self.__set.capacities(self.__raw());
         Counts {
-            inherits: self.inherits.capacity(),
-            links: self.links.capacity(),
-            field: self.field.capacity(),
-            overrides: self.overrides.capacity(),
+            inherits,
+            links,
+            field,
+            overrides,
         }
     }
     fn reserve(&mut self, additional: Counts) -> crate::gpu::Result<()> {
-        self.__set
-            .reserve(
-                &mut [
-                    self.inherits.__raw_mut(),
-                    self.links.__raw_mut(),
-                    self.field.__raw_mut(),
-                    self.overrides.__raw_mut(),
-                ],
-                &[
-                    additional.inherits,
-                    additional.links,
-                    additional.field,
-                    additional.overrides,
-                ],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.reserve(
+            &mut buffers,
+            &[
+                additional.inherits,
+                additional.links,
+                additional.field,
+                additional.overrides,
+            ],
+        )
     }
     fn resize(&mut self, lens: Counts) -> crate::gpu::Result<()> {
-        self.__set
-            .resize(
-                &mut [
-                    self.inherits.__raw_mut(),
-                    self.links.__raw_mut(),
-                    self.field.__raw_mut(),
-                    self.overrides.__raw_mut(),
-                ],
-                &[lens.inherits, lens.links, lens.field, lens.overrides],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.resize(
+            &mut buffers,
+            &[lens.inherits, lens.links, lens.field, lens.overrides],
+        )
     }
     fn clear(&mut self) {
-        self.inherits.clear();
-        self.links.clear();
-        self.field.clear();
-        self.overrides.clear();
+        let (set, mut buffers) = self.__raw_mut();
+        set.clear(&mut buffers);
     }
     fn shrink_to_fit(&mut self) -> crate::gpu::Result<()> {
-        self.inherits.shrink_to_fit()?;
-        self.links.shrink_to_fit()?;
-        self.field.shrink_to_fit()?;
-        self.overrides.shrink_to_fit()?;
-        crate::gpu::__private::core::result::Result::Ok(())
+        let (set, mut buffers) = self.__raw_mut();
+        set.shrink_to_fit(&mut buffers)
     }
     fn upload_from(&mut self, data: &Simulation) -> crate::gpu::Result<()> {
         use crate::gpu::__private::PlainData as __PlainData;
-        self.__set
-            .refill(
-                &mut [
-                    self.inherits.__raw_mut(),
-                    self.links.__raw_mut(),
-                    self.field.__raw_mut(),
-                    self.overrides.__raw_mut(),
-                ],
-                &[
-                    <f32 as __PlainData>::bytes(&data.inherits),
-                    <[u32; 2] as __PlainData>::bytes(&data.pairs),
-                    <[f32; 4] as __PlainData>::bytes(&data.field),
-                    <Cell as __PlainData>::bytes(&data.overrides),
-                ],
-            )
+        let (set, mut buffers) = self.__raw_mut();
+        set.refill(
+            &mut buffers,
+            &[
+                <f32 as __PlainData>::bytes(&data.inherits),
+                <[u32; 2] as __PlainData>::bytes(&data.pairs),
+                <[f32; 4] as __PlainData>::bytes(&data.field),
+                <Cell as __PlainData>::bytes(&data.overrides),
+            ],
+        )
     }
     fn download(&self) -> crate::gpu::Result<Simulation> {
-        use crate::gpu::__private::PlainData as __PlainData;
-        crate::gpu::__private::core::result::Result::Ok(Simulation {
-            inherits: <f32 as __PlainData>::fetch(&self.inherits)?,
-            pairs: <[u32; 2] as __PlainData>::fetch(&self.links)?,
-            field: <[f32; 4] as __PlainData>::fetch(&self.field)?,
-            overrides: <Cell as __PlainData>::fetch(&self.overrides)?,
+        let mut data = Simulation {
+            inherits: crate::gpu::__private::Vec::new(),
+            pairs: crate::gpu::__private::Vec::new(),
+            field: crate::gpu::__private::Vec::new(),
+            overrides: crate::gpu::__private::Vec::new(),
             settings: <Settings as crate::gpu::__private::core::default::Default>::default(),
-        })
+        };
+        self.download_into(&mut data)?;
+        crate::gpu::__private::core::result::Result::Ok(data)
     }
     fn download_into(&self, data: &mut Simulation) -> crate::gpu::Result<()> {
         use crate::gpu::__private::PlainData as __PlainData;
-        <f32 as __PlainData>::fetch_to(&self.inherits, &mut data.inherits)?;
-        <[u32; 2] as __PlainData>::fetch_to(&self.links, &mut data.pairs)?;
-        <[f32; 4] as __PlainData>::fetch_to(&self.field, &mut data.field)?;
-        <Cell as __PlainData>::fetch_to(&self.overrides, &mut data.overrides)?;
-        crate::gpu::__private::core::result::Result::Ok(())
+        self.__set
+            .fetch(
+                &self.__raw(),
+                &mut [
+                    <f32 as __PlainData>::target(&mut data.inherits),
+                    <[u32; 2] as __PlainData>::target(&mut data.pairs),
+                    <[f32; 4] as __PlainData>::target(&mut data.field),
+                    <Cell as __PlainData>::target(&mut data.overrides),
+                ],
+            )
     }
     fn start_download(&self) -> crate::gpu::Result<SimulationDownload<B>> {
         use crate::gpu::__private::PlainData as __PlainData;
@@ -176,30 +199,14 @@ impl<B: crate::gpu::Backend> Gpu<B> {
         })
     }
     fn stats(&self) -> crate::gpu::SetStats {
-        self.__set
-            .stats(
-                &[
-                    self.inherits.__raw(),
-                    self.links.__raw(),
-                    self.field.__raw(),
-                    self.overrides.__raw(),
-                ],
-            )
+        self.__set.stats(&self.__raw())
     }
     #[inline]
     fn device(&self) -> &crate::gpu::Device<B> {
         self.__set.device()
     }
     fn check_leaks(&self) -> crate::gpu::Result<()> {
-        self.__set
-            .check_leaks(
-                &[
-                    self.inherits.__raw(),
-                    self.links.__raw(),
-                    self.field.__raw(),
-                    self.overrides.__raw(),
-                ],
-            )
+        self.__set.check_leaks(&self.__raw())
     }
     fn close(self) -> crate::gpu::Result<()> {
         self.__set
@@ -219,17 +226,7 @@ impl<B: crate::gpu::Backend> crate::gpu::__private::core::fmt::Debug for Gpu<B> 
         &self,
         f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
     ) -> crate::gpu::__private::core::fmt::Result {
-        self.__set
-            .debug(
-                f,
-                "Gpu",
-                &[
-                    self.inherits.__raw(),
-                    self.links.__raw(),
-                    self.field.__raw(),
-                    self.overrides.__raw(),
-                ],
-            )
+        self.__set.debug(f, "Gpu", &self.__raw())
     }
 }
 struct GpuMut<'a, B: crate::gpu::Backend = crate::gpu::Host> {
@@ -244,12 +241,16 @@ impl<B: crate::gpu::Backend> crate::gpu::__private::core::fmt::Debug for GpuMut<
         &self,
         f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
     ) -> crate::gpu::__private::core::fmt::Result {
-        f.debug_struct("GpuMut")
-            .field("inherits", &self.inherits)
-            .field("links", &self.links)
-            .field("field", &self.field)
-            .field("overrides", &self.overrides)
-            .finish()
+        crate::gpu::__private::debug(
+            f,
+            "GpuMut",
+            &[
+                ("inherits", &self.inherits),
+                ("links", &self.links),
+                ("field", &self.field),
+                ("overrides", &self.overrides),
+            ],
+        )
     }
 }
 #[derive(
@@ -293,10 +294,11 @@ for SimulationDownload<B> {
         &self,
         f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
     ) -> crate::gpu::__private::core::fmt::Result {
-        f.debug_struct("SimulationDownload")
-            .field("inherits", &self.inherits)
-            .field("field", &self.field)
-            .finish()
+        crate::gpu::__private::debug(
+            f,
+            "SimulationDownload",
+            &[("inherits", &self.inherits), ("field", &self.field)],
+        )
     }
 }
 struct SimulationFrame<B: crate::gpu::Backend = crate::gpu::Host> {
@@ -320,10 +322,11 @@ for SimulationFrame<B> {
         &self,
         f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
     ) -> crate::gpu::__private::core::fmt::Result {
-        f.debug_struct("SimulationFrame")
-            .field("inherits", &self.inherits().len())
-            .field("field", &self.field().len())
-            .finish()
+        crate::gpu::__private::debug(
+            f,
+            "SimulationFrame",
+            &[("inherits", &self.inherits().len()), ("field", &self.field().len())],
+        )
     }
 }
 #[automatically_derived]
@@ -362,29 +365,17 @@ impl crate::gpu::GpuBuffers for Simulation {
             "a simulation",
             4294967296,
         );
-        crate::gpu::__private::core::result::Result::Ok(Gpu {
-            inherits: <f32 as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[0],
-                &self.inherits,
-            )?,
-            links: <[u32; 2] as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[1],
-                &self.pairs,
-            )?,
-            field: <[f32; 4] as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[2],
-                &self.field,
-            )?,
-            overrides: <Cell as __PlainData>::make_from(
-                &set,
-                Self::BUFFERS[3],
-                &self.overrides,
-            )?,
-            __set: set,
-        })
+        let made = set
+            .make_from(
+                Self::BUFFERS,
+                [
+                    <f32 as __PlainData>::bytes(&self.inherits),
+                    <[u32; 2] as __PlainData>::bytes(&self.pairs),
+                    <[f32; 4] as __PlainData>::bytes(&self.field),
+                    <Cell as __PlainData>::bytes(&self.overrides),
+                ],
+            )?;
+        crate::gpu::__private::core::result::Result::Ok(Gpu::__from_raw(set, made))
     }
 }
 const _: () = crate::gpu::__private::core::assert!(

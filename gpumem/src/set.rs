@@ -5,7 +5,9 @@
 //! manager's buffers, in the order of the fields.
 
 use crate::backend::Backend;
-use crate::buffer::{Async, Buffer, Download, Element, Member, Mode, RawBuffer, RawMut, RawOwned, Room};
+use crate::buffer::{
+    Async, Buffer, Download, Element, Member, Mode, RawBuffer, RawMut, RawOwned, Room, View,
+};
 use crate::device::Device;
 use crate::error::Error;
 use crate::ledger::{LeakReport, SetStats};
@@ -60,49 +62,14 @@ pub trait GpuBuffers: Sized {
     note = "a field that is to stay on the host takes `#[buffer(skip)]`"
 )]
 pub trait PlainData: Sized {
-    /// As [`Set::buffer`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Set::buffer`].
-    #[track_caller]
-    fn make<B: Backend, M: Mode>(
-        set: &Set<B>,
-        spec: BufferSpec,
-        capacity: usize,
-    ) -> Result<Buffer<Self, B, M>, Error>;
-
-    /// As [`Set::upload`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Set::upload`].
-    #[track_caller]
-    fn make_from<B: Backend, M: Mode>(
-        set: &Set<B>,
-        spec: BufferSpec,
-        data: &[Self],
-    ) -> Result<Buffer<Self, B, M>, Error>;
+    /// A buffer that the set made, with its type.
+    fn typed<B: Backend, M: Mode>(raw: RawOwned<B>) -> Buffer<Self, B, M>;
 
     /// The bytes of the elements.
     fn bytes(elements: &[Self]) -> &[u8];
 
-    /// As [`Buffer::download`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::download`].
-    fn fetch<B: Backend, M: Mode>(buffer: &Buffer<Self, B, M>) -> Result<Vec<Self>, Error>;
-
-    /// As [`Buffer::download_to`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::download_to`].
-    fn fetch_to<B: Backend, M: Mode>(
-        buffer: &Buffer<Self, B, M>,
-        target: &mut Vec<Self>,
-    ) -> Result<(), Error>;
+    /// The elements as something that a download can fill.
+    fn target<B: Backend>(elements: &mut Vec<Self>) -> &mut dyn Target<B>;
 
     /// As [`Buffer::start_download`].
     ///
@@ -114,38 +81,38 @@ pub trait PlainData: Sized {
 
 #[diagnostic::do_not_recommend]
 impl<T: Element> PlainData for T {
-    #[track_caller]
-    fn make<B: Backend, M: Mode>(
-        set: &Set<B>,
-        spec: BufferSpec,
-        capacity: usize,
-    ) -> Result<Buffer<T, B, M>, Error> {
-        set.buffer(spec, capacity)
-    }
-
-    #[track_caller]
-    fn make_from<B: Backend, M: Mode>(
-        set: &Set<B>,
-        spec: BufferSpec,
-        data: &[T],
-    ) -> Result<Buffer<T, B, M>, Error> {
-        set.upload(spec, data)
+    fn typed<B: Backend, M: Mode>(raw: RawOwned<B>) -> Buffer<T, B, M> {
+        Buffer::from_made(raw)
     }
 
     fn bytes(elements: &[T]) -> &[u8] {
         bytemuck::cast_slice(elements)
     }
 
-    fn fetch<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>) -> Result<Vec<T>, Error> {
-        buffer.download()
-    }
-
-    fn fetch_to<B: Backend, M: Mode>(buffer: &Buffer<T, B, M>, target: &mut Vec<T>) -> Result<(), Error> {
-        buffer.download_to(target)
+    fn target<B: Backend>(elements: &mut Vec<T>) -> &mut dyn Target<B> {
+        elements
     }
 
     fn start_fetch<B: Backend>(buffer: &Buffer<T, B, Async>) -> Result<Download<T, B>, Error> {
         buffer.start_download()
+    }
+}
+
+/// A `Vec` that a download fills, without its element type: all of a set's are one list, and one call of the runtime.
+pub trait Target<B: Backend> {
+    /// Takes the elements of a buffer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download_to`].
+    fn fetch(&mut self, buffer: &RawBuffer<B>) -> Result<(), Error>;
+}
+
+impl<T: Element, B: Backend> Target<B> for Vec<T> {
+    fn fetch(&mut self, buffer: &RawBuffer<B>) -> Result<(), Error> {
+        // Generated code brings the two together; what has the size of a `T` is one, since any bits are (rule 5).
+        assert_eq!(buffer.element_size(), size_of::<T>(), "gpumem: a buffer of another element");
+        View::new(buffer, ..)?.download_to(self)
     }
 }
 
@@ -173,35 +140,81 @@ impl<B: Backend> Set<B> {
         Self { device: device.clone(), member: Arc::new(Member { mark, label, budget }) }
     }
 
-    /// A buffer of this set, empty and with room for `capacity` elements.
+    /// The buffers of this set, empty and with room for so many elements each.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::with_capacity`].
+    /// Those of [`Buffer::with_capacity`], for the first buffer that has no room.
     #[track_caller]
-    pub fn buffer<T: Element, M: Mode>(
+    pub fn make<const N: usize>(
         &self,
-        spec: BufferSpec,
-        capacity: usize,
-    ) -> Result<Buffer<T, B, M>, Error> {
-        let raw = RawBuffer::new(&self.device, spec.element::<T>(), capacity, Some(self.member.clone()))?;
-        Ok(Buffer::from_raw(raw))
+        specs: &[BufferSpec],
+        capacities: [usize; N],
+    ) -> Result<[RawOwned<B>; N], Error> {
+        let mut made = Vec::with_capacity(N);
+        for (spec, capacity) in specs.iter().zip(capacities) {
+            let raw = RawBuffer::new(&self.device, *spec, capacity, Some(self.member.clone()))?;
+            made.push(RawOwned(raw));
+        }
+        Ok(made.try_into().unwrap_or_else(|_| unreachable!("there are as many specs as capacities")))
     }
 
-    /// A buffer of this set with the elements of `data`.
+    /// The buffers of this set with these bytes.
     ///
     /// # Errors
     ///
     /// Those of [`Buffer::from_slice`].
     #[track_caller]
-    pub fn upload<T: Element, M: Mode>(
+    pub fn make_from<const N: usize>(
         &self,
-        spec: BufferSpec,
-        data: &[T],
-    ) -> Result<Buffer<T, B, M>, Error> {
-        let mut buffer = self.buffer(spec, data.len())?;
-        buffer.upload(data)?;
-        Ok(buffer)
+        specs: &[BufferSpec],
+        data: [&[u8]; N],
+    ) -> Result<[RawOwned<B>; N], Error> {
+        let mut made = Vec::with_capacity(N);
+        for (spec, data) in specs.iter().zip(data) {
+            let len = data.len() / spec.element_size().max(1);
+            let mut raw = RawBuffer::new(&self.device, *spec, len, Some(self.member.clone()))?;
+            raw.upload(data)?;
+            made.push(RawOwned(raw));
+        }
+        Ok(made.try_into().unwrap_or_else(|_| unreachable!("there are as many specs as slices")))
+    }
+
+    /// Fills each target with the elements of its buffer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download_to`], for the first buffer that fails.
+    pub fn fetch(&self, buffers: &[&RawBuffer<B>], targets: &mut [&mut dyn Target<B>]) -> Result<(), Error> {
+        buffers.iter().zip(targets).try_for_each(|(buffer, target)| target.fetch(buffer))
+    }
+
+    /// Elements in each buffer.
+    #[must_use]
+    pub fn lens<const N: usize>(&self, buffers: [&RawBuffer<B>; N]) -> [usize; N] {
+        buffers.map(RawBuffer::len)
+    }
+
+    /// Elements that each buffer has room for.
+    #[must_use]
+    pub fn capacities<const N: usize>(&self, buffers: [&RawBuffer<B>; N]) -> [usize; N] {
+        buffers.map(RawBuffer::capacity)
+    }
+
+    /// Takes all elements out of each buffer.
+    pub fn clear(&self, buffers: &mut [RawMut<'_, B>]) {
+        for buffer in buffers {
+            buffer.0.truncate(0);
+        }
+    }
+
+    /// Gives back the memory that no element uses.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::shrink_to_fit`], for the first buffer that fails.
+    pub fn shrink_to_fit(&self, buffers: &mut [RawMut<'_, B>]) -> Result<(), Error> {
+        buffers.iter_mut().try_for_each(|buffer| buffer.0.shrink_to_fit())
     }
 
     /// The device of the set.
@@ -309,4 +322,17 @@ impl<B: Backend> Set<B> {
         }
         fields.finish()
     }
+}
+
+/// `Debug` of a generated struct with these fields.
+///
+/// # Errors
+///
+/// Those of the formatter.
+pub fn debug(f: &mut fmt::Formatter<'_>, name: &str, fields: &[(&str, &dyn fmt::Debug)]) -> fmt::Result {
+    let mut shown = f.debug_struct(name);
+    for (name, value) in fields {
+        shown.field(name, value);
+    }
+    shown.finish()
 }

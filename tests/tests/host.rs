@@ -1,6 +1,6 @@
 //! What only the host does: kernels that are closures, and buffers that are slices.
 
-use gpumem::{Async, Buffer, Device, Error, Host};
+use gpumem::{Async, Blocking, Buffer, Device, Error, Host};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -161,12 +161,26 @@ fn a_kernel_that_cannot_write_all_writes_nothing() {
 }
 
 #[test]
-fn exchanging_what_generated_code_uses_exchanges_no_buffers() {
+fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
+    use gpumem::__private::{PlainData, Set};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     let device = Device::host();
-    let mut narrow: Buffer<u8> = Buffer::from_slice(&device, "narrow", &[1; 64]).unwrap();
+    let set = Set::new(&device, "Set");
+    let mut narrow: Buffer<u8> = Buffer::from_slice(&device, "narrow", &[1; 63]).unwrap();
     let mut wide: Buffer<u64> = Buffer::from_slice(&device, "wide", &[2; 4]).unwrap();
-    std::mem::swap(&mut narrow.__raw_mut(), &mut wide.__raw_mut());
-    assert_eq!((narrow.as_slice().unwrap(), wide.as_slice().unwrap()), (&[1; 64][..], &[2; 4][..]));
+    {
+        let (mut one, mut other) = (narrow.__raw_mut(), wide.__raw_mut());
+        std::mem::swap(&mut one, &mut other);
+    }
+    let mut elements: Vec<u64> = Vec::new();
+    let fetch = || set.fetch(&[narrow.__raw()], &mut [PlainData::target(&mut elements)]);
+    assert!(catch_unwind(AssertUnwindSafe(fetch)).is_err());
+    let refill = || set.refill(&mut [wide.__raw_mut()], &[&[7; 15]]);
+    assert!(catch_unwind(AssertUnwindSafe(refill)).is_err());
+    assert_eq!((narrow.as_slice().unwrap(), wide.as_slice().unwrap()), (&[1; 63][..], &[2; 4][..]));
+    let typed = || <u64 as PlainData>::typed::<Host, Blocking>(narrow.__into_raw());
+    assert!(catch_unwind(AssertUnwindSafe(typed)).is_err());
 }
 
 #[test]

@@ -35,17 +35,15 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
 
 /// `new`, `with_capacity`.
 fn construct(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, backend, .. } = cx;
+    let Context { root, private, core, vis, backend, .. } = cx;
     let lens = &cx.model.names.lens;
     let set = super::traits::new_set(cx);
     let marker = cx.marker(cx.buffers.iter(), &[]).value;
     let self_type = as_trait(cx);
-    let made = cx.buffers.iter().enumerate().map(|(index, part)| {
-        let (name, plain, index) = (&part.buffer.accessor, &part.plain, Literal::usize_unsuffixed(index));
-        quote!(#name: #plain::make(&set, specs[#index], capacity.#name)?,)
-    });
+    let names = cx.accessors();
+    let plain = cx.buffers.iter().map(|part| &part.plain);
     let import = cx.import();
-    let specs = import.as_ref().map(|_| quote!(let specs = #self_type::BUFFERS;));
+    let count = Literal::usize_unsuffixed(names.len());
     let new = docs::lines([
         "An empty set on `device`: it takes no more memory than the `min` of its buffers asks for.",
         "",
@@ -70,10 +68,25 @@ fn construct(cx: &Context<'_>) -> TokenStream {
         #with_capacity
         #[track_caller]
         #vis fn with_capacity(device: &#root::Device<#backend>, capacity: #lens) -> #root::Result<Self> {
-            #import
-            #specs
             let set = #set;
-            #core::result::Result::Ok(Self { #(#made)* #marker __set: set })
+            let made = set.make(#self_type::BUFFERS, [#(capacity.#names),*])?;
+            #core::result::Result::Ok(Self::__from_raw(set, made))
+        }
+
+        fn __from_raw(
+            set: #private::Set<#backend>,
+            [#(#names),*]: [#private::RawOwned<#backend>; #count],
+        ) -> Self {
+            #import
+            Self { #(#names: #plain::typed(#names),)* #marker __set: set }
+        }
+
+        fn __raw(&self) -> [&#private::RawBuffer<#backend>; #count] {
+            [#(self.#names.__raw()),*]
+        }
+
+        fn __raw_mut(&mut self) -> (&#private::Set<#backend>, [#private::RawMut<'_, #backend>; #count]) {
+            (&self.__set, [#(self.#names.__raw_mut()),*])
         }
     }
 }
@@ -119,18 +132,20 @@ fn accessors(cx: &Context<'_>) -> TokenStream {
 
 /// What deals in a length a buffer.
 fn lengths(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, .. } = cx;
+    let Context { root, vis, .. } = cx;
     let lens = &cx.model.names.lens;
     let names = cx.accessors();
     quote! {
         /// How many elements each buffer holds.
         #vis fn lens(&self) -> #lens {
-            #lens { #(#names: self.#names.len(),)* }
+            let [#(#names),*] = self.__set.lens(self.__raw());
+            #lens { #(#names),* }
         }
 
         /// How many elements each buffer has room for.
         #vis fn capacities(&self) -> #lens {
-            #lens { #(#names: self.#names.capacity(),)* }
+            let [#(#names),*] = self.__set.capacities(self.__raw());
+            #lens { #(#names),* }
         }
 
         /// Makes room for `additional` more elements in each buffer: in all of them, or in none.
@@ -139,7 +154,8 @@ fn lengths(cx: &Context<'_>) -> TokenStream {
         ///
         /// If a buffer would pass its limit, or the device has no room for all of them.
         #vis fn reserve(&mut self, additional: #lens) -> #root::Result<()> {
-            self.__set.reserve(&mut [#(self.#names.__raw_mut()),*], &[#(additional.#names),*])
+            let (set, mut buffers) = self.__raw_mut();
+            set.reserve(&mut buffers, &[#(additional.#names),*])
         }
 
         /// Gives each buffer the length in `lens`, all of them or none; new elements are zero.
@@ -148,12 +164,14 @@ fn lengths(cx: &Context<'_>) -> TokenStream {
         ///
         /// If a buffer would pass its limit, or the device has no room for all of them.
         #vis fn resize(&mut self, lens: #lens) -> #root::Result<()> {
-            self.__set.resize(&mut [#(self.#names.__raw_mut()),*], &[#(lens.#names),*])
+            let (set, mut buffers) = self.__raw_mut();
+            set.resize(&mut buffers, &[#(lens.#names),*])
         }
 
         /// Takes all elements out of every buffer. The memory is kept.
         #vis fn clear(&mut self) {
-            #(self.#names.clear();)*
+            let (set, mut buffers) = self.__raw_mut();
+            set.clear(&mut buffers);
         }
 
         /// Gives back the memory that no element uses.
@@ -163,17 +181,16 @@ fn lengths(cx: &Context<'_>) -> TokenStream {
         /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
         /// what they have.
         #vis fn shrink_to_fit(&mut self) -> #root::Result<()> {
-            #(self.#names.shrink_to_fit()?;)*
-            #core::result::Result::Ok(())
+            let (set, mut buffers) = self.__raw_mut();
+            set.shrink_to_fit(&mut buffers)
         }
     }
 }
 
 /// Uploads and downloads of the whole set.
 fn transfers(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, .. } = cx;
+    let Context { root, vis, .. } = cx;
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
-    let names = cx.accessors();
     let fields: Vec<_> = cx.buffers.iter().map(|part| part.field.ident).collect();
     let plain: Vec<_> = cx.buffers.iter().map(|part| &part.plain).collect();
     let import = cx.import();
@@ -202,12 +219,12 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
     let start = super::download::start(cx);
     let refill = cx.body(quote! {
         #import
-        self.__set.refill(&mut [#(self.#names.__raw_mut()),*], &[#(#plain::bytes(&data.#fields)),*])
+        let (set, mut buffers) = self.__raw_mut();
+        set.refill(&mut buffers, &[#(#plain::bytes(&data.#fields)),*])
     });
     let fetch = cx.body(quote! {
         #import
-        #(#plain::fetch_to(&self.#names, &mut data.#fields)?;)*
-        #core::result::Result::Ok(())
+        self.__set.fetch(&self.__raw(), &mut [#(#plain::target(&mut data.#fields)),*])
     });
     quote! {
         #upload_docs
@@ -228,7 +245,7 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
 
 /// `download`, which must write a whole value of the struct down.
 fn download(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, .. } = cx;
+    let Context { root, private, core, vis, .. } = cx;
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
     let struct_name = &cx.model.input.ident;
     let kept: Vec<_> = cx.model.fields.iter().filter(|field| matches!(field.role, Role::Host)).collect();
@@ -249,8 +266,8 @@ fn download(cx: &Context<'_>) -> TokenStream {
     let lazy: Vec<_> = kept.iter().filter(|field| !skips_with_default(field)).map(|field| field.ty).collect();
     let clause = (!lazy.is_empty()).then(|| quote!(where #(for<#any> #lazy: #core::default::Default,)*));
     let values = cx.buffers.iter().map(|part| {
-        let (ident, accessor, plain) = (part.field.ident, &part.buffer.accessor, &part.plain);
-        quote!(#ident: #plain::fetch(&self.#accessor)?,)
+        let ident = part.field.ident;
+        quote!(#ident: #private::Vec::new(),)
     });
     let kept = kept.iter().map(|field| {
         let (ident, ty) = (field.ident, field.ty);
@@ -261,13 +278,13 @@ fn download(cx: &Context<'_>) -> TokenStream {
             quote!(#ident: #core::default::Default::default(),)
         }
     });
-    let import = cx.import();
     let body = cx.body(quote! {
-        #import
-        #core::result::Result::Ok(#struct_name {
+        let mut data = #struct_name {
             #(#values)*
             #(#kept)*
-        })
+        };
+        self.download_into(&mut data)?;
+        #core::result::Result::Ok(data)
     });
     quote! {
         #docs
@@ -288,7 +305,7 @@ fn end(cx: &Context<'_>) -> TokenStream {
     quote! {
         /// What the set holds: lengths, capacities and bytes, a buffer and in all.
         #vis fn stats(&self) -> #root::SetStats {
-            self.__set.stats(&[#(self.#names.__raw()),*])
+            self.__set.stats(&self.__raw())
         }
 
         /// The device that the buffers are on.
@@ -303,7 +320,7 @@ fn end(cx: &Context<'_>) -> TokenStream {
         ///
         /// If one is: the error lists it, with the place that made it.
         #vis fn check_leaks(&self) -> #root::Result<()> {
-            self.__set.check_leaks(&[#(self.#names.__raw()),*])
+            self.__set.check_leaks(&self.__raw())
         }
 
         /// Waits for the work that uses the buffers and gives all their memory back.
@@ -321,13 +338,12 @@ fn debug(cx: &Context<'_>) -> TokenStream {
     let Context { core, generics, .. } = cx;
     let manager = &cx.model.names.manager;
     let label = manager.to_string();
-    let names = cx.accessors();
     let (bind, args, clause) = (generics.bind(), generics.args(None), generics.clause());
     quote! {
         #[automatically_derived]
         impl #bind #core::fmt::Debug for #manager #args #clause {
             fn fmt(&self, f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
-                self.__set.debug(f, #label, &[#(self.#names.__raw()),*])
+                self.__set.debug(f, #label, &self.__raw())
             }
         }
     }

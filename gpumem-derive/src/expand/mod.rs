@@ -121,13 +121,14 @@ impl<'a> Context<'a> {
     fn debug(&self, name: &Ident, args: &TokenStream, fields: &[(String, TokenStream)]) -> TokenStream {
         let (core, allow, label) = (&self.core, &self.allow, name.to_string());
         let (bind, clause) = (self.generics.bind(), self.generics.clause());
-        let fields = fields.iter().map(|(name, value)| quote!(.field(#name, &#value)));
+        let fields = fields.iter().map(|(name, value)| quote!((#name, &#value)));
+        let private = &self.private;
         quote! {
             #[automatically_derived]
             #allow
             impl #bind #core::fmt::Debug for #name #args #clause {
                 fn fmt(&self, f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
-                    f.debug_struct(#label)#(#fields)*.finish()
+                    #private::debug(f, #label, &[#(#fields),*])
                 }
             }
         }

@@ -12,20 +12,19 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let (_, struct_args, _) = cx.model.input.generics.split_for_impl();
     let (bind, args, clause) = (generics.bind_struct(), generics.args(None), generics.clause());
     let specs = cx.buffers.iter().map(|part| spec(cx, part));
-    let marker = cx.marker(cx.buffers.iter(), &[]).value;
-    let uploads = cx.buffers.iter().enumerate().map(|(index, part)| {
-        let (accessor, ident) = (&part.buffer.accessor, part.field.ident);
-        let (plain, index) = (&part.plain, Literal::usize_unsuffixed(index));
-        // A field whose `Vec` is another type than the standard one is told so at its type.
-        let data = quote_spanned!(located_at(part.field.ty.span())=> &self.#ident);
-        quote!(#accessor: #plain::make_from(&set, Self::BUFFERS[#index], #data)?,)
+    let plain = cx.buffers.iter().map(|part| &part.plain);
+    // A field whose `Vec` is another type than the standard one is told so at its type.
+    let data = cx.buffers.iter().map(|part| {
+        let ident = part.field.ident;
+        quote_spanned!(located_at(part.field.ty.span())=> &self.#ident)
     });
     let import = cx.import();
     let set = new_set(cx);
     let body = cx.body(quote! {
         #import
         let set = #set;
-        #core::result::Result::Ok(#manager { #(#uploads)* #marker __set: set })
+        let made = set.make_from(Self::BUFFERS, [#(#plain::bytes(#data)),*])?;
+        #core::result::Result::Ok(#manager::__from_raw(set, made))
     });
     let mut checks: TokenStream = cx.buffers.iter().filter_map(|part| limit_check(cx, part)).collect();
     checks.extend(cx.buffers.iter().filter_map(|part| config_check(cx, part)));

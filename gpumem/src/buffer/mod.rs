@@ -174,6 +174,12 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         Self { raw, types: PhantomData }
     }
 
+    /// As [`Self::from_raw`], for what comes by way of generated code, which is asked whether it is right.
+    pub(crate) fn from_made(raw: RawOwned<B>) -> Self {
+        assert_eq!(raw.0.element_size(), size_of::<T>(), "gpumem: a buffer of another element");
+        Self::from_raw(raw.0)
+    }
+
     /// Replaces the contents by `data`, growing as needed.
     ///
     /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no

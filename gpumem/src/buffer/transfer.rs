@@ -33,7 +33,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Takes the memory that replacing the contents by `data` needs. Changes nothing.
     pub(crate) fn prepare_upload(&self, data: &[u8]) -> Result<Upload<B>, Error> {
-        let room = self.prepare(data.len() / self.element_size())?;
+        let room = self.prepare(self.elements_in(data))?;
         let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
         Ok(Upload { room, ring })
     }
@@ -56,12 +56,12 @@ impl<B: Backend> RawBuffer<B> {
             }
         }
         // SAFETY: the writing of these elements was just queued, in memory that has room for them.
-        unsafe { self.set_len(data.len() / self.element_size()) };
+        unsafe { self.set_len(self.elements_in(data)) };
         Ok(())
     }
 
     pub(crate) fn write(&mut self, offset: usize, data: &[u8]) -> Result<(), Error> {
-        let end = offset.saturating_add(data.len() / self.element_size());
+        let end = offset.saturating_add(self.elements_in(data));
         self.range(offset..end)?;
         let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
         self.order_after_uses()?;
@@ -69,7 +69,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn extend(&mut self, data: &[u8]) -> Result<(), Error> {
-        let (start, count) = (self.len(), data.len() / self.element_size());
+        let (start, count) = (self.len(), self.elements_in(data));
         let room = self.prepare(start.saturating_add(count))?;
         let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
         self.commit(room)?;
@@ -78,6 +78,12 @@ impl<B: Backend> RawBuffer<B> {
         // SAFETY: the writing of the new elements was just queued, in memory that `prepare` made room in.
         unsafe { self.set_len(start + count) };
         Ok(())
+    }
+
+    /// How many elements `data` is: whole ones, which generated code, where it mixes up two buffers, might not give.
+    fn elements_in(&self, data: &[u8]) -> usize {
+        assert!(data.len().is_multiple_of(self.element_size()), "gpumem: the bytes of another element");
+        data.len() / self.element_size()
     }
 
     /// Queues the copy of `data` to the elements from `offset` on, for which there is room and no pending use.

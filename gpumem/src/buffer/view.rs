@@ -17,7 +17,7 @@ pub struct View<'a, T, B: Backend> {
 }
 
 impl<'a, T: Element, B: Backend> View<'a, T, B> {
-    pub(super) fn new(raw: &'a RawBuffer<B>, range: impl RangeBounds<usize>) -> Result<Self, Error> {
+    pub(crate) fn new(raw: &'a RawBuffer<B>, range: impl RangeBounds<usize>) -> Result<Self, Error> {
         Ok(Self { raw, range: raw.range(range)?, element: PhantomData })
     }
 
