@@ -88,7 +88,7 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     #[doc(hidden)]
     pub fn start_download<__Download>(&self) -> ::gpumem::Result<__Download>
     where
-        for<'any> ::gpumem::Blocking: ::gpumem::AsyncMode,
+        for<'any> ::gpumem::Blocking: ::gpumem::__private::AsyncSet,
     {
         ::gpumem::__private::core::unreachable!()
     }

@@ -112,7 +112,7 @@ pub mod cuda {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::buffer::{RawBuffer, RawMut, RawOwned};
-    pub use crate::set::{PlainData, Set, debug};
+    pub use crate::set::{AsyncSet, PlainData, Set, debug};
     pub use core;
     pub use std::string::String;
     pub use std::vec::Vec;

@@ -98,6 +98,16 @@ impl<T: Element> PlainData for T {
     }
 }
 
+/// What a set needs for `start_download`. Generated code asks it of [`Blocking`](crate::Blocking) where no field is `async`; it
+/// is implemented for nothing, so asking is an error with this text.
+#[diagnostic::on_unimplemented(
+    message = "this set has no async downloads",
+    label = "none of its buffers is `async`",
+    note = "add `async` to a field: `#[buffer(async)]`",
+    note = "`download` waits for the data, and every set has it"
+)]
+pub trait AsyncSet {}
+
 /// A `Vec` that a download fills, without its element type: all of a set's are one list, and one call of the runtime.
 pub trait Target<B: Backend> {
     /// Takes the elements of a buffer.

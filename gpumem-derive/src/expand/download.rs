@@ -39,13 +39,13 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
 /// what it would give, so that what is done with that is no further mistake. The bound never holds; `for` keeps the compiler from
 /// saying so where nobody asks.
 fn missing(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, .. } = cx;
+    let Context { root, private, core, vis, .. } = cx;
     let any = &cx.model.names.any;
     quote! {
         #[doc(hidden)]
         #vis fn start_download<__Download>(&self) -> #root::Result<__Download>
         where
-            for<#any> #root::Blocking: #root::AsyncMode,
+            for<#any> #root::Blocking: #private::AsyncSet,
         {
             #core::unreachable!()
         }
