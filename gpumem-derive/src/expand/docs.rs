@@ -1,7 +1,7 @@
 //! The documentation of what is generated, which is to read as if a person had written it for this struct.
 
 use super::{Context, Part, example};
-use crate::model::{Buffer, Field};
+use crate::model::{Buffer, Field, value};
 use crate::text;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -80,6 +80,10 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
         page.push("| buffer | element | bytes | growth | limit | downloads |".to_owned());
         page.push("| --- | --- | ---: | ---: | ---: | --- |".to_owned());
         page.extend(cx.buffers.iter().map(row));
+        if let Some(limit) = value(cx.model.settings.limit.as_ref()) {
+            page.push(String::new());
+            page.push(format!("All of them together take at most {}.", limit.text));
+        }
     }
     page.extend([
         String::new(),

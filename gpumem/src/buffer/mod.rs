@@ -10,7 +10,10 @@
 //! * `view`: ranges of a buffer;
 //! * `host`, `cuda`: what only one backend can do, such as slices and device pointers.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod download;
+mod host;
 mod member;
 mod raw;
 mod shadow;
@@ -486,8 +489,3 @@ impl<T, B: Backend, M: Mode> fmt::Debug for Buffer<T, B, M> {
         self.raw.fmt(f)
     }
 }
-
-// Down here, so that their methods come last on the page of `Buffer`.
-#[cfg(feature = "cuda")]
-mod cuda;
-mod host;

@@ -4,6 +4,10 @@
 //! share is [`Core`], which transfers and guards can keep alive for longer; see the module comment of `memory` for how
 //! a device ends.
 
+#[cfg(feature = "cuda")]
+mod cuda;
+mod host;
+
 pub use self::host::{HostArg, HostArgs};
 
 use crate::backend::{Backend, Host, MemoryInfo};
@@ -258,11 +262,6 @@ impl DeviceBuilder {
         }
     }
 }
-
-// Down here, so that their methods come last on the page of `Device`.
-#[cfg(feature = "cuda")]
-mod cuda;
-mod host;
 
 #[cfg(test)]
 mod tests {
