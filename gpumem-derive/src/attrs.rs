@@ -1,6 +1,7 @@
 //! The comma loop: an attribute's tokens become entries, one a key, whatever state the others are in.
 
 use crate::sink::Sink;
+use crate::size;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use std::iter::Peekable;
 use std::vec;
@@ -79,7 +80,7 @@ fn read(part: Vec<TokenTree>, example: &str, found: &mut Vec<Entry>, sink: &mut 
         let after = key.unraw();
         let form = match part.next() {
             None => Form::Word,
-            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => value(&mut part),
+            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => value(&mut part, sink),
             Some(TokenTree::Group(list)) if list.delimiter() == Delimiter::Parenthesis => Form::List(list),
             Some(TokenTree::Ident(next)) => {
                 // Two words: the comma was forgotten, and the second is a key of its own.
@@ -96,7 +97,8 @@ fn read(part: Vec<TokenTree>, example: &str, found: &mut Vec<Entry>, sink: &mut 
         if let Some(next) = part.peek() {
             let what = match &form {
                 Form::Value(value) => value.to_string(),
-                _ => format!("{after}(…)"),
+                Form::List(_) => format!("{after}(…)"),
+                _ => format!("{after} = …"),
             };
             sink.at_span(first_span(next), format!("expected a comma after `{what}`"));
         }
@@ -107,9 +109,18 @@ fn read(part: Vec<TokenTree>, example: &str, found: &mut Vec<Entry>, sink: &mut 
     }
 }
 
-/// What stands behind `=`. A literal and then a word are a value and the next key, with the comma forgotten.
-fn value(part: &mut Peekable<vec::IntoIter<TokenTree>>) -> Form {
+/// What stands behind `=`. A literal and then a word are a value and the next key, with the comma forgotten; or a size that is
+/// not in quotes.
+fn value(part: &mut Peekable<vec::IntoIter<TokenTree>>, sink: &mut Sink) -> Form {
     let Some(first) = part.next() else { return Form::Value(TokenStream::new()) };
+    let unit =
+        |token: &TokenTree| matches!(token, TokenTree::Ident(word) if size::is_unit(&word.to_string()));
+    if matches!(first, TokenTree::Literal(_))
+        && let Some(unit) = part.next_if(unit)
+    {
+        sink.at_span(first.span(), format!("write the size in quotes: `\"{first}{unit}\"`"));
+        return Form::Unreadable;
+    }
     let ends = matches!(first, TokenTree::Literal(_)) && matches!(part.peek(), Some(TokenTree::Ident(_)));
     let mut tokens: TokenStream = first.into();
     if !ends {

@@ -44,6 +44,11 @@ impl From<String> for Mistake {
     }
 }
 
+/// Whether this is the unit of a size.
+pub(crate) fn is_unit(word: &str) -> bool {
+    UNITS.iter().any(|(unit, _)| *unit == word)
+}
+
 /// Reads a size, or says what is wrong with it.
 pub(crate) fn parse(whole: &str) -> Result<Size, Mistake> {
     let text = whole.trim();
