@@ -78,15 +78,9 @@ pub trait AsyncMode: Mode {}
 impl AsyncMode for Async {}
 
 mod sealed {
-    pub trait Mode {
-        const ASYNC: bool;
-    }
-    impl Mode for super::Blocking {
-        const ASYNC: bool = false;
-    }
-    impl Mode for super::Async {
-        const ASYNC: bool = true;
-    }
+    pub trait Mode {}
+    impl Mode for super::Blocking {}
+    impl Mode for super::Async {}
 }
 
 /// A growable array of `T` in device memory.

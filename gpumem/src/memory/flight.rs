@@ -138,7 +138,8 @@ impl<B: Backend> Flight<B> {
 
     /// Takes the result. The caller has seen the event done. `None` when it was abandoned.
     pub(crate) fn take(&self) -> Option<(PinnedBlock<B>, Option<Slot>)> {
-        self.take_if(|hold| matches!(hold, Hold::Full(_))).map(|cargo| (cargo.pinned, cargo.slot))
+        let cargo = lock(&self.state).cargo.take_if(|hold| matches!(hold, Hold::Full(_)));
+        cargo.map(|cargo| (cargo.pinned, cargo.slot))
     }
 
     /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the lane has seen
@@ -165,24 +166,26 @@ impl<B: Backend> Flight<B> {
         let cargo = {
             let mut state = lock(&self.state);
             state.landed = true;
-            drop(state);
             // A ticket may still ask for what has arrived; without one this was the last reference, and the cargo goes with it.
-            self.take_if(|hold| failed && !matches!(hold, Hold::Empty) || matches!(hold, Hold::Abandoned(_)))
+            state.cargo.take_if(|hold| failed || matches!(hold, Hold::Abandoned(_)))
         };
+        // Outside the lock: it is logged, or goes back to a pool with a lock of its own.
         match cargo {
             Some(cargo) if failed => cargo.pinned.lose(),
             other => drop(other),
         }
     }
+}
 
-    fn take_if(&self, wanted: impl FnOnce(&Hold<B>) -> bool) -> Option<Cargo<B>> {
-        let mut state = lock(&self.state);
-        if !wanted(&state.cargo) {
+impl<B: Backend> Hold<B> {
+    /// Takes the cargo out, if there is any and it is `wanted`.
+    fn take_if(&mut self, wanted: impl FnOnce(&Self) -> bool) -> Option<Cargo<B>> {
+        if !wanted(self) {
             return None;
         }
-        match std::mem::replace(&mut state.cargo, Hold::Empty) {
-            Hold::Full(cargo) | Hold::Abandoned(cargo) => Some(cargo),
-            Hold::Empty => None,
+        match std::mem::replace(self, Self::Empty) {
+            Self::Full(cargo) | Self::Abandoned(cargo) => Some(cargo),
+            Self::Empty => None,
         }
     }
 }
