@@ -8,14 +8,18 @@
 //
 // Functions that are not here come from the stand-in, whose answers are "not initialised" (see cuda-stub.sh).
 //
-// FAKE_CUDA_SLOW=N in the environment lets each piece of work begin N microseconds late; with FAKE_CUDA_NO_POOLS the device has
-// no stream-ordered memory.
+// In the environment: FAKE_CUDA_SLOW=N lets each piece of work begin N microseconds late. With FAKE_CUDA_NO_POOLS=1 the device
+// has no stream-ordered memory, with FAKE_CUDA_NO_VMM=1 no virtual memory. FAKE_CUDA_MEMORY=N is how many MiB the device has; without it
+// it tells of 2 GiB, half of them taken by others, and there is always more. FAKE_CUDA_REFUSE_ACCESS=1 lets cuMemSetAccess fail.
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,13 +29,18 @@ typedef uint64_t Address;
 
 enum {
   SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_PTX = 218,
-  UNSUPPORTED_PTX_VERSION = 222, NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700,
+  UNSUPPORTED_PTX_VERSION = 222, NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700, NOT_PERMITTED = 800,
 };
 
 static void insist(int condition, const char *what) {
   if (condition) return;
   fprintf(stderr, "fake-cuda: the backend must not do this: %s\n", what);
   abort();
+}
+
+static int is_set(const char *variable) {
+  const char *value = getenv(variable);
+  return value && strcmp(value, "0") != 0;
 }
 
 // -- Contexts: a stack a thread, one primary context, which is counted.
@@ -55,8 +64,11 @@ Code cuDeviceGetCount(int *count) { *count = 1; return SUCCESS; }
 Code cuDeviceGet(int *device, int number) { *device = number; return number == 0 ? SUCCESS : INVALID_DEVICE; }
 Code cuDeviceGetAttribute(int *value, int attribute, int device) {
   (void)device;
-  insist(attribute == 115, "to ask for an attribute that is not known here");
-  *value = getenv("FAKE_CUDA_NO_POOLS") == NULL; // Stream-ordered memory.
+  switch (attribute) {
+    case 102: *value = !is_set("FAKE_CUDA_NO_VMM"); break;   // Virtual memory.
+    case 115: *value = !is_set("FAKE_CUDA_NO_POOLS"); break; // Stream-ordered memory.
+    default: insist(0, "to ask for an attribute that is not known here");
+  }
   return SUCCESS;
 }
 Code cuDeviceGetName(char *name, int room, int device) {
@@ -132,11 +144,130 @@ typedef struct Work {
   struct Work *next;
 } Work;
 
-typedef struct { Work *first, *last; int closed; } Stream;
+typedef struct Stream { Work *first, *last; int closed; struct Stream *next; } Stream;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int unfinished; // Pieces of work on all streams.
+static Stream *streams; // All that have not ended.
+
+static int overlap(Address a, size_t bytes_a, Address b, size_t bytes_b) {
+  return bytes_a && bytes_b && a < b + bytes_b && b < a + bytes_a;
+}
+
+// How many bytes a piece of work touches from `to` on, and from `from` on if it has a source.
+static size_t extent(const Work *work) {
+  switch (work->kind) {
+    case COPY: case BYTES: return work->count;
+    case HALVES: return 2 * work->count;
+    case WORDS: case ADD_ONE: return 4 * work->count;
+    default: return 0;
+  }
+}
+
+// What goes away must not be in use: neither by work that runs nor by work that is queued, on any stream. Under the lock.
+static void insist_unused(Address address, size_t bytes, const char *what) {
+  static const char *const names[] = {"a copy", "a fill of bytes", "a fill of halves", "a fill of words", "`add_one`"};
+  for (const Stream *stream = streams; stream && !failed; stream = stream->next) {
+    for (const Work *work = stream->first; work; work = work->next) {
+      size_t touched = extent(work);
+      int used = overlap(work->to, touched, address, bytes);
+      if (work->kind == COPY) used |= overlap(work->from, touched, address, bytes);
+      if (!used) continue;
+      char text[256];
+      snprintf(text, sizeof text, "%s (%#lx, %zu bytes) while %s uses it, which is %s (to %#lx, from %#lx, %zu bytes)", what,
+               (unsigned long)address, bytes, names[work->kind], work == stream->first ? "next or running" : "queued",
+               (unsigned long)work->to, (unsigned long)work->from, touched);
+      insist(0, text);
+    }
+  }
+}
+
+// -- What memory there is. A list for each kind; under the lock.
+
+// Heap memory that stands for device memory, or pinned memory.
+typedef struct Block { Address address; size_t bytes; int pinned, freed; struct Block *next; } Block;
+static Block *blocks;
+static size_t used; // Bytes of device memory.
+
+// Physical memory: a file, so that its bytes stay when it is unmapped. Its address is the handle, and this is never freed, so
+// that a handle which was released is known as such.
+typedef struct Chunk { int file; size_t bytes; struct Chunk *next; } Chunk;
+static Chunk *chunks;
+
+typedef struct Range { Address address; size_t bytes; struct Range *next; } Range; // Reserved addresses.
+static Range *ranges;
+
+typedef struct Mapping { Address address; size_t bytes; Chunk *chunk; int accessible; struct Mapping *next; } Mapping;
+static Mapping *mappings;
+
+enum { UNIT = 2 << 20 };
+
+static void device_memory(size_t *free_bytes, size_t *total) {
+  const char *set = getenv("FAKE_CUDA_MEMORY");
+  *total = set ? (size_t)strtoull(set, NULL, 10) << 20 : 2ul << 30;
+  size_t ours = set ? *total : 1ul << 30;
+  *free_bytes = ours > used ? ours - used : 0;
+}
+
+// Takes `bytes` of the device's memory, if there are so many.
+static int account(size_t bytes) {
+  size_t free_bytes, total;
+  device_memory(&free_bytes, &total);
+  if (bytes > 1ul << 40 || (getenv("FAKE_CUDA_MEMORY") && bytes > free_bytes)) return 0;
+  used += bytes;
+  return 1;
+}
+
+static Block **block_at(Address address, int pinned) {
+  Block **link = &blocks;
+  while (*link && ((*link)->address != address || (*link)->pinned != pinned)) link = &(*link)->next;
+  insist(*link && !(*link)->freed, "to free what was not taken, or is freed already");
+  return link;
+}
+
+static void give_back(Block **link) {
+  Block *block = *link;
+  *link = block->next;
+  if (!block->pinned) used -= block->bytes;
+  free((Handle)block->address);
+  free(block);
+}
+
+static Code take(Address *address, size_t bytes, size_t alignment, int pinned) {
+  insist(bytes > 0, "to take no memory");
+  if (bytes > 1ul << 40) return OUT_OF_MEMORY;
+  bytes = (bytes + alignment - 1) / alignment * alignment;
+  pthread_mutex_lock(&lock);
+  Handle memory = pinned || account(bytes) ? aligned_alloc(alignment, bytes) : NULL;
+  if (memory) {
+    Block *block = malloc(sizeof *block);
+    *block = (Block){.address = *address = (Address)memory, .bytes = bytes, .pinned = pinned, .next = blocks};
+    blocks = block;
+  }
+  pthread_mutex_unlock(&lock);
+  return memory ? SUCCESS : OUT_OF_MEMORY;
+}
+
+// The mapping that `address` lies in.
+static Mapping *mapping_of(Address address) {
+  Mapping *mapping = mappings;
+  while (mapping && !overlap(address, 1, mapping->address, mapping->bytes)) mapping = mapping->next;
+  return mapping;
+}
+
+// Work on reserved addresses needs memory there when it is queued. What lies elsewhere is not looked at.
+static void insist_mapped(Address address, size_t bytes) {
+  const Range *range = ranges;
+  while (range && !overlap(address, bytes, range->address, range->bytes)) range = range->next;
+  if (!range) return;
+  for (Address end = address + bytes; address < end;) {
+    const Mapping *mapping = mapping_of(address);
+    insist(mapping != NULL, "to queue work on addresses where nothing is mapped");
+    insist(mapping->accessible, "to queue work on mapped memory without access to it");
+    address = mapping->address + mapping->bytes;
+  }
+}
 
 static void run(const Work *work) {
   const char *slow = getenv("FAKE_CUDA_SLOW");
@@ -157,7 +288,15 @@ static void run(const Work *work) {
       nanosleep(&time, NULL);
       break;
     }
-    case FREE: free(to); break;
+    case FREE: // Found by its address: it is marked as freed, so nobody else gives it back.
+      pthread_mutex_lock(&lock);
+      for (Block **link = &blocks; *link; link = &(*link)->next) {
+        if ((*link)->address != work->to) continue;
+        give_back(link);
+        break;
+      }
+      pthread_mutex_unlock(&lock);
+      break;
     default: break;
   }
 }
@@ -184,6 +323,9 @@ static void *serve(void *argument) {
     unfinished--;
     pthread_cond_broadcast(&changed);
   }
+  Stream **link = &streams;
+  while (*link != stream) link = &(*link)->next;
+  *link = stream->next;
   pthread_mutex_unlock(&lock);
   free(stream);
   return NULL;
@@ -193,6 +335,8 @@ static Code queue(Stream *stream, Work content) {
   Work *work = malloc(sizeof *work);
   *work = content;
   pthread_mutex_lock(&lock);
+  insist_mapped(work->to, extent(work));
+  if (work->kind == COPY) insist_mapped(work->from, extent(work));
   if (stream->last) stream->last->next = work; else stream->first = work;
   stream->last = work;
   unfinished++;
@@ -205,8 +349,12 @@ Code cuStreamCreate(Stream **stream, unsigned flags) {
   NEEDS_CONTEXT
   insist(flags == 1, "to open a stream that waits for the legacy stream");
   *stream = calloc(1, sizeof **stream);
+  pthread_mutex_lock(&lock);
+  (*stream)->next = streams;
+  streams = *stream;
+  pthread_mutex_unlock(&lock);
   pthread_t thread;
-  if (pthread_create(&thread, NULL, serve, *stream)) return OUT_OF_MEMORY;
+  insist(!pthread_create(&thread, NULL, serve, *stream), "to open more streams than there can be threads");
   pthread_detach(thread);
   return SUCCESS;
 }
@@ -225,6 +373,14 @@ Code cuStreamSynchronize(Stream *stream) {
   while (stream->first && !failed) pthread_cond_wait(&changed, &lock);
   pthread_mutex_unlock(&lock);
   return failed ? ILLEGAL_ADDRESS : SUCCESS;
+}
+
+Code cuStreamQuery(Stream *stream) {
+  NEEDS_CONTEXT
+  pthread_mutex_lock(&lock);
+  Code answer = stream->first ? NOT_READY : SUCCESS;
+  pthread_mutex_unlock(&lock);
+  return failed ? ILLEGAL_ADDRESS : answer;
 }
 
 Code cuEventCreate(Event **event, unsigned flags) {
@@ -271,7 +427,7 @@ Code cuEventSynchronize(Event *event) {
   return failed ? ILLEGAL_ADDRESS : SUCCESS;
 }
 
-// -- Memory. Freeing waits for everything that runs, as the real driver does.
+// -- Memory in blocks. Freeing waits for everything that runs, as the real driver does; but the backend must not count on it.
 
 static void wait_for_everything(void) {
   pthread_mutex_lock(&lock);
@@ -281,30 +437,239 @@ static void wait_for_everything(void) {
 
 Code cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
   NEEDS_CONTEXT
-  *free_bytes = 1u << 30;
-  *total = 2u << 30;
+  pthread_mutex_lock(&lock);
+  device_memory(free_bytes, total);
+  pthread_mutex_unlock(&lock);
   return SUCCESS;
 }
-Code cuMemAlloc_v2(Address *address, size_t bytes) {
-  NEEDS_CONTEXT
-  if (bytes > 1ul << 40) return OUT_OF_MEMORY;
-  *address = (Address)aligned_alloc(512, (bytes + 511) & ~511ul);
-  return *address ? SUCCESS : OUT_OF_MEMORY;
+
+// Marks a block as freed; it is there until it is given back.
+static void begin_to_free(Address address, int pinned, const char *what) {
+  pthread_mutex_lock(&lock);
+  Block *block = *block_at(address, pinned);
+  insist_unused(block->address, block->bytes, what);
+  block->freed = 1;
+  pthread_mutex_unlock(&lock);
 }
+static Code free_now(Address address, int pinned, const char *what) {
+  begin_to_free(address, pinned, what);
+  wait_for_everything();
+  run(&(Work){.kind = FREE, .to = address});
+  return SUCCESS;
+}
+
+Code cuMemAlloc_v2(Address *address, size_t bytes) { NEEDS_CONTEXT return take(address, bytes, 512, 0); }
 // Ordered with the stream; waits for nothing else.
 Code cuMemAllocAsync(Address *address, size_t bytes, Stream *stream) { (void)stream; return cuMemAlloc_v2(address, bytes); }
 Code cuMemFreeAsync(Address address, Stream *stream) {
   NEEDS_CONTEXT
+  begin_to_free(address, 0, "to free memory");
   return queue(stream, (Work){.kind = FREE, .to = address});
 }
-Code cuMemFree_v2(Address address) { NEEDS_CONTEXT wait_for_everything(); free((Handle)address); return SUCCESS; }
+Code cuMemFree_v2(Address address) { NEEDS_CONTEXT return free_now(address, 0, "to free memory"); }
 Code cuMemHostAlloc(Handle *address, size_t bytes, unsigned flags) {
   NEEDS_CONTEXT
   insist(flags == 1, "to pin memory that is write-combined or not portable");
-  *address = aligned_alloc(4096, (bytes + 4095) & ~4095ul);
-  return *address ? SUCCESS : OUT_OF_MEMORY;
+  Address pinned = 0;
+  Code code = take(&pinned, bytes, 4096, 1);
+  *address = (Handle)pinned;
+  return code;
 }
-Code cuMemFreeHost(Handle address) { NEEDS_CONTEXT wait_for_everything(); free(address); return SUCCESS; }
+Code cuMemFreeHost(Handle address) { NEEDS_CONTEXT return free_now((Address)address, 1, "to free pinned memory"); }
+
+// -- Virtual memory: ranges of addresses that nothing can be read from, and files that are mapped into them. Nothing here waits.
+
+typedef struct { unsigned kind; int id; } Location;
+typedef struct {
+  unsigned kind, handle_types;
+  Location location;
+  Handle win32;
+  unsigned char compression, rdma;
+  unsigned short usage;
+  unsigned char reserved[4];
+} Properties;
+typedef struct { Location location; unsigned flags; } Access;
+
+static void insist_virtual(void) {
+  insist(!is_set("FAKE_CUDA_NO_VMM"), "to use virtual memory on a device that has none");
+}
+static void insist_units(uint64_t number, const char *what) { insist(number % UNIT == 0, what); }
+static void insist_plain(const Properties *properties) {
+  static const Properties plain = {.kind = 1, .location = {.kind = 1, .id = 0}};
+  insist(!memcmp(properties, &plain, sizeof plain), "to ask for memory that is not plain memory of device 0");
+}
+
+static Chunk **chunk_of(const Chunk *chunk) {
+  Chunk **link = &chunks;
+  while (*link && *link != chunk) link = &(*link)->next;
+  insist(*link != NULL, "to use a handle that was not created, or is released already");
+  return link;
+}
+
+Code cuMemGetAllocationGranularity(size_t *granularity, const Properties *properties, unsigned option) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  insist_plain(properties);
+  insist(option == 0, "to ask for another granularity than the minimum");
+  *granularity = UNIT;
+  return SUCCESS;
+}
+
+Code cuMemAddressReserve(Address *address, size_t bytes, size_t alignment, Address place, unsigned long long flags) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  insist(bytes > 0, "to reserve no addresses");
+  insist_units(bytes, "to reserve a range that is not whole units");
+  insist((alignment & (alignment - 1)) == 0, "to ask for an alignment that is not a power of two");
+  insist(place == 0 && flags == 0, "to ask for a certain place, or with flags");
+  if (alignment < UNIT) alignment = UNIT;
+  if (bytes > 1ul << 47 || alignment > 1ul << 47) return OUT_OF_MEMORY;
+  pthread_mutex_lock(&lock);
+  Handle memory = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory != MAP_FAILED) {
+    // Only what is aligned is kept.
+    Address begin = ((Address)memory + alignment - 1) / alignment * alignment;
+    Address end = (Address)memory + bytes + alignment;
+    if (begin > (Address)memory) munmap(memory, begin - (Address)memory);
+    if (end > begin + bytes) munmap((Handle)(begin + bytes), end - begin - bytes);
+    Range *range = malloc(sizeof *range);
+    *range = (Range){.address = *address = begin, .bytes = bytes, .next = ranges};
+    ranges = range;
+  }
+  pthread_mutex_unlock(&lock);
+  return memory == MAP_FAILED ? OUT_OF_MEMORY : SUCCESS;
+}
+
+Code cuMemAddressFree(Address address, size_t bytes) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  pthread_mutex_lock(&lock);
+  Range **link = &ranges;
+  while (*link && ((*link)->address != address || (*link)->bytes != bytes)) link = &(*link)->next;
+  insist(*link != NULL, "to give addresses back that are not reserved exactly so");
+  for (const Mapping *mapping = mappings; mapping; mapping = mapping->next)
+    insist(!overlap(mapping->address, mapping->bytes, address, bytes), "to give addresses back where memory is mapped");
+  insist_unused(address, bytes, "to give addresses back");
+  Range *range = *link;
+  *link = range->next;
+  free(range);
+  munmap((Handle)address, bytes);
+  pthread_mutex_unlock(&lock);
+  return SUCCESS;
+}
+
+// One file a handle, which the usual limit of files would make few.
+static int open_file(size_t bytes) {
+  struct rlimit limit;
+  if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  int file = memfd_create("fake-cuda", MFD_CLOEXEC);
+  insist(file >= 0 && !ftruncate(file, (off_t)bytes), "to create more handles than there can be files");
+  // New memory is not zero, so that nobody counts on it. A little of each unit will do, for the files to stay sparse.
+  char junk[4096];
+  memset(junk, 0xdb, sizeof junk);
+  for (size_t unit = 0; unit < bytes; unit += UNIT)
+    insist(pwrite(file, junk, sizeof junk, (off_t)unit) == (ssize_t)sizeof junk, "to use more memory than this machine has");
+  return file;
+}
+
+Code cuMemCreate(Chunk **chunk, size_t bytes, const Properties *properties, unsigned long long flags) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  insist_plain(properties);
+  insist(bytes > 0 && flags == 0, "to create nothing, or with flags");
+  insist_units(bytes, "to create memory that is not whole units");
+  pthread_mutex_lock(&lock);
+  int enough = account(bytes);
+  if (enough) {
+    *chunk = malloc(sizeof **chunk);
+    **chunk = (Chunk){.file = open_file(bytes), .bytes = bytes, .next = chunks};
+    chunks = *chunk;
+  }
+  pthread_mutex_unlock(&lock);
+  return enough ? SUCCESS : OUT_OF_MEMORY;
+}
+
+// The real driver lets a handle go while it is mapped, and keeps the memory until it is unmapped.
+Code cuMemRelease(Chunk *chunk) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  pthread_mutex_lock(&lock);
+  Chunk **link = chunk_of(chunk);
+  for (const Mapping *mapping = mappings; mapping; mapping = mapping->next)
+    insist(mapping->chunk != chunk, "to release a handle that is mapped");
+  *link = chunk->next;
+  used -= chunk->bytes;
+  close(chunk->file);
+  pthread_mutex_unlock(&lock);
+  return SUCCESS;
+}
+
+// The real driver maps a handle in many places.
+Code cuMemMap(Address address, size_t bytes, size_t offset, Chunk *chunk, unsigned long long flags) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  insist(bytes > 0 && flags == 0, "to map nothing, or with flags");
+  insist_units(address | bytes, "to map what is not whole units");
+  pthread_mutex_lock(&lock);
+  chunk_of(chunk);
+  insist(offset == 0 && bytes == chunk->bytes, "to map a part of a handle, or more than it has");
+  const Range *range = ranges;
+  while (range && (address < range->address || address + bytes > range->address + range->bytes)) range = range->next;
+  insist(range != NULL, "to map where nothing is reserved");
+  for (const Mapping *mapping = mappings; mapping; mapping = mapping->next) {
+    insist(!overlap(mapping->address, mapping->bytes, address, bytes), "to map where something is mapped");
+    insist(mapping->chunk != chunk, "to map a handle that is mapped");
+  }
+  Handle memory = mmap((Handle)address, bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, chunk->file, 0);
+  insist(memory == (Handle)address, "to map more than this machine can");
+  Mapping *mapping = malloc(sizeof *mapping);
+  *mapping = (Mapping){.address = address, .bytes = bytes, .chunk = chunk, .next = mappings};
+  mappings = mapping;
+  pthread_mutex_unlock(&lock);
+  return SUCCESS;
+}
+
+Code cuMemSetAccess(Address address, size_t bytes, const Access *access, size_t count) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  insist(count == 1 && access->location.kind == 1 && access->location.id == 0 && access->flags == 3,
+         "to give other access than to read and write, by device 0");
+  insist(bytes > 0, "to give access to nothing");
+  if (is_set("FAKE_CUDA_REFUSE_ACCESS")) return NOT_PERMITTED;
+  pthread_mutex_lock(&lock);
+  Address end = address + bytes;
+  for (Address next = address; next < end;) {
+    Mapping *mapping = mapping_of(next);
+    insist(mapping && mapping->address == next && next + mapping->bytes <= end, "to give access to what is not mapped so");
+    mapping->accessible = 1;
+    next += mapping->bytes;
+  }
+  insist(!mprotect((Handle)address, bytes, PROT_READ | PROT_WRITE), "to give access to more than this machine can");
+  pthread_mutex_unlock(&lock);
+  return SUCCESS;
+}
+
+Code cuMemUnmap(Address address, size_t bytes) {
+  NEEDS_CONTEXT
+  insist_virtual();
+  pthread_mutex_lock(&lock);
+  Mapping **link = &mappings;
+  while (*link && ((*link)->address != address || (*link)->bytes != bytes)) link = &(*link)->next;
+  insist(*link != NULL, "to unmap what is not mapped exactly so");
+  insist_unused(address, bytes, "to unmap memory");
+  Mapping *mapping = *link;
+  *link = mapping->next;
+  free(mapping);
+  Handle memory = mmap((Handle)address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  insist(memory == (Handle)address, "to unmap more than this machine can");
+  pthread_mutex_unlock(&lock);
+  return SUCCESS;
+}
+
+// -- Copies and fills.
 
 static Code copy(Address to, Address from, size_t bytes, Stream *stream) {
   NEEDS_CONTEXT

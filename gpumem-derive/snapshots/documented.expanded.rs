@@ -2,7 +2,7 @@
 ///
 /// | buffer | element | bytes | growth | limit | downloads |
 /// | --- | --- | ---: | ---: | ---: | --- |
-/// | [`vertices`](Self::vertices) | `Vertex` | – | 2 | 1 GiB | blocking |
+/// | [`vertices`](Self::vertices) | `Vertex` | – | 2, stable | 1 GiB | blocking |
 /// | [`path`](Self::path) | `[f32; 3]` | 12 | 1.5 | none | async |
 ///
 /// [`upload`](::gpumem::GpuBuffers::upload) makes the set from a `Scene`, [`new`](Self::new) makes it empty, and [`with_capacity`](Self::with_capacity) with room for a [`SceneLens`]. [`close`](Self::close) gives everything back and says what could not be given back; dropping the set gives it back as well, without a word.
@@ -87,14 +87,14 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// Corners of triangles.
     ///
-    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most. Blocking downloads.
+    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most, at a stable address. Blocking downloads.
     #[inline]
     pub fn vertices(&self) -> &::gpumem::Buffer<Vertex, B> {
         &self.vertices
     }
     /// Corners of triangles.
     ///
-    /// Borrowed mutably. `Vertex`. Grows by a factor of 2, to 1 GiB at most. Blocking downloads.
+    /// Borrowed mutably. `Vertex`. Grows by a factor of 2, to 1 GiB at most, at a stable address. Blocking downloads.
     #[inline]
     pub fn vertices_mut(&mut self) -> &mut ::gpumem::Buffer<Vertex, B> {
         &mut self.vertices
@@ -267,7 +267,7 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneBuffer
 pub struct SceneBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
     /// Corners of triangles.
     ///
-    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most. Blocking downloads.
+    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most, at a stable address. Blocking downloads.
     pub vertices: &'a mut ::gpumem::Buffer<Vertex, B>,
     /// Where the camera has been.
     ///
@@ -374,7 +374,8 @@ impl ::gpumem::GpuBuffers for Scene {
         ::gpumem::BufferSpec::new("vertices")
             .element::<Vertex>()
             .growth(2.0)
-            .max(1073741824),
+            .max(1073741824)
+            .stable(),
         ::gpumem::BufferSpec::new("path").element::<[f32; 3]>().asynchronous(),
     ];
     #[track_caller]

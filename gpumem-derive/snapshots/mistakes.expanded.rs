@@ -290,6 +290,7 @@ const _: () = {
             pub fn max() {}
             pub fn min() {}
             pub fn r#async() {}
+            pub fn stable() {}
             pub fn preset() {}
             pub fn config() {}
             pub fn name() {}

@@ -339,16 +339,19 @@ impl crate::gpu::GpuBuffers for Simulation {
             .max(1073741824)
             .min(4096)
             .asynchronous()
-            .slots(3),
+            .slots(3)
+            .stable(),
         crate::gpu::BufferSpec::new("links")
             .element::<[u32; 2]>()
             .growth(2.0)
             .max(2147483648)
-            .min(4096),
+            .min(4096)
+            .stable(),
         crate::gpu::BufferSpec::named(LARGE, "field")
             .element::<[f32; 4]>()
             .max(2147483648)
-            .snapshot(),
+            .snapshot()
+            .__movable(),
         crate::gpu::BufferSpec::new("overrides")
             .element::<Cell>()
             .growth(1.25)

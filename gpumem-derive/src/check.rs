@@ -56,6 +56,7 @@ fn keys(field: &Field<'_>, sink: &mut Sink) {
             tuning.max.as_ref().map(|setting| &setting.key),
             tuning.min.as_ref().map(|setting| &setting.key),
             tuning.asynchronous.as_ref().map(|setting| &setting.key),
+            tuning.stable.as_ref().map(|setting| &setting.key),
             name.as_ref().map(|setting| &setting.key),
             preset.as_ref().map(|setting| &setting.key),
             config.as_ref().map(|setting| &setting.key),

@@ -190,10 +190,13 @@ fn what_is_no_vec_is_told_which_one_to_write() {
 
 #[test]
 fn skip_stands_alone() {
-    let found = mistakes("struct S { #[buffer(skip, growth = 2.0, async)] f: Vec<u8> }");
-    assert_eq!(found.len(), 2, "{found:#?}");
+    let found = mistakes("struct S { #[buffer(skip, growth = 2.0, async, stable)] f: Vec<u8> }");
+    assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].contains("`growth` has no effect"), "{}", found[0]);
     assert!(found[1].contains("`async` has no effect"), "{}", found[1]);
+    assert!(found[2].contains("`stable` has no effect"), "{}", found[2]);
+    // What the struct says for its buffers is not said of a field that is none.
+    assert_eq!(mistakes("#[buffers(stable)] struct S { #[buffer(skip)] f: u8, g: Vec<u8> }"), [""; 0]);
 }
 
 #[test]

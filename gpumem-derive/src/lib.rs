@@ -97,6 +97,7 @@ use proc_macro2::TokenStream;
 /// | [`max = SIZE`](#max--size) | the most bytes of the buffer | the default of its fields | no limit but the device's |
 /// | [`min = SIZE`](#min--size) | bytes kept from the start | the default of its fields | 0 |
 /// | [`async`](#async), [`async(…)`](#asyncslots--n-snapshot) | downloads that do not block | the default of its fields | blocking downloads |
+/// | [`stable`](#stable) | the address on the device stays the same | the default of its fields | it may change when the buffer grows |
 /// | [`preset = "…"`](#preset--) | growth, limit and mode under one name | – | |
 /// | [`config = PATH`](#config--path) | a constant with all settings | – | |
 /// | [`name = "…"`](#name--) | the name of accessors and in reports | the name of the manager | the field's; `GraphBuffers` |
@@ -107,8 +108,7 @@ use proc_macro2::TokenStream;
 /// | [`crate = PATH`](#crate--path) | – | where `gpumem` is | `::gpumem` |
 ///
 /// What a field says itself comes first, then what its `preset` or its `config` says, then what the struct says. A field with a `config` takes
-/// nothing from the struct: the constant says everything. The key `stable` is kept for buffers whose address never changes, and is refused in
-/// this version, in which buffers move when they grow.
+/// nothing from the struct: the constant says everything.
 ///
 /// A size is a number and a unit in quotes (`B`; `KB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`, `GiB`, `TiB` in powers of 1024), or
 /// a whole number of bytes without quotes. It comes to whole bytes.
@@ -222,6 +222,43 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
+/// ## `stable`
+///
+/// The buffer's address on the device never changes while it grows, up to its `max`, or up to the device's memory where it has none: what
+/// holds the address, such as a pointer that a kernel keeps in another buffer, need not be told of growth. A stable buffer grows behind what
+/// is there and copies nothing. It takes a segment of virtual memory from its first byte on, which is more than a small buffer needs; one that
+/// is not stable starts in memory that it shares with others, moves once, at about 1 MiB, and grows in place above that.
+///
+/// On a device without virtual memory, a stable buffer needs a `max`, all of which is allocated at once; without one, making the buffer is
+/// an error.
+///
+/// ```
+/// # use gpumem::GpuBuffers;
+/// #[derive(GpuBuffers)]
+/// struct Graph {
+///     #[buffer(stable, max = "1GiB")]
+///     positions: Vec<[f32; 2]>,
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// assert!(Graph::BUFFERS[0].is_stable() && !Graph::BUFFERS[1].is_stable());
+/// ```
+///
+/// `stable = false` switches off what the struct or a constant says; `stable = true` is the same as `stable`, for macros that pass it on.
+///
+/// ```
+/// # use gpumem::GpuBuffers;
+/// #[derive(GpuBuffers)]
+/// #[buffers(stable, max = "1GiB")]
+/// struct Graph {
+///     positions: Vec<[f32; 2]>,
+///     #[buffer(stable = false)]
+///     edges: Vec<[u32; 2]>,
+/// }
+///
+/// assert!(Graph::BUFFERS[0].is_stable() && !Graph::BUFFERS[1].is_stable());
+/// ```
+///
 /// ## `preset = "…"`
 ///
 /// What suits the data that many programs have. Keys beside it override it.
@@ -317,7 +354,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## Defaults of the struct
 ///
-/// `growth`, `max`, `min` and `async` hold for every field that does not say otherwise.
+/// `growth`, `max`, `min`, `async` and `stable` hold for every field that does not say otherwise.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;

@@ -87,6 +87,8 @@ pub(crate) struct Buffer<'a> {
     pub(crate) asynchronous: bool,
     pub(crate) slots: Option<u8>,
     pub(crate) snapshot: bool,
+    /// Whether the address is to stay the same; `None` where nobody says so, or a constant may.
+    pub(crate) stable: Option<bool>,
     /// The accessors: the buffer's name, and the same with `_mut`.
     pub(crate) accessor: Ident,
     pub(crate) accessor_mut: Ident,
@@ -248,6 +250,7 @@ impl<'a> Buffer<'a> {
             .or(preset_value.map(|preset| Mode { on: preset.asynchronous, ..Mode::default() }))
             .or_else(|| value(defaults.asynchronous.as_ref()).copied())
             .unwrap_or_default();
+        let stable = value(tuning.stable.as_ref()).or(value(defaults.stable.as_ref())).copied();
         let preset_max = preset.and_then(|setting| {
             let Preset { name, max: (bytes, text), .. } = *setting.value?;
             let size = Size { bytes, text: text.to_owned() };
@@ -284,6 +287,7 @@ impl<'a> Buffer<'a> {
             asynchronous: mode.on,
             slots: mode.slots,
             snapshot: mode.snapshot,
+            stable,
             accessor_mut: format_ident!("{}_mut", ident.unraw(), span = span),
             accessor,
             element_text: text::of(element),

@@ -34,8 +34,9 @@ pub enum Error {
 
     /// The device has no room, although the limits would allow it. What could be given back was, and it was tried again.
     #[error(
-        "out of memory: {buffer} asked for {}; live buffers hold {}, {} wait to be freed, {}",
-        Bytes(*requested), Bytes(*live), Bytes(*retired),
+        "out of memory: {buffer} asked for {}; live buffers hold {}, transfers {} more; {} are kept, of which the largest \
+         free piece has {}; {}",
+        Bytes(*requested), Bytes(*live), Bytes(*retired), Bytes(*kept), Bytes(*largest_free),
         OptionalBytes("the device has", *free, "free")
     )]
     OutOfMemory {
@@ -45,8 +46,12 @@ pub enum Error {
         requested: u64,
         /// Bytes that live buffers of the device hold.
         live: u64,
-        /// Bytes of dropped buffers that queued work still uses.
+        /// Bytes of dropped buffers that transfers and other streams still use.
         retired: u64,
+        /// Bytes that are held from the driver and belong to no buffer. What could be given back was.
+        kept: u64,
+        /// Bytes in the largest free piece of what is kept.
+        largest_free: u64,
         /// Bytes free on the device by its own account.
         free: Option<u64>,
     },

@@ -44,7 +44,8 @@
 //! | the attributes, and what is generated | [`GpuBuffers`](derive@GpuBuffers) |
 //! | what a buffer can do | [`Buffer`], [`View`], [`ViewMut`] |
 //! | async downloads | [`Buffer::start_download`], [`Download`], [`DownloadGuard`] |
-//! | limits, streams and statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`] |
+//! | limits, what is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
+//! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`] |
 //! | kernels on the host | [`Device::launch`] |
 //! | CUDA: device pointers and kernels | `Cuda`, and the module `cuda` (feature `cuda`) |
 //! | what can go wrong | [`Error`] |
@@ -54,9 +55,23 @@
 //! A device has one compute stream, [`Device::stream`]. Everything that writes a buffer is queued there in the order of the
 //! calls, and so is a kernel launched on it. Calls return without waiting, except those that give data to the host, and uploads that
 //! run far ahead of the device (see [`Buffer::upload`]). An allocation that would pass a limit first waits for memory that was
-//! dropped and is still in use.
+//! dropped while a download read it, and [`Buffer::shrink_to_fit`] of a large buffer waits for the work that uses it.
 //! Downloads run on a stream of their own, tied to the first by events: a download shows the buffer as it was when it was
 //! started, and what writes the buffer afterwards waits for the copy on the device, not on the host.
+//!
+//! # Memory
+//!
+//! A buffer of up to about 1 MiB is a piece of a larger block; one that is larger, or whose specification says
+//! [`stable`](BufferSpec::stable), is a *segment*: addresses for its `max` (or for all of the device's memory) are reserved, and
+//! growth maps memory behind what is there. Nothing is copied, the address stays, and the peak is the new size. On the way from
+//! small to large a buffer moves once. Where a device has no virtual memory, growth allocates, copies and frees.
+//!
+//! What a dropped buffer held is kept for the next ones, and is theirs in the order of the compute stream: taking and giving
+//! back are some tens of nanoseconds, without a call to the driver and without a lock that threads share. How much is kept, and for how
+//! long, is the [`DeviceBuilder`]'s to say ([`slack`](DeviceBuilder::slack), [`keep`](DeviceBuilder::keep),
+//! [`keep_for`](DeviceBuilder::keep_for)); [`Device::trim`] gives back at once. When memory runs out, all that is kept is given back and
+//! the allocation is tried again; then the application is asked ([`DeviceBuilder::on_pressure`]), and after that comes
+//! [`Error::OutOfMemory`] with the figures. [`Device::stats`] counts it all, calls to the driver included.
 //!
 //! # Failure
 //!
@@ -83,17 +98,19 @@ mod set;
 mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod threads;
 
 #[cfg(feature = "cuda")]
 pub use self::backend::Cuda;
 pub use self::backend::{Backend, Host, MemoryInfo};
 pub use self::buffer::{
-    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Element, Mode, View, ViewMut,
+    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Element, Mode, StreamUse, StreamUseMut,
+    View, ViewMut,
 };
 pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
 pub use self::error::{BufferLabel, Error, Result};
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, SetStats};
-pub use self::memory::Stream;
+pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::GpuBuffers;
 pub use self::spec::BufferSpec;
 pub use bytemuck;
@@ -112,6 +129,7 @@ pub mod cuda {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::buffer::{RawBuffer, RawMut, RawOwned};
+    pub use crate::memory::{Pool, PoolBlock};
     pub use crate::set::{AsyncSet, PlainData, Set, debug};
     pub use core;
     pub use std::string::String;

@@ -254,7 +254,7 @@ impl<B: Backend> Set<B> {
     /// Those of [`Buffer::reserve`], for the first buffer that has no room.
     fn make_room(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
         // All memory is taken before the first buffer moves; if some is not there, what was taken goes back here.
-        let prepare = buffers.iter().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len));
+        let prepare = buffers.iter_mut().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len));
         let rooms: Vec<Room<B>> = prepare.collect::<Result<_, Error>>()?;
         buffers.iter_mut().zip(rooms).try_for_each(|(buffer, room)| buffer.0.commit(room))
     }
@@ -265,7 +265,7 @@ impl<B: Backend> Set<B> {
     ///
     /// Those of [`Buffer::upload`], for the first buffer that has no room.
     pub fn refill(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
-        let prepare = buffers.iter().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
+        let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
         let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
         let all = buffers.iter_mut().zip(uploads).zip(data);
         all.into_iter().try_for_each(|((buffer, upload), data)| buffer.0.commit_upload(upload, data))

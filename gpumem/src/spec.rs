@@ -13,6 +13,7 @@ use crate::error::Error;
 /// | [`asynchronous`](Self::asynchronous) | off | recorded for generated documentation; the buffer's type decides |
 /// | [`slots`](Self::slots) | 2 | async downloads that can be under way or unread at a time |
 /// | [`snapshot`](Self::snapshot) | off | async downloads first copy on the device, so that the buffer may be written at once |
+/// | [`stable`](Self::stable) | off | the buffer's address on the device stays the same while it grows |
 ///
 /// ```
 /// use gpumem::{Buffer, BufferSpec, Device};
@@ -35,6 +36,7 @@ pub struct BufferSpec {
     asynchronous: bool,
     slots: usize,
     snapshot: bool,
+    stable: bool,
     element_size: usize,
 }
 
@@ -53,6 +55,7 @@ impl BufferSpec {
             asynchronous: false,
             slots: 2,
             snapshot: false,
+            stable: false,
             element_size: 0,
         }
     }
@@ -107,6 +110,25 @@ impl BufferSpec {
         self
     }
 
+    /// Keeps the buffer at one address on the device while it grows up to its [`max`](Self::max), or up to the device's memory
+    /// where it has none. Growth then copies nothing and adds memory behind what is there, for which addresses are taken when
+    /// the buffer is made. Without it, a buffer starts in memory that it shares with others and moves once, at about 1 MiB.
+    ///
+    /// On a device without virtual memory, all of `max` is allocated at once, and a stable buffer without a `max` is an error.
+    #[must_use]
+    pub const fn stable(mut self) -> Self {
+        self.stable = true;
+        self
+    }
+
+    /// Takes [`stable`](Self::stable) back, for `stable = false` beside a constant.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn __movable(mut self) -> Self {
+        self.stable = false;
+        self
+    }
+
     /// Records the element type's size.
     #[must_use]
     pub const fn element<T>(mut self) -> Self {
@@ -154,6 +176,12 @@ impl BufferSpec {
     #[must_use]
     pub const fn is_snapshot(&self) -> bool {
         self.snapshot
+    }
+
+    /// Whether the buffer's address on the device stays the same while it grows.
+    #[must_use]
+    pub const fn is_stable(&self) -> bool {
+        self.stable
     }
 
     /// Bytes an element, or 0 where it was not recorded.
@@ -222,6 +250,15 @@ mod tests {
         assert_eq!(spec.next_capacity(10, 100, 8), 100, "a need beyond the factor is met exactly");
         assert_eq!(spec.next_capacity(100, 101, 8), 125, "the limit of 1000 bytes holds 125 elements");
         assert_eq!(BufferSpec::new("x").next_capacity(usize::MAX / 2, 1, 4), isize::MAX.unsigned_abs() / 4);
+    }
+
+    #[test]
+    fn a_stable_address_is_asked_for_and_taken_back() {
+        const STABLE: BufferSpec = BufferSpec::new("x").max(64).stable();
+        assert!(STABLE.is_stable() && !BufferSpec::new("x").is_stable());
+        assert_eq!(STABLE.__movable(), BufferSpec::new("x").max(64));
+        // Whether there has to be a limit is for the device to say.
+        assert!(STABLE.check().is_ok() && BufferSpec::new("x").stable().check().is_ok());
     }
 
     #[test]

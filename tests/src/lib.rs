@@ -4,7 +4,7 @@
 //! backend of it. On a machine without a card the CUDA tests say so and pass; where `GPUMEM_REQUIRE_CUDA=1` is set, as
 //! on a machine that has one, they fail.
 
-use gpumem::{Backend, Buffer, Device, DeviceBuilder, Host, Mode};
+use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, Mode};
 use std::time::Duration;
 
 /// A backend that the suite runs on.
@@ -17,6 +17,9 @@ pub trait TestBackend: Backend {
 
     /// Queues a kernel that adds 1 to every element.
     fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>);
+
+    /// Where the elements lie on the device.
+    fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64;
 }
 
 impl TestBackend for Host {
@@ -33,11 +36,15 @@ impl TestBackend for Host {
         let kernel = |(elements,): (&mut [u32],)| elements.iter_mut().for_each(|element| *element += 1);
         device.launch((buffer,), kernel).expect("a kernel can be queued");
     }
+
+    fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {
+        buffer.as_slice().expect("the device works").as_ptr().addr() as u64
+    }
 }
 
 #[cfg(feature = "cuda")]
 mod cuda {
-    use super::{Backend, Buffer, Device, DeviceBuilder, Duration, Mode, TestBackend};
+    use super::{Backend, Buffer, Device, DeviceBuilder, Duration, Element, Mode, TestBackend};
     use gpumem::{Cuda, Error};
 
     const KERNELS: &str = include_str!("kernels.ptx");
@@ -79,6 +86,10 @@ mod cuda {
             // on the buffer's own stream.
             unsafe { cust::launch!(add_one<<<count.div_ceil(256), 256, 0, stream>>>(elements, count)) }
                 .expect("a kernel can be queued");
+        }
+
+        fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {
+            buffer.as_raw()
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn with_facts(part: &Part<'_>, lead: &str) -> TokenStream {
     quote!(#docs #facts)
 }
 
-/// Element type, bytes an element, growth, limit and mode, in one line.
+/// Element type, bytes an element, growth, limit, whether the address is stable, and mode, in one line.
 fn facts(buffer: &Buffer<'_>) -> String {
     let Buffer { element_text, growth, slots, .. } = buffer;
     let size = match buffer.element_size {
@@ -51,6 +51,7 @@ fn facts(buffer: &Buffer<'_>) -> String {
         Some(config) => format!("Grows as `{}` says{limit}", text::of(config)),
         None => format!("Grows by a factor of {growth}{limit}"),
     };
+    let stable = if buffer.stable == Some(true) { ", at a stable address" } else { "" };
     let mode = match (buffer.asynchronous, buffer.snapshot) {
         (false, _) => "Blocking downloads",
         (true, false) => "Async downloads",
@@ -61,7 +62,7 @@ fn facts(buffer: &Buffer<'_>) -> String {
         Some(slots) => format!(", {slots} at a time"),
         None => String::new(),
     };
-    format!("`{element_text}`{size}. {grows}. {mode}{slots}.")
+    format!("`{element_text}`{size}. {grows}{stable}. {mode}{slots}.")
 }
 
 /// The page of the manager, down to the table of its buffers.
@@ -104,6 +105,7 @@ fn row(part: &Part<'_>) -> String {
         Some(config) if !part.buffer.growth_is_given => config.clone(),
         _ => part.buffer.growth.to_string(),
     };
+    let stable = if part.buffer.stable == Some(true) { ", stable" } else { "" };
     // A bar would end the cell, even inside code.
     let element = element_text.replace('|', "\\|");
     let bytes = element_size.map_or_else(|| "–".to_owned(), |size| size.to_string());
@@ -111,5 +113,5 @@ fn row(part: &Part<'_>) -> String {
     let mode = if *asynchronous { "async" } else { "blocking" };
     let name = &part.field.name;
     let accessor = &part.buffer.accessor;
-    format!("| [`{name}`](Self::{accessor}) | `{element}` | {bytes} | {growth} | {max} | {mode} |")
+    format!("| [`{name}`](Self::{accessor}) | `{element}` | {bytes} | {growth}{stable} | {max} | {mode} |")
 }

@@ -52,6 +52,34 @@ fn the_output_parses_and_has_every_item() {
 }
 
 #[test]
+fn a_stable_address_is_in_the_constant_and_in_the_documentation() {
+    let output = pretty(
+        "#[buffers(stable)] struct S { a: Vec<u8>, #[buffer(max = 64)] b: Vec<u8>, #[buffer(stable = false)] c: Vec<u8>, \
+         #[buffer(config = SPEC)] d: Vec<u8>, #[buffer(config = SPEC, stable)] e: Vec<u8>, \
+         #[buffer(config = SPEC, stable = false)] f: Vec<u8>, #[buffer(preset = \"edges\")] g: Vec<u8> }",
+    );
+    for part in [
+        "new(\"a\").element::<u8>().stable(),",
+        "new(\"b\").element::<u8>().max(64).stable(),",
+        "new(\"c\").element::<u8>(),",
+        "named(SPEC, \"d\").element::<u8>(),",
+        "named(SPEC, \"e\").element::<u8>().stable(),",
+        "named(SPEC, \"f\").element::<u8>().__movable(),",
+        "Grows by a factor of 1.5, without a limit of its own, at a stable address. Blocking downloads.",
+        "Grows by a factor of 1.5, to 64 bytes at most, at a stable address.",
+        "Grows by a factor of 1.5, without a limit of its own. Blocking downloads.",
+        "Grows as `SPEC` says. Blocking downloads.",
+        "Grows as `SPEC` says, at a stable address. Blocking downloads.",
+        "Grows by a factor of 2, to 2 GiB at most, at a stable address.",
+        "| [`a`](Self::a) | `u8` | 1 | 1.5, stable | none | blocking |",
+        "| [`c`](Self::c) | `u8` | 1 | 1.5 | none | blocking |",
+        "| [`e`](Self::e) | `u8` | 1 | `SPEC`, stable | `SPEC` | blocking |",
+    ] {
+        assert!(output.contains(part), "{part}\n{output}");
+    }
+}
+
+#[test]
 fn without_async_buffers_there_is_no_frame() {
     let output = pretty("struct S { a: Vec<u8> }");
     assert!(!output.contains("SFrame") && !output.contains("SDownload"), "{output}");
@@ -69,7 +97,7 @@ fn the_output_is_small() {
     for keys in [
         "",
         "async, growth = 1.3, max = \"1GiB\", min = 64",
-        "async(slots = 3, snapshot), config = SPEC, max = 64",
+        "async(slots = 3, snapshot), config = SPEC, max = 64, stable",
     ] {
         let lines = many(keys);
         assert!(lines <= 250 + 40 * 60, "{lines} lines for 40 fields with `{keys}`");
@@ -243,6 +271,7 @@ fn no_attribute_breaks_the_output() {
         "0x10",
         "1e400",
         "stable",
+        "stable = false",
         "name = \"new\"",
         "name = \"S\"",
         "lens = \"SBuffers\"",

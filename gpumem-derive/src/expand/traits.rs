@@ -91,7 +91,13 @@ fn spec(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
         quote!(.slots(#slots))
     });
     let snapshot = buffer.snapshot.then(|| quote!(.snapshot()));
-    quote!(#base.element::<#element>() #growth #max #min #mode #slots #snapshot)
+    let stable = match (buffer.stable, &buffer.config) {
+        (Some(true), _) => quote!(.stable()),
+        // Where there is no constant, there is nothing to take back.
+        (Some(false), Some(_)) => quote!(.__movable()),
+        _ => TokenStream::new(),
+    };
+    quote!(#base.element::<#element>() #growth #max #min #mode #slots #snapshot #stable)
 }
 
 /// The user's constant, under the buffer's name. Wherever it is asked for, one that is no `BufferSpec` is the same error at the

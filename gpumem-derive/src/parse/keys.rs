@@ -30,6 +30,7 @@ pub(crate) static FIELD: Place = Place {
         key("max", "max = \"512MiB\""),
         key("min", "min = \"4KiB\""),
         key("async", "async"),
+        key("stable", "stable"),
         key("preset", "preset = \"positions\""),
         key("config", "config = SPEC"),
         key("name", "name = \"points\""),
@@ -49,6 +50,7 @@ pub(crate) static STRUCT: Place = Place {
         key("max", "max = \"512MiB\""),
         key("min", "min = \"4KiB\""),
         key("async", "async"),
+        key("stable", "stable"),
         key("crate", "crate = ::gpumem"),
     ],
 };
@@ -59,9 +61,6 @@ pub(crate) static ASYNC: Place =
 
 /// `skip(…)`.
 pub(crate) static SKIP: Place = Place { takes: "`skip(…)` takes", keys: &[key("default", "default")] };
-
-/// Why `stable` is refused, wherever it stands: a promise that the runtime does not keep yet.
-const STABLE: &str = "`stable` is not supported yet: buffers move when they grow in this version";
 
 impl Place {
     /// How `name` is written here.
@@ -88,7 +87,6 @@ impl Place {
         let message = match (nearest(name, &names), &entry.form) {
             // What stands behind it has been reported, and may be what is wrong with it.
             (_, Form::Unreadable) => return,
-            _ if name == "stable" => STABLE.to_owned(),
             (Some(meant), _) => format!("unknown key `{name}`: did you mean `{meant}`?"),
             (None, _) => format!("unknown key `{name}`: {}", self.list()),
         };

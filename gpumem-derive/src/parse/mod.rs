@@ -59,6 +59,8 @@ pub(crate) struct Tuning {
     pub(crate) max: Option<Setting<Size>>,
     pub(crate) min: Option<Setting<Size>>,
     pub(crate) asynchronous: Option<Setting<Mode>>,
+    /// False for `stable = false`, which switches off what the struct or a constant says.
+    pub(crate) stable: Option<Setting<bool>>,
 }
 
 /// What the attributes of a field say.
@@ -130,7 +132,7 @@ fn field_entry(entry: Entry, settings: &mut FieldSettings, sink: &mut Sink) {
     let name = entry.name();
     let FieldSettings { tuning, skip, unclear, .. } = settings;
     match name.as_str() {
-        "growth" | "max" | "min" | "async" => tuning.entry(entry, &FIELD, sink),
+        "growth" | "max" | "min" | "async" | "stable" => tuning.entry(entry, &FIELD, sink),
         "name" => store(&mut settings.name, entry, &FIELD, value::ident, sink),
         "preset" => store(&mut settings.preset, entry, &FIELD, value::preset, sink),
         "config" => store(&mut settings.config, entry, &FIELD, value::config, sink),
@@ -146,7 +148,7 @@ fn field_entry(entry: Entry, settings: &mut FieldSettings, sink: &mut Sink) {
 fn struct_entry(entry: Entry, settings: &mut StructSettings, sink: &mut Sink) {
     let name = entry.name();
     match name.as_str() {
-        "growth" | "max" | "min" | "async" => settings.tuning.entry(entry, &STRUCT, sink),
+        "growth" | "max" | "min" | "async" | "stable" => settings.tuning.entry(entry, &STRUCT, sink),
         "crate" => store(&mut settings.crate_path, entry, &STRUCT, value::crate_path, sink),
         "name" => store(&mut settings.name, entry, &STRUCT, value::ident, sink),
         "lens" => store(&mut settings.lens, entry, &STRUCT, value::ident, sink),
@@ -163,6 +165,7 @@ impl Tuning {
             "growth" => store(&mut self.growth, entry, place, value::growth, sink),
             "max" => store(&mut self.max, entry, place, value::max, sink),
             "min" => store(&mut self.min, entry, place, value::bytes, sink),
+            "stable" => store_word(&mut self.stable, entry, sink, stable_value),
             _ => store_word(&mut self.asynchronous, entry, sink, async_value),
         }
     }
@@ -247,6 +250,20 @@ fn async_value(entry: &Entry, sink: &mut Sink) -> Mode {
             Mode { slots: slots.and_then(|slots| slots.value), snapshot: snapshot.is_some(), ..on }
         }
     }
+}
+
+fn stable_value(entry: &Entry, sink: &mut Sink) -> bool {
+    let at: &dyn ToTokens = match &entry.form {
+        Form::Word | Form::Cut | Form::Unreadable => return true,
+        Form::Value(tokens) => match value::boolean(tokens) {
+            Some(value) => return value,
+            None if tokens.is_empty() => &entry.key,
+            None => tokens,
+        },
+        Form::List(list) => list,
+    };
+    sink.at(at, "`stable` is on or off: write `stable`, or `stable = false`");
+    true
 }
 
 fn skip_value(entry: &Entry, sink: &mut Sink) -> Skip {

@@ -41,13 +41,14 @@ fn one_mistake(tokens: &str, part: &str) {
 
 #[test]
 fn reads_every_key() {
-    let (settings, mistakes) = read(r#"growth = 1.3, max = "512MiB", min = 4096, async"#);
+    let (settings, mistakes) = read(r#"growth = 1.3, max = "512MiB", min = 4096, async, stable"#);
     assert_eq!(mistakes, [""; 0]);
-    let Tuning { growth, max, min, asynchronous } = settings.tuning;
+    let Tuning { growth, max, min, asynchronous, stable } = settings.tuning;
     assert_eq!(growth.unwrap().value, Some(1.3));
     assert_eq!(max.unwrap().value.unwrap().bytes, 512 << 20);
     assert_eq!(min.unwrap().value.unwrap().bytes, 4096);
     assert_eq!(asynchronous.unwrap().value, Some(Mode { on: true, slots: None, snapshot: false }));
+    assert_eq!(stable.unwrap().value, Some(true));
     assert!(settings.skip.is_none());
     let (settings, mistakes) =
         read("preset = \"edges\", config = some::SPEC, name = \"links\", skip(default)");
@@ -138,9 +139,12 @@ fn keys_are_words() {
 fn unknown_keys_are_corrected_or_listed() {
     one_mistake("grwoth = 1.3", "unknown key `grwoth`: did you mean `growth`?");
     one_mistake("asnyc", "did you mean `async`?");
+    for word in ["stabel", "Stable", "sta", "stable_address"] {
+        one_mistake(word, "did you mean `stable`?");
+    }
     one_mistake(
         "colour = 3",
-        "a buffer takes `growth`, `max`, `min`, `async`, `preset`, `config`, `name` and `skip`",
+        "a buffer takes `growth`, `max`, `min`, `async`, `stable`, `preset`, `config`, `name` and `skip`",
     );
     assert!(read("skpi").0.unclear);
 }
@@ -215,8 +219,23 @@ fn presets_and_constants() {
 }
 
 #[test]
-fn what_the_runtime_cannot_keep_yet_is_refused() {
-    one_mistake("stable", "`stable` is not supported yet: buffers move when they grow in this version");
+fn stable_is_a_word_that_can_be_switched_off() {
+    let stable = |tokens: &str| {
+        let (settings, mistakes) = read(tokens);
+        assert_eq!(mistakes, [""; 0], "{tokens}");
+        settings.tuning.stable.unwrap().value.unwrap()
+    };
+    assert!(stable("stable") && stable("stable = true") && stable("r#stable"));
+    assert!(!stable("stable = false"));
+    for tokens in ["stable = 3", "stable =", "stable = \"yes\"", "stable = on", "stable()", "stable(max = 5)"]
+    {
+        one_mistake(tokens, "`stable` is on or off: write `stable`, or `stable = false`");
+        // It is there all the same.
+        assert_eq!(read(tokens).0.tuning.stable.unwrap().value, Some(true), "{tokens}");
+    }
+    one_mistake("stable async", "expected a comma after `stable`");
+    one_mistake("stable, stable = false", "`stable` is given twice: this is the second");
+    one_mistake("async(stable)", "unknown key `stable`: `async(…)` takes `slots` and `snapshot`");
 }
 
 #[test]
@@ -229,7 +248,7 @@ fn a_key_is_given_once() {
 
 #[test]
 fn every_mistake_of_an_attribute_is_reported() {
-    let found = mistakes("grwoth = 1.3, max = \"lots\", async = 1, 7, min = -1, stable, async");
+    let found = mistakes("grwoth = 1.3, max = \"lots\", async = 1, 7, min = -1, stable = 3, async");
     assert_eq!(found.len(), 7, "{found:#?}");
 }
 
@@ -246,7 +265,7 @@ fn literals_that_macros_pass_on_are_literals() {
 fn a_struct_says_what_its_fields_do_not() {
     let (settings, mistakes) = read_struct(&quote!(
         #[buffers(name = "Gpu", lens = "Counts", label = "a graph", limit = "4GiB")]
-        #[buffers(growth = 2, max = "1GiB", min = 64, async(slots = 3))]
+        #[buffers(growth = 2, max = "1GiB", min = 64, async(slots = 3), stable)]
     ));
     assert_eq!(mistakes, [""; 0]);
     assert_eq!(settings.name.unwrap().value.unwrap(), "Gpu");
@@ -255,6 +274,7 @@ fn a_struct_says_what_its_fields_do_not() {
     assert_eq!(settings.limit.unwrap().value.unwrap().bytes, 4 << 30);
     assert_eq!(settings.tuning.growth.unwrap().value, Some(2.0));
     assert_eq!(settings.tuning.asynchronous.unwrap().value.unwrap().slots, Some(3));
+    assert_eq!(settings.tuning.stable.unwrap().value, Some(true));
 }
 
 #[test]
@@ -276,7 +296,7 @@ fn the_crate_can_be_named() {
         (quote!(#[buffers(limit = "0B")]), "a `limit` of zero leaves no room"),
         (quote!(#[buffers(label = "")]), "a label cannot be empty"),
         (quote!(#[buffers(label = graph)]), "expected a text in quotes"),
-        (quote!(#[buffers(stable)]), "`stable` is not supported yet"),
+        (quote!(#[buffers(stable = 3)]), "`stable` is on or off"),
         (quote!(#[buffers(colour)]), "a struct takes `name`, `lens`, `label`, `limit`, `growth`"),
         (quote!(#[buffers = 5]), "expected `(`"),
         (quote!(#[buffer(growth = 2)]), "the struct takes `#[buffers(…)]`"),

@@ -1,10 +1,12 @@
 //! What the runtime asks of a device: bytes, streams and events.
 //!
 //! A backend knows nothing of element types, names, growth or who owns what; it moves bytes in the order that it is
-//! told. Five kinds of thing cross this boundary:
+//! told. Six kinds of thing cross this boundary:
 //!
 //! * *memory*: a block on the device, addressed by a handle and byte offsets. Nobody above assumes that it has an
-//!   address, so that a graphics API can be a backend;
+//!   address, so that a graphics API can be a backend. A handle is a name: cloning it makes no memory, dropping it frees none;
+//! * a *chunk*, on devices with virtual memory: physical memory, which is seen where it is mapped. There, memory can also be a
+//!   range of addresses that was reserved with nothing behind it, and chunks are mapped into it;
 //! * *pinned*: a block of host memory that the device reads and writes by itself, at an address that the host sees;
 //! * a *stream*: a queue. What is put on one stream runs in that order; two streams run side by side;
 //! * an *event*: a point in a stream, made by [`Driver::record`] and never changed after. An event is cheap to clone,
@@ -50,8 +52,10 @@ pub trait Backend: Driver {
 
 /// The half of a backend that only the runtime sees. See the module comment for the terms.
 pub trait Driver: Send + Sync + Sized + 'static {
-    /// A block of device memory. Dropping it without [`Driver::free`] leaks it.
-    type Memory: Send + Sync + 'static;
+    /// Names a block of device memory, or a range of addresses. Cheap to clone; dropping it gives nothing back.
+    type Memory: Clone + Send + Sync + 'static;
+    /// Physical memory that can be mapped. Dropping it without [`Driver::release_chunk`] leaks it.
+    type Chunk: Send + Sync + 'static;
     /// A block of host memory that the device copies from and to. Dropping it without [`Driver::unpin`] leaks it.
     type Pinned: Send + Sync + 'static;
     /// A queue of work.
@@ -59,15 +63,21 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// A point in a stream.
     type Event: Clone + Send + Sync + 'static;
 
-    /// Whether [`Driver::free`] is a call that takes its time, and on some devices waits, so that a drop leaves it to a later
-    /// operation.
-    const FREE_WAITS: bool = true;
-
     /// The device's own name, for messages.
     fn device_name(&self) -> &str;
 
     /// How much memory the device has, as far as it can tell.
     fn memory_info(&self) -> Result<MemoryInfo, Fault>;
+
+    /// Whether blocks may be made to fail, for tests: then each asks [`Driver::before_block`], wherever it comes from.
+    fn is_tested(&self) -> bool {
+        false
+    }
+
+    /// A fault that is to be given to whoever asks for a block.
+    fn before_block(&self) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Takes `bytes` (above 0) of device memory, aligned to [`ALIGNMENT`] and with undefined contents.
     fn allocate(&self, bytes: usize) -> Result<Self::Memory, Fault>;
@@ -76,8 +86,62 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// `memory` came from this backend, and nothing that is queued or running touches it.
+    /// `memory` came from [`Driver::allocate`] of this backend and was not given back, and nothing that is queued or running
+    /// touches it.
     unsafe fn free(&self, memory: Self::Memory) -> Result<(), Fault>;
+
+    /// The unit of chunks and of addresses, a power of two of at least [`ALIGNMENT`], if the device has virtual memory.
+    /// Without it the six methods below are never called.
+    fn granularity(&self) -> Option<usize>;
+
+    /// Reserves `bytes` of addresses (whole units, above 0), aligned to a unit, with nothing behind them.
+    fn reserve(&self, bytes: usize) -> Result<Self::Memory, Fault>;
+
+    /// Gives addresses back.
+    ///
+    /// # Safety
+    ///
+    /// `memory` came from [`Driver::reserve`] of this backend with as many bytes and was not given back, and nothing is mapped
+    /// there.
+    unsafe fn unreserve(&self, memory: Self::Memory, bytes: usize) -> Result<(), Fault>;
+
+    /// Takes `bytes` of physical memory (whole units, above 0), with undefined contents.
+    fn create_chunk(&self, bytes: usize) -> Result<Self::Chunk, Fault>;
+
+    /// Gives physical memory back. Does not wait for the device's work.
+    ///
+    /// # Safety
+    ///
+    /// The chunk came from this backend, and is mapped nowhere.
+    unsafe fn release_chunk(&self, chunk: Self::Chunk) -> Result<(), Fault>;
+
+    /// Maps a chunk of `bytes` at `offset` (whole units). When it returns, every stream may use the memory there, and its
+    /// contents are undefined. After a fault nothing is mapped there.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is reserved, the range lies in it and nothing is mapped there; the chunk has `bytes` bytes and is mapped nowhere.
+    unsafe fn map(
+        &self,
+        memory: &Self::Memory,
+        offset: usize,
+        chunk: &Self::Chunk,
+        bytes: usize,
+    ) -> Result<(), Fault>;
+
+    /// Takes a chunk of `bytes` from where it is mapped. Does not wait for the device's work.
+    ///
+    /// # Safety
+    ///
+    /// Exactly this chunk is mapped at `offset`, and nothing that is queued or running touches it. After a fault it counts as mapped
+    /// for good: neither the chunk nor the addresses are given back.
+    unsafe fn unmap(
+        &self,
+        memory: &Self::Memory,
+        offset: usize,
+        chunk: &Self::Chunk,
+        bytes: usize,
+    ) -> Result<(), Fault>;
 
     /// Takes `bytes` (above 0) of pinned host memory, aligned to [`ALIGNMENT`] and with undefined contents.
     fn pin(&self, bytes: usize) -> Result<Self::Pinned, Fault>;
@@ -100,6 +164,9 @@ pub trait Driver: Send + Sync + Sized + 'static {
 
     /// Keeps what is queued on `stream` from now on until `event` is done. The host does not wait.
     fn wait(&self, stream: &Self::Stream, event: &Self::Event) -> Result<(), Fault>;
+
+    /// Whether all that was queued on `stream` is done; a fault if the device has failed.
+    fn is_idle(&self, stream: &Self::Stream) -> Result<bool, Fault>;
 
     /// Whether `event` is done; a fault if the device has failed.
     fn is_done(&self, event: &Self::Event) -> Result<bool, Fault>;

@@ -4,7 +4,7 @@
 //! and its conditions are those that the methods here name. The mutable ones take `&mut self`, so that no safe reader
 //! holds a view of the buffer, and put the compute stream behind the pending uses (rule 2).
 
-use super::{Buffer, Element, Mode};
+use super::{Buffer, Element, Mode, StreamUse, StreamUseMut};
 use crate::backend::Cuda;
 use crate::error::Error;
 use cust::memory::{DeviceCopy, DevicePointer};
@@ -13,7 +13,7 @@ use cust::memory::{DeviceCopy, DevicePointer};
 ///
 /// The rules for all four: launch the kernel on [`Device::stream`](crate::Device::stream); take the address anew for each
 /// launch and do nothing else with the buffer in between; an address is valid until the buffer grows, shrinks or is
-/// dropped, and work that was queued before that still finds the memory. A buffer without memory has the address 0.
+/// dropped, and work that was queued before that still finds the memory. (The address of a `stable` buffer stays the same while it grows.) A buffer without memory has the address 0.
 impl<T: Element + DeviceCopy, M: Mode> Buffer<T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
     ///
@@ -37,12 +37,33 @@ impl<T: Element + DeviceCopy, M: Mode> Buffer<T, Cuda, M> {
     }
 }
 
+/// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the use lasts.
+impl<T: Element + DeviceCopy, M: Mode> StreamUse<'_, T, Cuda, M> {
+    /// The address of the elements, for a kernel that reads them.
+    #[must_use]
+    pub fn as_device_ptr(&self) -> DevicePointer<T> {
+        self.buffer.as_device_ptr()
+    }
+}
+
+/// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the use lasts.
+impl<T: Element + DeviceCopy, M: Mode> StreamUseMut<'_, T, Cuda, M> {
+    /// The address of the elements, for a kernel that writes them.
+    #[must_use]
+    pub fn as_device_ptr(&mut self) -> DevicePointer<T> {
+        self.buffer.as_device_ptr()
+    }
+}
+
 /// Addresses as plain numbers, for every element type; the same rules apply.
 impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     /// [`Buffer::as_device_ptr`] as a number.
     #[must_use]
     pub fn as_raw(&self) -> u64 {
-        self.raw.block().map_or(0, |block| block.memory().address())
+        self.raw.block().map_or(0, |block| {
+            let (memory, offset) = block.at(0);
+            memory.address() + offset as u64
+        })
     }
 
     /// [`Buffer::as_device_ptr_mut`] as a number.

@@ -77,11 +77,9 @@ fn fetch<B: Backend>(
         // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind (rule 1). The
         // block carries this read as a pending use (rule 2), and the lane keeps the pinned memory until the copy is done
         // (rule 3).
-        unsafe {
-            core.backend.copy_to_host(stream, (block.memory(), range.start), (pinned.raw(), 0), range.len())
-        }
+        unsafe { core.backend.copy_to_host(stream, block.at(range.start), (pinned.raw(), 0), range.len()) }
     };
-    match block.read_on_download_lane(copy, || core.backend.record(stream)) {
+    match block.use_on_lane(core.download.stream().number(), copy, || core.backend.record(stream)) {
         Ok(event) => {
             core.ledger.counters.downloaded(range.len() as u64, true);
             Ok(core.download.launch(event, pinned, Some(slot)))

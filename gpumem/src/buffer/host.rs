@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 impl RawBuffer<Host> {
     /// Where the elements lie; aligned for any of them, also when there is no memory.
     pub(crate) fn host_address(&self) -> NonNull<u8> {
-        let address = self.block().map(|block| Host::address(block.memory()));
+        let address = self.block().map(|block| Host::address(block.at(0)));
         address.and_then(NonNull::new).unwrap_or(DANGLING)
     }
 }
@@ -24,6 +24,7 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     ///
     /// [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn as_slice(&self) -> Result<&[T], Error> {
+        self.raw.check_uses()?;
         self.raw.core().wait_for_compute().map_err(Error::from_fault::<Host>)?;
         // SAFETY: the elements were written (rule 5), and the lane on which all writers are queued was waited for (rule 1).
         // While the buffer is borrowed no writer can be queued: each takes `&mut`. Alignment was checked by `Buffer`.
@@ -36,8 +37,9 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     ///
     /// Those of [`Buffer::as_slice`].
     pub fn as_mut_slice(&mut self) -> Result<&mut [T], Error> {
+        let core = self.raw.core().clone();
         if let Some(block) = self.raw.block_mut() {
-            block.wait_until_unused().map_err(Error::from_fault::<Host>)?;
+            block.wait_until_unused(&core).map_err(Error::from_fault::<Host>)?;
         }
         // SAFETY: as for `as_slice`; readers were waited for as well (rule 2), and nothing can be queued on the buffer while
         // it is borrowed mutably.

@@ -7,7 +7,7 @@
 //!   of a set share;
 //! * `transfer`: blocking copies between host and device through pinned memory;
 //! * `download`: async downloads, their tickets and guards; `shadow`: the copies on the device that snapshots read;
-//! * `view`: ranges of a buffer;
+//! * `view`: ranges of a buffer; `stream_use`: uses on streams of the application's own;
 //! * `host`, `cuda`: what only one backend can do, such as slices and device pointers.
 
 #[cfg(feature = "cuda")]
@@ -17,6 +17,7 @@ mod host;
 mod member;
 mod raw;
 mod shadow;
+mod stream_use;
 mod transfer;
 mod view;
 
@@ -24,6 +25,7 @@ pub use self::download::{Download, DownloadGuard};
 pub(crate) use self::member::Member;
 pub(crate) use self::raw::Room;
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
+pub use self::stream_use::{StreamUse, StreamUseMut};
 pub use self::view::{View, ViewMut};
 
 use crate::backend::{ALIGNMENT, Backend, Host};
@@ -350,7 +352,8 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// Makes room for `additional` more elements, growing by the growth factor where that is more.
     ///
-    /// Growth near a limit falls back to the exact need before it fails. It costs an allocation and a copy on the device.
+    /// Growth near a limit falls back to the exact need before it fails. A small buffer moves to other memory, which costs a copy on the
+    /// device; above about 1 MiB it grows where it is.
     ///
     /// # Errors
     ///
@@ -379,11 +382,16 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
         self.raw.truncate(0);
     }
 
-    /// Gives back the capacity that is not needed, down to the specification's `min`. Copies the elements on the device.
+    /// Gives back the capacity that is not needed, down to the specification's `min`.
+    ///
+    /// A large buffer that has grown in place stays where it is: the call waits for the work that uses the buffer, and the memory that
+    /// was mapped for its last growths goes back to the driver. So does a `stable` buffer, of which memory that was taken at once
+    /// goes back at once only. Otherwise the elements are copied on the device to smaller memory.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::reserve`]: the smaller memory is taken before the larger is given back.
+    /// Those of [`Buffer::reserve`]: where it copies, the smaller memory is taken before the larger is given back (which counts
+    /// against no limit). And [`Error::WouldDeadlock`] inside a host kernel, where it would have to wait.
     pub fn shrink_to_fit(&mut self) -> Result<(), Error> {
         self.raw.shrink_to_fit()
     }

@@ -4,8 +4,9 @@
 //! touching the buffer (checks, new memory, pinned memory), then queues work on it, and last changes its numbers. What is
 //! left to fail after the first step is the device itself, and then its contents are lost in any case.
 //!
-//! Growth takes new memory, queues a copy of the elements on the compute lane and drops the old block. That block's
-//! retirement is an event behind the copy, so nothing waits.
+//! Growth is in place where the block can grow: above about 1 MiB, or from the first byte where the specification says
+//! `stable`, a block is a segment of its own, and memory is mapped behind what is there. Else it takes new memory, queues a
+//! copy of the elements on the compute lane and gives the old block back, which is free in the order of that lane: nothing waits.
 
 use super::member::{Member, Share};
 use super::shadow::Shadows;
@@ -13,7 +14,7 @@ use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::{BufferLabel, Error};
 use crate::ledger::{BufferStats, EntryId, SetMark};
-use crate::memory::{Block, Core, Slots};
+use crate::memory::{Block, Charge, Core, POOLED, Slots, Stream, Want};
 use crate::spec::BufferSpec;
 use std::fmt;
 use std::ops::{Bound, Range, RangeBounds};
@@ -22,10 +23,8 @@ use std::sync::Arc;
 
 /// A [`Buffer`](super::Buffer) without its element type. Lengths and capacities are in elements.
 pub struct RawBuffer<B: Backend> {
-    /// None when the capacity is 0. Before the device, since fields are dropped in order and blocks have to be retired before
-    /// the device's last handle goes: that is what gives retired memory back.
+    /// None when the capacity is 0. Given back to the device in `drop`, and the device goes after it.
     block: Option<Block<B>>,
-    /// Before the device for the same reason.
     shadows: Shadows<B>,
     device: Device<B>,
     len: usize,
@@ -51,15 +50,40 @@ pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
 pub(crate) enum Room<B: Backend> {
     /// There is room.
     Enough,
+    /// There is memory behind the block, where it is.
+    Behind(More<B>),
     /// Memory for this many elements.
     New(Space<B>),
 }
 
-/// Memory that no buffer has moved to yet.
-pub(crate) struct Space<B: Backend> {
-    pub(super) block: Block<B>,
+/// Memory behind a block that the buffer has not taken yet.
+pub(crate) struct More<B: Backend> {
+    charge: Charge<B>,
     capacity: usize,
     share: Share,
+}
+
+/// Memory that no buffer has moved to yet.
+pub(crate) struct Space<B: Backend> {
+    /// None only while it is dropped.
+    block: Option<Block<B>>,
+    core: Arc<Core<B>>,
+    capacity: usize,
+    share: Share,
+}
+
+impl<B: Backend> Space<B> {
+    pub(super) fn block(&self) -> Option<&Block<B>> {
+        self.block.as_ref()
+    }
+}
+
+impl<B: Backend> Drop for Space<B> {
+    fn drop(&mut self) {
+        if let Some(block) = self.block.take() {
+            self.core.retire(block);
+        }
+    }
 }
 
 impl<B: Backend> RawBuffer<B> {
@@ -72,6 +96,14 @@ impl<B: Backend> RawBuffer<B> {
         set: Option<Arc<Member>>,
     ) -> Result<Self, Error> {
         spec.check()?;
+        if spec.is_stable() && spec.max_bytes().is_none() && !device.core().has_virtual_memory() {
+            return Err(Error::InvalidSpec {
+                what: format!("buffer `{}`", spec.name()),
+                key: "max",
+                value: "none".into(),
+                rule: "a stable buffer needs one on a device without virtual memory, where all of it is taken at once",
+            });
+        }
         let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.name() };
         let mark = set.as_ref().map(|set| &set.mark);
         let entry = device.core().ledger.open(label, Location::caller(), mark);
@@ -194,24 +226,25 @@ impl<B: Backend> RawBuffer<B> {
         usize::try_from(self.spec.min_bytes()).unwrap_or(usize::MAX).div_ceil(self.element_size().max(1))
     }
 
-    /// Takes memory for `need` elements where the buffer has not enough. Changes nothing.
-    pub(crate) fn prepare(&self, need: usize) -> Result<Room<B>, Error> {
+    /// Takes memory for `need` elements where the buffer has not enough. Changes nothing that can be seen.
+    pub(crate) fn prepare(&mut self, need: usize) -> Result<Room<B>, Error> {
         self.check_limit(need)?;
         if need <= self.capacity {
             return Ok(Room::Enough);
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
-        match self.allocate(next) {
+        // The application is asked to free something only for what is needed.
+        match self.room(next, next == need) {
             Err(Error::DeviceLimit { .. } | Error::SetLimit { .. } | Error::OutOfMemory { .. })
                 if next > need =>
             {
-                self.allocate(need)
+                self.room(need, true)
             }
             other => other,
         }
     }
 
-    fn check_limit(&self, need: usize) -> Result<(), Error> {
+    pub(super) fn check_limit(&self, need: usize) -> Result<(), Error> {
         let requested = self.size_of(need)? as u64;
         match self.spec.max_bytes() {
             Some(limit) if requested > limit => {
@@ -221,24 +254,51 @@ impl<B: Backend> RawBuffer<B> {
         }
     }
 
-    fn allocate(&self, capacity: usize) -> Result<Room<B>, Error> {
+    /// More room, behind the block or elsewhere.
+    fn room(&mut self, capacity: usize, ask: bool) -> Result<Room<B>, Error> {
         let bytes = self.size_of(capacity)?;
         let share = self.share.extend_to(bytes as u64, self.label)?;
-        let block = self.core().allocate(self.label, bytes)?;
-        Ok(Room::New(Space { block, capacity, share }))
+        let core = self.device.core();
+        if let Some(block) = &mut self.block
+            && let Some(charge) = core.grow(block, self.label, bytes, ask)?
+        {
+            return Ok(Room::Behind(More { charge, capacity, share }));
+        }
+        if self.spec.is_stable() && self.capacity > 0 {
+            // It is as large as its addresses, which are those of all the memory that the device has.
+            let limit = self.stats().live_bytes();
+            return Err(Error::BufferLimit { buffer: self.label, requested: bytes as u64, limit });
+        }
+        self.space(capacity, share, ask, false).map(Room::New)
+    }
+
+    /// Memory elsewhere. Where it is `prepaid`, the caller passes a part of the old block's charge on to it.
+    fn space(&self, capacity: usize, share: Share, ask: bool, prepaid: bool) -> Result<Space<B>, Error> {
+        let (core, bytes) = (self.core(), self.size_of(capacity)?);
+        let want = Want { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
+        let block = Some(core.allocate(self.label, bytes, want)?);
+        Ok(Space { block, core: core.clone(), capacity, share })
     }
 
     /// Moves to the memory that was prepared. Fails only when the device has.
     pub(crate) fn commit(&mut self, room: Room<B>) -> Result<(), Error> {
-        let Room::New(space) = room else { return Ok(()) };
-        if let (Some(old), 1..) = (&self.block, self.len) {
+        let space = match room {
+            Room::Enough => return Ok(()),
+            Room::Behind(more) => {
+                self.extend_to(more);
+                return Ok(());
+            }
+            Room::New(space) => space,
+        };
+        if let (Some(old), Some(new), 1..) = (&self.block, space.block(), self.len) {
             let core = self.core();
             let bytes = self.len * self.element_size();
-            // SAFETY: both blocks hold `len` elements, the source's were written (rule 5). Both are retired with a later
-            // event of the compute lane only, and all writers of either are queued on this lane (rule 1).
+            old.check().map_err(Error::from_fault::<B>)?;
+            // SAFETY: both blocks hold `len` elements, the source's were written (rule 5). Both are free only in the order of
+            // the compute lane, and all writers of either are queued on this lane (rule 1).
             unsafe {
                 let stream = core.compute.stream().raw();
-                core.backend.copy_on_device(stream, (old.memory(), 0), (space.block.memory(), 0), bytes)
+                core.backend.copy_on_device(stream, old.at(0), new.at(0), bytes)
             }
             .map_err(Error::from_fault::<B>)?;
         }
@@ -248,13 +308,30 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Changes to other memory, or to none.
     pub(super) fn move_to(&mut self, space: Option<Space<B>>) {
-        let had_memory = self.block.is_some();
         let (block, capacity, share) = match space {
-            Some(Space { block, capacity, share }) => (Some(block), capacity, share),
+            Some(mut space) => {
+                let share = std::mem::replace(&mut space.share, Share::none(None));
+                (space.block.take(), space.capacity, share)
+            }
             None => (None, 0, Share::none(None)),
         };
+        let old = std::mem::replace(&mut self.block, block);
+        self.resized(capacity, share, old.is_some());
+        if let Some(old) = old {
+            self.core().retire(old);
+        }
+    }
+
+    /// Takes the memory behind the block.
+    pub(super) fn extend_to(&mut self, More { charge, capacity, share }: More<B>) {
+        if let Some(block) = &mut self.block {
+            self.device.core().enlarge(block, charge);
+            self.resized(capacity, share, true);
+        }
+    }
+
+    fn resized(&mut self, capacity: usize, share: Share, had_memory: bool) {
         let bytes = (capacity * self.spec.element_size()) as u64;
-        self.block = block;
         self.capacity = capacity;
         self.share.join(share, bytes);
         let ledger = &self.device.core().ledger;
@@ -282,7 +359,7 @@ impl<B: Backend> RawBuffer<B> {
         if capacity <= self.capacity {
             return Ok(());
         }
-        let room = self.allocate(capacity)?;
+        let room = self.room(capacity, true)?;
         self.commit(room)
     }
 
@@ -306,17 +383,37 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
-        self.shadows.clear();
+        self.shadows.clear(self.device.core());
         let capacity = self.len.max(self.min_capacity());
+        let bytes = self.size_of(capacity)?;
         if capacity >= self.capacity {
+            // A growth that failed may have left memory behind the block.
+            let core = self.device.core();
+            if let Some(block) = self.block.as_mut().filter(|block| block.has_waste(core)) {
+                core.shrink(block, bytes, true)?;
+            }
             return Ok(());
+        }
+        if self.spec.is_stable() || bytes > POOLED {
+            let core = self.device.core();
+            if let Some(block) = &mut self.block
+                && core.shrink(block, bytes, self.spec.is_stable())?
+            {
+                self.resized(capacity, Share::none(None), true);
+                return Ok(());
+            }
         }
         if capacity == 0 {
             self.move_to(None);
             return Ok(());
         }
-        let room = self.allocate(capacity)?;
-        self.commit(room)
+        let share = self.share.extend_to(bytes as u64, self.label)?;
+        // What is smaller than what there is needs no room of the limit.
+        let space = self.space(capacity, share, true, true)?;
+        if let (Some(old), Some(new)) = (&mut self.block, space.block()) {
+            self.device.core().take_over(old, new);
+        }
+        self.commit(Room::New(space))
     }
 
     /// # Safety
@@ -329,7 +426,9 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Queues the waits for pending uses, as every write must first (rule 2).
     pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
-        self.block.as_mut().map_or(Ok(()), Block::order_after_uses).map_err(Error::from_fault::<B>)
+        let core = self.device.core();
+        let order = |block: &mut Block<B>| block.order_after_uses(core);
+        self.block.as_mut().map_or(Ok(()), order).map_err(Error::from_fault::<B>)
     }
 
     pub(crate) fn copy_from(&mut self, source: &Self) -> Result<(), Error> {
@@ -348,6 +447,7 @@ impl<B: Backend> RawBuffer<B> {
         if from.is_empty() {
             return Ok(());
         }
+        origin.check().map_err(Error::from_fault::<B>)?;
         let core = self.core();
         // SAFETY: the callers checked both ranges, and the source's elements are written (rule 5). Two buffers have two
         // blocks, so they do not overlap. Writers of either and their retirement come later on this lane (rule 1), and
@@ -355,12 +455,32 @@ impl<B: Backend> RawBuffer<B> {
         unsafe {
             core.backend.copy_on_device(
                 core.compute.stream().raw(),
-                (origin.memory(), from.start * size),
-                (target.memory(), to * size),
+                origin.at(from.start * size),
+                target.at(to * size),
                 from.len() * size,
             )
         }
         .map_err(Error::from_fault::<B>)
+    }
+
+    /// See [`Block::check`].
+    pub(crate) fn check_uses(&self) -> Result<(), Error> {
+        self.block.as_ref().map_or(Ok(()), Block::check).map_err(Error::from_fault::<B>)
+    }
+
+    /// See [`Block::lend_to`].
+    pub(crate) fn lend_to(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
+        if !self.core().owns(stream) {
+            return Err(Error::DifferentDevices { buffer: self.label, other: "the stream".into() });
+        }
+        let lend = |block: &Block<B>| block.lend_to(self.core(), stream, write);
+        self.block.as_ref().map_or(Ok(()), lend).map_err(Error::from_fault::<B>)
+    }
+
+    /// See [`Block::used_on`].
+    pub(crate) fn used_on(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
+        let used = |block: &Block<B>| block.used_on(self.core(), stream, write);
+        self.block.as_ref().map_or(Ok(()), used).map_err(Error::from_fault::<B>)
     }
 
     pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
@@ -378,8 +498,12 @@ impl<B: Backend> RawBuffer<B> {
 
 impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
-        // The memory goes with the block; see there.
-        self.device.core().ledger.close(&self.entry, self.set());
+        let core = self.device.core();
+        if let Some(block) = self.block.take() {
+            core.retire(block);
+        }
+        self.shadows.clear(core);
+        core.ledger.close(&self.entry, self.set());
     }
 }
 

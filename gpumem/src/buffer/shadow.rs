@@ -8,7 +8,7 @@
 use super::raw::RawBuffer;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::memory::Block;
+use crate::memory::{Block, Core, Want};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +22,24 @@ struct Turn<B: Backend> {
     next: usize,
 }
 
+impl<B: Backend> Turn<B> {
+    fn lacks(&self, index: usize, bytes: usize) -> bool {
+        self.blocks.get(index).is_none_or(|block| block.bytes() < bytes)
+    }
+
+    /// Puts a block in its place. Returns one that is too much: what was there, or this one where another thread was faster.
+    fn put(&mut self, index: usize, block: Block<B>) -> Option<Block<B>> {
+        match self.blocks.get_mut(index) {
+            Some(there) if there.bytes() >= block.bytes() => Some(block),
+            Some(there) => Some(std::mem::replace(there, block)),
+            None => {
+                self.blocks.push(block);
+                None
+            }
+        }
+    }
+}
+
 impl<B: Backend> Shadows<B> {
     pub(super) fn new() -> Self {
         Self { turn: Mutex::new(Turn { blocks: Vec::new(), next: 0 }) }
@@ -33,8 +51,10 @@ impl<B: Backend> Shadows<B> {
     }
 
     /// Gives the memory of all shadows back.
-    pub(super) fn clear(&self) {
-        self.lock().blocks.clear();
+    pub(super) fn clear(&self, core: &Core<B>) {
+        let turn = std::mem::replace(&mut *self.lock(), Turn { blocks: Vec::new(), next: 0 });
+        let blocks = turn.blocks;
+        blocks.into_iter().for_each(|block| core.retire(block));
     }
 
     /// Queues a copy of `range` (bytes) of the buffer to the next shadow, and runs `read` with it.
@@ -45,29 +65,47 @@ impl<B: Backend> Shadows<B> {
         range: Range<usize>,
         read: impl FnOnce(&Block<B>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let (core, mut turn) = (raw.core(), self.lock());
-        let index = turn.next % raw.slots().limit();
-        if turn.blocks.get(index).is_none_or(|block| block.bytes() < range.len()) {
+        let core = raw.core();
+        // Retired when nothing is locked any more.
+        let mut surplus = None;
+        let result = self.copy_in_turn(raw, source, range, &mut surplus, read);
+        if let Some(block) = surplus {
+            core.retire(block);
+        }
+        result
+    }
+
+    fn copy_in_turn<R>(
+        &self,
+        raw: &RawBuffer<B>,
+        source: &Block<B>,
+        range: Range<usize>,
+        surplus: &mut Option<Block<B>>,
+        read: impl FnOnce(&Block<B>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let core = raw.core();
+        let mut turn = self.lock();
+        let mut index = turn.next % raw.slots().limit();
+        if turn.lacks(index, range.len()) {
+            // Without the lock: taking memory may ask the application to free some, which may look at this buffer.
+            drop(turn);
             // As large as the buffer, so that growing within the capacity takes no new one.
-            let block = core.allocate(raw.label(), source.bytes())?;
-            match turn.blocks.get_mut(index) {
-                Some(small) => *small = block,
-                None => turn.blocks.push(block),
-            }
+            let block = core.allocate(raw.label(), source.bytes(), Want::default())?;
+            turn = self.lock();
+            index = turn.next % raw.slots().limit();
+            *surplus = turn.put(index, block);
             let bytes: usize = turn.blocks.iter().map(Block::bytes).sum();
             core.ledger.resized(raw.entry(), (source.bytes() + bytes) as u64);
         }
         let shadow = &mut turn.blocks[index];
         let queue = |shadow: &mut Block<B>| -> Result<(), Fault> {
-            shadow.order_after_uses()?;
+            source.check()?;
+            shadow.order_after_uses(core)?;
             let stream = core.compute.stream().raw();
             // SAFETY: the range lies in the source and was written (rule 5); the shadow holds as many bytes, is another
             // block, and its last reader was put before (rule 2). Writers of the source, and the retirement of either, come
             // later on this lane (rule 1).
-            unsafe {
-                let (from, to) = ((source.memory(), range.start), (shadow.memory(), 0));
-                core.backend.copy_on_device(stream, from, to, range.len())
-            }
+            unsafe { core.backend.copy_on_device(stream, source.at(range.start), shadow.at(0), range.len()) }
         };
         queue(shadow).map_err(Error::from_fault::<B>)?;
         let result = read(shadow)?;

@@ -31,10 +31,12 @@ impl<B: Backend> RawBuffer<B> {
         self.commit_upload(upload, data)
     }
 
-    /// Takes the memory that replacing the contents by `data` needs. Changes nothing.
-    pub(crate) fn prepare_upload(&self, data: &[u8]) -> Result<Upload<B>, Error> {
-        let room = self.prepare(self.elements_in(data))?;
+    /// Takes the memory that replacing the contents by `data` needs. Changes nothing that can be seen.
+    pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<Upload<B>, Error> {
+        // First, since memory that was mapped behind the block stays there when something fails afterwards.
+        self.check_limit(self.elements_in(data))?;
         let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
+        let room = self.prepare(self.elements_in(data))?;
         Ok(Upload { room, ring })
     }
 
@@ -49,9 +51,17 @@ impl<B: Backend> RawBuffer<B> {
                 self.order_after_uses()?;
                 self.send(ring, 0, data)?;
             }
+            Room::Behind(more) => {
+                self.order_after_uses()?;
+                // The memory is there; it becomes the buffer's when nothing can fail any more.
+                self.send(ring, 0, data)?;
+                self.extend_to(more);
+            }
             // New memory is filled before the buffer moves there: what it held need not be copied, and stays if this fails.
             Room::New(space) => {
-                send(self.core(), ring, &space.block, 0, data)?;
+                if let Some(block) = space.block() {
+                    send(self.core(), ring, block, 0, data)?;
+                }
                 self.move_to(Some(space));
             }
         }
@@ -70,8 +80,9 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(crate) fn extend(&mut self, data: &[u8]) -> Result<(), Error> {
         let (start, count) = (self.len(), self.elements_in(data));
-        let room = self.prepare(start.saturating_add(count))?;
+        self.check_limit(start.saturating_add(count))?;
         let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
+        let room = self.prepare(start.saturating_add(count))?;
         self.commit(room)?;
         self.order_after_uses()?;
         self.send(ring, start, data)?;
@@ -112,14 +123,16 @@ impl<B: Backend> RawBuffer<B> {
             if step < pieces {
                 ring.queue(step, |pinned| {
                     let copy = || {
-                        let from = (block.memory(), start + step * PIECE);
+                        let from = block.at(start + step * PIECE);
                         let stream = core.download.stream().raw();
                         // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was put
                         // behind. The block carries this read as a pending use (rule 2), and the ring keeps the pinned
                         // memory in flight (rule 3).
                         unsafe { core.backend.copy_to_host(stream, from, (pinned.raw(), 0), length(step)) }
                     };
-                    block.read_on_download_lane(copy, || core.backend.record(core.download.stream().raw()))
+                    block.use_on_lane(core.download.stream().number(), copy, || {
+                        core.backend.record(core.download.stream().raw())
+                    })
                 })?;
             }
             if let Some(piece) = step.checked_sub(1) {
@@ -152,7 +165,7 @@ impl<B: Backend> RawBuffer<B> {
         let stream = core.compute.stream().raw();
         // SAFETY: the callers made sure that the range is in the block. Readers were put before (rule 2), retirement and
         // other writers come later on this lane (rule 1).
-        let native = unsafe { core.backend.fill(stream, (block.memory(), offset), pattern, count) };
+        let native = unsafe { core.backend.fill(stream, block.at(offset), pattern, count) };
         if native.map_err(Error::from_fault::<B>)? {
             return Ok(());
         }
@@ -171,16 +184,11 @@ impl<B: Backend> RawBuffer<B> {
         let mut done = staged;
         while done < count {
             let next = done.min(count - done);
-            let to = (block.memory(), offset + done * size);
+            let to = block.at(offset + done * size);
             // SAFETY: the source is the `next <= done` elements at the start, which earlier work on this lane wrote, and the
             // target begins behind all `done` of them; both lie in the block. Order as in `fill_memory`.
             unsafe {
-                core.backend.copy_on_device(
-                    core.compute.stream().raw(),
-                    (block.memory(), offset),
-                    to,
-                    next * size,
-                )
+                core.backend.copy_on_device(core.compute.stream().raw(), block.at(offset), to, next * size)
             }
             .map_err(Error::from_fault::<B>)?;
             done += next;
@@ -204,7 +212,7 @@ fn send<B: Backend>(
             // SAFETY: the pinned block holds at least a piece, no transfer uses it (`Ring::queue` waited for the last one),
             // and it cannot overlap the user's slice.
             unsafe { pinned.address().copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
-            let to = (block.memory(), start + index * PIECE);
+            let to = block.at(start + index * PIECE);
             // SAFETY: the callers made sure that the range is in the block, which has no pending use (rule 2) and is retired
             // later on this lane (rule 1). The piece was just initialised and stays in flight until it is copied (rule 3).
             let copy = || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), to, piece.len()) };

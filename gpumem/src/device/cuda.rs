@@ -100,9 +100,9 @@ impl DeviceBuilder {
     ///
     /// Those of [`Device::cuda`], and [`Error::InvalidSpec`] for a limit of 0.
     pub fn cuda(self, ordinal: usize) -> Result<Device<Cuda>, Error> {
-        let limit = self.checked_limit()?;
+        self.check()?;
         let backend = Cuda::open(ordinal).map_err(Error::from_fault::<Cuda>)?;
-        Device::open(backend, limit)
+        Device::open(backend, self)
     }
 }
 
@@ -138,8 +138,8 @@ impl Stream<Cuda> {
         G: Into<GridSize>,
         T: Into<BlockSize>,
     {
-        // SAFETY: the conditions are the same; memory of buffers is retired with a later event of this stream, so what
-        // the kernel uses stays alive until it has ended (rule 1).
+        // SAFETY: the conditions are the same; memory of buffers is free only in the order of the compute stream, or
+        // of the uses that are noted for another, so what the kernel uses stays alive until it has ended (rules 1 and 2).
         unsafe { self.raw().launch(kernel, grid.into(), block.into(), shared_bytes, args) }
             .map_err(Error::from_fault::<Cuda>)
     }

@@ -10,6 +10,7 @@ use super::Device;
 use crate::backend::Host;
 use crate::buffer::{Buffer, Element, Mode, RawBuffer};
 use crate::error::Error;
+use crate::memory::Stream;
 use std::ptr::NonNull;
 
 impl Device<Host> {
@@ -48,7 +49,8 @@ impl Device<Host> {
         A: HostArgs,
         F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
     {
-        let lent = args.lend(self)?;
+        let mut args = args;
+        let lent = args.lend(self, None)?;
         let job = move || {
             // SAFETY: the job runs on the compute lane of the device that `lend` checked every argument to live on,
             // once, as `HostArgs::slices` asks.
@@ -56,6 +58,46 @@ impl Device<Host> {
         };
         let core = self.core();
         core.backend.run(core.compute.stream().raw(), job).map_err(Error::from_fault::<Host>)
+    }
+
+    /// Queues `kernel` on a stream of the application's own, beside the compute stream, and returns at once.
+    ///
+    /// It runs after all that was done with its buffers before. What writes a buffer afterwards waits for a kernel that reads it,
+    /// and what uses it in any way waits for one that writes it, on the stream and not on the host. A kernel that writes a
+    /// buffer holds the compute stream up until it has ended; one that only reads does not.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    /// use std::sync::mpsc;
+    ///
+    /// let device = Device::host();
+    /// let statistics = device.create_stream()?;
+    /// let mut heights: Buffer<f32> = Buffer::from_slice(&device, "heights", &[3.0, 1.0, 2.0])?;
+    /// let (send, highest) = mpsc::channel();
+    /// device.launch_on(&statistics, (&heights,), move |(heights,)| {
+    ///     send.send(heights.iter().copied().fold(0.0, f32::max)).unwrap();
+    /// })?;
+    /// heights.fill(0.0)?; // waits for the kernel, on the compute stream
+    /// assert_eq!(highest.recv(), Ok(3.0));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::launch`], and [`Error::DifferentDevices`] for a stream of another device when buffers are lent to it.
+    pub fn launch_on<A, F>(&self, stream: &Stream<Host>, mut args: A, kernel: F) -> Result<(), Error>
+    where
+        A: HostArgs,
+        F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
+    {
+        let lent = args.lend(self, Some(stream))?;
+        let job = move || {
+            // SAFETY: as for `launch`; the job runs on the stream that `lend` put behind every argument's uses.
+            kernel(unsafe { A::slices(lent) });
+        };
+        self.core().backend.run(stream.raw(), job).map_err(Error::from_fault::<Host>)?;
+        // Whatever fails here: the buffers concerned know that they are in use for good.
+        args.used_on(stream)
     }
 }
 
@@ -69,24 +111,31 @@ pub trait HostArgs: sealed::Args {
     type Slices<'a>;
 
     #[doc(hidden)]
-    fn lend(self, device: &Device<Host>) -> Result<Self::Lent, Error>;
+    fn lend(&mut self, device: &Device<Host>, stream: Option<&Stream<Host>>) -> Result<Self::Lent, Error>;
+
+    /// Notes the uses of a job that was queued on a stream of the application's own.
+    #[doc(hidden)]
+    fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error>;
 
     /// # Safety
     ///
-    /// To be called once, in a job on the compute lane of the device given to `lend`, which is queued while the borrow of
-    /// the arguments lasts. The slices do not outlive the job.
+    /// To be called once, in a job on the stream given to `lend`, or else on the compute lane of the device given to it, which is
+    /// queued while the borrow of the arguments lasts, and whose uses are noted on another stream. The slices do not outlive the job.
     #[doc(hidden)]
     unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a>;
 }
 
 mod sealed {
-    use super::{Device, Error, Host};
+    use super::{Device, Error, Host, Stream};
 
     pub trait Arg: Sized {
         type Lent: Send + 'static;
         type Slice<'a>;
 
-        fn lend(self, device: &Device<Host>) -> Result<Self::Lent, Error>;
+        fn lend(&mut self, device: &Device<Host>, stream: Option<&Stream<Host>>)
+        -> Result<Self::Lent, Error>;
+
+        fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error>;
 
         /// # Safety
         ///
@@ -122,15 +171,24 @@ impl<T: Element, M: Mode> sealed::Arg for &Buffer<T, Host, M> {
     type Lent = Lent<T>;
     type Slice<'a> = &'a [T];
 
-    fn lend(self, device: &Device<Host>) -> Result<Lent<T>, Error> {
-        Lent::of(self.__raw(), device)
+    fn lend(&mut self, device: &Device<Host>, stream: Option<&Stream<Host>>) -> Result<Lent<T>, Error> {
+        let lent = Lent::of(self.__raw(), device)?;
+        match stream {
+            Some(stream) => self.__raw().lend_to(stream, false)?,
+            None => self.__raw().check_uses()?,
+        }
+        Ok(lent)
+    }
+
+    fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error> {
+        self.__raw().used_on(stream, false)
     }
 
     unsafe fn slice<'a>(Lent { start, len }: Lent<T>) -> &'a [T] {
         // SAFETY: `len` elements from `start` on were written before the launch, in the order of the compute lane
         // (rules 1 and 5). Nothing writes them while this job runs: writers are queued behind it on the lane, host access
-        // waits for the lane, and another argument of the same launch cannot borrow the buffer mutably. The memory is
-        // retired only with a later event of the lane.
+        // waits for the lane, and another argument of the same launch cannot borrow the buffer mutably. The memory is free only
+        // in the order of the lane. On another stream, the job is a pending use of the buffer for all of these (rule 2).
         unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 }
@@ -141,16 +199,24 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Buffer<T, Host, M> {
     type Lent = Lent<T>;
     type Slice<'a> = &'a mut [T];
 
-    fn lend(self, device: &Device<Host>) -> Result<Lent<T>, Error> {
+    fn lend(&mut self, device: &Device<Host>, stream: Option<&Stream<Host>>) -> Result<Lent<T>, Error> {
         let lent = Lent::of(self.__raw(), device)?;
-        self.raw_mut().order_after_uses()?;
+        match stream {
+            Some(stream) => self.__raw().lend_to(stream, true)?,
+            None => self.raw_mut().order_after_uses()?,
+        }
         Ok(lent)
+    }
+
+    fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error> {
+        self.__raw().used_on(stream, true)
     }
 
     unsafe fn slice<'a>(Lent { start, len }: Lent<T>) -> &'a mut [T] {
         // SAFETY: as for the shared slice; and no reader is left either: the download lane's earlier copies were put before
         // this job by `order_after_uses` (rule 2), its later ones wait for an event behind this job, and the buffer was
-        // borrowed mutably while this job was queued.
+        // borrowed mutably while this job was queued. On another stream, `lend_to` put all uses before this job, and the
+        // compute lane waits for it.
         unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), len) }
     }
 }
@@ -168,9 +234,20 @@ macro_rules! host_args {
         impl<$($arg: HostArg),*> HostArgs for ($($arg,)*) {
             type Slices<'a> = ($($arg::Slice<'a>,)*);
 
-            fn lend(self, device: &Device<Host>) -> Result<Self::Lent, Error> {
+            fn lend(
+                &mut self,
+                device: &Device<Host>,
+                stream: Option<&Stream<Host>>,
+            ) -> Result<Self::Lent, Error> {
                 let ($($arg,)*) = self;
-                Ok(($($arg.lend(device)?,)*))
+                Ok(($($arg.lend(device, stream)?,)*))
+            }
+
+            fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error> {
+                let ($($arg,)*) = self;
+                // All of them, whatever fails.
+                let noted = [$($arg.used_on(stream)),*];
+                noted.into_iter().collect()
             }
 
             unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a> {

@@ -13,10 +13,11 @@ pub use self::host::{HostArg, HostArgs};
 use crate::backend::{Backend, Host, MemoryInfo};
 use crate::error::Error;
 use crate::ledger::{DeviceStats, LeakReport, LiveBuffer};
-use crate::memory::{Core, Stream};
+use crate::memory::{Core, MemoryReport, Pool, Pressure, PressureCallback, Settings, Stream};
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 /// A device that buffers live on: the host itself, or a CUDA card.
 ///
@@ -60,7 +61,7 @@ impl Device<Host> {
     /// Each call opens a device of its own, with its own limit, stream and ledger.
     #[must_use]
     pub fn host() -> Self {
-        Self::open(Host::open(), None)
+        Self::open(Host::open(), DeviceBuilder::default())
             .unwrap_or_else(|_| unreachable!("the host's default device needs nothing"))
     }
 
@@ -72,12 +73,22 @@ impl Device<Host> {
 }
 
 impl<B: Backend> Device<B> {
-    pub(crate) fn open(backend: B, limit: Option<u64>) -> Result<Self, Error> {
-        let limit = match limit {
+    /// Opens `backend` with settings that were [checked](DeviceBuilder::check).
+    pub(crate) fn open(backend: B, builder: DeviceBuilder) -> Result<Self, Error> {
+        let limit = match builder.memory_limit {
             Some(limit) => limit,
             None => default_limit::<B>(backend.memory_info().map_err(Error::from_fault::<B>)?),
         };
-        let core = Core::new(backend, limit).map_err(Error::from_fault::<B>)?;
+        let DeviceBuilder { slack, keep, keep_for, on_pressure, .. } = builder;
+        let default = Settings::new(limit);
+        let settings = Settings {
+            slack: slack.unwrap_or(default.slack),
+            keep: keep.unwrap_or(default.keep),
+            keep_for,
+            on_pressure: on_pressure.map(|callback| callback.0),
+            ..default
+        };
+        let core = Core::new(backend, settings).map_err(Error::from_fault::<B>)?;
         Ok(Self { handle: Arc::new(Handle { core: ManuallyDrop::new(core) }) })
     }
 
@@ -101,6 +112,28 @@ impl<B: Backend> Device<B> {
         self.core().compute.stream()
     }
 
+    /// Opens a stream of the application's own, for work beside the compute stream; see [`Stream`].
+    ///
+    /// It stays usable as long as it lives. Dropping it does not wait for what is queued on it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device gives none.
+    pub fn create_stream(&self) -> Result<Stream<B>, Error> {
+        self.core().create_stream().map_err(Error::from_fault::<B>)
+    }
+
+    /// Keeps the calling thread until everything that is queued on `stream`, one of this device's, is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
+        let backend = &self.core().backend;
+        let end = backend.record(stream.raw());
+        end.and_then(|end| backend.synchronize(&end)).map_err(Error::from_fault::<B>)
+    }
+
     /// How much memory the device has and has free, by its own account.
     ///
     /// # Errors
@@ -116,8 +149,8 @@ impl<B: Backend> Device<B> {
         self.core().budget.limit()
     }
 
-    /// Keeps the calling thread until everything that is queued now is done, and gives back the memory of dropped
-    /// buffers.
+    /// Keeps the calling thread until everything that is queued now is done: the compute stream and all transfers, and what streams of the
+    /// application's own do with buffers that were dropped. For the rest of these see [`Device::synchronize_stream`].
     ///
     /// # Errors
     ///
@@ -129,8 +162,69 @@ impl<B: Backend> Device<B> {
     /// What the device holds and has done.
     #[must_use]
     pub fn stats(&self) -> DeviceStats {
-        let ledger = &self.core().ledger;
-        ledger.counters.snapshot(ledger.live_buffers())
+        self.core().stats()
+    }
+
+    /// Gives memory back to the driver that no buffer uses, until at most `keep` bytes of it are kept. Returns the bytes that went
+    /// back.
+    ///
+    /// Memory of dropped buffers is kept for the next ones, since taking it from the driver costs tens of microseconds. Call
+    /// this where a program is done with a phase that needed much, or where another process needs the memory. It waits for the
+    /// device's work. With `keep` at 0 pinned memory that no transfer uses goes back as well. Pieces of 2 MiB and
+    /// more are given back only as a whole, so that a small buffer can keep the piece that it lies in.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// drop(Buffer::<u8>::with_capacity(&device, "scratch", 64 << 20)?);
+    /// assert_eq!(device.stats().kept_bytes, 64 << 20);
+    /// assert_eq!(device.trim(0)?, 64 << 20);
+    /// assert_eq!(device.stats().held_bytes, 0);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    pub fn trim(&self, keep: u64) -> Result<u64, Error> {
+        self.core().trim(keep)
+    }
+
+    /// Joins free pieces that lie side by side, and gives back to the driver all that is wholly free. Returns how memory lay before
+    /// and how it lies after.
+    ///
+    /// No buffer moves: addresses stay what they are. It waits for the device's work.
+    ///
+    /// ```
+    /// # use gpumem::{Buffer, Device};
+    /// # let device = Device::host();
+    /// # drop(Buffer::<u8>::with_capacity(&device, "scratch", 64 << 20)?);
+    /// let (before, after) = device.defragment()?;
+    /// println!("{} of {} bytes went back", before.held - after.held, before.held);
+    /// # assert_eq!((before.held, after.held), (64 << 20, 0));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::trim`].
+    pub fn defragment(&self) -> Result<(MemoryReport, MemoryReport), Error> {
+        self.core().defragment()
+    }
+
+    /// The pool without buffers, for measurements.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn __pool(&self) -> Pool<'_, B> {
+        Pool::new(self.core())
+    }
+
+    /// Whether the device has virtual memory, so that buffers above about 1 MiB grow where they are and nothing is copied. Without it
+    /// growth allocates, copies and frees, with the same results.
+    #[must_use]
+    pub fn has_virtual_memory(&self) -> bool {
+        self.core().has_virtual_memory()
     }
 
     /// The buffers that are alive, each with the line that made it.
@@ -164,11 +258,15 @@ impl<B: Backend> Device<B> {
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
         self.check_leaks()?;
+        // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last.
+        let gate = self.core().idle_gate();
+        let _gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
         // Besides this handle, only what the user holds of downloads keeps the core: the memory of each ticket and guard.
         let handles = Arc::strong_count(&self.handle) + Arc::strong_count(self.core()) - 2;
         if handles > 0 {
             return Err(Error::DeviceInUse { device: self.name().into(), handles });
         }
+        drop(self);
         Ok(())
     }
 }
@@ -213,18 +311,92 @@ impl<B: Backend> fmt::Debug for Device<B> {
 #[derive(Clone, Debug, Default)]
 pub struct DeviceBuilder {
     memory_limit: Option<u64>,
+    slack: Option<f64>,
+    keep: Option<u64>,
+    keep_for: Option<Duration>,
+    on_pressure: Option<Callback>,
     #[cfg(feature = "testing")]
     faults: Option<crate::testing::Faults>,
+}
+
+/// A callback in a builder that can be printed.
+#[derive(Clone)]
+struct Callback(PressureCallback);
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a function)")
+    }
 }
 
 impl DeviceBuilder {
     /// Limits the bytes that all buffers of the device hold together, above 0.
     ///
-    /// The default is 90 % of what is free when the device is opened; on the host, of physical memory. Memory of dropped
-    /// buffers counts until it has been given back, which an allocation that needs it waits for.
+    /// The default is 90 % of what is free when the device is opened; on the host, of physical memory. The limit is exact, however many
+    /// threads ask at once. Memory of dropped buffers counts as long as a download still reads it, which an allocation that
+    /// needs it waits for. What is held from the driver does not exceed the limit either, but for rounding to whole pieces of 2 MiB:
+    /// what is kept is given back first.
     #[must_use]
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Sets how much more memory may be held than has ever lived at a time, as a share of that: finite and not negative. The default
+    /// is 0.05.
+    ///
+    /// Buffers of many sizes leave gaps that the next ones do not fit. Up to the slack, new memory is taken for them. Beyond it they are
+    /// composed from what is free, by taking it apart and mapping the pieces side by side, which costs some 50 to 100 µs each
+    /// time on a card. A larger slack makes that rare. At least 16 MiB of slack are always allowed.
+    #[must_use]
+    pub fn slack(mut self, share: f64) -> Self {
+        self.slack = Some(share);
+        self
+    }
+
+    /// Sets how many free bytes are kept for later buffers. What is more goes back to the driver with the next operation that
+    /// takes memory and does not find it in the thread's cache. By default everything is kept.
+    #[must_use]
+    pub fn keep(mut self, bytes: u64) -> Self {
+        self.keep = Some(bytes);
+        self
+    }
+
+    /// Sets for how long free memory is kept: above 0. A thread gives back what nobody has used for this time, after three times as
+    /// long at the latest. By default there is no such thread, and free memory is kept until something else takes or trims it.
+    #[must_use]
+    pub fn keep_for(mut self, time: Duration) -> Self {
+        self.keep_for = Some(time);
+        self
+    }
+
+    /// Sets a function that is called when an allocation would fail, because of the limit or because the device has no room. It may
+    /// free something: the allocation is tried once more afterwards. It runs on the thread that asked for memory; an
+    /// allocation that it makes itself does not call it again. The function lives as long as the device: what it frees it should hold
+    /// weakly, since a buffer keeps its device open.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// // Tiles that can be made again.
+    /// let cache: Arc<Mutex<Vec<Buffer<u8>>>> = Arc::default();
+    /// let evict = Arc::downgrade(&cache);
+    /// let device = Device::builder()
+    ///     .memory_limit(8 << 20)
+    ///     .on_pressure(move |_| if let Some(cache) = evict.upgrade() { cache.lock().unwrap().clear() })
+    ///     .host()?;
+    /// for _ in 0..8 {
+    ///     let tile = Buffer::with_capacity(&device, "tile", 1 << 20)?;
+    ///     cache.lock().unwrap().push(tile);
+    /// }
+    /// let _mesh: Buffer<u8> = Buffer::with_capacity(&device, "mesh", 6 << 20)?;
+    /// assert!(cache.lock().unwrap().is_empty());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_pressure(mut self, callback: impl Fn(&Pressure) + Send + Sync + 'static) -> Self {
+        self.on_pressure = Some(Callback(Arc::new(callback)));
         self
     }
 
@@ -232,14 +404,14 @@ impl DeviceBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSpec`] for a limit of 0.
+    /// [`Error::InvalidSpec`] for a setting that cannot work, such as a limit of 0.
     pub fn host(self) -> Result<Device<Host>, Error> {
-        let limit = self.checked_limit()?;
+        self.check()?;
         #[cfg(feature = "testing")]
-        let backend = Host::with_faults(self.faults);
+        let backend = Host::with_faults(self.faults.clone());
         #[cfg(not(feature = "testing"))]
         let backend = Host::open();
-        Device::open(backend, limit)
+        Device::open(backend, self)
     }
 
     /// Lets calls to the host backend fail as `faults` says. Has no effect on other backends.
@@ -250,15 +422,20 @@ impl DeviceBuilder {
         self
     }
 
-    pub(crate) fn checked_limit(&self) -> Result<Option<u64>, Error> {
-        match self.memory_limit {
-            Some(0) => Err(Error::InvalidSpec {
-                what: "device".into(),
-                key: "memory_limit",
-                value: "0".into(),
-                rule: "it must be at least one byte",
-            }),
-            limit => Ok(limit),
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let refuse =
+            |key, value: String, rule| Err(Error::InvalidSpec { what: "device".into(), key, value, rule });
+        match self {
+            Self { memory_limit: Some(0), .. } => {
+                refuse("memory_limit", "0".into(), "it must be at least one byte")
+            }
+            Self { keep_for: Some(Duration::ZERO), .. } => {
+                refuse("keep_for", "0".into(), "it must be a time; `keep(0)` keeps nothing")
+            }
+            Self { slack: Some(slack), .. } if !(slack.is_finite() && *slack >= 0.0) => {
+                refuse("slack", slack.to_string(), "it must be finite and not negative")
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -267,7 +444,7 @@ impl DeviceBuilder {
 mod tests {
     use super::*;
     use crate::buffer::{Async, Buffer};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     #[test]
     fn a_device_ends_whatever_was_in_flight() {

@@ -2,8 +2,8 @@
 //!
 //! The ledger is told: a buffer says when it is made, when its memory changes and when it goes, the memory room says
 //! what it allocates and frees, the transfers say what they move. It asks nothing and decides nothing, so no operation
-//! can fail in here. Entries live in one slab of small records behind a lock that is held for a few instructions;
-//! running totals are atomics.
+//! can fail in here. Entries live in slabs of small records, each behind a lock that is held for a few instructions; a thread uses the
+//! slab of its number, so that threads which make and drop buffers do not stand in each other's way. Running totals are atomics.
 
 mod leaks;
 mod stats;
@@ -13,6 +13,7 @@ pub(crate) use stats::Counters;
 pub use stats::{BufferStats, DeviceStats, SetStats};
 
 use crate::error::BufferLabel;
+use crate::threads;
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +22,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) counters: Counters,
-    entries: Mutex<Slab>,
+    slabs: [Padded; SLABS],
 }
+
+/// As many slabs as threads that make and drop buffers all the time, more or less. A power of two.
+const SLABS: usize = 16;
+
+/// So that two slabs' locks are never in one line of the processor's cache.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded(Mutex<Slab>);
 
 /// The live buffers: a slab, so that an entry is found by its index and the space of a gone one is used again.
 #[derive(Debug, Default)]
@@ -39,9 +48,12 @@ struct Entry {
     bytes: u64,
 }
 
-/// Which record is whose. Not `Clone`: the buffer that was given it hands it back once.
+/// Which record is whose: its slab, and its index there. Not `Clone`: the buffer that was given it hands it back once.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct EntryId(u32);
+pub(crate) struct EntryId {
+    slab: u8,
+    index: u32,
+}
 
 /// Tells the sets of a device apart.
 pub(crate) type SetId = u64;
@@ -76,28 +88,30 @@ impl Ledger {
             set.live.fetch_add(1, Ordering::AcqRel);
         }
         let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0 });
-        let mut slab = self.slab();
+        #[allow(clippy::cast_possible_truncation)] // below SLABS
+        let number = (threads::number() % SLABS) as u8;
+        let mut slab = self.slab(number);
         if let Some(index) = slab.vacant.pop() {
             slab.entries[index as usize] = entry;
-            return EntryId(index);
+            return EntryId { slab: number, index };
         }
         // A 2^32nd live buffer would need more memory for its bookkeeping than machines have; it would share the last
         // record and be missing in a report, no more.
         let index = u32::try_from(slab.entries.len()).unwrap_or(u32::MAX);
         slab.entries.push(entry);
-        EntryId(index)
+        EntryId { slab: number, index }
     }
 
     pub(crate) fn resized(&self, id: &EntryId, bytes: u64) {
-        if let Some(Some(entry)) = self.slab().entries.get_mut(id.0 as usize) {
+        if let Some(Some(entry)) = self.slab(id.slab).entries.get_mut(id.index as usize) {
             entry.bytes = bytes;
         }
     }
 
     pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
-        let mut slab = self.slab();
-        if slab.entries.get_mut(id.0 as usize).and_then(Option::take).is_some() {
-            slab.vacant.push(id.0);
+        let mut slab = self.slab(id.slab);
+        if slab.entries.get_mut(id.index as usize).and_then(Option::take).is_some() {
+            slab.vacant.push(id.index);
         }
         drop(slab);
         if let Some(set) = set {
@@ -106,24 +120,35 @@ impl Ledger {
     }
 
     pub(crate) fn live_buffers(&self) -> usize {
-        let slab = self.slab();
-        slab.entries.len() - slab.vacant.len()
+        let live = |slab: MutexGuard<'_, Slab>| slab.entries.len() - slab.vacant.len();
+        self.numbered().map(|(_, slab)| live(slab)).sum()
     }
 
     /// The live buffers of the device, or of one set of it, less those in `present`.
     pub(crate) fn list(&self, set: Option<SetId>, present: &[&EntryId]) -> Vec<LiveBuffer> {
-        let slab = self.slab();
-        let live =
-            slab.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.as_ref()?)));
-        live.filter(|(_, entry)| set.is_none() || entry.set == set)
-            .filter(|(index, _)| !present.iter().any(|id| id.0 as usize == *index))
-            .map(|(_, entry)| LiveBuffer { label: entry.label, bytes: entry.bytes, made_at: entry.made_at })
-            .collect()
+        let mut list = Vec::new();
+        for (number, slab) in self.numbered() {
+            let live =
+                (0_u32..).zip(&slab.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)));
+            let wanted = live
+                .filter(|(_, entry)| set.is_none() || entry.set == set)
+                .filter(|(index, _)| !present.iter().any(|id| id.slab == number && id.index == *index));
+            list.extend(wanted.map(|(_, entry)| LiveBuffer {
+                label: entry.label,
+                bytes: entry.bytes,
+                made_at: entry.made_at,
+            }));
+        }
+        list
     }
 
-    fn slab(&self) -> MutexGuard<'_, Slab> {
+    fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Slab>)> {
+        (0_u8..).zip(&self.slabs).map(|(number, _)| (number, self.slab(number)))
+    }
+
+    fn slab(&self, number: u8) -> MutexGuard<'_, Slab> {
         // Nothing in here can panic half-way, so a poisoned slab is whole.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slabs[usize::from(number) % SLABS].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,7 +174,7 @@ mod tests {
         assert_eq!(escaped, [LiveBuffer { label: label("second"), bytes: 80, made_at: here }]);
         ledger.close(&first, Some(&set));
         let fourth = ledger.open(label("fourth"), here, None);
-        assert_eq!(fourth.0, 0, "the first record is used again");
+        assert_eq!(fourth.index, 0, "the first record is used again");
         for (id, set) in [(second, Some(&set)), (third, None), (fourth, None)] {
             ledger.close(&id, set);
         }

@@ -1,26 +1,64 @@
 //! Device memory with one owner.
 
 use super::core::Core;
+use super::flight::Stream;
 use super::lock;
+use super::physical::Segment;
+use super::size::Class;
 use crate::backend::{Backend, Fault};
-use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-/// A block of device memory. Dropping it retires it, whatever the device is doing.
+/// A block of device memory.
+///
+/// It holds no reference to its device, so that threads which take and give back blocks have no counter in common. Its owner
+/// does, and hands it to [`Core::retire`] in the end; a block that is merely dropped is leaked.
 pub(crate) struct Block<B: Backend> {
-    core: Arc<Core<B>>,
-    memory: ManuallyDrop<B::Memory>,
-    bytes: usize,
-    reads: Mutex<Reads<B>>,
+    pub(super) memory: B::Memory,
+    pub(super) offset: usize,
+    /// What its owner asked for, and what it is charged.
+    pub(super) bytes: usize,
+    pub(super) home: Home<B>,
+    /// Boxed, since most blocks are never used on another lane and are moved about as they are taken and given back.
+    pub(super) uses: Mutex<Option<Box<Uses<B>>>>,
 }
 
-/// Who reads a block on the download lane.
-struct Reads<B: Backend> {
-    /// The last of them. One event is enough: the lane is in order, so a later event covers the earlier ones.
-    last: Option<B::Event>,
-    /// A copy that was queued without an event behind it: nobody can tell when it ends.
-    unknown: Option<Fault>,
+/// Where a block goes when it is given back.
+pub(super) enum Home<B: Backend> {
+    /// A piece of a slab.
+    Pool { node: u32, class: Class },
+    /// It is a segment by itself.
+    Segment(Box<Segment<B>>),
 }
+
+/// Who uses a block on other lanes than the compute lane.
+pub(super) struct Uses<B: Backend> {
+    /// The last use on each lane. One event is enough: a lane is in order, so a later event covers the earlier ones.
+    pub(super) pending: Vec<(u64, B::Event)>,
+    /// Something was queued without an event behind it: nobody can tell when it ends. The block is not written, lent or used again.
+    pub(super) unknown: Option<Fault>,
+}
+
+impl<B: Backend> Default for Uses<B> {
+    fn default() -> Self {
+        Self { pending: Vec::new(), unknown: None }
+    }
+}
+
+impl<B: Backend> Uses<B> {
+    fn check(&self) -> Result<(), Fault> {
+        self.unknown.clone().map_or(Ok(()), Err)
+    }
+
+    fn note(&mut self, lane: u64, event: B::Event) {
+        match self.pending.iter_mut().find(|(other, _)| *other == lane) {
+            Some((_, last)) => *last = event,
+            None => self.pending.push((lane, event)),
+        }
+    }
+}
+
+/// Uses beyond which those that are past are looked for: an application may open a stream a frame.
+const MANY: usize = 8;
 
 /// A transfer that has no event.
 #[derive(Debug)]
@@ -42,66 +80,112 @@ impl NotQueued {
 }
 
 impl<B: Backend> Block<B> {
-    pub(super) fn new(core: Arc<Core<B>>, memory: B::Memory, bytes: usize) -> Self {
-        let reads = Mutex::new(Reads { last: None, unknown: None });
-        Self { core, memory: ManuallyDrop::new(memory), bytes, reads }
+    #[inline]
+    pub(super) fn new(memory: B::Memory, offset: usize, bytes: usize, home: Home<B>) -> Self {
+        Self { memory, offset, bytes, home, uses: Mutex::new(None) }
     }
 
-    pub(crate) fn memory(&self) -> &B::Memory {
-        &self.memory
+    /// The place `offset` bytes into the block.
+    pub(crate) fn at(&self, offset: usize) -> (&B::Memory, usize) {
+        (&self.memory, self.offset + offset)
+    }
+
+    /// Bytes that its segment has mapped beyond what it was asked for, in whole units.
+    #[inline]
+    pub(super) fn waste(&self, unit: usize) -> usize {
+        match &self.home {
+            Home::Pool { .. } => 0,
+            Home::Segment(segment) => segment.mapped().saturating_sub(self.bytes.next_multiple_of(unit)),
+        }
+    }
+
+    /// Whether there is such memory.
+    pub(crate) fn has_waste(&self, core: &Core<B>) -> bool {
+        self.waste(core.unit()) > 0
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Queues a read of this block on the download lane: `copy` queues it, `record` records the event behind it. The lock is
-    /// held meanwhile, so that two threads note their events in the order of the lane.
-    pub(crate) fn read_on_download_lane(
+    /// Queues a use of this block on another lane than the compute lane: `queue` queues it, `record` records the event behind
+    /// it. The lock is held meanwhile, so that two threads note their events in the order of the lane.
+    pub(crate) fn use_on_lane(
         &self,
-        copy: impl FnOnce() -> Result<(), Fault>,
+        lane: u64,
+        queue: impl FnOnce() -> Result<(), Fault>,
         record: impl FnOnce() -> Result<B::Event, Fault>,
     ) -> Result<B::Event, NotQueued> {
-        let mut reads = lock(&self.reads);
-        let event = NotQueued::attempt(copy, record);
+        let mut uses = lock(&self.uses);
+        let uses = uses.get_or_insert_default();
+        uses.check().map_err(|fault| NotQueued { fault, runs: false })?;
+        let event = NotQueued::attempt(queue, record);
         match &event {
-            Ok(event) => reads.last = Some(event.clone()),
-            Err(NotQueued { fault, runs: true }) => reads.unknown = Some(fault.clone()),
+            Ok(event) => uses.note(lane, event.clone()),
+            Err(NotQueued { fault, runs: true }) => uses.unknown = Some(fault.clone()),
             Err(_) => {}
         }
         event
     }
 
-    /// Keeps what is queued on the compute lane from now on behind all pending uses. Call it before any write.
-    pub(crate) fn order_after_uses(&mut self) -> Result<(), Fault> {
-        let reads = self.reads.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(event) = &reads.last {
-            self.core.backend.wait(self.core.compute.stream().raw(), event)?;
-            // The lane waits for it now, and so does whatever is queued there later, a retirement's event too.
-            reads.last = None;
+    /// A fault when something may use the block of which nobody can tell when it ends. Call it before the host or the compute lane
+    /// reads the block; writers and other lanes' readers get it from the methods that they call anyway.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        lock(&self.uses).as_ref().map_or(Ok(()), |uses| uses.check())
+    }
+
+    /// Puts a stream of the application's own behind all that the compute lane does with the block, and, where it will `write`,
+    /// behind all pending uses.
+    pub(crate) fn lend_to(&self, core: &Core<B>, stream: &Stream<B>, write: bool) -> Result<(), Fault> {
+        let mut uses = lock(&self.uses);
+        let uses = uses.get_or_insert_default();
+        uses.check()?;
+        let now = core.backend.record(core.compute.stream().raw())?;
+        core.backend.wait(stream.raw(), &now)?;
+        if write {
+            for (_, event) in &uses.pending {
+                core.backend.wait(stream.raw(), event)?;
+            }
         }
         Ok(())
     }
 
-    /// Keeps the calling thread until nobody uses this block: no writer on the compute lane, no reader on the other.
-    pub(crate) fn wait_until_unused(&mut self) -> Result<(), Fault> {
-        self.order_after_uses()?;
-        self.core.wait_for_compute()
-    }
-}
-
-impl<B: Backend> Drop for Block<B> {
-    fn drop(&mut self) {
-        // SAFETY: `drop` runs once, and nothing reads the field after it.
-        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
-        let (unknown, last) = {
-            let mut reads = lock(&self.reads);
-            (reads.unknown.take(), reads.last.take())
-        };
-        self.core.ledger.counters.retired(self.bytes as u64);
-        match unknown {
-            Some(fault) => self.core.lose(memory, self.bytes, &fault),
-            None => self.core.retire(memory, self.bytes, last),
+    /// Notes that what was queued on such a stream uses the block. After a write the compute lane waits for it, and with
+    /// that everything that is ordered behind the compute lane.
+    pub(crate) fn used_on(&self, core: &Core<B>, stream: &Stream<B>, write: bool) -> Result<(), Fault> {
+        let mut uses = lock(&self.uses);
+        let uses = uses.get_or_insert_default();
+        let noted = core.backend.record(stream.raw()).and_then(|event| {
+            if write {
+                core.backend.wait(core.compute.stream().raw(), &event)?;
+            }
+            if uses.pending.len() >= MANY {
+                uses.pending.retain(|(_, event)| !matches!(core.backend.is_done(event), Ok(true)));
+            }
+            uses.note(stream.number(), event);
+            Ok(())
+        });
+        if let Err(fault) = &noted {
+            uses.unknown = Some(fault.clone());
         }
+        noted
+    }
+
+    /// Keeps what is queued on the compute lane from now on behind all pending uses. Call it before any write.
+    pub(crate) fn order_after_uses(&mut self, core: &Core<B>) -> Result<(), Fault> {
+        let Some(uses) = self.uses.get_mut().unwrap_or_else(PoisonError::into_inner) else { return Ok(()) };
+        uses.check()?;
+        while let Some((_, event)) = uses.pending.last() {
+            core.backend.wait(core.compute.stream().raw(), event)?;
+            // The lane waits for it now, and so does whatever is queued there later, by the next owner too.
+            uses.pending.pop();
+        }
+        Ok(())
+    }
+
+    /// Keeps the calling thread until nobody uses this block: no writer on the compute lane, no reader on another.
+    pub(crate) fn wait_until_unused(&mut self, core: &Core<B>) -> Result<(), Fault> {
+        self.order_after_uses(core)?;
+        core.wait_for_compute()
     }
 }

@@ -1,48 +1,64 @@
 //! What all handles of a device share: the backend, its two lanes, the budget, the pools and the ledger.
 
-use super::block::Block;
 use super::budget::Budget;
-use super::flight::{Lane, LaneKind};
-use super::lock;
+use super::flight::{Lane, LaneKind, Stream};
 use super::pinned::PinnedPool;
+use super::reclaim::Settings;
+use super::store::Store;
 use crate::backend::{Backend, Fault};
-use crate::error::{BufferLabel, Error};
-use crate::ledger::Ledger;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use crate::error::Error;
+use crate::ledger::{DeviceStats, Ledger};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
-/// The state of a device. Blocks, transfers and guards each keep it alive.
+/// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a device.
 pub(crate) struct Core<B: Backend> {
     pub(crate) backend: B,
+    /// Tells the devices of a process apart.
+    pub(super) number: u64,
     pub(crate) compute: Lane<B>,
     pub(crate) download: Lane<B>,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
+    pub(super) settings: Settings,
+    pub(super) store: Store<B>,
     pub(super) pinned: PinnedPool<B>,
-    retired: Mutex<VecDeque<Retired<B>>>,
-}
-
-/// Memory without an owner that queued work may still use.
-struct Retired<B: Backend> {
-    memory: B::Memory,
-    bytes: usize,
-    /// The compute lane when the owner let go.
-    compute: B::Event,
-    /// The last reader on the download lane.
-    read: Option<B::Event>,
+    /// Held by the idle thread while it has a reference to the core, so that others can be counted.
+    pub(super) idle_gate: Arc<Mutex<()>>,
+    /// Dropped with the core, which ends the idle thread.
+    _end: mpsc::Sender<()>,
 }
 
 impl<B: Backend> Core<B> {
-    pub(crate) fn new(backend: B, limit: u64) -> Result<Arc<Self>, Fault> {
-        Ok(Arc::new(Self {
-            compute: Lane::new(backend.create_stream()?),
-            download: Lane::new(backend.create_stream()?),
+    pub(crate) fn new(backend: B, settings: Settings) -> Result<Arc<Self>, Fault> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let (send, end) = mpsc::channel();
+        let core = Arc::new(Self {
+            compute: Lane::new(backend.create_stream()?, number),
+            download: Lane::new(backend.create_stream()?, number),
+            number,
             ledger: Ledger::default(),
-            budget: Budget::new(limit),
+            budget: Budget::new(settings.limit),
+            settings,
+            store: Store::new(&backend),
             pinned: PinnedPool::new(),
-            retired: Mutex::default(),
+            idle_gate: Arc::default(),
+            _end: send,
             backend,
-        }))
+        });
+        core.start(end)?;
+        Ok(core)
+    }
+
+    /// Opens a stream of the application's own.
+    pub(crate) fn create_stream(&self) -> Result<Stream<B>, Fault> {
+        self.backend.create_stream().map(|raw| Stream::new(raw, self.number))
+    }
+
+    /// Whether a stream belongs to this device.
+    pub(crate) fn owns(&self, stream: &Stream<B>) -> bool {
+        stream.device() == self.number
     }
 
     pub(crate) fn lane(&self, kind: LaneKind) -> &Lane<B> {
@@ -52,133 +68,22 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// Takes device memory for `label`, within the device's limit.
-    ///
-    /// Where there is no room, what is retired is waited for and what is kept is given back before this fails. This is the one
-    /// operation that gives memory back to the driver on its way.
-    pub(crate) fn allocate(self: &Arc<Self>, label: BufferLabel, bytes: usize) -> Result<Block<B>, Error> {
-        self.sweep();
-        let requested = bytes as u64;
-        if !self.budget.take(requested) {
-            self.drain_retired();
-            if !self.budget.take(requested) {
-                let (used, limit) = (self.budget.used(), self.budget.limit());
-                return Err(Error::DeviceLimit { buffer: label, requested, used, limit });
-            }
-        }
-        let memory = match self.backend.allocate(bytes) {
-            Err(Fault::OutOfMemory) => {
-                self.drain_retired();
-                self.unpin(self.pinned.drain());
-                self.backend.allocate(bytes)
-            }
-            other => other,
-        };
-        match memory {
-            Ok(memory) => {
-                self.ledger.counters.allocated(requested);
-                Ok(Block::new(self.clone(), memory, bytes))
-            }
-            Err(fault) => {
-                self.budget.give_back(requested);
-                Err(self.allocation_error(label, requested, fault))
-            }
-        }
-    }
-
-    fn allocation_error(&self, buffer: BufferLabel, requested: u64, fault: Fault) -> Error {
-        match fault {
-            Fault::OutOfMemory => Error::OutOfMemory {
-                buffer,
-                requested,
-                live: self.ledger.counters.live_bytes(),
-                retired: self.ledger.counters.retired_bytes(),
-                free: self.backend.memory_info().ok().and_then(|info| info.free),
-            },
-            fault => Error::from_fault::<B>(fault),
-        }
-    }
-
-    /// Takes memory from its owner. Never waits; see the module comment of `memory`.
-    pub(super) fn retire(&self, memory: B::Memory, bytes: usize, read: Option<B::Event>) {
-        match self.backend.record(self.compute.stream().raw()) {
-            Ok(compute) => lock(&self.retired).push_back(Retired { memory, bytes, compute, read }),
-            Err(fault) => self.lose(memory, bytes, &fault),
-        }
-        if !B::FREE_WAITS {
-            self.sweep_retired();
-        }
-    }
-
     /// Lets go of the transfers that have ended. Waits for nothing. Returns whether none is left.
     pub(crate) fn land(&self) -> bool {
         [&self.compute, &self.download].map(|lane| lane.sweep(&self.backend)) == [true; 2]
     }
 
-    /// Gives back what has ended: transfers and retired memory. Waits for the driver's free, if that does. Returns whether
-    /// nothing is left.
+    /// Takes back what has ended: transfers, and blocks that other lanes used. Waits for nothing. Returns whether none is left.
     pub(crate) fn sweep(&self) -> bool {
         let landed = self.land();
-        self.sweep_retired() && landed
-    }
-
-    fn sweep_retired(&self) -> bool {
-        let mut retired = lock(&self.retired);
-        let mut ended = Vec::new();
-        while let Some(first) = retired.front() {
-            let read = first.read.as_ref().map_or(Ok(true), |event| self.backend.is_done(event));
-            match read.and_then(|read| Ok(read && self.backend.is_done(&first.compute)?)) {
-                Ok(false) => break,
-                Ok(true) => ended.extend(retired.pop_front().map(|retired| (retired, None))),
-                Err(fault) => ended.extend(retired.pop_front().map(|retired| (retired, Some(fault)))),
-            }
-        }
-        let empty = retired.is_empty();
-        drop(retired);
-        for (Retired { memory, bytes, .. }, fault) in ended {
-            if let Some(fault) = fault {
-                self.lose(memory, bytes, &fault);
-                continue;
-            }
-            // SAFETY: the memory has no owner, and the events of its last uses are done (rule 2, pending uses).
-            if let Err(fault) = unsafe { self.backend.free(memory) } {
-                self.lost(bytes, &fault);
-                continue;
-            }
-            self.budget.give_back(bytes as u64);
-            self.ledger.counters.freed(bytes as u64);
-        }
-        empty
-    }
-
-    /// Waits for the last uses of what is retired, and gives it back. A fault shows in what the caller does next.
-    fn drain_retired(&self) {
-        self.wait_for_retired();
-        self.sweep();
-    }
-
-    fn wait_for_retired(&self) {
-        let uses: Vec<B::Event> = {
-            let retired = lock(&self.retired);
-            retired
-                .iter()
-                .flat_map(|retired| [Some(&retired.compute), retired.read.as_ref()])
-                .flatten()
-                .cloned()
-                .collect()
-        };
-        for event in uses {
-            let _ = self.backend.synchronize(&event);
-        }
+        self.sweep_parked();
+        landed && self.store.state().parked.is_empty()
     }
 
     /// Whether everything that was queued has ended. Waits for nothing.
-    fn is_idle(&self) -> bool {
-        let ended = |lane: &Lane<B>| {
-            let now = self.backend.record(lane.stream().raw());
-            now.and_then(|event| self.backend.is_done(&event)).unwrap_or(true)
-        };
-        ended(&self.compute) && ended(&self.download)
+    fn is_idle(&self) -> Result<bool, Fault> {
+        let idle = |lane: &Lane<B>| self.backend.is_idle(lane.stream().raw());
+        Ok(idle(&self.compute)? && idle(&self.download)?)
     }
 
     /// Keeps the calling thread until all that is queued on the compute lane now is done.
@@ -193,14 +98,15 @@ impl<B: Backend> Core<B> {
         self.backend.wait(self.download.stream().raw(), &event)
     }
 
-    /// Waits for both lanes, and gives back what that ends.
+    /// Waits for both lanes and for what other streams do with dropped buffers, and takes back what that ends.
     pub(crate) fn synchronize(&self) -> Result<(), Error> {
         let wait = |lane: &Lane<B>| {
             let event = self.backend.record(lane.stream().raw())?;
             self.backend.synchronize(&event)
         };
         let waited = wait(&self.compute).and_then(|()| wait(&self.download));
-        self.sweep();
+        self.land();
+        self.wait_for_parked();
         waited.map_err(Error::from_fault::<B>)
     }
 
@@ -219,7 +125,7 @@ impl<B: Backend> Core<B> {
     /// The last handle has gone, and with it every buffer. What is in flight is left to a thread that waits for it.
     pub(crate) fn finish(self: Arc<Self>) {
         // Looked at before anything is given back, since that may wait for what still runs.
-        if self.is_idle() && self.sweep() {
+        if self.is_idle().unwrap_or(true) && self.sweep() {
             return;
         }
         // Not dropped with the closure, so that a thread that does not start leaks it: the memory is in use.
@@ -235,34 +141,99 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// Waits until nothing is in flight or retired, and gives it all back. Nobody queues anything any more.
+    /// Waits until nothing is queued, in flight or parked. Nobody queues anything any more.
     ///
     /// Flights refer to the core, so it goes only when the last of them has gone. A failed device answers every wait with
     /// a fault, which lets the sweep give up on what it concerns: the loop ends in any case.
     fn drain(&self) {
+        for lane in [&self.compute, &self.download] {
+            let end = self.backend.record(lane.stream().raw());
+            let _ = end.and_then(|end| self.backend.synchronize(&end));
+        }
         while !self.sweep() {
             for event in self.compute.events().into_iter().chain(self.download.events()) {
                 let _ = self.backend.synchronize(&event);
             }
-            self.wait_for_retired();
+            self.wait_for_parked();
         }
     }
 
-    pub(super) fn lose(&self, memory: B::Memory, bytes: usize, fault: &Fault) {
-        // A handle does nothing when dropped: this is the leak.
-        drop(memory);
-        self.lost(bytes, fault);
+    pub(super) fn lost(&self, bytes: usize, fault: &Fault) {
+        self.ledger.counters.lost(bytes as u64);
+        log::error!("gpumem: {bytes} bytes of device memory are lost: {fault}");
     }
 
-    fn lost(&self, bytes: usize, fault: &Fault) {
-        self.ledger.counters.lost_retired(bytes as u64);
-        log::error!("gpumem: {bytes} bytes of device memory are lost: {fault}");
+    /// Bytes that live buffers hold.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        let (_, credit) = self.store.caches.sum();
+        self.budget.used().saturating_sub(credit).saturating_sub(self.retired_bytes())
+    }
+
+    /// Bytes of dropped buffers that other lanes still use.
+    pub(crate) fn retired_bytes(&self) -> u64 {
+        self.store.state().parked_bytes
+    }
+
+    /// Bytes that are held from the driver for nobody in particular.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        let lost = self.store.lost.load(Ordering::Relaxed);
+        let used = self.live_bytes() + self.retired_bytes() + lost;
+        self.store.physical.held().saturating_sub(used)
+    }
+
+    /// Bytes that a chunk is a multiple of.
+    pub(super) fn unit(&self) -> usize {
+        self.store.physical.unit()
+    }
+
+    /// Whether blocks can grow where they are, up to addresses that are reserved for them.
+    pub(crate) fn has_virtual_memory(&self) -> bool {
+        self.store.physical.has_virtual()
+    }
+
+    pub(crate) fn stats(&self) -> DeviceStats {
+        let (counts, credit) = self.store.caches.sum();
+        let retired_bytes = self.retired_bytes();
+        let live = self.budget.used().saturating_sub(credit).saturating_sub(retired_bytes);
+        self.budget.raise_peak(live);
+        let physical = &self.store.physical;
+        let lost = self.store.lost.load(Ordering::Relaxed);
+        DeviceStats {
+            live_bytes: live,
+            peak_bytes: self.budget.peak(),
+            retired_bytes,
+            held_bytes: physical.held(),
+            peak_held_bytes: physical.peak(),
+            kept_bytes: physical.held().saturating_sub(live + retired_bytes + lost),
+            allocations: counts.allocations,
+            frees: counts.frees,
+            reused: counts.reused,
+            driver_calls: physical.calls(),
+            ..self.ledger.counters.snapshot(self.ledger.live_buffers())
+        }
+    }
+
+    /// What keeps the idle thread from having a reference to the core.
+    pub(crate) fn idle_gate(&self) -> Arc<Mutex<()>> {
+        self.idle_gate.clone()
     }
 }
 
 impl<B: Backend> Drop for Core<B> {
     fn drop(&mut self) {
-        // No block, transfer or guard is left, or it would have kept the core.
+        // No block, transfer or guard is left, or it would have kept the core (a block by way of its owner's device).
         self.unpin(self.pinned.drain());
+        self.flush();
+        if !self.is_idle().unwrap_or(false) {
+            let bytes = self.store.physical.held();
+            log::error!("gpumem: {bytes} bytes of device memory are lost: the device has failed");
+            return;
+        }
+        let segments = self.store.all_segments();
+        for segment in segments {
+            // SAFETY: both lanes have come to their ends and nobody can queue anything any more. What other streams used was waited
+            // for before it was kept, or was lost, and a slab with a lost piece is not among these (rule 2).
+            unsafe { self.destroy(segment) };
+        }
     }
 }

@@ -9,18 +9,40 @@ use super::lock;
 use super::pinned::PinnedBlock;
 use crate::backend::{Backend, Fault};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 /// A queue of work on a device: what is queued on it runs in order.
 ///
 /// [`Device::stream`](crate::Device::stream) is the compute stream. Everything that writes buffers is queued there, and a
 /// kernel that is launched there runs after what was queued before it and before what is queued after it.
+///
+/// [`Device::create_stream`](crate::Device::create_stream) makes streams of the application's own, on which kernels run beside
+/// the compute stream. What a buffer is used for there is declared: `launch_on` does it for kernels on the host, and
+/// [`Buffer::use_on`](crate::Buffer::use_on) and [`Buffer::use_on_mut`](crate::Buffer::use_on_mut) do it on a card.
 pub struct Stream<B: Backend> {
     raw: B::Stream,
+    /// Tells the streams of a process apart.
+    number: u64,
+    /// Whose stream it is.
+    device: u64,
 }
 
 impl<B: Backend> Stream<B> {
+    pub(crate) fn new(raw: B::Stream, device: u64) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { raw, number: NEXT.fetch_add(1, Ordering::Relaxed), device }
+    }
+
+    /// The number of the device that it belongs to.
+    pub(crate) fn device(&self) -> u64 {
+        self.device
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn raw(&self) -> &B::Stream {
         &self.raw
     }
@@ -44,8 +66,8 @@ pub(crate) struct Lane<B: Backend> {
 }
 
 impl<B: Backend> Lane<B> {
-    pub(super) fn new(raw: B::Stream) -> Self {
-        Self { stream: Stream { raw }, flights: Mutex::default() }
+    pub(super) fn new(raw: B::Stream, device: u64) -> Self {
+        Self { stream: Stream::new(raw, device), flights: Mutex::default() }
     }
 
     pub(crate) fn stream(&self) -> &Stream<B> {
@@ -193,7 +215,8 @@ impl<B: Backend> Hold<B> {
 /// The download slots of one buffer.
 pub(crate) struct Slots<B: Backend> {
     limit: usize,
-    taken: Arc<AtomicUsize>,
+    /// Made with the first download, since most buffers have none.
+    taken: OnceLock<Arc<AtomicUsize>>,
     /// For giving up those whose tickets were forgotten.
     flights: Mutex<Vec<Weak<Flight<B>>>>,
 }
@@ -203,7 +226,7 @@ pub(crate) struct Slot(Arc<AtomicUsize>);
 
 impl<B: Backend> Slots<B> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, taken: Arc::default(), flights: Mutex::default() }
+        Self { limit, taken: OnceLock::new(), flights: Mutex::default() }
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -211,14 +234,15 @@ impl<B: Backend> Slots<B> {
     }
 
     pub(crate) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
+        self.taken.get().map_or(0, |taken| taken.load(Ordering::Relaxed))
     }
 
     pub(crate) fn take(&self) -> Option<Slot> {
         let free = |taken: usize| (taken < self.limit).then_some(taken + 1);
         // The count guards no memory, the cargo's own lock does.
-        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
-        Some(Slot(self.taken.clone()))
+        let taken = self.taken.get_or_init(Arc::default);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
+        Some(Slot(taken.clone()))
     }
 
     pub(crate) fn remember(&self, flight: &Arc<Flight<B>>) {

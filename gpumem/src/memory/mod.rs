@@ -5,37 +5,62 @@
 //! A device has two *lanes*, each a stream of its own: the compute lane, on which everything that writes device memory
 //! is queued, and the download lane. Work on one lane is ordered by the lane; the lanes are tied together by events.
 //!
-//! * **A block** ([`Block`]) is device memory with one owner, a buffer. It carries the events of those who read it on
-//!   another lane (*pending uses*). Before the owner writes or frees it, [`Block::order_after_uses`] puts these events in
-//!   front of the compute lane: the lane waits, not the host.
-//! * **Freeing** never waits. Dropping a block records the compute lane's event, and *retires* the memory together with
-//!   that event and the pending uses. A later allocation or wait ([`Core::sweep`]) gives it back to the driver once all of
-//!   them are done; transfers only let go of what has landed ([`Core::land`]), which never waits.
+//! * **A block** ([`Block`]) is device memory with one owner, a buffer. It carries an event for each other lane that still uses
+//!   it (*pending uses*). Before the owner writes it, [`Block::order_after_uses`] puts these events in front of the
+//!   compute lane: the lane waits, not the host.
+//! * **Freeing** never waits, and asks the driver for nothing. A block that only the compute lane used is free at once *in the
+//!   order of that lane*: whoever takes it next queues work behind its last use. One that another lane still uses is *parked*
+//!   until that is past. What is free is kept for the next block ([`Core::retire`], `cache`, `store`).
+//! * **Memory goes back to the driver** only when the compute lane has passed the last use of it, which events tell (`epochs`),
+//!   and only by operations that take memory or are asked to give it back (`reclaim`); never in a drop.
 //! * **A flight** ([`Flight`]) is a running transfer. Its lane keeps it, with the pinned memory that it uses, until its
 //!   event is done; what the user holds is a second reference. So a ticket can be dropped, forgotten or sent to
 //!   another thread, and neither buffer nor device need outlive it.
 //! * **The end of a device** is when its last handle goes ([`Core::finish`]): no buffer is left then. What is still
 //!   in flight is handed to a thread that waits for it, so that the drop does not.
-//! * **A failed device** gives a fault from every wait. Memory whose event ends in a fault cannot be shown to be unused:
-//!   it is leaked, counted in [`DeviceStats::lost_bytes`](crate::DeviceStats) and logged.
+//! * **A failed device** gives a fault from every wait. Memory cannot be shown to be unused then: what is kept stays held, what
+//!   another lane used is counted in [`DeviceStats::lost_bytes`](crate::DeviceStats), and the end of the device leaks it all, which is
+//!   logged.
 //!
 //! # Rooms
 //!
-//! `core` is the state that all handles of a device share; `block` is device memory; `pinned` the pool of host memory
-//! for transfers; `flight` the lanes and what is in flight; `budget` the limit. None of them knows element types.
+//! `core` is the state that all handles of a device share. `block` is device memory; `allocate` takes and retires it, by way of
+//! `cache` (what a thread has let go of, behind a `latch`), `store` (slabs, kept segments, what is parked), and `compose` (a segment where none fits) and `physical` (what the driver gives:
+//! segments and their chunks). `size`, `heap`, `kept` and `epochs` are the parts of these; `reclaim` gives back. `pinned` is the pool
+//! of host memory for transfers; `flight` the lanes and what is in flight; `budget` the limit. None of them knows element
+//! types.
 
+mod allocate;
 mod block;
 mod budget;
+mod cache;
+mod compose;
 mod core;
+mod epochs;
 mod flight;
+mod heap;
+mod kept;
+mod latch;
+mod physical;
 mod pinned;
+mod reclaim;
+mod size;
+mod store;
+mod untyped;
 
+pub(crate) use self::allocate::Charge;
+pub use self::allocate::Pressure;
 pub(crate) use self::block::{Block, NotQueued};
 pub(crate) use self::budget::Budget;
 pub(crate) use self::core::Core;
 pub use self::flight::Stream;
 pub(crate) use self::flight::{Flight, LaneKind, Slot, Slots};
 pub(crate) use self::pinned::PinnedBlock;
+pub use self::reclaim::MemoryReport;
+pub(crate) use self::reclaim::{PressureCallback, Settings};
+pub(crate) use self::size::POOLED;
+pub(crate) use self::store::Want;
+pub use self::untyped::{Pool, PoolBlock};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,13 +1,15 @@
 //! Failures on purpose.
 
 use crate::backend::Fault;
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Makes a chosen call to the host backend fail, to test what an application does then.
 ///
-/// Each call that takes memory or queues work counts; the one with the chosen number fails, once. Memory calls fail
-/// with out of memory twice in a row, since the runtime tries them again.
+/// Each time that a block of device memory or of pinned memory is asked for, and each time that work is queued, counts; the one
+/// with the chosen number fails, once. Memory fails twice in a row, since the runtime tries again. What the runtime asks the
+/// driver for, to have blocks to give, is counted by itself ([`Faults::fail_driver`]).
 ///
 /// ```
 /// use gpumem::testing::Faults;
@@ -28,19 +30,28 @@ pub struct Faults(Arc<State>);
 struct State {
     calls: AtomicUsize,
     fail_at: AtomicUsize,
+    driver_calls: AtomicUsize,
+    driver_fails: Mutex<Range<usize>>,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { calls: AtomicUsize::new(0), fail_at: AtomicUsize::new(usize::MAX) }
+        Self {
+            calls: AtomicUsize::new(0),
+            fail_at: AtomicUsize::new(usize::MAX),
+            driver_calls: AtomicUsize::new(0),
+            driver_fails: Mutex::new(0..0),
+        }
     }
 }
 
 /// What kind of call is about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
-    /// It takes memory.
+    /// It takes a block.
     Memory,
+    /// It takes memory from the driver: a block, a chunk, or the mapping of one. Reserving addresses is not counted.
+    Driver,
     /// It queues work.
     Queue,
 }
@@ -58,14 +69,27 @@ impl Faults {
         self.0.fail_at.store(call, Ordering::SeqCst);
     }
 
+    /// Lets the calls fail by which the runtime takes memory from the driver and maps it, from one number on for so many of them:
+    /// `fail_driver(0..1)` lets the next one fail, `fail_driver(0..usize::MAX)` all of them. They answer that there is no memory.
+    pub fn fail_driver(&self, calls: Range<usize>) {
+        self.0.driver_calls.store(0, Ordering::SeqCst);
+        *self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner) = calls;
+    }
+
     /// Lets nothing fail from now on. Returns whether a call has failed since [`Faults::fail_at`].
     #[must_use = "whether a call failed at all is what a test has to know"]
     pub fn stop(&self) -> bool {
+        *self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner) = 0..0;
         let planned = self.0.fail_at.swap(usize::MAX, Ordering::SeqCst);
         planned < self.0.calls.load(Ordering::SeqCst)
     }
 
     pub(crate) fn call(&self, call: Call) -> Result<(), Fault> {
+        if call == Call::Driver {
+            let number = self.0.driver_calls.fetch_add(1, Ordering::SeqCst);
+            let fails = self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
+            return if fails { Err(Fault::OutOfMemory) } else { Ok(()) };
+        }
         let planned = self.0.fail_at.load(Ordering::SeqCst);
         if planned == usize::MAX {
             return Ok(());

@@ -140,6 +140,51 @@ fn items_are_named_and_the_set_is_limited() {
     gpu.close().unwrap();
 }
 
+/// A constant with a stable address.
+const FIXED: BufferSpec = BufferSpec::new("fixed").max(4096).stable();
+
+/// Addresses that stay, and some that do not.
+#[derive(GpuBuffers)]
+#[buffers(stable, max = "4KiB")]
+pub struct Stable {
+    /// As the struct says.
+    pub plain: Vec<u32>,
+    /// A preset says nothing of it.
+    #[buffer(preset = "edges", max = "4KiB")]
+    pub preset: Vec<u32>,
+    /// Otherwise.
+    #[buffer(stable = false)]
+    pub own: Vec<u32>,
+    /// A constant says everything.
+    #[buffer(config = SMALL)]
+    pub constant: Vec<u32>,
+    /// With the key beside it.
+    #[buffer(config = SMALL, stable)]
+    pub beside: Vec<u32>,
+    /// A stable constant.
+    #[buffer(config = FIXED)]
+    pub fixed: Vec<u32>,
+    /// And what takes it back.
+    #[buffer(config = FIXED, stable = false)]
+    pub taken_back: Vec<u32>,
+    /// Beside another flag.
+    #[buffer(async(snapshot), stable = true)]
+    pub both: Vec<u32>,
+}
+
+#[test]
+fn addresses_are_stable_where_something_says_so() {
+    let stable: Vec<&str> =
+        Stable::BUFFERS.iter().filter(|spec| spec.is_stable()).map(BufferSpec::name).collect();
+    assert_eq!(stable, ["plain", "preset", "beside", "fixed", "both"]);
+    let [.., fixed, taken_back, both] = Stable::BUFFERS else { panic!("eight buffers") };
+    assert_eq!(*fixed, FIXED.named("fixed").element::<u32>());
+    assert_eq!(*taken_back, BufferSpec::new("taken_back").max(4096).element::<u32>());
+    assert!(both.is_async() && both.is_snapshot());
+    // Nothing else is, unless it says so.
+    assert!(Presets::BUFFERS.iter().chain(Defaults::BUFFERS).all(|spec| !spec.is_stable()));
+}
+
 /// Names that fields could not have otherwise.
 #[derive(GpuBuffers, Default)]
 pub struct Renamed {
@@ -191,13 +236,13 @@ fn skipped_fields_come_down_as_their_default() {
 }
 
 macro_rules! declare {
-    ($name:ident, $preset:literal, $spec:path, $slots:literal, $async:literal, $label:literal) => {
+    ($name:ident, $preset:literal, $spec:path, $slots:literal, $async:literal, $stable:literal, $label:literal) => {
         /// Written by a macro.
         #[derive(GpuBuffers, Default)]
         #[buffers(label = $label)]
         pub struct $name {
             /// A preset.
-            #[buffer(preset = $preset, async = $async)]
+            #[buffer(preset = $preset, async = $async, stable = $stable)]
             pub a: Vec<u8>,
             /// A constant.
             #[buffer(config = $spec, max = "2KiB")]
@@ -209,11 +254,12 @@ macro_rules! declare {
     };
 }
 
-declare!(Declared, "edges", SMALL, 5, true, "declared");
+declare!(Declared, "edges", SMALL, 5, true, true, "declared");
 
 #[test]
 fn values_may_come_from_macros() {
     let [a, b, c] = Declared::BUFFERS else { panic!("three buffers") };
+    assert!(a.is_stable() && !b.is_stable());
     assert_eq!((a.is_async(), a.growth_factor(), b.max_bytes(), c.slot_count()), (true, 2.0, Some(2048), 5));
 }
 

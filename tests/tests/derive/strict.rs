@@ -62,12 +62,13 @@ const SPEC: ::gpumem::BufferSpec = ::gpumem::BufferSpec::new("spec").asynchronou
 #[buffers(growth = 1.25, max = "1MiB", min = "1KiB", async(slots = 3))]
 pub struct Every {
     /// A constant.
-    #[buffer(config = SPEC, async(snapshot))]
+    #[buffer(config = SPEC, async(snapshot), stable = false)]
     pub first: ::std::vec::Vec<::std::primitive::u32>,
     /// A preset and a name.
     #[buffer(preset = "grid_cells", name = "second", async = false)]
     pub stats: ::std::vec::Vec<Secret>,
-    /// As the struct says.
+    /// As the struct says, and at one address.
+    #[buffer(stable)]
     pub third: ::std::vec::Vec<::std::primitive::u32>,
     /// On the host, with a default.
     #[buffer(skip(default))]

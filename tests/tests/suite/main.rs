@@ -4,8 +4,12 @@ mod contents;
 mod downloads;
 mod growth;
 mod ledger;
+mod limits;
 mod model;
+mod pressure;
+mod segments;
 mod sets;
+mod threads;
 
 /// Makes a test of each function on each backend. A function takes the means to open devices, so that it can set limits.
 macro_rules! suite {
@@ -93,13 +97,55 @@ suite! {
         leaks_are_reported_with_the_line_that_made_them
         devices_close_in_order
     }
+    limits {
+        threads_get_exactly_the_limit
+        what_lives_never_passes_the_limit
+        what_fits_at_any_time_is_never_refused
+        growth_in_place_falls_back_to_the_need
+        what_is_held_stays_within_the_limit
+        a_busy_stream_does_not_widen_the_limit
+        no_memory_is_there_that_cannot_be_had
+        trimming_gives_back_what_is_asked_for
+        keep_bounds_what_is_free
+        keeping_nothing_holds_as_soon_as_the_stream_is_idle
+        slabs_that_two_threads_took_at_once_go_back
+        idle_memory_goes_back_after_a_while
+        the_idle_thread_is_nobodys_handle
+    }
     model {
         random_operations_agree_with_vecs
+    }
+    pressure {
+        pressure_is_told_of_once_and_may_be_relieved
+        a_callback_that_allocates_does_not_call_itself
+        growth_that_can_do_with_less_is_no_pressure
+        what_a_download_reads_is_not_used_again
+        an_allocation_that_needs_it_waits_for_what_is_read
+        defragmenting_joins_and_gives_back
+        a_report_knows_what_threads_have_let_go
+        bad_input_is_refused_with_its_figures
+    }
+    segments {
+        large_buffers_grow_where_they_are
+        a_buffer_moves_once_on_its_way_out_of_the_pool
+        stable_buffers_never_move
+        shrinking_gives_memory_back_that_was_taken_at_once
+        stable_buffers_take_no_segment_that_cannot_grow
+        an_emptied_stable_buffer_gives_its_addresses_back
+        a_max_beyond_all_addresses_still_grows_in_place
+        free_segments_serve_the_next_buffer
+        free_chunks_serve_the_next_growth
+        pooled_blocks_waste_at_most_an_eighth
+        freed_blocks_come_back_in_the_order_of_the_stream
+        blocks_freed_by_another_thread_come_home
     }
     sets {
         a_set_goes_up_and_comes_down
         whole_set_operations_are_all_or_nothing
         a_frame_is_one_point_of_the_stream
         a_stolen_buffer_is_a_leak_of_its_set
+    }
+    threads {
+        a_million_operations_on_eight_threads
     }
 }

@@ -11,6 +11,8 @@ struct Graph {
     #[buffer(m)]
     c: Vec<f32>,
     d: Vec<f32>,
+    #[buffer(sta)]
+    e: Vec<f32>,
 }
 
 fn main() {

@@ -16,6 +16,8 @@ struct Graph {
     e: Vec<f32>,
     #[buffer(growth = 1.)]
     g: Vec<f32>,
+    #[buffer(stable = )]
+    h: Vec<f32>,
 }
 
 fn main() {

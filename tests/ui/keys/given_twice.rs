@@ -7,6 +7,8 @@ struct Graph {
     #[buffer(max = "1KiB")]
     #[buffer(max = "2KiB")]
     edges: Vec<[u32; 2]>,
+    #[buffer(stable, stable = false)]
+    weights: Vec<f32>,
 }
 
 fn main() {}

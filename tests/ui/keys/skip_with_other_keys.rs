@@ -5,6 +5,8 @@ struct Graph {
     positions: Vec<[f32; 2]>,
     #[buffer(skip, growth = 2.0)]
     title: String,
+    #[buffer(stable, skip)]
+    subtitle: String,
 }
 
 fn main() {}

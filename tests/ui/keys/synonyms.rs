@@ -12,6 +12,8 @@ struct Graph {
     c: Vec<f32>,
     #[buffer(Growth = 2)]
     d: Vec<f32>,
+    #[buffer(stable_address)]
+    e: Vec<f32>,
 }
 
 fn main() {}

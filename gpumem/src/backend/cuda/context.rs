@@ -2,8 +2,8 @@
 //!
 //! The primary context is the one that the CUDA runtime library, and with it most other CUDA code of a process, uses as
 //! well, so memory and kernels can be shared with it. It is counted by the driver: every opened [`Cuda`](super::Cuda)
-//! retains it, and everything that has a handle into it (streams, events, blocks, modules) holds the [`Context`]
-//! behind an `Arc`, so no handle outlives it.
+//! retains it, and everything that has a handle into it (streams, events, pinned blocks, modules) holds the [`Context`]
+//! behind an `Arc`, so no handle outlives it. Device memory is the exception, see [`Memory`](super::Memory).
 //!
 //! A driver call works on the context that is current on the calling thread. [`Context::bind`] makes this one current
 //! for as long as its guard lives and then brings back what was current before, so that any thread can use any buffer
@@ -84,6 +84,11 @@ impl Context {
     pub(crate) fn make_current(&self) -> Result<(), Fault> {
         // SAFETY: the handle is retained as long as `self` lives; the driver refuses calls on it after that.
         check("cuCtxSetCurrent", unsafe { driver::cuCtxSetCurrent(self.handle) })
+    }
+
+    /// The driver's number of the device.
+    pub(super) fn device(&self) -> c_int {
+        self.device
     }
 
     /// What the driver says of the device.

@@ -53,6 +53,60 @@ handles! {
     FunctionHandle
 }
 
+/// `CUmemGenericAllocationHandle`: physical memory. A number, and not a pointer as the others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct ChunkHandle(u64);
+
+impl ChunkHandle {
+    /// What an output parameter holds before the driver fills it.
+    pub(super) const NONE: Self = Self(0);
+}
+
+/// `CUmemLocation`: where memory lies, or who may touch it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct Location {
+    pub(super) kind: c_uint,
+    pub(super) id: c_int,
+}
+
+/// `CUmemAllocationProp`, with its inner struct of flags written out.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct AllocationProperties {
+    pub(super) kind: c_uint,
+    pub(super) requested_handle_types: c_uint,
+    pub(super) location: Location,
+    pub(super) win32_meta_data: *mut c_void,
+    pub(super) compression: u8,
+    pub(super) gpu_direct_rdma: u8,
+    pub(super) usage: u16,
+    pub(super) reserved: [u8; 4],
+}
+
+/// `CUmemAccessDesc`
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct AccessDescription {
+    pub(super) location: Location,
+    pub(super) flags: c_uint,
+}
+
+// The driver reads these as `cuda.h` lays them out on 64-bit machines, the only ones that it has virtual memory on.
+const _: () = {
+    use std::mem::{align_of, offset_of, size_of};
+
+    assert!(size_of::<ChunkHandle>() == 8);
+    assert!(size_of::<Location>() == 8 && align_of::<Location>() == 4);
+    assert!(size_of::<AllocationProperties>() == 32 && align_of::<AllocationProperties>() == 8);
+    assert!(offset_of!(AllocationProperties, location) == 8);
+    assert!(offset_of!(AllocationProperties, win32_meta_data) == 16);
+    assert!(offset_of!(AllocationProperties, compression) == 24);
+    assert!(offset_of!(AllocationProperties, usage) == 26);
+    assert!(size_of::<AccessDescription>() == 12 && align_of::<AccessDescription>() == 4);
+};
+
 impl FunctionHandle {
     /// The handle as other layers have it, `cust` for one.
     pub(super) fn from_raw(raw: *mut c_void) -> Self {
@@ -97,6 +151,8 @@ pub(super) mod code {
     pub(crate) const COMPAT_NOT_SUPPORTED_ON_DEVICE: Code = 804;
 }
 
+/// `CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED`: the device has virtual memory.
+pub(super) const ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED: c_int = 102;
 /// `CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED`: the device has stream-ordered memory.
 pub(super) const ATTRIBUTE_MEMORY_POOLS_SUPPORTED: c_int = 115;
 
@@ -107,6 +163,14 @@ pub(super) const EVENT_DISABLE_TIMING: c_uint = 2;
 /// `CU_MEMHOSTALLOC_PORTABLE`: pinned for every context of the process. Write-combined memory, the other flag one meets,
 /// is never asked for: the host reads it many times slower.
 pub(super) const HOST_ALLOC_PORTABLE: c_uint = 1;
+/// `CU_MEM_ALLOCATION_TYPE_PINNED`: memory that stays where it is, the only kind there is to be mapped.
+pub(super) const ALLOCATION_PINNED: c_uint = 1;
+/// `CU_MEM_LOCATION_TYPE_DEVICE`
+pub(super) const LOCATION_DEVICE: c_uint = 1;
+/// `CU_MEM_ALLOC_GRANULARITY_MINIMUM`: the unit that must be kept, not the one that is recommended.
+pub(super) const GRANULARITY_MINIMUM: c_uint = 0;
+/// `CU_MEM_ACCESS_FLAGS_PROT_READWRITE`
+pub(super) const ACCESS_READ_WRITE: c_uint = 3;
 /// `CU_JIT_ERROR_LOG_BUFFER`
 pub(super) const JIT_ERROR_LOG_BUFFER: c_uint = 5;
 /// `CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES`
@@ -139,8 +203,44 @@ unsafe extern "C" {
     pub(super) fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> Code;
     pub(super) fn cuMemFreeHost(address: *mut c_void) -> Code;
 
+    pub(super) fn cuMemGetAllocationGranularity(
+        granularity: *mut usize,
+        properties: *const AllocationProperties,
+        option: c_uint,
+    ) -> Code;
+    pub(super) fn cuMemAddressReserve(
+        address: *mut DeviceAddress,
+        bytes: usize,
+        alignment: usize,
+        place: DeviceAddress,
+        flags: u64,
+    ) -> Code;
+    pub(super) fn cuMemAddressFree(address: DeviceAddress, bytes: usize) -> Code;
+    pub(super) fn cuMemCreate(
+        chunk: *mut ChunkHandle,
+        bytes: usize,
+        properties: *const AllocationProperties,
+        flags: u64,
+    ) -> Code;
+    pub(super) fn cuMemRelease(chunk: ChunkHandle) -> Code;
+    pub(super) fn cuMemMap(
+        address: DeviceAddress,
+        bytes: usize,
+        offset: usize,
+        chunk: ChunkHandle,
+        flags: u64,
+    ) -> Code;
+    pub(super) fn cuMemSetAccess(
+        address: DeviceAddress,
+        bytes: usize,
+        access: *const AccessDescription,
+        count: usize,
+    ) -> Code;
+    pub(super) fn cuMemUnmap(address: DeviceAddress, bytes: usize) -> Code;
+
     pub(super) fn cuStreamCreate(stream: *mut StreamHandle, flags: c_uint) -> Code;
     pub(super) fn cuStreamSynchronize(stream: StreamHandle) -> Code;
+    pub(super) fn cuStreamQuery(stream: StreamHandle) -> Code;
     pub(super) fn cuStreamDestroy_v2(stream: StreamHandle) -> Code;
     pub(super) fn cuStreamWaitEvent(stream: StreamHandle, event: EventHandle, flags: c_uint) -> Code;
 

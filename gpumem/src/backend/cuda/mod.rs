@@ -2,7 +2,8 @@
 //!
 //! The runtime's own driver calls are in this folder, one kind of thing a file: `driver` declares the functions,
 //! `error` puts their codes into words, `context` makes the context current where it is needed, `event` and `stream` are
-//! the driver's events and streams, `heap` is device memory, `fill` picks a fill, `module` loads kernels.
+//! the driver's events and streams, `heap` is device memory in blocks, `virtual_memory` is addresses and what is mapped there,
+//! `fill` picks a fill, `module` loads kernels.
 //!
 //! `cust` is the layer that users launch kernels with, and its types appear at that edge only. Nothing here is built on
 //! them: among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs,
@@ -18,6 +19,7 @@ mod module;
 mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
+mod virtual_memory;
 
 pub use self::module::{Function, Kernel, Module};
 
@@ -28,6 +30,7 @@ use self::event::RecordedEvent;
 use self::fill::Fill;
 use self::heap::Heap;
 use self::stream::Stream;
+use self::virtual_memory::{Chunk, VirtualMemory};
 use super::{Backend, Driver, Fault, MemoryInfo};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -43,22 +46,25 @@ use std::sync::Arc;
 pub struct Cuda {
     context: Arc<Context>,
     heap: Heap,
+    virtual_memory: VirtualMemory,
     name: String,
 }
 
-/// A block of device memory.
-#[derive(Debug)]
+/// Device memory or reserved addresses, by name: where it begins, and no more. It keeps nothing alive.
+///
+/// The driver takes everything back with the context, after which the address may be another's. That does not happen while
+/// the name is used: it is only ever used through the [`Cuda`] that gave it out, which holds the context, and the core of a
+/// device, which holds that, outlives every block and all that is retired (rules 2 and 7).
+#[derive(Clone, Copy, Debug)]
 pub struct Memory {
     address: DeviceAddress,
-    /// Keeps the address what it is: the driver takes everything back with the context.
-    _context: Arc<Context>,
 }
 
 /// A block of pinned host memory.
 #[derive(Debug)]
 pub struct Pinned {
     address: NonNull<u8>,
-    /// As for [`Memory`].
+    /// Keeps the address what it is, since the host follows it: the driver takes everything back with the context.
     _context: Arc<Context>,
 }
 
@@ -73,7 +79,9 @@ impl Cuda {
     pub(crate) fn open(ordinal: usize) -> Result<Self, Fault> {
         let (context, name) = Context::open(ordinal)?;
         let context = Arc::new(context);
-        Ok(Self { heap: Heap::open(&context)?, context, name })
+        let heap = Heap::open(&context)?;
+        let virtual_memory = VirtualMemory::open(&context)?;
+        Ok(Self { context, heap, virtual_memory, name })
     }
 
     /// Makes the context current on the calling thread and leaves it so.
@@ -94,7 +102,7 @@ impl Memory {
     }
 
     fn at(&self, offset: usize) -> DeviceAddress {
-        // By the callers' condition the offset lies in the block, whose end the driver was able to address.
+        // By the callers' condition the offset lies in the block or range, whose end the driver was able to address.
         self.address.wrapping_add(offset as DeviceAddress)
     }
 }
@@ -112,6 +120,7 @@ impl Backend for Cuda {
 
 impl Driver for Cuda {
     type Memory = Memory;
+    type Chunk = Chunk;
     type Pinned = Pinned;
     type Stream = Stream;
     type Event = Arc<RecordedEvent>;
@@ -130,14 +139,52 @@ impl Driver for Cuda {
 
     // The driver aligns every block to at least 256 bytes, which is what `ALIGNMENT` asks for.
     fn allocate(&self, bytes: usize) -> Result<Memory, Fault> {
-        let address = self.heap.allocate(bytes)?;
-        Ok(Memory { address, _context: Arc::clone(&self.context) })
+        Ok(Memory { address: self.heap.allocate(bytes)? })
     }
 
     unsafe fn free(&self, memory: Memory) -> Result<(), Fault> {
-        // SAFETY: the block came from `allocate` and is given back once, since it is consumed here; that nothing uses it
-        // is the caller's part (rule 2: freeing waits for pending uses).
+        // SAFETY: the caller's part: the block came from `allocate` of this backend, is given back once (the name can be copied,
+        // so its being consumed here shows nothing), and nothing uses it (rule 2: freeing waits for pending uses). This
+        // backend holds the context, so the address is still that block's.
         unsafe { self.heap.free(memory.address) }
+    }
+
+    fn granularity(&self) -> Option<usize> {
+        self.virtual_memory.granularity()
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<Memory, Fault> {
+        Ok(Memory { address: self.virtual_memory.reserve(bytes)? })
+    }
+
+    unsafe fn unreserve(&self, memory: Memory, bytes: usize) -> Result<(), Fault> {
+        // SAFETY: the caller's part is this one's condition.
+        unsafe { self.virtual_memory.unreserve(memory.address, bytes) }
+    }
+
+    fn create_chunk(&self, bytes: usize) -> Result<Chunk, Fault> {
+        self.virtual_memory.create(bytes)
+    }
+
+    unsafe fn release_chunk(&self, chunk: Chunk) -> Result<(), Fault> {
+        // SAFETY: as for `unreserve`; the chunk is consumed here, so it is given back once.
+        unsafe { self.virtual_memory.release(&chunk) }
+    }
+
+    unsafe fn map(&self, memory: &Memory, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+        // SAFETY: as for `unreserve`; the range lies in what is reserved, so `at` is its begin.
+        unsafe { self.virtual_memory.map(memory.at(offset), chunk, bytes) }
+    }
+
+    unsafe fn unmap(
+        &self,
+        memory: &Memory,
+        offset: usize,
+        _chunk: &Chunk,
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        // SAFETY: as for `map`. The driver knows by itself which chunk is there.
+        unsafe { self.virtual_memory.unmap(memory.at(offset), bytes) }
     }
 
     fn pin(&self, bytes: usize) -> Result<Pinned, Fault> {
@@ -173,6 +220,10 @@ impl Driver for Cuda {
 
     fn wait(&self, stream: &Stream, event: &Arc<RecordedEvent>) -> Result<(), Fault> {
         event.hold(stream)
+    }
+
+    fn is_idle(&self, stream: &Stream) -> Result<bool, Fault> {
+        stream.is_idle()
     }
 
     fn is_done(&self, event: &Arc<RecordedEvent>) -> Result<bool, Fault> {

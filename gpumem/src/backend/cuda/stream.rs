@@ -36,6 +36,17 @@ impl Stream {
         &self.context
     }
 
+    /// Whether all that was queued is done. Unlike an event that is recorded now, which an idle card takes some microseconds to
+    /// reach, this is known at once.
+    pub(super) fn is_idle(&self) -> Result<bool, Fault> {
+        let _bound = self.context.bind()?;
+        // SAFETY: the stream is alive, and its context current.
+        match unsafe { driver::cuStreamQuery(self.handle) } {
+            code::NOT_READY => Ok(false),
+            answer => check("cuStreamQuery", answer).map(|()| true),
+        }
+    }
+
     /// Keeps the calling thread until all that is queued is done. The context is current.
     pub(super) fn synchronize(&self) -> Result<(), Fault> {
         // SAFETY: the stream is alive.

@@ -1,17 +1,19 @@
-//! A block of heap memory that plays device memory or pinned memory.
+//! A block of host memory that plays device memory or pinned memory: from the heap, or a range of reserved addresses.
 //!
-//! It frees nothing by itself: like a driver's handle, a block that is dropped is leaked. Who may free it, and when, is
-//! decided in `memory`.
+//! It frees nothing by itself: like a driver's handle, a block is a name. It may be copied at will, and a copy that is dropped
+//! gives nothing back. Nor does it know whether the memory is still there: who may touch it and who may free it, and when, is
+//! decided in `memory`, under the promises of `Driver`'s unsafe methods. All that is checked here is that a range lies in
+//! its block.
 
 use crate::backend::ALIGNMENT;
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
 
-/// Heap memory with undefined contents, aligned to [`ALIGNMENT`].
-#[derive(Debug)]
+/// An address and a length.
+#[derive(Clone, Copy, Debug)]
 pub struct Block {
     start: NonNull<u8>,
-    layout: Layout,
+    bytes: usize,
 }
 
 // SAFETY: a block is an address and a length; all access goes through raw pointers under the promises that the callers
@@ -21,22 +23,34 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    /// `None` when the heap has no room, or when `bytes` is more than an address range can hold.
+    /// Heap memory with undefined contents, aligned to [`ALIGNMENT`]. `None` when the heap has no room, or when `bytes` is
+    /// more than an address range can hold.
     pub(super) fn new(bytes: usize) -> Option<Self> {
-        let layout = Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()?;
+        let layout = Self::layout(bytes)?;
         // SAFETY: the layout is not empty.
         let start = NonNull::new(unsafe { alloc::alloc(layout) })?;
-        Some(Self { start, layout })
+        Some(Self { start, bytes })
     }
 
-    /// Gives the memory back.
+    /// Gives heap memory back.
     ///
     /// # Safety
     ///
-    /// Nothing uses the block any more.
+    /// The block came from [`Self::new`] and was not given back, under any of its copies, and nothing uses it any more.
     pub(super) unsafe fn free(self) {
-        // SAFETY: `start` came from `alloc` with this layout, and `self` is consumed, so it is freed once.
-        unsafe { alloc::dealloc(self.start.as_ptr(), self.layout) }
+        if let Some(layout) = Self::layout(self.bytes) {
+            // SAFETY: `start` came from `alloc` with the layout of as many bytes, and the caller frees it once.
+            unsafe { alloc::dealloc(self.start.as_ptr(), layout) }
+        }
+    }
+
+    fn layout(bytes: usize) -> Option<Layout> {
+        Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()
+    }
+
+    /// Names addresses that `virtual_memory` has reserved.
+    pub(super) fn reserved(start: NonNull<u8>, bytes: usize) -> Self {
+        Self { start, bytes }
     }
 
     pub(super) fn address(&self) -> *mut u8 {
@@ -50,11 +64,11 @@ impl Block {
     /// When the range does not lie in the block: a mistake of this crate's, caught before it does harm.
     pub(super) fn at(&self, offset: usize, bytes: usize) -> Address {
         assert!(
-            offset.checked_add(bytes).is_some_and(|end| end <= self.layout.size()),
+            offset.checked_add(bytes).is_some_and(|end| end <= self.bytes),
             "gpumem: {bytes} bytes at {offset} of a block of {}",
-            self.layout.size()
+            self.bytes
         );
-        // SAFETY: the offset was just checked to lie in the allocation.
+        // SAFETY: the offset was just checked to lie in the heap's allocation, or in the reservation.
         Address(unsafe { self.start.as_ptr().add(offset) })
     }
 }

@@ -1,16 +1,19 @@
-//! The host as a device: memory is the heap, a stream is a thread.
+//! The host as a device: memory is the heap or mapped pages, a stream is a thread.
 //!
 //! It is the default and needs nothing installed, and it is not a simulation: work that is queued here really runs
 //! later, on another thread, in the order of its stream, so that a program which forgets to wait is wrong here in the
-//! same way as on a card. `stream` holds the threads and the events, `block` the memory.
+//! same way as on a card. `stream` holds the threads and the events, `block` and
+//! `virtual_memory` the memory.
 
 mod block;
 mod stream;
+mod virtual_memory;
 
 use super::{Backend, Driver, Fault, MemoryInfo};
 use block::Block;
 use stream::Failure;
 pub(crate) use stream::{HostEvent, HostStream};
+use virtual_memory::Chunk;
 
 /// The host's own memory and threads: the default backend.
 ///
@@ -40,11 +43,20 @@ impl Host {
         Self { faults, ..Self::open() }
     }
 
-    /// Where a call that takes memory may be made to fail.
+    /// Where taking a block may be made to fail.
     fn before_memory(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
         if let Some(faults) = &self.faults {
             faults.call(crate::testing::Call::Memory)?;
+        }
+        self.failure.check()
+    }
+
+    /// Where a call that takes memory from the driver may be made to fail.
+    fn before_driver(&self) -> Result<(), Fault> {
+        #[cfg(feature = "testing")]
+        if let Some(faults) = &self.faults {
+            faults.call(crate::testing::Call::Driver)?;
         }
         self.failure.check()
     }
@@ -65,8 +77,8 @@ impl Host {
     }
 
     /// Where a block of "device" memory lies. For the host's own inherent methods of buffers.
-    pub(crate) fn address(memory: &Block) -> *mut u8 {
-        memory.address()
+    pub(crate) fn address((memory, offset): (&Block, usize)) -> *mut u8 {
+        memory.at(offset, 0).get()
     }
 }
 
@@ -76,11 +88,10 @@ impl Backend for Host {
 
 impl Driver for Host {
     type Memory = Block;
+    type Chunk = Chunk;
     type Pinned = Block;
     type Stream = HostStream;
     type Event = HostEvent;
-
-    const FREE_WAITS: bool = false;
 
     fn device_name(&self) -> &str {
         "host"
@@ -90,8 +101,17 @@ impl Driver for Host {
         Ok(physical_memory())
     }
 
+    #[cfg(feature = "testing")]
+    fn is_tested(&self) -> bool {
+        self.faults.is_some()
+    }
+
+    fn before_block(&self) -> Result<(), Fault> {
+        self.before_memory()
+    }
+
     fn allocate(&self, bytes: usize) -> Result<Block, Fault> {
-        self.before_memory()?;
+        self.before_driver()?;
         Block::new(bytes).ok_or(Fault::OutOfMemory)
     }
 
@@ -101,8 +121,45 @@ impl Driver for Host {
         Ok(())
     }
 
+    fn granularity(&self) -> Option<usize> {
+        virtual_memory::UNIT
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<Block, Fault> {
+        // Addresses are not memory, so a planned lack of memory does not count this call.
+        self.failure.check()?;
+        virtual_memory::reserve(bytes)
+    }
+
+    unsafe fn unreserve(&self, memory: Block, bytes: usize) -> Result<(), Fault> {
+        // SAFETY: the caller's promises are those that are asked for.
+        unsafe { virtual_memory::unreserve(memory, bytes) }
+    }
+
+    fn create_chunk(&self, bytes: usize) -> Result<Chunk, Fault> {
+        self.before_driver()?;
+        Chunk::new(bytes, memory_left)
+    }
+
+    unsafe fn release_chunk(&self, _chunk: Chunk) -> Result<(), Fault> {
+        // The pages went back when it was unmapped.
+        Ok(())
+    }
+
+    unsafe fn map(&self, memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+        self.before_driver()?;
+        // SAFETY: as for `unreserve`.
+        unsafe { virtual_memory::map(memory, offset, chunk, bytes) }
+    }
+
+    unsafe fn unmap(&self, memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+        // SAFETY: as for `unreserve`.
+        unsafe { virtual_memory::unmap(memory, offset, chunk, bytes) }
+    }
+
     fn pin(&self, bytes: usize) -> Result<Block, Fault> {
-        self.allocate(bytes)
+        self.before_memory()?;
+        Block::new(bytes).ok_or(Fault::OutOfMemory)
     }
 
     unsafe fn unpin(&self, pinned: Block) -> Result<(), Fault> {
@@ -130,6 +187,10 @@ impl Driver for Host {
         }
         let event = event.clone();
         stream.push(Box::new(move || event.block()))
+    }
+
+    fn is_idle(&self, stream: &HostStream) -> Result<bool, Fault> {
+        self.is_done(&stream.now())
     }
 
     fn is_done(&self, event: &HostEvent) -> Result<bool, Fault> {
@@ -233,15 +294,26 @@ unsafe fn fill(to: *mut u8, bytes: usize, pattern: &[u8]) {
     }
 }
 
-/// What the machine has, from `/proc/meminfo`. Elsewhere than on Linux nothing is known, and nothing is limited.
+/// What the machine has. Elsewhere than on Linux nothing is known, and nothing is limited.
 fn physical_memory() -> MemoryInfo {
+    let [free, total] = meminfo(["MemAvailable", "MemTotal"]);
+    MemoryInfo { free, total }
+}
+
+/// What can still be taken before the machine has nothing left, swap included: slow memory is no reason to refuse.
+fn memory_left() -> Option<u64> {
+    let [free, swap] = meminfo(["MemAvailable", "SwapFree"]);
+    free?.checked_add(swap.unwrap_or(0))
+}
+
+/// Figures of `/proc/meminfo`, in bytes.
+fn meminfo<const N: usize>(names: [&str; N]) -> [Option<u64>; N] {
     let text = if cfg!(target_os = "linux") { std::fs::read_to_string("/proc/meminfo").ok() } else { None };
-    let field = |name: &str| {
+    names.map(|name| {
         let line = text.as_deref()?.lines().find_map(|line| line.strip_prefix(name))?;
         let kibibytes: u64 = line.trim_start_matches(':').trim().strip_suffix("kB")?.trim().parse().ok()?;
         kibibytes.checked_mul(1024)
-    };
-    MemoryInfo { free: field("MemAvailable"), total: field("MemTotal") }
+    })
 }
 
 #[cfg(test)]

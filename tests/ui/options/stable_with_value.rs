@@ -1,10 +1,12 @@
 use gpumem::GpuBuffers;
 
 #[derive(GpuBuffers)]
-#[buffers(stable)]
+#[buffers(stable = "yes")]
 struct Graph {
-    #[buffer(stable, growth = 1.3)]
+    #[buffer(stable = 3)]
     positions: Vec<[f32; 2]>,
+    #[buffer(stable(max = "1GiB"))]
+    a: Vec<f32>,
 }
 
 fn main() {}

@@ -1,0 +1,80 @@
+//! Looking for leaks among a thousand buffers.
+
+use super::Session;
+use super::pairs::One;
+use crate::subject::{Subject, on_device};
+use crate::turns::{Contestant, each, us};
+use gpumem::{Buffer, Device, Error, GpuBuffers};
+use std::hint::black_box;
+use std::time::Instant;
+
+const BUFFERS: usize = 1_000;
+
+/// A tenth of a hundredth of them.
+#[derive(GpuBuffers, Default)]
+struct Ten {
+    a: Vec<u32>,
+    b: Vec<u32>,
+    c: Vec<u32>,
+    d: Vec<u32>,
+    e: Vec<u32>,
+    f: Vec<u32>,
+    g: Vec<u32>,
+    h: Vec<u32>,
+    i: Vec<u32>,
+    j: Vec<u32>,
+}
+
+pub(crate) fn run<B: Subject>(session: &mut Session) {
+    let times = session.options.share(1_000);
+    let listed = Contestant::new("gpumem", move || listed::<B>(times));
+    session.compare("leak check, 1000 live buffers, listed", [("", "us")], vec![listed]);
+    let sets = Contestant::new("gpumem", move || sets::<B>(times));
+    session.compare("leak check, 100 sets of 10 buffers, all sets", [("", "us")], vec![sets]);
+    let clean = Contestant::new("gpumem", move || clean::<B>(times));
+    session.compare("leak check, a device without buffers", [("", "us")], vec![clean]);
+}
+
+/// The device's check, which finds them all.
+fn listed<B: Subject>(times: usize) -> One {
+    on_device::<B, _>(Device::builder(), |device| {
+        let make = |_| Buffer::<u32, B>::with_capacity(device, "alive", 100);
+        let live = (0..BUFFERS).map(make).collect::<Result<Vec<_>, Error>>()?;
+        let began = Instant::now();
+        for _ in 0..times {
+            match black_box(device.check_leaks()) {
+                Err(Error::Leaked(report)) if report.buffers().len() == BUFFERS => {}
+                other => return Err(format!("the check gave {other:?}").into()),
+            }
+        }
+        let time = us(began);
+        drop(live);
+        Ok([each(time, times)])
+    })
+}
+
+/// The check of each set, with all their buffers alive and nothing amiss.
+fn sets<B: Subject>(times: usize) -> One {
+    on_device::<B, _>(Device::builder(), |device| {
+        let make = |_| Ten::default().upload(device);
+        let sets = (0..BUFFERS / 10).map(make).collect::<Result<Vec<_>, Error>>()?;
+        let began = Instant::now();
+        for _ in 0..times {
+            sets.iter().try_for_each(|set| black_box(set).check_leaks())?;
+        }
+        Ok([each(us(began), times)])
+    })
+}
+
+/// The device's check where a thousand buffers have been and gone.
+fn clean<B: Subject>(times: usize) -> One {
+    on_device::<B, _>(Device::builder(), |device| {
+        let make = |_| Buffer::<u32, B>::with_capacity(device, "gone", 100);
+        drop((0..BUFFERS).map(make).collect::<Result<Vec<_>, Error>>()?);
+        let began = Instant::now();
+        for _ in 0..times {
+            black_box(device).check_leaks()?;
+        }
+        Ok([each(us(began), times)])
+    })
+}

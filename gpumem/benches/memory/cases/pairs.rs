@@ -1,0 +1,40 @@
+//! Taking a block and giving it back, over and over.
+
+use super::{Session, first, size};
+use crate::Failure;
+use crate::allocators::{Untyped, Whole};
+use crate::subject::{Subject, on_device};
+use crate::turns::Contestant;
+use crate::workload::Workload;
+use gpumem::Device;
+
+/// At most so many pairs a round; the driver's slower calls get as many as fit in a third of a second.
+const PAIRS: usize = 20_000;
+
+pub(crate) fn run<B: Subject>(session: &mut Session) {
+    for bytes in [4 << 10, 256 << 10, 2 << 20, 64 << 20, 512 << 20] {
+        let pairs = session.options.share(PAIRS);
+        let untyped = move || {
+            on_device::<B, _>(Device::builder(), |device| Untyped(device.__pool()).pairs(bytes, pairs))
+                .map(one)
+        };
+        let whole =
+            move || on_device::<B, _>(Device::builder(), |device| Whole(device).pairs(bytes, pairs)).map(one);
+        compare(session, bytes, "the pool", Contestant::new("gpumem", untyped));
+        compare(session, bytes, "whole buffers", Contestant::new("gpumem", whole));
+    }
+}
+
+fn compare(session: &mut Session, bytes: usize, what: &str, own: Contestant<1>) {
+    let pairs = session.options.share(PAIRS);
+    let case = format!("allocate and free {}, {what}", size(bytes));
+    let peers = session.against(move |peer| peer.pairs(bytes, pairs).map(one));
+    session.compare(&case, [("", "us")], first(own, peers));
+}
+
+fn one(figure: f64) -> [f64; 1] {
+    [figure]
+}
+
+/// What other cases return.
+pub(crate) type One = Result<[f64; 1], Failure>;

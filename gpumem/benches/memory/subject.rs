@@ -1,0 +1,79 @@
+//! What the benchmark must know of a backend, beside gpumem's own interface: what to compare it with.
+
+use crate::Failure;
+use crate::turns::Contestant;
+use crate::workload::Workload;
+use gpumem::{Backend, Buffer, Device, DeviceBuilder, Error};
+use std::rc::Rc;
+
+/// A backend that is measured.
+pub(crate) trait Subject: Backend {
+    /// Sizes of live buffers that are grown by 30 %.
+    const GROWN: [usize; 3];
+    /// Where growing in steps of 1.3 ends.
+    const LAST: usize;
+
+    fn open(settings: DeviceBuilder) -> Result<Device<Self>, Error>;
+
+    /// Where the elements are.
+    fn address(buffer: &Buffer<u8, Self>) -> Result<u64, Error>;
+
+    /// The allocators that it is compared with.
+    fn peers() -> Result<Peers, Failure>;
+
+    /// Other ways of changing the length of an array of `len` numbers by one, `times` times. Nanoseconds each.
+    fn resizers(len: usize, times: usize) -> Vec<Contestant<1>>;
+}
+
+/// The allocators that a backend is compared with.
+pub(crate) struct Peers {
+    pub(crate) allocators: Vec<Rc<dyn Peer>>,
+    pub(crate) growers: Vec<Rc<dyn Grower>>,
+}
+
+/// Another allocator.
+pub(crate) trait Peer: Workload {
+    fn name(&self) -> &'static str;
+
+    /// Whether it only serves single sizes here, being far too slow for the rest.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
+    /// Gives back what it keeps, and forgets its peak.
+    fn reset(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The most bytes that it has held since, if it tells.
+    fn peak_held(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Another way to make a live array longer.
+pub(crate) trait Grower {
+    fn name(&self) -> &'static str;
+
+    /// Makes an array of the first size, fills it, and makes it as long as each of the others in turn, filling it each time. Microseconds
+    /// that growing took in all, without the filling.
+    fn grow(&self, sizes: &[usize]) -> Result<f64, Failure>;
+}
+
+/// The backend as `--backend` calls it.
+pub(crate) fn name<B: Backend>() -> String {
+    B::NAME.to_lowercase()
+}
+
+/// Opens a device for one measurement and closes it afterwards, which fails if anything is left. All memory is back with the
+/// driver before the next measurement begins.
+pub(crate) fn on_device<B: Subject, R>(
+    settings: DeviceBuilder,
+    work: impl FnOnce(&Device<B>) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let device = B::open(settings)?;
+    let result = work(&device);
+    device.trim(0)?;
+    device.close()?;
+    result
+}

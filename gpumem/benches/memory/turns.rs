@@ -1,0 +1,70 @@
+//! Measurements that are taken in turn, and their medians.
+
+use crate::Failure;
+use std::time::Instant;
+
+/// What is not known of a contestant.
+pub(crate) const UNKNOWN: f64 = f64::NAN;
+
+/// One who takes a measurement of `N` figures.
+pub(crate) struct Contestant<const N: usize> {
+    pub(crate) name: &'static str,
+    measure: Box<dyn FnMut() -> Result<[f64; N], Failure>>,
+}
+
+impl<const N: usize> Contestant<N> {
+    pub(crate) fn new(
+        name: &'static str,
+        measure: impl FnMut() -> Result<[f64; N], Failure> + 'static,
+    ) -> Self {
+        Self { name, measure: Box::new(measure) }
+    }
+}
+
+/// The medians of a contestant's figures, or why it has none.
+pub(crate) type Medians<const N: usize> = (&'static str, Result<[f64; N], Failure>);
+
+/// Lets all contestants measure, one after the other, `rounds` times. One that fails is left alone from then on.
+pub(crate) fn take_turns<const N: usize>(
+    rounds: usize,
+    mut contestants: Vec<Contestant<N>>,
+) -> Vec<Medians<N>> {
+    let mut figures: Vec<Result<Vec<[f64; N]>, Failure>> =
+        contestants.iter().map(|_| Ok(Vec::new())).collect();
+    for _ in 0..rounds {
+        for (contestant, figures) in contestants.iter_mut().zip(&mut figures) {
+            let Ok(taken) = figures else { continue };
+            match (contestant.measure)() {
+                Ok(figure) => taken.push(figure),
+                Err(failure) => *figures = Err(failure),
+            }
+        }
+    }
+    let medians = |taken: Vec<[f64; N]>| std::array::from_fn(|column| median(&taken, column));
+    let names = contestants.iter().map(|contestant| contestant.name);
+    names.zip(figures).map(|(name, taken)| (name, taken.map(medians))).collect()
+}
+
+fn median<const N: usize>(taken: &[[f64; N]], column: usize) -> f64 {
+    let mut sorted: Vec<f64> = taken.iter().map(|figures| figures[column]).collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(UNKNOWN)
+}
+
+/// Microseconds since then.
+pub(crate) fn us(began: Instant) -> f64 {
+    began.elapsed().as_secs_f64() * 1e6
+}
+
+/// One count over another. Counts are far below 2^53.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn over(part: impl TryInto<u64>, whole: impl TryInto<u64>) -> f64 {
+    let [part, whole] = [part.try_into().unwrap_or(u64::MAX), whole.try_into().unwrap_or(u64::MAX)];
+    part as f64 / whole as f64
+}
+
+/// A time for each of `count`.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn each(time: f64, count: usize) -> f64 {
+    time / count as f64
+}

@@ -1,0 +1,222 @@
+//! The workloads, the same for every allocator. Pairs, the mix and the threads are those of `shared/peers/peers.hpp`.
+
+use crate::turns::{each, us};
+use crate::{Failure, heap};
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::Instant;
+
+/// Something that gives and takes blocks of memory. The blocks are not touched.
+pub(crate) trait Allocator: Sync {
+    type Block;
+    /// As the allocator itself has it, so that measuring moves nothing around.
+    type Error: Into<Failure>;
+
+    fn take(&self, bytes: usize) -> Result<Self::Block, Self::Error>;
+
+    fn give_back(&self, block: Self::Block);
+
+    /// Called once on each thread that is going to use it.
+    fn enter(&self) {}
+}
+
+/// Xorshift, of 64 bits.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // less than `bound`
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
+
+/// What the random mix is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Mix {
+    /// Sizes are from 1 to this.
+    pub(crate) max: usize,
+    /// How many blocks are taken.
+    pub(crate) takes: usize,
+    /// At most so many bytes live.
+    pub(crate) cap: usize,
+}
+
+/// What a mix has cost.
+#[derive(Default)]
+pub(crate) struct Mixed {
+    /// Microseconds an operation, and the slowest one.
+    pub(crate) us: f64,
+    pub(crate) worst: f64,
+    /// The most bytes that lived.
+    pub(crate) peak: usize,
+}
+
+/// The bytes of each point in the buffers of a laser scanner: coordinates, time, colour, normal, intensity, and small flags.
+const FEATURES: [usize; 9] = [8, 8, 8, 8, 12, 12, 2, 1, 1];
+
+/// What each allocator is put through, compiled for it alone.
+pub(crate) trait Workload {
+    /// Takes and gives back blocks of one size; microseconds a pair.
+    fn pairs(&self, bytes: usize, most: usize) -> Result<f64, Failure>;
+
+    /// 73 % of the operations take a block of a random size, the others give one back.
+    fn mix(&self, mix: Mix) -> Result<Mixed, Failure>;
+
+    /// Pairs of random sizes from 4 to 512 KiB on many threads; millions of pairs a second, all together.
+    fn threads(&self, threads: usize, most: usize) -> Result<f64, Failure>;
+
+    /// Takes `count` blocks of 1 to 4096 bytes, calls `look`, and gives them back. Microseconds each, and the bytes of this thread's heap
+    /// that each takes beside its handle.
+    fn crowd(&self, count: usize, look: &mut dyn FnMut()) -> Result<[f64; 2], Failure>;
+
+    /// Takes nine blocks for each of `chunks`, of some million points, and gives them back. Microseconds a chunk.
+    fn chunks(&self, chunks: usize, random: &mut Random) -> Result<f64, Failure>;
+}
+
+impl<A: Allocator> Workload for A {
+    fn pairs(&self, bytes: usize, most: usize) -> Result<f64, Failure> {
+        self.enter();
+        let round = |pairs: usize| {
+            let began = Instant::now();
+            for _ in 0..pairs {
+                self.give_back(black_box(self.take(black_box(bytes)).map_err(Into::into)?));
+            }
+            Ok::<f64, Failure>(each(us(began), pairs))
+        };
+        let pairs = affordable(round(100)?, most);
+        round(pairs)
+    }
+
+    fn mix(&self, mix: Mix) -> Result<Mixed, Failure> {
+        self.enter();
+        let mut live = Vec::with_capacity(mix.takes);
+        let mixed = run_mix(self, mix, &mut live);
+        live.into_iter().for_each(|(block, _)| self.give_back(block));
+        mixed
+    }
+
+    fn threads(&self, threads: usize, most: usize) -> Result<f64, Failure> {
+        self.enter();
+        let pairs = affordable(random_pairs(self, &mut Random(99), 100)? * over(threads), most);
+        // All start together when they have warmed up; what counts is from the first one's start to the last one's end.
+        let barrier = Barrier::new(threads);
+        let work = |thread: usize| {
+            self.enter();
+            let mut random = Random(1_234_567 + 77 * thread as u64);
+            let warm = random_pairs(self, &mut random, 100);
+            barrier.wait();
+            let began = Instant::now();
+            match warm.and_then(|_| random_pairs(self, &mut random, pairs)) {
+                Ok(_) => Ok((began, Instant::now())),
+                Err(failure) => Err(failure.to_string()),
+            }
+        };
+        let times = std::thread::scope(|scope| {
+            let work = &work;
+            let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
+            let joined = running.into_iter().map(|thread| thread.join().unwrap_or(Err("it panicked".into())));
+            joined.collect::<Result<Vec<_>, String>>()
+        })?;
+        let (first, last) = (times.iter().map(|time| time.0).min(), times.iter().map(|time| time.1).max());
+        let time = last.zip(first).map_or(0.0, |(last, first)| (last - first).as_secs_f64() * 1e6);
+        Ok(1.0 / each(time, threads * pairs))
+    }
+
+    fn crowd(&self, count: usize, look: &mut dyn FnMut()) -> Result<[f64; 2], Failure> {
+        self.enter();
+        let mut random = Random(88_172_645_463_325_252);
+        let mut live = Vec::with_capacity(count);
+        let before = heap::bytes();
+        let began = Instant::now();
+        for _ in 0..count {
+            live.push(self.take(1 + random.below(4096)).map_err(Into::into)?);
+        }
+        let taking = us(began);
+        let beside = heap::bytes().wrapping_sub(before);
+        look();
+        let began = Instant::now();
+        live.into_iter().for_each(|block| self.give_back(block));
+        Ok([each(taking + us(began), count), each(over(beside), count)])
+    }
+
+    fn chunks(&self, chunks: usize, random: &mut Random) -> Result<f64, Failure> {
+        self.enter();
+        let mut live = Vec::with_capacity(FEATURES.len());
+        let began = Instant::now();
+        for _ in 0..chunks {
+            let points = 800_000 + random.below(400_001);
+            for bytes in FEATURES {
+                live.push(self.take(points * bytes).map_err(Into::into)?);
+            }
+            live.drain(..).for_each(|block| self.give_back(block));
+        }
+        Ok(each(us(began), chunks))
+    }
+}
+
+fn run_mix<A: Allocator + ?Sized>(
+    allocator: &A,
+    mix: Mix,
+    live: &mut Vec<(A::Block, usize)>,
+) -> Result<Mixed, Failure> {
+    let Mix { max, takes, cap } = mix;
+    let mut random = Random(88_172_645_463_325_252);
+    let mut mixed = Mixed::default();
+    let (mut used, mut taken, mut operations) = (0, 0, 0);
+    let began = Instant::now();
+    for _ in 0..2 * takes {
+        let bytes = 1 + random.below(max);
+        let takes_one = live.is_empty() || (random.below(100) < 73 && taken < takes && used + bytes < cap);
+        if live.is_empty() && taken >= takes {
+            break;
+        }
+        let start = Instant::now();
+        if takes_one {
+            live.push((allocator.take(bytes).map_err(Into::into)?, bytes));
+            used += bytes;
+            taken += 1;
+        } else {
+            let (block, bytes) = live.swap_remove(random.below(live.len()));
+            allocator.give_back(block);
+            used -= bytes;
+        }
+        mixed.worst = mixed.worst.max(us(start));
+        mixed.peak = mixed.peak.max(used);
+        operations += 1;
+    }
+    mixed.us = each(us(began), operations);
+    Ok(mixed)
+}
+
+/// Microseconds a pair.
+fn random_pairs<A: Allocator + ?Sized>(
+    allocator: &A,
+    random: &mut Random,
+    pairs: usize,
+) -> Result<f64, Failure> {
+    let began = Instant::now();
+    for _ in 0..pairs {
+        let bytes = 4096 << random.below(8);
+        allocator.give_back(black_box(allocator.take(black_box(bytes)).map_err(Into::into)?));
+    }
+    Ok(each(us(began), pairs))
+}
+
+/// As many of something that takes `us` as fit in a third of a second, but at most `most` and at least a few.
+fn affordable(us: f64, most: usize) -> usize {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and is bounded then
+    let pairs = (333_000.0 / us.max(1e-3)) as usize;
+    pairs.min(most).max(20)
+}
+
+/// A small number as a factor.
+fn over(number: usize) -> f64 {
+    crate::turns::over(number, 1_usize)
+}

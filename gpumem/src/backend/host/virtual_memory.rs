@@ -1,0 +1,221 @@
+//! Addresses first, memory later.
+//!
+//! A reservation is a range of addresses that nobody may touch. Memory comes into it and leaves it in whole units:
+//!
+//! 1. *reserve*: a private mapping without any access. It costs the kernel one entry, however long it is. Without access
+//!    it is not charged to anybody, so `MAP_NORESERVE` is not asked for; with it the kernel would not count the memory
+//!    later either, and would never refuse any.
+//! 2. *create a chunk*: physical memory has no name on the host, so a chunk is a mere size. A large one is compared with what
+//!    the machine has left, since most kernels promise more than they have and kill the process when it comes to that.
+//! 3. *map*: the range may be read and written. The kernel refuses here what it will not promise (on Linux: more than
+//!    all memory in one piece, or past the limit where overcommitment is off). Pages come when they are first touched;
+//!    Linux is asked for huge ones, which makes the first touch some three to six times faster.
+//! 4. *unmap*: a new mapping without access is laid over the range. That one call gives the pages back, ends the access and
+//!    ends the charge; taking the access away alone would keep both pages and charge.
+//! 5. *unreserve*: the addresses go back.
+//!
+//! Between the calls the kernel keeps the protocol honest: what is not mapped cannot be touched without a crash. Chunks that
+//! are mapped side by side become one entry in the kernel's table, whose length is limited (65530 on Linux).
+//!
+//! Where there is no such thing (not Unix, or too few addresses to be generous with), [`UNIT`] is `None`, and nothing else
+//! here is called.
+
+use super::block::Block;
+use crate::backend::Fault;
+
+pub(super) use os::UNIT;
+
+/// Physical memory: on the host only its size, until it is mapped.
+#[derive(Debug)]
+pub struct Chunk {
+    bytes: usize,
+}
+
+impl Chunk {
+    /// `left` tells what the machine has left; it is asked for large chunks only, since asking means to read a file.
+    pub(super) fn new(bytes: usize, left: impl FnOnce() -> Option<u64>) -> Result<Self, Fault> {
+        const LARGE: usize = 64 << 20;
+        if bytes >= LARGE && left().is_some_and(|left| bytes as u64 > left) {
+            return Err(Fault::OutOfMemory);
+        }
+        Ok(Self { bytes })
+    }
+}
+
+/// Reserves addresses, aligned to a unit.
+pub(super) fn reserve(bytes: usize) -> Result<Block, Fault> {
+    Ok(Block::reserved(os::reserve(bytes)?, bytes))
+}
+
+/// Gives addresses back.
+///
+/// # Safety
+///
+/// That of [`Driver::unreserve`](crate::backend::Driver::unreserve).
+pub(super) unsafe fn unreserve(memory: Block, bytes: usize) -> Result<(), Fault> {
+    let start = memory.at(0, bytes);
+    // SAFETY: the caller vouches that the range was reserved as a whole and is given back once.
+    unsafe { os::unreserve(start.get(), bytes) }
+}
+
+/// Puts a chunk into a reservation.
+///
+/// # Safety
+///
+/// That of [`Driver::map`](crate::backend::Driver::map).
+pub(super) unsafe fn map(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+    debug_assert_eq!(chunk.bytes, bytes, "a chunk is mapped as a whole");
+    let start = memory.at(offset, bytes);
+    // SAFETY: `at` checked the range against the reservation, which the caller keeps, with nothing mapped there.
+    unsafe { os::commit(start.get(), bytes) }
+}
+
+/// Takes a chunk out of a reservation.
+///
+/// # Safety
+///
+/// That of [`Driver::unmap`](crate::backend::Driver::unmap).
+pub(super) unsafe fn unmap(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+    debug_assert_eq!(chunk.bytes, bytes, "a chunk is unmapped as a whole");
+    let start = memory.at(offset, bytes);
+    // SAFETY: `at` checked the range against the reservation, which the caller keeps, and nothing touches it any more.
+    unsafe { os::decommit(start.get(), bytes) }
+}
+
+// Miri has no `mprotect`; there, the heap is used.
+#[cfg(all(unix, target_pointer_width = "64", not(miri)))]
+mod os {
+    use crate::backend::Fault;
+    use libc::{MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE};
+    use std::io;
+    use std::ptr::{self, NonNull};
+
+    /// The size of a huge page on x86 and on most ARM, and a multiple of every page size.
+    const BYTES: usize = 2 << 20;
+
+    /// What reservations and chunks are made of.
+    pub(in crate::backend::host) const UNIT: Option<usize> = Some(BYTES);
+
+    pub(super) fn reserve(bytes: usize) -> Result<NonNull<u8>, Fault> {
+        // The kernel aligns to a page, so one unit more is taken, and what lies before and behind is given back.
+        let with_slack = bytes.checked_add(BYTES).filter(|all| isize::try_from(*all).is_ok());
+        let with_slack = with_slack.ok_or(Fault::OutOfMemory)?;
+        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+        let all =
+            unsafe { libc::mmap(ptr::null_mut(), with_slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) };
+        if all == MAP_FAILED {
+            return Err(last_fault("mmap", Shortage::IsOutOfMemory));
+        }
+        let all = all.cast::<u8>();
+        let head = all.addr().next_multiple_of(BYTES) - all.addr();
+        let start = all.wrapping_add(head);
+        for (from, length) in [(all, head), (start.wrapping_add(bytes), BYTES - head)] {
+            if length > 0 {
+                // Addresses that are not given back are wasted, and no more than that.
+                // SAFETY: the range lies in the new mapping, outside what is handed out.
+                let _ = unsafe { libc::munmap(from.cast(), length) };
+            }
+        }
+        NonNull::new(start).ok_or(Fault::OutOfMemory)
+    }
+
+    /// # Safety
+    ///
+    /// The range came from [`reserve`] as a whole and is given back once; nothing uses it any more.
+    pub(super) unsafe fn unreserve(start: *mut u8, bytes: usize) -> Result<(), Fault> {
+        // SAFETY: the caller's promise.
+        check("munmap", Shortage::IsFailure, unsafe { libc::munmap(start.cast(), bytes) })
+    }
+
+    /// # Safety
+    ///
+    /// The range is whole units of a reservation, and nothing is mapped there.
+    pub(super) unsafe fn commit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
+        // SAFETY: the range is reserved, and more access harms nobody.
+        let code = unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) };
+        if let Err(fault) = check("mprotect", Shortage::IsOutOfMemory, code) {
+            // It may have come half way, where the range was more than one entry of the kernel's table.
+            // SAFETY: nobody was told that there is memory, so nobody uses it.
+            let _ = unsafe { decommit(start, bytes) };
+            return Err(fault);
+        }
+        // Here and not for the whole reservation, since unmapping takes it back. A kernel without huge pages says no,
+        // and the memory is as good.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        // SAFETY: advice on the range that was just mapped; it changes no contents.
+        let _ = unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
+        Ok(())
+    }
+
+    /// # Safety
+    ///
+    /// The range is whole units of a reservation, and nothing uses it any more.
+    pub(super) unsafe fn decommit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+        // SAFETY: what this replaces is a part of the reservation, and the caller vouches that nothing uses it. The
+        // kernel swaps the two at once, so no other thread's mapping can come in between.
+        let replaced = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, flags, -1, 0) };
+        if replaced == MAP_FAILED { Err(last_fault("mmap", Shortage::IsFailure)) } else { Ok(()) }
+    }
+
+    /// What it means that the kernel has no memory: to whom takes some, what it says; to whom gives some back (the
+    /// kernel's own table is full), a failure.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Shortage {
+        IsOutOfMemory,
+        IsFailure,
+    }
+
+    fn check(operation: &'static str, shortage: Shortage, code: libc::c_int) -> Result<(), Fault> {
+        if code == 0 { Ok(()) } else { Err(last_fault(operation, shortage)) }
+    }
+
+    fn last_fault(operation: &'static str, shortage: Shortage) -> Fault {
+        let error = io::Error::last_os_error();
+        // EAGAIN: too much is locked, or no swap, depending on the system.
+        match error.raw_os_error() {
+            Some(libc::ENOMEM | libc::EAGAIN) if shortage == Shortage::IsOutOfMemory => Fault::OutOfMemory,
+            _ => Fault::Failed { operation, reason: error.to_string() },
+        }
+    }
+}
+
+#[cfg(not(all(unix, target_pointer_width = "64", not(miri))))]
+mod os {
+    use crate::backend::Fault;
+    use std::ptr::NonNull;
+
+    pub(in crate::backend::host) const UNIT: Option<usize> = None;
+
+    fn missing() -> Fault {
+        Fault::Failed { operation: "virtual memory", reason: "not on this platform".into() }
+    }
+
+    pub(super) fn reserve(_bytes: usize) -> Result<NonNull<u8>, Fault> {
+        Err(missing())
+    }
+
+    /// # Safety
+    ///
+    /// None: it does nothing.
+    pub(super) unsafe fn unreserve(_start: *mut u8, _bytes: usize) -> Result<(), Fault> {
+        Err(missing())
+    }
+
+    /// # Safety
+    ///
+    /// None: it does nothing.
+    pub(super) unsafe fn commit(_start: *mut u8, _bytes: usize) -> Result<(), Fault> {
+        Err(missing())
+    }
+
+    /// # Safety
+    ///
+    /// None: it does nothing.
+    pub(super) unsafe fn decommit(_start: *mut u8, _bytes: usize) -> Result<(), Fault> {
+        Err(missing())
+    }
+}
+
+#[cfg(all(test, unix, target_pointer_width = "64", not(miri)))]
+mod tests;

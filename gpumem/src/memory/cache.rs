@@ -1,0 +1,236 @@
+//! What a thread has let go of and may want again: the way that allocating and freeing take when nothing is special.
+//!
+//! A thread is given one of a fixed number of caches, by its number; it shares it only where there are more threads than
+//! caches. So the cache's lock is free as a rule, and no other memory that threads have in common is touched: a cache keeps some of
+//! the *budget* as well ([`Cache::credit`]), which was taken from the device's for blocks that have come back since. Who finds the
+//! budget used up, or is about to raise its peak, collects these credits first ([`Caches::collect`]), so that both are exact.
+//!
+//! What is in a cache is free in the order of the compute lane: whoever takes it queues work behind that of the last owner.
+//! Blocks that another lane still reads do not come here. A block that one thread takes and another drops ends in the cache of
+//! the second; when that is full, everything in it goes to the store, where pieces join their slabs.
+
+use super::latch::{Guard, Latch};
+use super::physical::Segment;
+use super::size::{CLASSES, Class};
+use super::{Budget, lock};
+use crate::backend::Backend;
+use crate::threads;
+use std::sync::Mutex;
+
+/// Pooled bytes that a cache keeps.
+const SMALL: usize = 4 << 20;
+
+/// Segments that a cache keeps.
+const LARGE: usize = 2;
+
+/// More threads than this share caches.
+const CACHES: usize = 64;
+
+/// A pooled block that nobody owns.
+pub(super) struct Free<B: Backend> {
+    pub(super) memory: B::Memory,
+    pub(super) offset: usize,
+    pub(super) node: u32,
+}
+
+/// The caches of a device.
+pub(super) struct Caches<B: Backend> {
+    caches: Box<[Padded<B>]>,
+    /// Held while credits are on their way from the caches to the budget, so that nobody finds them in neither.
+    collecting: Mutex<()>,
+}
+
+/// So that two threads' locks are never in one line of the processor's cache (or in two that it fetches together).
+#[repr(align(128))]
+struct Padded<B: Backend>(Latch<Cache<B>>);
+
+pub(super) struct Cache<B: Backend> {
+    /// By class; empty until the first block comes.
+    small: Vec<Vec<Free<B>>>,
+    small_bytes: usize,
+    /// Oldest first.
+    large: Vec<Box<Segment<B>>>,
+    credit: u64,
+    /// The budget knows of this cache.
+    takes: bool,
+    pub(super) counts: Counts,
+    /// Allocations and frees when somebody last looked whether the cache is idle.
+    seen: u64,
+}
+
+/// How often something happened; each cache counts for itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) allocations: u64,
+    pub(super) frees: u64,
+    /// Allocations for which the driver was asked for nothing.
+    pub(super) reused: u64,
+}
+
+/// What a cache had to let go of.
+pub(super) struct Surplus<B: Backend> {
+    pub(super) small: Vec<Free<B>>,
+    pub(super) large: Vec<Box<Segment<B>>>,
+}
+
+impl<B: Backend> Surplus<B> {
+    fn none() -> Self {
+        Self { small: Vec::new(), large: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.small.is_empty() && self.large.is_empty()
+    }
+}
+
+impl<B: Backend> Caches<B> {
+    pub(super) fn new() -> Self {
+        let cache = || Cache {
+            small: Vec::new(),
+            small_bytes: 0,
+            large: Vec::new(),
+            credit: 0,
+            takes: false,
+            counts: Counts::default(),
+            seen: 0,
+        };
+        Self {
+            collecting: Mutex::new(()),
+            caches: (0..CACHES).map(|_| Padded(Latch::new(cache()))).collect(),
+        }
+    }
+
+    /// The calling thread's.
+    #[inline]
+    pub(super) fn mine(&self) -> Guard<'_, Cache<B>> {
+        self.caches[threads::number() % CACHES].0.lock()
+    }
+
+    /// Gives the budget back that the caches keep.
+    pub(super) fn collect(&self, budget: &Budget) {
+        let _collecting = lock(&self.collecting);
+        if !budget.was_credited() {
+            return;
+        }
+        for cache in self.in_use() {
+            let credit = std::mem::take(&mut cache.0.lock().credit);
+            if credit > 0 {
+                budget.give_back(credit);
+            }
+        }
+    }
+
+    /// Those that a thread can have used.
+    fn in_use(&self) -> &[Padded<B>] {
+        &self.caches[..threads::count().min(CACHES)]
+    }
+
+    /// Empties all of them.
+    pub(super) fn flush(&self) -> Surplus<B> {
+        let mut all = Surplus::none();
+        for cache in self.in_use() {
+            let Surplus { small, large } = cache.0.lock().empty();
+            all.small.extend(small);
+            all.large.extend(large);
+        }
+        all
+    }
+
+    /// Empties those that nobody has used since this was last called.
+    pub(super) fn flush_idle(&self) -> Surplus<B> {
+        let mut all = Surplus::none();
+        for cache in self.in_use() {
+            let mut cache = cache.0.lock();
+            let used = cache.counts.allocations + cache.counts.frees;
+            if std::mem::replace(&mut cache.seen, used) == used {
+                let Surplus { small, large } = cache.empty();
+                all.small.extend(small);
+                all.large.extend(large);
+            }
+        }
+        all
+    }
+
+    /// The sum of the counts, and of the budget that the caches keep.
+    pub(super) fn sum(&self) -> (Counts, u64) {
+        let mut sum = (Counts::default(), 0);
+        for cache in self.in_use() {
+            let cache = cache.0.lock();
+            sum.0.allocations += cache.counts.allocations;
+            sum.0.frees += cache.counts.frees;
+            sum.0.reused += cache.counts.reused;
+            sum.1 += cache.credit;
+        }
+        sum
+    }
+}
+
+impl<B: Backend> Cache<B> {
+    /// Takes `bytes` of the limit, if that can be had without looking into other caches.
+    #[inline]
+    pub(super) fn charge(&mut self, budget: &Budget, bytes: u64) -> bool {
+        if let Some(rest) = self.credit.checked_sub(bytes) {
+            self.credit = rest;
+            return true;
+        }
+        if !self.takes {
+            self.takes = true;
+            budget.add_taker();
+        }
+        // Only what is missing, so that nothing is kept that was never given out.
+        let taken = budget.take_below_peak(bytes - self.credit);
+        if taken {
+            self.credit = 0;
+        }
+        taken
+    }
+
+    /// Gives `bytes` of the limit back.
+    #[inline]
+    pub(super) fn discharge(&mut self, budget: &Budget, bytes: u64) {
+        self.credit += bytes;
+        budget.credited();
+    }
+
+    #[inline]
+    pub(super) fn take_small(&mut self, class: Class) -> Option<Free<B>> {
+        let free = self.small.get_mut(class.index())?.pop()?;
+        self.small_bytes -= class.bytes();
+        Some(free)
+    }
+
+    /// A segment of exactly `mapped` bytes, with addresses for `reserved` at least.
+    #[inline]
+    pub(super) fn take_large(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
+        let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;
+        let index = self.large.iter().rposition(|segment| fits(segment))?;
+        Some(self.large.remove(index))
+    }
+
+    /// Keeps a pooled block; where that is too much, everything pooled goes.
+    #[inline]
+    pub(super) fn put_small(&mut self, class: Class, free: Free<B>) -> Vec<Free<B>> {
+        if self.small.is_empty() {
+            self.small.resize_with(CLASSES, Vec::new);
+        }
+        self.small[class.index()].push(free);
+        self.small_bytes += class.bytes();
+        if self.small_bytes > SMALL { self.empty_small() } else { Vec::new() }
+    }
+
+    /// Keeps a segment; where that is one too many, the oldest goes.
+    #[inline]
+    pub(super) fn put_large(&mut self, segment: Box<Segment<B>>) -> Option<Box<Segment<B>>> {
+        self.large.push(segment);
+        (self.large.len() > LARGE).then(|| self.large.remove(0))
+    }
+
+    fn empty(&mut self) -> Surplus<B> {
+        Surplus { small: self.empty_small(), large: std::mem::take(&mut self.large) }
+    }
+
+    fn empty_small(&mut self) -> Vec<Free<B>> {
+        self.small_bytes = 0;
+        self.small.iter_mut().flat_map(|class| class.drain(..)).collect()
+    }
+}

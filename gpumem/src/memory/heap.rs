@@ -1,0 +1,343 @@
+//! Where in the slabs there is room: offsets only, no memory is touched.
+//!
+//! Pieces of a slab are nodes in the order of their addresses, so that a piece that comes free joins its neighbours. Free
+//! nodes are in lists by size, eight between two powers of two, with a bit for each list that is not empty: taking and
+//! giving back are a fixed number of steps however much there is. The method is TLSF (Masmano, Ripoll, Crespo, Real: "TLSF: a
+//! new dynamic memory allocator for real-time systems", ECRTS 2004), with its headers kept here instead of in
+//! the memory, which the host cannot write.
+
+/// What sizes and offsets are counted in, in bytes.
+pub(super) const GRAIN: usize = crate::backend::ALIGNMENT;
+
+const NONE: u32 = u32::MAX;
+const ROWS: usize = 30;
+
+/// The pieces of all slabs.
+#[derive(Debug)]
+pub(super) struct Heap {
+    nodes: Vec<Node>,
+    vacant: Vec<u32>,
+    /// The first free node of each list.
+    lists: [[u32; 8]; ROWS],
+    /// Which rows have a list that is not empty, and which lists those are.
+    rows: u32,
+    columns: [u8; ROWS],
+    free_grains: u64,
+    /// Nodes that have been the whole of a slab; they may have become something else since.
+    wholes: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    slab: u32,
+    /// In grains, as `size`.
+    offset: u32,
+    size: u32,
+    /// Neighbours in the slab.
+    before: u32,
+    behind: u32,
+    /// Neighbours in the free list.
+    previous: u32,
+    next: u32,
+    free: bool,
+}
+
+impl Node {
+    fn is_whole(&self) -> bool {
+        self.free && self.before == NONE && self.behind == NONE
+    }
+}
+
+/// A piece that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// By which it is given back.
+    pub(super) node: u32,
+    pub(super) slab: u32,
+    /// In bytes.
+    pub(super) offset: usize,
+}
+
+impl Heap {
+    pub(super) fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            vacant: Vec::new(),
+            lists: [[NONE; 8]; ROWS],
+            rows: 0,
+            columns: [0; ROWS],
+            free_grains: 0,
+            wholes: Vec::new(),
+        }
+    }
+
+    /// Adds a slab of `bytes` (a multiple of the grain, at most 4 GiB), all of it free.
+    pub(super) fn add(&mut self, slab: u32, bytes: usize) {
+        let size = grains(bytes);
+        let node = Node {
+            slab,
+            offset: 0,
+            size,
+            before: NONE,
+            behind: NONE,
+            previous: NONE,
+            next: NONE,
+            free: false,
+        };
+        let index = self.new_node(node);
+        self.insert(index);
+        self.wholes.push(index);
+    }
+
+    /// Takes a piece of `bytes` (a multiple of the grain), if there is room for it in one place. Where only the list of its own size is
+    /// left, `thorough` looks at all that is in there.
+    pub(super) fn take(&mut self, bytes: usize, thorough: bool) -> Option<Piece> {
+        let size = grains(bytes);
+        let index = self.find(size, thorough)?;
+        self.remove(index);
+        let Node { slab, offset, size: found, behind, .. } = self.nodes[index as usize];
+        if found > size {
+            let rest = self.new_node(Node {
+                slab,
+                offset: offset + size,
+                size: found - size,
+                before: index,
+                behind,
+                previous: NONE,
+                next: NONE,
+                free: false,
+            });
+            if behind != NONE {
+                self.nodes[behind as usize].before = rest;
+            }
+            let node = &mut self.nodes[index as usize];
+            (node.size, node.behind) = (size, rest);
+            self.insert(rest);
+        }
+        Some(Piece { node: index, slab, offset: offset as usize * GRAIN })
+    }
+
+    /// Gives a piece back. Returns its slab when all of that is free now.
+    pub(super) fn give_back(&mut self, piece: u32) -> Option<u32> {
+        let mut index = piece;
+        debug_assert!(!self.nodes[index as usize].free);
+        let Node { before, behind, .. } = self.nodes[index as usize];
+        if behind != NONE && self.nodes[behind as usize].free {
+            self.remove(behind);
+            self.join(index, behind);
+        }
+        if before != NONE && self.nodes[before as usize].free {
+            self.remove(before);
+            self.join(before, index);
+            index = before;
+        }
+        self.insert(index);
+        let node = self.nodes[index as usize];
+        if !node.is_whole() {
+            return None;
+        }
+        self.wholes.push(index);
+        Some(node.slab)
+    }
+
+    /// The slab that a piece belongs to.
+    pub(super) fn slab_of(&self, piece: u32) -> u32 {
+        self.nodes[piece as usize].slab
+    }
+
+    /// The slabs all of which is free, each with the node to [`remove`](Self::remove_slab) it by.
+    pub(super) fn whole_slabs(&mut self) -> Vec<(u32, u32)> {
+        self.wholes.sort_unstable();
+        self.wholes.dedup();
+        self.wholes.retain(|index| self.nodes[*index as usize].is_whole());
+        self.wholes.iter().map(|index| (self.nodes[*index as usize].slab, *index)).collect()
+    }
+
+    /// Takes a slab out that [`Self::whole_slabs`] has just told.
+    pub(super) fn remove_slab(&mut self, node: u32) {
+        debug_assert!(self.nodes[node as usize].free);
+        self.remove(node);
+        self.vacate(node);
+    }
+
+    #[cfg(test)]
+    pub(super) fn free_bytes(&self) -> u64 {
+        self.free_grains * GRAIN as u64
+    }
+
+    /// The size of the largest free piece in bytes, and how many free pieces there are.
+    pub(super) fn free_pieces(&self) -> (usize, usize) {
+        let free = || self.nodes.iter().filter(|node| node.free);
+        (free().map(|node| node.size as usize * GRAIN).max().unwrap_or(0), free().count())
+    }
+
+    /// A free node of at least `size`.
+    fn find(&self, size: u32, thorough: bool) -> Option<u32> {
+        // In the list that `size` itself belongs to there may be smaller ones, so the search begins one further on.
+        let (row, column) = place(size);
+        let further = self.columns[row] & (0xfe << column);
+        if further != 0 {
+            return Some(self.lists[row][further.trailing_zeros() as usize]);
+        }
+        let rows = self.rows & (u32::MAX - 1) << row;
+        if rows != 0 {
+            let row = rows.trailing_zeros() as usize;
+            return Some(self.lists[row][self.columns[row].trailing_zeros() as usize]);
+        }
+        // Before giving up, some of its own list.
+        let mut index = self.lists[row][column];
+        let looks = if thorough { usize::MAX } else { 16 };
+        for _ in 0..looks {
+            let node = self.nodes.get(index as usize)?;
+            if node.size >= size {
+                return Some(index);
+            }
+            index = node.next;
+        }
+        None
+    }
+
+    fn insert(&mut self, index: u32) {
+        let (row, column) = place(self.nodes[index as usize].size);
+        let next = std::mem::replace(&mut self.lists[row][column], index);
+        let node = &mut self.nodes[index as usize];
+        (node.free, node.previous, node.next) = (true, NONE, next);
+        self.free_grains += u64::from(node.size);
+        if next != NONE {
+            self.nodes[next as usize].previous = index;
+        }
+        self.columns[row] |= 1 << column;
+        self.rows |= 1 << row;
+    }
+
+    fn remove(&mut self, index: u32) {
+        let node = &mut self.nodes[index as usize];
+        node.free = false;
+        let Node { size, previous, next, .. } = *node;
+        self.free_grains -= u64::from(size);
+        if next != NONE {
+            self.nodes[next as usize].previous = previous;
+        }
+        if previous != NONE {
+            self.nodes[previous as usize].next = next;
+            return;
+        }
+        let (row, column) = place(size);
+        self.lists[row][column] = next;
+        if next == NONE {
+            self.columns[row] &= !(1 << column);
+            if self.columns[row] == 0 {
+                self.rows &= !(1 << row);
+            }
+        }
+    }
+
+    /// Makes `second`, which lies behind `first`, a part of it.
+    fn join(&mut self, first: u32, second: u32) {
+        let Node { size, behind, .. } = self.nodes[second as usize];
+        let node = &mut self.nodes[first as usize];
+        node.size += size;
+        node.behind = behind;
+        if behind != NONE {
+            self.nodes[behind as usize].before = first;
+        }
+        self.vacate(second);
+    }
+
+    fn new_node(&mut self, node: Node) -> u32 {
+        if let Some(index) = self.vacant.pop() {
+            self.nodes[index as usize] = node;
+            return index;
+        }
+        #[allow(clippy::cast_possible_truncation)] // 2^32 pieces of 256 bytes are a TiB in pieces
+        let index = self.nodes.len() as u32;
+        self.nodes.push(node);
+        index
+    }
+
+    fn vacate(&mut self, index: u32) {
+        self.nodes[index as usize].free = false;
+        self.nodes[index as usize].slab = NONE;
+        self.vacant.push(index);
+    }
+}
+
+/// The list of free pieces of this size: its row, and the column in it.
+fn place(size: u32) -> (usize, usize) {
+    if size < 8 {
+        return (0, size as usize);
+    }
+    let power = size.ilog2();
+    ((power - 2) as usize, (size >> (power - 3)) as usize & 7)
+}
+
+#[allow(clippy::cast_possible_truncation)] // slabs have at most 4 GiB, so this fits
+fn grains(bytes: usize) -> u32 {
+    debug_assert!(bytes.is_multiple_of(GRAIN) && bytes / GRAIN <= u32::MAX as usize);
+    (bytes / GRAIN) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces against a plain map of which grain is whose.
+    #[test]
+    fn pieces_never_overlap_and_join_when_they_are_free() {
+        let mut random = 88_172_645_463_325_252_u64;
+        let mut next = move |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let mut heap = Heap::new();
+        let slab = 4096 * GRAIN;
+        heap.add(0, slab);
+        heap.add(1, slab);
+        let mut taken = vec![vec![false; 4096]; 2];
+        let mut live: Vec<(Piece, usize)> = Vec::new();
+        for _ in 0..20_000 {
+            if next(100) < 55 {
+                let size = 1 + usize::try_from(next(200)).unwrap();
+                let Some(piece) = heap.take(size * GRAIN, false) else { continue };
+                let first = piece.offset / GRAIN;
+                for grain in &mut taken[piece.slab as usize][first..first + size] {
+                    assert!(!std::mem::replace(grain, true), "given twice");
+                }
+                live.push((piece, size));
+            } else if !live.is_empty() {
+                let index = usize::try_from(next(live.len() as u64)).unwrap();
+                let (piece, size) = live.swap_remove(index);
+                let first = piece.offset / GRAIN;
+                taken[piece.slab as usize][first..first + size].fill(false);
+                heap.give_back(piece.node);
+            }
+            let free = taken.iter().flatten().filter(|taken| !**taken).count();
+            assert_eq!(heap.free_bytes(), (free * GRAIN) as u64);
+            // Neighbours have joined: there are as many free pieces as there are runs.
+            if live.len().is_multiple_of(64) {
+                let runs = |slab: &Vec<bool>| slab.chunk_by(|a, b| a == b).filter(|run| !run[0]).count();
+                assert_eq!(heap.free_pieces().1, taken.iter().map(runs).sum::<usize>());
+            }
+        }
+        let last = live.into_iter().filter_map(|(piece, _)| heap.give_back(piece.node)).count();
+        assert!(last >= 2, "both slabs are whole again");
+        assert_eq!(heap.free_pieces(), (slab, 2));
+        let whole = heap.whole_slabs();
+        assert_eq!(whole.len(), 2);
+        whole.into_iter().for_each(|(_, node)| heap.remove_slab(node));
+        assert_eq!((heap.free_bytes(), heap.take(GRAIN, true)), (0, None));
+        assert_eq!(heap.whole_slabs(), []);
+    }
+
+    #[test]
+    fn what_fits_exactly_is_found() {
+        let mut heap = Heap::new();
+        heap.add(0, 1000 * GRAIN);
+        let all = heap.take(1000 * GRAIN, false).unwrap();
+        assert_eq!(heap.take(GRAIN, true), None);
+        assert_eq!(heap.give_back(all.node), Some(0));
+        assert!(heap.take(1001 * GRAIN, true).is_none() && heap.take(1000 * GRAIN, false).is_some());
+    }
+}

@@ -1,0 +1,102 @@
+//! Segments that nobody owns, for the next buffer that fits: by size, and with the time at which they came free.
+
+use super::epochs::Epoch;
+use super::physical::Segment;
+use crate::backend::Backend;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+pub(super) struct Kept<B: Backend> {
+    /// By mapped bytes, and in reverse order of their coming: of equal ones the last that came is taken, and the others get old.
+    segments: BTreeMap<Key, Entry<B>>,
+    next: u64,
+    bytes: u64,
+}
+
+type Key = (usize, u64);
+
+pub(super) struct Entry<B: Backend> {
+    pub(super) segment: Box<Segment<B>>,
+    pub(super) epoch: Epoch,
+    pub(super) since: Option<Instant>,
+}
+
+impl<B: Backend> Kept<B> {
+    pub(super) fn new() -> Self {
+        Self { segments: BTreeMap::new(), next: u64::MAX, bytes: 0 }
+    }
+
+    pub(super) fn put(&mut self, entry: Entry<B>) {
+        self.bytes += entry.segment.mapped() as u64;
+        self.segments.insert((entry.segment.mapped(), self.next), entry);
+        self.next -= 1;
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Entry<B>> {
+        let entry = self.segments.remove(&key)?;
+        self.bytes -= entry.segment.mapped() as u64;
+        Some(entry)
+    }
+
+    /// Mapped bytes of all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The most that one of them has mapped, and how many there are.
+    pub(super) fn largest(&self) -> (usize, usize) {
+        (self.segments.last_key_value().map_or(0, |((mapped, _), _)| *mapped), self.segments.len())
+    }
+
+    /// The smallest that has `mapped` bytes and at most `most`, and addresses for `reserved`.
+    pub(super) fn take_fit(
+        &mut self,
+        mapped: usize,
+        most: usize,
+        reserved: usize,
+    ) -> Option<Box<Segment<B>>> {
+        let mut fits = self.segments.range((mapped, 0)..=(most, u64::MAX));
+        let (key, _) = fits.find(|(_, entry)| entry.segment.reserved() >= reserved)?;
+        let key = *key;
+        self.remove(key).map(|entry| entry.segment)
+    }
+
+    /// The largest that has less than `mapped` bytes and addresses for `reserved`.
+    pub(super) fn take_below(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
+        let fits = |entry: &Entry<B>| entry.segment.reserved() >= reserved.max(mapped);
+        let (key, _) = self.segments.range(..(mapped, 0)).rev().find(|(_, entry)| fits(entry))?;
+        let key = *key;
+        self.remove(key).map(|entry| entry.segment)
+    }
+
+    /// One that `may` be changed, with the smallest last chunk of at least `bytes`, or with the largest where all are smaller.
+    pub(super) fn take_victim(&mut self, bytes: u64, may: impl Fn(Epoch) -> bool) -> Option<Entry<B>> {
+        let candidates = self.segments.iter().filter(|(_, entry)| may(entry.epoch));
+        let rank = |entry: &Entry<B>| {
+            let last = entry.segment.last_chunk().unwrap_or(entry.segment.mapped()) as u64;
+            if last >= bytes { (0, last) } else { (1, u64::MAX - last) }
+        };
+        let key = *candidates.min_by_key(|(_, entry)| rank(entry))?.0;
+        self.remove(key)
+    }
+
+    /// Those that `may` go, the oldest first, until what is left is at most `most` bytes.
+    pub(super) fn take_surplus(
+        &mut self,
+        most: u64,
+        may: impl Fn(&Entry<B>) -> bool,
+    ) -> Vec<Box<Segment<B>>> {
+        let mut keys: Vec<Key> =
+            self.segments.iter().filter(|(_, entry)| may(entry)).map(|(key, _)| *key).collect();
+        keys.sort_unstable_by_key(|(_, came)| std::cmp::Reverse(*came));
+        let mut surplus = Vec::new();
+        for key in keys {
+            // Where nothing is mapped there are addresses all the same.
+            if self.bytes <= most && key.0 > 0 {
+                continue;
+            }
+            surplus.extend(self.remove(key).map(|entry| entry.segment));
+        }
+        surplus
+    }
+}

@@ -1,0 +1,279 @@
+//! Giving memory back to the driver: on demand, when there is too much, and after a while.
+
+use super::core::Core;
+use super::lock;
+use super::physical::Segment;
+use super::store::State;
+use crate::backend::{Backend, Fault};
+use crate::error::Error;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+/// What a device keeps of what it holds; see [`DeviceBuilder`](crate::DeviceBuilder).
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) limit: u64,
+    /// What may be held above the most that lived, as a share of it.
+    pub(crate) slack: f64,
+    /// Free bytes that are kept.
+    pub(crate) keep: u64,
+    /// How long.
+    pub(crate) keep_for: Option<Duration>,
+    pub(crate) on_pressure: Option<PressureCallback>,
+}
+
+pub(crate) type PressureCallback = Arc<dyn Fn(&super::Pressure) + Send + Sync>;
+
+impl Settings {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, slack: 0.05, keep: u64::MAX, keep_for: None, on_pressure: None }
+    }
+
+    /// The time, where anybody wants to know.
+    pub(super) fn now(&self) -> Option<Instant> {
+        self.keep_for.map(|_| Instant::now())
+    }
+}
+
+/// What a device holds and how it lies; see [`Device::defragment`](crate::Device::defragment).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryReport {
+    /// Bytes taken from the driver.
+    pub held: u64,
+    /// Bytes that live buffers hold.
+    pub live: u64,
+    /// Bytes in the largest piece that is free.
+    pub largest_free: u64,
+    /// How many free pieces there are.
+    pub free_pieces: u64,
+}
+
+impl<B: Backend> Core<B> {
+    /// Notes which epochs are past. A fault leaves those that are not known to be past.
+    pub(super) fn look(&self, state: &mut State<B>) {
+        let lane = self.compute.stream().raw();
+        let (is_idle, record) = (|| self.backend.is_idle(lane), || self.backend.record(lane));
+        let _ = state.epochs.look(is_idle, record, |event| self.backend.is_done(event));
+    }
+
+    /// Empties the thread caches, so that neighbours join and segments are found.
+    pub(super) fn flush(&self) {
+        let surplus = self.store.caches.flush();
+        if surplus.is_empty() {
+            return;
+        }
+        let since = self.settings.now();
+        let mut state = self.store.state();
+        surplus.small.iter().for_each(|free| state.put_piece(free.node, since));
+        surplus.large.into_iter().for_each(|segment| state.keep(segment, since));
+    }
+
+    /// Takes back what other lanes have done with. Waits for nothing.
+    pub(super) fn sweep_parked(&self) {
+        let mut ended = Vec::new();
+        {
+            let mut state = self.store.state();
+            if state.parked.is_empty() {
+                return;
+            }
+            let mut index = 0;
+            while index < state.parked.len() {
+                let mut fault = None;
+                state.parked[index].pending.retain(|event| match self.backend.is_done(event) {
+                    Ok(done) => !done,
+                    Err(error) => {
+                        fault = Some(error);
+                        true
+                    }
+                });
+                if fault.is_none() && !state.parked[index].pending.is_empty() {
+                    index += 1;
+                    continue;
+                }
+                let parked = state.parked.swap_remove(index);
+                state.parked_bytes -= parked.block.bytes as u64;
+                // Under the lock, so that nobody finds neither the block here nor its bytes in the budget.
+                self.budget.give_back(parked.block.bytes as u64);
+                ended.push((parked.block, fault));
+            }
+        }
+        for (block, fault) in ended {
+            match fault {
+                Some(fault) => self.lose_uncharged(block, &fault),
+                None => self.put_back_charged(block, false),
+            }
+        }
+    }
+
+    /// Waits for the other lanes' uses of what was dropped, where that is allowed. A fault shows in what the caller does next.
+    pub(super) fn wait_for_parked(&self) {
+        let uses: Vec<B::Event> = {
+            let state = self.store.state();
+            state.parked.iter().flat_map(|parked| parked.pending.iter().cloned()).collect()
+        };
+        for event in uses {
+            let _ = self.backend.synchronize(&event);
+        }
+        self.sweep_parked();
+    }
+
+    /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
+    pub(super) fn reclaim(&self) {
+        let _giving_back = self.store.giving_back(self.backend.may_wait());
+        self.land();
+        self.wait_for_parked();
+        let _ = self.pass();
+        self.shed(0, None);
+        self.unpin(self.pinned.drain());
+    }
+
+    /// Empties the caches, and waits until the compute lane has passed what was in them and all that is kept.
+    pub(super) fn pass(&self) -> Result<(), Fault> {
+        self.flush();
+        {
+            let mut state = self.store.state();
+            state.epochs.current();
+            self.look(&mut state);
+        }
+        self.wait_for_compute()
+    }
+
+    /// Gives kept segments and free slabs back, which become such segments, until at most `most` bytes of them are left, those first that came free first,
+    /// and only those that came free before `before`. What the compute lane may still use stays. Returns the bytes.
+    pub(super) fn shed(&self, most: u64, before: Option<Instant>) -> u64 {
+        let victims = {
+            let mut state = self.store.state();
+            self.look(&mut state);
+            let old = |since: Option<Instant>| {
+                before.is_none_or(|before| since.is_some_and(|since| since < before))
+            };
+            state.dissolve_slabs();
+            let State { kept, epochs, .. } = &mut *state;
+            kept.take_surplus(most, |entry| epochs.is_past(entry.epoch) && old(entry.since))
+        };
+        self.give_back(victims)
+    }
+
+    fn give_back(&self, segments: Vec<Box<Segment<B>>>) -> u64 {
+        let mut bytes = 0;
+        for segment in segments {
+            bytes += segment.mapped() as u64;
+            // SAFETY: nobody owns the segment, and the compute lane has passed its last use (rule 2); uses on other lanes were
+            // waited for before it was kept.
+            unsafe { self.destroy(segment) };
+        }
+        bytes
+    }
+
+    /// Keeps to [`Settings::keep`].
+    pub(super) fn shed_what_is_too_much(&self) {
+        if self.settings.keep < u64::MAX && self.kept_bytes() > self.settings.keep {
+            let _giving_back = self.store.giving_back(self.backend.may_wait());
+            self.flush();
+            self.shed(self.settings.keep, None);
+        }
+    }
+
+    /// Gives memory back that no buffer uses, until at most `keep` bytes are kept. Waits for the device's work.
+    pub(crate) fn trim(&self, keep: u64) -> Result<u64, Error> {
+        let before = self.store.physical.held();
+        self.synchronize()?;
+        let _giving_back = self.store.giving_back(self.backend.may_wait());
+        self.pass().map_err(Error::from_fault::<B>)?;
+        self.shed(keep, None);
+        if keep == 0 {
+            self.unpin(self.pinned.drain());
+        }
+        Ok(before.saturating_sub(self.store.physical.held()))
+    }
+
+    /// The size of the largest free piece, and how many there are.
+    pub(super) fn free_pieces(&self) -> (u64, u64) {
+        let state = self.store.state();
+        let (piece, pieces) = state.heap.free_pieces();
+        let (segment, segments) = state.kept.largest();
+        (piece.max(segment) as u64, (pieces + segments) as u64)
+    }
+
+    pub(crate) fn report(&self) -> MemoryReport {
+        let (largest_free, free_pieces) = self.free_pieces();
+        MemoryReport { held: self.store.physical.held(), live: self.live_bytes(), largest_free, free_pieces }
+    }
+
+    /// Joins what lies side by side and gives back what is wholly free.
+    pub(crate) fn defragment(&self) -> Result<(MemoryReport, MemoryReport), Error> {
+        self.flush();
+        let before = self.report();
+        self.trim(0)?;
+        Ok((before, self.report()))
+    }
+
+    /// Unmaps whole chunks at the end of a segment until `mapped` bytes are left, or a little more.
+    ///
+    /// # Safety
+    ///
+    /// Nothing that is queued or running touches the segment.
+    pub(super) unsafe fn strip_to(&self, segment: &mut Segment<B>, mapped: usize) {
+        while segment.last_chunk().is_some_and(|last| segment.mapped() - last >= mapped) {
+            // SAFETY: the caller's promise.
+            match unsafe { segment.strip(&self.backend, &self.store.physical) } {
+                Some(Ok((chunk, bytes))) => {
+                    // SAFETY: it was just unmapped from the one place where it was.
+                    let released =
+                        unsafe { self.store.physical.release_chunk(&self.backend, (chunk, bytes)) };
+                    if let Err(fault) = released {
+                        self.lost(bytes, &fault);
+                    }
+                }
+                Some(Err((fault, bytes))) => self.lost(bytes, &fault),
+                None => break,
+            }
+        }
+    }
+
+    /// Starts the thread that gives back what has been free for `keep_for`. It ends with the device.
+    fn start_idle_cleanup(self: &Arc<Self>, keep_for: Duration, end: mpsc::Receiver<()>) -> io::Result<()> {
+        let (core, gate) = (Arc::downgrade(self), self.idle_gate.clone());
+        // Twice in the time: a cache has to be seen unused at two times, and what was in it then waits for its own.
+        let pause = (keep_for / 2).max(Duration::from_millis(1));
+        let work = move || {
+            while end.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _gate = lock(&gate);
+                let Some(core) = core.upgrade() else { break };
+                core.idle_cleanup(keep_for);
+            }
+        };
+        std::thread::Builder::new().name("gpumem-idle".into()).spawn(work).map(drop)
+    }
+
+    /// Starts what runs beside the device, if its settings ask for it.
+    pub(super) fn start(self: &Arc<Self>, end: mpsc::Receiver<()>) -> Result<(), Fault> {
+        let Some(keep_for) = self.settings.keep_for else { return Ok(()) };
+        let operation = "start the thread that gives idle memory back";
+        self.start_idle_cleanup(keep_for, end)
+            .map_err(|error| Fault::Failed { operation, reason: error.to_string() })
+    }
+
+    fn idle_cleanup(&self, keep_for: Duration) {
+        let _giving_back = self.store.giving_back(true);
+        self.sweep_parked();
+        self.flush_idle();
+        if let Some(before) = Instant::now().checked_sub(keep_for) {
+            self.shed(0, Some(before));
+        }
+    }
+
+    /// Empties the caches that nobody has used since the last time.
+    fn flush_idle(&self) {
+        let surplus = self.store.caches.flush_idle();
+        if surplus.is_empty() {
+            return;
+        }
+        let since = self.settings.now();
+        let mut state = self.store.state();
+        surplus.small.iter().for_each(|free| state.put_piece(free.node, since));
+        surplus.large.into_iter().for_each(|segment| state.keep(segment, since));
+    }
+}

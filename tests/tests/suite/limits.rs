@@ -1,0 +1,317 @@
+//! How much may live and how much is held: limits, what is kept, and what goes back.
+
+use crate::{Open, open};
+use gpumem::{Buffer, Device, Error};
+use gpumem_tests::{Random, TestBackend};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+const MIB: usize = 1 << 20;
+const UNIT: usize = 2 * MIB;
+
+fn block<B: TestBackend>(device: &Device<B>, bytes: usize) -> Result<Buffer<u8, B>, Error> {
+    Buffer::with_capacity(device, "block", bytes)
+}
+
+pub(crate) fn threads_get_exactly_the_limit<B: TestBackend>(open: Open<'_, B>) {
+    const THREADS: usize = 8;
+    for bytes in [1, 777, 70_001, 3 * MIB + 5] {
+        let device = open!(open, Device::builder().memory_limit(64 * bytes as u64));
+        let granted: Vec<Buffer<u8, B>> = std::thread::scope(|scope| {
+            let ask = || (0..16).filter_map(|_| block(&device, bytes).ok()).collect::<Vec<_>>();
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(granted.len(), 64, "128 of {bytes} bytes were asked for, and 64 fit");
+        let stats = device.stats();
+        assert_eq!((stats.live_bytes, stats.peak_bytes), (64 * bytes as u64, 64 * bytes as u64));
+        let error = block(&device, 1).unwrap_err();
+        let limit = 64 * bytes as u64;
+        assert!(
+            matches!(error, Error::DeviceLimit { requested: 1, used, limit: of, .. } if used == limit && of == limit),
+            "{error}"
+        );
+    }
+}
+
+pub(crate) fn what_lives_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
+    const LIMIT: u64 = 24 << 20;
+    let device = open!(open, Device::builder().memory_limit(LIMIT));
+    let (live, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for seed in 1..=6 {
+            let (device, live, refused) = (&device, &live, &refused);
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                let mut mine: Vec<Buffer<u8, B>> = Vec::new();
+                for step in 0..3_000 {
+                    if random.below(2) == 0 && !mine.is_empty() {
+                        let gone = mine.swap_remove(random.below(mine.len()));
+                        live.fetch_sub(gone.capacity() as u64, SeqCst);
+                        continue;
+                    }
+                    let largest = [1_000, 100_000, 4 * MIB][random.below(3)];
+                    match block(device, 1 + random.below(largest)) {
+                        Ok(block) => {
+                            let bytes = block.capacity() as u64;
+                            let sum = live.fetch_add(bytes, SeqCst) + bytes;
+                            assert!(sum <= LIMIT, "seed {seed}, step {step}: {sum} bytes live");
+                            mine.push(block);
+                        }
+                        Err(Error::DeviceLimit { .. }) => _ = refused.fetch_add(1, SeqCst),
+                        Err(error) => panic!("seed {seed}, step {step}: {error}"),
+                    }
+                }
+                let sum: u64 = mine.iter().map(|block| block.capacity() as u64).sum();
+                live.fetch_sub(sum, SeqCst);
+            });
+        }
+    });
+    assert!(refused.load(SeqCst) > 100, "the limit was hit {refused:?} times: the test tests little");
+    let stats = device.stats();
+    assert_eq!((stats.live_bytes, live.load(SeqCst)), (0, 0));
+    assert!(stats.peak_bytes <= LIMIT, "{stats:?}");
+}
+
+pub(crate) fn what_fits_at_any_time_is_never_refused<B: TestBackend>(open: Open<'_, B>) {
+    // Each thread has one block at most, and the limit is one for each: nobody ever asks for too much.
+    const THREADS: usize = 6;
+    for bytes in [1_000, 3 * MIB] {
+        let device = open!(open, Device::builder().memory_limit((THREADS * bytes) as u64));
+        let start = Barrier::new(THREADS);
+        let refused: usize = std::thread::scope(|scope| {
+            let work = || {
+                start.wait();
+                (0..10_000).filter(|_| block(&device, bytes).is_err()).count()
+            };
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(refused, 0, "{bytes} bytes");
+    }
+}
+
+pub(crate) fn growth_in_place_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
+    let limit = 12 << 20;
+    let device = open!(open, Device::builder().memory_limit(limit));
+    if !device.has_virtual_memory() {
+        return;
+    }
+    let data = Random::new(31).vec(10 * MIB / 4);
+    let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    buffer.extend_from_slice(&[5]).unwrap();
+    assert_eq!(buffer.capacity(), data.len() + 1, "half as much again would be 15 MiB");
+    let error = buffer.reserve(MIB).unwrap_err();
+    let (live, rest) = (device.stats().live_bytes, limit - device.stats().live_bytes);
+    // In place only what is missing is asked for.
+    assert!(
+        matches!(error, Error::DeviceLimit { requested, used, .. } if used == live && requested > rest),
+        "{error}"
+    );
+    assert_eq!((buffer.len(), buffer.capacity()), (data.len() + 1, data.len() + 1));
+    buffer.resize(3 * MIB).unwrap();
+    assert_eq!((device.stats().live_bytes, buffer.capacity()), (limit, 3 * MIB));
+    assert!(buffer.view(..data.len()).unwrap().download().unwrap() == data);
+    assert_eq!(buffer.view(data.len()..data.len() + 2).unwrap().download().unwrap(), [5, 0]);
+}
+
+pub(crate) fn what_is_held_stays_within_the_limit<B: TestBackend>(open: Open<'_, B>) {
+    const LIMIT: usize = 64 * MIB;
+    let device = open!(open, Device::builder().memory_limit(LIMIT as u64));
+    let check = |what: &str, rounding: usize| {
+        let stats = device.stats();
+        assert!(stats.peak_held_bytes <= (LIMIT + rounding) as u64, "{what}: {stats:?}");
+    };
+    let phase = |bytes: usize, count: usize| {
+        let live: Vec<_> = (0..count).map(|_| block(&device, bytes).unwrap()).collect();
+        assert_eq!(live.len(), count);
+    };
+    // A unit for each that lives, since its last one is not all used; the pool has its last slab, and loses a little between.
+    phase(60 * MIB, 1);
+    check("one large", UNIT);
+    phase(30 * MIB + 1, 2);
+    check("two large", 2 * UNIT);
+    phase(5 * MIB, 12);
+    check("twelve", 12 * UNIT);
+    phase(64 << 10, 960);
+    check("small behind large", 12 * UNIT);
+    phase(60 * MIB, 1);
+    check("one large behind small", 12 * UNIT);
+    phase(3_000, 18_000);
+    phase(20 * MIB, 3);
+    check("large behind very small", 12 * UNIT);
+}
+
+pub(crate) fn a_busy_stream_does_not_widen_the_limit<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().memory_limit(64 << 20));
+    let mut old: Buffer<u8, B> = block(&device, 40 * MIB).unwrap();
+    old.resize(40 * MIB).unwrap();
+    B::occupy(&device, Duration::from_millis(50));
+    old.fill(1).unwrap();
+    drop(old);
+    let mut new: Buffer<u8, B> = block(&device, 50 * MIB).unwrap();
+    let stats = device.stats();
+    assert!(stats.peak_held_bytes <= (64 << 20) + 2 * UNIT as u64, "{stats:?}");
+    new.resize(1_000).unwrap();
+    new.fill(2).unwrap();
+    assert_eq!(new.download().unwrap(), [2; 1_000]);
+}
+
+pub(crate) fn no_memory_is_there_that_cannot_be_had<B: TestBackend>(open: Open<'_, B>) {
+    // Random sizes up to 8 MiB, at most `CAP` of them at a time. Nothing is written, so it is addresses and figures only.
+    const CAP: usize = 256 * MIB;
+    let run = |device: &Device<B>, smallest: usize| {
+        let mut random = Random::new(32);
+        let mut live: Vec<Buffer<u8, B>> = Vec::new();
+        let (mut bytes, mut rounded, mut rounding) = (0, 0, 0);
+        let whole = |bytes: usize| bytes.next_multiple_of(UNIT);
+        for _ in 0..4_000 {
+            let next = smallest + random.below(8 * MIB - smallest);
+            while bytes + next > CAP {
+                let gone = live.swap_remove(random.below(live.len())).capacity();
+                (bytes, rounded) = (bytes - gone, rounded - whole(gone));
+            }
+            live.push(block(device, next).unwrap());
+            (bytes, rounded) = (bytes + next, rounded + whole(next));
+            rounding = rounding.max(rounded - bytes);
+        }
+        (device.stats(), rounding as u64)
+    };
+    let device = open!(open);
+    if !device.has_virtual_memory() {
+        // Without it, gaps stay gaps.
+        assert!(run(&device, MIB + 1).0.live_bytes > 0);
+        return;
+    }
+    let (stats, rounding) = run(&device, MIB + 1);
+    // What lived, a twentieth more (and 16 MiB in any case), and what is lost because every block has whole units.
+    let most = stats.peak_bytes + (stats.peak_bytes / 20).max(16 << 20) + rounding;
+    assert!(stats.peak_held_bytes <= most, "{} of {most}; {rounding} by rounding", stats.peak_held_bytes);
+    // With small ones among them, which share units instead of rounding.
+    let mixed = open!(open);
+    let (mixed, rounding) = run(&mixed, 1);
+    let most = mixed.peak_bytes + (mixed.peak_bytes / 20).max(16 << 20) + rounding;
+    assert!(mixed.peak_held_bytes <= most, "{} of {most}; {rounding} by rounding", mixed.peak_held_bytes);
+    let generous = open!(open, Device::builder().slack(1.0));
+    let (generous, _) = run(&generous, MIB + 1);
+    assert!(generous.driver_calls * 3 < stats.driver_calls, "{generous:?}, {stats:?}");
+    assert!(generous.peak_held_bytes <= 2 * generous.peak_bytes + (8 << 20), "{generous:?}");
+}
+
+pub(crate) fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut kept: Buffer<u32, B> = Buffer::from_slice(&device, "kept", &[9; MIB]).unwrap();
+    kept.resize(MIB).unwrap();
+    let base = device.stats().held_bytes;
+    let free: Vec<_> = (0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect();
+    drop(free);
+    assert_eq!(device.stats().kept_bytes, 40 << 20);
+    assert_eq!(device.trim(u64::MAX).unwrap(), 0);
+    assert_eq!(device.trim(20 << 20).unwrap(), 20 << 20);
+    assert_eq!(device.stats().held_bytes, base + (20 << 20));
+    assert_eq!(device.trim(0).unwrap(), 20 << 20);
+    assert_eq!((device.stats().held_bytes, device.stats().kept_bytes), (base, 0));
+    // Small ones too, from the caches of other threads, and behind work that runs.
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| drop((0..50).map(|_| block(&device, 10_000).unwrap()).collect::<Vec<_>>()));
+        }
+    });
+    B::occupy(&device, Duration::from_millis(20));
+    let mut busy: Buffer<u8, B> = block(&device, 6 * MIB).unwrap();
+    busy.resize(6 * MIB).unwrap();
+    drop(busy);
+    assert!(device.trim(0).unwrap() >= 8 << 20);
+    assert_eq!(device.stats().held_bytes, base);
+    assert!(kept.download().unwrap() == vec![9; MIB]);
+    drop(kept);
+    device.trim(0).unwrap();
+    let stats = device.stats();
+    assert_eq!((stats.held_bytes, stats.kept_bytes, stats.pinned_bytes), (0, 0, 0));
+}
+
+pub(crate) fn keep_bounds_what_is_free<B: TestBackend>(open: Open<'_, B>) {
+    for keep in [0, 8 << 20] {
+        let device = open!(open, Device::builder().keep(keep));
+        drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
+        drop((0..100).map(|_| block(&device, 100_000).unwrap()).collect::<Vec<_>>());
+        device.synchronize().unwrap();
+        assert!(device.stats().kept_bytes > keep);
+        // Each is larger than all that is there, so that the thread's cache has none. What has just been freed may need a moment
+        // until the stream is seen to have passed it.
+        let (began, mut live) = (Instant::now(), Vec::new());
+        loop {
+            live.push(block(&device, 10 * MIB).unwrap());
+            if device.stats().kept_bytes <= keep {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "keep {keep}: {:?}", device.stats());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(live.len() < 20, "keep {keep}: {} operations took memory", live.len());
+    }
+}
+
+pub(crate) fn keeping_nothing_holds_as_soon_as_the_stream_is_idle<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().keep(0));
+    drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
+    device.synchronize().unwrap();
+    let _next = block(&device, 10 * MIB).unwrap();
+    assert_eq!(device.stats().kept_bytes, 0, "the stream was waited for: {:?}", device.stats());
+}
+
+pub(crate) fn slabs_that_two_threads_took_at_once_go_back<B: TestBackend>(open: Open<'_, B>) {
+    const THREADS: usize = 4;
+    for round in 0..100 {
+        let device = open!(open);
+        let start = Barrier::new(THREADS);
+        let work = || {
+            start.wait();
+            block(&device, 10_000).unwrap()
+        };
+        let live: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        drop(live);
+        device.trim(0).unwrap();
+        let stats = device.stats();
+        assert_eq!((stats.held_bytes, stats.kept_bytes), (0, 0), "round {round}: {stats:?}");
+    }
+}
+
+pub(crate) fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().keep_for(Duration::from_millis(40)));
+    let mut used: Buffer<u32, B> = Buffer::from_slice(&device, "used", &[4; 700_000]).unwrap();
+    let base = device.stats().held_bytes;
+    drop((block(&device, 64 * MIB).unwrap(), block(&device, 500).unwrap()));
+    assert!(device.stats().held_bytes >= base + (64 << 20), "nothing goes back at once");
+    let began = Instant::now();
+    while device.stats().held_bytes > base {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", device.stats());
+        // Whoever looks does not keep it from going.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(device.stats().live_bytes, used.capacity_bytes() as u64);
+    used.extend_from_slice(&[5]).unwrap();
+    assert!(used.view(699_998..).unwrap().download().unwrap() == [4, 4, 5]);
+    drop(used);
+    device.close().unwrap();
+}
+
+pub(crate) fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
+    for round in 0..200 {
+        let device = open!(open, Device::builder().keep_for(Duration::from_micros(100)));
+        drop(block(&device, 2_000_000).unwrap());
+        drop(block(&device, 1_000).unwrap());
+        if round % 2 == 0 {
+            std::thread::sleep(Duration::from_micros(50 * round));
+        }
+        if round % 3 == 0 {
+            drop(device);
+        } else if let Err(error) = device.close() {
+            panic!("round {round}: {error}");
+        }
+    }
+}
