@@ -44,7 +44,6 @@ unsafe extern "C" {
     fn cuMemMap(at: u64, bytes: usize, offset: usize, chunk: u64, flags: u64) -> c_int;
     fn cuMemUnmap(at: u64, bytes: usize) -> c_int;
     fn cuMemSetAccess(at: u64, bytes: usize, access: *const Access, count: usize) -> c_int;
-    fn cuMemsetD8_v2(at: u64, value: u8, count: usize) -> c_int;
 }
 
 /// What chunks are a multiple of, on all cards so far.
@@ -72,21 +71,19 @@ impl Grower for ByHand {
             let began = Instant::now();
             let more = size.next_multiple_of(UNIT) - mapped;
             if more > 0 {
-                chunks.push(extend(at + mapped as u64, more)?);
+                chunks.push((at + mapped as u64, more, extend(at + mapped as u64, more)?));
                 mapped += more;
             }
             // The first is there when growing begins.
             if chunks.len() > 1 {
                 time += us(began);
             }
-            // SAFETY: all of it is mapped.
-            check("cuMemsetD8", unsafe { cuMemsetD8_v2(at, 1, *size) })?;
-            self.0.synchronize()?;
+            self.0.fill(at, *size)?;
         }
         // SAFETY: nothing uses it any more, and it was mapped so.
         unsafe {
-            check("cuMemUnmap", cuMemUnmap(at, mapped))?;
-            for chunk in chunks {
+            for (at, bytes, chunk) in chunks {
+                check("cuMemUnmap", cuMemUnmap(at, bytes))?;
                 check("cuMemRelease", cuMemRelease(chunk))?;
             }
             check("cuMemAddressFree", cuMemAddressFree(at, most))?;

@@ -123,6 +123,13 @@ impl Driver {
         check("cuStreamSynchronize", unsafe { cuStreamSynchronize(self.stream) })
     }
 
+    /// Writes to all of a block that has as many bytes, and waits until it is done.
+    pub(crate) fn fill(self, address: u64, bytes: usize) -> Result<(), Failure> {
+        // SAFETY: the callers give their own blocks, which stay until the stream was waited for.
+        check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, 1, bytes, self.stream) })?;
+        self.synchronize()
+    }
+
     fn allocate(self, bytes: usize) -> Result<u64, Failure> {
         let mut address = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
@@ -146,9 +153,7 @@ impl Driver {
         let mut block = allocate(sizes[0])?;
         let mut time = 0.0;
         for pair in sizes.windows(2) {
-            // SAFETY: the block has as many bytes; the copy is queued behind this on the same stream.
-            check("cuMemsetD8Async", unsafe { cuMemsetD8Async(block, 1, pair[0], self.stream) })?;
-            self.synchronize()?;
+            self.fill(block, pair[0])?;
             let began = Instant::now();
             let longer = allocate(pair[1])?;
             // SAFETY: both blocks have as many bytes and stay until the stream is done with the copy.
