@@ -189,3 +189,27 @@ impl<B: Backend> Block<B> {
         core.wait_for_compute()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::Want;
+    use super::MANY;
+    use crate::Device;
+    use crate::error::BufferLabel;
+
+    // One event was kept for each stream that ever used the block.
+    #[test]
+    fn uses_that_are_past_do_not_pile_up() {
+        let device = Device::host();
+        let core = device.core();
+        let label = BufferLabel { set: None, name: "block" };
+        let block = core.allocate(label, 16, Want::default()).unwrap();
+        for _ in 0..10 * MANY {
+            let stream = core.create_stream().unwrap();
+            block.used_on(core, &stream, false).unwrap();
+            device.synchronize_stream(&stream).unwrap();
+        }
+        assert!(block.uses.lock().unwrap().as_ref().unwrap().pending.len() <= MANY);
+        core.retire(block);
+    }
+}

@@ -279,3 +279,31 @@ impl<B: Backend> Segment<B> {
         physical.call(|| unsafe { backend.unreserve(self.memory, addresses) }).map_err(|fault| (fault, 0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::core::Core;
+    use super::super::reclaim::Settings;
+    use super::super::store::Want;
+    use crate::Host;
+    use crate::error::BufferLabel;
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    // A slab of one unit was too small for the block, so another was made, for ever.
+    #[test]
+    fn units_smaller_than_a_pooled_block_will_do() {
+        let mut core = Core::new(Host::open(), Settings::new(8 << 20)).unwrap();
+        Arc::get_mut(&mut core).unwrap().store.physical.unit = 64 << 10;
+        let (send, ended) = mpsc::channel();
+        let taker = core.clone();
+        std::thread::spawn(move || {
+            let label = BufferLabel { set: None, name: "block" };
+            let block = taker.allocate(label, 1 << 20, Want::default()).unwrap();
+            taker.retire(block);
+            send.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(10)).expect("it never ends");
+        assert_eq!(core.store.physical.held(), 1 << 20);
+    }
+}

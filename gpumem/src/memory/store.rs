@@ -243,3 +243,37 @@ impl<B: Backend> Core<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Buffer, Device};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    // Its memory was looked for in chunks, of which it has none, for ever.
+    #[test]
+    fn a_plain_segment_makes_way() {
+        let device = Device::builder().memory_limit(32 << 20).host().unwrap();
+        let core = device.core().clone();
+        // What there is where addresses are limited.
+        let plain = core.store.physical.plain(&core.backend, 20 << 20).unwrap();
+        core.store.state().keep(Box::new(plain), None);
+        let (send, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let made = Buffer::<u8>::with_capacity(&device, "buffer", 30 << 20).map(drop);
+            send.send(made).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(10)).expect("it never ends").unwrap();
+        assert_eq!(core.store.physical.held(), 30 << 20);
+    }
+
+    // Lost pinned memory, which is not held, was subtracted from what is.
+    #[test]
+    fn what_is_lost_and_not_held_leaves_what_is_kept() {
+        let device = Device::host();
+        let core = device.core();
+        drop(Buffer::<u8>::with_capacity(&device, "buffer", 8 << 20).unwrap());
+        core.ledger.counters.lost(6 << 20);
+        assert_eq!((core.kept_bytes(), core.stats().kept_bytes), (8 << 20, 8 << 20));
+    }
+}

@@ -1,0 +1,338 @@
+//! What a review found broken and was mended: each test failed before.
+
+use gpumem::testing::Faults;
+use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak, mpsc};
+use std::time::Duration;
+
+const MIB: usize = 1 << 20;
+
+/// Long enough for whatever ends at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn block(device: &Device<Host>, bytes: usize) -> Result<Buffer<u8>, Error> {
+    Buffer::with_capacity(device, "block", bytes)
+}
+
+/// Runs `work` on a thread of its own. Returns whether it came to its end.
+fn ends(work: impl FnOnce() + Send + 'static) -> bool {
+    let (send, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        work();
+        let _ = send.send(());
+    });
+    ended.recv_timeout(PATIENCE).is_ok()
+}
+
+/// As many as may live at a time.
+struct Permits(Mutex<usize>, Condvar);
+
+impl Permits {
+    fn take(&self) {
+        *self.1.wait_while(self.0.lock().unwrap(), |left| *left == 0).unwrap() -= 1;
+    }
+
+    fn put(&self) {
+        *self.0.lock().unwrap() += 1;
+        self.1.notify_one();
+    }
+}
+
+/// How many of the blocks were refused that `threads` threads make and others drop, each `rounds` times, where the limit is `permits`
+/// blocks of `bytes` and no more are ever asked for.
+fn refused<T: Send>(
+    (permits, bytes): (usize, usize),
+    (threads, rounds): (usize, usize),
+    make: impl Fn(&Device<Host>, usize) -> Result<T, Error> + Sync,
+) -> usize {
+    const DROPPERS: usize = 4;
+    let device = Device::builder().memory_limit((permits * bytes) as u64).host().unwrap();
+    let permits = Permits(Mutex::new(permits), Condvar::new());
+    std::thread::scope(|scope| {
+        let (device, permits, make) = (&device, &permits, &make);
+        let drops = |blocks: mpsc::Receiver<T>| {
+            for block in blocks {
+                drop(block);
+                permits.put();
+            }
+        };
+        let droppers = [(); DROPPERS].map(|()| {
+            let (send, blocks) = mpsc::channel();
+            scope.spawn(move || drops(blocks));
+            send
+        });
+        let work = |thread: usize, droppers: [mpsc::Sender<T>; DROPPERS]| {
+            let mut refused = 0;
+            for round in 0..rounds {
+                permits.take();
+                match make(device, thread + round) {
+                    Ok(block) => droppers[(thread + round) % DROPPERS].send(block).unwrap(),
+                    Err(_) => {
+                        refused += 1;
+                        permits.put();
+                    }
+                }
+            }
+            refused
+        };
+        let workers: Vec<_> = (0..threads)
+            .map(|thread| {
+                let droppers = droppers.clone();
+                scope.spawn(move || work(thread, droppers))
+            })
+            .collect();
+        drop(droppers);
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    })
+}
+
+// Credits on their way from a cache to the budget were in neither.
+#[test]
+fn small_blocks_that_fit_are_never_refused() {
+    assert_eq!(refused((8, 4096), (12, 20_000), |device, _| block(device, 4096)), 0);
+}
+
+// So were the bytes of dropped blocks that a download had just ended reading.
+#[test]
+fn blocks_that_fit_beside_downloads_are_never_refused() {
+    let make = |device: &Device<Host>, _| {
+        let mut block: Buffer<u8, Host, Async> = Buffer::with_capacity(device, "block", 4096)?;
+        block.resize(4096)?;
+        drop(block.start_download()?);
+        Ok(block)
+    };
+    assert_eq!(refused((8, 4096), (12, 4_000), make), 0);
+}
+
+// As with small blocks; the sizes vary, so that no thread's own credit is enough.
+#[test]
+fn large_blocks_that_fit_are_never_refused() {
+    const BYTES: usize = 3 * MIB / 2;
+    assert_eq!(refused((3, BYTES), (3, 4_000), |device, step| block(device, BYTES - step % 7)), 0);
+}
+
+// Free slabs were not taken apart for a large block.
+#[test]
+fn a_large_block_behind_small_ones_stays_within_the_limit() {
+    let device = Device::builder().memory_limit(64 << 20).host().unwrap();
+    drop((0..60).map(|_| block(&device, MIB).unwrap()).collect::<Vec<_>>());
+    let _large = block(&device, 60 * MIB).unwrap();
+    assert!(device.stats().held_bytes <= 66 << 20, "{:?}", device.stats());
+}
+
+// Growth in place did not look into the threads' caches for what is free.
+#[test]
+fn growth_beside_a_cached_block_stays_within_the_limit() {
+    let device = Device::builder().memory_limit(64 << 20).host().unwrap();
+    let mut grows = block(&device, 20 * MIB).unwrap();
+    drop(block(&device, 40 * MIB).unwrap());
+    grows.reserve(60 * MIB).unwrap();
+    assert!(device.stats().held_bytes <= 66 << 20, "{:?}", device.stats());
+}
+
+// The callback was asked for what growth by the factor wants, although the need alone fits.
+#[test]
+fn growth_whose_need_fits_asks_nobody_to_free_anything() {
+    let builder = Device::builder().memory_limit(10 << 20);
+    let device = builder.on_pressure(|pressure| panic!("asked: {pressure:?}")).host().unwrap();
+    let mut buffer = block(&device, 8 * MIB).unwrap();
+    buffer.reserve(8 * MIB + 1).unwrap();
+    assert!(buffer.capacity() > 8 * MIB);
+}
+
+// The request stayed charged for good.
+#[test]
+fn a_callback_that_panics_leaves_nothing_charged() {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).on_pressure(|_| panic!("planted")).host().unwrap();
+    faults.fail_driver(0..usize::MAX);
+    assert!(catch_unwind(AssertUnwindSafe(|| block(&device, 8 * MIB).map(drop))).is_err());
+    let _ = faults.stop();
+    assert_eq!(device.stats().live_bytes, 0);
+}
+
+// The callback ran under the lock of the snapshots, and waited for itself.
+#[test]
+fn a_callback_may_look_at_the_buffer_whose_snapshot_needs_room() {
+    type Shared = Buffer<u8, Host, Async>;
+    let buffer: Arc<OnceLock<Weak<Shared>>> = Arc::default();
+    let seen = buffer.clone();
+    let asked = Arc::new(AtomicBool::new(false));
+    let asks = asked.clone();
+    let look = move |_: &_| {
+        let shared = seen.get().and_then(Weak::upgrade).unwrap();
+        asks.store(shared.stats().live_bytes() > 0, SeqCst);
+    };
+    let device = Device::builder().memory_limit(3 << 20).on_pressure(look).host().unwrap();
+    let spec = BufferSpec::new("shared").snapshot();
+    let shared: Arc<Shared> = Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap());
+    buffer.set(Arc::downgrade(&shared)).unwrap();
+    assert!(ends(move || assert!(shared.start_download().is_err())), "it waits for itself");
+    assert!(asked.load(SeqCst));
+}
+
+// The snapshots' turn was kept when their memory went, and pointed behind the end.
+#[test]
+fn a_snapshot_may_follow_shrinking() {
+    let device = Device::host();
+    let spec = BufferSpec::new("buffer").snapshot();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap();
+    drop(buffer.start_download().unwrap().wait().unwrap());
+    buffer.shrink_to_fit().unwrap();
+    assert_eq!(*buffer.start_download().unwrap().wait().unwrap(), [1, 2]);
+}
+
+// The slab that the lost block was a piece of was unmapped, and the kernel wrote to it.
+#[test]
+fn memory_of_a_lost_block_outlives_the_device() {
+    for call in 0.. {
+        let faults = Faults::new();
+        let device = Device::builder().faults(&faults).host().unwrap();
+        let stream = device.create_stream().unwrap();
+        let mut buffer: Buffer<u8> = Buffer::from_slice(&device, "buffer", &[1; 4096]).unwrap();
+        device.synchronize().unwrap();
+        let (gate, wait) = mpsc::channel::<()>();
+        let (send, written) = mpsc::channel();
+        let kernel = move |(elements,): (&mut [u8],)| {
+            let _ = wait.recv();
+            elements.fill(7);
+            send.send(()).unwrap();
+        };
+        faults.fail_at(call);
+        let launched = device.launch_on(&stream, (&mut buffer,), kernel);
+        assert!(faults.stop() && launched.is_err(), "the block is never lost: the test tests nothing");
+        drop(buffer);
+        if device.stats().lost_bytes > 0 {
+            drop(device);
+            std::thread::sleep(Duration::from_millis(50));
+            drop(gate);
+            written.recv_timeout(PATIENCE).unwrap();
+            return;
+        }
+    }
+}
+
+// Whoever dropped the last part of a device waited for what it still did.
+#[test]
+fn a_guard_that_is_the_last_of_its_device_does_not_wait() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let guard = buffer.start_download().unwrap().wait().unwrap();
+    let (gate, wait) = mpsc::channel::<()>();
+    device.launch((), move |()| _ = wait.recv()).unwrap();
+    drop((buffer, device));
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(ends(move || drop(guard)), "it waits for the kernel");
+    drop(gate);
+}
+
+// Nothing waited for what streams of the application's own did with dropped buffers.
+#[test]
+fn closing_waits_for_kernels_that_use_dropped_buffers() {
+    let device = Device::host();
+    let stream = device.create_stream().unwrap();
+    let buffer: Buffer<u8> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let end = done.clone();
+    let kernel = move |_: (&[u8],)| {
+        std::thread::sleep(Duration::from_millis(100));
+        end.store(true, SeqCst);
+    };
+    device.launch_on(&stream, (&buffer,), kernel).unwrap();
+    drop(buffer);
+    device.close().unwrap();
+    assert!(done.load(SeqCst));
+}
+
+// Each left a segment behind that had addresses and no memory.
+#[test]
+fn allocations_that_fail_leave_no_addresses_behind() {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    faults.fail_driver(0..usize::MAX);
+    assert!((0..20).all(|_| block(&device, 2 * MIB).is_err()));
+    let _ = faults.stop();
+    assert_eq!(device.defragment().unwrap().1.free_pieces, 0);
+}
+
+// The peak was raised before there was memory, and with it how much was kept.
+#[test]
+fn the_peak_counts_nothing_that_was_refused() {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    faults.fail_driver(0..usize::MAX);
+    let most = usize::try_from(device.memory_limit()).unwrap();
+    assert!(block(&device, most / 2).is_err());
+    let _ = faults.stop();
+    assert_eq!(device.stats().peak_bytes, 0);
+}
+
+// What is retired was counted beside what lives.
+#[test]
+fn the_peak_counts_nothing_that_was_dropped() {
+    let device = Device::host();
+    let stream = device.create_stream().unwrap();
+    let old: Buffer<u8> = Buffer::from_slice(&device, "old", &vec![0; 8 * MIB]).unwrap();
+    let (gate, wait) = mpsc::channel::<()>();
+    device.launch_on(&stream, (&old,), move |_| _ = wait.recv()).unwrap();
+    drop(old);
+    let _new = block(&device, 8 * MIB).unwrap();
+    let stats = device.stats();
+    drop(gate);
+    assert_eq!((stats.live_bytes, stats.retired_bytes, stats.peak_bytes), (8 << 20, 8 << 20, 8 << 20));
+}
+
+// Memory was mapped behind the buffer before the transfer had its own, and stayed there with nobody to have it.
+#[test]
+fn an_upload_without_pinned_memory_leaves_no_memory_behind_the_buffer() {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).memory_limit(64 << 20).host().unwrap();
+    let mut buffer: Buffer<u8> = Buffer::from_slice(&device, "buffer", &vec![1; 4 * MIB]).unwrap();
+    device.synchronize().unwrap();
+    let data = vec![2; 60 * MIB];
+    for call in 0.. {
+        faults.fail_at(call);
+        let error = buffer.upload(&data).expect_err("pinned memory never failed: the test tests nothing");
+        let _ = faults.stop();
+        if matches!(error, Error::OutOfPinnedMemory { .. }) {
+            break;
+        }
+    }
+    device.trim(0).unwrap();
+    assert!(device.stats().held_bytes <= 6 << 20, "{:?}", device.stats());
+}
+
+/// Whether a stable buffer of `spec` stays where it is when it grows.
+fn stays(device: &Device<Host>, spec: BufferSpec) -> bool {
+    let mut buffer: Buffer<u8, Host, Blocking> = Buffer::with_capacity(device, spec, 4 * MIB).unwrap();
+    buffer.resize(1).unwrap();
+    let before = buffer.as_slice().unwrap().as_ptr();
+    buffer.reserve(8 * MIB).unwrap();
+    before == buffer.as_slice().unwrap().as_ptr()
+}
+
+// It took a free segment that had no addresses to grow to, and moved.
+#[test]
+fn a_stable_buffer_takes_no_short_segment_from_the_cache() {
+    let device = Device::host();
+    if !device.has_virtual_memory() {
+        return;
+    }
+    let short = BufferSpec::new("short").max(4 << 20);
+    drop(Buffer::<u8>::with_capacity(&device, short, 4 * MIB).unwrap());
+    assert!(stays(&device, BufferSpec::new("stable").stable()));
+}
+
+// The first took nearly all the addresses that there are; the second got memory without any to grow to, and moved.
+#[test]
+fn stable_buffers_share_the_addresses_whatever_their_max() {
+    let device = Device::builder().memory_limit(1 << 30).host().unwrap();
+    if !device.has_virtual_memory() {
+        return;
+    }
+    let spec = BufferSpec::new("stable").stable().max(100 << 40);
+    let _first: Buffer<u8> = Buffer::with_capacity(&device, spec, 4 * MIB).unwrap();
+    assert!(stays(&device, spec));
+}
