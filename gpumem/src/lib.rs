@@ -43,7 +43,8 @@
 //! | --- | --- |
 //! | the attributes, and what is generated | [`GpuBuffers`](derive@GpuBuffers) |
 //! | what a buffer can do | [`Buffer`], [`View`], [`ViewMut`] |
-//! | async downloads | [`Buffer::start_download`], [`Download`], [`DownloadGuard`] |
+//! | uploads without a copy on the host | [`Buffer::stage`], [`Stage`], [`Upload`] |
+//! | async downloads | [`Buffer::start_download`], [`Download`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
 //! | limits, what is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
 //! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`] |
 //! | kernels on the host | [`Device::launch`] |
@@ -56,7 +57,7 @@
 //! calls, and so is a kernel launched on it. Calls return without waiting, except those that give data to the host, and uploads that
 //! run far ahead of the device (see [`Buffer::upload`]). An allocation that would pass a limit first waits for memory that was
 //! dropped while a download read it, and [`Buffer::shrink_to_fit`] of a large buffer waits for the work that uses it.
-//! Downloads run on a stream of their own, tied to the first by events: a download shows the buffer as it was when it was
+//! Downloads run on streams of their own, tied to the first by events: a download shows the buffer as it was when it was
 //! started, and what writes the buffer afterwards waits for the copy on the device, not on the host.
 //!
 //! # Memory
@@ -92,6 +93,7 @@ mod backend;
 mod buffer;
 mod device;
 mod error;
+pub mod guide;
 mod ledger;
 mod memory;
 mod set;
@@ -104,8 +106,8 @@ mod threads;
 pub use self::backend::Cuda;
 pub use self::backend::{Backend, Host, MemoryInfo};
 pub use self::buffer::{
-    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Element, Mode, StreamUse, StreamUseMut,
-    View, ViewMut,
+    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Element, Mode, Stage, StreamUse,
+    StreamUseMut, Upload, View, ViewMut,
 };
 pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
 pub use self::error::{BufferLabel, Error, Result};

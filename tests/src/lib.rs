@@ -12,8 +12,13 @@ pub trait TestBackend: Backend {
     /// Opens a device, or says why there is none.
     fn open(builder: DeviceBuilder) -> Option<Device<Self>>;
 
-    /// Queues work on the compute stream that takes about `time`, and returns at once.
-    fn occupy(device: &Device<Self>, time: Duration);
+    /// Something that queues work on the compute stream which takes about so long, and returns at once.
+    fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)>;
+
+    /// Does so once. On a card it may wait for work that runs, since the driver does when it loads a kernel.
+    fn occupy(device: &Device<Self>, time: Duration) {
+        Self::occupier(device)(time);
+    }
 
     /// Queues a kernel that adds 1 to every element.
     fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>);
@@ -27,8 +32,11 @@ impl TestBackend for Host {
         Some(builder.host().expect("the host is always there"))
     }
 
-    fn occupy(device: &Device<Self>, time: Duration) {
-        device.launch((), move |()| std::thread::sleep(time)).expect("a kernel can be queued");
+    fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)> {
+        let device = device.clone();
+        Box::new(move |time| {
+            device.launch((), move |()| std::thread::sleep(time)).expect("a kernel can be queued");
+        })
     }
 
     fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
@@ -63,13 +71,16 @@ mod cuda {
             }
         }
 
-        fn occupy(device: &Device<Self>, time: Duration) {
+        fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)> {
+            let device = device.clone();
             let module = device.load_ptx(KERNELS).expect("the kernels compile");
-            let occupy = module.get_function("occupy").expect("it is there");
-            let (stream, nanoseconds) = (device.stream(), u64::try_from(time.as_nanos()).unwrap());
-            // SAFETY: the kernel takes one u64 and touches no memory.
-            unsafe { cust::launch!(occupy<<<1, 1, 0, stream>>>(nanoseconds)) }
-                .expect("a kernel can be queued");
+            Box::new(move |time| {
+                let occupy = module.get_function("occupy").expect("it is there");
+                let (stream, nanoseconds) = (device.stream(), u64::try_from(time.as_nanos()).unwrap());
+                // SAFETY: the kernel takes one u64 and touches no memory.
+                unsafe { cust::launch!(occupy<<<1, 1, 0, stream>>>(nanoseconds)) }
+                    .expect("a kernel can be queued");
+            })
         }
 
         fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {

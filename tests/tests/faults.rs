@@ -10,7 +10,7 @@ const DATA: [[u32; 3]; 100] = [[1, 2, 3]; 100];
 
 #[test]
 fn a_failed_operation_leaves_the_buffer_as_it_was() {
-    let operations: [(&str, Operation); 17] = [
+    let operations: [(&str, Operation); 20] = [
         ("resize", |buffer, _| buffer.resize(1_000)),
         ("resize within the capacity", |buffer, _| {
             buffer.truncate(100);
@@ -21,6 +21,21 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
         ("upload more", |buffer, _| buffer.upload(&[[7; 3]; 1_000])),
         ("upload less", |buffer, _| buffer.upload(&[[7; 3]; 10])),
         ("write", |buffer, _| buffer.write(5, &[[7; 3]; 10])),
+        ("stage and replace by more", |buffer, _| {
+            let mut stage = buffer.stage(1_000)?;
+            stage.fill([7; 3]);
+            stage.commit()
+        }),
+        ("stage and replace by less", |buffer, _| {
+            let mut stage = buffer.stage(10)?;
+            stage.fill([7; 3]);
+            stage.start_upload()?.wait()
+        }),
+        ("stage and write", |buffer, _| {
+            let mut stage = buffer.stage(10)?;
+            stage.fill([7; 3]);
+            stage.commit_at(5)
+        }),
         ("extend", |buffer, _| buffer.extend_from_slice(&[[7; 3]; 1_000])),
         ("fill", |buffer, _| buffer.fill([7; 3])),
         ("copy", |buffer, other| buffer.copy_from(other)),
@@ -91,6 +106,74 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
         };
         assert!(failures >= calls, "{name} never failed: the test tests nothing");
     }
+}
+
+#[test]
+fn a_large_transfer_that_fails_half_way_leaves_no_trace_in_memory() {
+    type Large = Buffer<u32>;
+    type Transfer = fn(&mut Large, &[u32]) -> Result<(), Error>;
+    let data: Vec<u32> = (0..3 << 20).collect();
+    let operations: [(&str, Transfer); 4] = [
+        ("upload", Large::upload),
+        ("write", |buffer, data| buffer.write(0, data)),
+        ("extend", Large::extend_from_slice),
+        ("download", |buffer, data| buffer.download().map(|there| assert!(there.len() == data.len()))),
+    ];
+    for (name, operation) in operations {
+        let mut failures = 0;
+        for call in 0.. {
+            let faults = Faults::new();
+            let device = Device::builder().faults(&faults).host().unwrap();
+            let mut buffer: Large = Buffer::from_slice(&device, "buffer", &data).unwrap();
+            device.synchronize().unwrap();
+            device.trim(0).unwrap();
+            faults.fail_at(call);
+            let result = operation(&mut buffer, &data);
+            let failed = faults.stop();
+            match result {
+                Ok(()) if !failed => break,
+                // With less pinned memory than is best.
+                Ok(()) => {}
+                Err(error) => {
+                    assert!(failed, "{name}: {error}");
+                    failures += 1;
+                    assert_eq!(buffer.len(), data.len(), "{name}, call {call}: {error}");
+                }
+            }
+            // It goes on from there, and no late piece of the first attempt arrives.
+            buffer.upload(&data).unwrap();
+            assert!(buffer.download().unwrap() == data, "{name}, call {call}");
+            drop(buffer);
+            device.synchronize().unwrap();
+            let stats = device.stats();
+            assert_eq!(
+                (stats.live_bytes, stats.retired_bytes, stats.lost_bytes),
+                (0, 0, 0),
+                "{name}, call {call}"
+            );
+            device.close().unwrap();
+        }
+        assert!(failures > 4, "{name} failed {failures} times only");
+    }
+}
+
+#[test]
+fn a_device_that_fails_during_a_large_transfer_ends_it() {
+    let data = vec![1_u32; 8 << 20];
+    let device = Device::host();
+    let mut buffer: Buffer<u32> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    let fail = || {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        panic!("planted");
+    };
+    device.launch((), move |()| fail()).unwrap();
+    // Pieces wait for the kernel, more than there is pinned memory for.
+    let error = buffer.upload(&data).unwrap_err();
+    assert!(matches!(error, Error::DeviceFailed { .. }), "{error}");
+    let error = buffer.download().unwrap_err();
+    assert!(matches!(error, Error::DeviceFailed { .. }), "{error}");
+    drop(buffer);
+    assert!(device.check_leaks().is_err());
 }
 
 #[derive(GpuBuffers, Default)]

@@ -1,8 +1,9 @@
 //! What only the host does: kernels that are closures, and buffers that are slices.
 
-use gpumem::{Async, Blocking, Buffer, Device, Error, Host};
-use std::sync::mpsc;
-use std::time::Duration;
+use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 #[test]
 fn slices_are_the_buffer_itself() {
@@ -115,18 +116,81 @@ fn a_panic_fails_the_device_and_every_wait_says_so() {
 }
 
 #[test]
+fn a_failed_device_ends_every_await_within_a_second() {
+    let device = Device::host();
+    let spec = BufferSpec::new("buffer").slots(8);
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    device.synchronize().unwrap();
+    // The compute stream is busy for long, and what fails is another.
+    device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
+    let tickets: Vec<_> = (0..8).map(|_| buffer.start_download().unwrap()).collect();
+    let (send, receive) = mpsc::channel();
+    for (index, mut ticket) in tickets.into_iter().enumerate() {
+        let send = send.clone();
+        std::thread::spawn(move || {
+            let end = match index % 3 {
+                0 => ticket.wait().map(drop),
+                1 => ticket.wait_timeout(Duration::from_secs(60)).map(drop),
+                _ => block_on(ticket).map(drop),
+            };
+            send.send((index, end)).unwrap();
+        });
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(receive.try_recv().is_err());
+    let other = device.create_stream().unwrap();
+    device.launch_on(&other, (), |()| panic!("planted")).unwrap();
+    let began = Instant::now();
+    for _ in 0..8 {
+        let (index, end) = receive.recv_timeout(Duration::from_secs(60)).unwrap();
+        let after = began.elapsed();
+        assert!(after < Duration::from_secs(1), "ticket {index} learned of it after {after:?}");
+        assert!(
+            matches!(&end, Err(Error::DeviceFailed { reason, .. }) if reason.contains("planted")),
+            "{end:?}"
+        );
+    }
+    let error = buffer.start_download_wait().map(drop);
+    assert!(matches!(error, Err(Error::DeviceFailed { .. })), "{error:?}");
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = std::pin::pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+#[test]
 fn a_kernel_cannot_wait_for_its_own_device() {
     let device = Device::host();
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let spec = BufferSpec::new("buffer").slots(3);
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
     let (send, receive) = mpsc::channel();
     let inner = device.clone();
     device
         .launch((), move |()| {
+            let taken = [(); 3].map(|()| buffer.start_download().unwrap());
+            let no_slot = buffer.start_download_wait().map(|_| ());
+            let [first, mut second, third] = taken;
             let errors = [
+                no_slot,
+                first.wait().map(|_| ()),
+                second.wait_timeout(Duration::from_secs(60)).map(|_| ()),
+                block_on(third).map(|_| ()),
                 inner.synchronize(),
                 buffer.download().map(|_| ()),
                 buffer.as_slice().map(|_| ()),
-                buffer.start_download().and_then(|ticket| ticket.wait().map(|_| ())),
                 buffer.close(),
             ];
             send.send(errors).unwrap();
@@ -217,5 +281,7 @@ fn handles_are_send_and_sync() {
     check::<Buffer<u32, Host, Async>>();
     check::<gpumem::Download<u32, Host>>();
     check::<gpumem::DownloadGuard<u32, Host>>();
+    check::<gpumem::Stage<'_, u32, Host>>();
+    check::<gpumem::Upload<Host>>();
     check::<Error>();
 }

@@ -7,26 +7,68 @@
 
 use super::Element;
 use super::raw::RawBuffer;
-use crate::backend::Backend;
+use super::shadow::Turns;
+use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Block, Core, Flight, NotQueued, PinnedBlock, Slot};
+use crate::memory::{Alarm, Block, Core, Flight, PartlyQueued, PinnedBlock, Slot, Watch, use_together};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-/// A download that was started: redeem it with [`wait`](Self::wait).
+/// A download that was started: redeem it with [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it.
 ///
 /// It borrows nothing and may be sent to another thread. Dropping it gives its slot back when the copy has ended;
 /// forgetting it harms nothing but keeps the slot, until
 /// [`abandon_downloads`](crate::Buffer::abandon_downloads).
+///
+/// It is a [`Future`], for any executor and without one of its own: a thread of the device sleeps until the copy has ended and
+/// then wakes the task, and it is not started before the first await. The future may be dropped at any time, moved between threads and
+/// polled with another waker each time; the last one is woken. A device that fails resolves it with the error. Inside a host
+/// kernel a download that is not there yet gives [`Error::WouldDeadlock`], as `wait` does.
+///
+/// The data can be taken once. To poll or wait again, after a poll or [`wait_timeout`](Self::wait_timeout) that gave the
+/// data, gives [`Error::DownloadAbandoned`].
+///
+/// ```
+/// use gpumem::{Async, Buffer, Device, Host};
+///
+/// async fn sum(numbers: &Buffer<u32, Host, Async>) -> gpumem::Result<u32> {
+///     Ok(numbers.start_download()?.await?.iter().sum())
+/// }
+/// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+/// # struct Unpark(thread::Thread);
+/// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+/// #     loop {
+/// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+/// #             Poll::Ready(output) => return output,
+/// #             Poll::Pending => thread::park(),
+/// #         }
+/// #     }
+/// # }
+///
+/// let device = Device::host();
+/// let numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3])?;
+/// assert_eq!(block_on(sum(&numbers))?, 6); // of any executor
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 #[must_use = "a download that is not waited for is a copy that nobody sees"]
 pub struct Download<T, B: Backend> {
+    raw: RawDownload<B>,
+    element: PhantomData<fn() -> T>,
+}
+
+/// A ticket without its element type.
+pub(super) struct RawDownload<B: Backend> {
     /// None for a download of no elements.
     coming: Option<Coming<B>>,
     len: usize,
     label: BufferLabel,
-    element: PhantomData<fn() -> T>,
 }
 
 struct Coming<B: Backend> {
@@ -34,62 +76,218 @@ struct Coming<B: Backend> {
     /// keeps nothing once its download has been abandoned.
     core: Weak<Core<B>>,
     flight: Arc<Flight<B>>,
+    /// Once it has been awaited.
+    watch: Option<Arc<Watch>>,
+}
+
+/// What a download takes before anything is queued.
+struct Plan<'a, B: Backend> {
+    raw: &'a RawBuffer<B>,
+    block: &'a Block<B>,
+    /// Bytes.
+    range: Range<usize>,
+    pinned: PinnedBlock<B>,
+    slot: Slot,
+}
+
+/// Where a download finds its slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Busy {
+    Refuse,
+    Wait,
+}
+
+impl<B: Backend> RawDownload<B> {
+    /// Starts the downloads of ranges (elements) that lie in buffers of one device, all of them or none: slots, pinned memory
+    /// and shadows are taken first.
+    ///
+    /// They show one point of the compute stream: the buffers are borrowed until all copies are queued, so nothing that writes one
+    /// of them can be queued meanwhile (it would need it mutably, rule 1), and the download lane waits once, for a point behind
+    /// all that was queued before. One event behind all copies is the end of each.
+    pub(super) fn start(
+        core: &Arc<Core<B>>,
+        parts: &[(&RawBuffer<B>, Range<usize>)],
+        busy: Busy,
+    ) -> Result<Vec<Self>, Error> {
+        core.land();
+        let mut plans = Vec::with_capacity(parts.len());
+        for (raw, range) in parts {
+            let Some(block) = raw.block().filter(|_| !range.is_empty()) else { continue };
+            let slot = take_slot(core, raw, busy)?;
+            let size = raw.element_size();
+            let range = range.start * size..range.end * size;
+            let pinned = PinnedBlock::take(core, raw.label(), range.len())?;
+            plans.push(Plan { raw: *raw, block, range, pinned, slot });
+        }
+        let mut flights = if plans.is_empty() { Vec::new() } else { queue(core, plans)? }.into_iter();
+        let tickets = parts.iter().map(|(raw, range)| {
+            let flight = if raw.block().is_some() && !range.is_empty() { flights.next() } else { None };
+            let coming = flight.map(|flight| Coming { core: Arc::downgrade(core), flight, watch: None });
+            Self { coming, len: range.len(), label: raw.label() }
+        });
+        Ok(tickets.collect())
+    }
+
+    fn is_ready(&self) -> Result<bool, Error> {
+        let Some(Coming { core, flight, .. }) = &self.coming else { return Ok(true) };
+        // Without the core the download was abandoned, which `wait` says at once.
+        let done = core.upgrade().map_or(Ok(true), |core| core.backend.is_done(flight.event()));
+        done.map_err(Error::from_fault::<B>)
+    }
+
+    /// Waits for the copy.
+    fn wait(&self) -> Result<(), Error> {
+        let Some(Coming { core, flight, .. }) = &self.coming else { return Ok(()) };
+        let Some(core) = core.upgrade() else { return Ok(()) };
+        core.backend.synchronize(flight.event()).map_err(Error::from_fault::<B>)
+    }
+
+    /// Whether the copy has ended; if not, `waker` is woken when it has.
+    fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Error>> {
+        let Some(coming) = &mut self.coming else { return Poll::Ready(Ok(())) };
+        coming.poll(waker).map_err(Error::from_fault::<B>)
+    }
+
+    /// Takes what has arrived. The caller has seen the end of the copy.
+    fn take<T>(&self) -> Result<DownloadGuard<T, B>, Error> {
+        let Some(Coming { core, flight, .. }) = &self.coming else {
+            return Ok(DownloadGuard { cargo: None, len: 0, element: PhantomData });
+        };
+        let cargo = flight.take().ok_or(Error::DownloadAbandoned { buffer: self.label })?;
+        if let Some(core) = core.upgrade() {
+            core.land();
+        }
+        Ok(DownloadGuard { cargo: Some(cargo), len: self.len, element: PhantomData })
+    }
+}
+
+impl<B: Backend> Coming<B> {
+    fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Fault>> {
+        // Without the core the download was abandoned, which `take` says.
+        let Some(core) = self.core.upgrade() else { return Poll::Ready(Ok(())) };
+        let look = || match core.backend.is_done(self.flight.event()) {
+            Ok(false) => Poll::Pending,
+            Ok(true) => Poll::Ready(Ok(())),
+            Err(fault) => Poll::Ready(Err(fault)),
+        };
+        if let Poll::Ready(end) = look() {
+            return Poll::Ready(end);
+        }
+        if !core.backend.may_wait() {
+            return Poll::Ready(Err(Fault::WouldDeadlock));
+        }
+        if let Some(watch) = &self.watch {
+            return watch.poll(waker);
+        }
+        match core.poller.watch(&core.download, &self.flight, waker) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(fault) => return Poll::Ready(Err(fault)),
+        }
+        // Once more: what ended before it was watched wakes nobody.
+        look()
+    }
+}
+
+fn take_slot<B: Backend>(core: &Core<B>, raw: &RawBuffer<B>, busy: Busy) -> Result<Slot, Error> {
+    match busy {
+        Busy::Wait => raw.slots().wait(core).map_err(Error::from_fault::<B>),
+        Busy::Refuse => {
+            let busy = || Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() };
+            raw.slots().take().ok_or_else(busy)
+        }
+    }
+}
+
+/// Queues the copies, behind all that is queued on the compute lane now. Returns a flight for each, which share their event.
+fn queue<B: Backend>(core: &Core<B>, plans: Vec<Plan<'_, B>>) -> Result<Vec<Arc<Flight<B>>>, Error> {
+    let mut turns = take_turns(&plans)?;
+    let mut shadows = Vec::with_capacity(plans.len());
+    for plan in &plans {
+        let turn = turns.iter_mut().position(|(raw, _)| std::ptr::eq(*raw, plan.raw));
+        let copy = |turn: usize| {
+            let index = turns[turn].1.copy(plan.raw, plan.block, plan.range.clone());
+            index.map(|index| (turn, index)).map_err(Error::from_fault::<B>)
+        };
+        shadows.push(turn.map(copy).transpose()?);
+    }
+    core.order_download().map_err(Error::from_fault::<B>)?;
+    // What is read, and from where on: a shadow, which has the range at its start, or the buffer.
+    let sources = plans.iter().zip(&shadows).map(|(plan, shadow)| match shadow {
+        Some((turn, index)) => (turns[*turn].1.shadow(*index), 0),
+        None => (plan.block, plan.range.start),
+    });
+    let (blocks, starts): (Vec<&Block<B>>, Vec<usize>) = sources.unzip();
+    let stream = core.download.stream();
+    let copy = |part: usize| {
+        let (block, start, plan) = (blocks[part], starts[part], &plans[part]);
+        // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind (rule 1). The
+        // block carries this read as a pending use (rule 2), and the lane keeps the pinned memory until the copy is done
+        // (rule 3), which the event that all parts share tells.
+        unsafe {
+            let to = (plan.pinned.raw(), 0);
+            core.backend.copy_to_host(stream.raw(), block.at(start), to, plan.range.len())
+        }
+    };
+    let queued = use_together(&blocks, stream.number(), copy, || core.backend.record(stream.raw()));
+    match queued {
+        Ok(event) => {
+            turns.into_iter().for_each(|(raw, turns)| turns.done(raw));
+            let launch = |Plan { raw, range, pinned, slot, .. }: Plan<'_, B>| {
+                core.ledger.counters.downloaded(range.len() as u64, true);
+                let flight = core.download.launch(event.clone(), pinned, Some(slot));
+                raw.slots().remember(&flight);
+                flight
+            };
+            Ok(plans.into_iter().map(launch).collect())
+        }
+        Err(PartlyQueued { fault, parts, event }) => {
+            // What was queued runs, and nobody will see it: its memory is kept until it has ended, or for good.
+            for plan in plans.into_iter().take(parts) {
+                match &event {
+                    Some(event) => drop(core.download.launch(event.clone(), plan.pinned, None)),
+                    None => plan.pinned.lose(),
+                }
+            }
+            Err(Error::from_fault::<B>(fault))
+        }
+    }
+}
+
+type BufferTurns<'a, B> = Vec<(&'a RawBuffer<B>, Turns<'a, B>)>;
+
+/// Takes the next shadows of each snapshot buffer, which are locked in the order of the buffers' addresses.
+fn take_turns<'a, B: Backend>(plans: &[Plan<'a, B>]) -> Result<BufferTurns<'a, B>, Error> {
+    // Each buffer once, with how many of its shadows are needed and how large.
+    let mut needs: Vec<(&'a RawBuffer<B>, &'a Block<B>, usize, usize)> = Vec::new();
+    for Plan { raw, block, range, .. } in plans.iter().filter(|plan| plan.raw.spec().is_snapshot()) {
+        match needs.iter_mut().find(|(other, ..)| std::ptr::eq(*other, *raw)) {
+            Some((_, _, count, bytes)) => (*count, *bytes) = (*count + 1, range.len().max(*bytes)),
+            None => needs.push((*raw, *block, 1, range.len())),
+        }
+    }
+    needs.sort_by_key(|(raw, ..)| std::ptr::from_ref::<RawBuffer<B>>(raw).addr());
+    loop {
+        for (raw, block, count, bytes) in &needs {
+            raw.shadows().provide(raw, block, *count, *bytes)?;
+        }
+        let turns: Vec<_> = needs.iter().map(|(raw, ..)| (*raw, raw.shadows().take_turns())).collect();
+        let has = |(need, turn): (&(_, _, usize, usize), &(_, Turns<'_, B>))| {
+            let (raw, _, count, bytes): &(&RawBuffer<B>, &Block<B>, usize, usize) = need;
+            turn.1.has(raw, *count, *bytes)
+        };
+        // Another thread's download may have taken the turn for which memory was taken; each round leaves more of it.
+        if needs.iter().zip(&turns).all(has) {
+            return Ok(turns);
+        }
+    }
 }
 
 impl<T: Element, B: Backend> Download<T, B> {
     /// Starts the download of a range that lies in the buffer.
-    pub(super) fn start(raw: &RawBuffer<B>, range: Range<usize>) -> Result<Self, Error> {
-        let (core, len, label) = (raw.core(), range.len(), raw.label());
-        core.land();
-        let coming = match raw.block() {
-            Some(block) if len > 0 => {
-                let busy = || Error::SlotsBusy { buffer: label, slots: raw.slots().limit() };
-                let slot = raw.slots().take().ok_or_else(busy)?;
-                let range = range.start * size_of::<T>()..range.end * size_of::<T>();
-                let pinned = PinnedBlock::take(core, label, range.len())?;
-                let flight = if raw.spec().is_snapshot() {
-                    let bytes = range.len();
-                    raw.shadows()
-                        .copy(raw, block, range, |shadow| fetch(core, shadow, 0..bytes, pinned, slot))?
-                } else {
-                    fetch(core, block, range, pinned, slot)?
-                };
-                raw.slots().remember(&flight);
-                Some(Coming { core: Arc::downgrade(core), flight })
-            }
-            _ => None,
-        };
-        Ok(Self { coming, len, label, element: PhantomData })
-    }
-}
-
-/// Queues the copy of `range` (bytes) of a block to pinned memory, behind all that is queued on the compute lane now.
-fn fetch<B: Backend>(
-    core: &Core<B>,
-    block: &Block<B>,
-    range: Range<usize>,
-    pinned: PinnedBlock<B>,
-    slot: Slot,
-) -> Result<Arc<Flight<B>>, Error> {
-    core.order_download().map_err(Error::from_fault::<B>)?;
-    let stream = core.download.stream().raw();
-    let copy = || {
-        // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind (rule 1). The
-        // block carries this read as a pending use (rule 2), and the lane keeps the pinned memory until the copy is done
-        // (rule 3).
-        unsafe { core.backend.copy_to_host(stream, block.at(range.start), (pinned.raw(), 0), range.len()) }
-    };
-    match block.use_on_lane(core.download.stream().number(), copy, || core.backend.record(stream)) {
-        Ok(event) => {
-            core.ledger.counters.downloaded(range.len() as u64, true);
-            Ok(core.download.launch(event, pinned, Some(slot)))
-        }
-        Err(NotQueued { fault, runs }) => {
-            if runs {
-                pinned.lose();
-            }
-            Err(Error::from_fault::<B>(fault))
-        }
+    pub(super) fn start(raw: &RawBuffer<B>, range: Range<usize>, busy: Busy) -> Result<Self, Error> {
+        let mut tickets = RawDownload::start(raw.core(), &[(raw, range)], busy)?;
+        let raw = tickets.pop().unwrap_or_else(|| unreachable!("there is one a part"));
+        Ok(Self { raw, element: PhantomData })
     }
 }
 
@@ -97,13 +295,13 @@ impl<T, B: Backend> Download<T, B> {
     /// Elements that are coming.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.raw.len
     }
 
     /// Whether no element is coming.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Whether the data is there, so that [`wait`](Self::wait) returns at once.
@@ -112,10 +310,7 @@ impl<T, B: Backend> Download<T, B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed: the data will not come.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        let Some(Coming { core, flight }) = &self.coming else { return Ok(true) };
-        // Without the core the download was abandoned, which `wait` says at once.
-        let done = core.upgrade().map_or(Ok(true), |core| core.backend.is_done(flight.event()));
-        done.map_err(Error::from_fault::<B>)
+        self.raw.is_ready()
     }
 
     /// Waits for the copy, and gives the data where the device put it.
@@ -126,22 +321,68 @@ impl<T, B: Backend> Download<T, B> {
     /// [`abandon_downloads`](crate::Buffer::abandon_downloads), and [`Error::WouldDeadlock`] inside a host kernel. Never
     /// hangs.
     pub fn wait(self) -> Result<DownloadGuard<T, B>, Error> {
-        let Self { coming, len, label, .. } = self;
-        let Some(Coming { core, flight }) = coming else {
-            return Ok(DownloadGuard { cargo: None, len: 0, element: PhantomData });
-        };
-        let abandoned = Error::DownloadAbandoned { buffer: label };
-        let Some(core) = core.upgrade() else { return Err(abandoned) };
-        core.backend.synchronize(flight.event()).map_err(Error::from_fault::<B>)?;
-        let cargo = flight.take().ok_or(abandoned)?;
-        core.land();
-        Ok(DownloadGuard { cargo: Some(cargo), len, element: PhantomData })
+        self.raw.wait()?;
+        self.raw.take()
+    }
+
+    /// Waits for the copy for at most `timeout`, and gives the data if it came. If it did not, the ticket is as good as before.
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, Host};
+    /// use std::time::Duration;
+    ///
+    /// let device = Device::host();
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// device.launch((), |()| std::thread::sleep(Duration::from_millis(50)))?;
+    /// let mut ticket = frame.start_download()?;
+    /// assert!(ticket.wait_timeout(Duration::from_millis(1))?.is_none());
+    /// let arrived = ticket.wait_timeout(Duration::from_secs(60))?.expect("the kernel takes 50 ms");
+    /// assert_eq!(*arrived, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Download::wait`].
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<DownloadGuard<T, B>>, Error> {
+        if !wait_until_ready(timeout, |waker| self.raw.poll(waker))? {
+            return Ok(None);
+        }
+        self.raw.take().map(Some)
+    }
+}
+
+impl<T, B: Backend> Future for Download<T, B> {
+    type Output = Result<DownloadGuard<T, B>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.raw.poll(context.waker()).map(|end| end.and_then(|()| this.raw.take()))
+    }
+}
+
+/// Keeps the calling thread until `poll` is ready, for at most `timeout`. Returns whether it is.
+fn wait_until_ready(
+    timeout: Duration,
+    mut poll: impl FnMut(&Waker) -> Poll<Result<(), Error>>,
+) -> Result<bool, Error> {
+    // A time that no clock will show is none.
+    let deadline = Instant::now().checked_add(timeout);
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(alarm.clone());
+    loop {
+        if let Poll::Ready(end) = poll(&waker) {
+            return end.map(|()| true);
+        }
+        if !alarm.sleep_until(deadline) {
+            return Ok(false);
+        }
     }
 }
 
 impl<T, B: Backend> fmt::Debug for Download<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { label, len, .. } = self;
+        let RawDownload { label, len, .. } = &self.raw;
         f.debug_struct("Download").field("buffer", label).field("len", len).finish_non_exhaustive()
     }
 }

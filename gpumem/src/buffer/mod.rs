@@ -6,7 +6,8 @@
 //! * `raw`: length, capacity and growth; what makes a failed operation leave everything as it was; `member`: what the buffers
 //!   of a set share;
 //! * `transfer`: blocking copies between host and device through pinned memory;
-//! * `download`: async downloads, their tickets and guards; `shadow`: the copies on the device that snapshots read;
+//! * `download`: async downloads, their tickets (which are futures) and guards; `shadow`: the copies on the device that snapshots read;
+//! * `stage`: uploads that are filled in place;
 //! * `view`: ranges of a buffer; `stream_use`: uses on streams of the application's own;
 //! * `host`, `cuda`: what only one backend can do, such as slices and device pointers.
 
@@ -17,6 +18,7 @@ mod host;
 mod member;
 mod raw;
 mod shadow;
+mod stage;
 mod stream_use;
 mod transfer;
 mod view;
@@ -25,9 +27,11 @@ pub use self::download::{Download, DownloadGuard};
 pub(crate) use self::member::Member;
 pub(crate) use self::raw::Room;
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
+pub use self::stage::{Stage, Upload};
 pub use self::stream_use::{StreamUse, StreamUseMut};
 pub use self::view::{View, ViewMut};
 
+use self::download::Busy;
 use crate::backend::{ALIGNMENT, Backend, Host};
 use crate::device::Device;
 use crate::error::{BufferLabel, Error};
@@ -179,14 +183,49 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Replaces the contents by `data`, growing as needed.
     ///
     /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no
-    /// longer needed, not when the device has it. It goes in pieces of 4 MiB and at most two of them, and at most 64 transfers,
-    /// are ahead of the device: beyond that the call waits for the device's stream to get there.
+    /// longer needed, not when the device has it. At most 8 MiB of it are ahead of the device, or 16 MiB where it is more than 8 MiB and up to
+    /// four threads copy it, and at most 64 transfers: beyond that the call waits for the device's stream to get there.
+    /// [`Buffer::stage`] needs no copy on the host.
     ///
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
     pub fn upload(&mut self, data: &[T]) -> Result<(), Error> {
         self.raw.upload(bytemuck::cast_slice(data))
+    }
+
+    /// Pinned memory for `len` elements, to be filled in place and then sent without a copy on the host: [`Stage::commit`] is
+    /// [`Buffer::upload`] of it, [`Stage::commit_at`] is [`Buffer::write`].
+    ///
+    /// The elements are those of some earlier transfer of the device, or zero: set them all. Memory of so many bytes is pinned the first time,
+    /// which is slow, and used again afterwards. The call waits for the device only when 64 transfers are ahead of it, or two and 256 MiB.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let mut stage = cells.stage(1_000)?;
+    /// for (index, cell) in (0..).zip(stage.iter_mut()) {
+    ///     *cell = index * index;
+    /// }
+    /// stage.commit()?;
+    /// assert_eq!(cells.view(9..11)?.download()?, [81, 100]);
+    ///
+    /// let mut stage = cells.stage(2)?;
+    /// stage.fill(7);
+    /// let upload = stage.start_upload_at(10)?;
+    /// upload.wait()?; // or not: what uses the buffer comes after it anyway
+    /// assert_eq!(cells.view(9..13)?.download()?, [81, 7, 7, 144]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SizeOverflow`], [`Error::BufferLimit`] and [`Error::OutOfPinnedMemory`], and [`Error::WouldDeadlock`] inside a host kernel
+    /// where it would have to wait.
+    pub fn stage(&mut self, len: usize) -> Result<Stage<'_, T, B>, Error> {
+        Stage::new(&mut self.raw, len)
     }
 
     /// Overwrites the elements from `offset` on with `data`.
@@ -474,7 +513,50 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         M: AsyncMode,
     {
         let range = self.raw.range(range)?;
-        Download::start(&self.raw, range)
+        Download::start(&self.raw, range, Busy::Refuse)
+    }
+
+    /// [`Buffer::start_download`] that waits for a slot where all are taken.
+    ///
+    /// It returns as soon as a ticket or guard of this buffer goes, on whatever thread, or a copy ends whose ticket was dropped. Tickets
+    /// and guards that nobody lets go of it waits for for ever, the calling thread's own among them.
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
+    ///
+    /// let device = Device::host();
+    /// let spec = BufferSpec::new("frame").slots(1);
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+    /// let first = frame.start_download()?;
+    /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
+    /// let second = frame.start_download_wait()?; // when the reader is done
+    /// assert_eq!(*second.wait()?, [1, 2, 3]);
+    /// # assert_eq!(reader.join().unwrap(), Ok(3));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel where it would
+    /// have to wait.
+    pub fn start_download_wait(&self) -> Result<Download<T, B>, Error>
+    where
+        M: AsyncMode,
+    {
+        self.start_download_range_wait(..)
+    }
+
+    /// [`Buffer::start_download_wait`] for a range of the elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::start_download_wait`], and [`Error::OutOfBounds`].
+    pub fn start_download_range_wait(&self, range: impl RangeBounds<usize>) -> Result<Download<T, B>, Error>
+    where
+        M: AsyncMode,
+    {
+        let range = self.raw.range(range)?;
+        Download::start(&self.raw, range, Busy::Wait)
     }
 }
 

@@ -57,64 +57,90 @@ impl<B: Backend> Shadows<B> {
         blocks.into_iter().for_each(|block| core.retire(block));
     }
 
-    /// Queues a copy of `range` (bytes) of the buffer to the next shadow, and runs `read` with it.
-    pub(super) fn copy<R>(
+    /// Takes memory for the next `count` shadows, for copies of up to `bytes` bytes of `source`, the buffer's block.
+    pub(super) fn provide(
         &self,
         raw: &RawBuffer<B>,
         source: &Block<B>,
-        range: Range<usize>,
-        read: impl FnOnce(&Block<B>) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        let core = raw.core();
-        // Retired when nothing is locked any more.
-        let mut surplus = None;
-        let result = self.copy_in_turn(raw, source, range, &mut surplus, read);
-        if let Some(block) = surplus {
-            core.retire(block);
-        }
-        result
-    }
-
-    fn copy_in_turn<R>(
-        &self,
-        raw: &RawBuffer<B>,
-        source: &Block<B>,
-        range: Range<usize>,
-        surplus: &mut Option<Block<B>>,
-        read: impl FnOnce(&Block<B>) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        let core = raw.core();
-        let mut turn = self.lock();
-        let mut index = turn.next % raw.slots().limit();
-        if turn.lacks(index, range.len()) {
+        count: usize,
+        bytes: usize,
+    ) -> Result<(), Error> {
+        let (core, limit) = (raw.core(), raw.slots().limit());
+        for ahead in 0..count {
+            let turn = self.lock();
+            let lacks = turn.lacks((turn.next + ahead) % limit, bytes);
             // Without the lock: taking memory may ask the application to free some, which may look at this buffer.
             drop(turn);
+            if !lacks {
+                continue;
+            }
             // As large as the buffer, so that growing within the capacity takes no new one.
             let block = core.allocate(raw.label(), source.bytes(), Want::default())?;
-            turn = self.lock();
-            index = turn.next % raw.slots().limit();
-            *surplus = turn.put(index, block);
-            let bytes: usize = turn.blocks.iter().map(Block::bytes).sum();
-            core.ledger.resized(raw.entry(), (source.bytes() + bytes) as u64);
+            let mut turn = self.lock();
+            let index = (turn.next + ahead) % limit;
+            let surplus = turn.put(index, block);
+            let held: usize = turn.blocks.iter().map(Block::bytes).sum();
+            core.ledger.resized(raw.entry(), (source.bytes() + held) as u64);
+            drop(turn);
+            if let Some(block) = surplus {
+                core.retire(block);
+            }
         }
-        let shadow = &mut turn.blocks[index];
-        let queue = |shadow: &mut Block<B>| -> Result<(), Fault> {
-            source.check()?;
-            shadow.order_after_uses(core)?;
-            let stream = core.compute.stream().raw();
-            // SAFETY: the range lies in the source and was written (rule 5); the shadow holds as many bytes, is another
-            // block, and its last reader was put before (rule 2). Writers of the source, and the retirement of either, come
-            // later on this lane (rule 1).
-            unsafe { core.backend.copy_on_device(stream, source.at(range.start), shadow.at(0), range.len()) }
-        };
-        queue(shadow).map_err(Error::from_fault::<B>)?;
-        let result = read(shadow)?;
-        turn.next = index + 1;
-        Ok(result)
+        Ok(())
+    }
+
+    /// Keeps others from taking a turn.
+    pub(super) fn take_turns(&self) -> Turns<'_, B> {
+        Turns { turn: self.lock(), copied: 0 }
     }
 
     fn lock(&self) -> MutexGuard<'_, Turn<B>> {
         // Whatever failed half-way, the list holds whole blocks.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The next shadows of one buffer, for whoever downloads it now. Without [`Turns::done`] they are next again.
+pub(super) struct Turns<'a, B: Backend> {
+    turn: MutexGuard<'a, Turn<B>>,
+    copied: usize,
+}
+
+impl<B: Backend> Turns<'_, B> {
+    /// Whether the next `count` shadows hold `bytes` bytes.
+    pub(super) fn has(&self, raw: &RawBuffer<B>, count: usize, bytes: usize) -> bool {
+        let limit = raw.slots().limit();
+        (0..count).all(|ahead| !self.turn.lacks((self.turn.next + ahead) % limit, bytes))
+    }
+
+    /// Queues a copy of `range` (bytes) of the buffer to the next shadow, which [has](Self::has) room. Returns which it is.
+    pub(super) fn copy(
+        &mut self,
+        raw: &RawBuffer<B>,
+        source: &Block<B>,
+        range: Range<usize>,
+    ) -> Result<usize, Fault> {
+        let core = raw.core();
+        let index = (self.turn.next + self.copied) % raw.slots().limit();
+        let shadow = &mut self.turn.blocks[index];
+        assert!(shadow.bytes() >= range.len(), "gpumem: a shadow without room");
+        source.check()?;
+        shadow.order_after_uses(core)?;
+        let stream = core.compute.stream().raw();
+        // SAFETY: the range lies in the source and was written (rule 5); the shadow holds as many bytes, is another
+        // block, and its last reader was put before (rule 2). Writers of the source, and the retirement of either, come
+        // later on this lane (rule 1).
+        unsafe { core.backend.copy_on_device(stream, source.at(range.start), shadow.at(0), range.len()) }?;
+        self.copied += 1;
+        Ok(index)
+    }
+
+    pub(super) fn shadow(&self, index: usize) -> &Block<B> {
+        &self.turn.blocks[index]
+    }
+
+    /// The copies are being read: other shadows are next.
+    pub(super) fn done(mut self, raw: &RawBuffer<B>) {
+        self.turn.next = (self.turn.next + self.copied) % raw.slots().limit();
     }
 }

@@ -1,26 +1,37 @@
 //! Blocking copies between the host and a buffer, through pinned memory.
 //!
-//! Data goes in pieces through a *ring* of at most two pinned blocks: while the device copies one piece, the host
-//! copies the other. Uploads run on the compute lane, since they write; a call returns when the last piece is in pinned
-//! memory, and the ring's blocks stay in flight until the device has fetched them. Downloads run on the download lane,
-//! behind the compute lane's event, and return when the data is there.
+//! Data goes in pieces through *rings* of pinned blocks: while the device copies one piece, the host copies another. A transfer of
+//! up to 8 MiB has one ring of at most two blocks. A larger one has a ring for each of several threads, where the machine has more than
+//! one core: see the module comment of `memory/workers.rs`. Uploads run on the compute lane, since they write, or on the transfer lanes, which the
+//! compute lane is put behind; a call returns when the last piece is in pinned memory, and the rings' blocks stay in flight until the
+//! device has fetched them. Downloads run on the download lane or the transfer lanes, behind the compute lane's event, and return when
+//! the data is there.
 //!
-//! The ring is taken before the buffer is touched, so that a transfer for which there is no pinned memory changes nothing
-//! (rule 6).
+//! Pinned memory is taken before the buffer is touched, so that a transfer for which there is none changes nothing (rule 6).
 
 use super::raw::{RawBuffer, Room};
-use crate::backend::Backend;
+use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Block, Core, LaneKind, NotQueued, PinnedBlock};
+use crate::memory::{Block, Core, Lane, NotQueued, Pieces, PinnedBlock, Turn, share, workers};
+use std::collections::VecDeque;
+use std::iter::Enumerate;
+use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::slice::{Chunks, ChunksMut};
 use std::sync::Arc;
 
 /// Bytes a piece. Large enough for the bus to reach its rate, small enough that the first one is soon under way.
 const PIECE: usize = 4 << 20;
 
+/// Bytes a piece where several threads take them.
+const SHARED_PIECE: usize = 2 << 20;
+
+/// Bytes up to which a transfer is the calling thread's alone, and fits the pinned memory that it takes.
+const ALONE: usize = 2 * PIECE;
+
 /// Transfers that may be under way before a further one waits for the oldest: many small writes behind a long kernel
 /// would else pin without bound.
-const IN_FLIGHT: usize = 64;
+pub(super) const IN_FLIGHT: usize = 64;
 
 /// Bytes of a pattern that are staged before copies on the device repeat them.
 const PATTERN: usize = 64 << 10;
@@ -32,60 +43,77 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// Takes the memory that replacing the contents by `data` needs. Changes nothing that can be seen.
-    pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<Upload<B>, Error> {
+    pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<Prepared<B>, Error> {
         // First, since memory that was mapped behind the block stays there when something fails afterwards.
         self.check_limit(self.elements_in(data))?;
-        let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
+        let staging = self.staging(data.len())?;
         let room = self.prepare(self.elements_in(data))?;
-        Ok(Upload { room, ring })
+        Ok(Prepared { room, staging })
     }
 
     /// Replaces the contents by the `data` that was prepared for. Fails only when the device has.
     pub(crate) fn commit_upload(
         &mut self,
-        Upload { room, ring }: Upload<B>,
+        Prepared { room, staging }: Prepared<B>,
         data: &[u8],
     ) -> Result<(), Error> {
-        match room {
+        let count = self.elements_in(data);
+        self.replace(room, count, |core, block| send(core, staging, block, 0, data)).map(|_| ())
+    }
+
+    /// Replaces the contents by `count` elements, for which `room` was prepared: `send` queues the writing of all of them to the start of a
+    /// block. It is not called where there is no block, and so no element.
+    pub(super) fn replace<R>(
+        &mut self,
+        room: Room<B>,
+        count: usize,
+        send: impl FnOnce(&Arc<Core<B>>, &Block<B>) -> Result<R, Error>,
+    ) -> Result<Option<R>, Error> {
+        let sent = match room {
             Room::Enough => {
                 self.order_after_uses()?;
-                self.send(ring, 0, data)?;
+                self.block().map(|block| send(self.core(), block)).transpose()?
             }
             Room::Behind(more) => {
                 self.order_after_uses()?;
                 // The memory is there; it becomes the buffer's when nothing can fail any more.
-                self.send(ring, 0, data)?;
+                let sent = self.block().map(|block| send(self.core(), block)).transpose()?;
                 self.extend_to(more);
+                sent
             }
             // New memory is filled before the buffer moves there: what it held need not be copied, and stays if this fails.
             Room::New(space) => {
-                if let Some(block) = space.block() {
-                    send(self.core(), ring, block, 0, data)?;
-                }
+                let sent = space.block().map(|block| send(self.core(), block)).transpose()?;
                 self.move_to(Some(space));
+                sent
             }
-        }
+        };
         // SAFETY: the writing of these elements was just queued, in memory that has room for them.
-        unsafe { self.set_len(self.elements_in(data)) };
-        Ok(())
+        unsafe { self.set_len(count) };
+        Ok(sent)
+    }
+
+    /// Pinned memory for an upload of `bytes`.
+    fn staging(&self, bytes: usize) -> Result<Option<Staging<B>>, Error> {
+        Staging::take(self.core(), &self.core().compute, self.label(), bytes)
     }
 
     pub(crate) fn write(&mut self, offset: usize, data: &[u8]) -> Result<(), Error> {
         let end = offset.saturating_add(self.elements_in(data));
         self.range(offset..end)?;
-        let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
+        let staging = self.staging(data.len())?;
         self.order_after_uses()?;
-        self.send(ring, offset, data)
+        self.send(staging, offset, data)
     }
 
     pub(crate) fn extend(&mut self, data: &[u8]) -> Result<(), Error> {
         let (start, count) = (self.len(), self.elements_in(data));
         self.check_limit(start.saturating_add(count))?;
-        let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), data.len())?;
+        let staging = self.staging(data.len())?;
         let room = self.prepare(start.saturating_add(count))?;
         self.commit(room)?;
         self.order_after_uses()?;
-        self.send(ring, start, data)?;
+        self.send(staging, start, data)?;
         // SAFETY: the writing of the new elements was just queued, in memory that `prepare` made room in.
         unsafe { self.set_len(start + count) };
         Ok(())
@@ -98,9 +126,9 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// Queues the copy of `data` to the elements from `offset` on, for which there is room and no pending use.
-    fn send(&self, ring: Option<Ring<B>>, offset: usize, data: &[u8]) -> Result<(), Error> {
+    fn send(&self, staging: Option<Staging<B>>, offset: usize, data: &[u8]) -> Result<(), Error> {
         let Some(block) = self.block() else { return Ok(()) };
-        send(self.core(), ring, block, offset * self.element_size(), data)
+        send(self.core(), staging, block, offset * self.element_size(), data)
     }
 
     /// Copies elements to `target`, which is valid for writing their bytes. Returns when they are there.
@@ -110,39 +138,22 @@ impl<B: Backend> RawBuffer<B> {
     /// `target` is valid for writing as many bytes as the range has, which lies in the buffer.
     pub(super) unsafe fn receive(&self, range: Range<usize>, target: *mut u8) -> Result<(), Error> {
         let bytes = range.len() * self.element_size();
-        let ring = Ring::take(self.core(), LaneKind::Download, self.label(), bytes)?;
-        let Some(mut ring) = ring else { return Ok(()) };
-        let Some(block) = self.block() else { return Ok(()) };
         let core = self.core();
-        core.order_download().map_err(Error::from_fault::<B>)?;
+        let staging = Staging::take(core, &core.download, self.label(), bytes)?;
+        let Some(staging) = staging else { return Ok(()) };
+        let Some(block) = self.block() else { return Ok(()) };
+        // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised.
+        let target = unsafe { std::slice::from_raw_parts_mut(target.cast::<MaybeUninit<u8>>(), bytes) };
         let start = range.start * self.element_size();
-        let pieces = bytes.div_ceil(PIECE);
-        let length = |piece: usize| PIECE.min(bytes - piece * PIECE);
-        // One ahead: while the host copies a piece, the device copies the next.
-        for step in 0..=pieces {
-            if step < pieces {
-                ring.queue(step, |pinned| {
-                    let copy = || {
-                        let from = block.at(start + step * PIECE);
-                        let stream = core.download.stream().raw();
-                        // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was put
-                        // behind. The block carries this read as a pending use (rule 2), and the ring keeps the pinned
-                        // memory in flight (rule 3).
-                        unsafe { core.backend.copy_to_host(stream, from, (pinned.raw(), 0), length(step)) }
-                    };
-                    block.use_on_lane(core.download.stream().number(), copy, || {
-                        core.backend.record(core.download.stream().raw())
-                    })
-                })?;
-            }
-            if let Some(piece) = step.checked_sub(1) {
-                let pinned = ring.finish(piece)?;
-                // SAFETY: the copy of this piece is done, so its bytes are initialised; `target` is valid for all of
-                // them by the caller's promise.
-                unsafe {
-                    target.add(piece * PIECE).copy_from_nonoverlapping(pinned.address(), length(piece));
-                }
-            }
+        let piece = staging.piece;
+        let pieces = Pieces::new(target.chunks_mut(piece).enumerate());
+        let receive = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.receive(block, start, piece, pieces);
+        if let Some(turn) = staging.turn(core)? {
+            core.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
+            share(&pieces, staging.deal(core, turn.lanes()), receive)?;
+        } else {
+            core.order_download().map_err(Error::from_fault::<B>)?;
+            share(&pieces, staging.deal(core, std::slice::from_ref(&core.download)), receive)?;
         }
         core.ledger.counters.downloaded(bytes as u64, false);
         Ok(())
@@ -176,8 +187,8 @@ impl<B: Backend> RawBuffer<B> {
     fn fill_by_copies(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         let size = pattern.len();
         let staged = count.min((PATTERN / size).max(1));
-        let ring = Ring::take(self.core(), LaneKind::Compute, self.label(), staged * size)?;
-        self.send(ring, start, &pattern.repeat(staged))?;
+        let staging = self.staging(staged * size)?;
+        self.send(staging, start, &pattern.repeat(staged))?;
         let Some(block) = self.block() else { return Ok(()) };
         let core = self.core();
         let offset = start * size;
@@ -200,40 +211,119 @@ impl<B: Backend> RawBuffer<B> {
 /// Queues the copy of `data` to `start` bytes into `block`, where there is room and no pending use.
 fn send<B: Backend>(
     core: &Arc<Core<B>>,
-    ring: Option<Ring<B>>,
+    staging: Option<Staging<B>>,
     block: &Block<B>,
     start: usize,
     data: &[u8],
 ) -> Result<(), Error> {
-    let Some(mut ring) = ring else { return Ok(()) };
-    let stream = core.compute.stream().raw();
-    for (index, piece) in data.chunks(PIECE).enumerate() {
-        ring.queue(index, |pinned| {
-            // SAFETY: the pinned block holds at least a piece, no transfer uses it (`Ring::queue` waited for the last one),
-            // and it cannot overlap the user's slice.
-            unsafe { pinned.address().copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
-            let to = block.at(start + index * PIECE);
-            // SAFETY: the callers made sure that the range is in the block, which has no pending use (rule 2) and is retired
-            // later on this lane (rule 1). The piece was just initialised and stays in flight until it is copied (rule 3).
-            let copy = || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), to, piece.len()) };
-            NotQueued::attempt(copy, || core.backend.record(stream))
-        })?;
+    let Some(staging) = staging else { return Ok(()) };
+    let piece = staging.piece;
+    let pieces = Pieces::new(data.chunks(piece).enumerate());
+    let send = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.send(block, start, piece, pieces);
+    if let Some(turn) = staging.turn(core)? {
+        core.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
+        let joined = Joined { core, block };
+        let sent = share(&pieces, staging.deal(core, turn.lanes()), send);
+        let joined = joined.end().map_err(Error::from_fault::<B>);
+        sent.and(joined)?;
+    } else {
+        share(&pieces, staging.deal(core, std::slice::from_ref(&core.compute)), send)?;
     }
     core.ledger.counters.uploaded(data.len() as u64);
     Ok(())
 }
 
-/// What replacing a buffer's contents needs, before anything is changed.
-pub(crate) struct Upload<B: Backend> {
-    room: Room<B>,
-    ring: Option<Ring<B>>,
+/// Puts the compute lane behind an upload by way of transfer lanes, whatever happens to that.
+struct Joined<'a, B: Backend> {
+    core: &'a Core<B>,
+    block: &'a Block<B>,
 }
 
-/// One or two pinned blocks that the pieces of a transfer take turns in. Dropping it leaves those that are in use in
-/// flight.
-struct Ring<B: Backend> {
-    core: Arc<Core<B>>,
-    lane: LaneKind,
+impl<B: Backend> Joined<'_, B> {
+    fn end(self) -> Result<(), Fault> {
+        let this = std::mem::ManuallyDrop::new(self);
+        this.block.join_uses(this.core)
+    }
+}
+
+impl<B: Backend> Drop for Joined<'_, B> {
+    /// Only when a worker has panicked.
+    fn drop(&mut self) {
+        // A failure is the block's from now on (`Block::check`).
+        let _ = self.block.join_uses(self.core);
+    }
+}
+
+/// What replacing a buffer's contents needs, before anything is changed.
+pub(crate) struct Prepared<B: Backend> {
+    room: Room<B>,
+    staging: Option<Staging<B>>,
+}
+
+/// Pinned memory for a transfer that has not begun.
+struct Staging<B: Backend> {
+    /// Bytes of each block, and of each piece but the last.
+    piece: usize,
+    blocks: Vec<PinnedBlock<B>>,
+    shared: bool,
+}
+
+impl<B: Backend> Staging<B> {
+    /// Pinned memory for a transfer of `bytes` that will be on `lane`, if not on the transfer lanes; none for none.
+    fn take(
+        core: &Arc<Core<B>>,
+        lane: &Lane<B>,
+        label: BufferLabel,
+        bytes: usize,
+    ) -> Result<Option<Self>, Error> {
+        if bytes == 0 {
+            return Ok(None);
+        }
+        // More pieces than there are blocks are waited for, which a host kernel must not; so that is refused before the
+        // first piece is queued.
+        if bytes > ALONE && !core.backend.may_wait() {
+            return Err(Error::WouldDeadlock);
+        }
+        core.land();
+        lane.hold_back(&core.backend, IN_FLIGHT).map_err(Error::from_fault::<B>)?;
+        let shared = bytes > ALONE && workers() > 1;
+        let (piece, most) = if shared { (SHARED_PIECE, 2 * workers()) } else { (bytes.min(PIECE), 2) };
+        let mut blocks = Vec::new();
+        for index in 0..most.min(bytes.div_ceil(piece)) {
+            match PinnedBlock::take(core, label, piece) {
+                Ok(block) => blocks.push(block),
+                // Two will do.
+                Err(Error::OutOfPinnedMemory { .. }) if index >= 2 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(Self { piece, blocks, shared }))
+    }
+
+    /// The transfer lanes, where they are to be used and nobody else uses them.
+    fn turn<'a>(&self, core: &'a Core<B>) -> Result<Option<Turn<'a, B>>, Error> {
+        if !self.shared {
+            return Ok(None);
+        }
+        core.transfer_turn().map_err(Error::from_fault::<B>)
+    }
+
+    /// A ring for each lane, or for as many as there are blocks.
+    fn deal<'a>(self, core: &'a Core<B>, lanes: &'a [Lane<B>]) -> Vec<Ring<'a, B>> {
+        let ring = |lane| Ring { core, lane, slots: Vec::new() };
+        let mut rings: Vec<_> = lanes.iter().take(self.blocks.len()).map(ring).collect();
+        let count = rings.len();
+        for (index, pinned) in self.blocks.into_iter().enumerate() {
+            rings[index % count].slots.push(RingSlot { pinned, use_: Use::Idle });
+        }
+        rings
+    }
+}
+
+/// Pinned blocks that pieces of a transfer on one lane take turns in. Dropping it leaves those that are in use in flight.
+struct Ring<'a, B: Backend> {
+    core: &'a Core<B>,
+    lane: &'a Lane<B>,
     slots: Vec<RingSlot<B>>,
 }
 
@@ -251,41 +341,92 @@ enum Use<B: Backend> {
     Unknown,
 }
 
-impl<B: Backend> Ring<B> {
-    /// Pinned memory for a transfer of `bytes`; none for none.
-    fn take(
-        core: &Arc<Core<B>>,
-        lane: LaneKind,
-        label: BufferLabel,
-        bytes: usize,
-    ) -> Result<Option<Self>, Error> {
-        if bytes == 0 {
-            return Ok(None);
+impl<B: Backend> Ring<'_, B> {
+    /// Queues the copies of `pieces` to the block, into which the first of all begins `start` bytes.
+    fn send(
+        mut self,
+        block: &Block<B>,
+        start: usize,
+        piece: usize,
+        pieces: &Pieces<Enumerate<Chunks<'_, u8>>>,
+    ) -> Result<(), Error> {
+        let Self { core, lane, .. } = self;
+        let stream = lane.stream().raw();
+        let ordered = std::ptr::eq(lane, &raw const core.compute);
+        for turn in 0.. {
+            let Some((index, data)) = pieces.next() else { break };
+            self.queue(turn, |pinned| {
+                // SAFETY: the pinned block holds at least a piece, no transfer uses it (`Ring::queue` waited for the last one),
+                // and it cannot overlap the user's slice.
+                unsafe { pinned.address().copy_from_nonoverlapping(data.as_ptr(), data.len()) };
+                let to = block.at(start + index * piece);
+                // SAFETY: the callers made sure that the range is in the block, which has no pending use but pieces of this transfer,
+                // none of which overlap, and is retired later on the compute lane (rules 1 and 2). On another lane, which was put
+                // behind the compute lane, the block carries this write as a pending use, which the compute lane is put behind at the
+                // end (`Joined`). The piece was just initialised and stays in flight until it is copied (rule 3).
+                let copy =
+                    || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), to, data.len()) };
+                let record = || core.backend.record(stream);
+                if ordered {
+                    NotQueued::attempt(copy, record)
+                } else {
+                    block.use_on_lane(lane.stream().number(), copy, record)
+                }
+            })?;
         }
-        // More pieces than the ring has blocks are waited for, which a host kernel must not; so that is refused before the
-        // first piece is queued.
-        if bytes > 2 * PIECE && !core.backend.may_wait() {
-            return Err(Error::WouldDeadlock);
+        Ok(())
+    }
+
+    /// Copies from the block, where the first of all pieces begins at `start` bytes, to `pieces`. Returns when they are there.
+    fn receive(
+        mut self,
+        block: &Block<B>,
+        start: usize,
+        piece: usize,
+        pieces: &Pieces<Enumerate<ChunksMut<'_, MaybeUninit<u8>>>>,
+    ) -> Result<(), Error> {
+        let Self { core, lane, .. } = self;
+        let stream = lane.stream().raw();
+        let mut coming = VecDeque::new();
+        for turn in 0.. {
+            let next = pieces.next();
+            let last = next.is_none();
+            if let Some((index, target)) = next {
+                self.queue(turn, |pinned| {
+                    // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was put behind. The
+                    // block carries this read as a pending use (rule 2), and the ring keeps the pinned memory in flight (rule 3).
+                    let copy = || unsafe {
+                        let from = block.at(start + index * piece);
+                        core.backend.copy_to_host(stream, from, (pinned.raw(), 0), target.len())
+                    };
+                    block.use_on_lane(lane.stream().number(), copy, || core.backend.record(stream))
+                })?;
+                coming.push_back((turn, target));
+            }
+            // One block is left to the device, while the host copies from another.
+            if !last && coming.len() < self.slots.len() {
+                continue;
+            }
+            let Some((turn, target)) = coming.pop_front() else { break };
+            let pinned = self.finish(turn)?;
+            // SAFETY: the copy of this piece is done, so as many bytes of the pinned block are initialised as the target has, which
+            // is the user's and does not overlap it.
+            unsafe {
+                target.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(pinned.address(), target.len());
+            }
         }
-        core.land();
-        core.lane(lane).hold_back(&core.backend, IN_FLIGHT).map_err(Error::from_fault::<B>)?;
-        let pin = || PinnedBlock::take(core, label, bytes.min(PIECE));
-        let mut slots = vec![RingSlot { pinned: pin()?, use_: Use::Idle }];
-        if bytes > PIECE {
-            slots.push(RingSlot { pinned: pin()?, use_: Use::Idle });
-        }
-        Ok(Some(Self { core: core.clone(), lane, slots }))
+        Ok(())
     }
 
     /// Runs `queue` with the block whose turn it is, once that is free. `queue` returns the event behind its transfer.
     fn queue(
         &mut self,
-        piece: usize,
+        turn: usize,
         queue: impl FnOnce(&PinnedBlock<B>) -> Result<B::Event, NotQueued>,
     ) -> Result<(), Error> {
-        self.finish(piece)?;
-        let turn = piece % self.slots.len();
-        let slot = &mut self.slots[turn];
+        self.finish(turn)?;
+        let count = self.slots.len();
+        let slot = &mut self.slots[turn % count];
         match queue(&slot.pinned) {
             Ok(event) => slot.use_ = Use::Until(event),
             Err(NotQueued { fault, runs }) => {
@@ -298,10 +439,10 @@ impl<B: Backend> Ring<B> {
         Ok(())
     }
 
-    /// Waits for the last transfer of the block whose turn it is with `piece`.
-    fn finish(&mut self, piece: usize) -> Result<&PinnedBlock<B>, Error> {
-        let turn = piece % self.slots.len();
-        let slot = &mut self.slots[turn];
+    /// Waits for the last transfer of the block whose turn it is.
+    fn finish(&mut self, turn: usize) -> Result<&PinnedBlock<B>, Error> {
+        let count = self.slots.len();
+        let slot = &mut self.slots[turn % count];
         if let Use::Until(event) = &slot.use_ {
             self.core.backend.synchronize(event).map_err(Error::from_fault::<B>)?;
             slot.use_ = Use::Idle;
@@ -310,12 +451,12 @@ impl<B: Backend> Ring<B> {
     }
 }
 
-impl<B: Backend> Drop for Ring<B> {
+impl<B: Backend> Drop for Ring<'_, B> {
     fn drop(&mut self) {
         for RingSlot { pinned, use_ } in self.slots.drain(..) {
             match use_ {
                 Use::Idle => drop(pinned),
-                Use::Until(event) => drop(self.core.lane(self.lane).launch(event, pinned, None)),
+                Use::Until(event) => drop(self.lane.launch(event, pinned, None)),
                 Use::Unknown => pinned.lose(),
             }
         }

@@ -260,10 +260,7 @@ impl<B: Backend> Core<B> {
 
     /// Takes `bytes` of the limit, and waits for dropped blocks that other lanes use as long as there are any and it is not enough.
     fn charge_or_wait(&self, bytes: u64) -> Option<u64> {
-        let attempt = || {
-            self.store.caches.collect(&self.budget);
-            self.budget.take_some(bytes)
-        };
+        let attempt = || self.store.caches.collect_and_take(&self.budget, bytes);
         loop {
             if let Some(used) = attempt() {
                 return Some(used);

@@ -6,7 +6,7 @@ use super::lock;
 use super::physical::Segment;
 use super::size::Class;
 use crate::backend::{Backend, Fault};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A block of device memory.
 ///
@@ -76,6 +76,59 @@ impl NotQueued {
     ) -> Result<E, Self> {
         copy().map_err(|fault| Self { fault, runs: false })?;
         record().map_err(|fault| Self { fault, runs: true })
+    }
+}
+
+/// A use of several blocks of which only the first parts were queued.
+pub(crate) struct PartlyQueued<E> {
+    pub(crate) fault: Fault,
+    /// How many parts were queued.
+    pub(crate) parts: usize,
+    /// The event behind these. Without one nobody can tell when they end.
+    pub(crate) event: Option<E>,
+}
+
+/// Queues one use a part on another lane than the compute lane, with one event behind all of them: `queue` queues the part with
+/// this index, which uses the block with this index, and `record` records the event.
+///
+/// All blocks are locked meanwhile, in the order of their addresses and each of them once, so that threads which use the same
+/// blocks note their events in the order of the lane and do not wait for each other in a circle.
+pub(crate) fn use_together<B: Backend>(
+    blocks: &[&Block<B>],
+    lane: u64,
+    mut queue: impl FnMut(usize) -> Result<(), Fault>,
+    record: impl FnOnce() -> Result<B::Event, Fault>,
+) -> Result<B::Event, PartlyQueued<B::Event>> {
+    let place = |block: &&Block<B>| std::ptr::from_ref::<Block<B>>(block).addr();
+    let mut in_order = blocks.to_vec();
+    in_order.sort_by_key(place);
+    in_order.dedup_by_key(|block| place(block));
+    let mut uses: Vec<MutexGuard<'_, _>> = in_order.iter().map(|block| lock(&block.uses)).collect();
+    let mut queued = 0;
+    let check = uses.iter().try_for_each(|uses| uses.as_ref().map_or(Ok(()), |uses| uses.check()));
+    let fault = check.and_then(|()| {
+        (0..blocks.len()).try_for_each(|part| {
+            queue(part)?;
+            queued = part + 1;
+            Ok(())
+        })
+    });
+    if let (0, Err(fault)) = (queued, &fault) {
+        return Err(PartlyQueued { fault: fault.clone(), parts: 0, event: None });
+    }
+    let event = record();
+    for block in &blocks[..queued] {
+        let Ok(index) = in_order.binary_search_by_key(&place(block), place) else { continue };
+        let uses = uses[index].get_or_insert_default();
+        match &event {
+            Ok(event) => uses.note(lane, event.clone()),
+            Err(fault) => uses.unknown = Some(fault.clone()),
+        }
+    }
+    match (fault, event) {
+        (Ok(()), Ok(event)) => Ok(event),
+        (Err(fault), event) => Err(PartlyQueued { fault, parts: queued, event: event.ok() }),
+        (Ok(()), Err(fault)) => Err(PartlyQueued { fault, parts: queued, event: None }),
     }
 }
 
@@ -181,6 +234,26 @@ impl<B: Backend> Block<B> {
             uses.pending.pop();
         }
         Ok(())
+    }
+
+    /// Ends an upload by way of transfer lanes, half done ones too: keeps what is queued on the compute lane from now on behind all pending
+    /// uses, which are that upload's. When this fails the block is either written no more or unusable.
+    pub(crate) fn join_uses(&self, core: &Core<B>) -> Result<(), Fault> {
+        let mut uses = lock(&self.uses);
+        let Some(uses) = uses.as_mut() else { return Ok(()) };
+        let mut result = uses.check();
+        while let Some((_, event)) = uses.pending.last() {
+            if let Err(fault) = core.backend.wait(core.compute.stream().raw(), event) {
+                // What the lane cannot wait for, the host does.
+                if core.backend.synchronize(event).is_err() {
+                    uses.unknown = Some(fault.clone());
+                    return Err(fault);
+                }
+                result = result.and(Err(fault));
+            }
+            uses.pending.pop();
+        }
+        result
     }
 
     /// Keeps the calling thread until nobody uses this block: no writer on the compute lane, no reader on another.

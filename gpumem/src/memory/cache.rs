@@ -106,16 +106,23 @@ impl<B: Backend> Caches<B> {
         self.caches[threads::number() % CACHES].0.lock()
     }
 
-    /// Gives the budget back that the caches keep.
-    pub(super) fn collect(&self, budget: &Budget) {
+    /// Gives the budget back that the caches keep, and takes `bytes` of it. Returns how many are used then.
+    pub(super) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Option<u64> {
         let _collecting = lock(&self.collecting);
-        if !budget.was_credited() {
-            return;
-        }
-        for cache in self.in_use() {
-            let credit = std::mem::take(&mut cache.0.lock().credit);
-            if credit > 0 {
-                budget.give_back(credit);
+        loop {
+            if budget.was_credited() {
+                for cache in self.in_use() {
+                    let credit = std::mem::take(&mut cache.0.lock().credit);
+                    if credit > 0 {
+                        budget.give_back(credit);
+                    }
+                }
+            }
+            let taken = budget.take_some(bytes);
+            // What went from a cache not looked at yet to one that had been was missed, but then this says so: while this is locked
+            // nobody else clears it.
+            if taken.is_some() || !budget.is_credited() {
+                return taken;
             }
         }
     }

@@ -113,7 +113,7 @@ impl<B: Backend> Core<B> {
         let base = if self.surplus(mapped) > 0 { self.base(mapped, reserved) } else { None };
         let mut segment = match base {
             Some(base) => base,
-            None => match self.store.physical.reserve(&self.backend, wanted, mapped, want.stable) {
+            None => match self.store.physical.reserve(&*self.backend, wanted, mapped, want.stable) {
                 // Where addresses are limited, there may be a block all the same.
                 Err(Fault::OutOfMemory) if !want.stable => return self.plain_segment(mapped),
                 addresses => Box::new(addresses?),
@@ -147,7 +147,7 @@ impl<B: Backend> Core<B> {
             let _ = self.pass();
             make_way();
         }
-        self.store.physical.plain(&self.backend, bytes).map(|segment| (Box::new(segment), false))
+        self.store.physical.plain(&*self.backend, bytes).map(|segment| (Box::new(segment), false))
     }
 
     /// A kept segment that is too small, to be made larger.
@@ -159,7 +159,7 @@ impl<B: Backend> Core<B> {
     /// Maps chunks into a segment until it has `mapped` bytes (whole units, within its addresses). After a fault it has what it
     /// had.
     pub(super) fn fill_segment(&self, segment: &mut Segment<B>, mapped: usize) -> Result<(), Fault> {
-        let (backend, physical) = (&self.backend, &self.store.physical);
+        let (backend, physical) = (&*self.backend, &self.store.physical);
         let before = segment.mapped();
         let filled = self.make_way(segment, mapped).and_then(|()| {
             let missing = mapped - segment.mapped();
@@ -209,7 +209,7 @@ impl<B: Backend> Core<B> {
         for chunk in spare {
             let missing = mapped - segment.mapped();
             if result.is_ok() && (chunk.1 == missing || chunk.1 < missing && chunk.1 >= MOVED) {
-                if let Err((fault, chunk)) = segment.extend(&self.backend, &self.store.physical, chunk) {
+                if let Err((fault, chunk)) = segment.extend(&*self.backend, &self.store.physical, chunk) {
                     result = Err(fault);
                     rest.push(chunk);
                 }
@@ -227,7 +227,7 @@ impl<B: Backend> Core<B> {
 
     /// Unmaps at least `bytes` of kept segments that the compute lane has left behind, if there are as many.
     fn take_apart(&self, bytes: u64) -> (Vec<(B::Chunk, usize)>, u64) {
-        let (backend, physical) = (&self.backend, &self.store.physical);
+        let (backend, physical) = (&*self.backend, &self.store.physical);
         let mut chunks = Vec::new();
         let mut taken = 0;
         while taken < bytes {
@@ -270,7 +270,7 @@ impl<B: Backend> Core<B> {
     fn release(&self, chunks: impl IntoIterator<Item = (B::Chunk, usize)>) {
         for (chunk, bytes) in chunks {
             // SAFETY: the callers have just unmapped it, or never mapped it.
-            if let Err(fault) = unsafe { self.store.physical.release_chunk(&self.backend, (chunk, bytes)) } {
+            if let Err(fault) = unsafe { self.store.physical.release_chunk(&*self.backend, (chunk, bytes)) } {
                 self.lost(bytes, &fault);
             }
         }
@@ -282,7 +282,7 @@ impl<B: Backend> Core<B> {
     #[allow(clippy::boxed_local)] // every segment comes in the box that it is kept in
     pub(super) unsafe fn destroy(&self, segment: Box<Segment<B>>) {
         // SAFETY: the caller's promise.
-        if let Err((fault, bytes)) = unsafe { segment.destroy(&self.backend, &self.store.physical) } {
+        if let Err((fault, bytes)) = unsafe { segment.destroy(&*self.backend, &self.store.physical) } {
             self.lost(bytes, &fault);
         }
     }

@@ -1,10 +1,12 @@
-//! What all handles of a device share: the backend, its two lanes, the budget, the pools and the ledger.
+//! What all handles of a device share: the backend, its lanes, the budget, the pools and the ledger.
 
 use super::budget::Budget;
-use super::flight::{Lane, LaneKind, Stream};
+use super::flight::{Lane, Stream};
 use super::pinned::PinnedPool;
+use super::poller::Poller;
 use super::reclaim::Settings;
 use super::store::Store;
+use super::workers::Transfers;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::ledger::{DeviceStats, Ledger};
@@ -13,11 +15,14 @@ use std::sync::{Arc, Mutex, mpsc};
 
 /// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a device.
 pub(crate) struct Core<B: Backend> {
-    pub(crate) backend: B,
+    /// Shared with the poller, which must not have the core.
+    pub(crate) backend: Arc<B>,
     /// Tells the devices of a process apart.
     pub(super) number: u64,
     pub(crate) compute: Lane<B>,
     pub(crate) download: Lane<B>,
+    pub(super) transfers: Transfers<B>,
+    pub(crate) poller: Poller<B>,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
     pub(super) settings: Settings,
@@ -34,9 +39,12 @@ impl<B: Backend> Core<B> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (send, end) = mpsc::channel();
+        let backend = Arc::new(backend);
         let core = Arc::new(Self {
             compute: Lane::new(backend.create_stream()?, number),
             download: Lane::new(backend.create_stream()?, number),
+            transfers: Transfers::new(),
+            poller: Poller::new(backend.clone()),
             number,
             ledger: Ledger::default(),
             budget: Budget::new(settings.limit),
@@ -61,16 +69,15 @@ impl<B: Backend> Core<B> {
         stream.device() == self.number
     }
 
-    pub(crate) fn lane(&self, kind: LaneKind) -> &Lane<B> {
-        match kind {
-            LaneKind::Compute => &self.compute,
-            LaneKind::Download => &self.download,
-        }
+    /// All lanes of the device.
+    fn lanes(&self) -> impl Iterator<Item = &Lane<B>> {
+        [&self.compute, &self.download].into_iter().chain(self.transfers.lanes())
     }
 
     /// Lets go of the transfers that have ended. Waits for nothing. Returns whether none is left.
     pub(crate) fn land(&self) -> bool {
-        [&self.compute, &self.download].map(|lane| lane.sweep(&self.backend)) == [true; 2]
+        // Every lane, whatever is left on the first.
+        self.lanes().filter(|lane| !lane.sweep(&self.backend)).count() == 0
     }
 
     /// Takes back what has ended: transfers, and blocks that other lanes used. Waits for nothing. Returns whether none is left.
@@ -82,8 +89,12 @@ impl<B: Backend> Core<B> {
 
     /// Whether everything that was queued has ended. Waits for nothing.
     fn is_idle(&self) -> Result<bool, Fault> {
-        let idle = |lane: &Lane<B>| self.backend.is_idle(lane.stream().raw());
-        Ok(idle(&self.compute)? && idle(&self.download)?)
+        for lane in self.lanes() {
+            if !self.backend.is_idle(lane.stream().raw())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Keeps the calling thread until all that is queued on the compute lane now is done.
@@ -94,17 +105,22 @@ impl<B: Backend> Core<B> {
 
     /// Keeps the download lane behind all that is queued on the compute lane now.
     pub(crate) fn order_download(&self) -> Result<(), Fault> {
-        let event = self.backend.record(self.compute.stream().raw())?;
-        self.backend.wait(self.download.stream().raw(), &event)
+        self.order_behind_compute(std::slice::from_ref(&self.download))
     }
 
-    /// Waits for both lanes and for what other streams do with dropped buffers, and takes back what that ends.
+    /// Keeps `lanes` behind all that is queued on the compute lane now.
+    pub(crate) fn order_behind_compute(&self, lanes: &[Lane<B>]) -> Result<(), Fault> {
+        let event = self.backend.record(self.compute.stream().raw())?;
+        lanes.iter().try_for_each(|lane| self.backend.wait(lane.stream().raw(), &event))
+    }
+
+    /// Waits for all lanes and for what other streams do with dropped buffers, and takes back what that ends.
     pub(crate) fn synchronize(&self) -> Result<(), Error> {
         let wait = |lane: &Lane<B>| {
             let event = self.backend.record(lane.stream().raw())?;
             self.backend.synchronize(&event)
         };
-        let waited = wait(&self.compute).and_then(|()| wait(&self.download));
+        let waited = self.lanes().try_for_each(wait);
         self.land();
         self.wait_for_parked();
         waited.map_err(Error::from_fault::<B>)
@@ -146,12 +162,12 @@ impl<B: Backend> Core<B> {
     /// Flights refer to the core, so it goes only when the last of them has gone. A failed device answers every wait with
     /// a fault, which lets the sweep give up on what it concerns: the loop ends in any case.
     fn drain(&self) {
-        for lane in [&self.compute, &self.download] {
+        for lane in self.lanes() {
             let end = self.backend.record(lane.stream().raw());
             let _ = end.and_then(|end| self.backend.synchronize(&end));
         }
         while !self.sweep() {
-            for event in self.compute.events().into_iter().chain(self.download.events()) {
+            for event in self.lanes().flat_map(Lane::events) {
                 let _ = self.backend.synchronize(&event);
             }
             self.wait_for_parked();
@@ -231,7 +247,7 @@ impl<B: Backend> Drop for Core<B> {
         }
         let segments = self.store.all_segments();
         for segment in segments {
-            // SAFETY: both lanes have come to their ends and nobody can queue anything any more. What other streams used was waited
+            // SAFETY: all lanes have come to their ends and nobody can queue anything any more. What other streams used was waited
             // for before it was kept, or was lost, and a slab with a lost piece is not among these (rule 2).
             unsafe { self.destroy(segment) };
         }

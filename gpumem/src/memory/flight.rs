@@ -5,12 +5,14 @@
 //! reference as the only one; an async download gives a second one to the user's ticket. The cargo is freed by whoever
 //! lets go last, and a ticket that is redeemed takes it out.
 
+use super::core::Core;
 use super::lock;
 use super::pinned::PinnedBlock;
 use crate::backend::{Backend, Fault};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::task::{Wake, Waker};
 
 /// A queue of work on a device: what is queued on it runs in order.
 ///
@@ -48,26 +50,19 @@ impl<B: Backend> Stream<B> {
     }
 }
 
-/// Which of the two lanes of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LaneKind {
-    /// What writes device memory.
-    Compute,
-    /// What reads it for the host.
-    Download,
-}
-
 /// A stream, and the transfers on it that have not been seen to end.
 pub(crate) struct Lane<B: Backend> {
     stream: Stream<B>,
     /// Nearly in the order of the stream, so those that are done are at the front. Two threads can get in between each other's
     /// recording of an event and its arrival here; then one flight is seen to have ended a little later.
     flights: Mutex<VecDeque<Arc<Flight<B>>>>,
+    /// How many there have been. Counted while they are locked.
+    launched: AtomicU64,
 }
 
 impl<B: Backend> Lane<B> {
     pub(super) fn new(raw: B::Stream, device: u64) -> Self {
-        Self { stream: Stream::new(raw, device), flights: Mutex::default() }
+        Self { stream: Stream::new(raw, device), flights: Mutex::default(), launched: AtomicU64::new(0) }
     }
 
     pub(crate) fn stream(&self) -> &Stream<B> {
@@ -82,8 +77,10 @@ impl<B: Backend> Lane<B> {
         slot: Option<Slot>,
     ) -> Arc<Flight<B>> {
         let state = State { cargo: Hold::Full(Cargo { pinned, slot }), landed: false };
-        let flight = Arc::new(Flight { event, state: Mutex::new(state) });
-        lock(&self.flights).push_back(flight.clone());
+        let mut flights = lock(&self.flights);
+        let number = self.launched.fetch_add(1, Ordering::Relaxed);
+        let flight = Arc::new(Flight { number, event, state: Mutex::new(state) });
+        flights.push_back(flight.clone());
         flight
     }
 
@@ -122,6 +119,18 @@ impl<B: Backend> Lane<B> {
         Ok(())
     }
 
+    /// The numbers and events of the flights before flight `number`.
+    pub(super) fn events_before(&self, number: u64) -> Vec<(u64, B::Event)> {
+        let flights = lock(&self.flights);
+        let before = flights.iter().take_while(|flight| flight.number < number);
+        before.map(|flight| (flight.number, flight.event.clone())).collect()
+    }
+
+    /// The oldest flight that has not been seen to end.
+    pub(crate) fn oldest(&self) -> Option<Arc<Flight<B>>> {
+        lock(&self.flights).front().cloned()
+    }
+
     /// The events of all flights.
     pub(super) fn events(&self) -> Vec<B::Event> {
         lock(&self.flights).iter().map(|flight| flight.event.clone()).collect()
@@ -130,6 +139,8 @@ impl<B: Backend> Lane<B> {
 
 /// A transfer that is under way, or whose result has not been taken.
 pub(crate) struct Flight<B: Backend> {
+    /// How many were launched on the lane before.
+    number: u64,
     event: B::Event,
     state: Mutex<State<B>>,
 }
@@ -156,6 +167,10 @@ enum Hold<B: Backend> {
 impl<B: Backend> Flight<B> {
     pub(crate) fn event(&self) -> &B::Event {
         &self.event
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Takes the result. The caller has seen the event done. `None` when it was abandoned.
@@ -216,13 +231,27 @@ impl<B: Backend> Hold<B> {
 pub(crate) struct Slots<B: Backend> {
     limit: usize,
     /// Made with the first download, since most buffers have none.
-    taken: OnceLock<Arc<AtomicUsize>>,
+    taken: OnceLock<Arc<Taken>>,
     /// For giving up those whose tickets were forgotten.
     flights: Mutex<Vec<Weak<Flight<B>>>>,
 }
 
+/// How many slots are taken, for those who wait for one. It guards no memory, the cargo's own lock does.
+#[derive(Default)]
+struct Taken {
+    count: Mutex<Count>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Count {
+    taken: usize,
+    /// What has happened that may let a waiter have a slot.
+    changes: u64,
+}
+
 /// One taken slot. Dropping it gives it back.
-pub(crate) struct Slot(Arc<AtomicUsize>);
+pub(crate) struct Slot(Arc<Taken>);
 
 impl<B: Backend> Slots<B> {
     pub(crate) fn new(limit: usize) -> Self {
@@ -234,21 +263,58 @@ impl<B: Backend> Slots<B> {
     }
 
     pub(crate) fn taken(&self) -> usize {
-        self.taken.get().map_or(0, |taken| taken.load(Ordering::Relaxed))
+        self.taken.get().map_or(0, |taken| lock(&taken.count).taken)
     }
 
     pub(crate) fn take(&self) -> Option<Slot> {
-        let free = |taken: usize| (taken < self.limit).then_some(taken + 1);
-        // The count guards no memory, the cargo's own lock does.
         let taken = self.taken.get_or_init(Arc::default);
-        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
+        let mut count = lock(&taken.count);
+        if count.taken >= self.limit {
+            return None;
+        }
+        count.taken += 1;
         Some(Slot(taken.clone()))
+    }
+
+    /// Takes a slot, and keeps the calling thread until there is one.
+    ///
+    /// A slot comes back when its ticket or guard goes, or, where the ticket was dropped early, when the lane lets go of the
+    /// flight. The first wakes the waiter. The second needs somebody to look at the lane, so the waiter has the poller wake it
+    /// when the lane's oldest flight ends, and is woken by new flights too, which it may have to watch.
+    pub(crate) fn wait(&self, core: &Core<B>) -> Result<Slot, Fault> {
+        loop {
+            let taken = self.taken.get_or_init(Arc::default);
+            let changes = lock(&taken.count).changes;
+            core.land();
+            if let Some(slot) = self.take() {
+                return Ok(slot);
+            }
+            if !core.backend.may_wait() {
+                return Err(Fault::WouldDeadlock);
+            }
+            let oldest = core.download.oldest();
+            let waker = Waker::from(taken.clone());
+            let watch = oldest.as_deref().map(|flight| core.poller.watch(&core.download, flight, &waker));
+            let _watch = watch.transpose()?;
+            // What has ended before it was watched is seen by this look. The flight is not held in the sleep: with its last
+            // reference the slot comes back.
+            let ended =
+                oldest.is_some_and(|flight| !matches!(core.backend.is_done(flight.event()), Ok(false)));
+            let mut count = lock(&taken.count);
+            while !ended && count.changes == changes {
+                count = taken.changed.wait(count).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
     }
 
     pub(crate) fn remember(&self, flight: &Arc<Flight<B>>) {
         let mut flights = lock(&self.flights);
         flights.retain(|flight| flight.strong_count() > 0);
         flights.push(Arc::downgrade(flight));
+        drop(flights);
+        if let Some(taken) = self.taken.get() {
+            taken.change(|_| ());
+        }
     }
 
     /// Gives back the slots of all downloads that have not been waited for.
@@ -258,8 +324,24 @@ impl<B: Backend> Slots<B> {
     }
 }
 
+impl Taken {
+    fn change(&self, change: impl FnOnce(&mut usize)) {
+        let mut count = lock(&self.count);
+        change(&mut count.taken);
+        count.changes += 1;
+        drop(count);
+        self.changed.notify_all();
+    }
+}
+
+impl Wake for Taken {
+    fn wake(self: Arc<Self>) {
+        self.change(|_| ());
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.change(|taken| *taken -= 1);
     }
 }

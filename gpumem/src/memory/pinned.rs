@@ -7,7 +7,7 @@
 
 use super::core::Core;
 use super::lock;
-use crate::backend::{Backend, Fault};
+use crate::backend::{Backend, Driver, Fault};
 use crate::error::{BufferLabel, Error};
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
@@ -23,10 +23,13 @@ pub(super) struct PinnedPool<B: Backend> {
 
 struct State<B: Backend> {
     /// Oldest first.
-    idle: VecDeque<(usize, B::Pinned)>,
+    idle: VecDeque<Idle<B>>,
     idle_bytes: usize,
     used_bytes: usize,
 }
+
+/// A block of so many bytes, and whether all of them have been written.
+type Idle<B> = (usize, <B as Driver>::Pinned, bool);
 
 /// Pinned memory on loan from the pool. Dropping it gives it back, so it must not be dropped while a transfer uses it:
 /// see [`Flight`](super::Flight).
@@ -34,6 +37,7 @@ pub(crate) struct PinnedBlock<B: Backend> {
     core: Arc<Core<B>>,
     pinned: ManuallyDrop<B::Pinned>,
     bytes: usize,
+    initialised: bool,
 }
 
 impl<B: Backend> PinnedPool<B> {
@@ -45,19 +49,22 @@ impl<B: Backend> PinnedPool<B> {
     pub(super) fn drain(&self) -> Vec<(usize, B::Pinned)> {
         let mut state = lock(&self.state);
         state.idle_bytes = 0;
-        state.idle.drain(..).collect()
+        state.idle.drain(..).map(|(size, pinned, _)| (size, pinned)).collect()
     }
 
     /// An idle block that holds `bytes` and wastes at most as much again as its step does.
-    fn reuse(&self, bytes: usize) -> Option<(usize, B::Pinned)> {
+    fn reuse(&self, bytes: usize) -> Option<Idle<B>> {
         let mut state = lock(&self.state);
-        let fits =
-            state.idle.iter().enumerate().filter(|(_, (size, _))| (bytes..=bytes + bytes / 4).contains(size));
-        let (index, _) = fits.min_by_key(|(_, (size, _))| *size)?;
-        let (size, pinned) = state.idle.remove(index)?;
+        let fits = state
+            .idle
+            .iter()
+            .enumerate()
+            .filter(|(_, (size, ..))| (bytes..=bytes + bytes / 4).contains(size));
+        let (index, _) = fits.min_by_key(|(_, (size, ..))| *size)?;
+        let (size, pinned, initialised) = state.idle.remove(index)?;
         state.idle_bytes -= size;
         state.used_bytes += size;
-        Some((size, pinned))
+        Some((size, pinned, initialised))
     }
 
     /// Notes `bytes` more in use, and takes out the oldest idle blocks that are now too much.
@@ -66,19 +73,19 @@ impl<B: Backend> PinnedPool<B> {
         state.used_bytes += bytes;
         let mut surplus = Vec::new();
         while state.idle_bytes > KEEP.max(state.used_bytes) {
-            let Some((size, pinned)) = state.idle.pop_front() else { break };
+            let Some((size, pinned, _)) = state.idle.pop_front() else { break };
             state.idle_bytes -= size;
             surplus.push((size, pinned));
         }
         surplus
     }
 
-    fn came_back(&self, bytes: usize, pinned: Option<B::Pinned>) {
+    fn came_back(&self, bytes: usize, pinned: Option<(B::Pinned, bool)>) {
         let mut state = lock(&self.state);
         state.used_bytes -= bytes;
-        if let Some(pinned) = pinned {
+        if let Some((pinned, initialised)) = pinned {
             state.idle_bytes += bytes;
-            state.idle.push_back((bytes, pinned));
+            state.idle.push_back((bytes, pinned, initialised));
         }
     }
 }
@@ -87,11 +94,11 @@ impl<B: Backend> PinnedBlock<B> {
     /// Takes at least `bytes` (above 0) from the pool, or pins them.
     pub(crate) fn take(core: &Arc<Core<B>>, label: BufferLabel, bytes: usize) -> Result<Self, Error> {
         let bytes = step(bytes);
-        let (bytes, pinned) = match core.pinned.reuse(bytes) {
+        let (bytes, pinned, initialised) = match core.pinned.reuse(bytes) {
             Some(block) => block,
-            None => (bytes, Self::pin(core, label, bytes)?),
+            None => (bytes, Self::pin(core, label, bytes)?, false),
         };
-        Ok(Self { core: core.clone(), pinned: ManuallyDrop::new(pinned), bytes })
+        Ok(Self { core: core.clone(), pinned: ManuallyDrop::new(pinned), bytes, initialised })
     }
 
     fn pin(core: &Arc<Core<B>>, label: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
@@ -121,6 +128,15 @@ impl<B: Backend> PinnedBlock<B> {
         &self.pinned
     }
 
+    /// Makes all of the memory something that the host may read: zero, the first time. No transfer uses the block.
+    pub(crate) fn initialise(&mut self) {
+        if !self.initialised {
+            // SAFETY: the block has so many bytes, and nobody else has it or uses it (rule 3).
+            unsafe { self.address().write_bytes(0, self.bytes) };
+            self.initialised = true;
+        }
+    }
+
     /// Where the host sees it.
     pub(crate) fn address(&self) -> *mut u8 {
         B::pinned_address(&self.pinned)
@@ -145,7 +161,7 @@ impl<B: Backend> Drop for PinnedBlock<B> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once, and nothing reads the field after it.
         let pinned = unsafe { ManuallyDrop::take(&mut self.pinned) };
-        self.core.pinned.came_back(self.bytes, Some(pinned));
+        self.core.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
     }
 }
 

@@ -218,11 +218,11 @@ impl<B: Backend> Core<B> {
     pub(super) unsafe fn strip_to(&self, segment: &mut Segment<B>, mapped: usize) {
         while segment.last_chunk().is_some_and(|last| segment.mapped() - last >= mapped) {
             // SAFETY: the caller's promise.
-            match unsafe { segment.strip(&self.backend, &self.store.physical) } {
+            match unsafe { segment.strip(&*self.backend, &self.store.physical) } {
                 Some(Ok((chunk, bytes))) => {
                     // SAFETY: it was just unmapped from the one place where it was.
                     let released =
-                        unsafe { self.store.physical.release_chunk(&self.backend, (chunk, bytes)) };
+                        unsafe { self.store.physical.release_chunk(&*self.backend, (chunk, bytes)) };
                     if let Err(fault) = released {
                         self.lost(bytes, &fault);
                     }

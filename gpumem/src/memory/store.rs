@@ -256,7 +256,7 @@ mod tests {
         let device = Device::builder().memory_limit(32 << 20).host().unwrap();
         let core = device.core().clone();
         // What there is where addresses are limited.
-        let plain = core.store.physical.plain(&core.backend, 20 << 20).unwrap();
+        let plain = core.store.physical.plain(&*core.backend, 20 << 20).unwrap();
         core.store.state().keep(Box::new(plain), None);
         let (send, ended) = mpsc::channel();
         std::thread::spawn(move || {

@@ -1,5 +1,6 @@
 //! The behavioural suite: what every backend must do, run on each of them.
 
+mod awaits;
 mod contents;
 mod downloads;
 mod growth;
@@ -10,6 +11,7 @@ mod pressure;
 mod segments;
 mod sets;
 mod threads;
+mod transfers;
 
 /// Makes a test of each function on each backend. A function takes the means to open devices, so that it can set limits.
 macro_rules! suite {
@@ -56,6 +58,18 @@ macro_rules! open {
 use open;
 
 suite! {
+    awaits {
+        an_awaited_download_wakes_once_it_is_there
+        the_last_waker_is_the_one_that_is_woken
+        an_earlier_download_does_not_wait_for_a_later_one
+        futures_may_be_dropped_at_every_poll
+        executors_may_poll_from_many_threads
+        a_wait_with_a_timeout_keeps_the_ticket
+        the_poller_is_nobodys_handle
+        an_awaited_download_outlives_buffer_and_device
+        a_download_waits_for_a_slot
+        many_threads_wait_for_two_slots
+    }
     contents {
         uploads_of_every_size_come_back
         elements_of_every_size_are_filled
@@ -147,5 +161,13 @@ suite! {
     }
     threads {
         a_million_operations_on_eight_threads
+    }
+    transfers {
+        large_transfers_of_every_size_come_back
+        large_uploads_take_their_turn
+        memory_of_a_large_upload_is_used_again_in_order
+        threads_transfer_at_the_same_time
+        stages_are_sent_from_where_they_were_filled
+        stages_take_their_turn
     }
 }

@@ -210,7 +210,7 @@ impl Driver for Host {
             if !self.may_wait() {
                 return Err(Fault::WouldDeadlock);
             }
-            event.block();
+            event.block_unless(&self.failure);
         }
         self.failure.check()
     }

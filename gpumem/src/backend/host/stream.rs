@@ -14,18 +14,25 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Why a device has failed, once it has. Shared by all its streams.
 #[derive(Clone, Default)]
-pub(super) struct Failure(Arc<OnceLock<Fault>>);
+pub(super) struct Failure(Arc<Failing>);
+
+#[derive(Default)]
+struct Failing {
+    fault: OnceLock<Fault>,
+    /// Of all streams, so that a failure ends the waits for each.
+    timelines: Mutex<Vec<Weak<Timeline>>>,
+}
 
 impl Failure {
     pub(super) fn check(&self) -> Result<(), Fault> {
-        self.0.get().map_or(Ok(()), |fault| Err(fault.clone()))
+        self.0.fault.get().map_or(Ok(()), |fault| Err(fault.clone()))
     }
 
     fn set(&self, panic: &(dyn Any + Send)) {
@@ -33,7 +40,18 @@ impl Failure {
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let reason = format!("it panicked: {}", message.unwrap_or("(no message)"));
         // A second panic cannot happen after the first, since jobs are skipped; two streams may race, and one wins.
-        let _ = self.0.set(Fault::Failed { operation: "host kernel", reason });
+        let _ = self.0.fault.set(Fault::Failed { operation: "host kernel", reason });
+        for timeline in lock(&self.0.timelines).iter().filter_map(Weak::upgrade) {
+            // Locked, so that nobody is between the look at the failure and the sleep.
+            let _guard = lock(&timeline.lock);
+            timeline.moved.notify_all();
+        }
+    }
+
+    fn tell(&self, timeline: &Arc<Timeline>) {
+        let mut timelines = lock(&self.0.timelines);
+        timelines.retain(|timeline| timeline.strong_count() > 0);
+        timelines.push(Arc::downgrade(timeline));
     }
 }
 
@@ -69,7 +87,9 @@ struct Queue {
 
 impl HostStream {
     pub(super) fn new(failure: Failure) -> Self {
-        Self { timeline: Arc::default(), queue: Mutex::new(Queue { submitted: 0, jobs: None }), failure }
+        let timeline = Arc::default();
+        failure.tell(&timeline);
+        Self { timeline, queue: Mutex::new(Queue { submitted: 0, jobs: None }), failure }
     }
 
     pub(super) fn push(&self, job: Job) -> Result<(), Fault> {
@@ -138,11 +158,20 @@ impl HostEvent {
     }
 
     pub(super) fn block(&self) {
+        self.block_until(|| false);
+    }
+
+    /// Waits until it is past or the device has failed, although work before it may still run then.
+    pub(super) fn block_unless(&self, failure: &Failure) {
+        self.block_until(|| failure.check().is_err());
+    }
+
+    fn block_until(&self, given_up: impl Fn() -> bool) {
         if self.is_past() {
             return;
         }
         let guard = lock(&self.timeline.lock);
-        let wait = self.timeline.moved.wait_while(guard, |()| !self.is_past());
+        let wait = self.timeline.moved.wait_while(guard, |()| !self.is_past() && !given_up());
         drop(wait.unwrap_or_else(PoisonError::into_inner));
     }
 }

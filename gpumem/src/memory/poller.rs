@@ -1,0 +1,224 @@
+//! Wakes those who await downloads.
+//!
+//! A driver has no wait with a timeout and no wait that an executor could take part in, and a callback of the driver may not
+//! call the driver. So each device has one thread, the *poller*, that waits in their place:
+//!
+//! * It is started by the first await ([`Poller::watch`]) and ended with the device. While nothing is awaited it sleeps on a
+//!   condition variable; else it is inside [`Driver::synchronize`](crate::backend::Driver::synchronize). It never turns in a loop.
+//! * Whoever awaits makes a [`Watch`], which holds the waker of the last poll, and keeps it. The poller has weak references only,
+//!   so dropping the future ends the matter, at any time and without asking the poller.
+//! * It waits for the *oldest flight of the download lane*, awaited or not, up to the last one that is awaited. All async
+//!   downloads run on that one lane, in order, so the oldest ends first, and no wait for a later one stands before the wake-up of
+//!   an earlier one. Hence a watch brings the events of all flights before its own: whoever awaits one of these later finds
+//!   the poller at an event that is not behind it.
+//! * An event is looked at once more when its watch is in the list, so that an end in between is not missed: the end is seen
+//!   either by that look or by the poller.
+//! * A fault from a wait is that of the device: everything that is awaited is woken, with the fault.
+//! * The thread has the backend, and never the core: it keeps no device alive and is nobody's handle. When the core goes, no
+//!   flight is left, so whatever the thread waits for is over.
+//!
+//! Wakers are foreign code: they run, and are dropped, while nothing is locked, and one that panics is logged.
+
+use super::flight::{Flight, Lane};
+use super::lock;
+use crate::backend::{Backend, Fault};
+use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::task::{Poll, Wake, Waker};
+use std::time::Instant;
+
+/// The awaited downloads of a device.
+pub(crate) struct Poller<B: Backend>(Arc<Shared<B>>);
+
+struct Shared<B: Backend> {
+    backend: Arc<B>,
+    state: Mutex<State<B>>,
+    /// Something is awaited that was not, or the device has ended.
+    changed: Condvar,
+}
+
+struct State<B: Backend> {
+    runs: bool,
+    ended: bool,
+    /// By the flights' numbers: in the order of the lane.
+    waits: BTreeMap<u64, Wait<B>>,
+}
+
+struct Wait<B: Backend> {
+    event: B::Event,
+    watches: Vec<Weak<Watch>>,
+}
+
+/// Somebody's interest in the end of a flight.
+pub(crate) struct Watch(Mutex<Seen>);
+
+enum Seen {
+    /// Not yet: the waker of the last poll.
+    Nothing(Waker),
+    End(Result<(), Fault>),
+}
+
+impl Watch {
+    /// What became of the flight; while there is nothing to tell, `waker` is the one that will be woken.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<(), Fault>> {
+        let mut seen = lock(&self.0);
+        let former = match &mut *seen {
+            Seen::End(result) => return Poll::Ready(result.clone()),
+            Seen::Nothing(same) if same.will_wake(waker) => return Poll::Pending,
+            Seen::Nothing(former) => std::mem::replace(former, waker.clone()),
+        };
+        drop(seen);
+        // Foreign code, so behind the lock.
+        drop(former);
+        Poll::Pending
+    }
+
+    fn end(&self, result: Result<(), Fault>) {
+        let former = std::mem::replace(&mut *lock(&self.0), Seen::End(result));
+        let Seen::Nothing(waker) = former else { return };
+        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            log::error!("gpumem: the waker of a download panicked");
+            // Dropping the payload could panic again.
+            std::mem::forget(panic);
+        }
+    }
+}
+
+impl<B: Backend> Poller<B> {
+    pub(super) fn new(backend: Arc<B>) -> Self {
+        let state = State { runs: false, ended: false, waits: BTreeMap::new() };
+        Self(Arc::new(Shared { backend, state: Mutex::new(state), changed: Condvar::new() }))
+    }
+
+    /// Lets `waker` be woken when a flight of the download `lane` has ended. The caller looks at the event once more afterwards.
+    pub(crate) fn watch(
+        &self,
+        lane: &Lane<B>,
+        flight: &Flight<B>,
+        waker: &Waker,
+    ) -> Result<Arc<Watch>, Fault> {
+        let watch = Arc::new(Watch(Mutex::new(Seen::Nothing(waker.clone()))));
+        let before = lane.events_before(flight.number());
+        let mut state = lock(&self.0.state);
+        if !state.runs {
+            let (shared, name) = (self.0.clone(), "gpumem-poller".into());
+            let thread = std::thread::Builder::new().name(name).spawn(move || shared.run());
+            let operation = "start the thread that wakes those who await downloads";
+            thread.map_err(|error| Fault::Failed { operation, reason: error.to_string() })?;
+            state.runs = true;
+        }
+        for (number, event) in before {
+            state.waits.entry(number).or_insert(Wait { event, watches: Vec::new() });
+        }
+        let own = || Wait { event: flight.event().clone(), watches: Vec::new() };
+        let wait = state.waits.entry(flight.number()).or_insert_with(own);
+        wait.watches.retain(|watch| watch.strong_count() > 0);
+        wait.watches.push(Arc::downgrade(&watch));
+        drop(state);
+        self.0.changed.notify_one();
+        Ok(watch)
+    }
+}
+
+impl<B: Backend> Drop for Poller<B> {
+    fn drop(&mut self) {
+        lock(&self.0.state).ended = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl<B: Backend> Shared<B> {
+    /// The thread.
+    fn run(&self) {
+        while let Some((number, event)) = self.next() {
+            let result = self.backend.synchronize(&event);
+            for (watch, result) in self.ended(number, &result) {
+                if let Some(watch) = watch.upgrade() {
+                    watch.end(result);
+                }
+            }
+        }
+    }
+
+    /// The next event to wait for, once there is one; `None` at the end of the device.
+    fn next(&self) -> Option<(u64, B::Event)> {
+        let mut state = lock(&self.state);
+        loop {
+            // Those behind the last that is awaited concern nobody.
+            while let Some(last) = state.waits.last_entry() {
+                if last.get().watches.iter().any(|watch| watch.strong_count() > 0) {
+                    break;
+                }
+                last.remove();
+            }
+            if let Some((number, wait)) = state.waits.first_key_value() {
+                return Some((*number, wait.event.clone()));
+            }
+            if state.ended {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes out what has ended now that flight `number` has been waited for.
+    fn ended(&self, number: u64, result: &Result<(), Fault>) -> Vec<(Weak<Watch>, Result<(), Fault>)> {
+        let mut state = lock(&self.state);
+        let mut ended = Vec::new();
+        let mut take = |wait: Wait<B>, result: &Result<(), Fault>| {
+            ended.extend(wait.watches.into_iter().map(|watch| (watch, result.clone())));
+        };
+        if result.is_ok()
+            && let Some(wait) = state.waits.remove(&number)
+        {
+            take(wait, result);
+        }
+        let mut fault = result.clone().err();
+        while let Some(first) = state.waits.first_entry() {
+            if fault.is_none() {
+                match self.backend.is_done(&first.get().event) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => fault = Some(error),
+                }
+            }
+            take(first.remove(), &fault.clone().map_or(Ok(()), Err));
+        }
+        ended
+    }
+}
+
+/// A waker for a thread that waits with a timeout.
+#[derive(Default)]
+pub(crate) struct Alarm {
+    woken: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        *lock(&self.woken) = true;
+        self.bell.notify_all();
+    }
+}
+
+impl Alarm {
+    /// Sleeps until it is woken, or until `deadline` if there is one. Returns whether it was woken, and is as new then.
+    pub(crate) fn sleep_until(&self, deadline: Option<Instant>) -> bool {
+        let mut woken = lock(&self.woken);
+        while !*woken {
+            woken = match deadline {
+                None => self.bell.wait(woken).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    self.bell.wait_timeout(woken, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        std::mem::take(&mut *woken)
+    }
+}

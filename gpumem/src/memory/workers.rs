@@ -1,0 +1,177 @@
+//! Large transfers: several threads and lanes at once.
+//!
+//! One core copies to and from pinned memory at a fraction of the rate of the bus, and touching new memory is slower yet. So a large
+//! blocking transfer is done by up to [`WORKERS`] threads, of which the calling thread is one. The protocol:
+//!
+//! * **Lanes.** A device has a *transfer lane* for each worker, made by the first large transfer and kept ([`Transfers`]). One transfer
+//!   has all of them at a time ([`Turn`]), so that two transfers never come in between each other; whoever finds them taken
+//!   goes the way of small transfers, by itself on one lane.
+//! * **Order.** Before the first piece, every transfer lane is put behind the compute lane ([`Core::order_behind_compute`]). Each piece
+//!   is a pending use of the block (rule 2), a write as well as a read. A download waits for its pieces. An upload does not: at its
+//!   end, failed or not, the compute lane is put behind all pieces ([`Block::join_uses`](super::Block::join_uses)), and then they are as
+//!   good as queued there (rule 1).
+//! * **Pinned memory.** Each worker has a ring of its own, whose blocks stay in flight on its lane when it is dropped (rule 3).
+//! * **Threads.** They are scoped: they borrow the user's slice, and none outlives the call. Starting three costs some 0.1 ms
+//!   at most, where the smallest transfer that comes here takes longer than 0.3 ms; threads that were kept would have to be given
+//!   the slice with its lifetime taken away. A thread that does not start leaves its pieces to the others.
+//! * **Pieces** are handed out one by one ([`Pieces`]), so a slow thread does less, and each is a slice that no other worker has. When a
+//!   worker fails, the others get no more.
+
+use super::core::Core;
+use super::flight::Lane;
+use super::lock;
+use crate::backend::{Backend, Fault};
+use crate::error::Error;
+use std::panic::resume_unwind;
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
+use std::thread;
+
+/// Threads and lanes of a large transfer: as many as it takes for the bus to be what limits it.
+const WORKERS: usize = 4;
+
+/// Transfers that may be under way on each lane before a further large transfer waits for the oldest.
+const IN_FLIGHT: usize = 8;
+
+/// How many threads do a large transfer on this machine.
+pub(crate) fn workers() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, usize::from).min(WORKERS))
+}
+
+/// The transfer lanes of a device.
+pub(crate) struct Transfers<B: Backend> {
+    /// Made with the first large transfer, by whoever has the turn.
+    lanes: OnceLock<Vec<Lane<B>>>,
+    turn: Mutex<()>,
+}
+
+/// All transfer lanes, for one transfer.
+pub(crate) struct Turn<'a, B: Backend> {
+    lanes: &'a [Lane<B>],
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl<B: Backend> Transfers<B> {
+    pub(super) fn new() -> Self {
+        Self { lanes: OnceLock::new(), turn: Mutex::default() }
+    }
+
+    /// The lanes that there are.
+    pub(super) fn lanes(&self) -> &[Lane<B>] {
+        self.lanes.get().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<B: Backend> Turn<'_, B> {
+    pub(crate) fn lanes(&self) -> &[Lane<B>] {
+        self.lanes
+    }
+}
+
+impl<B: Backend> Core<B> {
+    /// The transfer lanes, unless another transfer has them. May wait for earlier transfers.
+    pub(crate) fn transfer_turn(&self) -> Result<Option<Turn<'_, B>>, Fault> {
+        let turn = match self.transfers.turn.try_lock() {
+            Ok(turn) => turn,
+            // It guards nothing that could be half done.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        let lanes = match self.transfers.lanes.get() {
+            Some(lanes) => lanes,
+            None => {
+                let lane = |_| self.backend.create_stream().map(|raw| Lane::new(raw, self.number));
+                let lanes = (0..workers()).map(lane).collect::<Result<_, _>>()?;
+                self.transfers.lanes.get_or_init(|| lanes)
+            }
+        };
+        for lane in lanes {
+            lane.hold_back(&self.backend, IN_FLIGHT)?;
+        }
+        Ok(Some(Turn { lanes, _turn: turn }))
+    }
+}
+
+/// The pieces of a transfer that no worker has taken yet.
+pub(crate) struct Pieces<I>(Mutex<Option<I>>);
+
+impl<I: Iterator> Pieces<I> {
+    pub(crate) fn new(pieces: I) -> Self {
+        Self(Mutex::new(Some(pieces)))
+    }
+
+    pub(crate) fn next(&self) -> Option<I::Item> {
+        lock(&self.0).as_mut()?.next()
+    }
+
+    /// Hands out no more.
+    fn stop(&self) {
+        *lock(&self.0) = None;
+    }
+}
+
+/// Runs `work` with each of the `tools` on a thread of its own, with the first on the calling thread. Returns when all have ended, with the
+/// first failure.
+pub(crate) fn share<I, W>(
+    pieces: &Pieces<I>,
+    tools: impl IntoIterator<Item = W>,
+    work: impl Fn(W, &Pieces<I>) -> Result<(), Error> + Sync,
+) -> Result<(), Error>
+where
+    I: Iterator + Send,
+    W: Send,
+{
+    let mut tools = tools.into_iter();
+    let Some(first) = tools.next() else { return Ok(()) };
+    let work = |tool| {
+        let result = work(tool, pieces);
+        if result.is_err() {
+            pieces.stop();
+        }
+        result
+    };
+    thread::scope(|scope| {
+        let start =
+            |tool| thread::Builder::new().name("gpumem-copy".into()).spawn_scoped(scope, || work(tool)).ok();
+        let others: Vec<_> = tools.filter_map(start).collect();
+        let mut result = work(first);
+        for other in others {
+            result = result.and(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        result
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_given_to_one_worker() {
+        let mut data = vec![0_u8; 1_000];
+        let pieces = Pieces::new(data.chunks_mut(7));
+        let work = |tool: u8, pieces: &Pieces<std::slice::ChunksMut<'_, u8>>| {
+            while let Some(piece) = pieces.next() {
+                piece.iter_mut().for_each(|byte| *byte += tool);
+            }
+            Ok(())
+        };
+        share(&pieces, [1, 1, 1, 1], work).unwrap();
+        assert_eq!(data, [1; 1_000]);
+    }
+
+    #[test]
+    fn a_failure_stops_the_others() {
+        let pieces = Pieces::new(0_usize..);
+        let work = |tool: usize, pieces: &Pieces<std::ops::RangeFrom<usize>>| {
+            while let Some(piece) = pieces.next() {
+                if tool == 2 && piece > 100 {
+                    return Err(Error::WouldDeadlock);
+                }
+            }
+            Ok(())
+        };
+        assert!(matches!(share(&pieces, 0..4, work), Err(Error::WouldDeadlock)));
+        assert_eq!(pieces.next(), None);
+    }
+}

@@ -1,0 +1,355 @@
+//! Downloads that are awaited, waited for with a timeout, or that wait for a slot.
+
+use crate::{Open, open};
+use gpumem::{Async, Buffer, BufferSpec, Device, Error};
+use gpumem_tests::{Random, TestBackend};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+const BUSY: Duration = Duration::from_millis(150);
+/// Beyond a person's patience: what should have come will not come.
+const NEVER: Duration = Duration::from_secs(30);
+
+/// A waker that counts, and that a thread can wait for.
+#[derive(Default)]
+struct Counter {
+    woken: Mutex<usize>,
+    bell: Condvar,
+}
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock().unwrap() += 1;
+        self.bell.notify_all();
+    }
+}
+
+impl Counter {
+    fn wait(&self) {
+        let woken = self.woken.lock().unwrap();
+        let (woken, _) = self.bell.wait_timeout_while(woken, NEVER, |woken| *woken == 0).unwrap();
+        assert!(*woken > 0, "nobody was woken");
+    }
+
+    fn count(&self) -> usize {
+        *self.woken.lock().unwrap()
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The plainest executor. It polls only when it is woken, so a wake-up that is lost fails the test.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let began = Instant::now();
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park_timeout(NEVER),
+        }
+        assert!(began.elapsed() < NEVER, "the task was never woken");
+    }
+}
+
+fn poll<F: Future + Unpin>(future: &mut F, waker: &Arc<Counter>) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(&Waker::from(waker.clone())))
+}
+
+fn buffer<B: TestBackend>(device: &Device<B>, data: &[u32]) -> Buffer<u32, B, Async> {
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(device, "buffer", data).unwrap();
+    // The first download pins memory and starts threads.
+    drop(buffer.start_download().unwrap().wait().unwrap());
+    device.synchronize().unwrap();
+    buffer
+}
+
+pub(crate) fn an_awaited_download_wakes_once_it_is_there<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(3).vec(100_000);
+    let mut buffer = buffer(&device, &data);
+    let occupy = B::occupier(&device);
+    let began = Instant::now();
+    occupy(BUSY);
+    let mut ticket = buffer.start_download().unwrap();
+    buffer.fill(0).unwrap();
+    let woken = Arc::new(Counter::default());
+    let first = poll(&mut ticket, &woken);
+    if began.elapsed() >= BUSY {
+        // Another test's kernel was being loaded, and the driver held this thread up meanwhile.
+        return println!("skipped: the kernel ended before its download was awaited");
+    }
+    assert!(first.is_pending());
+    woken.wait();
+    assert!(began.elapsed() >= BUSY);
+    let Poll::Ready(guard) = poll(&mut ticket, &woken) else { panic!("it was woken for nothing") };
+    assert!(*guard.unwrap() == data && woken.count() == 1);
+    // The data can be taken once.
+    let again = poll(&mut ticket, &woken);
+    assert!(matches!(again, Poll::Ready(Err(Error::DownloadAbandoned { .. }))), "{again:?}");
+    assert!(*block_on(async { buffer.start_download()?.await }).unwrap() == vec![0; 100_000]);
+    let empty: Buffer<u32, B, Async> = Buffer::new(&device, "empty").unwrap();
+    assert!(block_on(empty.start_download().unwrap()).unwrap().is_empty());
+}
+
+pub(crate) fn the_last_waker_is_the_one_that_is_woken<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer = buffer(&device, &[1, 2, 3]);
+    B::occupy(&device, BUSY);
+    let mut ticket = buffer.start_download().unwrap();
+    let wakers: Vec<Arc<Counter>> = (0..5).map(|_| Arc::default()).collect();
+    for waker in &wakers {
+        assert!(poll(&mut ticket, waker).is_pending());
+    }
+    // The others are not even kept.
+    assert!(wakers[..4].iter().all(|waker| Arc::strong_count(waker) == 1));
+    wakers[4].wait();
+    assert!(wakers[..4].iter().all(|waker| waker.count() == 0));
+    assert_eq!(*block_on(ticket).unwrap(), [1, 2, 3]);
+}
+
+pub(crate) fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer = buffer(&device, &[1, 2, 3]);
+    let occupy = B::occupier(&device);
+    occupy(BUSY);
+    let mut first = buffer.start_download().unwrap();
+    occupy(BUSY * 10);
+    let mut second = buffer.start_download().unwrap();
+    let (early, late) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+    // The later one is awaited first, so the poller could be asleep for it.
+    assert!(poll(&mut second, &late).is_pending());
+    thread::sleep(BUSY / 5);
+    assert!(poll(&mut first, &early).is_pending());
+    early.wait();
+    assert_eq!(late.count(), 0, "the wake-up of the first came with that of the second");
+    assert_eq!((&*block_on(first).unwrap(), &*block_on(second).unwrap()), (&[1, 2, 3][..], &[1, 2, 3][..]));
+}
+
+pub(crate) fn futures_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(8).vec(20_000);
+    let mut buffer = buffer(&device, &data);
+    for round in 0..40 {
+        buffer.upload(&data).unwrap();
+        B::occupy(&device, Duration::from_millis(2));
+        let mut dropped = buffer.start_download().unwrap();
+        let kept = buffer.start_download().unwrap();
+        let woken = Arc::new(Counter::default());
+        for _ in 0..round % 4 {
+            let _ = poll(&mut dropped, &woken);
+            thread::sleep(Duration::from_micros(round * 40));
+        }
+        if round % 5 == 4 {
+            std::mem::forget(dropped);
+        } else {
+            drop(dropped);
+            // A dropped future has no say in how long its task lives; the poller may be at the wake-up, so not at once.
+            let began = Instant::now();
+            while Arc::strong_count(&woken) > 1 {
+                assert!(began.elapsed() < NEVER, "the waker of a dropped future is kept");
+                thread::yield_now();
+            }
+        }
+        buffer.fill(7).unwrap();
+        assert!(*block_on(kept).unwrap() == data, "round {round}");
+        buffer.abandon_downloads();
+    }
+    device.synchronize().unwrap();
+    assert_eq!(buffer.stats().slots_taken, 0);
+    buffer.close().unwrap();
+    device.close().unwrap();
+}
+
+/// An executor of threads: tasks are polled on whichever thread is free, with a new waker each time.
+struct Executor {
+    queue: Mutex<mpsc::Sender<Arc<Task>>>,
+    left: AtomicUsize,
+}
+
+struct Task {
+    future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    executor: Arc<Executor>,
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        let queue = self.executor.queue.lock().unwrap().clone();
+        // After the last task nobody listens.
+        let _ = queue.send(self);
+    }
+}
+
+fn run_on_threads(tasks: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>) {
+    let (send, receive) = mpsc::channel::<Arc<Task>>();
+    let executor = Arc::new(Executor { queue: Mutex::new(send), left: AtomicUsize::new(tasks.len()) });
+    for future in tasks {
+        Arc::new(Task { future: Mutex::new(Some(future)), executor: executor.clone() }).wake();
+    }
+    let (receive, began) = (Mutex::new(receive), Instant::now());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while executor.left.load(Ordering::SeqCst) > 0 {
+                    assert!(began.elapsed() < NEVER, "a task was never woken");
+                    let next = receive.lock().unwrap().recv_timeout(Duration::from_millis(5));
+                    let Ok(task) = next else { continue };
+                    let mut slot = task.future.lock().unwrap();
+                    let Some(future) = slot.as_mut() else { continue };
+                    let waker = Waker::from(task.clone());
+                    if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                        *slot = None;
+                        executor.left.fetch_sub(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+    });
+}
+
+pub(crate) fn executors_may_poll_from_many_threads<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let done = Arc::new(AtomicUsize::new(0));
+    let tasks = (0..24_u32).map(|task| {
+        let (device, done) = (device.clone(), done.clone());
+        let work = async move {
+            let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
+            for round in 0..20 {
+                buffer.upload(&vec![task * 100 + round; 500 + 40 * round as usize]).unwrap();
+                let ticket = buffer.start_download().unwrap();
+                buffer.fill(u32::MAX).unwrap();
+                let guard = ticket.await.unwrap();
+                assert!(guard.iter().all(|element| *element == task * 100 + round));
+            }
+            done.fetch_add(1, Ordering::SeqCst);
+        };
+        Box::pin(work) as Pin<Box<dyn Future<Output = ()> + Send>>
+    });
+    run_on_threads(tasks.collect());
+    assert_eq!(done.load(Ordering::SeqCst), 24);
+    device.close().unwrap();
+}
+
+pub(crate) fn a_wait_with_a_timeout_keeps_the_ticket<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer = buffer(&device, &[1, 2, 3]);
+    B::occupy(&device, BUSY * 2);
+    let mut ticket = buffer.start_download().unwrap();
+    let began = Instant::now();
+    assert!(ticket.wait_timeout(Duration::ZERO).unwrap().is_none());
+    assert!(ticket.wait_timeout(BUSY / 3).unwrap().is_none());
+    assert!(began.elapsed() >= BUSY / 3 && began.elapsed() < BUSY * 2);
+    assert_eq!(*ticket.wait_timeout(Duration::MAX).unwrap().expect("no timeout"), [1, 2, 3]);
+    let again = ticket.wait_timeout(Duration::ZERO);
+    assert!(matches!(again, Err(Error::DownloadAbandoned { .. })), "{again:?}");
+    // A ticket that timed out is waited for as any other.
+    B::occupy(&device, BUSY);
+    let mut ticket = buffer.start_download().unwrap();
+    assert!(ticket.wait_timeout(Duration::from_millis(1)).unwrap().is_none());
+    assert_eq!(*ticket.wait().unwrap(), [1, 2, 3]);
+}
+
+pub(crate) fn the_poller_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
+    for round in 0..20 {
+        let device = open!(open);
+        let buffer = buffer(&device, &[round; 1_000]);
+        let mut abandoned = buffer.start_download().unwrap();
+        let woken = Arc::new(Counter::default());
+        let _ = poll(&mut abandoned, &woken);
+        B::occupy(&device, Duration::from_millis(1));
+        assert_eq!(*block_on(buffer.start_download().unwrap()).unwrap(), [round; 1_000]);
+        buffer.abandon_downloads();
+        drop(buffer);
+        device.close().unwrap();
+        let end = block_on(abandoned);
+        assert!(matches!(end, Err(Error::DownloadAbandoned { .. })), "{end:?}");
+    }
+}
+
+pub(crate) fn an_awaited_download_outlives_buffer_and_device<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(4).vec(1_000_000);
+    let buffer = buffer(&device, &data);
+    B::occupy(&device, BUSY / 3);
+    let (ticket, mut dropped) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+    let _ = poll(&mut dropped, &Arc::default());
+    drop((buffer, device));
+    drop(dropped);
+    assert!(*thread::spawn(move || block_on(ticket).unwrap()).join().unwrap() == data);
+}
+
+pub(crate) fn a_download_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let spec = BufferSpec::new("buffer").slots(1);
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap();
+    for round in 0..3 {
+        let began = Instant::now();
+        B::occupy(&device, BUSY);
+        let ticket = buffer.start_download().unwrap();
+        assert!(matches!(buffer.start_download(), Err(Error::SlotsBusy { slots: 1, .. })));
+        let (send, receive) = mpsc::channel();
+        thread::scope(|scope| {
+            // In time, if the slot comes back without any help of the main thread.
+            scope.spawn(|| {
+                send.send(buffer.start_download_wait().map(|ticket| (ticket, began.elapsed()))).unwrap();
+            });
+            thread::sleep(BUSY / 5);
+            match round {
+                // With the copy in flight: the slot comes back with its end.
+                0 => drop(ticket),
+                // A guard has it.
+                1 => {
+                    let guard = ticket.wait().unwrap();
+                    thread::sleep(BUSY / 5);
+                    assert!(receive.try_recv().is_err(), "the guard has the slot");
+                    drop(guard);
+                }
+                // Given up.
+                _ => {
+                    buffer.abandon_downloads();
+                    drop(ticket);
+                }
+            }
+            let (next, after) = receive.recv_timeout(NEVER).expect("it waits for ever").unwrap();
+            assert!(after >= BUSY / 5 && (round == 2 || after >= BUSY), "round {round}: {after:?}");
+            assert_eq!(*next.wait().unwrap(), [1, 2]);
+        });
+        device.synchronize().unwrap();
+    }
+    assert!(matches!(buffer.start_download_range_wait(1..3), Err(Error::OutOfBounds { .. })));
+}
+
+pub(crate) fn many_threads_wait_for_two_slots<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(6).vec(5_000);
+    let buffer = buffer(&device, &data);
+    let began = Instant::now();
+    thread::scope(|scope| {
+        for thread in 0..6 {
+            let (buffer, data) = (&buffer, &data);
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let ticket = buffer.start_download_wait().unwrap();
+                    match (thread + round) % 3 {
+                        0 => drop(ticket),
+                        1 => assert!(*ticket.wait().unwrap() == **data),
+                        _ => assert!(*block_on(ticket).unwrap() == **data),
+                    }
+                }
+            });
+        }
+    });
+    assert!(began.elapsed() < NEVER);
+    device.synchronize().unwrap();
+    assert_eq!(buffer.stats().slots_taken, 0);
+}
