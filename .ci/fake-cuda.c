@@ -679,6 +679,15 @@ Code cuMemcpyHtoDAsync_v2(Address to, Address from, size_t bytes, Stream *s) { r
 Code cuMemcpyDtoHAsync_v2(Address to, Address from, size_t bytes, Stream *s) { return copy(to, from, bytes, s); }
 Code cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream *s) { return copy(to, from, bytes, s); }
 
+// To and from pageable memory, on no stream.
+static Code copy_now(Address to, Address from, size_t bytes) {
+  NEEDS_CONTEXT
+  memcpy((Handle)to, (Handle)from, bytes);
+  return SUCCESS;
+}
+Code cuMemcpyHtoD_v2(Address to, Address from, size_t bytes) { return copy_now(to, from, bytes); }
+Code cuMemcpyDtoH_v2(Address to, Address from, size_t bytes) { return copy_now(to, from, bytes); }
+
 static Code fill(int kind, Address to, unsigned value, size_t count, size_t width, Stream *stream) {
   NEEDS_CONTEXT
   if (to % width) return INVALID_VALUE;
@@ -701,6 +710,7 @@ Code cuModuleLoadDataEx(Handle *module, const char *ptx, unsigned count, unsigne
   *module = malloc(1);
   return SUCCESS;
 }
+Code cuCtxSynchronize(void) { NEEDS_CONTEXT wait_for_everything(); return SUCCESS; }
 Code cuModuleUnload(Handle module) { NEEDS_CONTEXT wait_for_everything(); free(module); return SUCCESS; }
 Code cuModuleGetFunction(Handle *function, Handle module, const char *name) {
   NEEDS_CONTEXT

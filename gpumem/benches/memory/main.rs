@@ -23,8 +23,10 @@ mod cases;
 mod cuda;
 mod heap;
 mod host;
+#[path = "../common/report.rs"]
 mod report;
 mod subject;
+#[path = "../common/turns.rs"]
 mod turns;
 mod workload;
 
@@ -82,7 +84,7 @@ impl Options {
 
 fn main() -> Result<(), Failure> {
     let options = Options::read()?;
-    let mut report = Report::new(&options)?;
+    let mut report = Report::new(options.json.as_deref())?;
     // Every program with a device has threads before long. Until a process has had its first, glibc's allocator takes no locks, so
     // without this the order of the cases would decide what it is measured as.
     std::thread::spawn(|| {}).join().map_err(|_| "a thread panicked")?;
@@ -106,7 +108,7 @@ fn run<B: Subject>(options: &Options, report: &mut Report) -> Result<(), Failure
     let device = match B::open(gpumem::Device::builder()) {
         Ok(device) => device,
         Err(error @ gpumem::Error::BackendUnavailable { .. }) => {
-            println!("\n{}: not measured: {error}", subject::name::<B>());
+            println!("\n{}: not measured: {error}", report::name::<B>());
             return Ok(());
         }
         Err(error) => return Err(error.into()),

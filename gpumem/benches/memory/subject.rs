@@ -60,11 +60,6 @@ pub(crate) trait Grower {
     fn grow(&self, sizes: &[usize]) -> Result<f64, Failure>;
 }
 
-/// The backend as `--backend` calls it.
-pub(crate) fn name<B: Backend>() -> String {
-    B::NAME.to_lowercase()
-}
-
 /// Opens a device for one measurement and closes it afterwards, which fails if anything is left. All memory is back with the
 /// driver before the next measurement begins.
 pub(crate) fn on_device<B: Subject, R>(

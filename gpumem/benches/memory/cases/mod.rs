@@ -9,7 +9,7 @@ pub(crate) mod pairs;
 pub(crate) mod threads;
 pub(crate) mod within;
 
-use crate::report::{Column, Report};
+use crate::report::{Column, Report, size};
 use crate::subject::{Peer, Peers, Subject};
 use crate::turns::{Contestant, take_turns};
 use crate::{Failure, Options};
@@ -86,13 +86,4 @@ impl<'a> Session<'a> {
 fn first<const N: usize>(own: Contestant<N>, mut others: Vec<Contestant<N>>) -> Vec<Contestant<N>> {
     others.insert(0, own);
     others
-}
-
-/// A size as text, in the largest unit of which it is a whole number.
-fn size(bytes: usize) -> String {
-    match bytes {
-        _ if bytes.is_multiple_of(1 << 30) => format!("{} GiB", bytes >> 30),
-        _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
-        _ => format!("{} KiB", bytes >> 10),
-    }
 }

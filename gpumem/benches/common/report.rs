@@ -1,9 +1,8 @@
 //! The table, and the same rows as JSON.
 
-use crate::subject::{self, Subject};
+use crate::Failure;
 use crate::turns::Medians;
-use crate::{Failure, Options};
-use gpumem::Device;
+use gpumem::{Backend, Device};
 use std::fs::File;
 use std::io::Write as _;
 
@@ -17,14 +16,14 @@ pub(crate) struct Report {
 pub(crate) type Column = (&'static str, &'static str);
 
 impl Report {
-    pub(crate) fn new(options: &Options) -> Result<Self, Failure> {
-        let json = options.json.as_ref().map(File::create).transpose()?;
+    pub(crate) fn new(json: Option<&str>) -> Result<Self, Failure> {
+        let json = json.map(File::create).transpose()?;
         Ok(Self { json, backend: String::new() })
     }
 
     /// A table for the rows that come.
-    pub(crate) fn begin<B: Subject>(&mut self, device: &Device<B>) {
-        self.backend = subject::name::<B>();
+    pub(crate) fn begin<B: Backend>(&mut self, device: &Device<B>) {
+        self.backend = name::<B>();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let limit = device.memory_limit() >> 20;
         println!("\n{}: {}, limit {limit} MiB; {cores} cores\n", self.backend, device.name());
@@ -94,6 +93,20 @@ impl Report {
             writeln!(json, "{row}")?;
         }
         Ok(())
+    }
+}
+
+/// The backend as `--backend` calls it.
+pub(crate) fn name<B: Backend>() -> String {
+    B::NAME.to_lowercase()
+}
+
+/// A size as text, in the largest unit of which it is a whole number.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(1 << 30) => format!("{} GiB", bytes >> 30),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        _ => format!("{} KiB", bytes >> 10),
     }
 }
 

@@ -46,9 +46,13 @@ pub(crate) fn take_turns<const N: usize>(
 }
 
 fn median<const N: usize>(taken: &[[f64; N]], column: usize) -> f64 {
-    let mut sorted: Vec<f64> = taken.iter().map(|figures| figures[column]).collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(UNKNOWN)
+    middle(taken.iter().map(|figures| figures[column]).collect())
+}
+
+/// The median.
+pub(crate) fn middle(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(UNKNOWN)
 }
 
 /// Microseconds since then.

@@ -1,0 +1,234 @@
+//! What gpumem does, written by hand with the driver's calls, as one would for one program.
+
+use crate::Failure;
+use crate::cases::copies::rate;
+use crate::cases::crowd::Crowd;
+use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
+use crate::cases::start::repeat;
+use crate::driver::{Driver, Event, Memory, Occupy, Pinned, Stream};
+use crate::turns::{each, us};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// The driver calls of a download.
+pub(crate) fn start(bytes: usize, behind: Duration, times: usize) -> Result<[f64; 1], Failure> {
+    let driver = Driver::start()?;
+    let occupy = Occupy::load(driver)?;
+    let [compute, copies] = [Stream::new(driver)?, Stream::new(driver)?];
+    let [ready, done] = [Event::new(driver)?, Event::new(driver)?];
+    let memory = Memory::new(driver, bytes, &compute)?;
+    let pinned = Pinned::new(driver, bytes)?;
+    repeat(times, || {
+        if !behind.is_zero() {
+            occupy.launch(&compute, behind)?;
+        }
+        let began = Instant::now();
+        fetch(&compute, &ready, &copies, &memory, &pinned)?;
+        done.record(&copies)?;
+        let time = us(began);
+        done.synchronize()?;
+        black_box(pinned.as_slice().first());
+        Ok(time)
+    })
+}
+
+/// Queues a copy behind what is queued on `compute`.
+#[inline]
+fn fetch(
+    compute: &Stream,
+    ready: &Event,
+    copies: &Stream,
+    memory: &Memory,
+    pinned: &Pinned,
+) -> Result<(), Failure> {
+    ready.record(compute)?;
+    copies.wait(ready)?;
+    copies.fetch(memory, 0, pinned, pinned.bytes())
+}
+
+/// Copies to or from pinned memory that is there.
+pub(crate) fn pinned(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
+    let driver = Driver::start()?;
+    let stream = Stream::new(driver)?;
+    let memory = Memory::new(driver, bytes, &stream)?;
+    let pinned = Pinned::new(driver, bytes)?;
+    rate(bytes, times, || {
+        let began = Instant::now();
+        if up {
+            stream.send(&pinned, &memory, 0, bytes)?;
+        } else {
+            stream.fetch(&memory, 0, &pinned, bytes)?;
+        }
+        stream.synchronize()?;
+        let time = us(began);
+        black_box(pinned.as_slice().first());
+        Ok(time)
+    })
+}
+
+/// Frames with two sets of pinned memory, one of which is read while the other is filled.
+pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
+    let driver = Driver::start()?;
+    let occupy = Occupy::load(driver)?;
+    let [compute, copies] = [Stream::new(driver)?, Stream::new(driver)?];
+    let ready = Event::new(driver)?;
+    let memory = many(COUNT, || Memory::new(driver, BYTES, &compute))?;
+    let sets = many(2, || Ok((Event::new(driver)?, many(COUNT, || Pinned::new(driver, BYTES))?)))?;
+    let mut last: Option<(Instant, usize)> = None;
+    let figures = play(pace, || {
+        occupy.launch(&compute, WORK)?;
+        let started = Instant::now();
+        let turn = last.map_or(0, |(_, turn)| 1 - turn);
+        let (done, pinned) = &sets[turn];
+        ready.record(&compute)?;
+        copies.wait(&ready)?;
+        for (memory, pinned) in memory.iter().zip(pinned) {
+            copies.fetch(memory, 0, pinned, BYTES)?;
+        }
+        done.record(&copies)?;
+        let Some((started, turn)) = last.replace((started, turn)) else { return Ok(None) };
+        let (done, pinned) = &sets[turn];
+        done.synchronize()?;
+        pinned.iter().for_each(|pinned| read(pinned.as_slice()));
+        Ok(Some(started))
+    });
+    copies.synchronize()?;
+    figures
+}
+
+/// Many downloads, with memory and events that are there.
+pub(crate) fn crowd(crowd: Crowd) -> Result<[f64; 2], Failure> {
+    let driver = Driver::start()?;
+    let occupy = Occupy::load(driver)?;
+    let [compute, copies] = [Stream::new(driver)?, Stream::new(driver)?];
+    let memory = Memory::new(driver, crowd.bytes, &compute)?;
+    let one = || Ok((Event::new(driver)?, Event::new(driver)?, Pinned::new(driver, crowd.bytes)?));
+    let all = many(crowd.count, one)?;
+    let once = || {
+        occupy.launch(&compute, crowd.behind)?;
+        let began = Instant::now();
+        for (ready, done, pinned) in &all {
+            fetch(&compute, ready, &copies, &memory, pinned)?;
+            done.record(&copies)?;
+        }
+        let start = us(began);
+        while let Some((_, done, _)) = all.last() {
+            if done.is_done()? {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        let began = Instant::now();
+        for (_, done, pinned) in &all {
+            done.synchronize()?;
+            black_box(pinned.as_slice().first());
+        }
+        Ok([each(start, crowd.count), each(us(began), crowd.count)])
+    };
+    once()?;
+    once()
+}
+
+fn many<T>(count: usize, make: impl Fn() -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+    (0..count).map(|_| make()).collect()
+}
+
+/// Bytes that a worker copies at a time.
+const SLOT: usize = 2 << 20;
+const WORKERS: usize = 4;
+
+/// One of the workers that share a copy: a stream and two slots.
+struct Worker {
+    driver: Driver,
+    stream: Stream,
+    slots: Vec<(Event, Pinned)>,
+}
+
+/// What is done with a piece of pageable memory.
+enum Piece<'a> {
+    Down(&'a mut [u8]),
+    Up(&'a [u8]),
+}
+
+/// Where pieces of a copy are, and where they lie in device memory.
+type Share<'a> = Vec<(usize, Piece<'a>)>;
+
+/// Copies to or from a slice by way of the workers' slots.
+pub(crate) fn staged(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
+    let driver = Driver::start()?;
+    let worker = || {
+        let slot = || Ok((Event::new(driver)?, Pinned::new(driver, SLOT)?));
+        Ok(Worker { driver, stream: Stream::new(driver)?, slots: many(2, slot)? })
+    };
+    let mut workers = many(WORKERS, worker)?;
+    let memory = Memory::new(driver, bytes, &workers[0].stream)?;
+    let mut host = vec![1_u8; bytes];
+    rate(bytes, times, || {
+        let began = Instant::now();
+        let mut shares: [Share; WORKERS] = std::array::from_fn(|_| Vec::new());
+        if up {
+            for (index, piece) in black_box(&host).chunks(SLOT).enumerate() {
+                shares[index % WORKERS].push((index * SLOT, Piece::Up(piece)));
+            }
+        } else {
+            for (index, piece) in black_box(&mut host).chunks_mut(SLOT).enumerate() {
+                shares[index % WORKERS].push((index * SLOT, Piece::Down(piece)));
+            }
+        }
+        let memory = &memory;
+        std::thread::scope(|scope| {
+            let pairs = workers.iter_mut().zip(shares);
+            // Failures have no thread of their own.
+            let threads: Vec<_> = pairs
+                .map(|(worker, share)| {
+                    scope.spawn(move || worker.copy(memory, share).map_err(|error| error.to_string()))
+                })
+                .collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().map_err(|_| "a worker panicked")?.map_err(Failure::from))
+        })?;
+        Ok(us(began))
+    })
+}
+
+impl Worker {
+    /// Copies its share; returns when all of it is there.
+    fn copy(&mut self, memory: &Memory, share: Share<'_>) -> Result<(), Failure> {
+        self.driver.make_current()?;
+        // Pieces that are under way to the host, one for each slot.
+        let mut coming: [Option<&mut [u8]>; 2] = [None, None];
+        for (index, (offset, piece)) in share.into_iter().enumerate() {
+            let turn = index % 2;
+            if index >= 2 {
+                self.finish(turn, coming[turn].take())?;
+            }
+            let (event, pinned) = &mut self.slots[turn];
+            match piece {
+                Piece::Up(piece) => {
+                    pinned.as_mut_slice()[..piece.len()].copy_from_slice(piece);
+                    self.stream.send(pinned, memory, offset, piece.len())?;
+                }
+                Piece::Down(piece) => {
+                    self.stream.fetch(memory, offset, pinned, piece.len())?;
+                    coming[turn] = Some(piece);
+                }
+            }
+            event.record(&self.stream)?;
+        }
+        for (turn, piece) in coming.into_iter().enumerate() {
+            self.finish(turn, piece)?;
+        }
+        self.stream.synchronize()
+    }
+
+    /// Waits for the copy of a slot, and takes out what it brought.
+    fn finish(&self, turn: usize, target: Option<&mut [u8]>) -> Result<(), Failure> {
+        let (event, pinned) = &self.slots[turn];
+        event.synchronize()?;
+        if let Some(target) = target {
+            target.copy_from_slice(&pinned.as_slice()[..target.len()]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Copies of one buffer, from 4 KiB to 1 GiB, until the data is there.
+
+use super::Session;
+use super::start::repeat;
+use crate::Failure;
+use crate::report::size;
+use crate::subject::{Subject, on_device};
+use crate::turns::{Contestant, over, us};
+use gpumem::{Async, Buffer};
+use std::hint::black_box;
+use std::time::Instant;
+
+const SIZES: [usize; 6] = [4 << 10, 64 << 10, 1 << 20, 12 << 20, 128 << 20, 1 << 30];
+
+/// Where the data goes or comes from on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To where the device puts it.
+    Guard,
+    /// To a `Vec` that the call makes.
+    Fresh,
+    /// To a slice that there is.
+    Slice,
+    /// To the device, from a slice.
+    Upload,
+}
+
+impl Way {
+    const ALL: [Self; 4] = [Self::Guard, Self::Fresh, Self::Slice, Self::Upload];
+
+    fn case(self, bytes: usize) -> String {
+        let bytes = size(bytes);
+        match self {
+            Self::Guard => format!("download {bytes} as a guard"),
+            Self::Fresh => format!("download {bytes} as a fresh Vec"),
+            Self::Slice => format!("download {bytes} into a slice"),
+            Self::Upload => format!("upload {bytes} from a slice"),
+        }
+    }
+
+    /// What there is on the host before: something, or nothing.
+    pub(crate) fn on_host(self, bytes: usize) -> Vec<u8> {
+        if matches!(self, Self::Slice | Self::Upload) { vec![1; bytes] } else { Vec::new() }
+    }
+}
+
+pub(crate) fn run<B: Subject>(session: &mut Session) {
+    for way in Way::ALL {
+        for bytes in SIZES {
+            let case = way.case(bytes);
+            let need = bytes / 8 * 9;
+            if need > session.room {
+                session.skip(&case, &format!("not measured: {} of {} MiB", need >> 20, session.room >> 20));
+                continue;
+            }
+            let times = session.options.share(((1 << 30) / bytes).clamp(3, 300));
+            let own = Contestant::new("gpumem", move || copy::<B>(way, bytes, times));
+            session.compare(&case, [("", "GB/s")], own, B::copiers(way, bytes, times));
+        }
+    }
+}
+
+fn copy<B: Subject>(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
+    on_device::<B, _>(|device| {
+        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "copied", bytes)?;
+        buffer.resize(bytes)?;
+        device.synchronize()?;
+        let mut host = way.on_host(bytes);
+        rate(bytes, times, || {
+            let began = Instant::now();
+            match way {
+                Way::Guard => {
+                    let guard = buffer.start_download()?.wait()?;
+                    let time = us(began);
+                    black_box(guard.first());
+                    Ok(time)
+                }
+                Way::Fresh => {
+                    let elements = buffer.download()?;
+                    let time = us(began);
+                    black_box(&elements);
+                    Ok(time)
+                }
+                Way::Slice => {
+                    buffer.download_into(black_box(&mut host))?;
+                    Ok(us(began))
+                }
+                Way::Upload => {
+                    buffer.upload(black_box(&host))?;
+                    device.synchronize()?;
+                    Ok(us(began))
+                }
+            }
+        })
+    })
+}
+
+/// GB/s of an attempt that copies so many bytes and says how many microseconds that took; the median.
+pub(crate) fn rate(
+    bytes: usize,
+    times: usize,
+    attempt: impl FnMut() -> Result<f64, Failure>,
+) -> Result<[f64; 1], Failure> {
+    let [time] = repeat(times, attempt)?;
+    Ok([over(bytes, 1_usize) / time / 1e3])
+}

@@ -1,0 +1,37 @@
+//! Uploads that are written in place, in the memory that the device fetches them from.
+
+use super::Session;
+use super::copies::{Way, rate};
+use crate::Failure;
+use crate::report::size;
+use crate::subject::{Subject, on_device};
+use crate::turns::{Contestant, us};
+use gpumem::Buffer;
+use std::hint::black_box;
+use std::time::Instant;
+
+pub(crate) fn run<B: Subject>(session: &mut Session) {
+    for bytes in [64 << 10, 12 << 20, 128 << 20] {
+        let times = session.options.share(((1 << 30) / bytes).clamp(3, 300));
+        let own = Contestant::new("gpumem", move || stage::<B>(bytes, times));
+        let case = format!("upload {} as staged", size(bytes));
+        session.compare(&case, [("", "GB/s")], own, B::copiers(Way::Upload, bytes, times));
+    }
+}
+
+/// From the commit on: what is written before is the program's own work.
+fn stage<B: Subject>(bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
+    on_device::<B, _>(|device| {
+        let mut buffer: Buffer<u8, B> = Buffer::with_capacity(device, "staged", bytes)?;
+        rate(bytes, times, || {
+            let began = Instant::now();
+            let mut staged = buffer.stage(bytes)?;
+            let taken = us(began);
+            black_box(&mut staged).fill(1);
+            let began = Instant::now();
+            staged.commit()?;
+            device.synchronize()?;
+            Ok(taken + us(began))
+        })
+    })
+}

@@ -1,0 +1,52 @@
+//! The call that starts a download, alone.
+
+use super::Session;
+use crate::Failure;
+use crate::report::size;
+use crate::subject::{Subject, on_device};
+use crate::turns::{Contestant, middle, us};
+use gpumem::{Async, Buffer};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const BYTES: usize = 12 << 20;
+
+pub(crate) fn run<B: Subject>(session: &mut Session) {
+    let times = session.options.share(300);
+    let busy = Duration::from_micros(200);
+    for (behind, what) in [(Duration::ZERO, "an idle device"), (busy, "behind work")] {
+        let own = Contestant::new("gpumem", move || start::<B>(behind, times));
+        let case = format!("start a download of {}, {what}", size(BYTES));
+        session.compare(&case, [("", "us")], own, B::starters(BYTES, behind, times));
+    }
+}
+
+fn start<B: Subject>(behind: Duration, times: usize) -> Result<[f64; 1], Failure> {
+    on_device::<B, _>(|device| {
+        let kernel = B::load(device)?;
+        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "started", BYTES)?;
+        buffer.resize(BYTES)?;
+        repeat(times, || {
+            if !behind.is_zero() {
+                B::occupy(device, &kernel, behind)?;
+            }
+            let began = Instant::now();
+            let download = black_box(&buffer).start_download()?;
+            let time = us(began);
+            black_box(download.wait()?.first());
+            Ok(time)
+        })
+    })
+}
+
+/// The median time of `times` attempts, after some that are not counted.
+pub(crate) fn repeat(
+    times: usize,
+    mut attempt: impl FnMut() -> Result<f64, Failure>,
+) -> Result<[f64; 1], Failure> {
+    for _ in 0..times.div_ceil(10) {
+        attempt()?;
+    }
+    let taken: Vec<f64> = (0..times).map(|_| attempt()).collect::<Result<_, _>>()?;
+    Ok([middle(taken)])
+}

@@ -1,0 +1,147 @@
+//! CUDA's peers: the driver's own calls, and `cust`.
+
+use crate::Failure;
+use crate::by_hand;
+use crate::cases::copies::{Way, rate};
+use crate::cases::crowd::Crowd;
+use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
+use crate::driver::{Driver, Memory, Occupy, PTX, Stream};
+use crate::subject::Subject;
+use crate::turns::{Contestant, us};
+use cust::memory::{CopyDestination as _, DeviceBuffer};
+use gpumem::{Cuda, Device, Error};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// From which size on a copy is worth sharing between threads.
+const SHARED: usize = 12 << 20;
+
+impl Subject for Cuda {
+    type Kernel = gpumem::cuda::Module;
+
+    fn open() -> Result<Device<Self>, Error> {
+        Device::cuda(0)
+    }
+
+    fn load(device: &Device<Self>) -> Result<Self::Kernel, Failure> {
+        Ok(device.load_ptx(PTX.to_str()?)?)
+    }
+
+    fn occupy(device: &Device<Self>, kernel: &Self::Kernel, time: Duration) -> Result<(), Failure> {
+        let (stream, occupy) = (device.stream(), kernel.get_function("occupy")?);
+        let nanoseconds = u64::try_from(time.as_nanos())?;
+        // SAFETY: the kernel takes one number and touches no memory.
+        unsafe { cust::launch!(occupy<<<1, 1, 0, stream>>>(nanoseconds)) }?;
+        Ok(())
+    }
+
+    fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>> {
+        vec![Contestant::new("driver calls", move || by_hand::start(bytes, behind, times))]
+    }
+
+    fn copiers(way: Way, bytes: usize, times: usize) -> Vec<Contestant<1>> {
+        let up = way == Way::Upload;
+        let pinned = Contestant::new("pinned", move || by_hand::pinned(up, bytes, times));
+        if way == Way::Guard {
+            return vec![pinned];
+        }
+        let pageable = if up { "cuMemcpyHtoD" } else { "cuMemcpyDtoH" };
+        let cust = match way {
+            Way::Fresh => "cust, as_host_vec",
+            Way::Upload => "cust, copy_from",
+            _ => "cust, copy_to",
+        };
+        let mut peers = vec![
+            pinned,
+            Contestant::new(pageable, move || copy_pageable(way, bytes, times)),
+            Contestant::new(cust, move || copy_with_cust(way, bytes, times)),
+        ];
+        if way != Way::Fresh && bytes >= SHARED {
+            peers.push(Contestant::new("staged by hand, four workers", move || {
+                by_hand::staged(up, bytes, times)
+            }));
+        }
+        peers
+    }
+
+    fn players(pace: Pace) -> Vec<Contestant<2>> {
+        vec![
+            Contestant::new("by hand, double-buffered", move || by_hand::frames(pace)),
+            Contestant::new("cust, blocking", move || play_with_cust(pace)),
+        ]
+    }
+
+    fn crowds(crowd: Crowd) -> Vec<Contestant<2>> {
+        vec![Contestant::new("driver calls", move || by_hand::crowd(crowd))]
+    }
+}
+
+fn copy_pageable(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
+    let driver = Driver::start()?;
+    let mut memory = Memory::new(driver, bytes, &Stream::new(driver)?)?;
+    let mut host = way.on_host(bytes);
+    rate(bytes, times, || {
+        let began = Instant::now();
+        match way {
+            Way::Guard | Way::Fresh => {
+                let fresh = memory.to_vec()?;
+                let time = us(began);
+                black_box(&fresh);
+                return Ok(time);
+            }
+            Way::Slice => memory.copy_to(black_box(&mut host))?,
+            Way::Upload => {
+                memory.copy_from(black_box(&host))?;
+                // The call may return when the data is staged.
+                legacy_stream_is_idle()?;
+            }
+        }
+        Ok(us(began))
+    })
+}
+
+fn copy_with_cust(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
+    // The context is current from here on.
+    let _driver = Driver::start()?;
+    let mut memory = DeviceBuffer::from_slice(&vec![1_u8; bytes])?;
+    let mut host = way.on_host(bytes);
+    rate(bytes, times, || {
+        let began = Instant::now();
+        match way {
+            Way::Guard | Way::Fresh => {
+                let fresh = memory.as_host_vec()?;
+                let time = us(began);
+                black_box(&fresh);
+                return Ok(time);
+            }
+            Way::Slice => memory.copy_to(black_box(&mut host))?,
+            Way::Upload => {
+                memory.copy_from(black_box(&host))?;
+                legacy_stream_is_idle()?;
+            }
+        }
+        Ok(us(began))
+    })
+}
+
+/// Waits for the stream of the driver's blocking copies.
+fn legacy_stream_is_idle() -> Result<(), Failure> {
+    Ok(cust::context::CurrentContext::synchronize()?)
+}
+
+fn play_with_cust(pace: Pace) -> Result<[f64; 2], Failure> {
+    let driver = Driver::start()?;
+    let occupy = Occupy::load(driver)?;
+    let compute = Stream::new(driver)?;
+    let make = || DeviceBuffer::from_slice(&vec![1_u8; BYTES]);
+    let buffers = (0..COUNT).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
+    play(pace, || {
+        occupy.launch(&compute, WORK)?;
+        let started = Instant::now();
+        compute.synchronize()?;
+        for buffer in &buffers {
+            read(&buffer.as_host_vec()?);
+        }
+        Ok(Some(started))
+    })
+}

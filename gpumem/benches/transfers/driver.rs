@@ -1,0 +1,339 @@
+//! The driver's own calls for transfers, declared here with plain results for the reason that `backend/cuda/driver.rs` gives, and
+//! what they make as values that are given back when they are dropped.
+
+use crate::Failure;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::time::Duration;
+
+unsafe extern "C" {
+    fn cuInit(flags: c_uint) -> c_int;
+    fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> c_int;
+    fn cuDevicePrimaryCtxRetain(context: *mut *mut c_void, device: c_int) -> c_int;
+    fn cuCtxSetCurrent(context: *mut c_void) -> c_int;
+    fn cuStreamCreate(stream: *mut *mut c_void, flags: c_uint) -> c_int;
+    fn cuStreamSynchronize(stream: *mut c_void) -> c_int;
+    fn cuStreamWaitEvent(stream: *mut c_void, event: *mut c_void, flags: c_uint) -> c_int;
+    fn cuStreamDestroy_v2(stream: *mut c_void) -> c_int;
+    fn cuEventCreate(event: *mut *mut c_void, flags: c_uint) -> c_int;
+    fn cuEventRecord(event: *mut c_void, stream: *mut c_void) -> c_int;
+    fn cuEventQuery(event: *mut c_void) -> c_int;
+    fn cuEventSynchronize(event: *mut c_void) -> c_int;
+    fn cuEventDestroy_v2(event: *mut c_void) -> c_int;
+    fn cuMemAlloc_v2(address: *mut u64, bytes: usize) -> c_int;
+    fn cuMemFree_v2(address: u64) -> c_int;
+    fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> c_int;
+    fn cuMemFreeHost(address: *mut c_void) -> c_int;
+    fn cuMemsetD8Async(to: u64, value: u8, count: usize, stream: *mut c_void) -> c_int;
+    fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, bytes: usize) -> c_int;
+    fn cuMemcpyHtoD_v2(to: u64, from: *const c_void, bytes: usize) -> c_int;
+    fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: *mut c_void) -> c_int;
+    fn cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: *mut c_void) -> c_int;
+    fn cuModuleLoadDataEx(
+        module: *mut *mut c_void,
+        ptx: *const c_char,
+        count: c_uint,
+        options: *mut c_uint,
+        values: *mut *mut c_void,
+    ) -> c_int;
+    fn cuModuleGetFunction(function: *mut *mut c_void, module: *mut c_void, name: *const c_char) -> c_int;
+    fn cuLaunchKernel(
+        function: *mut c_void,
+        grid_x: c_uint,
+        grid_y: c_uint,
+        grid_z: c_uint,
+        block_x: c_uint,
+        block_y: c_uint,
+        block_z: c_uint,
+        shared: c_uint,
+        stream: *mut c_void,
+        arguments: *mut *mut c_void,
+        extra: *mut *mut c_void,
+    ) -> c_int;
+}
+
+/// `CU_STREAM_NON_BLOCKING`
+const NON_BLOCKING: c_uint = 1;
+/// `CU_EVENT_DISABLE_TIMING`
+const NO_TIMING: c_uint = 2;
+/// `CU_MEMHOSTALLOC_PORTABLE`
+const PORTABLE: c_uint = 1;
+/// `CUDA_ERROR_NOT_READY`
+const NOT_READY: c_int = 600;
+
+/// The text of the kernel that occupies a card.
+pub(crate) const PTX: &CStr =
+    match CStr::from_bytes_with_nul(concat!(include_str!("occupy.ptx"), "\0").as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("a zero in the text"),
+    };
+
+fn check(call: &str, code: c_int) -> Result<(), Failure> {
+    if code == 0 { Ok(()) } else { Err(format!("{call} gives {code}").into()) }
+}
+
+/// Where nothing can be returned.
+fn report(call: &str, code: c_int) {
+    if let Err(failure) = check(call, code) {
+        eprintln!("cuda: {failure}");
+    }
+}
+
+/// The primary context of the first card, which stays until the end of the program.
+#[derive(Clone, Copy)]
+pub(crate) struct Driver(*mut c_void);
+
+// SAFETY: it is a name that only the driver looks behind, and its functions may be called from any thread.
+unsafe impl Send for Driver {}
+
+impl Driver {
+    /// Makes the context current on the calling thread. All that follows needs that.
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let (mut context, mut device) = (std::ptr::null_mut(), 0);
+        // SAFETY: the first call into the driver, as often as one likes.
+        check("cuInit", unsafe { cuInit(0) })?;
+        // SAFETY: the pointer is valid for a write.
+        check("cuDeviceGet", unsafe { cuDeviceGet(&raw mut device, 0) })?;
+        // SAFETY: as above, for the device that was found.
+        check("cuDevicePrimaryCtxRetain", unsafe { cuDevicePrimaryCtxRetain(&raw mut context, device) })?;
+        let driver = Self(context);
+        driver.make_current()?;
+        Ok(driver)
+    }
+
+    pub(crate) fn make_current(self) -> Result<(), Failure> {
+        // SAFETY: the context is retained and never released.
+        check("cuCtxSetCurrent", unsafe { cuCtxSetCurrent(self.0) })
+    }
+}
+
+/// A stream that waits for no other by itself.
+pub(crate) struct Stream(*mut c_void);
+
+// SAFETY: as for `Driver`.
+unsafe impl Send for Stream {}
+
+impl Stream {
+    pub(crate) fn new(_: Driver) -> Result<Self, Failure> {
+        let mut stream = std::ptr::null_mut();
+        // SAFETY: the pointer is valid for a write.
+        check("cuStreamCreate", unsafe { cuStreamCreate(&raw mut stream, NON_BLOCKING) })?;
+        Ok(Self(stream))
+    }
+
+    pub(crate) fn synchronize(&self) -> Result<(), Failure> {
+        // SAFETY: the stream lives.
+        check("cuStreamSynchronize", unsafe { cuStreamSynchronize(self.0) })
+    }
+
+    /// What is queued from now on waits for the event.
+    #[inline]
+    pub(crate) fn wait(&self, event: &Event) -> Result<(), Failure> {
+        // SAFETY: both live.
+        check("cuStreamWaitEvent", unsafe { cuStreamWaitEvent(self.0, event.0, 0) })
+    }
+
+    /// Queues a copy to pinned memory, which the caller leaves alone until it is done.
+    #[inline]
+    pub(crate) fn fetch(
+        &self,
+        from: &Memory,
+        offset: usize,
+        to: &Pinned,
+        bytes: usize,
+    ) -> Result<(), Failure> {
+        assert!(offset + bytes <= from.bytes && bytes <= to.bytes, "a copy out of bounds");
+        // SAFETY: both sides have as many bytes and are given back only after the stream was waited for.
+        check("cuMemcpyDtoHAsync", unsafe {
+            cuMemcpyDtoHAsync_v2(to.address, from.address + offset as u64, bytes, self.0)
+        })
+    }
+
+    /// Queues a copy from pinned memory, which the caller leaves alone until it is done.
+    pub(crate) fn send(
+        &self,
+        from: &Pinned,
+        to: &Memory,
+        offset: usize,
+        bytes: usize,
+    ) -> Result<(), Failure> {
+        assert!(bytes <= from.bytes && offset + bytes <= to.bytes, "a copy out of bounds");
+        // SAFETY: as above.
+        check("cuMemcpyHtoDAsync", unsafe {
+            cuMemcpyHtoDAsync_v2(to.address + offset as u64, from.address, bytes, self.0)
+        })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // SAFETY: nothing uses the stream any more; what is queued is still done.
+        report("cuStreamDestroy", unsafe { cuStreamDestroy_v2(self.0) });
+    }
+}
+
+pub(crate) struct Event(*mut c_void);
+
+// SAFETY: as for `Driver`.
+unsafe impl Send for Event {}
+
+impl Event {
+    pub(crate) fn new(_: Driver) -> Result<Self, Failure> {
+        let mut event = std::ptr::null_mut();
+        // SAFETY: the pointer is valid for a write.
+        check("cuEventCreate", unsafe { cuEventCreate(&raw mut event, NO_TIMING) })?;
+        Ok(Self(event))
+    }
+
+    #[inline]
+    pub(crate) fn record(&self, stream: &Stream) -> Result<(), Failure> {
+        // SAFETY: both live.
+        check("cuEventRecord", unsafe { cuEventRecord(self.0, stream.0) })
+    }
+
+    pub(crate) fn is_done(&self) -> Result<bool, Failure> {
+        // SAFETY: the event lives.
+        match unsafe { cuEventQuery(self.0) } {
+            NOT_READY => Ok(false),
+            code => check("cuEventQuery", code).map(|()| true),
+        }
+    }
+
+    pub(crate) fn synchronize(&self) -> Result<(), Failure> {
+        // SAFETY: the event lives.
+        check("cuEventSynchronize", unsafe { cuEventSynchronize(self.0) })
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: nothing uses the event any more.
+        report("cuEventDestroy", unsafe { cuEventDestroy_v2(self.0) });
+    }
+}
+
+/// Device memory that has been written.
+pub(crate) struct Memory {
+    address: u64,
+    bytes: usize,
+}
+
+impl Memory {
+    pub(crate) fn new(_: Driver, bytes: usize, stream: &Stream) -> Result<Self, Failure> {
+        let mut address = 0;
+        // SAFETY: the pointer is valid for a write.
+        check("cuMemAlloc", unsafe { cuMemAlloc_v2(&raw mut address, bytes) })?;
+        let memory = Self { address, bytes };
+        // SAFETY: the block has as many bytes, and is waited for.
+        check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, 1, bytes, stream.0) })?;
+        stream.synchronize()?;
+        Ok(memory)
+    }
+
+    /// The blocking copy from pageable memory.
+    pub(crate) fn copy_from(&mut self, source: &[u8]) -> Result<(), Failure> {
+        assert_eq!(source.len(), self.bytes, "a copy of another length");
+        // SAFETY: both sides have as many bytes.
+        check("cuMemcpyHtoD", unsafe { cuMemcpyHtoD_v2(self.address, source.as_ptr().cast(), self.bytes) })
+    }
+
+    /// The blocking copy to pageable memory.
+    pub(crate) fn copy_to(&self, target: &mut [u8]) -> Result<(), Failure> {
+        assert_eq!(target.len(), self.bytes, "a copy of another length");
+        // SAFETY: both sides have as many bytes.
+        check("cuMemcpyDtoH", unsafe {
+            cuMemcpyDtoH_v2(target.as_mut_ptr().cast(), self.address, self.bytes)
+        })
+    }
+
+    /// The blocking copy to pageable memory that nobody has touched.
+    pub(crate) fn to_vec(&self) -> Result<Vec<u8>, Failure> {
+        let mut fresh = Vec::<u8>::with_capacity(self.bytes);
+        // SAFETY: there is room for as many bytes.
+        check("cuMemcpyDtoH", unsafe {
+            cuMemcpyDtoH_v2(fresh.as_mut_ptr().cast(), self.address, self.bytes)
+        })?;
+        // SAFETY: all of them were written.
+        unsafe { fresh.set_len(self.bytes) };
+        Ok(fresh)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: the owners have waited for what uses it. (The driver waits as well.)
+        report("cuMemFree", unsafe { cuMemFree_v2(self.address) });
+    }
+}
+
+/// Pinned memory.
+pub(crate) struct Pinned {
+    address: *mut c_void,
+    bytes: usize,
+}
+
+// SAFETY: it owns the memory, as a `Vec` does.
+unsafe impl Send for Pinned {}
+
+impl Pinned {
+    pub(crate) fn new(_: Driver, bytes: usize) -> Result<Self, Failure> {
+        let mut address = std::ptr::null_mut();
+        // SAFETY: the pointer is valid for a write.
+        check("cuMemHostAlloc", unsafe { cuMemHostAlloc(&raw mut address, bytes, PORTABLE) })?;
+        // SAFETY: the memory is there.
+        unsafe { address.write_bytes(1, bytes) };
+        Ok(Self { address, bytes })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The caller has waited for what writes it.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        // SAFETY: the memory is there, was written, and the caller has waited for the device.
+        unsafe { std::slice::from_raw_parts(self.address.cast(), self.bytes) }
+    }
+
+    /// The caller has waited for what uses it.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.address.cast(), self.bytes) }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // SAFETY: as for `Memory`.
+        report("cuMemFreeHost", unsafe { cuMemFreeHost(self.address) });
+    }
+}
+
+/// What occupies a card. It stays until the end of the program.
+#[derive(Clone, Copy)]
+pub(crate) struct Occupy(*mut c_void);
+
+impl Occupy {
+    pub(crate) fn load(_: Driver) -> Result<Self, Failure> {
+        let (mut module, mut function) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: the text ends with a zero, and there are no options.
+        check("cuModuleLoadDataEx", unsafe {
+            let (options, values) = (std::ptr::null_mut(), std::ptr::null_mut());
+            cuModuleLoadDataEx(&raw mut module, PTX.as_ptr(), 0, options, values)
+        })?;
+        // SAFETY: the module was just loaded, and the name ends with a zero.
+        check("cuModuleGetFunction", unsafe {
+            cuModuleGetFunction(&raw mut function, module, c"occupy".as_ptr())
+        })?;
+        Ok(Self(function))
+    }
+
+    pub(crate) fn launch(self, stream: &Stream, time: Duration) -> Result<(), Failure> {
+        let mut nanoseconds = u64::try_from(time.as_nanos())?;
+        let mut arguments = [(&raw mut nanoseconds).cast()];
+        // SAFETY: the kernel takes one number and touches no memory.
+        check("cuLaunchKernel", unsafe {
+            let (arguments, extra) = (arguments.as_mut_ptr(), std::ptr::null_mut());
+            cuLaunchKernel(self.0, 1, 1, 1, 1, 1, 1, 0, stream.0, arguments, extra)
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! The host's peers: copies from one slice to another, by the calling thread.
+
+use crate::Failure;
+use crate::cases::copies::{Way, rate};
+use crate::cases::crowd::Crowd;
+use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
+use crate::subject::Subject;
+use crate::turns::{Contestant, us};
+use gpumem::{Device, Error, Host};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+impl Subject for Host {
+    type Kernel = ();
+
+    fn open() -> Result<Device<Self>, Error> {
+        Ok(Device::host())
+    }
+
+    fn load(_: &Device<Self>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn occupy(device: &Device<Self>, (): &(), time: Duration) -> Result<(), Failure> {
+        Ok(device.launch((), move |()| spin(time))?)
+    }
+
+    /// There is no other way to have the host copy for itself.
+    fn starters(_: usize, _: Duration, _: usize) -> Vec<Contestant<1>> {
+        Vec::new()
+    }
+
+    fn copiers(way: Way, bytes: usize, times: usize) -> Vec<Contestant<1>> {
+        let name = if way == Way::Fresh { "to_vec" } else { "memcpy" };
+        vec![Contestant::new(name, move || copy(way, bytes, times))]
+    }
+
+    fn players(pace: Pace) -> Vec<Contestant<2>> {
+        let frames = move || {
+            let buffers = vec![vec![1_u8; BYTES]; COUNT];
+            let mut target = vec![1_u8; BYTES];
+            play(pace, || {
+                spin(WORK);
+                let started = Instant::now();
+                for buffer in &buffers {
+                    target.copy_from_slice(black_box(buffer));
+                    read(&target);
+                }
+                Ok(Some(started))
+            })
+        };
+        vec![Contestant::new("memcpy, blocking", frames)]
+    }
+
+    fn crowds(_: Crowd) -> Vec<Contestant<2>> {
+        Vec::new()
+    }
+}
+
+fn copy(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
+    let source = vec![1_u8; bytes];
+    let mut target = vec![1_u8; bytes];
+    rate(bytes, times, || {
+        let began = Instant::now();
+        if way == Way::Fresh {
+            let fresh = black_box(&source).to_vec();
+            let time = us(began);
+            black_box(&fresh);
+            return Ok(time);
+        }
+        black_box(&mut target).copy_from_slice(black_box(&source));
+        Ok(us(began))
+    })
+}
+
+/// Keeps a core busy.
+fn spin(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}

@@ -1,0 +1,46 @@
+//! What the benchmark must know of a backend, beside gpumem's own interface: how to occupy it, and what to compare it with.
+
+use crate::Failure;
+use crate::cases::copies::Way;
+use crate::cases::crowd::Crowd;
+use crate::cases::frames::Pace;
+use crate::turns::Contestant;
+use gpumem::{Backend, Device, Error};
+use std::time::Duration;
+
+/// A backend that is measured.
+pub(crate) trait Subject: Backend {
+    /// What occupies the device.
+    type Kernel;
+
+    fn open() -> Result<Device<Self>, Error>;
+
+    fn load(device: &Device<Self>) -> Result<Self::Kernel, Failure>;
+
+    /// Queues work that takes so long.
+    fn occupy(device: &Device<Self>, kernel: &Self::Kernel, time: Duration) -> Result<(), Failure>;
+
+    /// Other ways to start a download of `bytes`, `times` times, each behind work that takes so long. Microseconds.
+    fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>>;
+
+    /// Other ways to copy `bytes`, `times` times. GB/s.
+    fn copiers(way: Way, bytes: usize, times: usize) -> Vec<Contestant<1>>;
+
+    /// Other ways to play frames.
+    fn players(pace: Pace) -> Vec<Contestant<2>>;
+
+    /// Other ways to have many downloads in flight. Microseconds each, to start and to finish.
+    fn crowds(crowd: Crowd) -> Vec<Contestant<2>>;
+}
+
+/// Opens a device for one measurement and closes it afterwards, which fails if anything is left. All memory is back with the
+/// driver before the next measurement begins.
+pub(crate) fn on_device<B: Subject, R>(
+    work: impl FnOnce(&Device<B>) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let device = B::open()?;
+    let result = work(&device);
+    device.trim(0)?;
+    device.close()?;
+    result
+}
