@@ -95,6 +95,7 @@ mod device;
 mod error;
 pub mod guide;
 mod ledger;
+mod log_safely;
 mod memory;
 mod set;
 mod spec;

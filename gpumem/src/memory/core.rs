@@ -132,7 +132,9 @@ impl<B: Backend> Core<B> {
             self.ledger.counters.unpinned(bytes as u64);
             // SAFETY: it comes from the pool, where only memory is that no transfer uses (rule 3, in flight).
             if let Err(fault) = unsafe { self.backend.unpin(pinned) } {
-                log::error!("gpumem: {bytes} bytes of pinned memory are lost: {fault}");
+                crate::log_safely::safely(|| {
+                    log::error!("gpumem: {bytes} bytes of pinned memory are lost: {fault}");
+                });
                 self.ledger.counters.lost(bytes as u64);
             }
         }
@@ -151,9 +153,11 @@ impl<B: Backend> Core<B> {
             drop(std::mem::ManuallyDrop::into_inner(core));
         });
         if let Err(error) = wait {
-            log::error!(
-                "gpumem: a device's memory is lost: no thread to wait for its last transfers: {error}"
-            );
+            crate::log_safely::safely(|| {
+                log::error!(
+                    "gpumem: a device's memory is lost: no thread to wait for its last transfers: {error}"
+                );
+            });
         }
     }
 
@@ -176,7 +180,9 @@ impl<B: Backend> Core<B> {
 
     pub(super) fn lost(&self, bytes: usize, fault: &Fault) {
         self.ledger.counters.lost(bytes as u64);
-        log::error!("gpumem: {bytes} bytes of device memory are lost: {fault}");
+        crate::log_safely::safely(|| {
+            log::error!("gpumem: {bytes} bytes of device memory are lost: {fault}");
+        });
     }
 
     /// Bytes that live buffers hold.
@@ -242,7 +248,9 @@ impl<B: Backend> Drop for Core<B> {
         self.flush();
         if !self.is_idle().unwrap_or(false) {
             let bytes = self.store.physical.held();
-            log::error!("gpumem: {bytes} bytes of device memory are lost: the device has failed");
+            crate::log_safely::safely(|| {
+                log::error!("gpumem: {bytes} bytes of device memory are lost: the device has failed");
+            });
             return;
         }
         let segments = self.store.all_segments();

@@ -148,10 +148,12 @@ impl<B: Backend> PinnedBlock<B> {
         let this = ManuallyDrop::new(self);
         this.core.pinned.came_back(this.bytes, None);
         this.core.ledger.counters.lost(this.bytes as u64);
-        log::error!(
-            "gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for",
-            this.bytes
-        );
+        crate::log_safely::safely(|| {
+            log::error!(
+                "gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for",
+                this.bytes
+            );
+        });
         // SAFETY: `this` is never dropped, so its reference to the core is read out once; it is dropped here.
         drop(unsafe { std::ptr::read(&raw const this.core) });
     }

@@ -62,23 +62,29 @@ enum Seen {
 impl Watch {
     /// What became of the flight; while there is nothing to tell, `waker` is the one that will be woken.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<(), Fault>> {
+        // Foreign code, as is dropping the one that is left over: neither runs under the lock.
+        let mut spare = waker.clone();
         let mut seen = lock(&self.0);
-        let former = match &mut *seen {
-            Seen::End(result) => return Poll::Ready(result.clone()),
-            Seen::Nothing(same) if same.will_wake(waker) => return Poll::Pending,
-            Seen::Nothing(former) => std::mem::replace(former, waker.clone()),
+        let poll = match &mut *seen {
+            Seen::End(result) => Poll::Ready(result.clone()),
+            Seen::Nothing(same) if same.will_wake(waker) => Poll::Pending,
+            Seen::Nothing(former) => {
+                std::mem::swap(former, &mut spare);
+                Poll::Pending
+            }
         };
         drop(seen);
-        // Foreign code, so behind the lock.
-        drop(former);
-        Poll::Pending
+        drop(spare);
+        poll
     }
 
     fn end(&self, result: Result<(), Fault>) {
         let former = std::mem::replace(&mut *lock(&self.0), Seen::End(result));
         let Seen::Nothing(waker) = former else { return };
         if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            log::error!("gpumem: the waker of a download panicked");
+            crate::log_safely::safely(|| {
+                log::error!("gpumem: the waker of a download panicked");
+            });
             // Dropping the payload could panic again.
             std::mem::forget(panic);
         }

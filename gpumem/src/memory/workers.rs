@@ -81,7 +81,8 @@ impl<B: Backend> Core<B> {
             Some(lanes) => lanes,
             None => {
                 let lane = |_| self.backend.create_stream().map(|raw| Lane::new(raw, self.number));
-                let lanes = (0..workers()).map(lane).collect::<Result<_, _>>()?;
+                // Where the device gives no more streams, the transfer goes alone: it may have been prepared already.
+                let Ok(lanes) = (0..workers()).map(lane).collect::<Result<_, _>>() else { return Ok(None) };
                 self.transfers.lanes.get_or_init(|| lanes)
             }
         };

@@ -159,10 +159,12 @@ impl Drop for Context {
                     log_failure("cuModuleUnload", answer);
                 }
             } else if !modules.is_empty() {
-                log::warn!(
-                    "{} CUDA modules stay loaded: their device was dropped while it ran, or has failed",
-                    modules.len()
-                );
+                crate::log_safely::safely(|| {
+                    log::warn!(
+                        "{} CUDA modules stay loaded: their device was dropped while it ran, or has failed",
+                        modules.len()
+                    );
+                });
             }
             events.extend(stream_ends);
             for event in events {
@@ -183,8 +185,12 @@ pub(super) fn log_failure(operation: &'static str, answer: driver::Code) {
     match answer {
         driver::code::SUCCESS => {}
         // Statics may be dropped after the driver has shut down; there is nothing left to give back then.
-        driver::code::DEINITIALIZED => log::debug!("{operation}: the driver has shut down"),
-        _ => log::warn!("{operation}, while dropping: {}", super::error::describe(answer)),
+        driver::code::DEINITIALIZED => crate::log_safely::safely(|| {
+            log::debug!("{operation}: the driver has shut down");
+        }),
+        _ => crate::log_safely::safely(|| {
+            log::warn!("{operation}, while dropping: {}", super::error::describe(answer));
+        }),
     }
 }
 

@@ -129,7 +129,9 @@ impl Drop for Stream {
             Ok(end) => self.context.stream_ended(end),
             Err(fault) => {
                 self.context.stream_ended_unseen();
-                log::warn!("while dropping a stream: {fault}");
+                crate::log_safely::safely(|| {
+                    log::warn!("while dropping a stream: {fault}");
+                });
             }
         }
         // SAFETY: made in `create`, destroyed once, and nobody has its handle any more.

@@ -164,10 +164,12 @@ fn ask_granularity(context: &Context) -> Result<Option<usize>, Fault> {
     if answer == code::SUCCESS && is_unit(granularity) {
         return Ok(Some(granularity));
     }
-    log::warn!(
-        "virtual memory is not used: the driver tells a granularity of {granularity} ({})",
-        describe(answer)
-    );
+    crate::log_safely::safely(|| {
+        log::warn!(
+            "virtual memory is not used: the driver tells a granularity of {granularity} ({})",
+            describe(answer)
+        );
+    });
     Ok(None)
 }
 
