@@ -129,9 +129,7 @@ impl<B: Backend> Device<B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
-        let backend = &self.core().backend;
-        let end = backend.record(stream.raw());
-        end.and_then(|end| backend.synchronize(&end)).map_err(Error::from_fault::<B>)
+        self.core().wait_for(stream).map_err(Error::from_fault::<B>)
     }
 
     /// How much memory the device has and has free, by its own account.

@@ -7,7 +7,7 @@
 //! ([`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure)) before the last.
 
 use super::block::{Block, Home, Uses};
-use super::cache::Cache;
+use super::cache::{Cache, Free, Surplus};
 use super::core::Core;
 use super::latch::Guard;
 use super::size::{Class, POOLED, whole};
@@ -338,23 +338,15 @@ impl<B: Backend> Core<B> {
     pub(crate) fn retire(&self, mut block: Block<B>) {
         let uses = block.uses.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let Some(uses) = uses else { return self.put_back(block) };
-        let Uses { mut pending, unknown } = *uses;
+        let Uses { pending, unknown } = *uses;
         if let Some(fault) = unknown {
             return self.lose(block, &fault);
         }
-        let mut failure = None;
-        pending.retain(|(_, event)| match self.backend.is_done(event) {
-            Ok(done) => !done,
-            Err(fault) => {
-                failure = Some(fault);
-                true
-            }
-        });
-        match failure {
-            Some(fault) => self.lose(block, &fault),
-            None if pending.is_empty() => self.put_back(block),
-            None => {
-                let pending = pending.into_iter().map(|(_, event)| event).collect();
+        let mut pending = pending.into_iter().map(|(_, event)| event).collect();
+        match self.forget_past(&mut pending) {
+            Err(fault) => self.lose(block, &fault),
+            Ok(()) if pending.is_empty() => self.put_back(block),
+            Ok(()) => {
                 let mut state = self.store.state();
                 state.parked_bytes += block.bytes as u64;
                 state.parked.push(Parked { block, pending });
@@ -376,25 +368,15 @@ impl<B: Backend> Core<B> {
             cache.discharge(&self.budget, bytes as u64);
         }
         cache.counts.frees += 1;
+        let mut surplus = Surplus::none();
         match home {
             Home::Pool { node, class } => {
-                let surplus = cache.put_small(class, super::cache::Free { memory, offset, node });
-                drop(cache);
-                if !surplus.is_empty() {
-                    let since = self.settings.now();
-                    let mut state = self.store.state();
-                    surplus.iter().for_each(|free| state.put_piece(free.node, since));
-                }
+                surplus.small = cache.put_small(class, Free { memory, offset, node });
             }
-            Home::Segment(segment) => {
-                let surplus = cache.put_large(segment);
-                drop(cache);
-                if let Some(segment) = surplus {
-                    let since = self.settings.now();
-                    self.store.state().keep(segment, since);
-                }
-            }
+            Home::Segment(segment) => surplus.large.extend(cache.put_large(segment)),
         }
+        drop(cache);
+        self.keep(surplus);
     }
 
     /// Gives a block up whose uses cannot be waited for.

@@ -74,7 +74,7 @@ pub(super) struct Surplus<B: Backend> {
 }
 
 impl<B: Backend> Surplus<B> {
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self { small: Vec::new(), large: Vec::new() }
     }
 
@@ -132,28 +132,17 @@ impl<B: Backend> Caches<B> {
         &self.caches[..threads::count().min(CACHES)]
     }
 
-    /// Empties all of them.
-    pub(super) fn flush(&self) -> Surplus<B> {
-        let mut all = Surplus::none();
-        for cache in self.in_use() {
-            let Surplus { small, large } = cache.0.lock().empty();
-            all.small.extend(small);
-            all.large.extend(large);
-        }
-        all
-    }
-
-    /// Empties those that nobody has used since this was last called.
-    pub(super) fn flush_idle(&self) -> Surplus<B> {
+    /// Empties all of them, or only those that nobody has used since this was last called with `only_idle`.
+    pub(super) fn flush(&self, only_idle: bool) -> Surplus<B> {
         let mut all = Surplus::none();
         for cache in self.in_use() {
             let mut cache = cache.0.lock();
-            let used = cache.counts.allocations + cache.counts.frees;
-            if std::mem::replace(&mut cache.seen, used) == used {
-                let Surplus { small, large } = cache.empty();
-                all.small.extend(small);
-                all.large.extend(large);
+            if only_idle && !cache.is_idle() {
+                continue;
             }
+            let Surplus { small, large } = cache.empty();
+            all.small.extend(small);
+            all.large.extend(large);
         }
         all
     }
@@ -230,6 +219,12 @@ impl<B: Backend> Cache<B> {
     pub(super) fn put_large(&mut self, segment: Box<Segment<B>>) -> Option<Box<Segment<B>>> {
         self.large.push(segment);
         (self.large.len() > LARGE).then(|| self.large.remove(0))
+    }
+
+    /// Whether nobody has used it since this was last asked.
+    fn is_idle(&mut self) -> bool {
+        let used = self.counts.allocations + self.counts.frees;
+        std::mem::replace(&mut self.seen, used) == used
     }
 
     fn empty(&mut self) -> Surplus<B> {

@@ -101,8 +101,7 @@ impl<B: Backend> Core<B> {
             return Ok((segment, true));
         }
         if self.surplus(mapped) > 0 {
-            self.flush();
-            self.store.state().dissolve_slabs();
+            self.gather();
             if let Some(segment) = fit(usize::MAX) {
                 return Ok((segment, true));
             }
@@ -173,16 +172,8 @@ impl<B: Backend> Core<B> {
             })
         });
         if filled.is_err() {
-            let mut new = Vec::new();
-            while segment.mapped() > before {
-                // SAFETY: these chunks were mapped in this call, and nobody has been told of them.
-                match unsafe { segment.strip(backend, physical) } {
-                    Some(Ok(chunk)) => new.push(chunk),
-                    Some(Err((fault, bytes))) => self.lost(bytes, &fault),
-                    None => break,
-                }
-            }
-            self.release(new);
+            // SAFETY: what is behind `before` was mapped in this call, and nobody has been told of it.
+            unsafe { self.strip_to(segment, before) };
         }
         filled
     }
@@ -194,8 +185,7 @@ impl<B: Backend> Core<B> {
         if self.surplus(more) == 0 {
             return Ok(());
         }
-        self.flush();
-        self.store.state().dissolve_slabs();
+        self.gather();
         let surplus = self.surplus(more);
         let (mut spare, taken) = self.take_apart(surplus);
         if taken < surplus && self.passes_limit(more) && self.backend.may_wait() {
@@ -267,7 +257,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Gives chunks that are mapped nowhere back to the driver.
-    fn release(&self, chunks: impl IntoIterator<Item = (B::Chunk, usize)>) {
+    pub(super) fn release(&self, chunks: impl IntoIterator<Item = (B::Chunk, usize)>) {
         for (chunk, bytes) in chunks {
             // SAFETY: the callers have just unmapped it, or never mapped it.
             if let Err(fault) = unsafe { self.store.physical.release_chunk(&*self.backend, (chunk, bytes)) } {

@@ -99,8 +99,13 @@ impl<B: Backend> Core<B> {
 
     /// Keeps the calling thread until all that is queued on the compute lane now is done.
     pub(crate) fn wait_for_compute(&self) -> Result<(), Fault> {
-        let event = self.backend.record(self.compute.stream().raw())?;
-        self.backend.synchronize(&event)
+        self.wait_for(self.compute.stream())
+    }
+
+    /// Keeps the calling thread until all that is queued on a stream now is done.
+    pub(crate) fn wait_for(&self, stream: &Stream<B>) -> Result<(), Fault> {
+        let end = self.backend.record(stream.raw())?;
+        self.backend.synchronize(&end)
     }
 
     /// Keeps the download lane behind all that is queued on the compute lane now.
@@ -116,11 +121,7 @@ impl<B: Backend> Core<B> {
 
     /// Waits for all lanes and for what other streams do with dropped buffers, and takes back what that ends.
     pub(crate) fn synchronize(&self) -> Result<(), Error> {
-        let wait = |lane: &Lane<B>| {
-            let event = self.backend.record(lane.stream().raw())?;
-            self.backend.synchronize(&event)
-        };
-        let waited = self.lanes().try_for_each(wait);
+        let waited = self.lanes().try_for_each(|lane| self.wait_for(lane.stream()));
         self.land();
         self.wait_for_parked();
         waited.map_err(Error::from_fault::<B>)
@@ -167,8 +168,7 @@ impl<B: Backend> Core<B> {
     /// a fault, which lets the sweep give up on what it concerns: the loop ends in any case.
     fn drain(&self) {
         for lane in self.lanes() {
-            let end = self.backend.record(lane.stream().raw());
-            let _ = end.and_then(|end| self.backend.synchronize(&end));
+            let _ = self.wait_for(lane.stream());
         }
         while !self.sweep() {
             for event in self.lanes().flat_map(Lane::events) {
@@ -187,8 +187,12 @@ impl<B: Backend> Core<B> {
 
     /// Bytes that live buffers hold.
     pub(crate) fn live_bytes(&self) -> u64 {
-        let (_, credit) = self.store.caches.sum();
-        self.budget.used().saturating_sub(credit).saturating_sub(self.retired_bytes())
+        self.live_beside(self.store.caches.sum().1, self.retired_bytes())
+    }
+
+    /// The same, beside what the caches have of the budget and what is parked.
+    fn live_beside(&self, credit: u64, retired: u64) -> u64 {
+        self.budget.used().saturating_sub(credit).saturating_sub(retired)
     }
 
     /// Bytes of dropped buffers that other lanes still use.
@@ -198,9 +202,13 @@ impl<B: Backend> Core<B> {
 
     /// Bytes that are held from the driver for nobody in particular.
     pub(crate) fn kept_bytes(&self) -> u64 {
+        self.kept_beside(self.live_bytes(), self.retired_bytes())
+    }
+
+    /// The same, beside what lives and what is parked.
+    fn kept_beside(&self, live: u64, retired: u64) -> u64 {
         let lost = self.store.lost.load(Ordering::Relaxed);
-        let used = self.live_bytes() + self.retired_bytes() + lost;
-        self.store.physical.held().saturating_sub(used)
+        self.store.physical.held().saturating_sub(live + retired + lost)
     }
 
     /// Bytes that a chunk is a multiple of.
@@ -216,17 +224,16 @@ impl<B: Backend> Core<B> {
     pub(crate) fn stats(&self) -> DeviceStats {
         let (counts, credit) = self.store.caches.sum();
         let retired_bytes = self.retired_bytes();
-        let live = self.budget.used().saturating_sub(credit).saturating_sub(retired_bytes);
+        let live = self.live_beside(credit, retired_bytes);
         self.budget.raise_peak(live);
         let physical = &self.store.physical;
-        let lost = self.store.lost.load(Ordering::Relaxed);
         DeviceStats {
             live_bytes: live,
             peak_bytes: self.budget.peak(),
             retired_bytes,
             held_bytes: physical.held(),
             peak_held_bytes: physical.peak(),
-            kept_bytes: physical.held().saturating_sub(live + retired_bytes + lost),
+            kept_bytes: self.kept_beside(live, retired_bytes),
             allocations: counts.allocations,
             frees: counts.frees,
             reused: counts.reused,

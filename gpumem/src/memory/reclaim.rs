@@ -1,5 +1,6 @@
 //! Giving memory back to the driver: on demand, when there is too much, and after a while.
 
+use super::cache::Surplus;
 use super::core::Core;
 use super::lock;
 use super::physical::Segment;
@@ -60,7 +61,17 @@ impl<B: Backend> Core<B> {
 
     /// Empties the thread caches, so that neighbours join and segments are found.
     pub(super) fn flush(&self) {
-        let surplus = self.store.caches.flush();
+        self.keep(self.store.caches.flush(false));
+    }
+
+    /// As [`Core::flush`]; and slabs that are wholly free become segments, so that whoever wants memory finds all that there is.
+    pub(super) fn gather(&self) {
+        self.flush();
+        self.store.state().dissolve_slabs();
+    }
+
+    /// Puts what the caches let go of where all threads find it.
+    pub(super) fn keep(&self, surplus: Surplus<B>) {
         if surplus.is_empty() {
             return;
         }
@@ -68,6 +79,19 @@ impl<B: Backend> Core<B> {
         let mut state = self.store.state();
         surplus.small.iter().for_each(|free| state.put_piece(free.node, since));
         surplus.large.into_iter().for_each(|segment| state.keep(segment, since));
+    }
+
+    /// Forgets the uses that are past. A fault when the device has failed, so that nobody can tell.
+    pub(super) fn forget_past(&self, pending: &mut Vec<B::Event>) -> Result<(), Fault> {
+        let mut result = Ok(());
+        pending.retain(|event| match self.backend.is_done(event) {
+            Ok(done) => !done,
+            Err(fault) => {
+                result = Err(fault);
+                true
+            }
+        });
+        result
     }
 
     /// Takes back what other lanes have done with. Waits for nothing.
@@ -80,15 +104,8 @@ impl<B: Backend> Core<B> {
             }
             let mut index = 0;
             while index < state.parked.len() {
-                let mut fault = None;
-                state.parked[index].pending.retain(|event| match self.backend.is_done(event) {
-                    Ok(done) => !done,
-                    Err(error) => {
-                        fault = Some(error);
-                        true
-                    }
-                });
-                if fault.is_none() && !state.parked[index].pending.is_empty() {
+                let past = self.forget_past(&mut state.parked[index].pending);
+                if past.is_ok() && !state.parked[index].pending.is_empty() {
                     index += 1;
                     continue;
                 }
@@ -96,13 +113,13 @@ impl<B: Backend> Core<B> {
                 state.parked_bytes -= parked.block.bytes as u64;
                 // Under the lock, so that nobody finds neither the block here nor its bytes in the budget.
                 self.budget.give_back(parked.block.bytes as u64);
-                ended.push((parked.block, fault));
+                ended.push((parked.block, past));
             }
         }
-        for (block, fault) in ended {
-            match fault {
-                Some(fault) => self.lose_uncharged(block, &fault),
-                None => self.put_back_charged(block, false),
+        for (block, past) in ended {
+            match past {
+                Err(fault) => self.lose_uncharged(block, &fault),
+                Ok(()) => self.put_back_charged(block, false),
             }
         }
     }
@@ -140,8 +157,8 @@ impl<B: Backend> Core<B> {
         self.wait_for_compute()
     }
 
-    /// Gives kept segments and free slabs back, which become such segments, until at most `most` bytes of them are left, those first that came free first,
-    /// and only those that came free before `before`. What the compute lane may still use stays. Returns the bytes.
+    /// Gives kept segments and free slabs back, which become such segments, until at most `most` bytes of them are left, those
+    /// first that came free first, and only those that came free before `before`. What the compute lane may still use stays. Returns the bytes.
     pub(super) fn shed(&self, most: u64, before: Option<Instant>) -> u64 {
         let victims = {
             let mut state = self.store.state();
@@ -219,14 +236,7 @@ impl<B: Backend> Core<B> {
         while segment.last_chunk().is_some_and(|last| segment.mapped() - last >= mapped) {
             // SAFETY: the caller's promise.
             match unsafe { segment.strip(&*self.backend, &self.store.physical) } {
-                Some(Ok((chunk, bytes))) => {
-                    // SAFETY: it was just unmapped from the one place where it was.
-                    let released =
-                        unsafe { self.store.physical.release_chunk(&*self.backend, (chunk, bytes)) };
-                    if let Err(fault) = released {
-                        self.lost(bytes, &fault);
-                    }
-                }
+                Some(Ok(chunk)) => self.release([chunk]),
                 Some(Err((fault, bytes))) => self.lost(bytes, &fault),
                 None => break,
             }
@@ -259,21 +269,9 @@ impl<B: Backend> Core<B> {
     fn idle_cleanup(&self, keep_for: Duration) {
         let _giving_back = self.store.giving_back(true);
         self.sweep_parked();
-        self.flush_idle();
+        self.keep(self.store.caches.flush(true));
         if let Some(before) = Instant::now().checked_sub(keep_for) {
             self.shed(0, Some(before));
         }
-    }
-
-    /// Empties the caches that nobody has used since the last time.
-    fn flush_idle(&self) {
-        let surplus = self.store.caches.flush_idle();
-        if surplus.is_empty() {
-            return;
-        }
-        let since = self.settings.now();
-        let mut state = self.store.state();
-        surplus.small.iter().for_each(|free| state.put_piece(free.node, since));
-        surplus.large.into_iter().for_each(|segment| state.keep(segment, since));
     }
 }

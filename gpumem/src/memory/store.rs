@@ -8,7 +8,7 @@
 //! Memory is taken from the driver and given back outside the lock: a drop on another thread never stands behind that. Under it the
 //! driver is asked only whether events are past, and for new ones.
 
-use super::cache::{Caches, Free};
+use super::cache::{Caches, Free, Surplus};
 use super::core::Core;
 use super::epochs::{Epoch, Epochs};
 use super::heap::{Heap, Piece};
@@ -234,13 +234,9 @@ impl<B: Backend> Core<B> {
 
     fn cache_pieces(&self, class: Class, pieces: Vec<Free<B>>) {
         let mut cache = self.store.caches.mine();
-        let surplus: Vec<_> = pieces.into_iter().flat_map(|free| cache.put_small(class, free)).collect();
+        let small = pieces.into_iter().flat_map(|free| cache.put_small(class, free)).collect();
         drop(cache);
-        if !surplus.is_empty() {
-            let since = self.settings.now();
-            let mut state = self.store.state();
-            surplus.iter().for_each(|free| state.put_piece(free.node, since));
-        }
+        self.keep(Surplus { small, large: Vec::new() });
     }
 }
 
