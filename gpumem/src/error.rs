@@ -209,8 +209,12 @@ pub enum Error {
         reason: String,
     },
 
-    /// A host kernel asked for something that would wait for the device that the kernel is running on.
-    #[error("a host kernel cannot wait for the device that it runs on; do it before or after the launch")]
+    /// What was asked would wait for the thread that asked: for the device that the calling host kernel is running on, or, in a waker that
+    /// runs its task in place, for the thread of the device that runs it.
+    #[error(
+        "this wait would wait for its own thread: a host kernel cannot wait for the device that it runs on, nor a waker for the \
+         thread that runs it; do it before or after the launch, or in the woken task"
+    )]
     WouldDeadlock,
 
     /// The device or its driver failed, now or in work queued before. What is on the device is lost.

@@ -336,3 +336,81 @@ fn stable_buffers_share_the_addresses_whatever_their_max() {
     let _first: Buffer<u8> = Buffer::with_capacity(&device, spec, 4 * MIB).unwrap();
     assert!(stays(&device, spec));
 }
+
+#[test]
+fn tickets_of_a_failed_device_say_so_when_it_is_gone() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    let (hold, held) = mpsc::channel::<()>();
+    device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+    let (download, lost) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+    let mut stage = buffer.stage(10).unwrap();
+    stage.fill(7);
+    let mut upload = stage.start_upload().unwrap();
+    device.launch_on(&device.create_stream().unwrap(), (), |()| panic!("planted")).unwrap();
+    while device.synchronize().is_ok() {}
+    drop((buffer, hold, device));
+    let failed =
+        |error: Error| matches!(error, Error::DeviceFailed { reason, .. } if reason.contains("planted"));
+    // The device goes on a thread of its own.
+    for _ in 0..20 {
+        assert!(failed(upload.is_ready().unwrap_err()));
+        assert!(failed(upload.wait_timeout(Duration::ZERO).unwrap_err()));
+        assert!(failed(download.is_ready().unwrap_err()));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(failed(upload.wait().unwrap_err()));
+    assert!(failed(download.wait().unwrap_err()));
+    assert!(failed(futures(lost).unwrap_err()));
+}
+
+/// What the first poll gives.
+fn futures<F: Future + Unpin>(mut future: F) -> F::Output {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::Pin::new(&mut future).poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("it is not there yet"),
+    }
+}
+
+/// Runs something on the thread that wakes.
+struct Inline(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl std::task::Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        let run = self.0.lock().unwrap().take();
+        run.into_iter().for_each(|run| run());
+    }
+}
+
+// It waited for itself, for ever.
+#[test]
+fn a_waker_that_waits_for_its_own_thread_is_told_so() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let (release, held) = mpsc::channel::<()>();
+    device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+    let mut awaited = buffer.start_download().unwrap();
+    let second_release = {
+        let (release, held) = mpsc::channel::<()>();
+        device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+        release
+    };
+    let mut later = buffer.start_download().unwrap();
+    let (send, said) = mpsc::channel();
+    let inline = Inline(Mutex::new(Some(Box::new(move || {
+        // What is not there yet cannot be slept for here, neither a download nor a slot; it can be asked for.
+        let slept = later.wait_timeout(Duration::from_secs(60)).map(drop);
+        let slot = buffer.start_download_wait().map(drop);
+        send.send((slept, slot, later.is_ready())).unwrap();
+    }))));
+    let waker = std::task::Waker::from(Arc::new(inline));
+    let mut context = std::task::Context::from_waker(&waker);
+    assert!(std::pin::Pin::new(&mut awaited).poll(&mut context).is_pending());
+    drop(release);
+    let (slept, slot, ready) = said.recv_timeout(PATIENCE).expect("the waker came to its end");
+    assert_eq!(slept, Err(Error::WouldDeadlock));
+    assert_eq!(slot, Err(Error::WouldDeadlock));
+    assert_eq!(ready, Ok(false));
+    drop(second_release);
+}

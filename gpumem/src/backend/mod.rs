@@ -256,7 +256,8 @@ pub enum Fault {
     OutOfMemory,
     /// A kernel that does not exist, or a launch that the device cannot do. Nothing has failed.
     Refused(String),
-    /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel.
+    /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel, or runs wakers and would wait
+    /// to be woken.
     WouldDeadlock,
     /// An operation failed, now or before.
     Failed {
@@ -272,7 +273,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Unavailable(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::OutOfMemory => f.write_str("out of memory"),
-            Self::WouldDeadlock => f.write_str("a host kernel cannot wait for the device that it runs on"),
+            Self::WouldDeadlock => f.write_str("the thread would wait for itself"),
             Self::Failed { operation, reason } => write!(f, "{operation}: {reason}"),
         }
     }

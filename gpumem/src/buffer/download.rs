@@ -8,16 +8,16 @@
 use super::Element;
 use super::raw::RawBuffer;
 use super::shadow::Turns;
-use crate::backend::{Backend, Fault};
+use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Alarm, Block, Core, Flight, PartlyQueued, PinnedBlock, Slot, Watch, use_together};
+use crate::memory::{Arrival, Block, Core, PartlyQueued, PinnedBlock, Slot, use_together};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A download that was started: redeem it with [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it.
 ///
@@ -66,18 +66,9 @@ pub struct Download<T, B: Backend> {
 /// A ticket without its element type.
 pub(super) struct RawDownload<B: Backend> {
     /// None for a download of no elements.
-    coming: Option<Coming<B>>,
+    arrival: Option<Arrival<B>>,
     len: usize,
     label: BufferLabel,
-}
-
-struct Coming<B: Backend> {
-    /// Weak, since the flight's cargo keeps the core for as long as there is something to come: a ticket that was forgotten
-    /// keeps nothing once its download has been abandoned.
-    core: Weak<Core<B>>,
-    flight: Arc<Flight<B>>,
-    /// Once it has been awaited.
-    watch: Option<Arc<Watch>>,
 }
 
 /// What a download takes before anything is queued.
@@ -119,72 +110,44 @@ impl<B: Backend> RawDownload<B> {
             let pinned = PinnedBlock::take(core, raw.label(), range.len())?;
             plans.push(Plan { raw: *raw, block, range, pinned, slot });
         }
-        let mut flights = if plans.is_empty() { Vec::new() } else { queue(core, plans)? }.into_iter();
+        let mut arrivals = if plans.is_empty() { Vec::new() } else { queue(core, plans)? }.into_iter();
         let tickets = parts.iter().map(|(raw, range)| {
-            let flight = if raw.block().is_some() && !range.is_empty() { flights.next() } else { None };
-            let coming = flight.map(|flight| Coming { core: Arc::downgrade(core), flight, watch: None });
-            Self { coming, len: range.len(), label: raw.label() }
+            let arrival = if raw.block().is_some() && !range.is_empty() { arrivals.next() } else { None };
+            Self { arrival, len: range.len(), label: raw.label() }
         });
         Ok(tickets.collect())
     }
 
     fn is_ready(&self) -> Result<bool, Error> {
-        let Some(Coming { core, flight, .. }) = &self.coming else { return Ok(true) };
-        // Without the core the download was abandoned, which `wait` says at once.
-        let done = core.upgrade().map_or(Ok(true), |core| core.backend.is_done(flight.event()));
-        done.map_err(Error::from_fault::<B>)
+        self.arrival.as_ref().map_or(Ok(true), Arrival::is_ready).map_err(Error::from_fault::<B>)
     }
 
     /// Waits for the copy.
     fn wait(&self) -> Result<(), Error> {
-        let Some(Coming { core, flight, .. }) = &self.coming else { return Ok(()) };
-        let Some(core) = core.upgrade() else { return Ok(()) };
-        core.backend.synchronize(flight.event()).map_err(Error::from_fault::<B>)
+        self.arrival.as_ref().map_or(Ok(()), Arrival::wait).map_err(Error::from_fault::<B>)
+    }
+
+    /// Waits for the copy for at most `timeout`. Returns whether it has come.
+    fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
+        let wait = |arrival: &mut Arrival<B>| arrival.wait_timeout(timeout);
+        self.arrival.as_mut().map_or(Ok(true), wait).map_err(Error::from_fault::<B>)
     }
 
     /// Whether the copy has ended; if not, `waker` is woken when it has.
     fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Error>> {
-        let Some(coming) = &mut self.coming else { return Poll::Ready(Ok(())) };
-        coming.poll(waker).map_err(Error::from_fault::<B>)
+        let Some(arrival) = &mut self.arrival else { return Poll::Ready(Ok(())) };
+        arrival.poll(waker).map_err(Error::from_fault::<B>)
     }
 
     /// Takes what has arrived. The caller has seen the end of the copy.
     fn take<T>(&self) -> Result<DownloadGuard<T, B>, Error> {
-        let Some(Coming { core, flight, .. }) = &self.coming else {
-            return Ok(DownloadGuard { cargo: None, len: 0, element: PhantomData });
+        let take = |arrival: &Arrival<B>| {
+            let cargo = arrival.take().map_err(Error::from_fault::<B>)?;
+            cargo.ok_or(Error::DownloadAbandoned { buffer: self.label })
         };
-        let cargo = flight.take().ok_or(Error::DownloadAbandoned { buffer: self.label })?;
-        if let Some(core) = core.upgrade() {
-            core.land();
-        }
-        Ok(DownloadGuard { cargo: Some(cargo), len: self.len, element: PhantomData })
-    }
-}
-
-impl<B: Backend> Coming<B> {
-    fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Fault>> {
-        // Without the core the download was abandoned, which `take` says.
-        let Some(core) = self.core.upgrade() else { return Poll::Ready(Ok(())) };
-        let look = || match core.backend.is_done(self.flight.event()) {
-            Ok(false) => Poll::Pending,
-            Ok(true) => Poll::Ready(Ok(())),
-            Err(fault) => Poll::Ready(Err(fault)),
-        };
-        if let Poll::Ready(end) = look() {
-            return Poll::Ready(end);
-        }
-        if !core.backend.may_wait() {
-            return Poll::Ready(Err(Fault::WouldDeadlock));
-        }
-        if let Some(watch) = &self.watch {
-            return watch.poll(waker);
-        }
-        match core.poller.watch(&core.download, &self.flight, waker) {
-            Ok(watch) => self.watch = Some(watch),
-            Err(fault) => return Poll::Ready(Err(fault)),
-        }
-        // Once more: what ended before it was watched wakes nobody.
-        look()
+        let cargo = self.arrival.as_ref().map(take).transpose()?;
+        let len = if cargo.is_some() { self.len } else { 0 };
+        Ok(DownloadGuard { cargo, len, element: PhantomData })
     }
 }
 
@@ -198,8 +161,8 @@ fn take_slot<B: Backend>(core: &Core<B>, raw: &RawBuffer<B>, busy: Busy) -> Resu
     }
 }
 
-/// Queues the copies, behind all that is queued on the compute lane now. Returns a flight for each, which share their event.
-fn queue<B: Backend>(core: &Core<B>, plans: Vec<Plan<'_, B>>) -> Result<Vec<Arc<Flight<B>>>, Error> {
+/// Queues the copies, behind all that is queued on the compute lane now. Returns the arrival of each; they share their event.
+fn queue<B: Backend>(core: &Arc<Core<B>>, plans: Vec<Plan<'_, B>>) -> Result<Vec<Arrival<B>>, Error> {
     let mut turns = take_turns(&plans)?;
     let mut shadows = Vec::with_capacity(plans.len());
     for plan in &plans {
@@ -228,23 +191,30 @@ fn queue<B: Backend>(core: &Core<B>, plans: Vec<Plan<'_, B>>) -> Result<Vec<Arc<
             core.backend.copy_to_host(stream.raw(), block.at(start), to, plan.range.len())
         }
     };
-    let queued = use_together(&blocks, stream.number(), copy, || core.backend.record(stream.raw()));
+    let mut launch = None;
+    let record = || {
+        launch = Some(core.download.launching());
+        core.backend.record(stream.raw())
+    };
+    let queued = use_together(&blocks, stream.number(), copy, record);
     match queued {
         Ok(event) => {
             turns.into_iter().for_each(|(raw, turns)| turns.done(raw));
-            let launch = |Plan { raw, range, pinned, slot, .. }: Plan<'_, B>| {
+            let mut launch = launch.unwrap_or_else(|| core.download.launching());
+            let flight = |Plan { raw, range, pinned, slot, .. }: Plan<'_, B>| {
                 core.ledger.counters.downloaded(range.len() as u64, true);
-                let flight = core.download.launch(event.clone(), pinned, Some(slot));
+                let flight = launch.flight(event.clone(), pinned, Some(slot));
                 raw.slots().remember(&flight);
-                flight
+                Arrival::new(core, |core| &core.download, flight)
             };
-            Ok(plans.into_iter().map(launch).collect())
+            Ok(plans.into_iter().map(flight).collect())
         }
         Err(PartlyQueued { fault, parts, event }) => {
+            drop(launch);
             // What was queued runs, and nobody will see it: its memory is kept until it has ended, or for good.
             for plan in plans.into_iter().take(parts) {
                 match &event {
-                    Some(event) => drop(core.download.launch(event.clone(), plan.pinned, None)),
+                    Some(event) => core.download.launch(event.clone(), plan.pinned),
                     None => plan.pinned.lose(),
                 }
             }
@@ -345,7 +315,7 @@ impl<T, B: Backend> Download<T, B> {
     ///
     /// Those of [`Download::wait`].
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<DownloadGuard<T, B>>, Error> {
-        if !wait_until_ready(timeout, |waker| self.raw.poll(waker))? {
+        if !self.raw.wait_timeout(timeout)? {
             return Ok(None);
         }
         self.raw.take().map(Some)
@@ -361,25 +331,6 @@ impl<T, B: Backend> Future for Download<T, B> {
     }
 }
 
-/// Keeps the calling thread until `poll` is ready, for at most `timeout`. Returns whether it is.
-fn wait_until_ready(
-    timeout: Duration,
-    mut poll: impl FnMut(&Waker) -> Poll<Result<(), Error>>,
-) -> Result<bool, Error> {
-    // A time that no clock will show is none.
-    let deadline = Instant::now().checked_add(timeout);
-    let alarm = Arc::new(Alarm::default());
-    let waker = Waker::from(alarm.clone());
-    loop {
-        if let Poll::Ready(end) = poll(&waker) {
-            return end.map(|()| true);
-        }
-        if !alarm.sleep_until(deadline) {
-            return Ok(false);
-        }
-    }
-}
-
 impl<T, B: Backend> fmt::Debug for Download<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RawDownload { label, len, .. } = &self.raw;
@@ -392,7 +343,7 @@ impl<T, B: Backend> fmt::Debug for Download<T, B> {
 /// Dropping it gives the memory back for the next download, and its slot to the buffer.
 pub struct DownloadGuard<T, B: Backend> {
     /// None for no elements.
-    cargo: Option<(PinnedBlock<B>, Option<Slot>)>,
+    cargo: Option<(PinnedBlock<B>, Slot)>,
     len: usize,
     element: PhantomData<fn() -> T>,
 }

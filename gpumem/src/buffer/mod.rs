@@ -184,7 +184,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no
     /// longer needed, not when the device has it. At most 8 MiB of it are ahead of the device, or 16 MiB where it is more than 8 MiB and up to
-    /// four threads copy it, and at most 64 transfers: beyond that the call waits for the device's stream to get there.
+    /// four threads copy it; and all calls together are at most 64 transfers, or 80 MiB of large ones, ahead. Beyond that a call waits for the
+    /// device's stream to get there.
     /// [`Buffer::stage`] needs no copy on the host.
     ///
     /// # Errors

@@ -1,25 +1,30 @@
 //! Uploads without a copy on the host: pinned memory that is filled in place.
 //!
 //! [`Stage`] is pinned memory on loan, [`Upload`] the ticket of its transfer. The transfer is one copy on the compute lane, which keeps
-//! the pinned memory until it is done: a stage that is dropped before gives its memory back at once, and a ticket owns none.
+//! the pinned memory until it is done: a stage that is dropped before gives its memory back at once, and a ticket owns none. A ticket
+//! is awaited as a download is, by way of the compute lane's poller.
 
 use super::Element;
 use super::raw::RawBuffer;
 use super::transfer::IN_FLIGHT;
 use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Block, Core, NotQueued, PinnedBlock};
+use crate::memory::{Arrival, Block, Core, NotQueued, PinnedBlock};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Weak};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Bytes of stages that may be under way before a further one waits for the oldest, unless they are no more than two.
 const AHEAD: usize = 256 << 20;
 
 /// Elements for a buffer, in memory that the device copies from by itself. Made by [`Buffer::stage`](crate::Buffer::stage).
 ///
-/// It derefs to `[T]`. Committing it sends the elements; dropping it sends nothing.
+/// It derefs to `[T]`. Committing it sends the elements; dropping it sends nothing. Forgetting it (`std::mem::forget`) is safe, and
+/// keeps its memory, and with it the device, for as long as the program runs.
 #[must_use = "what is staged goes to the buffer with `commit`"]
 pub struct Stage<'a, T, B: Backend> {
     raw: &'a mut RawBuffer<B>,
@@ -71,10 +76,10 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     /// Those of [`Stage::commit`].
     pub fn start_upload(self) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
-        let (core, label, bytes) = (raw.core().clone(), raw.label(), len * size_of::<T>());
+        let (label, bytes) = (raw.label(), len * size_of::<T>());
         let room = raw.prepare(len)?;
         let sent = raw.replace(room, len, |core, block| send(core, block, 0, pinned, bytes))?;
-        Ok(Upload::new(&core, label, sent.flatten()))
+        Ok(Upload { arrival: sent.flatten(), label })
     }
 
     /// As [`Stage::commit_at`], with a ticket that tells when the device has the elements.
@@ -89,37 +94,40 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         raw.order_after_uses()?;
         let send = |block| send(&core, block, offset * size_of::<T>(), pinned, bytes);
         let sent = raw.block().map(send).transpose()?;
-        Ok(Upload::new(&core, label, sent.flatten()))
+        Ok(Upload { arrival: sent.flatten(), label })
     }
 }
 
-/// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, where there is room and no pending use. Returns the event
-/// behind it.
+/// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, where there is room and no pending use. Returns when it
+/// has ended; nothing for nothing.
 fn send<B: Backend>(
-    core: &Core<B>,
+    core: &Arc<Core<B>>,
     block: &Block<B>,
     start: usize,
     pinned: Option<PinnedBlock<B>>,
     bytes: usize,
-) -> Result<Option<B::Event>, Error> {
+) -> Result<Option<Arrival<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
     let stream = core.compute.stream().raw();
     // SAFETY: the callers made sure that the range is in the block, which has no pending use (rule 2) and is retired later on this lane
     // (rule 1). All of the pinned block is initialised; nobody writes it any more, and it stays in flight until it is copied (rule 3).
     let copy = || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), block.at(start), bytes) };
-    match NotQueued::attempt(copy, || core.backend.record(stream)) {
-        Ok(event) => {
-            core.compute.launch(event.clone(), pinned, None);
-            core.ledger.counters.uploaded(bytes as u64);
-            Ok(Some(event))
-        }
-        Err(NotQueued { fault, runs }) => {
-            if runs {
-                pinned.lose();
-            }
-            Err(Error::from_fault::<B>(fault))
-        }
+    // The event may be awaited.
+    let mut launch = core.compute.launching();
+    let queued = NotQueued::attempt(copy, || core.backend.record(stream));
+    if let Ok(event) = queued {
+        let flight = launch.flight(event, pinned, None);
+        drop(launch);
+        core.ledger.counters.uploaded(bytes as u64);
+        return Ok(Some(Arrival::new(core, |core| &core.compute, flight)));
     }
+    drop(launch);
+    queued.map(|_| None).map_err(|NotQueued { fault, runs }| {
+        if runs {
+            pinned.lose();
+        }
+        Error::from_fault::<B>(fault)
+    })
 }
 
 impl<T: Element, B: Backend> Deref for Stage<'_, T, B> {
@@ -147,31 +155,53 @@ impl<T, B: Backend> fmt::Debug for Stage<'_, T, B> {
     }
 }
 
-/// The transfer of a [`Stage`]: tells when the device has the elements.
+/// The transfer of a [`Stage`]: tells when the device has the elements, by [`wait`](Self::wait),
+/// [`wait_timeout`](Self::wait_timeout) or `.await`.
 ///
-/// Nobody has to ask. What uses the buffer later comes after the transfer in any case; dropping the ticket changes nothing.
+/// Nobody has to ask. What uses the buffer later comes after the transfer in any case; dropping or forgetting the ticket changes
+/// nothing. As a [`Future`] it is like a [`Download`](crate::Download): for any executor, woken by a thread of the device.
+///
+/// ```
+/// use gpumem::{Buffer, Device, Host};
+///
+/// async fn send(cells: &mut Buffer<u32, Host>) -> gpumem::Result<()> {
+///     let mut stage = cells.stage(1_000)?;
+///     stage.fill(7);
+///     stage.start_upload()?.await
+/// }
+/// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+/// # struct Unpark(thread::Thread);
+/// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+/// #     loop {
+/// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+/// #             Poll::Ready(output) => return output,
+/// #             Poll::Pending => thread::park(),
+/// #         }
+/// #     }
+/// # }
+///
+/// let mut cells = Buffer::new(&Device::host(), "cells")?;
+/// block_on(send(&mut cells))?; // of any executor
+/// assert_eq!(cells.view(998..)?.download()?, [7, 7]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 #[must_use = "the upload runs anyway; `Stage::commit` gives no ticket"]
 pub struct Upload<B: Backend> {
-    /// None where nothing had to be sent. The core is weak, since the transfer keeps it as long as it runs.
-    running: Option<(Weak<Core<B>>, B::Event)>,
+    /// None where nothing had to be sent.
+    arrival: Option<Arrival<B>>,
     label: BufferLabel,
 }
 
 impl<B: Backend> Upload<B> {
-    fn new(core: &Arc<Core<B>>, label: BufferLabel, event: Option<B::Event>) -> Self {
-        Self { running: event.map(|event| (Arc::downgrade(core), event)), label }
-    }
-
     /// Whether the device has the elements, so that [`wait`](Self::wait) returns at once.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        let Some((core, event)) = &self.running else { return Ok(true) };
-        // A device ends after its transfers.
-        let done = core.upgrade().map_or(Ok(true), |core| core.backend.is_done(event));
-        done.map_err(Error::from_fault::<B>)
+        self.arrival.as_ref().map_or(Ok(true), Arrival::is_ready).map_err(Error::from_fault::<B>)
     }
 
     /// Keeps the calling thread until the device has the elements.
@@ -180,11 +210,26 @@ impl<B: Backend> Upload<B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn wait(self) -> Result<(), Error> {
-        let Some((core, event)) = &self.running else { return Ok(()) };
-        let Some(core) = core.upgrade() else { return Ok(()) };
-        core.backend.synchronize(event).map_err(Error::from_fault::<B>)?;
-        core.land();
-        Ok(())
+        self.arrival.as_ref().map_or(Ok(()), Arrival::wait).map_err(Error::from_fault::<B>)
+    }
+
+    /// Keeps the calling thread until the device has the elements, for at most `timeout`. Returns whether it has them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Upload::wait`], and [`Error::WouldDeadlock`] in a waker that is run by a thread of the device.
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
+        let wait = |arrival: &mut Arrival<B>| arrival.wait_timeout(timeout);
+        self.arrival.as_mut().map_or(Ok(true), wait).map_err(Error::from_fault::<B>)
+    }
+}
+
+impl<B: Backend> Future for Upload<B> {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(arrival) = &mut self.get_mut().arrival else { return Poll::Ready(Ok(())) };
+        arrival.poll(context.waker()).map_err(Error::from_fault::<B>)
     }
 }
 

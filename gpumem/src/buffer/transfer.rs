@@ -456,7 +456,7 @@ impl<B: Backend> Drop for Ring<'_, B> {
         for RingSlot { pinned, use_ } in self.slots.drain(..) {
             match use_ {
                 Use::Idle => drop(pinned),
-                Use::Until(event) => drop(self.lane.launch(event, pinned, None)),
+                Use::Until(event) => self.lane.launch(event, pinned),
                 Use::Unknown => pinned.lose(),
             }
         }

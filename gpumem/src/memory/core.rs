@@ -3,7 +3,6 @@
 use super::budget::Budget;
 use super::flight::{Lane, Stream};
 use super::pinned::PinnedPool;
-use super::poller::Poller;
 use super::reclaim::Settings;
 use super::store::Store;
 use super::workers::Transfers;
@@ -15,14 +14,13 @@ use std::sync::{Arc, Mutex, mpsc};
 
 /// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a device.
 pub(crate) struct Core<B: Backend> {
-    /// Shared with the poller, which must not have the core.
+    /// Shared with the lanes' pollers, which must not have the core.
     pub(crate) backend: Arc<B>,
     /// Tells the devices of a process apart.
     pub(super) number: u64,
     pub(crate) compute: Lane<B>,
     pub(crate) download: Lane<B>,
     pub(super) transfers: Transfers<B>,
-    pub(crate) poller: Poller<B>,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
     pub(super) settings: Settings,
@@ -41,10 +39,9 @@ impl<B: Backend> Core<B> {
         let (send, end) = mpsc::channel();
         let backend = Arc::new(backend);
         let core = Arc::new(Self {
-            compute: Lane::new(backend.create_stream()?, number),
-            download: Lane::new(backend.create_stream()?, number),
+            compute: Lane::new(backend.create_stream()?, number, &backend),
+            download: Lane::new(backend.create_stream()?, number, &backend),
             transfers: Transfers::new(),
-            poller: Poller::new(backend.clone()),
             number,
             ledger: Ledger::default(),
             budget: Budget::new(settings.limit),

@@ -1,17 +1,20 @@
 //! Lanes and what is in flight on them.
 //!
 //! A lane keeps a [`Flight`] for each transfer until the transfer's event is done. The flight owns the transfer's cargo: the
-//! pinned memory, and the buffer's download slot where there is one. A blocking transfer or an upload leaves the lane's
-//! reference as the only one; an async download gives a second one to the user's ticket. The cargo is freed by whoever
-//! lets go last, and a ticket that is redeemed takes it out.
+//! pinned memory, and the buffer's download slot where there is one. Cargo that is *claimed*, that of an async download, waits for the
+//! user's ticket, which has a second reference to the flight: a ticket that is redeemed takes the cargo out, and it is freed with the
+//! last reference otherwise. Cargo that nobody claims, that of uploads and blocking transfers, goes when the lane sees the end.
+//!
+//! How a flight ended is noted in it, so that a ticket can tell when the device is gone.
 
 use super::core::Core;
 use super::lock;
 use super::pinned::PinnedBlock;
+use super::poller::{Poller, Watch, may_sleep};
 use crate::backend::{Backend, Fault};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Wake, Waker};
 
 /// A queue of work on a device: what is queued on it runs in order.
@@ -53,54 +56,98 @@ impl<B: Backend> Stream<B> {
 /// A stream, and the transfers on it that have not been seen to end.
 pub(crate) struct Lane<B: Backend> {
     stream: Stream<B>,
-    /// Nearly in the order of the stream, so those that are done are at the front. Two threads can get in between each other's
-    /// recording of an event and its arrival here; then one flight is seen to have ended a little later.
-    flights: Mutex<VecDeque<Arc<Flight<B>>>>,
-    /// How many there have been. Counted while they are locked.
-    launched: AtomicU64,
+    flights: Mutex<Flights<B>>,
+    /// Wakes those who await them.
+    poller: Poller<B>,
+}
+
+struct Flights<B: Backend> {
+    /// In the order of their numbers, and nearly in that of the stream, so those that are done are at the front. A flight that was launched
+    /// after its event was recorded ([`Lane::launch`]) may end before those in front of it; then it is let go of a little later.
+    running: VecDeque<Arc<Flight<B>>>,
+    /// How many there have been.
+    launched: u64,
+}
+
+/// A lane on which nobody else launches: an event that is recorded now is behind those of all flights so far, and in front of those
+/// of all that will be launched with one recorded in the same way.
+pub(crate) struct Launch<'a, B: Backend> {
+    flights: MutexGuard<'a, Flights<B>>,
+}
+
+impl<B: Backend> Launch<'_, B> {
+    /// Keeps `pinned` until `event` is done. With a `slot`, it waits for a ticket then.
+    pub(crate) fn flight(
+        &mut self,
+        event: B::Event,
+        pinned: PinnedBlock<B>,
+        slot: Option<Slot>,
+    ) -> Arc<Flight<B>> {
+        let cargo = match slot {
+            Some(slot) => Hold::Claimed(pinned, slot),
+            None => Hold::Unclaimed(pinned),
+        };
+        let number = self.flights.launched;
+        self.flights.launched += 1;
+        let flight = Arc::new(Flight { number, event, state: Mutex::new(State { cargo, end: None }) });
+        self.flights.running.push_back(flight.clone());
+        flight
+    }
 }
 
 impl<B: Backend> Lane<B> {
-    pub(super) fn new(raw: B::Stream, device: u64) -> Self {
-        Self { stream: Stream::new(raw, device), flights: Mutex::default(), launched: AtomicU64::new(0) }
+    pub(super) fn new(raw: B::Stream, device: u64, backend: &Arc<B>) -> Self {
+        let flights = Flights { running: VecDeque::new(), launched: 0 };
+        Self {
+            stream: Stream::new(raw, device),
+            flights: Mutex::new(flights),
+            poller: Poller::new(backend.clone()),
+        }
     }
 
     pub(crate) fn stream(&self) -> &Stream<B> {
         &self.stream
     }
 
-    /// Keeps `pinned` (and `slot`) until `event` is done.
-    pub(crate) fn launch(
-        &self,
-        event: B::Event,
-        pinned: PinnedBlock<B>,
-        slot: Option<Slot>,
-    ) -> Arc<Flight<B>> {
-        let state = State { cargo: Hold::Full(Cargo { pinned, slot }), landed: false };
-        let mut flights = lock(&self.flights);
-        let number = self.launched.fetch_add(1, Ordering::Relaxed);
-        let flight = Arc::new(Flight { number, event, state: Mutex::new(state) });
-        flights.push_back(flight.clone());
-        flight
+    /// Keeps others from launching. Record an event that will be awaited while this is held: see the module comment of `poller`. Takes
+    /// the lane's lock, so it comes after those of blocks.
+    pub(crate) fn launching(&self) -> Launch<'_, B> {
+        Launch { flights: lock(&self.flights) }
+    }
+
+    /// Keeps `pinned` until `event` is done, which was recorded some time ago. Nobody will claim it, or await it.
+    pub(crate) fn launch(&self, event: B::Event, pinned: PinnedBlock<B>) {
+        self.launching().flight(event, pinned, None);
+    }
+
+    /// Lets `waker` be woken when a flight of this lane has ended. The caller looks at the event once more afterwards.
+    pub(super) fn watch(&self, flight: &Flight<B>, waker: &Waker) -> Result<Arc<Watch>, Fault> {
+        let before = {
+            let flights = lock(&self.flights);
+            let before = flights.running.iter().take_while(|other| other.number < flight.number);
+            before.map(|flight| (flight.number, flight.event.clone())).collect()
+        };
+        self.poller.watch(before, (flight.number, &flight.event), waker)
     }
 
     /// Lets go of the flights that have ended. Returns whether none is left.
     pub(crate) fn sweep(&self, backend: &B) -> bool {
         let mut ended = Vec::new();
         let mut flights = lock(&self.flights);
-        while let Some(flight) = flights.front() {
-            match backend.is_done(&flight.event) {
+        while let Some(flight) = flights.running.front() {
+            let end = match backend.is_done(&flight.event) {
                 Ok(false) => break,
+                Ok(true) => Ok(()),
                 // A failed device does not tell when its copies stop, so their memory is not used again.
-                Err(_) => ended.extend(flights.pop_front().map(|flight| (flight, true))),
-                Ok(true) => ended.extend(flights.pop_front().map(|flight| (flight, false))),
-            }
+                Err(fault) => Err(fault),
+            };
+            ended.extend(flights.running.pop_front().map(|flight| (flight, end)));
         }
-        let empty = flights.is_empty();
+        let empty = flights.running.is_empty();
         drop(flights);
         // Outside the lock: cargo that is dropped goes back to a pool with a lock of its own.
-        for (flight, failed) in ended {
-            flight.landed(failed);
+        for (flight, end) in ended {
+            flight.landed(end);
         }
         empty
     }
@@ -109,8 +156,8 @@ impl<B: Backend> Lane<B> {
     pub(crate) fn hold_back(&self, backend: &B, most: usize) -> Result<(), Fault> {
         let oldest = {
             let flights = lock(&self.flights);
-            let surplus = flights.len().checked_sub(most + 1);
-            surplus.and_then(|index| flights.get(index)).map(|flight| flight.event.clone())
+            let surplus = flights.running.len().checked_sub(most + 1);
+            surplus.and_then(|index| flights.running.get(index)).map(|flight| flight.event.clone())
         };
         if let Some(event) = oldest {
             backend.synchronize(&event)?;
@@ -119,21 +166,14 @@ impl<B: Backend> Lane<B> {
         Ok(())
     }
 
-    /// The numbers and events of the flights before flight `number`.
-    pub(super) fn events_before(&self, number: u64) -> Vec<(u64, B::Event)> {
-        let flights = lock(&self.flights);
-        let before = flights.iter().take_while(|flight| flight.number < number);
-        before.map(|flight| (flight.number, flight.event.clone())).collect()
-    }
-
     /// The oldest flight that has not been seen to end.
     pub(crate) fn oldest(&self) -> Option<Arc<Flight<B>>> {
-        lock(&self.flights).front().cloned()
+        lock(&self.flights).running.front().cloned()
     }
 
     /// The events of all flights.
     pub(super) fn events(&self) -> Vec<B::Event> {
-        lock(&self.flights).iter().map(|flight| flight.event.clone()).collect()
+        lock(&self.flights).running.iter().map(|flight| flight.event.clone()).collect()
     }
 }
 
@@ -147,21 +187,16 @@ pub(crate) struct Flight<B: Backend> {
 
 struct State<B: Backend> {
     cargo: Hold<B>,
-    /// The lane has seen the end of the transfer and let go.
-    landed: bool,
-}
-
-struct Cargo<B: Backend> {
-    pinned: PinnedBlock<B>,
-    /// Only held: the slot comes back when it goes.
-    slot: Option<Slot>,
+    /// How the transfer ended, once the lane has seen it and let go.
+    end: Option<Result<(), Fault>>,
 }
 
 enum Hold<B: Backend> {
-    Full(Cargo<B>),
+    /// For a ticket. The slot is only held: it comes back when it goes.
+    Claimed(PinnedBlock<B>, Slot),
     /// Nobody will ask for it; it goes when the transfer has ended.
-    Abandoned(Cargo<B>),
-    Empty,
+    Unclaimed(PinnedBlock<B>),
+    Gone,
 }
 
 impl<B: Backend> Flight<B> {
@@ -169,25 +204,32 @@ impl<B: Backend> Flight<B> {
         &self.event
     }
 
-    pub(super) fn number(&self) -> u64 {
-        self.number
+    /// How the transfer ended, if its lane has seen it.
+    pub(super) fn end(&self) -> Option<Result<(), Fault>> {
+        lock(&self.state).end.clone()
     }
 
-    /// Takes the result. The caller has seen the event done. `None` when it was abandoned.
-    pub(crate) fn take(&self) -> Option<(PinnedBlock<B>, Option<Slot>)> {
-        let cargo = lock(&self.state).cargo.take_if(|hold| matches!(hold, Hold::Full(_)));
-        cargo.map(|cargo| (cargo.pinned, cargo.slot))
+    /// Takes the result. The caller has seen the event done. `None` when it was given up: abandoned, or lost when the device failed.
+    pub(super) fn take(&self) -> Option<(PinnedBlock<B>, Slot)> {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut state.cargo, Hold::Gone) {
+            Hold::Claimed(pinned, slot) => Some((pinned, slot)),
+            other => {
+                state.cargo = other;
+                None
+            }
+        }
     }
 
     /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the lane has seen
     /// the end of it.
     fn abandon(&self) {
         let mut state = lock(&self.state);
-        let (slot, cargo) = match std::mem::replace(&mut state.cargo, Hold::Empty) {
-            Hold::Full(Cargo { pinned, slot }) if state.landed => (slot, Some(pinned)),
-            Hold::Full(Cargo { pinned, slot }) => {
-                state.cargo = Hold::Abandoned(Cargo { pinned, slot: None });
-                (slot, None)
+        let gone = match std::mem::replace(&mut state.cargo, Hold::Gone) {
+            Hold::Claimed(pinned, slot) if state.end.is_some() => (Some(pinned), Some(slot)),
+            Hold::Claimed(pinned, slot) => {
+                state.cargo = Hold::Unclaimed(pinned);
+                (None, Some(slot))
             }
             other => {
                 state.cargo = other;
@@ -195,34 +237,26 @@ impl<B: Backend> Flight<B> {
             }
         };
         drop(state);
-        drop((slot, cargo));
+        drop(gone);
     }
 
     /// The lane has seen the end of the transfer, or the failure of the device.
-    fn landed(&self, failed: bool) {
+    fn landed(&self, end: Result<(), Fault>) {
+        let failed = end.is_err();
         let cargo = {
             let mut state = lock(&self.state);
-            state.landed = true;
+            state.end = Some(end);
             // A ticket may still ask for what has arrived; without one this was the last reference, and the cargo goes with it.
-            state.cargo.take_if(|hold| failed || matches!(hold, Hold::Abandoned(_)))
+            if !failed && matches!(state.cargo, Hold::Claimed(..)) {
+                return;
+            }
+            std::mem::replace(&mut state.cargo, Hold::Gone)
         };
         // Outside the lock: it is logged, or goes back to a pool with a lock of its own.
         match cargo {
-            Some(cargo) if failed => cargo.pinned.lose(),
+            Hold::Claimed(pinned, _slot) => pinned.lose(),
+            Hold::Unclaimed(pinned) if failed => pinned.lose(),
             other => drop(other),
-        }
-    }
-}
-
-impl<B: Backend> Hold<B> {
-    /// Takes the cargo out, if there is any and it is `wanted`.
-    fn take_if(&mut self, wanted: impl FnOnce(&Self) -> bool) -> Option<Cargo<B>> {
-        if !wanted(self) {
-            return None;
-        }
-        match std::mem::replace(self, Self::Empty) {
-            Self::Full(cargo) | Self::Abandoned(cargo) => Some(cargo),
-            Self::Empty => None,
         }
     }
 }
@@ -289,12 +323,10 @@ impl<B: Backend> Slots<B> {
             if let Some(slot) = self.take() {
                 return Ok(slot);
             }
-            if !core.backend.may_wait() {
-                return Err(Fault::WouldDeadlock);
-            }
+            may_sleep(&*core.backend)?;
             let oldest = core.download.oldest();
             let waker = Waker::from(taken.clone());
-            let watch = oldest.as_deref().map(|flight| core.poller.watch(&core.download, flight, &waker));
+            let watch = oldest.as_deref().map(|flight| core.download.watch(flight, &waker));
             let _watch = watch.transpose()?;
             // What has ended before it was watched is seen by this look. The flight is not held in the sleep: with its last
             // reference the slot comes back.

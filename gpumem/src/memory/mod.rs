@@ -2,8 +2,8 @@
 //!
 //! # The protocol
 //!
-//! A device has two *lanes*, each a stream of its own: the compute lane, on which everything that writes device memory
-//! is queued, and the download lane; large transfers have more (`workers`). Work on one lane is ordered by the lane; the lanes are tied together by events.
+//! A device has *lanes*, each a stream of its own: the compute lane, in whose order everything is that writes device memory,
+//! the download lane, and up to four transfer lanes for large transfers (`workers`). Work on one lane is ordered by the lane; the lanes are tied together by events.
 //!
 //! * **A block** ([`Block`]) is device memory with one owner, a buffer. It carries an event for each other lane that still uses
 //!   it (*pending uses*). Before the owner writes it, [`Block::order_after_uses`] puts these events in front of the
@@ -27,10 +27,11 @@
 //! `core` is the state that all handles of a device share. `block` is device memory; `allocate` takes and retires it, by way of
 //! `cache` (what a thread has let go of, behind a `latch`), `store` (slabs, kept segments, what is parked), and `compose` (a segment where none fits) and `physical` (what the driver gives:
 //! segments and their chunks). `size`, `heap`, `kept` and `epochs` are the parts of these; `reclaim` gives back. `pinned` is the pool
-//! of host memory for transfers; `flight` the lanes and what is in flight, `poller` the thread that wakes those who await it; `workers`
+//! of host memory for transfers; `flight` the lanes and what is in flight, `arrival` its end as a ticket sees it, `poller` the thread that wakes those who await it; `workers`
 //! large transfers on several threads; `budget` the limit. None of them knows element types.
 
 mod allocate;
+mod arrival;
 mod block;
 mod budget;
 mod cache;
@@ -52,13 +53,13 @@ mod workers;
 
 pub(crate) use self::allocate::Charge;
 pub use self::allocate::Pressure;
+pub(crate) use self::arrival::Arrival;
 pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
 pub(crate) use self::budget::Budget;
 pub(crate) use self::core::Core;
 pub use self::flight::Stream;
-pub(crate) use self::flight::{Flight, Lane, Slot, Slots};
+pub(crate) use self::flight::{Lane, Slot, Slots};
 pub(crate) use self::pinned::PinnedBlock;
-pub(crate) use self::poller::{Alarm, Watch};
 pub use self::reclaim::MemoryReport;
 pub(crate) use self::reclaim::{PressureCallback, Settings};
 pub(crate) use self::size::POOLED;

@@ -1,35 +1,51 @@
-//! Wakes those who await downloads.
+//! Wakes those who await transfers.
 //!
 //! A driver has no wait with a timeout and no wait that an executor could take part in, and a callback of the driver may not
-//! call the driver. So each device has one thread, the *poller*, that waits in their place:
+//! call the driver. So each lane whose flights are awaited has one thread, the *poller*, that waits in their place: that of the download
+//! lane for async downloads, that of the compute lane for staged uploads.
 //!
 //! * It is started by the first await ([`Poller::watch`]) and ended with the device. While nothing is awaited it sleeps on a
 //!   condition variable; else it is inside [`Driver::synchronize`](crate::backend::Driver::synchronize). It never turns in a loop.
 //! * Whoever awaits makes a [`Watch`], which holds the waker of the last poll, and keeps it. The poller has weak references only,
 //!   so dropping the future ends the matter, at any time and without asking the poller.
-//! * It waits for the *oldest flight of the download lane*, awaited or not, up to the last one that is awaited. All async
-//!   downloads run on that one lane, in order, so the oldest ends first, and no wait for a later one stands before the wake-up of
-//!   an earlier one. Hence a watch brings the events of all flights before its own: whoever awaits one of these later finds
-//!   the poller at an event that is not behind it.
+//! * It waits for the *oldest flight of the lane*, awaited or not, up to the last one that is awaited. The lane is in order, so the oldest
+//!   ends first, and no wait for a later one stands before the wake-up of an earlier one. For that the numbers of flights that are awaited are in the
+//!   order of their events: a flight gets its number and its event under one lock ([`Lane::launching`](super::Lane::launching)), and
+//!   those that do not ([`Lane::launch`](super::Lane::launch)) have an event that is older than their number, which ends no later.
+//!   Hence a watch brings the events of all flights before its own: whoever awaits one of these later finds the poller at an event
+//!   that is not behind it.
 //! * An event is looked at once more when its watch is in the list, so that an end in between is not missed: the end is seen
 //!   either by that look or by the poller.
 //! * A fault from a wait is that of the device: everything that is awaited is woken, with the fault.
 //! * The thread has the backend, and never the core: it keeps no device alive and is nobody's handle. When the core goes, no
 //!   flight is left, so whatever the thread waits for is over.
 //!
-//! Wakers are foreign code: they run, and are dropped, while nothing is locked, and one that panics is logged.
+//! Wakers are foreign code: they run, and are dropped, while nothing is locked, and one that panics is logged. One that runs its task in place
+//! may poll again, but must not sleep until the poller wakes it: that is refused ([`may_sleep`]).
 
-use super::flight::{Flight, Lane};
 use super::lock;
 use crate::backend::{Backend, Fault};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::task::{Poll, Wake, Waker};
-use std::time::Instant;
+use std::task::{Poll, Waker};
 
-/// The awaited downloads of a device.
-pub(crate) struct Poller<B: Backend>(Arc<Shared<B>>);
+thread_local! {
+    static IS_POLLER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A fault where the calling thread cannot sleep until a poller wakes it: in a host kernel of the device, and on the thread of a poller,
+/// that of another lane included, whose wakers may wait for this one.
+pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
+    if !backend.may_wait() || IS_POLLER.get() {
+        return Err(Fault::WouldDeadlock);
+    }
+    Ok(())
+}
+
+/// The awaited flights of a lane.
+pub(super) struct Poller<B: Backend>(Arc<Shared<B>>);
 
 struct Shared<B: Backend> {
     backend: Arc<B>,
@@ -83,7 +99,7 @@ impl Watch {
         let Seen::Nothing(waker) = former else { return };
         if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
             crate::log_safely::safely(|| {
-                log::error!("gpumem: the waker of a download panicked");
+                log::error!("gpumem: the waker of a transfer panicked");
             });
             // Dropping the payload could panic again.
             std::mem::forget(panic);
@@ -97,28 +113,27 @@ impl<B: Backend> Poller<B> {
         Self(Arc::new(Shared { backend, state: Mutex::new(state), changed: Condvar::new() }))
     }
 
-    /// Lets `waker` be woken when a flight of the download `lane` has ended. The caller looks at the event once more afterwards.
-    pub(crate) fn watch(
+    /// Lets `waker` be woken when a flight with this number and event has ended. `before` are the flights in front of it.
+    pub(super) fn watch(
         &self,
-        lane: &Lane<B>,
-        flight: &Flight<B>,
+        before: Vec<(u64, B::Event)>,
+        (number, event): (u64, &B::Event),
         waker: &Waker,
     ) -> Result<Arc<Watch>, Fault> {
         let watch = Arc::new(Watch(Mutex::new(Seen::Nothing(waker.clone()))));
-        let before = lane.events_before(flight.number());
         let mut state = lock(&self.0.state);
         if !state.runs {
             let (shared, name) = (self.0.clone(), "gpumem-poller".into());
             let thread = std::thread::Builder::new().name(name).spawn(move || shared.run());
-            let operation = "start the thread that wakes those who await downloads";
+            let operation = "start the thread that wakes those who await transfers";
             thread.map_err(|error| Fault::Failed { operation, reason: error.to_string() })?;
             state.runs = true;
         }
         for (number, event) in before {
             state.waits.entry(number).or_insert(Wait { event, watches: Vec::new() });
         }
-        let own = || Wait { event: flight.event().clone(), watches: Vec::new() };
-        let wait = state.waits.entry(flight.number()).or_insert_with(own);
+        let own = || Wait { event: event.clone(), watches: Vec::new() };
+        let wait = state.waits.entry(number).or_insert_with(own);
         wait.watches.retain(|watch| watch.strong_count() > 0);
         wait.watches.push(Arc::downgrade(&watch));
         drop(state);
@@ -137,6 +152,7 @@ impl<B: Backend> Drop for Poller<B> {
 impl<B: Backend> Shared<B> {
     /// The thread.
     fn run(&self) {
+        IS_POLLER.set(true);
         while let Some((number, event)) = self.next() {
             let result = self.backend.synchronize(&event);
             for (watch, result) in self.ended(number, &result) {
@@ -192,39 +208,5 @@ impl<B: Backend> Shared<B> {
             take(first.remove(), &fault.clone().map_or(Ok(()), Err));
         }
         ended
-    }
-}
-
-/// A waker for a thread that waits with a timeout.
-#[derive(Default)]
-pub(crate) struct Alarm {
-    woken: Mutex<bool>,
-    bell: Condvar,
-}
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        *lock(&self.woken) = true;
-        self.bell.notify_all();
-    }
-}
-
-impl Alarm {
-    /// Sleeps until it is woken, or until `deadline` if there is one. Returns whether it was woken, and is as new then.
-    pub(crate) fn sleep_until(&self, deadline: Option<Instant>) -> bool {
-        let mut woken = lock(&self.woken);
-        while !*woken {
-            woken = match deadline {
-                None => self.bell.wait(woken).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    self.bell.wait_timeout(woken, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        std::mem::take(&mut *woken)
     }
 }

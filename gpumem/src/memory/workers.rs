@@ -80,7 +80,10 @@ impl<B: Backend> Core<B> {
         let lanes = match self.transfers.lanes.get() {
             Some(lanes) => lanes,
             None => {
-                let lane = |_| self.backend.create_stream().map(|raw| Lane::new(raw, self.number));
+                let lane = |_| {
+                    let stream = self.backend.create_stream();
+                    stream.map(|raw| Lane::new(raw, self.number, &self.backend))
+                };
                 // Where the device gives no more streams, the transfer goes alone: it may have been prepared already.
                 let Ok(lanes) = (0..workers()).map(lane).collect::<Result<_, _>>() else { return Ok(None) };
                 self.transfers.lanes.get_or_init(|| lanes)

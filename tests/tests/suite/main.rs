@@ -12,6 +12,7 @@ mod segments;
 mod sets;
 mod threads;
 mod transfers;
+mod uploads;
 
 /// Makes a test of each function on each backend. A function takes the means to open devices, so that it can set limits.
 macro_rules! suite {
@@ -169,5 +170,10 @@ suite! {
         threads_transfer_at_the_same_time
         stages_are_sent_from_where_they_were_filled
         stages_take_their_turn
+    }
+    uploads {
+        an_upload_is_awaited
+        an_upload_wakes_whoever_awaits_it
+        nothing_to_send_is_there_at_once
     }
 }

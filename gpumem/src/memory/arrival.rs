@@ -1,0 +1,144 @@
+//! The end of a transfer, for whoever holds a ticket: looked at, waited for, awaited.
+//!
+//! An [`Arrival`] refers to the flight, and only weakly to the device: the flight's cargo keeps the device for as long as there is
+//! something to come, and a ticket that was forgotten keeps nothing afterwards. When the device is gone, the flight tells how it ended.
+
+use super::core::Core;
+use super::flight::{Flight, Lane, Slot};
+use super::lock;
+use super::pinned::PinnedBlock;
+use super::poller::{Watch, may_sleep};
+use crate::backend::{Backend, Fault};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::task::{Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// A flight's end, still to come.
+pub(crate) struct Arrival<B: Backend> {
+    core: Weak<Core<B>>,
+    /// On which the flight is.
+    lane: fn(&Core<B>) -> &Lane<B>,
+    flight: Arc<Flight<B>>,
+    /// Once it has been awaited.
+    watch: Option<Arc<Watch>>,
+}
+
+impl<B: Backend> Arrival<B> {
+    /// Of a flight whose number and event were given under one lock: see [`Lane::launching`].
+    pub(crate) fn new(core: &Arc<Core<B>>, lane: fn(&Core<B>) -> &Lane<B>, flight: Arc<Flight<B>>) -> Self {
+        Self { core: Arc::downgrade(core), lane, flight, watch: None }
+    }
+
+    /// The device; without one, how the flight ended.
+    fn core(&self) -> Result<Arc<Core<B>>, Result<(), Fault>> {
+        // What was abandoned before its end has none, which `take` tells.
+        self.core.upgrade().ok_or_else(|| self.flight.end().unwrap_or(Ok(())))
+    }
+
+    /// Whether the transfer has ended.
+    pub(crate) fn is_ready(&self) -> Result<bool, Fault> {
+        match self.core() {
+            Ok(core) => core.backend.is_done(self.flight.event()),
+            Err(end) => end.map(|()| true),
+        }
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&self) -> Result<(), Fault> {
+        match self.core() {
+            Ok(core) => core.backend.synchronize(self.flight.event()),
+            Err(end) => end,
+        }
+    }
+
+    /// Whether the transfer has ended; if not, `waker` is woken when it has.
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Fault>> {
+        let look = |this: &Self| match this.is_ready() {
+            Ok(false) => Poll::Pending,
+            Ok(true) => Poll::Ready(Ok(())),
+            Err(fault) => Poll::Ready(Err(fault)),
+        };
+        if let Poll::Ready(end) = look(self) {
+            return Poll::Ready(end);
+        }
+        let Ok(core) = self.core() else { return look(self) };
+        if !core.backend.may_wait() {
+            return Poll::Ready(Err(Fault::WouldDeadlock));
+        }
+        if let Some(watch) = &self.watch {
+            return watch.poll(waker);
+        }
+        match (self.lane)(&core).watch(&self.flight, waker) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(fault) => return Poll::Ready(Err(fault)),
+        }
+        // Once more: what ended before it was watched wakes nobody.
+        look(self)
+    }
+
+    /// As [`Self::poll`], but keeps the calling thread until the end, for at most `timeout`. Returns whether it has come.
+    pub(crate) fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Fault> {
+        // A time that no clock will show is none.
+        let deadline = Instant::now().checked_add(timeout);
+        let alarm = Arc::new(Alarm::default());
+        let waker = Waker::from(alarm.clone());
+        loop {
+            if let Poll::Ready(end) = self.poll(&waker) {
+                return end.map(|()| true);
+            }
+            if let Ok(core) = self.core() {
+                may_sleep(&*core.backend)?;
+            }
+            if !alarm.sleep_until(deadline) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Takes what has arrived. The caller has seen the end. `None` when it was abandoned.
+    pub(crate) fn take(&self) -> Result<Option<(PinnedBlock<B>, Slot)>, Fault> {
+        let cargo = self.flight.take();
+        if cargo.is_none() {
+            // The device may have failed since the end was seen, and its memory was given up.
+            self.flight.end().unwrap_or(Ok(()))?;
+        }
+        if let Ok(core) = self.core() {
+            core.land();
+        }
+        Ok(cargo)
+    }
+}
+
+/// A waker for a thread that waits with a timeout.
+#[derive(Default)]
+struct Alarm {
+    woken: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        *lock(&self.woken) = true;
+        self.bell.notify_all();
+    }
+}
+
+impl Alarm {
+    /// Sleeps until it is woken, or until `deadline` if there is one. Returns whether it was woken, and is as new then.
+    fn sleep_until(&self, deadline: Option<Instant>) -> bool {
+        let mut woken = lock(&self.woken);
+        while !*woken {
+            woken = match deadline {
+                None => self.bell.wait(woken).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    self.bell.wait_timeout(woken, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        std::mem::take(&mut *woken)
+    }
+}
