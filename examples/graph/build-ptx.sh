@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Rebuilds kernels.ptx from kernels.cu. Needs Python and the registry; the compiler goes to a folder of its own.
-#   usage: examples/graph/build-ptx.sh
+#   usage: examples/graph/build-ptx.sh [FOLDER], which is examples/graph if left out
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "${1:-$(dirname "$0")}"
 venv=${VENV:-${TMPDIR:-/tmp}/gpumem-nvcc}
 [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96

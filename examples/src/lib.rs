@@ -1,1 +1,1 @@
-//! Programs that show `gpumem` at work: see `graph/`.
+//! Programs that show `gpumem` at work: see `graph/` and `stream/`.

@@ -1,0 +1,64 @@
+//! A step on the host: the same as `kernels.cu`, as a function over slices.
+//!
+//! It runs on one thread, the one that is the device here. The other cores are left to those who draw.
+
+use std::time::Instant;
+
+use gpumem::{Device, Host, Result};
+
+use crate::{
+    galaxies::GalaxiesBuffers,
+    physics::{Step, moved},
+    pipeline::Stepper,
+    timeline::nanoseconds,
+};
+
+/// Stars that are moved at a time: their positions and velocities stay in the nearest cache meanwhile.
+const GROUP: usize = 1_024;
+
+/// Steps on the host.
+pub struct OnHost {
+    /// When its clock showed 0.
+    start: Instant,
+}
+
+impl Default for OnHost {
+    fn default() -> Self {
+        OnHost { start: Instant::now() }
+    }
+}
+
+impl Stepper for OnHost {
+    type Backend = Host;
+    const NAME: &'static str = "host";
+
+    fn clock(&mut self, _: &Device, moment: Instant) -> Result<u64> {
+        Ok(nanoseconds(moment - self.start))
+    }
+
+    fn step(&mut self, device: &Device, set: &mut GalaxiesBuffers, step: Step) -> Result<()> {
+        let set = set.split_mut();
+        let start = self.start;
+        // Queued; this thread goes on at once.
+        device.launch(
+            (set.positions, set.velocities, set.times, &*set.cores),
+            move |(positions, velocities, times, cores)| {
+                let began = nanoseconds(start.elapsed());
+                advance(step, cores, positions, velocities);
+                times[step.frame as usize] = [began, nanoseconds(start.elapsed())];
+            },
+        )
+    }
+}
+
+/// Moves every star.
+pub fn advance(step: Step, cores: &[[f32; 4]], positions: &mut [[f32; 2]], velocities: &mut [[f32; 2]]) {
+    let cores = &cores[step.first as usize..][..step.moves as usize];
+    for (positions, velocities) in positions.chunks_mut(GROUP).zip(velocities.chunks_mut(GROUP)) {
+        for &cores in cores {
+            for (position, velocity) in positions.iter_mut().zip(velocities.iter_mut()) {
+                [*position, *velocity] = moved(step, cores, *position, *velocity);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// A step on a card: the same as host.rs and physics.rs, a thread for each star.
+//
+// kernels.ptx is made of this file by ../graph/build-ptx.sh and loaded as it is, so that building the example needs no CUDA
+// compiler.
+
+// Laid out as `Step` in physics.rs.
+struct Step {
+    unsigned frame;
+    unsigned stars;
+    unsigned first;
+    unsigned moves;
+    float time;
+    float softness;
+    float masses[2];
+};
+
+// Nanoseconds; the same clock for all blocks.
+__device__ unsigned long long now() {
+    unsigned long long time;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(time)::"memory");
+    return time;
+}
+
+__device__ void pull(float2& velocity, float2 place, float x, float y, float mass, const Step& step) {
+    x -= place.x;
+    y -= place.y;
+    float soft = x * x + y * y + step.softness;
+    float strength = mass * step.time / (soft * sqrtf(soft));
+    velocity.x += x * strength;
+    velocity.y += y * strength;
+}
+
+// Times begin as `NO_TIME` in physics.rs: each block has the step begin no later than itself, and end no earlier.
+extern "C" __global__ void advance(
+    Step step, const float4* __restrict__ cores, float2* __restrict__ positions, float2* __restrict__ velocities,
+    ulonglong2* __restrict__ times
+) {
+    if (threadIdx.x == 0) atomicMin(&times[step.frame].x, now());
+    unsigned star = blockIdx.x * blockDim.x + threadIdx.x;
+    if (star < step.stars) {
+        float2 place = positions[star], velocity = velocities[star];
+        for (unsigned move = 0; move < step.moves; move++) {
+            float4 core = cores[step.first + move];
+            // Both pull from where the star was.
+            pull(velocity, place, core.x, core.y, step.masses[0], step);
+            pull(velocity, place, core.z, core.w, step.masses[1], step);
+            place.x += velocity.x * step.time;
+            place.y += velocity.y * step.time;
+        }
+        positions[star] = place;
+        velocities[star] = velocity;
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) atomicMax(&times[step.frame].y, now());
+}
+
+// Notes what the clock shows.
+extern "C" __global__ void look_at_clock(unsigned long long* time) { *time = now(); }

@@ -1,0 +1,119 @@
+//! Two galaxies that meet, as a moving picture: `cargo run --release --example stream -- --help`.
+//!
+//! The device steps the stars while frames that it has computed come down and are drawn. A path through the files:
+//! `pipeline.rs` has the tasks that await frames under tokio, `galaxies.rs` the struct of buffers, `host.rs` the kernel,
+//! `cuda.rs` and `kernels.cu` the same for a card. `film.rs` writes the moving picture, and `plot.rs` shows what overlapped.
+
+#![expect(unreachable_pub, reason = "in a program, `pub` means for the other modules")]
+
+mod cli;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod film;
+mod galaxies;
+mod host;
+mod output;
+mod physics;
+mod pipeline;
+mod plot;
+mod sky;
+mod timeline;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use gpumem::Device;
+
+use cli::{Args, Choice};
+use film::Film;
+use galaxies::Galaxies;
+use output::Output;
+use physics::Story;
+use pipeline::Outcome;
+use sky::Sky;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    // Whatever can be refused is refused before anything is computed.
+    let (film, plot) = (Output::open(&args.out)?, Output::open(&args.plot)?);
+    let card = match args.backend {
+        Choice::Host => None,
+        Choice::Cuda => Some(open_card()?),
+    };
+    let story = Story::of(args.frames);
+    let galaxies = Galaxies::new(args.stars, story, args.seed);
+    let film = Film::new(film, Sky::new(args.size, args.stars, story.frame_time()), args.frames)?;
+
+    // One thread is enough: the runtime only waits, and what computes has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("tokio does not start")?;
+    let outcome = match card {
+        None => {
+            let stepper = host::OnHost::default();
+            runtime.block_on(pipeline::run(
+                stepper,
+                Device::host(),
+                &galaxies,
+                story,
+                film,
+                args.one_by_one,
+            ))?
+        }
+        Some(card) => runtime.block_on(on_card(card, &galaxies, story, film, args.one_by_one))?,
+    };
+    let Outcome { drawing: film, timeline, stats } = outcome;
+    film.finish()?;
+    plot.write(plot::svg(&timeline).as_bytes())?;
+    println!("film: {}, plot of overlap: {}", args.out.display(), args.plot.display());
+    println!(
+        "{} stars, {} frames, {} async downloads: {timeline}",
+        args.stars, args.frames, stats.async_downloads
+    );
+    Ok(())
+}
+
+#[cfg(feature = "cuda")]
+type Card = Device<gpumem::Cuda>;
+
+#[cfg(feature = "cuda")]
+fn open_card() -> Result<Card> {
+    Ok(Device::cuda(0)?)
+}
+
+#[cfg(feature = "cuda")]
+async fn on_card(
+    device: Card,
+    galaxies: &Galaxies,
+    story: Story,
+    film: Film,
+    one_by_one: bool,
+) -> Result<Outcome<Film>> {
+    let stepper = cuda::OnCard::new(&device)?;
+    pipeline::run(stepper, device, galaxies, story, film, one_by_one).await
+}
+
+/// Without the feature there is no card, and no value of this type.
+#[cfg(not(feature = "cuda"))]
+type Card = std::convert::Infallible;
+
+#[cfg(not(feature = "cuda"))]
+fn open_card() -> Result<Card> {
+    anyhow::bail!(
+        "this program was built without CUDA; build it with the feature `cuda`:\n    \
+         cargo run --release --example stream --features cuda -- --backend cuda"
+    )
+}
+
+#[cfg(not(feature = "cuda"))]
+async fn on_card(card: Card, _: &Galaxies, _: Story, _: Film, _: bool) -> Result<Outcome<Film>> {
+    match card {}
+}

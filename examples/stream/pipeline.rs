@@ -1,0 +1,304 @@
+//! The pipeline: while one frame is drawn, the next ones come down and those after them are computed.
+//!
+//! Two futures share a thread that only ever waits. [`compute`] queues steps and starts a download behind each; [`draw`]
+//! takes the downloads in their order and hands each frame to a thread that draws it. The channel between them is what
+//! keeps the device from running ahead: it has a place for each slot but the one whose frame is being drawn, so there is
+//! always a slot for a download that has a place.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use gpumem::{Backend, Device, DeviceStats, DownloadGuard, GpuBuffers};
+use tokio::{
+    sync::{
+        Notify,
+        mpsc::{Receiver, Sender, channel},
+    },
+    task::{JoinHandle, spawn, spawn_blocking},
+    try_join,
+};
+
+use crate::{
+    galaxies::{Galaxies, GalaxiesBuffers, SLOTS},
+    physics::{Step, Story},
+    timeline::{FrameTimes, Timeline, nanoseconds},
+};
+
+/// What can step the stars.
+pub trait Stepper {
+    /// Where its buffers are.
+    type Backend: Backend;
+    /// What the option `--backend` calls it.
+    const NAME: &'static str;
+
+    /// What the clock that its steps note their times by showed at `moment`, in nanoseconds.
+    fn clock(&mut self, device: &Device<Self::Backend>, moment: Instant) -> gpumem::Result<u64>;
+
+    /// Queues a step on the stream of `device`.
+    fn step(
+        &mut self,
+        device: &Device<Self::Backend>,
+        set: &mut GalaxiesBuffers<Self::Backend>,
+        step: Step,
+    ) -> gpumem::Result<()>;
+}
+
+/// What draws frames, on threads that may block.
+pub trait Draw: Send + 'static {
+    fn draw(&mut self, positions: &[[f32; 2]], velocities: &[[f32; 2]]) -> Result<()>;
+}
+
+/// What is left when all frames are drawn.
+pub struct Outcome<D> {
+    pub drawing: D,
+    pub timeline: Timeline,
+    /// What the device counted.
+    pub stats: DeviceStats,
+}
+
+/// Computes and draws all frames of `story`, and gives everything back to the device. With `one_by_one` a step is queued only
+/// when the frame before was drawn, so that nothing overlaps.
+pub async fn run<S: Stepper, D: Draw>(
+    mut stepper: S,
+    device: Device<S::Backend>,
+    galaxies: &Galaxies,
+    story: Story,
+    drawing: D,
+    one_by_one: bool,
+) -> Result<Outcome<D>> {
+    let mut set = galaxies.upload(&device)?;
+    // Looking at the clock of a card takes a while, which is no part of the film.
+    let looked = Instant::now();
+    let clock = stepper.clock(&device, looked)?;
+    let start = Instant::now();
+
+    let (sender, receiver) = channel(SLOTS - 1);
+    let drawn = Notify::new();
+    let wait_for = if one_by_one { Some(&drawn) } else { None };
+    // If one fails, the other is dropped with all that it holds, downloads that run included.
+    let ((), (drawing, frames)) =
+        try_join!(compute(&mut stepper, &mut set, story, sender, wait_for), draw(receiver, drawing, &drawn))?;
+    let clock = clock + nanoseconds(start - looked);
+    let timeline = Timeline::new(S::NAME, start, clock, &frames);
+
+    // Everything goes back, or there is an error that lists what did not.
+    set.check_leaks()?;
+    set.close()?;
+    let stats = device.stats();
+    drop(stepper);
+    device.close()?;
+    Ok(Outcome { drawing, timeline, stats })
+}
+
+/// Queues all steps, and a download behind each. Before the next it waits for `drawn`, if it is given.
+async fn compute<S: Stepper>(
+    stepper: &mut S,
+    set: &mut GalaxiesBuffers<S::Backend>,
+    story: Story,
+    sender: Sender<Coming<S::Backend>>,
+    drawn: Option<&Notify>,
+) -> Result<()> {
+    let device = set.device().clone();
+    for index in 0..story.frames {
+        let stars = u32::try_from(set.positions().len())?;
+        stepper.step(&device, set, story.step(index, stars))?;
+        // Waits until a frame was drawn, if all slots are taken. The step runs meanwhile.
+        let Ok(place) = sender.reserve().await else { break };
+        let asked = Instant::now();
+        let download = start_download(set)?;
+        // The download borrows nothing, so a task of its own can await it. That notes when it was there, even if the frame
+        // before is still being drawn.
+        let arrival =
+            async move { Ok(Arrived { index, frame: download.await?, asked, arrived: Instant::now() }) };
+        place.send(spawn(arrival));
+        if let Some(drawn) = drawn {
+            drawn.notified().await;
+        }
+    }
+    Ok(())
+}
+
+/// Draws all frames in the order in which they were asked for.
+async fn draw<B: Backend, D: Draw>(
+    mut coming: Receiver<Coming<B>>,
+    mut drawing: D,
+    drawn: &Notify,
+) -> Result<(D, Vec<FrameTimes>)> {
+    let mut frames = Vec::new();
+    while let Some(arrival) = coming.recv().await {
+        let Arrived { index, frame, asked, arrived } = arrival.await??;
+        // Drawing takes a while, and the thread of the runtime has wake-ups to see to. The frame goes along and is dropped
+        // there, which gives its slots back before the next one is received.
+        let work = move || {
+            let begun = Instant::now();
+            drawing.draw(frame.positions(), frame.velocities())?;
+            let step = frame.times()[index as usize];
+            anyhow::Ok((drawing, FrameTimes { step, asked, arrived, drawn: [begun, Instant::now()] }))
+        };
+        let (back, times) = spawn_blocking(work).await??;
+        drawing = back;
+        frames.push(times);
+        drawn.notify_one();
+    }
+    Ok((drawing, frames))
+}
+
+/// A frame whose download runs, in a task that awaits it.
+type Coming<B> = JoinHandle<Result<Arrived<B>>>;
+
+struct Arrived<B: Backend> {
+    index: u32,
+    frame: Frame<B>,
+    /// When its download was started.
+    asked: Instant,
+    /// When the task that awaited it went on.
+    arrived: Instant,
+}
+
+/// One frame: all buffers as of the same moment.
+struct Frame<B: Backend> {
+    positions: DownloadGuard<[f32; 2], B>,
+    velocities: DownloadGuard<[f32; 2], B>,
+    times: DownloadGuard<[u64; 2], B>,
+}
+
+impl<B: Backend> Frame<B> {
+    fn positions(&self) -> &[[f32; 2]] {
+        &self.positions
+    }
+
+    fn velocities(&self) -> &[[f32; 2]] {
+        &self.velocities
+    }
+
+    fn times(&self) -> &[[u64; 2]] {
+        &self.times
+    }
+}
+
+/// Starts to copy a frame behind all that is queued, and returns at once.
+fn start_download<B: Backend>(
+    set: &GalaxiesBuffers<B>,
+) -> gpumem::Result<impl Future<Output = gpumem::Result<Frame<B>>> + Send + use<B>> {
+    let positions = set.positions().start_download()?;
+    let velocities = set.velocities().start_download()?;
+    let times = set.times().start_download()?;
+    Ok(async move {
+        Ok(Frame { positions: positions.await?, velocities: velocities.await?, times: times.await? })
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::{
+        host::{OnHost, advance},
+        timeline::Span,
+    };
+    use anyhow::bail;
+
+    /// Keeps what it sees.
+    #[derive(Default)]
+    pub struct Album(pub Vec<[Vec<[f32; 2]>; 2]>);
+
+    impl Draw for Album {
+        fn draw(&mut self, positions: &[[f32; 2]], velocities: &[[f32; 2]]) -> Result<()> {
+            self.0.push([positions.to_vec(), velocities.to_vec()]);
+            Ok(())
+        }
+    }
+
+    /// Fails at a frame.
+    struct Broken(u32);
+
+    impl Draw for Broken {
+        fn draw(&mut self, _: &[[f32; 2]], _: &[[f32; 2]]) -> Result<()> {
+            let Some(left) = self.0.checked_sub(1) else { bail!("the pencil broke") };
+            self.0 = left;
+            Ok(())
+        }
+    }
+
+    fn streamed<D: Draw>(device: Device, frames: u32, drawing: D) -> Result<Outcome<D>> {
+        streamed_with(device, frames, drawing, false)
+    }
+
+    fn streamed_with<D: Draw>(
+        device: Device,
+        frames: u32,
+        drawing: D,
+        one_by_one: bool,
+    ) -> Result<Outcome<D>> {
+        let story = Story::of(frames);
+        let galaxies = Galaxies::new(3_000, story, 5);
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(run(OnHost::default(), device, &galaxies, story, drawing, one_by_one))
+    }
+
+    #[test]
+    fn every_frame_is_what_plain_vectors_give() {
+        let story = Story::of(24);
+        let mut galaxies = Galaxies::new(3_000, story, 5);
+        let Outcome { drawing: Album(frames), .. } = streamed(Device::host(), 24, Album::default()).unwrap();
+        assert_eq!(frames.len(), 24);
+        for (index, [positions, velocities]) in (0..).zip(&frames) {
+            let step = story.step(index, 3_000);
+            advance(step, &galaxies.cores, &mut galaxies.positions, &mut galaxies.velocities);
+            // In their order and in one piece: the step writes all stars, in both buffers.
+            let same = (positions, velocities) == (&galaxies.positions, &galaxies.velocities);
+            assert!(same, "frame {index} is not that of its step");
+        }
+    }
+
+    #[test]
+    fn there_is_one_download_a_frame_and_buffer_and_nothing_stays() {
+        let Outcome { stats, .. } = streamed(Device::host(), 17, Album::default()).unwrap();
+        assert_eq!((stats.async_downloads, stats.live_buffers, stats.live_bytes), (3 * 17, 0, 0));
+    }
+
+    #[test]
+    fn times_are_in_their_order() {
+        let Outcome { timeline, .. } = streamed(Device::host(), 12, Album::default()).unwrap();
+        assert_eq!(timeline.frames.len(), 12);
+        for frame in &timeline.frames {
+            let moments = [frame.step, frame.copy, frame.draw].map(|Span { from, to }| [from, to]);
+            assert!(moments.as_flattened().is_sorted(), "{frame:?}");
+        }
+        // Steps and drawings take turns; neither is begun before the one before has ended.
+        for pair in timeline.frames.windows(2) {
+            assert!(pair[0].step.to <= pair[1].step.from && pair[0].draw.to <= pair[1].draw.from, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn one_by_one_nothing_overlaps() {
+        let outcome = streamed_with(Device::host(), 12, Album::default(), true).unwrap();
+        let spans = outcome.timeline.frames.iter().flat_map(|frame| [frame.step, frame.copy, frame.draw]);
+        let moments: Vec<_> = spans.flat_map(|Span { from, to }| [from, to]).collect();
+        assert!(moments.len() == 6 * 12 && moments.is_sorted(), "{moments:?}");
+        assert!(outcome.timeline.overlap() <= 1.0);
+    }
+
+    #[test]
+    fn a_drawing_that_fails_ends_the_stream() {
+        let device = Device::host();
+        let error = streamed(device.clone(), 100, Broken(3)).map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "the pencil broke");
+        // Steps and downloads that were under way are nobody's any more.
+        device.synchronize().unwrap();
+        device.check_leaks().unwrap();
+        assert!(device.stats().async_downloads < 3 * 10);
+    }
+
+    #[test]
+    fn a_device_that_fails_ends_the_stream() {
+        let device = Device::host();
+        let galaxies = Galaxies::new(100, Story::of(10), 5);
+        // The film is longer than the path of the centres that was uploaded.
+        let story = Story::of(11);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let run = run(OnHost::default(), device, &galaxies, story, Album::default(), false);
+        let error = runtime.block_on(run).map(|_| ()).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(gpumem::Error::DeviceFailed { .. })), "{error}");
+    }
+}
