@@ -211,16 +211,23 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// Starts to copy `path` to the host, and returns at once: work may be queued while the copies run.
     ///
-    /// What arrives is what the buffers hold when the work queued so far has run.
+    /// What arrives is what the buffers hold when the work queued so far has run, all of them at that one point.
     ///
     /// # Errors
     ///
-    /// If the slots of a buffer are all in use, or there is no pinned memory for the copy.
+    /// If the slots of a buffer are all in use, or there is no pinned memory for the copies: then none was started.
     pub fn start_download(&self) -> ::gpumem::Result<SceneDownload<B>> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        ::gpumem::__private::core::result::Result::Ok(SceneDownload {
-            path: <[f32; 3] as __PlainData>::start_fetch(&self.path)?,
-        })
+        self.__set.start_downloads(&[self.path.__raw()])
+    }
+    /// [`start_download`](Self::start_download) that waits until every buffer has a free slot.
+    ///
+    /// It holds no slot while it waits. Tickets and frames that nobody lets go of it waits for for ever.
+    ///
+    /// # Errors
+    ///
+    /// If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.
+    pub fn start_download_wait(&self) -> ::gpumem::Result<SceneDownload<B>> {
+        self.__set.start_downloads_wait(&[self.path.__raw()])
     }
     /// What the set holds: lengths, capacities and bytes, a buffer and in all.
     pub fn stats(&self) -> ::gpumem::SetStats {
@@ -308,41 +315,8 @@ pub struct SceneLens {
 }
 /// A download of a [`SceneBuffers`] that is under way, made by [`start_download`](SceneBuffers::start_download).
 ///
-/// Dropping it is harmless: the copies end by themselves, and nobody reads them.
-pub struct SceneDownload<B: ::gpumem::Backend = ::gpumem::Host> {
-    path: ::gpumem::Download<[f32; 3], B>,
-}
-impl<B: ::gpumem::Backend> SceneDownload<B> {
-    /// Whether every copy has ended, so that [`wait`](Self::wait) will not wait.
-    ///
-    /// # Errors
-    ///
-    /// If the device failed.
-    pub fn is_ready(
-        &self,
-    ) -> ::gpumem::Result<::gpumem::__private::core::primitive::bool> {
-        self.path.is_ready()
-    }
-    /// Waits for the copies and gives the elements that arrived.
-    ///
-    /// # Errors
-    ///
-    /// If the device failed, or a buffer gave its downloads up.
-    pub fn wait(self) -> ::gpumem::Result<SceneFrame<B>> {
-        ::gpumem::__private::core::result::Result::Ok(SceneFrame {
-            path: self.path.wait()?,
-        })
-    }
-}
-#[automatically_derived]
-impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneDownload<B> {
-    fn fmt(
-        &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
-    ) -> ::gpumem::__private::core::fmt::Result {
-        ::gpumem::__private::debug(f, "SceneDownload", &[("path", &self.path)])
-    }
-}
+/// To wait for it, or to `.await` it, gives a [`SceneFrame`]. Dropping it is harmless: the copies end by themselves, and nobody reads them.
+pub type SceneDownload<B = ::gpumem::Host> = ::gpumem::Downloads<SceneFrame<B>>;
 /// What a download of a [`SceneBuffers`] brought: `path`, read in the pinned memory that the device wrote.
 ///
 /// Dropping it frees that memory for the next download.
@@ -356,6 +330,19 @@ impl<B: ::gpumem::Backend> SceneFrame<B> {
     #[inline]
     pub fn path(&self) -> &[[f32; 3]] {
         &self.path
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::Frame for SceneFrame<B> {
+    type Backend = B;
+    const TICKET: &'static ::gpumem::__private::core::primitive::str = "SceneDownload";
+    fn __arrive(
+        parts: &mut ::gpumem::__private::Arrived<'_, B>,
+    ) -> ::gpumem::Result<Self> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(Self {
+            path: <[f32; 3] as __PlainData>::arrive(parts)?,
+        })
     }
 }
 #[automatically_derived]

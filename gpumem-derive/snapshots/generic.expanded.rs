@@ -153,11 +153,12 @@ where
             )
     }
     pub(crate) fn start_download(&self) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        ::gpumem::__private::core::result::Result::Ok(MeshDownload {
-            points: <S::Point as __PlainData>::start_fetch(&self.points)?,
-            __marker: ::gpumem::__private::core::marker::PhantomData,
-        })
+        self.__set.start_downloads(&[self.points.__raw()])
+    }
+    pub(crate) fn start_download_wait(
+        &self,
+    ) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
+        self.__set.start_downloads_wait(&[self.points.__raw()])
     }
     pub(crate) fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
@@ -253,59 +254,9 @@ pub(crate) struct MeshLens {
     #[deprecated(note = "use `points`")]
     pub(crate) r#type: ::gpumem::__private::core::primitive::usize,
 }
-pub(crate) struct MeshDownload<
-    'a,
-    S: Shape = Plane,
-    const N: usize = 4,
-    B: ::gpumem::Backend = ::gpumem::Host,
->
-where
-    S::Point: PartialEq,
-    S::Point: ::gpumem::Element,
-    [u32; N]: ::gpumem::Element,
-{
-    points: ::gpumem::Download<S::Point, B>,
-    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
-}
-#[allow(deprecated)]
-impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshDownload<'a, S, N, B>
-where
-    S::Point: PartialEq,
-    S::Point: ::gpumem::Element,
-    [u32; N]: ::gpumem::Element,
-{
-    pub(crate) fn is_ready(
-        &self,
-    ) -> ::gpumem::Result<::gpumem::__private::core::primitive::bool> {
-        self.points.is_ready()
-    }
-    pub(crate) fn wait(self) -> ::gpumem::Result<MeshFrame<'a, S, N, B>> {
-        ::gpumem::__private::core::result::Result::Ok(MeshFrame {
-            points: self.points.wait()?,
-            __marker: ::gpumem::__private::core::marker::PhantomData,
-        })
-    }
-}
-#[automatically_derived]
-#[allow(deprecated)]
-impl<
-    'a,
-    S: Shape,
-    const N: usize,
-    B: ::gpumem::Backend,
-> ::gpumem::__private::core::fmt::Debug for MeshDownload<'a, S, N, B>
-where
-    S::Point: PartialEq,
-    S::Point: ::gpumem::Element,
-    [u32; N]: ::gpumem::Element,
-{
-    fn fmt(
-        &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
-    ) -> ::gpumem::__private::core::fmt::Result {
-        ::gpumem::__private::debug(f, "MeshDownload", &[("points", &self.points)])
-    }
-}
+pub(crate) type MeshDownload<'a, S = Plane, const N: usize = 4, B = ::gpumem::Host> = ::gpumem::Downloads<
+    MeshFrame<'a, S, N, B>,
+>;
 pub(crate) struct MeshFrame<
     'a,
     S: Shape = Plane,
@@ -330,6 +281,27 @@ where
     #[inline]
     pub(crate) fn points(&self) -> &[S::Point] {
         &self.points
+    }
+}
+#[automatically_derived]
+#[allow(deprecated)]
+impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> ::gpumem::Frame
+for MeshFrame<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    type Backend = B;
+    const TICKET: &'static ::gpumem::__private::core::primitive::str = "MeshDownload";
+    fn __arrive(
+        parts: &mut ::gpumem::__private::Arrived<'_, B>,
+    ) -> ::gpumem::Result<Self> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(Self {
+            points: <S::Point as __PlainData>::arrive(parts)?,
+            __marker: ::gpumem::__private::core::marker::PhantomData,
+        })
     }
 }
 #[automatically_derived]

@@ -92,6 +92,13 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     {
         ::gpumem::__private::core::unreachable!()
     }
+    #[doc(hidden)]
+    pub fn start_download_wait<__Download>(&self) -> ::gpumem::Result<__Download>
+    where
+        for<'any> ::gpumem::Blocking: ::gpumem::__private::AsyncSet,
+    {
+        ::gpumem::__private::core::unreachable!()
+    }
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
     }

@@ -134,10 +134,10 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         ::gpumem::__private::core::unreachable!()
     }
     pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
-        use ::gpumem::__private::PlainData as __PlainData;
-        ::gpumem::__private::core::result::Result::Ok(GraphDownload {
-            positions: <[f32; 2] as __PlainData>::start_fetch(&self.positions)?,
-        })
+        self.__set.start_downloads(&[self.positions.__raw()])
+    }
+    pub fn start_download_wait(&self) -> ::gpumem::Result<GraphDownload<B>> {
+        self.__set.start_downloads_wait(&[self.positions.__raw()])
     }
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
@@ -206,30 +206,7 @@ pub struct GraphLens {
     pub edges: ::gpumem::__private::core::primitive::usize,
     pub weights: ::gpumem::__private::core::primitive::usize,
 }
-pub struct GraphDownload<B: ::gpumem::Backend = ::gpumem::Host> {
-    positions: ::gpumem::Download<[f32; 2], B>,
-}
-impl<B: ::gpumem::Backend> GraphDownload<B> {
-    pub fn is_ready(
-        &self,
-    ) -> ::gpumem::Result<::gpumem::__private::core::primitive::bool> {
-        self.positions.is_ready()
-    }
-    pub fn wait(self) -> ::gpumem::Result<GraphFrame<B>> {
-        ::gpumem::__private::core::result::Result::Ok(GraphFrame {
-            positions: self.positions.wait()?,
-        })
-    }
-}
-#[automatically_derived]
-impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphDownload<B> {
-    fn fmt(
-        &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
-    ) -> ::gpumem::__private::core::fmt::Result {
-        ::gpumem::__private::debug(f, "GraphDownload", &[("positions", &self.positions)])
-    }
-}
+pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Downloads<GraphFrame<B>>;
 pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
     positions: ::gpumem::DownloadGuard<[f32; 2], B>,
 }
@@ -237,6 +214,19 @@ impl<B: ::gpumem::Backend> GraphFrame<B> {
     #[inline]
     pub fn positions(&self) -> &[[f32; 2]] {
         &self.positions
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::Frame for GraphFrame<B> {
+    type Backend = B;
+    const TICKET: &'static ::gpumem::__private::core::primitive::str = "GraphDownload";
+    fn __arrive(
+        parts: &mut ::gpumem::__private::Arrived<'_, B>,
+    ) -> ::gpumem::Result<Self> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        ::gpumem::__private::core::result::Result::Ok(Self {
+            positions: <[f32; 2] as __PlainData>::arrive(parts)?,
+        })
     }
 }
 #[automatically_derived]

@@ -192,11 +192,10 @@ impl<B: crate::gpu::Backend> Gpu<B> {
             )
     }
     fn start_download(&self) -> crate::gpu::Result<SimulationDownload<B>> {
-        use crate::gpu::__private::PlainData as __PlainData;
-        crate::gpu::__private::core::result::Result::Ok(SimulationDownload {
-            inherits: <f32 as __PlainData>::start_fetch(&self.inherits)?,
-            field: <[f32; 4] as __PlainData>::start_fetch(&self.field)?,
-        })
+        self.__set.start_downloads(&[self.inherits.__raw(), self.field.__raw()])
+    }
+    fn start_download_wait(&self) -> crate::gpu::Result<SimulationDownload<B>> {
+        self.__set.start_downloads_wait(&[self.inherits.__raw(), self.field.__raw()])
     }
     fn stats(&self) -> crate::gpu::SetStats {
         self.__set.stats(&self.__raw())
@@ -268,39 +267,9 @@ struct Counts {
     field: crate::gpu::__private::core::primitive::usize,
     overrides: crate::gpu::__private::core::primitive::usize,
 }
-struct SimulationDownload<B: crate::gpu::Backend = crate::gpu::Host> {
-    inherits: crate::gpu::Download<f32, B>,
-    field: crate::gpu::Download<[f32; 4], B>,
-}
-impl<B: crate::gpu::Backend> SimulationDownload<B> {
-    fn is_ready(
-        &self,
-    ) -> crate::gpu::Result<crate::gpu::__private::core::primitive::bool> {
-        crate::gpu::__private::core::result::Result::Ok(
-            self.inherits.is_ready()? && self.field.is_ready()?,
-        )
-    }
-    fn wait(self) -> crate::gpu::Result<SimulationFrame<B>> {
-        crate::gpu::__private::core::result::Result::Ok(SimulationFrame {
-            inherits: self.inherits.wait()?,
-            field: self.field.wait()?,
-        })
-    }
-}
-#[automatically_derived]
-impl<B: crate::gpu::Backend> crate::gpu::__private::core::fmt::Debug
-for SimulationDownload<B> {
-    fn fmt(
-        &self,
-        f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
-    ) -> crate::gpu::__private::core::fmt::Result {
-        crate::gpu::__private::debug(
-            f,
-            "SimulationDownload",
-            &[("inherits", &self.inherits), ("field", &self.field)],
-        )
-    }
-}
+type SimulationDownload<B = crate::gpu::Host> = crate::gpu::Downloads<
+    SimulationFrame<B>,
+>;
 struct SimulationFrame<B: crate::gpu::Backend = crate::gpu::Host> {
     inherits: crate::gpu::DownloadGuard<f32, B>,
     field: crate::gpu::DownloadGuard<[f32; 4], B>,
@@ -313,6 +282,20 @@ impl<B: crate::gpu::Backend> SimulationFrame<B> {
     #[inline]
     fn field(&self) -> &[[f32; 4]] {
         &self.field
+    }
+}
+#[automatically_derived]
+impl<B: crate::gpu::Backend> crate::gpu::Frame for SimulationFrame<B> {
+    type Backend = B;
+    const TICKET: &'static crate::gpu::__private::core::primitive::str = "SimulationDownload";
+    fn __arrive(
+        parts: &mut crate::gpu::__private::Arrived<'_, B>,
+    ) -> crate::gpu::Result<Self> {
+        use crate::gpu::__private::PlainData as __PlainData;
+        crate::gpu::__private::core::result::Result::Ok(Self {
+            inherits: <f32 as __PlainData>::arrive(parts)?,
+            field: <[f32; 4] as __PlainData>::arrive(parts)?,
+        })
     }
 }
 #[automatically_derived]

@@ -25,6 +25,7 @@ const MANAGER_METHODS: &[&str] = &[
     "download",
     "download_into",
     "start_download",
+    "start_download_wait",
     "stats",
     "device",
     "check_leaks",

@@ -51,12 +51,12 @@ use proc_macro2::TokenStream;
 /// | `GraphBuffers<B = Host>` | the manager: a `Buffer` a field on the backend `B` |
 /// | `GraphLens` | a `usize` a field: lengths or capacities of the whole set |
 /// | `GraphBuffersMut<'a, B>` | all buffers borrowed mutably at once, made by `split_mut` |
-/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields under way, and arrived; only where there is such a field |
+/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream, under way (a `gpumem::Downloads`) and arrived; only where there is such a field |
 ///
 /// The manager has, for a field `positions`, the accessors `positions()` and `positions_mut()`, and for the whole set `new`,
 /// `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`, `shrink_to_fit`, `upload_from`, `download`,
-/// `download_into`, `start_download`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of these names; `name` gives it
-/// another.
+/// `download_into`, `start_download`, `start_download_wait`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
+/// these names; `name` gives it another.
 ///
 /// # Fields
 ///

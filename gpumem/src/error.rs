@@ -171,6 +171,19 @@ pub enum Error {
         slots: usize,
     },
 
+    /// More parts of one buffer were to be downloaded together than it has download slots. No waiting gives it more.
+    #[error(
+        "{buffer}: {parts} parts of it were asked for in one frame, and it has {slots} download slots, of which each part takes one"
+    )]
+    TooFewSlots {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// How many slots it has; see [`BufferSpec::slots`](crate::BufferSpec::slots).
+        slots: usize,
+        /// How many parts of it were asked for.
+        parts: usize,
+    },
+
     /// The download was given up with [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads).
     #[error("{buffer}: this download was abandoned before it was waited for")]
     DownloadAbandoned {

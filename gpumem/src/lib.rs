@@ -45,6 +45,7 @@
 //! | what a buffer can do | [`Buffer`], [`View`], [`ViewMut`] |
 //! | uploads without a copy on the host | [`Buffer::stage`], [`Stage`], [`Upload`] |
 //! | async downloads | [`Buffer::start_download`], [`Download`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
+//! | several buffers at one point of the stream | [`Device::start_downloads`], `start_download` of a set, [`Downloads`] |
 //! | limits, what is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
 //! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`] |
 //! | kernels on the host | [`Device::launch`] |
@@ -107,8 +108,8 @@ mod threads;
 pub use self::backend::Cuda;
 pub use self::backend::{Backend, Host, MemoryInfo};
 pub use self::buffer::{
-    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Element, Mode, Stage, StreamUse,
-    StreamUseMut, Upload, View, ViewMut,
+    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Downloads, Element, Frame, Mode, Part,
+    Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
 };
 pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
 pub use self::error::{BufferLabel, Error, Result};
@@ -131,7 +132,7 @@ pub mod cuda {
 /// version.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::buffer::{RawBuffer, RawMut, RawOwned};
+    pub use crate::buffer::{Arrived, RawBuffer, RawMut, RawOwned};
     pub use crate::memory::{Pool, PoolBlock};
     pub use crate::set::{AsyncSet, PlainData, Set, debug};
     pub use core;

@@ -6,7 +6,8 @@
 
 use crate::backend::Backend;
 use crate::buffer::{
-    Async, Buffer, Download, Element, Member, Mode, RawBuffer, RawMut, RawOwned, Room, View,
+    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Member, Mode, RawBuffer, RawMut,
+    RawOwned, Room, View,
 };
 use crate::device::Device;
 use crate::error::Error;
@@ -71,12 +72,12 @@ pub trait PlainData: Sized {
     /// The elements as something that a download can fill.
     fn target<B: Backend>(elements: &mut Vec<Self>) -> &mut dyn Target<B>;
 
-    /// As [`Buffer::start_download`].
+    /// The next part of a frame.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::start_download`].
-    fn start_fetch<B: Backend>(buffer: &Buffer<Self, B, Async>) -> Result<Download<Self, B>, Error>;
+    /// Those of [`Arrived::take_next`].
+    fn arrive<B: Backend>(parts: &mut Arrived<'_, B>) -> Result<DownloadGuard<Self, B>, Error>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -93,8 +94,8 @@ impl<T: Element> PlainData for T {
         elements
     }
 
-    fn start_fetch<B: Backend>(buffer: &Buffer<T, B, Async>) -> Result<Download<T, B>, Error> {
-        buffer.start_download()
+    fn arrive<B: Backend>(parts: &mut Arrived<'_, B>) -> Result<DownloadGuard<T, B>, Error> {
+        parts.take_next()
     }
 }
 
@@ -197,6 +198,38 @@ impl<B: Backend> Set<B> {
     /// Those of [`Buffer::download_to`], for the first buffer that fails.
     pub fn fetch(&self, buffers: &[&RawBuffer<B>], targets: &mut [&mut dyn Target<B>]) -> Result<(), Error> {
         buffers.iter().zip(targets).try_for_each(|(buffer, target)| target.fetch(buffer))
+    }
+
+    /// Starts the downloads of these buffers, all of them or none. `F` takes as many parts, of these elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::start_downloads`].
+    pub fn start_downloads<F>(&self, buffers: &[&RawBuffer<B>]) -> Result<Downloads<F>, Error>
+    where
+        F: Frame<Backend = B>,
+    {
+        self.start(buffers, Busy::Refuse)
+    }
+
+    /// As [`Set::start_downloads`], once each buffer has a slot.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::start_downloads_wait`].
+    pub fn start_downloads_wait<F>(&self, buffers: &[&RawBuffer<B>]) -> Result<Downloads<F>, Error>
+    where
+        F: Frame<Backend = B>,
+    {
+        self.start(buffers, Busy::Wait)
+    }
+
+    fn start<F>(&self, buffers: &[&RawBuffer<B>], busy: Busy) -> Result<Downloads<F>, Error>
+    where
+        F: Frame<Backend = B>,
+    {
+        let parts: Vec<_> = buffers.iter().map(|buffer| (*buffer, 0..buffer.len())).collect();
+        Downloads::start(self.device.core(), &parts, busy)
     }
 
     /// Elements in each buffer.

@@ -230,3 +230,97 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]));
     }
 }
+
+type Selected = Buffer<u32, Host, Async>;
+
+/// A plain buffer, one of snapshots, and a selection of both: in part, as a whole, and of nothing.
+fn selected(device: &Device) -> (Selected, Selected) {
+    let make = |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap();
+    (make(BufferSpec::new("plain"), 1), make(BufferSpec::new("copied").snapshot(), 2))
+}
+
+fn download(plain: &Selected, copied: &Selected) -> Result<(), Error> {
+    let device = plain.device();
+    let parts = (plain.part(..50)?, copied, plain.part(7..7)?, copied.part(90..)?, plain);
+    let (half, all, none, end, whole) = device.start_downloads(parts)?.wait()?;
+    assert_eq!((half.len(), none.len(), &*whole), (50, 0, &[1; 100][..]));
+    assert_eq!((&*all, &*end), (&[2; 100][..], &[2; 10][..]));
+    Ok(())
+}
+
+#[test]
+fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
+    let mut failures = 0;
+    for call in 0.. {
+        let faults = Faults::new();
+        let device = Device::builder().faults(&faults).host().unwrap();
+        let (mut plain, mut copied) = selected(&device);
+        device.synchronize().unwrap();
+        let live = device.stats().live_bytes;
+        faults.fail_at(call);
+        let result = download(&plain, &copied);
+        if !faults.stop() {
+            result.unwrap();
+            break;
+        }
+        let error = result.expect_err("a call failed, and nobody was told");
+        failures += 1;
+        assert_eq!(device.stats().async_downloads, 0, "call {call}: {error}");
+        assert_eq!((plain.stats().slots_taken, copied.stats().slots_taken), (0, 0), "call {call}: {error}");
+        if matches!(error, Error::OutOfMemory { .. } | Error::OutOfPinnedMemory { .. }) {
+            let stats = (copied.stats().shadow_bytes, device.stats().live_bytes);
+            assert_eq!(stats, (0, live), "call {call}: {error}");
+        }
+        // It goes on from there, and what was queued of the attempt harms nobody.
+        plain.fill(1).unwrap();
+        copied.fill(2).unwrap();
+        for _ in 0..3 {
+            download(&plain, &copied).unwrap();
+        }
+        drop((plain, copied));
+        device.synchronize().unwrap();
+        let stats = device.stats();
+        assert_eq!(
+            (stats.live_bytes, stats.retired_bytes, stats.lost_bytes),
+            (0, 0, 0),
+            "call {call}: {error}"
+        );
+        device.close().unwrap();
+    }
+    // Two blocks of pinned memory, beside those of the uploads, and two shadows; then two copies on the device, one wait, and
+    // four copies to the host.
+    assert_eq!(failures, 2 + 2 + 2 + 1 + 4);
+}
+
+/// One by one, each would wait for the compute stream by itself, and each could be behind other work.
+#[test]
+fn a_frame_waits_once_for_the_compute_stream() {
+    for parts in 1..=4 {
+        let calls = (0..).find(|call| {
+            let faults = Faults::new();
+            let device = Device::builder().faults(&faults).host().unwrap();
+            let (plain, _) = selected(&device);
+            let spec = BufferSpec::new("another").slots(4);
+            let another: Selected = Buffer::from_slice(&device, spec, &[3; 10]).unwrap();
+            let start = || match parts {
+                1 => device.start_downloads((&plain,)).and_then(|ticket| ticket.wait().map(drop)),
+                2 => device.start_downloads((&plain, &another)).and_then(|ticket| ticket.wait().map(drop)),
+                3 => device
+                    .start_downloads((&plain, &another, &another))
+                    .and_then(|ticket| ticket.wait().map(drop)),
+                _ => device
+                    .start_downloads((&plain, &another, &another, &plain))
+                    .and_then(|ticket| ticket.wait().map(drop)),
+            };
+            // Pinned memory is there from the second time on.
+            start().unwrap();
+            faults.fail_at(*call);
+            let result = start();
+            let failed = faults.stop();
+            assert_eq!(result.is_err(), failed);
+            !failed
+        });
+        // One wait, and a copy a part.
+        assert_eq!(calls, Some(1 + parts), "{parts} parts");
+    }
+}

@@ -1,36 +1,48 @@
-//! `GraphDownload` and `GraphFrame`: the `async` buffers of a set on their way down, and arrived.
+//! `GraphDownload` and `GraphFrame`: the `async` buffers of a set on their way down, and arrived. The ticket is the runtime's, for
+//! this frame.
 
 use super::{Context, Part, docs};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
-/// The method of the manager that starts a download of the set.
+/// The methods of the manager that start a download of the set.
 pub(super) fn start(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, generics, .. } = cx;
+    let Context { root, vis, generics, .. } = cx;
     let (download, args) = (&cx.model.names.download, generics.args(None));
     let names: Vec<_> = cx.async_parts().map(|part| &part.buffer.accessor).collect();
     if names.is_empty() {
         return missing(cx);
     }
-    let marker = cx.marker(cx.async_parts(), &[]).value;
-    let (plain, import) = (cx.async_parts().map(|part| &part.plain), cx.import());
     let taken = list(cx);
     let docs = docs::lines([
         format!(
             "Starts to copy {taken} to the host, and returns at once: work may be queued while the copies run."
         ),
         String::new(),
-        "What arrives is what the buffers hold when the work queued so far has run.".to_owned(),
+        "What arrives is what the buffers hold when the work queued so far has run, all of them at that one point.".to_owned(),
         String::new(),
         "# Errors".to_owned(),
         String::new(),
-        "If the slots of a buffer are all in use, or there is no pinned memory for the copy.".to_owned(),
+        "If the slots of a buffer are all in use, or there is no pinned memory for the copies: then none was started.".to_owned(),
+    ]);
+    let docs_wait = docs::lines([
+        "[`start_download`](Self::start_download) that waits until every buffer has a free slot.",
+        "",
+        "It holds no slot while it waits. Tickets and frames that nobody lets go of it waits for for ever.",
+        "",
+        "# Errors",
+        "",
+        "If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.",
     ]);
     quote! {
         #docs
         #vis fn start_download(&self) -> #root::Result<#download #args> {
-            #import
-            #core::result::Result::Ok(#download { #(#names: #plain::start_fetch(&self.#names)?,)* #marker })
+            self.__set.start_downloads(&[#(self.#names.__raw()),*])
+        }
+
+        #docs_wait
+        #vis fn start_download_wait(&self) -> #root::Result<#download #args> {
+            self.__set.start_downloads_wait(&[#(self.#names.__raw()),*])
         }
     }
 }
@@ -41,14 +53,17 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
 fn missing(cx: &Context<'_>) -> TokenStream {
     let Context { root, private, core, vis, .. } = cx;
     let any = &cx.model.names.any;
+    let methods = ["start_download", "start_download_wait"].map(|name| format_ident!("{name}"));
     quote! {
-        #[doc(hidden)]
-        #vis fn start_download<__Download>(&self) -> #root::Result<__Download>
-        where
-            for<#any> #root::Blocking: #private::AsyncSet,
-        {
-            #core::unreachable!()
-        }
+        #(
+            #[doc(hidden)]
+            #vis fn #methods<__Download>(&self) -> #root::Result<__Download>
+            where
+                for<#any> #root::Blocking: #private::AsyncSet,
+            {
+                #core::unreachable!()
+            }
+        )*
     }
 }
 
@@ -57,26 +72,17 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     if parts.is_empty() {
         return TokenStream::new();
     }
-    let ticket = ticket(cx, &parts);
+    let ticket = ticket(cx);
     let frame = frame(cx, &parts);
     quote!(#ticket #frame)
 }
 
 /// What is held while the copies run.
-fn ticket(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
-    let Context { root, core, vis, backend, generics, allow, .. } = cx;
+fn ticket(cx: &Context<'_>) -> TokenStream {
+    let Context { root, vis, generics, .. } = cx;
     let names = &cx.model.names;
     let (download, frame) = (&names.download, &names.frame);
-    let (declare, bind, args, clause) =
-        (generics.declare(None), generics.bind(), generics.args(None), generics.clause());
-    let marker = cx.marker(cx.async_parts(), &[]);
-    let (marker_field, marker_value) = (marker.field, marker.value);
-    let fields: Vec<_> = parts.iter().map(|part| &part.buffer.accessor).collect();
-    let elements = parts.iter().map(|part| &part.buffer.element);
-    let ready = match fields.as_slice() {
-        [only] => quote!(self.#only.is_ready()),
-        _ => quote!(#core::result::Result::Ok(#(self.#fields.is_ready()?)&&*)),
-    };
+    let (alias, args) = (generics.alias(), generics.args(None));
     let page = docs::lines([
         format!(
             "A download of a [`{manager}`] that is under way, made by \
@@ -84,51 +90,28 @@ fn ticket(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
             manager = names.manager
         ),
         String::new(),
-        "Dropping it is harmless: the copies end by themselves, and nobody reads them.".to_owned(),
+        format!(
+            "To wait for it, or to `.await` it, gives a [`{frame}`]. Dropping it is harmless: the copies end by themselves, and \
+             nobody reads them."
+        ),
     ]);
-    let shown = cx.shown(cx.async_parts(), |name| quote!(self.#name));
-    let debug = cx.debug(download, &args, &shown);
     quote! {
         #page
-        #vis struct #download #declare #clause {
-            #(#fields: #root::Download<#elements, #backend>,)*
-            #marker_field
-        }
-
-        #allow
-        impl #bind #download #args #clause {
-            /// Whether every copy has ended, so that [`wait`](Self::wait) will not wait.
-            ///
-            /// # Errors
-            ///
-            /// If the device failed.
-            #vis fn is_ready(&self) -> #root::Result<#core::primitive::bool> {
-                #ready
-            }
-
-            /// Waits for the copies and gives the elements that arrived.
-            ///
-            /// # Errors
-            ///
-            /// If the device failed, or a buffer gave its downloads up.
-            #vis fn wait(self) -> #root::Result<#frame #args> {
-                #core::result::Result::Ok(#frame { #(#fields: self.#fields.wait()?,)* #marker_value })
-            }
-        }
-
-        #debug
+        #vis type #download #alias = #root::Downloads<#frame #args>;
     }
 }
 
 /// What the copies brought.
 fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
-    let Context { root, vis, backend, generics, allow, .. } = cx;
+    let Context { root, private, core, vis, backend, generics, allow, .. } = cx;
     let names = &cx.model.names;
-    let frame = &names.frame;
+    let (frame, label) = (&names.frame, names.download.to_string());
     let (declare, bind, args, clause) =
         (generics.declare(None), generics.bind(), generics.args(None), generics.clause());
-    let marker = cx.marker(cx.async_parts(), &[]).field;
-    let fields = parts.iter().map(|part| &part.buffer.accessor);
+    let marker = cx.marker(cx.async_parts(), &[]);
+    let (marker_field, marker_value) = (marker.field, marker.value);
+    let fields: Vec<_> = parts.iter().map(|part| &part.buffer.accessor).collect();
+    let (plain, import) = (parts.iter().map(|part| &part.plain), cx.import());
     let elements = parts.iter().map(|part| &part.buffer.element);
     let page = docs::lines([
         format!(
@@ -158,12 +141,25 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
         #page
         #vis struct #frame #declare #clause {
             #(#fields: #root::DownloadGuard<#elements, #backend>,)*
-            #marker
+            #marker_field
         }
 
         #allow
         impl #bind #frame #args #clause {
             #(#accessors)*
+        }
+
+        #[automatically_derived]
+        #allow
+        impl #bind #root::Frame for #frame #args #clause {
+            type Backend = #backend;
+
+            const TICKET: &'static #core::primitive::str = #label;
+
+            fn __arrive(parts: &mut #private::Arrived<'_, #backend>) -> #root::Result<Self> {
+                #import
+                #core::result::Result::Ok(Self { #(#fields: #plain::arrive(parts)?,)* #marker_value })
+            }
         }
 
         #debug

@@ -11,6 +11,8 @@ pub(super) struct Generics {
     lifetime_args: Vec<TokenStream>,
     /// Types and constants, as a declaration with defaults takes them.
     declared: Vec<TokenStream>,
+    /// The same for an alias, in which bounds mean nothing.
+    aliased: Vec<TokenStream>,
     /// The same for an `impl`.
     bounded: Vec<TokenStream>,
     args: Vec<TokenStream>,
@@ -28,6 +30,7 @@ impl Generics {
             lifetimes: Vec::new(),
             lifetime_args: Vec::new(),
             declared: Vec::new(),
+            aliased: Vec::new(),
             bounded: Vec::new(),
             args: Vec::new(),
             must_use: Vec::new(),
@@ -76,6 +79,7 @@ impl Generics {
                 });
                 let default = param.default.as_ref().map(|(equals, default)| quote!(#equals #default));
                 self.declared.push(quote!(#ident #bounds #default));
+                self.aliased.push(quote!(#ident #default));
                 self.bounded.push(quote!(#ident #bounds));
                 self.args.push(quote!(#ident));
                 self.must_use.push((name, false, quote!(#ident)));
@@ -84,6 +88,7 @@ impl Generics {
                 let (ident, ty) = (&param.ident, &param.ty);
                 let default = param.default.as_ref().map(|(equals, default)| quote!(#equals #default));
                 self.declared.push(quote!(const #ident: #ty #default));
+                self.aliased.push(quote!(const #ident: #ty #default));
                 self.bounded.push(quote!(const #ident: #ty));
                 self.args.push(quote!(#ident));
             }
@@ -95,6 +100,12 @@ impl Generics {
         let Generics { lifetimes, declared, backend, root, .. } = self;
         let lifetime = lifetime.into_iter();
         quote!(<#(#lifetime,)* #(#lifetimes,)* #(#declared,)* #backend: #root::Backend = #root::Host>)
+    }
+
+    /// `<'a, T = f32, B = Host>`, for an alias.
+    pub(super) fn alias(&self) -> TokenStream {
+        let Generics { lifetime_args, aliased, backend, root, .. } = self;
+        quote!(<#(#lifetime_args,)* #(#aliased,)* #backend = #root::Host>)
     }
 
     /// `<'a, T, B: Backend>`, behind `impl`.

@@ -36,7 +36,7 @@ fn the_output_parses_and_has_every_item() {
         "pub struct GraphBuffers<B: ::gpumem::Backend = ::gpumem::Host> {",
         "pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {",
         "pub struct GraphLens {",
-        "pub struct GraphDownload<B: ::gpumem::Backend = ::gpumem::Host> {",
+        "pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Downloads<GraphFrame<B>>;",
         "pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {",
         "impl ::gpumem::GpuBuffers for Graph {",
         "pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {",
@@ -138,6 +138,7 @@ fn nothing_is_taken_from_the_scope_of_the_user() {
             "AnyThread",
             "B",
             "BUFFERS",
+            "Backend",
             "Graph",
             "GraphBuffers",
             "GraphBuffersMut",
@@ -146,7 +147,8 @@ fn nothing_is_taken_from_the_scope_of_the_user() {
             "GraphLens",
             "Manager",
             "Self",
-            "String"
+            "String",
+            "TICKET"
         ]
     );
 }

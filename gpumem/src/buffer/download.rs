@@ -7,10 +7,10 @@
 
 use super::Element;
 use super::raw::RawBuffer;
-use super::shadow::Turns;
-use crate::backend::Backend;
+use super::shadow::{Spare, Turns};
+use crate::backend::{ALIGNMENT, Backend};
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Arrival, Block, Core, PartlyQueued, PinnedBlock, Slot, use_together};
+use crate::memory::{Arrival, Block, Core, PartlyQueued, PinnedBlock, Slot, Slots, use_together};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
@@ -68,6 +68,7 @@ pub(super) struct RawDownload<B: Backend> {
     /// None for a download of no elements.
     arrival: Option<Arrival<B>>,
     len: usize,
+    element_size: usize,
     label: BufferLabel,
 }
 
@@ -81,16 +82,24 @@ struct Plan<'a, B: Backend> {
     slot: Slot,
 }
 
-/// Where a download finds its slot.
+/// What a download does where all slots are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Busy {
+pub(crate) enum Busy {
     Refuse,
     Wait,
 }
 
 impl<B: Backend> RawDownload<B> {
-    /// Starts the downloads of ranges (elements) that lie in buffers of one device, all of them or none: slots, pinned memory
-    /// and shadows are taken first.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn label(&self) -> BufferLabel {
+        self.label
+    }
+
+    /// Starts the downloads of ranges (elements) that lie in their buffers, all of them or none: slots, pinned memory and shadows
+    /// are taken first. A buffer may come up more than once.
     ///
     /// They show one point of the compute stream: the buffers are borrowed until all copies are queued, so nothing that writes one
     /// of them can be queued meanwhile (it would need it mutably, rule 1), and the download lane waits once, for a point behind
@@ -100,47 +109,60 @@ impl<B: Backend> RawDownload<B> {
         parts: &[(&RawBuffer<B>, Range<usize>)],
         busy: Busy,
     ) -> Result<Vec<Self>, Error> {
+        if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.core(), core)) {
+            let other = "the frame that was asked for".into();
+            return Err(Error::DifferentDevices { buffer: raw.label(), other });
+        }
         core.land();
-        let mut plans = Vec::with_capacity(parts.len());
-        for (raw, range) in parts {
-            let Some(block) = raw.block().filter(|_| !range.is_empty()) else { continue };
-            let slot = take_slot(core, raw, busy)?;
+        let coming: Vec<(&RawBuffer<B>, &Block<B>, &Range<usize>)> =
+            parts.iter().filter_map(|(raw, range)| Some((*raw, to_copy(raw, range)?, range))).collect();
+        let slots = take_slots(core, &coming, busy)?;
+        let mut plans = Vec::with_capacity(coming.len());
+        for ((raw, block, range), slot) in coming.into_iter().zip(slots) {
             let size = raw.element_size();
             let range = range.start * size..range.end * size;
             let pinned = PinnedBlock::take(core, raw.label(), range.len())?;
-            plans.push(Plan { raw: *raw, block, range, pinned, slot });
+            plans.push(Plan { raw, block, range, pinned, slot });
         }
         let mut arrivals = if plans.is_empty() { Vec::new() } else { queue(core, plans)? }.into_iter();
         let tickets = parts.iter().map(|(raw, range)| {
-            let arrival = if raw.block().is_some() && !range.is_empty() { arrivals.next() } else { None };
-            Self { arrival, len: range.len(), label: raw.label() }
+            let arrival = to_copy(raw, range).and_then(|_| arrivals.next());
+            Self { arrival, len: range.len(), element_size: raw.element_size(), label: raw.label() }
         });
         Ok(tickets.collect())
     }
 
-    fn is_ready(&self) -> Result<bool, Error> {
+    /// Whether there was anything to copy.
+    pub(super) fn is_coming(&self) -> bool {
+        self.arrival.is_some()
+    }
+
+    pub(super) fn is_ready(&self) -> Result<bool, Error> {
         self.arrival.as_ref().map_or(Ok(true), Arrival::is_ready).map_err(Error::from_fault::<B>)
     }
 
     /// Waits for the copy.
-    fn wait(&self) -> Result<(), Error> {
+    pub(super) fn wait(&self) -> Result<(), Error> {
         self.arrival.as_ref().map_or(Ok(()), Arrival::wait).map_err(Error::from_fault::<B>)
     }
 
     /// Waits for the copy for at most `timeout`. Returns whether it has come.
-    fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
+    pub(super) fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
         let wait = |arrival: &mut Arrival<B>| arrival.wait_timeout(timeout);
         self.arrival.as_mut().map_or(Ok(true), wait).map_err(Error::from_fault::<B>)
     }
 
     /// Whether the copy has ended; if not, `waker` is woken when it has.
-    fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Error>> {
+    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Error>> {
         let Some(arrival) = &mut self.arrival else { return Poll::Ready(Ok(())) };
         arrival.poll(waker).map_err(Error::from_fault::<B>)
     }
 
-    /// Takes what has arrived. The caller has seen the end of the copy.
-    fn take<T>(&self) -> Result<DownloadGuard<T, B>, Error> {
+    /// Takes what has arrived, elements of which any bits are a `T`. The caller has seen the end of the copy.
+    pub(super) fn take<T>(&self) -> Result<DownloadGuard<T, B>, Error> {
+        const { assert!(align_of::<T>() <= ALIGNMENT) };
+        // The copy has so many bytes that the guard makes `T`s of; generated code can bring the two together.
+        assert_eq!(self.element_size, size_of::<T>(), "gpumem: a buffer of another element");
         let take = |arrival: &Arrival<B>| {
             let cargo = arrival.take().map_err(Error::from_fault::<B>)?;
             cargo.ok_or(Error::DownloadAbandoned { buffer: self.label })
@@ -151,13 +173,32 @@ impl<B: Backend> RawDownload<B> {
     }
 }
 
-fn take_slot<B: Backend>(core: &Core<B>, raw: &RawBuffer<B>, busy: Busy) -> Result<Slot, Error> {
+/// The memory that a download of this range reads, if it has anything to copy.
+fn to_copy<'a, B: Backend>(raw: &'a RawBuffer<B>, range: &Range<usize>) -> Option<&'a Block<B>> {
+    raw.block().filter(|_| !range.is_empty())
+}
+
+/// Takes a slot for each part, all of them or none.
+fn take_slots<B: Backend>(
+    core: &Core<B>,
+    parts: &[(&RawBuffer<B>, &Block<B>, &Range<usize>)],
+    busy: Busy,
+) -> Result<Vec<Slot>, Error> {
+    let wanted: Vec<&Slots<B>> = parts.iter().map(|(raw, ..)| raw.slots()).collect();
+    let mut buffers: Vec<&RawBuffer<B>> = parts.iter().map(|(raw, ..)| *raw).collect();
+    buffers.sort_by_key(|raw| std::ptr::from_ref::<RawBuffer<B>>(raw).addr());
+    let mut each = buffers.chunk_by(|one, other| std::ptr::eq(*one, *other));
+    if let Some(same) = each.find(|same| same.len() > same[0].slots().limit()) {
+        // Waiting would not help.
+        let (buffer, slots) = (same[0].label(), same[0].slots().limit());
+        return Err(Error::TooFewSlots { buffer, slots, parts: same.len() });
+    }
     match busy {
-        Busy::Wait => raw.slots().wait(core).map_err(Error::from_fault::<B>),
-        Busy::Refuse => {
-            let busy = || Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() };
-            raw.slots().take().ok_or_else(busy)
-        }
+        Busy::Wait => Slots::wait(&wanted, core).map_err(Error::from_fault::<B>),
+        Busy::Refuse => Slots::take(&wanted).map_err(|missing| {
+            let (raw, ..) = parts[missing.part];
+            Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() }
+        }),
     }
 }
 
@@ -237,9 +278,12 @@ fn take_turns<'a, B: Backend>(plans: &[Plan<'a, B>]) -> Result<BufferTurns<'a, B
     }
     needs.sort_by_key(|(raw, ..)| std::ptr::from_ref::<RawBuffer<B>>(raw).addr());
     loop {
-        for (raw, block, count, bytes) in &needs {
-            raw.shadows().provide(raw, block, *count, *bytes)?;
-        }
+        // All of it is taken before a shadow gets any; if some is not there, what was taken goes back here.
+        let spare = |(raw, block, count, bytes): &(&'a RawBuffer<B>, &Block<B>, usize, usize)| {
+            raw.shadows().spare(raw, block, *count, *bytes)
+        };
+        let spares: Vec<Spare<'_, B>> = needs.iter().map(spare).collect::<Result<_, Error>>()?;
+        spares.into_iter().for_each(Spare::put);
         let turns: Vec<_> = needs.iter().map(|(raw, ..)| (*raw, raw.shadows().take_turns())).collect();
         let has = |(need, turn): (&(_, _, usize, usize), &(_, Turns<'_, B>))| {
             let (raw, _, count, bytes): &(&RawBuffer<B>, &Block<B>, usize, usize) = need;
@@ -353,9 +397,9 @@ impl<T, B: Backend> DownloadGuard<T, B> {
     #[must_use]
     pub fn as_slice(&self) -> &[T] {
         let Some((pinned, _)) = &self.cargo else { return &[] };
-        // SAFETY: the copy that wrote `len` elements to the block has ended, which `Download::wait` saw (rule 3); any bits
-        // are a `T` (rule 5), since `Download::start` asks for an `Element`. The block is aligned to 256 bytes, which `Buffer` checked to be enough, and only this guard
-        // has it.
+        // SAFETY: the copy that wrote `len` elements of this size to the block has ended, which whoever called `RawDownload::take` saw
+        // (rule 3), and `take` compared the sizes; any bits are a `T` (rule 5), since `Download::start` and `Arrived::take_next` ask for an
+        // `Element`. The block is aligned to 256 bytes, which `take` checked to be enough, and only this guard has it.
         unsafe { std::slice::from_raw_parts(pinned.address().cast(), self.len) }
     }
 }

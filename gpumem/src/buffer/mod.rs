@@ -7,6 +7,7 @@
 //!   of a set share;
 //! * `transfer`: blocking copies between host and device through pinned memory;
 //! * `download`: async downloads, their tickets (which are futures) and guards; `shadow`: the copies on the device that snapshots read;
+//! * `frame`: downloads that were started together, `selection`: which buffers those are;
 //! * `stage`: uploads that are filled in place;
 //! * `view`: ranges of a buffer; `stream_use`: uses on streams of the application's own;
 //! * `host`, `cuda`: what only one backend can do, such as slices and device pointers.
@@ -14,24 +15,28 @@
 #[cfg(feature = "cuda")]
 mod cuda;
 mod download;
+mod frame;
 mod host;
 mod member;
 mod raw;
+mod selection;
 mod shadow;
 mod stage;
 mod stream_use;
 mod transfer;
 mod view;
 
+pub(crate) use self::download::Busy;
 pub use self::download::{Download, DownloadGuard};
+pub use self::frame::{Arrived, Downloads, Frame};
 pub(crate) use self::member::Member;
 pub(crate) use self::raw::Room;
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
+pub use self::selection::{Part, Selection, SelectionPart};
 pub use self::stage::{Stage, Upload};
 pub use self::stream_use::{StreamUse, StreamUseMut};
 pub use self::view::{View, ViewMut};
 
-use self::download::Busy;
 use crate::backend::{ALIGNMENT, Backend, Host};
 use crate::device::Device;
 use crate::error::{BufferLabel, Error};

@@ -27,6 +27,12 @@ impl<B: Backend> Turn<B> {
         self.blocks.get(index).is_none_or(|block| block.bytes() < bytes)
     }
 
+    /// Which the next `count` are.
+    fn next(&self, raw: &RawBuffer<B>, count: usize) -> impl Iterator<Item = usize> + use<B> {
+        let (next, limit) = (self.next, raw.slots().limit());
+        (0..count).map(move |ahead| (next + ahead) % limit)
+    }
+
     /// Puts a block in its place. Returns one that is too much: what was there, or this one where another thread was faster.
     fn put(&mut self, index: usize, block: Block<B>) -> Option<Block<B>> {
         match self.blocks.get_mut(index) {
@@ -57,36 +63,25 @@ impl<B: Backend> Shadows<B> {
         blocks.into_iter().for_each(|block| core.retire(block));
     }
 
-    /// Takes memory for the next `count` shadows, for copies of up to `bytes` bytes of `source`, the buffer's block.
-    pub(super) fn provide(
+    /// Takes memory for those of the next `count` shadows that have no room for `bytes` bytes of `source`, the buffer's block.
+    /// The shadows get it with [`Spare::put`].
+    pub(super) fn spare<'a>(
         &self,
-        raw: &RawBuffer<B>,
+        raw: &'a RawBuffer<B>,
         source: &Block<B>,
         count: usize,
         bytes: usize,
-    ) -> Result<(), Error> {
-        let (core, limit) = (raw.core(), raw.slots().limit());
-        for ahead in 0..count {
-            let turn = self.lock();
-            let lacks = turn.lacks((turn.next + ahead) % limit, bytes);
-            // Without the lock: taking memory may ask the application to free some, which may look at this buffer.
-            drop(turn);
-            if !lacks {
-                continue;
-            }
+    ) -> Result<Spare<'a, B>, Error> {
+        let mut spare = Spare { raw, blocks: Vec::new(), count, bytes };
+        let turn = self.lock();
+        let lacking = turn.next(raw, count).filter(|index| turn.lacks(*index, bytes)).count();
+        // Without the lock: taking memory may ask the application to free some, which may look at this buffer.
+        drop(turn);
+        for _ in 0..lacking {
             // As large as the buffer, so that growing within the capacity takes no new one.
-            let block = core.allocate(raw.label(), source.bytes(), Want::default())?;
-            let mut turn = self.lock();
-            let index = (turn.next + ahead) % limit;
-            let surplus = turn.put(index, block);
-            let held: usize = turn.blocks.iter().map(Block::bytes).sum();
-            core.ledger.resized(raw.entry(), (source.bytes() + held) as u64);
-            drop(turn);
-            if let Some(block) = surplus {
-                core.retire(block);
-            }
+            spare.blocks.push(raw.core().allocate(raw.label(), source.bytes(), Want::default())?);
         }
-        Ok(())
+        Ok(spare)
     }
 
     /// Keeps others from taking a turn.
@@ -100,6 +95,43 @@ impl<B: Backend> Shadows<B> {
     }
 }
 
+/// Memory for shadows that no shadow has yet. It goes back if it is dropped.
+pub(super) struct Spare<'a, B: Backend> {
+    raw: &'a RawBuffer<B>,
+    blocks: Vec<Block<B>>,
+    count: usize,
+    bytes: usize,
+}
+
+impl<B: Backend> Spare<'_, B> {
+    /// Gives the memory to the next shadows, where another thread was not faster.
+    pub(super) fn put(mut self) {
+        if self.blocks.is_empty() {
+            return;
+        }
+        let (raw, mut surplus) = (self.raw, Vec::new());
+        let mut turn = raw.shadows().lock();
+        for index in turn.next(raw, self.count) {
+            if turn.lacks(index, self.bytes)
+                && let Some(block) = self.blocks.pop()
+            {
+                surplus.extend(turn.put(index, block));
+            }
+        }
+        let held: usize = turn.blocks.iter().map(Block::bytes).sum();
+        let source = raw.block().map_or(0, Block::bytes);
+        raw.core().ledger.resized(raw.entry(), (source + held) as u64);
+        drop(turn);
+        self.blocks.append(&mut surplus);
+    }
+}
+
+impl<B: Backend> Drop for Spare<'_, B> {
+    fn drop(&mut self) {
+        self.blocks.drain(..).for_each(|block| self.raw.core().retire(block));
+    }
+}
+
 /// The next shadows of one buffer, for whoever downloads it now. Without [`Turns::done`] they are next again.
 pub(super) struct Turns<'a, B: Backend> {
     turn: MutexGuard<'a, Turn<B>>,
@@ -109,8 +141,7 @@ pub(super) struct Turns<'a, B: Backend> {
 impl<B: Backend> Turns<'_, B> {
     /// Whether the next `count` shadows hold `bytes` bytes.
     pub(super) fn has(&self, raw: &RawBuffer<B>, count: usize, bytes: usize) -> bool {
-        let limit = raw.slots().limit();
-        (0..count).all(|ahead| !self.turn.lacks((self.turn.next + ahead) % limit, bytes))
+        self.turn.next(raw, count).all(|index| !self.turn.lacks(index, bytes))
     }
 
     /// Queues a copy of `range` (bytes) of the buffer to the next shadow, which [has](Self::has) room. Returns which it is.

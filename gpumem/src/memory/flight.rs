@@ -284,6 +284,14 @@ struct Count {
     changes: u64,
 }
 
+/// Slots of several buffers that were not all there.
+pub(crate) struct Missing {
+    /// The first that had none left.
+    pub(crate) part: usize,
+    /// What had happened to its buffer's slots until then.
+    changes: u64,
+}
+
 /// One taken slot. Dropping it gives it back.
 pub(crate) struct Slot(Arc<Taken>);
 
@@ -300,29 +308,50 @@ impl<B: Backend> Slots<B> {
         self.taken.get().map_or(0, |taken| lock(&taken.count).taken)
     }
 
-    pub(crate) fn take(&self) -> Option<Slot> {
-        let taken = self.taken.get_or_init(Arc::default);
-        let mut count = lock(&taken.count);
-        if count.taken >= self.limit {
-            return None;
-        }
-        count.taken += 1;
-        Some(Slot(taken.clone()))
+    fn counted(&self) -> &Arc<Taken> {
+        self.taken.get_or_init(Arc::default)
     }
 
-    /// Takes a slot, and keeps the calling thread until there is one.
+    /// Takes a slot for each of `wanted`, in which a buffer may come up more than once: all of them, or none.
     ///
-    /// A slot comes back when its ticket or guard goes, or, where the ticket was dropped early, when the lane lets go of the
-    /// flight. The first wakes the waiter. The second needs somebody to look at the lane, so the waiter has the poller wake it
-    /// when the lane's oldest flight ends, and is woken by new flights too, which it may have to watch.
-    pub(crate) fn wait(&self, core: &Core<B>) -> Result<Slot, Fault> {
-        loop {
-            let taken = self.taken.get_or_init(Arc::default);
-            let changes = lock(&taken.count).changes;
-            core.land();
-            if let Some(slot) = self.take() {
-                return Ok(slot);
+    /// All counts are locked meanwhile, each of them once and in the order of their addresses, so that nobody sees slots taken
+    /// that are given back because others are missing, and threads do not wait for each other in a circle.
+    pub(crate) fn take(wanted: &[&Self]) -> Result<Vec<Slot>, Missing> {
+        let place = |slots: &&Self| std::ptr::from_ref::<Self>(slots).addr();
+        let mut in_order = wanted.to_vec();
+        in_order.sort_by_key(place);
+        in_order.dedup_by_key(|slots| place(slots));
+        let mut counts: Vec<MutexGuard<'_, Count>> =
+            in_order.iter().map(|slots| lock(&slots.counted().count)).collect();
+        let index = |slots: &&Self| in_order.partition_point(|other| place(other) < place(slots));
+        for (part, slots) in wanted.iter().enumerate() {
+            let count = &mut counts[index(slots)];
+            if count.taken >= slots.limit {
+                let changes = count.changes;
+                wanted[..part].iter().for_each(|slots| counts[index(slots)].taken -= 1);
+                return Err(Missing { part, changes });
             }
+            count.taken += 1;
+        }
+        drop(counts);
+        Ok(wanted.iter().map(|slots| Slot(slots.counted().clone())).collect())
+    }
+
+    /// Takes a slot for each of `wanted`, and keeps the calling thread until there are all of them. Meanwhile it holds none, so
+    /// whoever needs only some of them may have these. No buffer comes up more often than it has slots.
+    ///
+    /// The thread sleeps until the buffer that was the first to miss one has a change. A slot comes back when its ticket or guard
+    /// goes, or, where the ticket was dropped early, when the lane lets go of the flight. The first wakes the waiter. The second
+    /// needs somebody to look at the lane, so the waiter has the poller wake it when the lane's oldest flight ends, and is woken by
+    /// new flights too, which it may have to watch.
+    pub(crate) fn wait(wanted: &[&Self], core: &Core<B>) -> Result<Vec<Slot>, Fault> {
+        loop {
+            core.land();
+            let Missing { part, changes } = match Self::take(wanted) {
+                Ok(slots) => return Ok(slots),
+                Err(missing) => missing,
+            };
+            let taken = wanted[part].counted();
             may_sleep(&*core.backend)?;
             let oldest = core.download.oldest();
             let waker = Waker::from(taken.clone());

@@ -49,7 +49,7 @@ impl Wake for Unpark {
 }
 
 /// The plainest executor. It polls only when it is woken, so a wake-up that is lost fails the test.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let began = Instant::now();

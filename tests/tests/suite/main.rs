@@ -3,6 +3,7 @@
 mod awaits;
 mod contents;
 mod downloads;
+mod frames;
 mod growth;
 mod ledger;
 mod limits;
@@ -106,6 +107,23 @@ suite! {
         the_number_of_slots_is_a_setting
         snapshots_show_their_point_of_the_stream_too
         a_snapshot_without_room_changes_nothing
+    }
+    frames {
+        a_selection_arrives_together
+        a_selection_shows_one_point_of_the_stream
+        a_frame_never_mixes_two_writes
+        a_selection_is_started_whole_or_not_at_all
+        a_frame_without_room_for_its_snapshots_changes_nothing
+        one_buffer_may_come_up_more_than_once
+        more_parts_than_slots_are_refused
+        buffers_of_another_device_are_refused
+        who_waits_for_slots_holds_none
+        threads_wait_for_the_same_buffers_in_any_order
+        frames_are_awaited_and_waited_for
+        an_abandoned_part_ends_the_frame
+        frames_may_be_dropped_at_any_time
+        a_set_is_started_whole_or_not_at_all
+        a_frame_of_a_set_is_waited_for_in_every_way
     }
     ledger {
         figures_are_counted

@@ -1,0 +1,181 @@
+//! Downloads that were started together: one ticket for all of them, and the frame that they bring.
+//!
+//! [`Downloads`] is the ticket, of a selection of buffers (see `selection`) and of a derived set alike; what it is redeemed for says
+//! the [`Frame`], a tuple of guards or a generated struct. The copies share one event, so the ticket looks at one of them and then
+//! takes them all.
+
+use super::Element;
+use super::download::{Busy, DownloadGuard, RawDownload};
+use super::raw::RawBuffer;
+use crate::backend::Backend;
+use crate::error::Error;
+use crate::memory::Core;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What downloads bring that were started together: a tuple of [`DownloadGuard`]s, for
+/// [`Device::start_downloads`](crate::Device::start_downloads), or the frame of a derived set.
+///
+/// It is implemented by the derive. There is nothing to call.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what downloads bring that were started together",
+    label = "neither a tuple of `DownloadGuard`s nor the frame of a derived set"
+)]
+pub trait Frame: Sized {
+    /// Where it comes from.
+    type Backend: Backend;
+
+    /// What the ticket is called in `Debug`.
+    #[doc(hidden)]
+    const TICKET: &'static str;
+
+    /// Takes the parts, in the order in which they were started.
+    #[doc(hidden)]
+    fn __arrive(parts: &mut Arrived<'_, Self::Backend>) -> Result<Self, Error>;
+}
+
+/// The parts of a frame that have arrived and not been taken. Only [`Downloads`] makes one.
+pub struct Arrived<'a, B: Backend> {
+    parts: std::slice::Iter<'a, RawDownload<B>>,
+}
+
+impl<B: Backend> Arrived<'_, B> {
+    /// The next part.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DownloadAbandoned`], and [`Error::DeviceFailed`].
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or its elements have not the size of a `T`. Code that the derive wrote takes what it has started.
+    pub fn take_next<T: Element>(&mut self) -> Result<DownloadGuard<T, B>, Error> {
+        self.parts.next().expect("gpumem: a frame has no more parts than were started").take()
+    }
+}
+
+/// Downloads that were started together, all of one point of the stream: wait for them, or `.await` them. Made by
+/// [`Device::start_downloads`](crate::Device::start_downloads), and by `start_download` of a derived set.
+///
+/// It borrows nothing, may be sent to another thread, and may be dropped or forgotten at any time, as a
+/// [`Download`](crate::Download) may. It is a [`Future`] for any executor as that is. The parts arrive together, and can be taken
+/// once: to poll or wait again afterwards gives [`Error::DownloadAbandoned`].
+#[must_use = "downloads that are not waited for are copies that nobody sees"]
+pub struct Downloads<F: Frame> {
+    parts: Vec<RawDownload<F::Backend>>,
+    frame: PhantomData<fn() -> F>,
+}
+
+impl<F: Frame> Downloads<F> {
+    /// Starts the downloads of ranges (elements) that lie in their buffers, all of them or none.
+    pub(crate) fn start(
+        core: &Arc<Core<F::Backend>>,
+        parts: &[(&RawBuffer<F::Backend>, Range<usize>)],
+        busy: Busy,
+    ) -> Result<Self, Error> {
+        Ok(Self { parts: RawDownload::start(core, parts, busy)?, frame: PhantomData })
+    }
+
+    /// Whether the data is there, all of it, so that [`wait`](Self::wait) returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed: the data will not come.
+    pub fn is_ready(&self) -> Result<bool, Error> {
+        self.parts.iter().find(|part| part.is_coming()).map_or(Ok(true), RawDownload::is_ready)
+    }
+
+    /// Waits for the copies, and gives the data where the device put it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed, [`Error::DownloadAbandoned`] after
+    /// [`abandon_downloads`](crate::Buffer::abandon_downloads) of one of the buffers, and [`Error::WouldDeadlock`] inside a host kernel.
+    /// Never hangs.
+    pub fn wait(self) -> Result<F, Error> {
+        self.parts.iter().find(|part| part.is_coming()).map_or(Ok(()), RawDownload::wait)?;
+        self.take()
+    }
+
+    /// Waits for the copies for at most `timeout`, and gives the data if it came. If it did not, the ticket is as good as before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`](Self::wait).
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<F>, Error> {
+        let come = match self.coming() {
+            Some(part) => part.wait_timeout(timeout)?,
+            None => true,
+        };
+        come.then(|| self.take()).transpose()
+    }
+
+    /// A part that there was something to copy of. Its end is that of all.
+    fn coming(&mut self) -> Option<&mut RawDownload<F::Backend>> {
+        self.parts.iter_mut().find(|part| part.is_coming())
+    }
+
+    /// Takes what has arrived. The caller has seen the end of one copy, and with it of all.
+    fn take(&self) -> Result<F, Error> {
+        F::__arrive(&mut Arrived { parts: self.parts.iter() })
+    }
+}
+
+impl<F: Frame> Future for Downloads<F> {
+    type Output = Result<F, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let end = this.coming().map_or(Poll::Ready(Ok(())), |part| part.poll(context.waker()));
+        end.map(|end| end.and_then(|()| this.take()))
+    }
+}
+
+impl<F: Frame> fmt::Debug for Downloads<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct(F::TICKET);
+        for part in &self.parts {
+            shown.field(part.label().name(), &format_args!("{} elements", part.len()));
+        }
+        shown.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Async, Buffer, Device, Host};
+
+    type Floats = (DownloadGuard<f32, Host>, DownloadGuard<f32, Host>);
+
+    /// As generated code could, which brings buffers and frame together.
+    fn floats(parts: &[&RawBuffer<Host>]) -> Result<Floats, Error> {
+        let parts: Vec<_> = parts.iter().map(|raw| (*raw, 0..raw.len())).collect();
+        Downloads::<Floats>::start(parts[0].0.core(), &parts, Busy::Refuse)?.wait()
+    }
+
+    #[test]
+    #[should_panic(expected = "a buffer of another element")]
+    fn a_frame_of_other_elements_is_refused() {
+        let device = Device::host();
+        let bytes: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "bytes", &[1, 2]).unwrap();
+        drop(floats(&[bytes.__raw(), bytes.__raw()]));
+    }
+
+    #[test]
+    #[should_panic(expected = "no more parts than were started")]
+    fn a_frame_of_more_parts_is_refused() {
+        let device = Device::host();
+        let number: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "number", &[1]).unwrap();
+        // Of the same size: any bits are a float.
+        let two = floats(&[number.__raw(), number.__raw()]).unwrap();
+        assert_eq!(two.1[0].to_bits(), 1);
+        drop(two);
+        drop(floats(&[number.__raw()]));
+    }
+}

@@ -1,0 +1,539 @@
+//! Frames: several buffers that are downloaded together, of a selection and of a set.
+
+use crate::awaits::block_on;
+use crate::{Open, open};
+use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Part};
+use gpumem_tests::{Random, TestBackend};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const BUSY: Duration = Duration::from_millis(150);
+/// Beyond a person's patience: what should have come will not come.
+const NEVER: Duration = Duration::from_secs(30);
+
+type Numbers<B> = Buffer<u32, B, Async>;
+
+fn numbers<B: TestBackend>(device: &Device<B>, spec: impl Into<BufferSpec>, data: &[u32]) -> Numbers<B> {
+    Buffer::from_slice(device, spec, data).unwrap()
+}
+
+fn tail<B: TestBackend>(buffer: &Numbers<B>, from: usize) -> Part<'_, u32, B> {
+    buffer.part(from..).unwrap()
+}
+
+fn one_slot(name: &'static str) -> BufferSpec {
+    BufferSpec::new(name).slots(1)
+}
+
+pub(crate) fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(21).vec(50_000);
+    let words = numbers(&device, "words", &data);
+    let mut pairs: Buffer<[u8; 2], B, Async> =
+        Buffer::from_slice(&device, "pairs", &[[1, 2], [3, 4]]).unwrap();
+    let empty: Buffer<f64, B, Async> = Buffer::new(&device, "empty").unwrap();
+    B::occupy(&device, BUSY);
+    let parts =
+        (&empty, &words, pairs.part(1..).unwrap(), words.part(7..7).unwrap(), words.part(..3).unwrap());
+    let ticket = device.start_downloads(parts).unwrap();
+    assert!(!ticket.is_ready().unwrap());
+    assert_eq!(
+        format!("{ticket:?}"),
+        "Downloads { empty: 0 elements, words: 50000 elements, pairs: 1 elements, words: 0 elements, words: 3 elements }"
+    );
+    // It borrows nothing.
+    pairs.fill([9, 9]).unwrap();
+    drop((words, pairs));
+    let (none, whole, pair, nothing, first) = thread::spawn(move || ticket.wait().unwrap()).join().unwrap();
+    assert!(none.is_empty() && nothing.is_empty() && *whole == *data);
+    assert_eq!((&*pair, &*first), (&[[3, 4]][..], &data[..3]));
+    assert_eq!(device.stats().async_downloads, 3, "there is nothing to copy of two of them");
+    let ticket = device.start_downloads((&empty,)).unwrap();
+    assert!(ticket.is_ready().unwrap() && ticket.wait().unwrap().0.is_empty());
+    drop((none, whole, pair, nothing, first, empty));
+    device.close().unwrap();
+}
+
+pub(crate) fn a_selection_shows_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let (plain, copied) = (Random::new(22).vec(300_000), Random::new(23).vec(100_000));
+    let mut a = numbers(&device, "a", &[]);
+    let mut b = numbers(&device, BufferSpec::new("b").snapshot(), &[]);
+    for write in 0..6 {
+        a.upload(&plain).unwrap();
+        b.upload(&copied).unwrap();
+        B::occupy(&device, Duration::from_millis(2));
+        let ticket = device.start_downloads((&b, a.part(10..).unwrap(), b.part(5..50).unwrap())).unwrap();
+        // Everything that can write or move them, while no copy has even begun.
+        for buffer in [&mut a, &mut b] {
+            match write {
+                0 => buffer.fill(7).unwrap(),
+                1 => buffer.upload(&[7; 3]).unwrap(),
+                2 => buffer.reserve(2_000_000).unwrap(),
+                3 => B::add_one(buffer),
+                4 => {
+                    buffer.truncate(10);
+                    buffer.shrink_to_fit().unwrap();
+                    buffer.resize(300_000).unwrap();
+                }
+                _ => *buffer = numbers(&device, "another", &[7; 300_000]),
+            }
+        }
+        let (whole, rest, piece) = ticket.wait().unwrap();
+        assert!(*whole == *copied && *rest == plain[10..] && *piece == copied[5..50], "write {write}");
+        drop((whole, rest, piece));
+        if write == 5 {
+            break;
+        }
+    }
+}
+
+#[derive(GpuBuffers, Default)]
+struct Pair {
+    #[buffer(async)]
+    left: Vec<u32>,
+    #[buffer(async(snapshot))]
+    right: Vec<u32>,
+}
+
+/// Tells the writer when the reader has ended, in whatever way.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+pub(crate) fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) {
+    const LEN: usize = 20_000;
+    let device = open!(open);
+    let pair = Pair { left: vec![0; LEN], right: vec![0; LEN] }.upload(&device).unwrap();
+    // Both buffers are written under one lock, so a frame that is started under it shows both before or both after a write.
+    let (shared, ended) = (Mutex::new(pair), AtomicBool::new(false));
+    let write = |value: u32| {
+        let mut pair = shared.lock().unwrap();
+        let both = pair.split_mut();
+        match value % 3 {
+            0 => {
+                both.left.fill(value).unwrap();
+                both.right.fill(value).unwrap();
+            }
+            1 => {
+                both.right.upload(&[value; LEN]).unwrap();
+                both.left.upload(&[value; LEN]).unwrap();
+            }
+            _ => {
+                B::add_one(both.left);
+                B::add_one(both.right);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Values 3k, 3k + 1, and that plus one: all of one frame are alike.
+            for value in (0..3_000).cycle().take_while(|_| !ended.load(Ordering::SeqCst)) {
+                write(value);
+                thread::yield_now();
+            }
+        });
+        let _end = End(&ended);
+        for round in 0..150 {
+            let pair = shared.lock().unwrap();
+            let all = |left: &[u32], right: &[u32]| {
+                let same = left.iter().chain(right).all(|value| *value == left[0]);
+                assert!(
+                    left.len() == LEN && right.len() == LEN && same,
+                    "round {round}: a frame of two points"
+                );
+            };
+            if round % 2 == 0 {
+                let ticket = pair.start_download().unwrap();
+                drop(pair);
+                let frame = ticket.wait().unwrap();
+                all(frame.left(), frame.right());
+            } else {
+                let ticket = device.start_downloads((pair.right(), pair.left())).unwrap();
+                drop(pair);
+                let (right, left) = ticket.wait().unwrap();
+                all(&left, &right);
+            }
+        }
+    });
+    // What the lock is for, and a frame with it: started one by one, the two show what is written in between.
+    write(3);
+    let left = shared.lock().unwrap().left().start_download().unwrap();
+    let frame = shared.lock().unwrap().start_download().unwrap();
+    write(6);
+    let right = shared.lock().unwrap().right().start_download().unwrap();
+    assert_eq!((left.wait().unwrap()[0], right.wait().unwrap()[0]), (3, 6));
+    let frame = frame.wait().unwrap();
+    assert_eq!((frame.left()[0], frame.right()[0]), (3, 3));
+}
+
+pub(crate) fn a_selection_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let [a, b, c] = ["a", "b", "c"].map(|name| numbers(&device, one_slot(name), &[1, 2, 3]));
+    let held = b.start_download().unwrap().wait().unwrap();
+    let before = device.stats();
+    let busy = device.start_downloads((&a, &b, &c)).unwrap_err();
+    assert!(matches!(busy, Error::SlotsBusy { buffer, slots: 1 } if buffer.name() == "b"), "{busy}");
+    let taken = [&a, &b, &c].map(|buffer| buffer.stats().slots_taken);
+    assert_eq!((taken, device.stats()), ([0, 1, 0], before));
+    drop(held);
+    let (first, second, third) = device.start_downloads((&a, &b, &c)).unwrap().wait().unwrap();
+    assert_eq!([&*first, &*second, &*third], [&[1, 2, 3][..]; 3]);
+    // Each guard has the slot of its own buffer.
+    drop(second);
+    assert_eq!([&a, &b, &c].map(|buffer| buffer.stats().slots_taken), [1, 0, 1]);
+    assert!(matches!(a.part(3..5), Err(Error::OutOfBounds { start: 3, end: 5, len: 3, .. })));
+}
+
+pub(crate) fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().memory_limit(20_000));
+    let spec = |name| BufferSpec::new(name).snapshot();
+    let [a, b] = ["a", "b"].map(|name| numbers(&device, spec(name), &[7; 1_500]));
+    let live = device.stats().live_bytes;
+    // There is room for one shadow.
+    for attempt in 0..2 {
+        let refused = match attempt {
+            0 => device.start_downloads((&a, &b)).map(drop),
+            _ => device.start_downloads((a.part(..5).unwrap(), a.part(5..9).unwrap())).map(drop),
+        };
+        assert!(matches!(refused, Err(Error::DeviceLimit { requested: 6_000, .. })), "{refused:?}");
+        for buffer in [&a, &b] {
+            assert_eq!((buffer.stats().slots_taken, buffer.stats().shadow_bytes), (0, 0));
+        }
+        assert_eq!(device.stats().live_bytes, live);
+    }
+    assert_eq!(*device.start_downloads((&b,)).unwrap().wait().unwrap().0, [7; 1_500]);
+}
+
+pub(crate) fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(24).vec(10_000);
+    for spec in [BufferSpec::new("plain").slots(3), BufferSpec::new("copied").slots(3).snapshot()] {
+        let mut buffer = numbers(&device, spec, &data);
+        // Shadows in every turn, and with parts of other lengths than those that are there.
+        for round in 0..7 {
+            let (near, far) = (100 * (round % 3), 200 * (round % 3));
+            let ticket = device.start_downloads((tail(&buffer, near), &buffer)).unwrap();
+            let third = buffer.start_download_range(..round).unwrap();
+            buffer.fill(0).unwrap();
+            buffer.upload(&data).unwrap();
+            let (short, whole) = ticket.wait().unwrap();
+            assert!(*short == data[near..] && *whole == *data, "round {round}");
+            assert_eq!(*third.wait().unwrap(), data[..round]);
+            drop((short, whole));
+            let ticket = device.start_downloads((tail(&buffer, far), tail(&buffer, near), &buffer)).unwrap();
+            buffer.fill(0).unwrap();
+            let (shorter, short, whole) = block_on(ticket).unwrap();
+            assert!(*shorter == data[far..] && *short == data[near..] && *whole == *data, "round {round}");
+            buffer.upload(&data).unwrap();
+        }
+        assert_eq!(buffer.stats().slots_taken, 0);
+    }
+}
+
+pub(crate) fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let (one, two) = (numbers(&device, one_slot("one"), &[1, 2]), numbers(&device, "two", &[3, 4]));
+    // No waiting would bring it more.
+    for refused in [
+        device.start_downloads((&two, &one, one.part(1..).unwrap())).map(drop),
+        device.start_downloads_wait((&two, &one, one.part(1..).unwrap())).map(drop),
+    ] {
+        let Err(Error::TooFewSlots { buffer, slots: 1, parts: 2 }) = refused else { panic!("{refused:?}") };
+        assert_eq!(buffer, one.label());
+    }
+    let error = device.start_downloads_wait((&two, &two, &two)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "buffer `two`: 3 parts of it were asked for in one frame, and it has 2 download slots, of which each part takes one"
+    );
+    assert_eq!((one.stats().slots_taken, two.stats().slots_taken), (0, 0));
+    // An empty part needs none.
+    let (whole, empty) = device.start_downloads((&one, one.part(1..1).unwrap())).unwrap().wait().unwrap();
+    assert_eq!((&*whole, &*empty), (&[1, 2][..], &[][..]));
+}
+
+pub(crate) fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
+    let (device, other) = (open!(open), open!(open));
+    let here = numbers(&device, "here", &[1, 2]);
+    let there = numbers(&other, "there", &[3, 4]);
+    for refused in [
+        device.start_downloads((&here, &there)).map(drop),
+        device.start_downloads_wait((there.part(..1).unwrap(), &here)).map(drop),
+        // Even of nothing.
+        device.start_downloads((&here, there.part(1..1).unwrap())).map(drop),
+        other.start_downloads((&there, &here, &there)).map(drop),
+    ] {
+        let Err(Error::DifferentDevices { buffer, .. }) = refused else { panic!("{refused:?}") };
+        assert!(["here", "there"].contains(&buffer.name()));
+    }
+    assert_eq!((here.stats().slots_taken, there.stats().slots_taken), (0, 0));
+    assert_eq!((device.stats().async_downloads, other.stats().async_downloads), (0, 0));
+    // A set whose buffer was exchanged for one from elsewhere.
+    let mut pair = Pair { left: vec![1], right: vec![2] }.upload(&device).unwrap();
+    *pair.right_mut() = there;
+    let refused = pair.start_download().map(drop);
+    assert!(matches!(refused, Err(Error::DifferentDevices { .. })), "{refused:?}");
+    assert_eq!(pair.left().stats().slots_taken, 0);
+}
+
+pub(crate) fn who_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let [a, b] = ["a", "b"].map(|name| numbers(&device, one_slot(name), &[1, 2]));
+    for round in 0..4 {
+        let held = b.start_download().unwrap();
+        let (send, receive) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let ticket = match round % 2 {
+                    0 => device.start_downloads_wait((&a, &b)),
+                    _ => device.start_downloads_wait((&b, &a)),
+                };
+                let guards = ticket.and_then(gpumem::Downloads::wait);
+                send.send(guards.map(|(one, other)| (one.to_vec(), other.to_vec()))).unwrap();
+            });
+            // Whether the thread has begun to wait or not: at no time is the slot of `a` taken by one that waits for `b`.
+            let began = Instant::now();
+            while began.elapsed() < BUSY / 5 {
+                assert_eq!(*a.start_download().unwrap().wait().unwrap(), [1, 2]);
+                assert!(receive.try_recv().is_err(), "`b` has no slot");
+            }
+            if round < 2 {
+                drop(held.wait().unwrap());
+            } else {
+                // Its copy has ended, and the thread is woken by the slot alone.
+                drop(held);
+            }
+            let both = receive.recv_timeout(NEVER).expect("it waits for ever").unwrap();
+            assert_eq!(both, (vec![1, 2], vec![1, 2]));
+        });
+        assert_eq!((a.stats().slots_taken, b.stats().slots_taken), (0, 0));
+    }
+}
+
+pub(crate) fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let [a, b, c] = ["a", "b", "c"].map(|name| Arc::new(numbers(&device, one_slot(name), &[1, 2])));
+    let two = Arc::new(numbers(&device, "two", &[3, 4, 5]));
+    let (send, receive) = mpsc::channel();
+    for thread in 0..6 {
+        let (device, a, b, c, two) = (device.clone(), a.clone(), b.clone(), c.clone(), two.clone());
+        let send = send.clone();
+        // Not scoped: a thread that waits for ever is to fail the test.
+        thread::spawn(move || {
+            for round in 0..60 {
+                match (thread + round) % 6 {
+                    0 => drop(device.start_downloads_wait((&*a, &*b, &*c)).unwrap().wait().unwrap()),
+                    1 => drop(device.start_downloads_wait((&*c, &*b, &*a)).unwrap()),
+                    2 => drop(block_on(device.start_downloads_wait((&*b, &*two, &*a)).unwrap()).unwrap()),
+                    3 => drop(device.start_downloads_wait((&*two, &*c, &*two)).unwrap().wait().unwrap()),
+                    4 => drop(device.start_downloads_wait((&*two, &*two)).unwrap()),
+                    _ => drop(b.start_download_wait().unwrap().wait().unwrap()),
+                }
+            }
+            drop((device, a, b, c, two));
+            send.send(()).unwrap();
+        });
+    }
+    for _ in 0..6 {
+        receive.recv_timeout(NEVER).expect("a thread waits for ever, or has panicked");
+    }
+    device.synchronize().unwrap();
+    assert_eq!([&a, &b, &c, &two].map(|buffer| buffer.stats().slots_taken), [0; 4]);
+}
+
+pub(crate) fn frames_are_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let (a, b) = (numbers(&device, "a", &[1, 2]), numbers(&device, "b", &[3]));
+    // The first one pins memory and starts threads.
+    drop(block_on(device.start_downloads((&a, &b)).unwrap()).unwrap());
+    B::occupy(&device, BUSY * 2);
+    let mut ticket = device.start_downloads((&a, &b)).unwrap();
+    assert!(ticket.wait_timeout(Duration::ZERO).unwrap().is_none());
+    assert!(ticket.wait_timeout(BUSY / 3).unwrap().is_none());
+    let (one, other) = ticket.wait_timeout(Duration::MAX).unwrap().expect("no timeout");
+    assert_eq!((&*one, &*other), (&[1, 2][..], &[3][..]));
+    // The data can be taken once.
+    let again = ticket.wait_timeout(Duration::ZERO).map(|frame| frame.is_some());
+    assert!(matches!(again, Err(Error::DownloadAbandoned { .. })), "{again:?}");
+    assert!(matches!(block_on(ticket), Err(Error::DownloadAbandoned { .. })));
+    drop((one, other));
+    // It outlives the buffers and the device.
+    B::occupy(&device, BUSY / 3);
+    let ticket = device.start_downloads((&a, &b)).unwrap();
+    drop((a, b, device));
+    let (one, other) = thread::spawn(move || block_on(ticket).unwrap()).join().unwrap();
+    assert_eq!((&*one, &*other), (&[1, 2][..], &[3][..]));
+}
+
+pub(crate) fn an_abandoned_part_ends_the_frame<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let (a, b, c) =
+        (numbers(&device, "a", &[1, 2]), numbers(&device, "b", &[3]), numbers(&device, "c", &[4]));
+    for round in 0..6 {
+        B::occupy(&device, Duration::from_millis(5));
+        let mut ticket = device.start_downloads((&a, &b, &c)).unwrap();
+        if round % 2 == 0 {
+            device.synchronize().unwrap();
+        }
+        [&a, &b, &c][round % 3].abandon_downloads();
+        let end = match round {
+            0 | 1 => ticket.wait().map(drop),
+            2 | 3 => block_on(ticket).map(drop),
+            _ => {
+                let end = ticket.wait_timeout(NEVER).map(|frame| assert!(frame.is_some()));
+                // What was not given up is the ticket's until it goes.
+                drop(ticket);
+                end
+            }
+        };
+        let Err(Error::DownloadAbandoned { buffer }) = end else { panic!("round {round}: {end:?}") };
+        assert_eq!(buffer.name(), ["a", "b", "c"][round % 3]);
+        device.synchronize().unwrap();
+        assert_eq!([&a, &b, &c].map(|buffer| buffer.stats().slots_taken), [0; 3], "round {round}");
+    }
+}
+
+pub(crate) fn frames_may_be_dropped_at_any_time<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let data = Random::new(25).vec(20_000);
+    let mut a = numbers(&device, "a", &data);
+    let mut b = numbers(&device, BufferSpec::new("b").snapshot(), &data);
+    for round in 0..30 {
+        a.upload(&data).unwrap();
+        b.upload(&data).unwrap();
+        B::occupy(&device, Duration::from_millis(2));
+        let mut dropped = device.start_downloads((&a, &b)).unwrap();
+        let kept = device.start_downloads((&b, &a)).unwrap();
+        for _ in 0..round % 4 {
+            let _ = std::pin::Pin::new(&mut dropped).poll(&mut Context::from_waker(Waker::noop()));
+            thread::sleep(Duration::from_micros(round * 40));
+        }
+        if round % 5 == 4 {
+            std::mem::forget(dropped);
+        } else {
+            drop(dropped);
+        }
+        a.fill(7).unwrap();
+        b.fill(7).unwrap();
+        let (right, left) = block_on(kept).unwrap();
+        assert!(*left == *data && *right == *data, "round {round}");
+        a.abandon_downloads();
+        b.abandon_downloads();
+    }
+    device.synchronize().unwrap();
+    assert_eq!((a.stats().slots_taken, b.stats().slots_taken), (0, 0));
+    drop((a, b));
+    device.close().unwrap();
+}
+
+/// More async fields than a tuple of a selection may have.
+#[derive(GpuBuffers)]
+struct Wide {
+    #[buffer(async)]
+    f0: Vec<u8>,
+    #[buffer(async(snapshot))]
+    f1: Vec<u16>,
+    #[buffer(async)]
+    f2: Vec<u32>,
+    #[buffer(async)]
+    f3: Vec<u64>,
+    #[buffer(async)]
+    f4: Vec<[u8; 3]>,
+    #[buffer(async)]
+    f5: Vec<f32>,
+    #[buffer(async)]
+    f6: Vec<f64>,
+    blocking: Vec<u32>,
+    #[buffer(async)]
+    f7: Vec<i8>,
+    #[buffer(async)]
+    f8: Vec<i16>,
+    #[buffer(async(slots = 1))]
+    f9: Vec<i32>,
+    #[buffer(async)]
+    f10: Vec<i64>,
+    #[buffer(async)]
+    f11: Vec<[f32; 4]>,
+    #[buffer(async)]
+    f12: Vec<u8>,
+    #[buffer(async)]
+    f13: Vec<u8>,
+}
+
+fn wide(len: usize) -> Wide {
+    Wide {
+        f0: vec![10; len],
+        f1: vec![11; len],
+        f2: vec![12; len],
+        f3: vec![13; len],
+        f4: vec![[14; 3]; len],
+        f5: vec![15.0; len],
+        f6: vec![16.0; len],
+        blocking: vec![1; len],
+        f7: vec![17; len],
+        f8: vec![18; len],
+        f9: vec![19; len],
+        f10: vec![20; len],
+        f11: vec![[21.0; 4]; len],
+        f12: vec![22; len],
+        f13: Vec::new(),
+    }
+}
+
+pub(crate) fn a_set_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let gpu = wide(100).upload(&device).unwrap();
+    let held = gpu.f9().start_download().unwrap().wait().unwrap();
+    let before = (gpu.stats(), device.stats().async_downloads);
+    let busy = gpu.start_download().unwrap_err();
+    assert!(matches!(busy, Error::SlotsBusy { slots: 1, .. }), "{busy}");
+    assert!(busy.to_string().starts_with("buffer `Wide.f9`: "), "{busy}");
+    assert_eq!((gpu.stats(), device.stats().async_downloads), before);
+    drop(held);
+    let frame = gpu.start_download().unwrap().wait().unwrap();
+    assert_eq!(device.stats().async_downloads, before.1 + 13, "one is empty");
+    assert_eq!((frame.f0(), frame.f1(), frame.f2()), (&[10; 100][..], &[11; 100][..], &[12; 100][..]));
+    assert_eq!(
+        (frame.f4(), frame.f9(), frame.f11()),
+        (&[[14; 3]; 100][..], &[19; 100][..], &[[21.0; 4]; 100][..])
+    );
+    assert_eq!((frame.f12(), frame.f13()), (&[22; 100][..], &[][..]));
+    assert!(format!("{frame:?}").starts_with("WideFrame { f0: 100, f1: 100, "));
+}
+
+pub(crate) fn a_frame_of_a_set_is_waited_for_in_every_way<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let gpu = wide(10).upload(&device).unwrap();
+    // The first one pins memory and starts threads.
+    drop(block_on(gpu.start_download().unwrap()).unwrap());
+    B::occupy(&device, BUSY);
+    let mut ticket: WideDownload<B> = gpu.start_download().unwrap();
+    assert!(format!("{ticket:?}").starts_with("WideDownload { f0: 10 elements, "), "{ticket:?}");
+    assert!(ticket.wait_timeout(Duration::from_millis(1)).unwrap().is_none());
+    assert!(!ticket.is_ready().unwrap());
+    let frame: WideFrame<B> = ticket.wait_timeout(NEVER).unwrap().expect("the device is free by then");
+    assert_eq!(frame.f9(), [19; 10]);
+    assert!(matches!(gpu.start_download(), Err(Error::SlotsBusy { .. })), "the frame has a slot");
+    let waits = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let next = scope.spawn(|| {
+            let ticket = gpu.start_download_wait().unwrap();
+            waits.store(1, Ordering::SeqCst);
+            assert_eq!(block_on(ticket).unwrap().f9(), [19; 10]);
+        });
+        thread::sleep(BUSY / 5);
+        assert_eq!(waits.load(Ordering::SeqCst), 0);
+        drop(frame);
+        next.join().unwrap();
+    });
+    gpu.close().unwrap();
+    device.close().unwrap();
+}
