@@ -47,7 +47,7 @@
 //! | async downloads | [`Buffer::start_download`], [`Download`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
 //! | several buffers at one point of the stream | [`Device::start_downloads`], `start_download` of a set, [`Downloads`] |
 //! | limits, what is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
-//! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`] |
+//! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`], [`Buffer::bind`] |
 //! | kernels on the host | [`Device::launch`] |
 //! | CUDA: device pointers and kernels | `Cuda`, and the module `cuda` (feature `cuda`) |
 //! | what can go wrong | [`Error`] |
@@ -108,8 +108,8 @@ mod threads;
 pub use self::backend::Cuda;
 pub use self::backend::{Backend, Host, MemoryInfo};
 pub use self::buffer::{
-    Async, AsyncMode, Blocking, Buffer, Download, DownloadGuard, Downloads, Element, Frame, Mode, Part,
-    Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
+    Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Downloads, Element, Frame, Mode,
+    Part, Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
 };
 pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
 pub use self::error::{BufferLabel, Error, Result};

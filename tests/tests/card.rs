@@ -1,7 +1,7 @@
 //! What only a card shows: memory that others hold, and kernels on streams of the application's own.
 #![cfg(feature = "cuda")]
 
-use gpumem::{Buffer, Cuda, Device, Error};
+use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error};
 use gpumem_tests::TestBackend;
 
 const KERNELS: &str = include_str!("../src/kernels.ptx");
@@ -78,4 +78,46 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
     assert_eq!(device.stats().retired_bytes, 0);
     drop(stream);
     device.close().unwrap();
+}
+
+#[test]
+fn a_bound_buffer_follows_its_stream() {
+    let Some(device) = card() else { return };
+    let module = device.load_ptx(KERNELS).unwrap();
+    let (occupy, add_one) = (module.get_function("occupy").unwrap(), module.get_function("add_one").unwrap());
+    let stream = device.create_stream().unwrap();
+    let count = 1_u32 << 20;
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
+        let mut numbers: Buffer<u32, Cuda, Async> =
+            Buffer::from_slice(&device, spec, &vec![0; 1 << 20]).unwrap();
+        let mut bound = numbers.bind(&stream).unwrap();
+        let mut expected = 0;
+        let mut frames = Vec::new();
+        for round in 0..20_u32 {
+            for _ in 0..3 {
+                let address = bound.as_device_ptr().unwrap();
+                // SAFETY: the first kernel touches no memory; the second takes a pointer to `count` elements, which the buffer has, and is
+                // launched on the stream that it is bound to.
+                unsafe {
+                    cust::launch!(occupy<<<1, 1, 0, stream>>>(500_000_u64)).unwrap();
+                    cust::launch!(add_one<<<count / 256, 256, 0, stream>>>(address, count)).unwrap();
+                }
+                expected += 1;
+            }
+            frames.push((expected, bound.start_download().unwrap()));
+            if round % 4 == 3 {
+                // On the compute stream, between kernels of the other.
+                bound.buffer().unwrap().fill(1_000 * round).unwrap();
+                expected = 1_000 * round;
+            }
+            if frames.len() == 2 {
+                for (expected, frame) in frames.drain(..) {
+                    let frame = frame.wait().unwrap();
+                    assert!(frame.iter().all(|number| *number == expected), "round {round}: {expected}");
+                }
+            }
+        }
+        bound.finish().unwrap();
+        assert!(numbers.download().unwrap().iter().all(|number| *number == expected));
+    }
 }

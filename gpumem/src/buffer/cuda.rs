@@ -4,7 +4,7 @@
 //! and its conditions are those that the methods here name. The mutable ones take `&mut self`, so that no safe reader
 //! holds a view of the buffer, and put the compute stream behind the pending uses (rule 2).
 
-use super::{Buffer, Element, Mode, StreamUse, StreamUseMut};
+use super::{Bound, Buffer, Element, Mode, StreamUse, StreamUseMut};
 use crate::backend::Cuda;
 use crate::error::Error;
 use cust::memory::{DeviceCopy, DevicePointer};
@@ -52,6 +52,21 @@ impl<T: Element + DeviceCopy, M: Mode> StreamUseMut<'_, T, Cuda, M> {
     #[must_use]
     pub fn as_device_ptr(&mut self) -> DevicePointer<T> {
         self.buffer.as_device_ptr()
+    }
+}
+
+/// Addresses for kernels on the stream that a buffer is bound to. Launch the kernel on that stream, before anything else is done with the
+/// buffer, and end the binding (drop it) before the buffer is used otherwise.
+impl<T: Element + DeviceCopy, M: Mode> Bound<'_, T, Cuda, M> {
+    /// The address of the elements, for a kernel that reads or writes them. What is queued on the stream from now on waits for running downloads
+    /// of this buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the waits could not be queued.
+    pub fn as_device_ptr(&mut self) -> Result<DevicePointer<T>, Error> {
+        self.arrive()?;
+        Ok(self.buffer.as_device_ptr())
     }
 }
 

@@ -10,7 +10,7 @@ use super::raw::RawBuffer;
 use super::shadow::{Spare, Turns};
 use crate::backend::{ALIGNMENT, Backend};
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Arrival, Block, Core, PartlyQueued, PinnedBlock, Slot, Slots, use_together};
+use crate::memory::{Arrival, Block, Core, PartlyQueued, PinnedBlock, Slot, Slots, Stream, use_together};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
@@ -109,6 +109,17 @@ impl<B: Backend> RawDownload<B> {
         parts: &[(&RawBuffer<B>, Range<usize>)],
         busy: Busy,
     ) -> Result<Vec<Self>, Error> {
+        Self::start_behind(core, core.compute.stream(), parts, busy)
+    }
+
+    /// As [`Self::start`], of a point of `stream`, which is behind all that the compute lane does with the buffers. None of them is a
+    /// snapshot, where it is another than the compute stream.
+    pub(super) fn start_behind(
+        core: &Arc<Core<B>>,
+        stream: &Stream<B>,
+        parts: &[(&RawBuffer<B>, Range<usize>)],
+        busy: Busy,
+    ) -> Result<Vec<Self>, Error> {
         if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.core(), core)) {
             let other = "the frame that was asked for".into();
             return Err(Error::DifferentDevices { buffer: raw.label(), other });
@@ -124,7 +135,8 @@ impl<B: Backend> RawDownload<B> {
             let pinned = PinnedBlock::take(core, raw.label(), range.len())?;
             plans.push(Plan { raw, block, range, pinned, slot });
         }
-        let mut arrivals = if plans.is_empty() { Vec::new() } else { queue(core, plans)? }.into_iter();
+        let mut arrivals =
+            if plans.is_empty() { Vec::new() } else { queue(core, stream, plans)? }.into_iter();
         let tickets = parts.iter().map(|(raw, range)| {
             let arrival = to_copy(raw, range).and_then(|_| arrivals.next());
             Self { arrival, len: range.len(), element_size: raw.element_size(), label: raw.label() }
@@ -202,8 +214,12 @@ fn take_slots<B: Backend>(
     }
 }
 
-/// Queues the copies, behind all that is queued on the compute lane now. Returns the arrival of each; they share their event.
-fn queue<B: Backend>(core: &Arc<Core<B>>, plans: Vec<Plan<'_, B>>) -> Result<Vec<Arrival<B>>, Error> {
+/// Queues the copies, behind all that is queued on a stream now. Returns the arrival of each; they share their event.
+fn queue<B: Backend>(
+    core: &Arc<Core<B>>,
+    behind: &Stream<B>,
+    plans: Vec<Plan<'_, B>>,
+) -> Result<Vec<Arrival<B>>, Error> {
     let mut turns = take_turns(&plans)?;
     let mut shadows = Vec::with_capacity(plans.len());
     for plan in &plans {
@@ -214,7 +230,7 @@ fn queue<B: Backend>(core: &Arc<Core<B>>, plans: Vec<Plan<'_, B>>) -> Result<Vec
         };
         shadows.push(turn.map(copy).transpose()?);
     }
-    core.order_download().map_err(Error::from_fault::<B>)?;
+    core.order_download(behind).map_err(Error::from_fault::<B>)?;
     // What is read, and from where on: a shadow, which has the range at its start, or the buffer.
     let sources = plans.iter().zip(&shadows).map(|(plan, shadow)| match shadow {
         Some((turn, index)) => (turns[*turn].1.shadow(*index), 0),
@@ -299,7 +315,17 @@ fn take_turns<'a, B: Backend>(plans: &[Plan<'a, B>]) -> Result<BufferTurns<'a, B
 impl<T: Element, B: Backend> Download<T, B> {
     /// Starts the download of a range that lies in the buffer.
     pub(super) fn start(raw: &RawBuffer<B>, range: Range<usize>, busy: Busy) -> Result<Self, Error> {
-        let mut tickets = RawDownload::start(raw.core(), &[(raw, range)], busy)?;
+        Self::start_behind(raw.core().compute.stream(), raw, range, busy)
+    }
+
+    /// See [`RawDownload::start_behind`].
+    pub(super) fn start_behind(
+        stream: &Stream<B>,
+        raw: &RawBuffer<B>,
+        range: Range<usize>,
+        busy: Busy,
+    ) -> Result<Self, Error> {
+        let mut tickets = RawDownload::start_behind(raw.core(), stream, &[(raw, range)], busy)?;
         let raw = tickets.pop().unwrap_or_else(|| unreachable!("there is one a part"));
         Ok(Self { raw, element: PhantomData })
     }

@@ -9,9 +9,10 @@
 //! * `download`: async downloads, their tickets (which are futures) and guards; `shadow`: the copies on the device that snapshots read;
 //! * `frame`: downloads that were started together, `selection`: which buffers those are;
 //! * `stage`: uploads that are filled in place;
-//! * `view`: ranges of a buffer; `stream_use`: uses on streams of the application's own;
+//! * `view`: ranges of a buffer; `stream_use` and `bound`: uses on streams of the application's own;
 //! * `host`, `cuda`: what only one backend can do, such as slices and device pointers.
 
+mod bound;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod download;
@@ -26,6 +27,7 @@ mod stream_use;
 mod transfer;
 mod view;
 
+pub use self::bound::Bound;
 pub(crate) use self::download::Busy;
 pub use self::download::{Download, DownloadGuard};
 pub use self::frame::{Arrived, Downloads, Frame};

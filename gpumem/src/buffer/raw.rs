@@ -483,6 +483,12 @@ impl<B: Backend> RawBuffer<B> {
         self.block.as_ref().map_or(Ok(()), used).map_err(Error::from_fault::<B>)
     }
 
+    /// See [`Block::put_behind_uses`].
+    pub(super) fn put_behind_uses(&self, stream: &Stream<B>) -> Result<(), Error> {
+        let put = |block: &Block<B>| block.put_behind_uses(self.core(), stream);
+        self.block.as_ref().map_or(Ok(()), put).map_err(Error::from_fault::<B>)
+    }
+
     pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
         if self.device.is(&source.device) {
             return Ok(());

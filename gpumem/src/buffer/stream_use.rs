@@ -122,7 +122,7 @@ impl<T: Element, B: Backend, M: Mode> Drop for StreamUseMut<'_, T, B, M> {
     }
 }
 
-fn log_unnoted(noted: Result<(), Error>) {
+pub(super) fn log_unnoted(noted: Result<(), Error>) {
     if let Err(error) = noted {
         crate::log_safely::safely(|| {
             log::error!("gpumem: a use on another stream could not be noted: {error}");

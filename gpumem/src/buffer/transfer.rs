@@ -152,7 +152,7 @@ impl<B: Backend> RawBuffer<B> {
             core.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
             share(&pieces, staging.deal(core, turn.lanes()), receive)?;
         } else {
-            core.order_download().map_err(Error::from_fault::<B>)?;
+            core.order_download(core.compute.stream()).map_err(Error::from_fault::<B>)?;
             share(&pieces, staging.deal(core, std::slice::from_ref(&core.download)), receive)?;
         }
         core.ledger.counters.downloaded(bytes as u64, false);

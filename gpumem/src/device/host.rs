@@ -8,7 +8,7 @@
 
 use super::Device;
 use crate::backend::Host;
-use crate::buffer::{Buffer, Element, Mode, RawBuffer};
+use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
 use crate::error::Error;
 use crate::memory::Stream;
 use std::ptr::NonNull;
@@ -102,7 +102,7 @@ impl Device<Host> {
 }
 
 /// What can be passed to a kernel of [`Device::launch`]: `&Buffer<T, Host, M>`, which arrives as `&[T]`, and
-/// `&mut Buffer<T, Host, M>`, which arrives as `&mut [T]`.
+/// `&mut Buffer<T, Host, M>` and `&mut Bound<T, Host, M>`, which arrive as `&mut [T]`.
 pub trait HostArg: sealed::Arg {}
 
 /// The arguments of a kernel of [`Device::launch`]: a tuple of up to twelve [`HostArg`]s.
@@ -222,6 +222,35 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Buffer<T, Host, M> {
 }
 
 impl<T: Element, M: Mode> HostArg for &mut Buffer<T, Host, M> {}
+
+impl<T: Element, M: Mode> sealed::Arg for &mut Bound<'_, T, Host, M> {
+    type Lent = Lent<T>;
+    type Slice<'a> = &'a mut [T];
+
+    fn lend(&mut self, device: &Device<Host>, stream: Option<&Stream<Host>>) -> Result<Lent<T>, Error> {
+        match stream {
+            Some(stream) if stream.number() == self.stream().number() => {
+                self.arrive()?;
+                Lent::of(self.raw(), device)
+            }
+            // Elsewhere it is a buffer as any other.
+            other => self.buffer()?.lend(device, other),
+        }
+    }
+
+    fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error> {
+        // Noted with each kernel, since nothing makes the application end the binding: the compute lane waits for it.
+        self.raw().used_on(stream, true)
+    }
+
+    unsafe fn slice<'a>(lent: Lent<T>) -> &'a mut [T] {
+        // SAFETY: the caller's promise is the one that is asked there. On the stream that the buffer is bound to, `arrive` put the job
+        // behind all uses elsewhere; other jobs of that stream come before or after it, and so do downloads behind it (rules 1 and 2).
+        unsafe { <&mut Buffer<T, Host, M> as sealed::Arg>::slice(lent) }
+    }
+}
+
+impl<T: Element, M: Mode> HostArg for &mut Bound<'_, T, Host, M> {}
 
 macro_rules! host_args {
     ($($arg:ident)*) => {

@@ -203,6 +203,15 @@ impl<B: Backend> Block<B> {
         Ok(())
     }
 
+    /// Puts a stream that the block was lent to behind all pending uses. They stay pending for the compute lane.
+    pub(crate) fn put_behind_uses(&self, core: &Core<B>, stream: &Stream<B>) -> Result<(), Fault> {
+        let uses = lock(&self.uses);
+        let Some(uses) = uses.as_ref() else { return Ok(()) };
+        uses.check()?;
+        let mut others = uses.pending.iter().filter(|(lane, _)| *lane != stream.number());
+        others.try_for_each(|(_, event)| core.backend.wait(stream.raw(), event))
+    }
+
     /// Notes that what was queued on such a stream uses the block. After a write the compute lane waits for it, and with
     /// that everything that is ordered behind the compute lane.
     pub(crate) fn used_on(&self, core: &Core<B>, stream: &Stream<B>, write: bool) -> Result<(), Fault> {

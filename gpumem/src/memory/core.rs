@@ -105,9 +105,10 @@ impl<B: Backend> Core<B> {
         self.backend.synchronize(&end)
     }
 
-    /// Keeps the download lane behind all that is queued on the compute lane now.
-    pub(crate) fn order_download(&self) -> Result<(), Fault> {
-        self.order_behind_compute(std::slice::from_ref(&self.download))
+    /// Keeps the download lane behind all that is queued on a stream now.
+    pub(crate) fn order_download(&self, behind: &Stream<B>) -> Result<(), Fault> {
+        let event = self.backend.record(behind.raw())?;
+        self.backend.wait(self.download.stream().raw(), &event)
     }
 
     /// Keeps `lanes` behind all that is queued on the compute lane now.
