@@ -240,23 +240,30 @@ pub(crate) fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'
 
 pub(crate) fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let (one, two) = (numbers(&device, one_slot("one"), &[1, 2]), numbers(&device, "two", &[3, 4]));
-    // No waiting would bring it more.
-    for refused in [
-        device.start_downloads((&two, &one, one.part(1..).unwrap())).map(drop),
-        device.start_downloads_wait((&two, &one, one.part(1..).unwrap())).map(drop),
-    ] {
+    let one = Arc::new(numbers(&device, one_slot("one"), &[1, 2]));
+    let two = Arc::new(numbers(&device, "two", &[3, 4]));
+    // No waiting would bring it more. Not scoped: a thread that waits for ever is to fail the test.
+    let (send, receive) = mpsc::channel();
+    let (also_device, also_one, also_two) = (device.clone(), one.clone(), two.clone());
+    thread::spawn(move || {
+        let (device, one, two) = (also_device, also_one, also_two);
+        let parts = || (&*two, &*one, one.part(1..).unwrap());
+        send.send(device.start_downloads(parts()).map(drop)).unwrap();
+        send.send(device.start_downloads_wait(parts()).map(drop)).unwrap();
+    });
+    for _ in 0..2 {
+        let refused = receive.recv_timeout(NEVER).expect("it waits for ever");
         let Err(Error::TooFewSlots { buffer, slots: 1, parts: 2 }) = refused else { panic!("{refused:?}") };
         assert_eq!(buffer, one.label());
     }
-    let error = device.start_downloads_wait((&two, &two, &two)).unwrap_err();
+    let error = device.start_downloads_wait((&*two, &*two, &*two)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "buffer `two`: 3 parts of it were asked for in one frame, and it has 2 download slots, of which each part takes one"
     );
     assert_eq!((one.stats().slots_taken, two.stats().slots_taken), (0, 0));
     // An empty part needs none.
-    let (whole, empty) = device.start_downloads((&one, one.part(1..1).unwrap())).unwrap().wait().unwrap();
+    let (whole, empty) = device.start_downloads((&*one, one.part(1..1).unwrap())).unwrap().wait().unwrap();
     assert_eq!((&*whole, &*empty), (&[1, 2][..], &[][..]));
 }
 
