@@ -124,7 +124,6 @@ impl<B: Backend> RawDownload<B> {
             let other = "the frame that was asked for".into();
             return Err(Error::DifferentDevices { buffer: raw.label(), other });
         }
-        core.land();
         let coming: Vec<(&RawBuffer<B>, &Block<B>, &Range<usize>)> =
             parts.iter().filter_map(|(raw, range)| Some((*raw, to_copy(raw, range)?, range))).collect();
         let slots = take_slots(core, &coming, busy)?;
@@ -207,10 +206,17 @@ fn take_slots<B: Backend>(
     }
     match busy {
         Busy::Wait => Slots::wait(&wanted, core).map_err(Error::from_fault::<B>),
-        Busy::Refuse => Slots::take(&wanted).map_err(|missing| {
-            let (raw, ..) = parts[missing.part];
-            Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() }
-        }),
+        Busy::Refuse => {
+            // Downloads whose tickets were dropped may have ended: that is looked at only where a slot is missing.
+            let landed = |_| {
+                core.land();
+                Slots::take(&wanted)
+            };
+            Slots::take(&wanted).or_else(landed).map_err(|missing| {
+                let (raw, ..) = parts[missing.part];
+                Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() }
+            })
+        }
     }
 }
 

@@ -183,6 +183,10 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn stats(&self) -> BufferStats {
+        if self.slots.taken() > 0 {
+            // Those of dropped tickets come back when somebody looks.
+            self.core().land();
+        }
         BufferStats {
             label: self.label,
             element_size: self.element_size(),

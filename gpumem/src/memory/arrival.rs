@@ -103,7 +103,7 @@ impl<B: Backend> Arrival<B> {
             self.flight.end().unwrap_or(Ok(()))?;
         }
         if let Ok(core) = self.core() {
-            core.land();
+            (self.lane)(&core).taken(&core.backend);
         }
         Ok(cargo)
     }

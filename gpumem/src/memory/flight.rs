@@ -53,6 +53,10 @@ impl<B: Backend> Stream<B> {
     }
 }
 
+/// Flights beyond which those that have ended are looked for when a result is taken: behind one whose ticket was dropped, those whose
+/// results are taken stay.
+const MANY: usize = 8;
+
 /// A stream, and the transfers on it that have not been seen to end.
 pub(crate) struct Lane<B: Backend> {
     stream: Stream<B>,
@@ -135,7 +139,9 @@ impl<B: Backend> Lane<B> {
         let mut ended = Vec::new();
         let mut flights = lock(&self.flights);
         while let Some(flight) = flights.running.front() {
-            let end = match backend.is_done(&flight.event) {
+            // The end of one whose cargo is gone has been seen, or concerns nobody: the device need not be asked.
+            let end = if flight.is_empty() { Ok(true) } else { backend.is_done(&flight.event) };
+            let end = match end {
                 Ok(false) => break,
                 Ok(true) => Ok(()),
                 // A failed device does not tell when its copies stop, so their memory is not used again.
@@ -150,6 +156,24 @@ impl<B: Backend> Lane<B> {
             flight.landed(end);
         }
         empty
+    }
+
+    /// Lets go of the oldest flights whose results have been taken. The device is asked about others only where there are many.
+    pub(crate) fn taken(&self, backend: &B) {
+        loop {
+            let mut flights = lock(&self.flights);
+            // Dropped outside the lock, with its event.
+            let Some(flight) = flights.running.pop_front_if(|flight| flight.is_empty()) else {
+                let many = flights.running.len() > MANY;
+                drop(flights);
+                if many {
+                    self.sweep(backend);
+                }
+                return;
+            };
+            drop(flights);
+            drop(flight);
+        }
     }
 
     /// Waits for the oldest flights until at most `most` are left.
@@ -221,6 +245,11 @@ impl<B: Backend> Flight<B> {
         }
     }
 
+    /// Whether the cargo is gone.
+    fn is_empty(&self) -> bool {
+        matches!(lock(&self.state).cargo, Hold::Gone)
+    }
+
     /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the lane has seen
     /// the end of it.
     fn abandon(&self) {
@@ -267,7 +296,22 @@ pub(crate) struct Slots<B: Backend> {
     /// Made with the first download, since most buffers have none.
     taken: OnceLock<Arc<Taken>>,
     /// For giving up those whose tickets were forgotten.
-    flights: Mutex<Vec<Weak<Flight<B>>>>,
+    flights: Mutex<Remembered<B>>,
+}
+
+/// The flights of a buffer's downloads.
+struct Remembered<B: Backend> {
+    /// Some of them have gone.
+    flights: Vec<Weak<Flight<B>>>,
+    /// How many there are when those that have gone are looked for. At least twice as many as were left the last time, so that
+    /// a download's share of the looking does not depend on how many are under way.
+    look_at: usize,
+}
+
+impl<B: Backend> Default for Remembered<B> {
+    fn default() -> Self {
+        Self { flights: Vec::new(), look_at: 0 }
+    }
 }
 
 /// How many slots are taken, for those who wait for one. It guards no memory, the cargo's own lock does.
@@ -282,6 +326,8 @@ struct Count {
     taken: usize,
     /// What has happened that may let a waiter have a slot.
     changes: u64,
+    /// How many threads sleep until something has. To wake nobody takes a call of the system each time.
+    sleepers: usize,
 }
 
 /// Slots of several buffers that were not all there.
@@ -363,16 +409,22 @@ impl<B: Backend> Slots<B> {
                 oldest.is_some_and(|flight| !matches!(core.backend.is_done(flight.event()), Ok(false)));
             let mut count = lock(&taken.count);
             while !ended && count.changes == changes {
+                count.sleepers += 1;
                 count = taken.changed.wait(count).unwrap_or_else(PoisonError::into_inner);
+                count.sleepers -= 1;
             }
         }
     }
 
     pub(crate) fn remember(&self, flight: &Arc<Flight<B>>) {
-        let mut flights = lock(&self.flights);
-        flights.retain(|flight| flight.strong_count() > 0);
+        let mut remembered = lock(&self.flights);
+        let Remembered { flights, look_at } = &mut *remembered;
+        if flights.len() >= *look_at {
+            flights.retain(|flight| flight.strong_count() > 0);
+            *look_at = 2 * flights.len().max(4);
+        }
         flights.push(Arc::downgrade(flight));
-        drop(flights);
+        drop(remembered);
         if let Some(taken) = self.taken.get() {
             taken.change(|_| ());
         }
@@ -380,7 +432,7 @@ impl<B: Backend> Slots<B> {
 
     /// Gives back the slots of all downloads that have not been waited for.
     pub(crate) fn abandon(&self) {
-        let flights = std::mem::take(&mut *lock(&self.flights));
+        let Remembered { flights, .. } = std::mem::take(&mut *lock(&self.flights));
         flights.iter().filter_map(Weak::upgrade).for_each(|flight| flight.abandon());
     }
 }
@@ -390,8 +442,12 @@ impl Taken {
         let mut count = lock(&self.count);
         change(&mut count.taken);
         count.changes += 1;
+        // Whoever is about to sleep has the lock until it does, and looks at the changes before.
+        let asleep = count.sleepers > 0;
         drop(count);
-        self.changed.notify_all();
+        if asleep {
+            self.changed.notify_all();
+        }
     }
 }
 
@@ -404,5 +460,86 @@ impl Wake for Taken {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.change(|taken| *taken -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+    use crate::backend::{Driver, Host};
+    use crate::error::BufferLabel;
+
+    fn one(slots: &Slots<Host>) -> Slot {
+        Slots::take(&[slots]).unwrap_or_else(|_| panic!("there is one")).remove(0)
+    }
+
+    fn fly(core: &Arc<Core<Host>>, slot: Slot) -> Arc<Flight<Host>> {
+        let pinned = PinnedBlock::take(core, BufferLabel { set: None, name: "flown" }, 1).unwrap();
+        let event = core.backend.record(core.download.stream().raw()).unwrap();
+        core.download.launching().flight(event, pinned, Some(slot))
+    }
+
+    #[test]
+    fn flights_that_have_gone_are_forgotten() {
+        let device = Device::host();
+        let core = device.core();
+        let slots = Slots::<Host>::new(200);
+        let flights: Vec<_> = (0..100).map(|_| fly(core, one(&slots))).collect();
+        flights.iter().for_each(|flight| slots.remember(flight));
+        // Tickets that are redeemed, many more than are under way at a time.
+        for _ in 0..10_000 {
+            let flight = fly(core, one(&slots));
+            slots.remember(&flight);
+            core.backend.synchronize(flight.event()).unwrap();
+            drop(flight.take());
+            drop(flight);
+            core.land();
+        }
+        let remembered = lock(&slots.flights).flights.len();
+        assert!((100..=202).contains(&remembered), "{remembered} flights are remembered");
+        // Nothing that is there was lost sight of.
+        assert_eq!(slots.taken(), 100);
+        slots.abandon();
+        assert_eq!(slots.taken(), 0);
+        drop(flights);
+    }
+
+    // Behind one whose ticket was dropped, flights with nothing in them would pile up.
+    #[test]
+    fn flights_that_were_taken_do_not_pile_up() {
+        let device = Device::host();
+        let core = device.core();
+        let slots = Slots::<Host>::new(2);
+        drop(fly(core, one(&slots)));
+        for _ in 0..1_000 {
+            let flight = fly(core, one(&slots));
+            core.backend.synchronize(flight.event()).unwrap();
+            drop(flight.take());
+            core.download.taken(&core.backend);
+        }
+        let left = lock(&core.download.flights).running.len();
+        assert!(left <= MANY, "{left} flights are kept");
+        assert_eq!(slots.taken(), 0, "the first has ended too");
+    }
+
+    #[test]
+    fn every_sleeper_is_woken() {
+        let device = Device::host();
+        let core = device.core();
+        let slots = Slots::<Host>::new(1);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let slot = Slots::wait(&[&slots], core).unwrap();
+                        std::thread::yield_now();
+                        drop(slot);
+                    }
+                });
+            }
+        });
+        assert_eq!(slots.taken(), 0);
+        assert_eq!(lock(&slots.taken.get().unwrap().count).sleepers, 0);
     }
 }
