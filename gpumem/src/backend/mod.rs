@@ -165,6 +165,11 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// Keeps what is queued on `stream` from now on until `event` is done. The host does not wait.
     fn wait(&self, stream: &Self::Stream, event: &Self::Event) -> Result<(), Fault>;
 
+    /// Keeps what is queued on `stream` from now on until all that is queued on `before` now is done. The host does not wait.
+    fn order(&self, stream: &Self::Stream, before: &Self::Stream) -> Result<(), Fault> {
+        self.wait(stream, &self.record(before)?)
+    }
+
     /// Whether all that was queued on `stream` is done; a fault if the device has failed.
     fn is_idle(&self, stream: &Self::Stream) -> Result<bool, Fault>;
 

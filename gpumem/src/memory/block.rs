@@ -99,6 +99,12 @@ pub(crate) fn use_together<B: Backend>(
     mut queue: impl FnMut(usize) -> Result<(), Fault>,
     record: impl FnOnce() -> Result<B::Event, Fault>,
 ) -> Result<B::Event, PartlyQueued<B::Event>> {
+    if let [block] = blocks {
+        // As below, without the lists.
+        return block.use_on_lane(lane, || queue(0), record).map_err(|NotQueued { fault, runs }| {
+            PartlyQueued { fault, parts: usize::from(runs), event: None }
+        });
+    }
     let place = |block: &&Block<B>| std::ptr::from_ref::<Block<B>>(block).addr();
     let mut in_order = blocks.to_vec();
     in_order.sort_by_key(place);

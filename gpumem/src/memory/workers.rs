@@ -125,8 +125,11 @@ where
     I: Iterator + Send,
     W: Send,
 {
-    let mut tools = tools.into_iter();
+    let mut tools = tools.into_iter().peekable();
     let Some(first) = tools.next() else { return Ok(()) };
+    if tools.peek().is_none() {
+        return work(first, pieces);
+    }
     let work = |tool| {
         let result = work(tool, pieces);
         if result.is_err() {

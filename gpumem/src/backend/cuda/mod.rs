@@ -222,6 +222,10 @@ impl Driver for Cuda {
         event.hold(stream)
     }
 
+    fn order(&self, stream: &Stream, before: &Stream) -> Result<(), Fault> {
+        stream.wait_for_end_of(before)
+    }
+
     fn is_idle(&self, stream: &Stream) -> Result<bool, Fault> {
         stream.is_idle()
     }
