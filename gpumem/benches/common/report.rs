@@ -1,7 +1,7 @@
 //! The table, and the same rows as JSON.
 
-use crate::Failure;
-use crate::turns::Medians;
+use super::Failure;
+use super::turns::Medians;
 use gpumem::{Backend, Device};
 use std::fs::File;
 use std::io::Write as _;

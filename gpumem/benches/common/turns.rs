@@ -1,6 +1,6 @@
 //! Measurements that are taken in turn, and their medians.
 
-use crate::Failure;
+use super::Failure;
 use std::time::Instant;
 
 /// What is not known of a contestant.

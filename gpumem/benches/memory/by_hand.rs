@@ -1,7 +1,8 @@
 //! Growth by the driver's virtual memory calls and nothing else: what is possible on the card at hand.
 
-use super::cuda::{Driver, check};
 use crate::Failure;
+use crate::common::driver::check;
+use crate::cuda::Card;
 use crate::subject::Grower;
 use crate::turns::us;
 use std::ffi::{c_int, c_uint, c_ushort};
@@ -52,7 +53,7 @@ const UNIT: usize = 2 << 20;
 /// `CU_MEM_LOCATION_TYPE_DEVICE`, device 0.
 const DEVICE: Location = Location { kind: 1, id: 0 };
 
-pub(crate) struct ByHand(pub(crate) Driver);
+pub(crate) struct ByHand(pub(crate) Card);
 
 impl Grower for ByHand {
     fn name(&self) -> &'static str {
@@ -60,7 +61,7 @@ impl Grower for ByHand {
     }
 
     fn grow(&self, sizes: &[usize]) -> Result<f64, Failure> {
-        self.0.make_current()?;
+        self.0.driver.make_current()?;
         let most = sizes.last().copied().unwrap_or(0).next_multiple_of(UNIT);
         let mut at = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
@@ -78,7 +79,7 @@ impl Grower for ByHand {
             if chunks.len() > 1 {
                 time += us(began);
             }
-            self.0.fill(at, *size)?;
+            self.0.stream.fill(at, *size)?;
         }
         // SAFETY: nothing uses it any more, and it was mapped so.
         unsafe {

@@ -1,7 +1,8 @@
-//! CUDA's peers: the driver's own calls, declared here with plain results for the reason that `backend/cuda/driver.rs` gives.
+//! CUDA's peers: the driver's own calls.
 
 use crate::Failure;
 use crate::by_hand::ByHand;
+use crate::common::driver::{Driver, Stream, check, report};
 use crate::subject::{Grower, Peer, Peers, Subject};
 use crate::turns::{Contestant, each, us};
 use crate::workload::Allocator;
@@ -11,26 +12,15 @@ use std::rc::Rc;
 use std::time::Instant;
 
 unsafe extern "C" {
-    fn cuInit(flags: c_uint) -> c_int;
-    fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> c_int;
-    fn cuDevicePrimaryCtxRetain(context: *mut *mut c_void, device: c_int) -> c_int;
-    fn cuCtxSetCurrent(context: *mut c_void) -> c_int;
-    fn cuStreamCreate(stream: *mut *mut c_void, flags: c_uint) -> c_int;
-    fn cuStreamSynchronize(stream: *mut c_void) -> c_int;
-    fn cuMemAlloc_v2(address: *mut u64, bytes: usize) -> c_int;
-    fn cuMemFree_v2(address: u64) -> c_int;
     fn cuMemAllocAsync(address: *mut u64, bytes: usize, stream: *mut c_void) -> c_int;
     fn cuMemFreeAsync(address: u64, stream: *mut c_void) -> c_int;
     fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: *mut c_void) -> c_int;
-    fn cuMemsetD8Async(to: u64, value: u8, count: usize, stream: *mut c_void) -> c_int;
     fn cuDeviceGetDefaultMemPool(pool: *mut *mut c_void, device: c_int) -> c_int;
     fn cuMemPoolSetAttribute(pool: *mut c_void, attribute: c_uint, value: *mut c_void) -> c_int;
     fn cuMemPoolGetAttribute(pool: *mut c_void, attribute: c_uint, value: *mut c_void) -> c_int;
     fn cuMemPoolTrimTo(pool: *mut c_void, keep: usize) -> c_int;
 }
 
-/// `CU_STREAM_NON_BLOCKING`
-const NON_BLOCKING: c_uint = 1;
 /// `CU_MEMPOOL_ATTR_RELEASE_THRESHOLD`
 const RELEASE_THRESHOLD: c_uint = 4;
 /// `CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH`
@@ -49,13 +39,13 @@ impl Subject for Cuda {
     }
 
     fn peers() -> Result<Peers, Failure> {
-        let driver = Driver::start()?;
+        let card = Card::start()?;
         let mut peers = Peers {
-            allocators: vec![Rc::new(Plain(driver))],
-            growers: vec![Rc::new(ByHand(driver)), Rc::new(Plain(driver))],
+            allocators: vec![Rc::new(Plain(card))],
+            growers: vec![Rc::new(ByHand(card)), Rc::new(Plain(card))],
         };
         // Where the driver has no pools, there is one peer less.
-        match Ordered::open(driver) {
+        match Ordered::open(card) {
             Ok(ordered) => {
                 peers.allocators.insert(0, Rc::new(ordered));
                 peers.growers.push(Rc::new(ordered));
@@ -67,16 +57,15 @@ impl Subject for Cuda {
 
     fn resizers(_: usize, times: usize) -> Vec<Contestant<1>> {
         let measure = move || {
-            let driver = Driver::start()?;
-            let address = driver.allocate(4)?;
+            let card = Card::start()?;
+            let address = card.driver.allocate(4)?;
             let began = Instant::now();
             for _ in 0..times {
-                // SAFETY: the block has four bytes and lives until the stream was waited for.
-                check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, 0, 4, driver.stream) })?;
+                card.stream.set(address, 0, 4)?;
             }
-            driver.synchronize()?;
+            card.stream.synchronize()?;
             let time = us(began);
-            driver.free(address)?;
+            card.driver.free(address)?;
             Ok([each(time * 1e3, times)])
         };
         vec![Contestant::new("cuMemsetD8Async", measure)]
@@ -85,61 +74,15 @@ impl Subject for Cuda {
 
 /// A stream in the primary context, which is current on the calling thread. Both stay until the end of the program.
 #[derive(Clone, Copy)]
-pub(crate) struct Driver {
-    context: *mut c_void,
-    stream: *mut c_void,
+pub(crate) struct Card {
+    pub(crate) driver: Driver,
+    pub(crate) stream: &'static Stream,
 }
 
-// SAFETY: both are names that only the driver looks behind, and its functions may be called from any thread.
-unsafe impl Send for Driver {}
-// SAFETY: as above.
-unsafe impl Sync for Driver {}
-
-impl Driver {
+impl Card {
     fn start() -> Result<Self, Failure> {
-        let mut driver = Self { context: std::ptr::null_mut(), stream: std::ptr::null_mut() };
-        let mut device = 0;
-        // SAFETY: the first call into the driver, as often as one likes.
-        check("cuInit", unsafe { cuInit(0) })?;
-        // SAFETY: the pointer is valid for a write.
-        check("cuDeviceGet", unsafe { cuDeviceGet(&raw mut device, 0) })?;
-        // SAFETY: as above, for the device that was found.
-        check("cuDevicePrimaryCtxRetain", unsafe {
-            cuDevicePrimaryCtxRetain(&raw mut driver.context, device)
-        })?;
-        driver.make_current()?;
-        // SAFETY: the pointer is valid for a write, and the context is current.
-        check("cuStreamCreate", unsafe { cuStreamCreate(&raw mut driver.stream, NON_BLOCKING) })?;
-        Ok(driver)
-    }
-
-    pub(crate) fn make_current(self) -> Result<(), Failure> {
-        // SAFETY: the context is retained and never released.
-        check("cuCtxSetCurrent", unsafe { cuCtxSetCurrent(self.context) })
-    }
-
-    pub(crate) fn synchronize(self) -> Result<(), Failure> {
-        // SAFETY: the stream is never destroyed.
-        check("cuStreamSynchronize", unsafe { cuStreamSynchronize(self.stream) })
-    }
-
-    /// Writes to all of a block that has as many bytes, and waits until it is done.
-    pub(crate) fn fill(self, address: u64, bytes: usize) -> Result<(), Failure> {
-        // SAFETY: the callers give their own blocks, which stay until the stream was waited for.
-        check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, 1, bytes, self.stream) })?;
-        self.synchronize()
-    }
-
-    fn allocate(self, bytes: usize) -> Result<u64, Failure> {
-        let mut address = 0;
-        // SAFETY: the pointer is valid for a write, and the context is current.
-        check("cuMemAlloc", unsafe { cuMemAlloc_v2(&raw mut address, bytes) })?;
-        Ok(address)
-    }
-
-    fn free(self, address: u64) -> Result<(), Failure> {
-        // SAFETY: the callers give back what they took, and use it no more.
-        check("cuMemFree", unsafe { cuMemFree_v2(address) })
+        let driver = Driver::start()?;
+        Ok(Self { driver, stream: Box::leak(Box::new(Stream::new(driver)?)) })
     }
 
     /// Grows a block by copying it, as [`Grower::grow`] says, with these two calls.
@@ -149,16 +92,18 @@ impl Driver {
         allocate: impl Fn(usize) -> Result<u64, Failure>,
         free: impl Fn(u64) -> Result<(), Failure>,
     ) -> Result<f64, Failure> {
-        self.make_current()?;
+        self.driver.make_current()?;
         let mut block = allocate(sizes[0])?;
         let mut time = 0.0;
         for pair in sizes.windows(2) {
-            self.fill(block, pair[0])?;
+            self.stream.fill(block, pair[0])?;
             let began = Instant::now();
             let longer = allocate(pair[1])?;
             // SAFETY: both blocks have as many bytes and stay until the stream is done with the copy.
-            check("cuMemcpyDtoDAsync", unsafe { cuMemcpyDtoDAsync_v2(longer, block, pair[0], self.stream) })?;
-            self.synchronize()?;
+            check("cuMemcpyDtoDAsync", unsafe {
+                cuMemcpyDtoDAsync_v2(longer, block, pair[0], self.stream.raw())
+            })?;
+            self.stream.synchronize()?;
             free(std::mem::replace(&mut block, longer))?;
             time += us(began);
         }
@@ -168,22 +113,22 @@ impl Driver {
 }
 
 /// `cuMemAlloc` and `cuMemFree`.
-struct Plain(Driver);
+struct Plain(Card);
 
 impl Allocator for Plain {
     type Block = u64;
     type Error = Failure;
 
     fn take(&self, bytes: usize) -> Result<u64, Failure> {
-        self.0.allocate(bytes)
+        self.0.driver.allocate(bytes)
     }
 
     fn give_back(&self, block: u64) {
-        report(self.0.free(block));
+        report(self.0.driver.free(block));
     }
 
     fn enter(&self) {
-        report(self.0.make_current());
+        report(self.0.driver.make_current());
     }
 }
 
@@ -203,14 +148,14 @@ impl Grower for Plain {
     }
 
     fn grow(&self, sizes: &[usize]) -> Result<f64, Failure> {
-        self.0.grow(sizes, |bytes| self.0.allocate(bytes), |block| self.0.free(block))
+        self.0.grow(sizes, |bytes| self.0.driver.allocate(bytes), |block| self.0.driver.free(block))
     }
 }
 
 /// `cuMemAllocAsync` and `cuMemFreeAsync` on one stream, with a pool that keeps everything.
 #[derive(Clone, Copy)]
 struct Ordered {
-    driver: Driver,
+    card: Card,
     pool: *mut c_void,
 }
 
@@ -220,11 +165,11 @@ unsafe impl Send for Ordered {}
 unsafe impl Sync for Ordered {}
 
 impl Ordered {
-    fn open(driver: Driver) -> Result<Self, Failure> {
+    fn open(card: Card) -> Result<Self, Failure> {
         let mut pool = std::ptr::null_mut();
         // SAFETY: the pointer is valid for a write, and there is a device 0.
         check("cuDeviceGetDefaultMemPool", unsafe { cuDeviceGetDefaultMemPool(&raw mut pool, 0) })?;
-        let ordered = Self { driver, pool };
+        let ordered = Self { card, pool };
         ordered.set(RELEASE_THRESHOLD, u64::MAX)?;
         Ok(ordered)
     }
@@ -239,13 +184,15 @@ impl Ordered {
     fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
         let mut address = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
-        check("cuMemAllocAsync", unsafe { cuMemAllocAsync(&raw mut address, bytes, self.driver.stream) })?;
+        check("cuMemAllocAsync", unsafe {
+            cuMemAllocAsync(&raw mut address, bytes, self.card.stream.raw())
+        })?;
         Ok(address)
     }
 
     fn free(&self, address: u64) -> Result<(), Failure> {
         // SAFETY: the callers give back what they took, and use it no more.
-        check("cuMemFreeAsync", unsafe { cuMemFreeAsync(address, self.driver.stream) })
+        check("cuMemFreeAsync", unsafe { cuMemFreeAsync(address, self.card.stream.raw()) })
     }
 }
 
@@ -262,7 +209,7 @@ impl Allocator for Ordered {
     }
 
     fn enter(&self) {
-        report(self.driver.make_current());
+        report(self.card.driver.make_current());
     }
 }
 
@@ -272,8 +219,8 @@ impl Peer for Ordered {
     }
 
     fn reset(&self) -> Result<(), Failure> {
-        self.driver.make_current()?;
-        self.driver.synchronize()?;
+        self.card.driver.make_current()?;
+        self.card.stream.synchronize()?;
         // SAFETY: the pool is the device's own.
         check("cuMemPoolTrimTo", unsafe { cuMemPoolTrimTo(self.pool, 0) })?;
         self.set(RESERVED_HIGH, 0)
@@ -294,19 +241,8 @@ impl Grower for Ordered {
 
     fn grow(&self, sizes: &[usize]) -> Result<f64, Failure> {
         self.reset()?;
-        let time = self.driver.grow(sizes, |bytes| self.allocate(bytes), |block| self.free(block))?;
+        let time = self.card.grow(sizes, |bytes| self.allocate(bytes), |block| self.free(block))?;
         self.reset()?;
         Ok(time)
-    }
-}
-
-pub(crate) fn check(call: &str, code: c_int) -> Result<(), Failure> {
-    if code == 0 { Ok(()) } else { Err(format!("{call} gives {code}").into()) }
-}
-
-/// Where nothing can be returned.
-fn report(result: Result<(), Failure>) {
-    if let Err(failure) = result {
-        eprintln!("cuda: {failure}");
     }
 }

@@ -10,8 +10,8 @@ use crate::turns::{each, us};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// The driver calls of a download.
-pub(crate) fn start(bytes: usize, behind: Duration, times: usize) -> Result<[f64; 1], Failure> {
+/// The driver calls that start a download, or, where `whole`, all of them until the data is there.
+pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -> Result<[f64; 1], Failure> {
     let driver = Driver::start()?;
     let occupy = Occupy::load(driver)?;
     let [compute, copies] = [Stream::new(driver)?, Stream::new(driver)?];
@@ -25,8 +25,9 @@ pub(crate) fn start(bytes: usize, behind: Duration, times: usize) -> Result<[f64
         let began = Instant::now();
         fetch(&compute, &ready, &copies, &memory, &pinned)?;
         done.record(&copies)?;
-        let time = us(began);
+        let started = us(began);
         done.synchronize()?;
+        let time = if whole { us(began) } else { started };
         black_box(pinned.as_slice().first());
         Ok(time)
     })
@@ -129,7 +130,7 @@ pub(crate) fn crowd(crowd: Crowd) -> Result<[f64; 2], Failure> {
     once()
 }
 
-fn many<T>(count: usize, make: impl Fn() -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+pub(crate) fn many<T>(count: usize, make: impl Fn() -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
     (0..count).map(|_| make()).collect()
 }
 

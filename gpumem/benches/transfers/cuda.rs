@@ -1,7 +1,7 @@
 //! CUDA's peers: the driver's own calls, and `cust`.
 
 use crate::Failure;
-use crate::by_hand;
+use crate::by_hand::{self, many};
 use crate::cases::copies::{Way, rate};
 use crate::cases::crowd::Crowd;
 use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
@@ -36,15 +36,19 @@ impl Subject for Cuda {
     }
 
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>> {
-        vec![Contestant::new("driver calls", move || by_hand::start(bytes, behind, times))]
+        vec![Contestant::new("driver calls", move || by_hand::start(bytes, behind, times, false))]
+    }
+
+    fn round_trips(bytes: usize, times: usize) -> Vec<Contestant<1>> {
+        vec![Contestant::new("driver calls", move || by_hand::start(bytes, Duration::ZERO, times, true))]
     }
 
     fn copiers(way: Way, bytes: usize, times: usize) -> Vec<Contestant<1>> {
         let up = way == Way::Upload;
         let pinned = Contestant::new("pinned", move || by_hand::pinned(up, bytes, times));
-        if way == Way::Guard {
-            return vec![pinned];
-        }
+        // Others have nothing but a slice or a `Vec` to copy to.
+        let guard = way == Way::Guard;
+        let way = if guard { Way::Slice } else { way };
         let pageable = if up { "cuMemcpyHtoD" } else { "cuMemcpyDtoH" };
         let cust = match way {
             Way::Fresh => "cust, as_host_vec",
@@ -56,7 +60,7 @@ impl Subject for Cuda {
             Contestant::new(pageable, move || copy_pageable(way, bytes, times)),
             Contestant::new(cust, move || copy_with_cust(way, bytes, times)),
         ];
-        if way != Way::Fresh && bytes >= SHARED {
+        if !guard && way != Way::Fresh && bytes >= SHARED {
             peers.push(Contestant::new("staged by hand, four workers", move || {
                 by_hand::staged(up, bytes, times)
             }));
@@ -67,7 +71,9 @@ impl Subject for Cuda {
     fn players(pace: Pace) -> Vec<Contestant<2>> {
         vec![
             Contestant::new("by hand, double-buffered", move || by_hand::frames(pace)),
-            Contestant::new("cust, blocking", move || play_with_cust(pace)),
+            Contestant::new("cuMemcpyDtoH, blocking", move || play_pageable(pace)),
+            Contestant::new("cust, copy_to, blocking", move || play_with_cust(pace, false)),
+            Contestant::new("cust, as_host_vec, blocking", move || play_with_cust(pace, true)),
         ]
     }
 
@@ -83,13 +89,13 @@ fn copy_pageable(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failu
     rate(bytes, times, || {
         let began = Instant::now();
         match way {
-            Way::Guard | Way::Fresh => {
+            Way::Fresh => {
                 let fresh = memory.to_vec()?;
                 let time = us(began);
                 black_box(&fresh);
                 return Ok(time);
             }
-            Way::Slice => memory.copy_to(black_box(&mut host))?,
+            Way::Guard | Way::Slice => memory.copy_to(black_box(&mut host))?,
             Way::Upload => {
                 memory.copy_from(black_box(&host))?;
                 // The call may return when the data is staged.
@@ -108,13 +114,13 @@ fn copy_with_cust(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Fail
     rate(bytes, times, || {
         let began = Instant::now();
         match way {
-            Way::Guard | Way::Fresh => {
+            Way::Fresh => {
                 let fresh = memory.as_host_vec()?;
                 let time = us(began);
                 black_box(&fresh);
                 return Ok(time);
             }
-            Way::Slice => memory.copy_to(black_box(&mut host))?,
+            Way::Guard | Way::Slice => memory.copy_to(black_box(&mut host))?,
             Way::Upload => {
                 memory.copy_from(black_box(&host))?;
                 legacy_stream_is_idle()?;
@@ -129,19 +135,47 @@ fn legacy_stream_is_idle() -> Result<(), Failure> {
     Ok(cust::context::CurrentContext::synchronize()?)
 }
 
-fn play_with_cust(pace: Pace) -> Result<[f64; 2], Failure> {
+fn play_pageable(pace: Pace) -> Result<[f64; 2], Failure> {
     let driver = Driver::start()?;
-    let occupy = Occupy::load(driver)?;
     let compute = Stream::new(driver)?;
-    let make = || DeviceBuffer::from_slice(&vec![1_u8; BYTES]);
-    let buffers = (0..COUNT).map(|_| make()).collect::<Result<Vec<_>, _>>()?;
+    let buffers = many(COUNT, || Memory::new(driver, BYTES, &compute))?;
+    let mut target = vec![1; BYTES];
+    play_blocking(pace, driver, &compute, |index| {
+        buffers[index].copy_to(&mut target)?;
+        read(&target);
+        Ok(())
+    })
+}
+
+fn play_with_cust(pace: Pace, fresh: bool) -> Result<[f64; 2], Failure> {
+    let driver = Driver::start()?;
+    let compute = Stream::new(driver)?;
+    let buffers = many(COUNT, || Ok(DeviceBuffer::from_slice(&vec![1_u8; BYTES])?))?;
+    let mut target = vec![1; BYTES];
+    play_blocking(pace, driver, &compute, |index| {
+        if fresh {
+            read(&buffers[index].as_host_vec()?);
+        } else {
+            buffers[index].copy_to(&mut target)?;
+            read(&target);
+        }
+        Ok(())
+    })
+}
+
+/// Frames whose buffers are fetched one after the other when the work has ended.
+fn play_blocking(
+    pace: Pace,
+    driver: Driver,
+    compute: &Stream,
+    mut fetch: impl FnMut(usize) -> Result<(), Failure>,
+) -> Result<[f64; 2], Failure> {
+    let occupy = Occupy::load(driver)?;
     play(pace, || {
-        occupy.launch(&compute, WORK)?;
+        occupy.launch(compute, WORK)?;
         let started = Instant::now();
         compute.synchronize()?;
-        for buffer in &buffers {
-            read(&buffer.as_host_vec()?);
-        }
+        (0..COUNT).try_for_each(&mut fetch)?;
         Ok(Some(started))
     })
 }

@@ -1,29 +1,21 @@
-//! The driver's own calls for transfers, declared here with plain results for the reason that `backend/cuda/driver.rs` gives, and
-//! what they make as values that are given back when they are dropped.
+//! The driver's own calls for transfers, beside those that all benchmarks make, and what they make as values that are given back when
+//! they are dropped.
 
 use crate::Failure;
+pub(crate) use crate::common::driver::{Driver, Stream};
+use crate::common::driver::{check, report};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::time::Duration;
 
 unsafe extern "C" {
-    fn cuInit(flags: c_uint) -> c_int;
-    fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> c_int;
-    fn cuDevicePrimaryCtxRetain(context: *mut *mut c_void, device: c_int) -> c_int;
-    fn cuCtxSetCurrent(context: *mut c_void) -> c_int;
-    fn cuStreamCreate(stream: *mut *mut c_void, flags: c_uint) -> c_int;
-    fn cuStreamSynchronize(stream: *mut c_void) -> c_int;
     fn cuStreamWaitEvent(stream: *mut c_void, event: *mut c_void, flags: c_uint) -> c_int;
-    fn cuStreamDestroy_v2(stream: *mut c_void) -> c_int;
     fn cuEventCreate(event: *mut *mut c_void, flags: c_uint) -> c_int;
     fn cuEventRecord(event: *mut c_void, stream: *mut c_void) -> c_int;
     fn cuEventQuery(event: *mut c_void) -> c_int;
     fn cuEventSynchronize(event: *mut c_void) -> c_int;
     fn cuEventDestroy_v2(event: *mut c_void) -> c_int;
-    fn cuMemAlloc_v2(address: *mut u64, bytes: usize) -> c_int;
-    fn cuMemFree_v2(address: u64) -> c_int;
     fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> c_int;
     fn cuMemFreeHost(address: *mut c_void) -> c_int;
-    fn cuMemsetD8Async(to: u64, value: u8, count: usize, stream: *mut c_void) -> c_int;
     fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, bytes: usize) -> c_int;
     fn cuMemcpyHtoD_v2(to: u64, from: *const c_void, bytes: usize) -> c_int;
     fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: *mut c_void) -> c_int;
@@ -51,8 +43,6 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// `CU_STREAM_NON_BLOCKING`
-const NON_BLOCKING: c_uint = 1;
 /// `CU_EVENT_DISABLE_TIMING`
 const NO_TIMING: c_uint = 2;
 /// `CU_MEMHOSTALLOC_PORTABLE`
@@ -67,69 +57,12 @@ pub(crate) const PTX: &CStr =
         Err(_) => panic!("a zero in the text"),
     };
 
-fn check(call: &str, code: c_int) -> Result<(), Failure> {
-    if code == 0 { Ok(()) } else { Err(format!("{call} gives {code}").into()) }
-}
-
-/// Where nothing can be returned.
-fn report(call: &str, code: c_int) {
-    if let Err(failure) = check(call, code) {
-        eprintln!("cuda: {failure}");
-    }
-}
-
-/// The primary context of the first card, which stays until the end of the program.
-#[derive(Clone, Copy)]
-pub(crate) struct Driver(*mut c_void);
-
-// SAFETY: it is a name that only the driver looks behind, and its functions may be called from any thread.
-unsafe impl Send for Driver {}
-
-impl Driver {
-    /// Makes the context current on the calling thread. All that follows needs that.
-    pub(crate) fn start() -> Result<Self, Failure> {
-        let (mut context, mut device) = (std::ptr::null_mut(), 0);
-        // SAFETY: the first call into the driver, as often as one likes.
-        check("cuInit", unsafe { cuInit(0) })?;
-        // SAFETY: the pointer is valid for a write.
-        check("cuDeviceGet", unsafe { cuDeviceGet(&raw mut device, 0) })?;
-        // SAFETY: as above, for the device that was found.
-        check("cuDevicePrimaryCtxRetain", unsafe { cuDevicePrimaryCtxRetain(&raw mut context, device) })?;
-        let driver = Self(context);
-        driver.make_current()?;
-        Ok(driver)
-    }
-
-    pub(crate) fn make_current(self) -> Result<(), Failure> {
-        // SAFETY: the context is retained and never released.
-        check("cuCtxSetCurrent", unsafe { cuCtxSetCurrent(self.0) })
-    }
-}
-
-/// A stream that waits for no other by itself.
-pub(crate) struct Stream(*mut c_void);
-
-// SAFETY: as for `Driver`.
-unsafe impl Send for Stream {}
-
 impl Stream {
-    pub(crate) fn new(_: Driver) -> Result<Self, Failure> {
-        let mut stream = std::ptr::null_mut();
-        // SAFETY: the pointer is valid for a write.
-        check("cuStreamCreate", unsafe { cuStreamCreate(&raw mut stream, NON_BLOCKING) })?;
-        Ok(Self(stream))
-    }
-
-    pub(crate) fn synchronize(&self) -> Result<(), Failure> {
-        // SAFETY: the stream lives.
-        check("cuStreamSynchronize", unsafe { cuStreamSynchronize(self.0) })
-    }
-
     /// What is queued from now on waits for the event.
     #[inline]
     pub(crate) fn wait(&self, event: &Event) -> Result<(), Failure> {
         // SAFETY: both live.
-        check("cuStreamWaitEvent", unsafe { cuStreamWaitEvent(self.0, event.0, 0) })
+        check("cuStreamWaitEvent", unsafe { cuStreamWaitEvent(self.raw(), event.0, 0) })
     }
 
     /// Queues a copy to pinned memory, which the caller leaves alone until it is done.
@@ -144,7 +77,7 @@ impl Stream {
         assert!(offset + bytes <= from.bytes && bytes <= to.bytes, "a copy out of bounds");
         // SAFETY: both sides have as many bytes and are given back only after the stream was waited for.
         check("cuMemcpyDtoHAsync", unsafe {
-            cuMemcpyDtoHAsync_v2(to.address, from.address + offset as u64, bytes, self.0)
+            cuMemcpyDtoHAsync_v2(to.address, from.address + offset as u64, bytes, self.raw())
         })
     }
 
@@ -159,21 +92,14 @@ impl Stream {
         assert!(bytes <= from.bytes && offset + bytes <= to.bytes, "a copy out of bounds");
         // SAFETY: as above.
         check("cuMemcpyHtoDAsync", unsafe {
-            cuMemcpyHtoDAsync_v2(to.address + offset as u64, from.address, bytes, self.0)
+            cuMemcpyHtoDAsync_v2(to.address + offset as u64, from.address, bytes, self.raw())
         })
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // SAFETY: nothing uses the stream any more; what is queued is still done.
-        report("cuStreamDestroy", unsafe { cuStreamDestroy_v2(self.0) });
     }
 }
 
 pub(crate) struct Event(*mut c_void);
 
-// SAFETY: as for `Driver`.
+// SAFETY: it is a name that only the driver looks behind, and its functions may be called from any thread.
 unsafe impl Send for Event {}
 
 impl Event {
@@ -187,7 +113,7 @@ impl Event {
     #[inline]
     pub(crate) fn record(&self, stream: &Stream) -> Result<(), Failure> {
         // SAFETY: both live.
-        check("cuEventRecord", unsafe { cuEventRecord(self.0, stream.0) })
+        check("cuEventRecord", unsafe { cuEventRecord(self.0, stream.raw()) })
     }
 
     pub(crate) fn is_done(&self) -> Result<bool, Failure> {
@@ -207,25 +133,21 @@ impl Event {
 impl Drop for Event {
     fn drop(&mut self) {
         // SAFETY: nothing uses the event any more.
-        report("cuEventDestroy", unsafe { cuEventDestroy_v2(self.0) });
+        report(check("cuEventDestroy", unsafe { cuEventDestroy_v2(self.0) }));
     }
 }
 
 /// Device memory that has been written.
 pub(crate) struct Memory {
+    driver: Driver,
     address: u64,
     bytes: usize,
 }
 
 impl Memory {
-    pub(crate) fn new(_: Driver, bytes: usize, stream: &Stream) -> Result<Self, Failure> {
-        let mut address = 0;
-        // SAFETY: the pointer is valid for a write.
-        check("cuMemAlloc", unsafe { cuMemAlloc_v2(&raw mut address, bytes) })?;
-        let memory = Self { address, bytes };
-        // SAFETY: the block has as many bytes, and is waited for.
-        check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, 1, bytes, stream.0) })?;
-        stream.synchronize()?;
+    pub(crate) fn new(driver: Driver, bytes: usize, stream: &Stream) -> Result<Self, Failure> {
+        let memory = Self { driver, address: driver.allocate(bytes)?, bytes };
+        stream.fill(memory.address, bytes)?;
         Ok(memory)
     }
 
@@ -260,8 +182,8 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: the owners have waited for what uses it. (The driver waits as well.)
-        report("cuMemFree", unsafe { cuMemFree_v2(self.address) });
+        // The owners have waited for what uses it. (The driver waits as well.)
+        report(self.driver.free(self.address));
     }
 }
 
@@ -303,8 +225,8 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // SAFETY: as for `Memory`.
-        report("cuMemFreeHost", unsafe { cuMemFreeHost(self.address) });
+        // SAFETY: the owners have waited for what uses it. (The driver waits as well.)
+        report(check("cuMemFreeHost", unsafe { cuMemFreeHost(self.address) }));
     }
 }
 
@@ -333,7 +255,7 @@ impl Occupy {
         // SAFETY: the kernel takes one number and touches no memory.
         check("cuLaunchKernel", unsafe {
             let (arguments, extra) = (arguments.as_mut_ptr(), std::ptr::null_mut());
-            cuLaunchKernel(self.0, 1, 1, 1, 1, 1, 1, 0, stream.0, arguments, extra)
+            cuLaunchKernel(self.0, 1, 1, 1, 1, 1, 1, 0, stream.raw(), arguments, extra)
         })
     }
 }

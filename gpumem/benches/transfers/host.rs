@@ -1,10 +1,11 @@
-//! The host's peers: copies from one slice to another, by the calling thread.
+//! The host's peers: copies from one slice to another, by the calling thread or by threads that are told over channels.
 
 use crate::Failure;
 use crate::cases::copies::{Way, rate};
 use crate::cases::crowd::Crowd;
 use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
 use crate::subject::Subject;
+use crate::threads;
 use crate::turns::{Contestant, us};
 use gpumem::{Device, Error, Host};
 use std::hint::black_box;
@@ -25,9 +26,12 @@ impl Subject for Host {
         Ok(device.launch((), move |()| spin(time))?)
     }
 
-    /// There is no other way to have the host copy for itself.
-    fn starters(_: usize, _: Duration, _: usize) -> Vec<Contestant<1>> {
-        Vec::new()
+    fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>> {
+        vec![Contestant::new("threads by hand", move || threads::start(bytes, behind, times, false))]
+    }
+
+    fn round_trips(bytes: usize, times: usize) -> Vec<Contestant<1>> {
+        vec![Contestant::new("threads by hand", move || threads::start(bytes, Duration::ZERO, times, true))]
     }
 
     fn copiers(way: Way, bytes: usize, times: usize) -> Vec<Contestant<1>> {
@@ -40,8 +44,8 @@ impl Subject for Host {
             let buffers = vec![vec![1_u8; BYTES]; COUNT];
             let mut target = vec![1_u8; BYTES];
             play(pace, || {
-                spin(WORK);
                 let started = Instant::now();
+                spin(WORK);
                 for buffer in &buffers {
                     target.copy_from_slice(black_box(buffer));
                     read(&target);
@@ -49,11 +53,14 @@ impl Subject for Host {
                 Ok(Some(started))
             })
         };
-        vec![Contestant::new("memcpy, blocking", frames)]
+        vec![
+            Contestant::new("threads by hand, double-buffered", move || threads::frames(pace)),
+            Contestant::new("memcpy, blocking", frames),
+        ]
     }
 
-    fn crowds(_: Crowd) -> Vec<Contestant<2>> {
-        Vec::new()
+    fn crowds(crowd: Crowd) -> Vec<Contestant<2>> {
+        vec![Contestant::new("threads by hand", move || threads::crowd(crowd))]
     }
 }
 
@@ -74,7 +81,7 @@ fn copy(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
 }
 
 /// Keeps a core busy.
-fn spin(time: Duration) {
+pub(crate) fn spin(time: Duration) {
     let began = Instant::now();
     while began.elapsed() < time {
         std::hint::spin_loop();

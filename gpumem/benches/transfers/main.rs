@@ -9,81 +9,38 @@
 //! | --- | --- |
 //! | `--backend host` or `cuda` | this backend only; without it the host, and a CUDA card where the feature is on and there is one |
 //! | `--case TEXT` | only the cases whose name contains `TEXT` |
-//! | `--quick` | one round of a tenth of the work: whether everything runs, not how fast |
+//! | `--quick` | one round of a tenth of the work, without copies of a GiB: whether everything runs, not how fast |
 //! | `--json FILE` | writes one JSON object a line as well |
 //!
-//! Every measurement is taken several times, gpumem and its peers in turn, each time on a device that was opened for it; the
+//! Every measurement is taken several times (five, three where one takes long), gpumem and its peers in turn, each time on a device that was opened for it; the
 //! median is shown. The ratio is gpumem's figure over the peer's: rates are good above 1, times below.
 //!
-//! On the host the device's memory is the host's, its bus is `memcpy` on a thread, and peers are plain copies.
+//! On the host the device's memory is the host's, its bus is `memcpy` on a thread, and peers are plain copies and threads.
 
 #[cfg(feature = "cuda")]
 mod by_hand;
 mod cases;
+// Each benchmark uses what it needs of it.
+#[allow(dead_code)]
+#[path = "../common/mod.rs"]
+mod common;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(feature = "cuda")]
 mod driver;
 mod host;
-#[path = "../common/report.rs"]
-mod report;
 mod subject;
-// Each benchmark uses what it needs of it.
-#[allow(dead_code)]
-#[path = "../common/turns.rs"]
-mod turns;
+mod threads;
 
-use report::Report;
+use common::options::Options;
+use common::report::Report;
+use common::session::{Session, present};
+use common::{Failure, report, turns};
+use std::time::Instant;
 use subject::Subject;
 
-/// What went wrong, for the table.
-type Failure = Box<dyn std::error::Error>;
-
-/// What the command line says.
-struct Options {
-    backend: Option<String>,
-    case: String,
-    quick: bool,
-    json: Option<String>,
-}
-
-impl Options {
-    fn read() -> Result<Self, Failure> {
-        let mut args = pico_args::Arguments::from_env();
-        // Cargo says this to every benchmark.
-        let _ = args.contains("--bench");
-        let options = Self {
-            backend: args.opt_value_from_str("--backend")?,
-            case: args.opt_value_from_str("--case")?.unwrap_or_default(),
-            quick: args.contains("--quick"),
-            json: args.opt_value_from_str("--json")?,
-        };
-        match args.finish().first() {
-            Some(rest) => Err(format!("what is {}?", rest.to_string_lossy()).into()),
-            None if !options.backend.as_deref().is_none_or(|name| ["host", "cuda"].contains(&name)) => {
-                Err("--backend is host or cuda".into())
-            }
-            None => Ok(options),
-        }
-    }
-
-    fn wants(&self, backend: &str) -> bool {
-        self.backend.as_deref().is_none_or(|wanted| wanted == backend)
-    }
-
-    /// How often each measurement is taken.
-    fn rounds(&self) -> usize {
-        if self.quick { 1 } else { 5 }
-    }
-
-    /// How much of some work is done: `full`, or a tenth, but something.
-    fn share(&self, full: usize) -> usize {
-        if self.quick { (full / 10).max(1) } else { full }
-    }
-}
-
 fn main() -> Result<(), Failure> {
-    let options = Options::read()?;
+    let (options, ()) = Options::read(|_| Ok(()))?;
     let mut report = Report::new(options.json.as_deref())?;
     keep_no_heap();
     if options.wants("host") {
@@ -112,22 +69,15 @@ fn keep_no_heap() {
 
 /// All cases on one backend, if it is there.
 fn run<B: Subject>(options: &Options, report: &mut Report) -> Result<(), Failure> {
-    // Kept open throughout, so that opening a device for a measurement does not start a driver each time.
-    let device = match B::open() {
-        Ok(device) => device,
-        Err(error @ gpumem::Error::BackendUnavailable { .. }) => {
-            println!("\n{}: not measured: {error}", report::name::<B>());
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    report.begin::<B>(&device);
-    let mut session = cases::Session::new(options, report, &device);
+    let Some(device) = present(B::open())? else { return Ok(()) };
+    let began = Instant::now();
+    let mut session = Session::begin(options, report, &device, ());
     cases::start::run::<B>(&mut session);
     cases::copies::run::<B>(&mut session);
     cases::staged::run::<B>(&mut session);
     cases::frames::run::<B>(&mut session);
     cases::crowd::run::<B>(&mut session);
     cases::awaits::run::<B>(&mut session);
+    println!("\n{}: {:.0} s", report::name::<B>(), began.elapsed().as_secs_f64());
     Ok(())
 }

@@ -23,6 +23,9 @@ pub(crate) trait Subject: Backend {
     /// Other ways to start a download of `bytes`, `times` times, each behind work that takes so long. Microseconds.
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>>;
 
+    /// Other ways to download `bytes`, `times` times, from the start until the data is there. Microseconds.
+    fn round_trips(bytes: usize, times: usize) -> Vec<Contestant<1>>;
+
     /// Other ways to copy `bytes`, `times` times. GB/s.
     fn copiers(way: Way, bytes: usize, times: usize) -> Vec<Contestant<1>>;
 

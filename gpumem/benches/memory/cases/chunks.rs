@@ -1,6 +1,6 @@
 //! A program that reads point clouds: nine buffers for each chunk of 1 million points, give or take a fifth, and then the next chunk.
 
-use super::{Session, first};
+use super::Session;
 use crate::Failure;
 use crate::allocators::Whole;
 use crate::subject::{Peer, Subject, on_device};
@@ -19,7 +19,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     let chunks = session.options.share(1_000);
     let own = Contestant::new("gpumem", move || own::<B>(chunks));
     let peers = session.against(move |peer| other(peer, chunks));
-    session.compare("nine buffers a chunk, the steady state", COLUMNS, first(own, peers));
+    session.compare("nine buffers a chunk, the steady state", COLUMNS, own, peers);
 }
 
 /// As many chunks before, so that what is measured is the steady state.

@@ -1,6 +1,6 @@
 //! A million small buffers, all alive at a time.
 
-use super::{Session, first};
+use super::Session;
 use crate::Failure;
 use crate::allocators::{Untyped, Whole};
 use crate::subject::{Peer, Subject, on_device};
@@ -18,13 +18,13 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     let case = format!("{count} buffers of 1 to 4096 bytes, whole buffers (handles of {handle} bytes)");
     let whole = move || on_device::<B, _>(Device::builder(), |device| own(device, &Whole(device), count));
     let peers = session.against(move |peer| other(peer, count));
-    session.compare(&case, COLUMNS, first(Contestant::new("gpumem", whole), peers));
+    session.compare(&case, COLUMNS, Contestant::new("gpumem", whole), peers);
 
     let case = format!("{count} blocks of 1 to 4096 bytes, the pool");
     let untyped =
         move || on_device::<B, _>(Device::builder(), |device| own(device, &Untyped(device.__pool()), count));
     let peers = session.against(move |peer| other(peer, count));
-    session.compare(&case, COLUMNS, first(Contestant::new("gpumem", untyped), peers));
+    session.compare(&case, COLUMNS, Contestant::new("gpumem", untyped), peers);
 }
 
 fn own<B: Subject>(device: &Device<B>, allocator: &dyn Workload, count: usize) -> Result<[f64; 3], Failure> {

@@ -1,6 +1,6 @@
 //! Making a live buffer longer: by a third, and in many steps. All memory has been written before it is grown.
 
-use super::{Session, first, size};
+use super::{Session, size};
 use crate::Failure;
 use crate::subject::{Grower, Subject, on_device};
 use crate::turns::{Contestant, UNKNOWN, over, us};
@@ -27,8 +27,8 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
 fn compare<B: Subject>(session: &mut Session, case: &str, sizes: &[usize], kept: bool) {
     // A copy needs the last two sizes at once, and there must be some air.
     let need = sizes[sizes.len() - 2..].iter().sum::<usize>() / 8 * 9;
-    if need > session.room {
-        return session.skip(case, &format!("not measured: {} of {} MiB", need >> 20, session.room >> 20));
+    if !session.has_room(case, need) {
+        return;
     }
     let own = sizes.to_vec();
     let own = Contestant::new("gpumem", move || grow::<B>(&own, kept));
@@ -36,8 +36,8 @@ fn compare<B: Subject>(session: &mut Session, case: &str, sizes: &[usize], kept:
         let (grower, sizes) = (Rc::clone(grower), sizes.to_vec());
         Contestant::new(grower.name(), move || Ok([grower.grow(&sizes)?, UNKNOWN, UNKNOWN]))
     };
-    let others = session.peers.growers.iter().map(other).collect();
-    session.compare(case, COLUMNS, first(own, others));
+    let others = session.own.peers.growers.iter().map(other).collect();
+    session.compare(case, COLUMNS, own, others);
 }
 
 /// From the first size to the last, each 1.3 of the one before.

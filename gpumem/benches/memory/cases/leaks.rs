@@ -28,11 +28,11 @@ struct Ten {
 pub(crate) fn run<B: Subject>(session: &mut Session) {
     let times = session.options.share(1_000);
     let listed = Contestant::new("gpumem", move || listed::<B>(times));
-    session.compare("leak check, 1000 live buffers, listed", [("", "us")], vec![listed]);
+    session.compare("leak check, 1000 live buffers, listed", [("", "us")], listed, Vec::new());
     let sets = Contestant::new("gpumem", move || sets::<B>(times));
-    session.compare("leak check, 100 sets of 10 buffers, all sets", [("", "us")], vec![sets]);
+    session.compare("leak check, 100 sets of 10 buffers, all sets", [("", "us")], sets, Vec::new());
     let clean = Contestant::new("gpumem", move || clean::<B>(times));
-    session.compare("leak check, a device without buffers", [("", "us")], vec![clean]);
+    session.compare("leak check, a device without buffers", [("", "us")], clean, Vec::new());
 }
 
 /// The device's check, which finds them all.

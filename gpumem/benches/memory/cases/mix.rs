@@ -1,6 +1,6 @@
 //! The random mix: how fast, how slow at worst, and how much more memory is held than lives.
 
-use super::{Session, first, size};
+use super::{Session, size};
 use crate::Failure;
 use crate::allocators::Untyped;
 use crate::subject::{Peer, Subject, on_device};
@@ -21,7 +21,7 @@ const COLUMNS: [(&str, &str); 5] = [
 const SLACKS: [Option<f64>; 4] = [None, Some(0.15), Some(0.25), Some(0.5)];
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
-    let cap = session.options.cap.min(session.room / 10 * 9);
+    let cap = session.own.cap.min(session.room / 10 * 9);
     for max in [1 << 20, 64 << 20] {
         let mix = Mix { max, takes: session.options.share(10_000), cap };
         for slack in SLACKS {
@@ -29,7 +29,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
             let case = format!("mix to {}, at most {} MiB live, {settings}", size(max), cap >> 20);
             let own = Contestant::new("gpumem", move || own::<B>(slack, mix));
             let peers = session.against(move |peer| other(peer, mix));
-            session.compare(&case, COLUMNS, first(own, peers));
+            session.compare(&case, COLUMNS, own, peers);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Taking a block and giving it back, over and over.
 
-use super::{Session, first, size};
+use super::{Session, size};
 use crate::Failure;
 use crate::allocators::{Untyped, Whole};
 use crate::subject::{Subject, on_device};
@@ -29,7 +29,7 @@ fn compare(session: &mut Session, bytes: usize, what: &str, own: Contestant<1>) 
     let pairs = session.options.share(PAIRS);
     let case = format!("allocate and free {}, {what}", size(bytes));
     let peers = session.against(move |peer| peer.pairs(bytes, pairs).map(one));
-    session.compare(&case, [("", "us")], first(own, peers));
+    session.compare(&case, [("", "us")], own, peers);
 }
 
 fn one(figure: f64) -> [f64; 1] {

@@ -1,7 +1,7 @@
 //! Pairs on several threads at once.
 
+use super::Session;
 use super::pairs::One;
-use super::{Session, first};
 use crate::allocators::{Untyped, Whole};
 use crate::subject::{Subject, on_device};
 use crate::turns::Contestant;
@@ -32,5 +32,5 @@ fn compare(session: &mut Session, threads: usize, what: &str, own: Contestant<1>
     let pairs = session.options.share(PAIRS);
     let peers = session.against(move |peer| Ok([peer.threads(threads, pairs)?]));
     let case = format!("threads: {threads}, {what}");
-    session.compare(&case, [("", "M pairs/s")], first(own, peers));
+    session.compare(&case, [("", "M pairs/s")], own, peers);
 }

@@ -30,13 +30,10 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     session.compare(&format!("await a download of {} under tokio", size(BYTES)), [("", "us")], own, peers);
 
     let own = Contestant::new("gpumem", move || round_trips::<B>(times, |download| Ok(block_on(download)?)));
-    let wait = Contestant::new("wait", move || round_trips::<B>(times, |download| Ok(download.wait()?)));
-    session.compare(
-        &format!("await a download of {} in block_on", size(BYTES)),
-        [("", "us")],
-        own,
-        vec![wait],
-    );
+    let mut peers =
+        vec![Contestant::new("wait", move || round_trips::<B>(times, |download| Ok(download.wait()?)))];
+    peers.extend(B::round_trips(BYTES, times));
+    session.compare(&format!("await a download of {} in block_on", size(BYTES)), [("", "us")], own, peers);
 }
 
 fn under_tokio<B: Subject>(times: usize, on_a_thread: bool) -> Result<[f64; 1], Failure> {

@@ -10,7 +10,7 @@ use gpumem::{Async, Buffer};
 use std::hint::black_box;
 use std::time::Instant;
 
-const SIZES: [usize; 6] = [4 << 10, 64 << 10, 1 << 20, 12 << 20, 128 << 20, 1 << 30];
+pub(crate) const SIZES: [usize; 6] = [4 << 10, 64 << 10, 1 << 20, 12 << 20, 128 << 20, 1 << 30];
 
 /// Where the data goes or comes from on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,16 +48,28 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     for way in Way::ALL {
         for bytes in SIZES {
             let case = way.case(bytes);
-            let need = bytes / 8 * 9;
-            if need > session.room {
-                session.skip(&case, &format!("not measured: {} of {} MiB", need >> 20, session.room >> 20));
-                continue;
-            }
-            let times = session.options.share(((1 << 30) / bytes).clamp(3, 300));
-            let own = Contestant::new("gpumem", move || copy::<B>(way, bytes, times));
-            session.compare(&case, [("", "GB/s")], own, B::copiers(way, bytes, times));
+            let own = move |times| Contestant::new("gpumem", move || copy::<B>(way, bytes, times));
+            compare::<B>(session, &case, way, bytes, own);
         }
     }
+}
+
+/// Measures copies of `bytes` against the peers that copy this way, where there is room for them.
+pub(crate) fn compare<B: Subject>(
+    session: &mut Session,
+    case: &str,
+    way: Way,
+    bytes: usize,
+    own: impl FnOnce(usize) -> Contestant<1>,
+) {
+    // To fill and to pin a GiB takes far longer than to copy it.
+    let long = bytes >= 1 << 30;
+    if long && session.options.quick || !session.has_room(case, bytes / 8 * 9) {
+        return;
+    }
+    let times = session.options.share(((1 << 30) / bytes).clamp(3, 300));
+    let rounds = if long { 3 } else { usize::MAX };
+    session.compare_rounds(rounds, case, [("", "GB/s")], own(times), B::copiers(way, bytes, times));
 }
 
 fn copy<B: Subject>(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {

@@ -1,7 +1,7 @@
 //! Uploads that are written in place, in the memory that the device fetches them from.
 
 use super::Session;
-use super::copies::{Way, rate};
+use super::copies::{SIZES, Way, compare, rate};
 use crate::Failure;
 use crate::report::size;
 use crate::subject::{Subject, on_device};
@@ -11,11 +11,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
-    for bytes in [64 << 10, 12 << 20, 128 << 20] {
-        let times = session.options.share(((1 << 30) / bytes).clamp(3, 300));
-        let own = Contestant::new("gpumem", move || stage::<B>(bytes, times));
-        let case = format!("upload {} as staged", size(bytes));
-        session.compare(&case, [("", "GB/s")], own, B::copiers(Way::Upload, bytes, times));
+    for bytes in SIZES {
+        let own = move |times| Contestant::new("gpumem", move || stage::<B>(bytes, times));
+        compare::<B>(session, &format!("upload {} as staged", size(bytes)), Way::Upload, bytes, own);
     }
 }
 

@@ -39,14 +39,28 @@ fn start<B: Subject>(behind: Duration, times: usize) -> Result<[f64; 1], Failure
     })
 }
 
-/// The median time of `times` attempts, after some that are not counted.
+/// How long attempts go on. What is slow is measured less often, so that it does not take up the time of everything else.
+const LONGEST: Duration = Duration::from_millis(60);
+
+/// The median time of at most `times` attempts, after some that are not counted.
 pub(crate) fn repeat(
     times: usize,
     mut attempt: impl FnMut() -> Result<f64, Failure>,
 ) -> Result<[f64; 1], Failure> {
-    for _ in 0..times.div_ceil(10) {
-        attempt()?;
+    attempts(times.div_ceil(10), LONGEST / 10, &mut attempt)?;
+    Ok([middle(attempts(times, LONGEST, &mut attempt)?)])
+}
+
+/// One attempt at least, and no more when they have taken so long.
+fn attempts(
+    times: usize,
+    longest: Duration,
+    attempt: &mut impl FnMut() -> Result<f64, Failure>,
+) -> Result<Vec<f64>, Failure> {
+    let began = Instant::now();
+    let mut taken = vec![attempt()?];
+    while taken.len() < times && began.elapsed() < longest {
+        taken.push(attempt()?);
     }
-    let taken: Vec<f64> = (0..times).map(|_| attempt()).collect::<Result<_, _>>()?;
-    Ok([middle(taken)])
+    Ok(taken)
 }
