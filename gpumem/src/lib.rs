@@ -86,7 +86,7 @@
 //! * `derive` (default): `#[derive(GpuBuffers)]`.
 //! * `cuda`: the CUDA backend, by way of `cust`. Building it needs the CUDA driver library to link with, and running it the
 //!   driver and a card; without them [`Device::cuda`](Device) gives [`Error::BackendUnavailable`].
-//! * `testing`: failures on purpose, for tests of what happens then.
+//! * `testing`: failures on purpose and slow transfers, for tests of what happens then.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

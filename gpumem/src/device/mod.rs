@@ -315,6 +315,8 @@ pub struct DeviceBuilder {
     on_pressure: Option<Callback>,
     #[cfg(feature = "testing")]
     faults: Option<crate::testing::Faults>,
+    #[cfg(feature = "testing")]
+    bus: Option<crate::testing::SlowBus>,
 }
 
 /// A callback in a builder that can be printed.
@@ -406,7 +408,7 @@ impl DeviceBuilder {
     pub fn host(self) -> Result<Device<Host>, Error> {
         self.check()?;
         #[cfg(feature = "testing")]
-        let backend = Host::with_faults(self.faults.clone());
+        let backend = Host::for_tests(self.faults.clone(), self.bus.clone());
         #[cfg(not(feature = "testing"))]
         let backend = Host::open();
         Device::open(backend, self)
@@ -417,6 +419,14 @@ impl DeviceBuilder {
     #[must_use]
     pub fn faults(mut self, faults: &crate::testing::Faults) -> Self {
         self.faults = Some(faults.clone());
+        self
+    }
+
+    /// Lets transfers of the host backend take as long as `bus` says. Has no effect on other backends.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn slow_bus(mut self, bus: &crate::testing::SlowBus) -> Self {
+        self.bus = Some(bus.clone());
         self
     }
 

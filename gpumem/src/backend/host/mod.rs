@@ -26,6 +26,8 @@ pub struct Host {
     failure: Failure,
     #[cfg(feature = "testing")]
     faults: Option<crate::testing::Faults>,
+    #[cfg(feature = "testing")]
+    bus: Option<crate::testing::SlowBus>,
 }
 
 impl Host {
@@ -34,13 +36,18 @@ impl Host {
             failure: Failure::default(),
             #[cfg(feature = "testing")]
             faults: None,
+            #[cfg(feature = "testing")]
+            bus: None,
         }
     }
 
-    /// The host, with calls that fail on purpose.
+    /// The host, with calls that fail on purpose and transfers that take long.
     #[cfg(feature = "testing")]
-    pub(crate) fn with_faults(faults: Option<crate::testing::Faults>) -> Self {
-        Self { faults, ..Self::open() }
+    pub(crate) fn for_tests(
+        faults: Option<crate::testing::Faults>,
+        bus: Option<crate::testing::SlowBus>,
+    ) -> Self {
+        Self { faults, bus, ..Self::open() }
     }
 
     /// Where taking a block may be made to fail.
@@ -74,6 +81,36 @@ impl Host {
     pub(crate) fn run(&self, stream: &HostStream, job: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
         self.before_queue()?;
         stream.push(Box::new(job))
+    }
+
+    /// Queues a copy between pinned and "device" memory, which is where a bus would be.
+    ///
+    /// # Safety
+    ///
+    /// As [`Driver::copy_on_device`].
+    unsafe fn transfer(
+        &self,
+        stream: &HostStream,
+        from: (&Block, usize),
+        to: (&Block, usize),
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        #[cfg(feature = "testing")]
+        if let Some(bus) = self.bus.clone() {
+            let (from, to) = (from.0.at(from.1, bytes), to.0.at(to.1, bytes));
+            return self.run(stream, move || {
+                bus.carry(bytes, |part| {
+                    // SAFETY: parts lie in the range that `at` checked against both blocks; the rest are the caller's promises,
+                    // which last until this job has ended.
+                    unsafe {
+                        let (from, to) = (from.get().add(part.start), to.get().add(part.start));
+                        std::ptr::copy_nonoverlapping(from, to, part.len());
+                    }
+                });
+            });
+        }
+        // SAFETY: on this backend all memory is host memory, and the caller's promises are those that are asked for.
+        unsafe { self.copy_on_device(stream, from, to, bytes) }
     }
 
     /// Where a block of "device" memory lies. For the host's own inherent methods of buffers.
@@ -222,8 +259,8 @@ impl Driver for Host {
         to: (&Block, usize),
         bytes: usize,
     ) -> Result<(), Fault> {
-        // SAFETY: on this backend all memory is host memory, and the caller's promises are those of `copy_on_device`.
-        unsafe { self.copy_on_device(stream, from, to, bytes) }
+        // SAFETY: the caller's promises are those of `copy_on_device`.
+        unsafe { self.transfer(stream, from, to, bytes) }
     }
 
     unsafe fn copy_to_host(
@@ -234,7 +271,7 @@ impl Driver for Host {
         bytes: usize,
     ) -> Result<(), Fault> {
         // SAFETY: as for `copy_to_device`.
-        unsafe { self.copy_on_device(stream, from, to, bytes) }
+        unsafe { self.transfer(stream, from, to, bytes) }
     }
 
     unsafe fn copy_on_device(

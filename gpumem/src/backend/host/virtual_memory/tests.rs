@@ -235,7 +235,7 @@ mod linux {
 #[test]
 fn chunks_and_mappings_fail_when_they_are_told_to() {
     let faults = crate::testing::Faults::new();
-    let host = Host::with_faults(Some(faults.clone()));
+    let host = Host::for_tests(Some(faults.clone()), None);
 
     faults.fail_driver(0..2);
     let memory = host.reserve(4 * unit()).unwrap();
