@@ -1,5 +1,6 @@
 //! What only the host does: kernels that are closures, and buffers that are slices.
 
+use gpumem::testing::SlowBus;
 use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
@@ -284,4 +285,83 @@ fn handles_are_send_and_sync() {
     check::<gpumem::Stage<'_, u32, Host>>();
     check::<gpumem::Upload<Host>>();
     check::<Error>();
+}
+
+#[test]
+fn a_slow_bus_takes_the_time_of_each_transfer() {
+    let bus = SlowBus::unlimited();
+    let device = Device::builder().slow_bus(&bus).host().unwrap();
+    let data: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+    let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    device.synchronize().unwrap();
+    // 50 ms for all of it, and half for a half.
+    bus.set_rate(200_000);
+    let time = |transfer: &mut dyn FnMut()| {
+        let began = Instant::now();
+        transfer();
+        began.elapsed()
+    };
+    assert!(time(&mut || assert_eq!(buffer.download().unwrap(), data)) >= Duration::from_millis(50));
+    let half = time(&mut || {
+        assert_eq!(*buffer.start_download_range(5_000..).unwrap().wait().unwrap(), data[5_000..]);
+    });
+    assert!(half >= Duration::from_millis(25));
+    let up = time(&mut || {
+        buffer.upload(&data).unwrap();
+        device.synchronize().unwrap();
+    });
+    assert!(up >= Duration::from_millis(50));
+    // Fast again, for those that begin now.
+    bus.set_rate(u64::MAX);
+    assert_eq!(buffer.download().unwrap(), data);
+}
+
+#[test]
+fn a_slow_bus_keeps_its_lane_and_no_other() {
+    let bus = SlowBus::unlimited();
+    let device = Device::builder().slow_bus(&bus).host().unwrap();
+    let mut other: Buffer<u32> = Buffer::from_slice(&device, "other", &[1; 100]).unwrap();
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
+        let snapshot = spec.is_snapshot();
+        bus.set_rate(u64::MAX);
+        let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+        device.synchronize().unwrap();
+        // 500 ms.
+        bus.set_rate(20_000);
+        let ticket = buffer.start_download().unwrap();
+        // The host and the compute lane go on: reading is no reason to wait, and writing a snapshot buffer is none.
+        device.launch((&mut other, &buffer), |(other, buffer)| other.fill(u32::from(buffer[0]))).unwrap();
+        if snapshot {
+            buffer.fill(2).unwrap();
+        }
+        let end = device.create_stream().unwrap();
+        device.launch_on(&end, (&other,), |(other,)| assert_eq!(other[99], 1)).unwrap();
+        device.synchronize_stream(&end).unwrap();
+        assert!(!ticket.is_ready().unwrap(), "the kernel waited for the bus");
+        if !snapshot {
+            buffer.fill(2).unwrap();
+        }
+        assert_eq!(*ticket.wait().unwrap(), [1; 10_000]);
+    }
+}
+
+#[test]
+fn a_device_with_a_slow_bus_is_dropped_at_once() {
+    let bus = SlowBus::unlimited();
+    let device = Device::builder().slow_bus(&bus).host().unwrap();
+    let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+    device.synchronize().unwrap();
+    bus.set_rate(20_000);
+    let began = Instant::now();
+    let (ticket, dropped) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+    drop((dropped, buffer, device));
+    assert!(!ticket.is_ready().unwrap(), "the drop waited for the bus: {:?}", began.elapsed());
+    assert_eq!(*ticket.wait().unwrap(), [1; 10_000]);
+    assert!(began.elapsed() >= Duration::from_millis(500));
+}
+
+#[test]
+#[should_panic(expected = "a bus of 0 bytes a second")]
+fn a_bus_that_stands_still_is_refused() {
+    let _ = SlowBus::new(0);
 }
