@@ -7,6 +7,9 @@
 use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, Mode};
 use std::time::Duration;
 
+/// Something that queues a kernel on the compute stream and returns at once. It keeps no device open.
+pub type Kernel<B, M> = Box<dyn Fn(&mut Buffer<u32, B, M>)>;
+
 /// A backend that the suite runs on.
 pub trait TestBackend: Backend {
     /// Opens a device, or says why there is none.
@@ -20,8 +23,19 @@ pub trait TestBackend: Backend {
         Self::occupier(device)(time);
     }
 
-    /// Queues a kernel that adds 1 to every element.
-    fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>);
+    /// A kernel that adds 1 to every element of a buffer.
+    fn adder<M: Mode>(device: &Device<Self>) -> Kernel<Self, M>;
+
+    /// Does so once. On a card it may wait, as [`occupy`](Self::occupy) may.
+    fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
+        Self::adder(buffer.device())(buffer);
+    }
+
+    /// Whether this is a real device, whose time is dear, and not one that is made of threads.
+    #[must_use]
+    fn is_card(device: &Device<Self>) -> bool {
+        Self::NAME != Host::NAME && device.name() != "Threads as a card"
+    }
 
     /// Where the elements lie on the device.
     fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64;
@@ -39,10 +53,13 @@ impl TestBackend for Host {
         })
     }
 
-    fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
-        let device = buffer.device().clone();
-        let kernel = |(elements,): (&mut [u32],)| elements.iter_mut().for_each(|element| *element += 1);
-        device.launch((buffer,), kernel).expect("a kernel can be queued");
+    fn adder<M: Mode>(_: &Device<Self>) -> Kernel<Self, M> {
+        let add = |element: &mut u32| *element = element.wrapping_add(1);
+        let kernel = move |(elements,): (&mut [u32],)| elements.iter_mut().for_each(add);
+        Box::new(move |buffer| {
+            let device = buffer.device().clone();
+            device.launch((buffer,), kernel).expect("a kernel can be queued");
+        })
     }
 
     fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {
@@ -52,7 +69,7 @@ impl TestBackend for Host {
 
 #[cfg(feature = "cuda")]
 mod cuda {
-    use super::{Backend, Buffer, Device, DeviceBuilder, Duration, Element, Mode, TestBackend};
+    use super::{Backend, Buffer, Device, DeviceBuilder, Duration, Element, Kernel, Mode, TestBackend};
     use gpumem::{Cuda, Error};
 
     const KERNELS: &str = include_str!("kernels.ptx");
@@ -83,20 +100,22 @@ mod cuda {
             })
         }
 
-        fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
-            if buffer.is_empty() {
-                return;
-            }
-            let device = buffer.device().clone();
+        fn adder<M: Mode>(device: &Device<Self>) -> Kernel<Self, M> {
             let module = device.load_ptx(KERNELS).expect("the kernels compile");
-            let add_one = module.get_function("add_one").expect("it is there");
-            let count = u32::try_from(buffer.len()).unwrap();
-            let elements = buffer.as_device_ptr_mut().expect("the stream takes work");
-            let stream = device.stream();
-            // SAFETY: the kernel takes a pointer to `count` elements, which the buffer holds, and writes only these, in order
-            // on the buffer's own stream.
-            unsafe { cust::launch!(add_one<<<count.div_ceil(256), 256, 0, stream>>>(elements, count)) }
-                .expect("a kernel can be queued");
+            Box::new(move |buffer| {
+                if buffer.is_empty() {
+                    return;
+                }
+                let device = buffer.device().clone();
+                let add_one = module.get_function("add_one").expect("it is there");
+                let count = u32::try_from(buffer.len()).unwrap();
+                let elements = buffer.as_device_ptr_mut().expect("the stream takes work");
+                let stream = device.stream();
+                // SAFETY: the kernel takes a pointer to `count` elements, which the buffer holds, and writes only these, in
+                // order on the buffer's own stream.
+                unsafe { cust::launch!(add_one<<<count.div_ceil(256), 256, 0, stream>>>(elements, count)) }
+                    .expect("a kernel can be queued");
+            })
         }
 
         fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {

@@ -1,6 +1,6 @@
 //! Frames: several buffers that are downloaded together, of a selection and of a set.
 
-use crate::awaits::block_on;
+use crate::tasks::block_on;
 use crate::{Open, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Part};
 use gpumem_tests::{Random, TestBackend};

@@ -1,18 +1,23 @@
 //! The behavioural suite: what every backend must do, run on each of them.
 
 mod awaits;
+mod cancellation;
 mod contents;
 mod downloads;
 mod frames;
 mod growth;
+mod interleavings;
 mod ledger;
 mod limits;
 mod model;
 mod pressure;
 mod segments;
 mod sets;
+mod tasks;
 mod threads;
+mod torn;
 mod transfers;
+mod twin;
 mod uploads;
 
 /// Makes a test of each function on each backend. A function takes the means to open devices, so that it can set limits.
@@ -59,18 +64,36 @@ macro_rules! open {
 }
 use open;
 
+/// Where a test is, told when it panics there.
+struct Told(String);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was in {}", self.0);
+        }
+    }
+}
+
 suite! {
     awaits {
         an_awaited_download_wakes_once_it_is_there
         the_last_waker_is_the_one_that_is_woken
         an_earlier_download_does_not_wait_for_a_later_one
-        futures_may_be_dropped_at_every_poll
         executors_may_poll_from_many_threads
         a_wait_with_a_timeout_keeps_the_ticket
         the_poller_is_nobodys_handle
         an_awaited_download_outlives_buffer_and_device
         a_download_waits_for_a_slot
         many_threads_wait_for_two_slots
+    }
+    cancellation {
+        futures_may_be_dropped_at_every_poll
+        tasks_may_be_dropped_at_every_poll
+        futures_move_between_threads
+        futures_may_be_dropped_by_and_beside_their_wakers
+        pending_futures_outlive_buffers_and_device
+        forgotten_futures_harm_nobody
     }
     contents {
         uploads_of_every_size_come_back
@@ -124,6 +147,12 @@ suite! {
         frames_may_be_dropped_at_any_time
         a_set_is_started_whole_or_not_at_all
         a_frame_of_a_set_is_waited_for_in_every_way
+    }
+    interleavings {
+        downloads_under_way
+        downloads_under_way_for_longer
+        downloads_of_buffers_that_grow_in_place
+        uploads_under_way
     }
     ledger {
         figures_are_counted
@@ -180,6 +209,10 @@ suite! {
     }
     threads {
         a_million_operations_on_eight_threads
+    }
+    torn {
+        no_frame_is_torn
+        no_frame_is_torn_on_a_slow_bus
     }
     transfers {
         large_transfers_of_every_size_come_back

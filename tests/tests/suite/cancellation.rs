@@ -1,0 +1,307 @@
+//! Futures that are dropped, moved about and left alone while their downloads are under way.
+
+use crate::Open;
+use crate::tasks::{Counter, NEVER, block_on, poll};
+use gpumem::testing::SlowBus;
+use gpumem::{Async, Buffer, BufferSpec, Device, Download, Error};
+use gpumem_tests::{Random, TestBackend};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Elements of a buffer that the bus of [`slow`] takes 2 ms for.
+const LEN: usize = 20_000;
+
+/// What keeps a card from having copied before anybody asks.
+const BUSY: Duration = Duration::from_millis(2);
+
+fn slow<B: TestBackend>(open: Open<'_, B>) -> Option<Device<B>> {
+    open(Device::builder().slow_bus(&SlowBus::new(40_000_000)))
+}
+
+fn specs() -> [BufferSpec; 2] {
+    [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()]
+}
+
+/// Checks that nothing is left of buffers and their downloads, and that nobody else has the device.
+fn close<B: TestBackend>(device: Device<B>) {
+    device.synchronize().unwrap();
+    let stats = device.stats();
+    assert_eq!((stats.live_bytes, stats.retired_bytes, stats.lost_bytes), (0, 0, 0));
+    device.close().unwrap();
+}
+
+/// A dropped future has no say in how long its task lives; the poller may be at the wake-up, so not at once.
+fn let_go<T>(waker: &Arc<T>) {
+    let began = Instant::now();
+    while Arc::strong_count(waker) > 1 {
+        assert!(began.elapsed() < NEVER, "the waker of a dropped future is kept");
+        thread::yield_now();
+    }
+}
+
+pub(crate) fn futures_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
+    for spec in specs() {
+        let Some(device) = slow(open) else { return };
+        let occupy = B::occupier(&device);
+        let data = Random::new(8).vec(LEN);
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        for round in 0..40 {
+            buffer.upload(&data).unwrap();
+            occupy(BUSY);
+            let mut dropped = buffer.start_download().unwrap();
+            let kept = buffer.start_download().unwrap();
+            let woken = Arc::new(Counter::default());
+            for _ in 0..round % 4 {
+                let _ = poll(&mut dropped, &woken);
+                thread::sleep(Duration::from_micros(round * 100));
+            }
+            if round % 5 == 4 {
+                std::mem::forget(dropped);
+            } else {
+                drop(dropped);
+                let_go(&woken);
+            }
+            buffer.fill(7).unwrap();
+            assert!(*block_on(kept).unwrap() == data, "round {round}");
+            buffer.abandon_downloads();
+        }
+        device.synchronize().unwrap();
+        assert_eq!(buffer.stats().slots_taken, 0);
+        drop((buffer, occupy));
+        close(device);
+    }
+}
+
+/// A task of three awaits, with writes in between.
+async fn three_frames<B: TestBackend>(buffer: &mut Buffer<u32, B, Async>) {
+    for frame in 1..=3 {
+        buffer.fill(frame).unwrap();
+        let ticket = buffer.start_download().unwrap();
+        buffer.fill(0).unwrap();
+        assert!(ticket.await.unwrap().iter().all(|element| *element == frame), "frame {frame}");
+    }
+}
+
+pub(crate) fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
+    for spec in specs() {
+        let Some(device) = slow(open) else { return };
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        buffer.resize(LEN).unwrap();
+        for polls in 0.. {
+            let mut task = Box::pin(three_frames(&mut buffer));
+            let mut ended = false;
+            for _ in 0..polls {
+                let woken = Arc::new(Counter::default());
+                ended = poll(&mut task, &woken).is_ready();
+                if ended {
+                    break;
+                }
+                woken.wait();
+            }
+            drop(task);
+            // What it left behind harms nobody who comes next.
+            buffer.fill(9).unwrap();
+            let next = buffer.start_download_wait().unwrap();
+            buffer.fill(8).unwrap();
+            assert!(block_on(next).unwrap().iter().all(|element| *element == 9), "after {polls} polls");
+            device.synchronize().unwrap();
+            buffer.abandon_downloads();
+            assert_eq!(buffer.stats().slots_taken, 0, "after {polls} polls");
+            if ended {
+                // Where the bus is slow each await needs a poll before the copy has ended and one after.
+                assert!(B::NAME != "host" || polls > 1, "{polls} polls");
+                break;
+            }
+        }
+        drop(buffer);
+        close(device);
+    }
+}
+
+pub(crate) fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
+    for spec in specs() {
+        let Some(device) = slow(open) else { return };
+        let occupy = B::occupier(&device);
+        let data = Random::new(12).vec(LEN);
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        for moves in 0..12 {
+            buffer.upload(&data).unwrap();
+            occupy(BUSY);
+            let mut ticket = buffer.start_download().unwrap();
+            buffer.fill(1).unwrap();
+            let mut wakers: Vec<Arc<Counter>> = Vec::new();
+            let mut end = Poll::Pending;
+            for _ in 0..moves {
+                let waker = Arc::new(Counter::default());
+                wakers.push(waker.clone());
+                // Each thread has a waker of its own and leaves.
+                let moved = thread::spawn(move || {
+                    let end = poll(&mut ticket, &waker);
+                    (ticket, end)
+                });
+                (ticket, end) = moved.join().unwrap();
+                if end.is_ready() {
+                    break;
+                }
+            }
+            if moves % 3 == 2 {
+                drop((ticket, end));
+                wakers.iter().for_each(let_go);
+                continue;
+            }
+            let guard = match end {
+                Poll::Ready(guard) => guard.unwrap(),
+                Poll::Pending => {
+                    // Only the last one is woken.
+                    if let Some(last) = wakers.pop() {
+                        last.wait();
+                        assert!(wakers.iter().all(|waker| waker.count() == 0));
+                    }
+                    block_on(ticket).unwrap()
+                }
+            };
+            assert!(*guard == data, "{moves} moves");
+        }
+        drop((buffer, occupy));
+        close(device);
+    }
+}
+
+/// A waker that has the future itself, and drops it when it is woken. It then polls the next one.
+struct Dropper<B: TestBackend> {
+    future: Mutex<Option<[Download<u32, B>; 2]>>,
+    dropped: Mutex<mpsc::Sender<()>>,
+}
+
+impl<B: TestBackend> Wake for Dropper<B> {
+    fn wake(self: Arc<Self>) {
+        if let Some([future, mut next]) = self.future.lock().unwrap().take() {
+            drop(future);
+            let _ = poll(&mut next, &Arc::default());
+        }
+        self.dropped.lock().unwrap().send(()).unwrap();
+    }
+}
+
+/// A waker that lets another thread go on, and returns only when that has done what it wanted to.
+struct Meeting {
+    woken: Mutex<mpsc::Sender<()>>,
+    done: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Wake for Meeting {
+    fn wake(self: Arc<Self>) {
+        self.woken.lock().unwrap().send(()).unwrap();
+        self.done.lock().unwrap().recv_timeout(NEVER).expect("a drop waits for a waker");
+    }
+}
+
+pub(crate) fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<'_, B>) {
+    for spec in specs() {
+        let Some(device) = slow(open) else { return };
+        let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap();
+        device.synchronize().unwrap();
+        let occupy = B::occupier(&device);
+        // The poller only meets those who have waited.
+        let mut met = 0;
+        for round in 0..30 {
+            occupy(BUSY);
+            let mut ticket = buffer.start_download().unwrap();
+            buffer.fill(round).unwrap();
+            buffer.fill(3).unwrap();
+            if round % 2 == 0 {
+                let (send, dropped) = mpsc::channel();
+                let dropper = Arc::new(Dropper { future: Mutex::new(None), dropped: Mutex::new(send) });
+                let waker = Waker::from(dropper.clone());
+                let next = buffer.start_download().unwrap();
+                // Locked until the futures are there for it.
+                let mut place = dropper.future.lock().unwrap();
+                if Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending() {
+                    *place = Some([ticket, next]);
+                    drop(place);
+                    dropped.recv_timeout(NEVER).expect("it was never woken");
+                    met += 1;
+                }
+            } else {
+                let ((woken, is_woken), (done, is_done)) = (mpsc::channel(), mpsc::channel());
+                let waker =
+                    Waker::from(Arc::new(Meeting { woken: Mutex::new(woken), done: Mutex::new(is_done) }));
+                if Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending() {
+                    is_woken.recv_timeout(NEVER).expect("it was never woken");
+                    // The poller is in the wake-up now.
+                    drop(ticket);
+                    done.send(()).unwrap();
+                    met += 1;
+                }
+            }
+            // The poller goes on.
+            assert!(*block_on(buffer.start_download_wait().unwrap()).unwrap() == [3; LEN], "round {round}");
+        }
+        assert!(met > 10, "{met}");
+        drop((buffer, occupy));
+        close(device);
+    }
+}
+
+pub(crate) fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>) {
+    for round in 0..10 {
+        let Some(device) = slow(open) else { return };
+        B::occupy(&device, BUSY);
+        let mut pending = Vec::new();
+        for (number, spec) in specs().into_iter().cycle().take(6).enumerate() {
+            let data = Random::new(1 + number as u64).vec(LEN / 4);
+            let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &data).unwrap();
+            for _ in 0..2 {
+                let (mut ticket, woken) = (buffer.start_download().unwrap(), Arc::new(Counter::default()));
+                let _ = poll(&mut ticket, &woken);
+                pending.push((ticket, data.clone(), woken));
+            }
+            // Whatever is done to it meanwhile, or nothing.
+            match number % 3 {
+                0 => buffer.fill(0).unwrap(),
+                1 => buffer.resize(LEN).unwrap(),
+                _ => {}
+            }
+        }
+        drop(device);
+        // Some are dropped, the others are there, in no order.
+        for (index, (ticket, data, woken)) in pending.into_iter().enumerate().rev() {
+            if (index + round) % 4 == 0 {
+                drop(ticket);
+                let_go(&woken);
+            } else {
+                assert!(*block_on(ticket).unwrap() == data, "round {round}, download {index}");
+            }
+        }
+    }
+}
+
+pub(crate) fn forgotten_futures_harm_nobody<B: TestBackend>(open: Open<'_, B>) {
+    for spec in specs() {
+        let Some(device) = slow(open) else { return };
+        B::occupy(&device, BUSY);
+        let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap();
+        let mut tickets = [buffer.start_download().unwrap(), buffer.start_download().unwrap()];
+        let _ = poll(&mut tickets[0], &Arc::default());
+        // Nobody gives them up: their memory is theirs for good, and that of the buffer goes on when they have read it.
+        let [first, second] = tickets;
+        std::mem::forget(first);
+        drop(buffer);
+        std::mem::forget(second);
+        let pinned = device.stats().pinned_bytes;
+        let mut next: Buffer<u32, B, Async> = Buffer::new(&device, "next").unwrap();
+        next.resize(LEN).unwrap();
+        next.fill(4).unwrap();
+        assert!(*block_on(next.start_download().unwrap()).unwrap() == [4; LEN]);
+        device.synchronize().unwrap();
+        let stats = device.stats();
+        assert_eq!((stats.live_bytes, stats.retired_bytes, stats.lost_bytes), (LEN as u64 * 4, 0, 0));
+        assert!(stats.pinned_bytes > pinned, "what was forgotten was used again");
+        drop(next);
+        let error = device.close().unwrap_err();
+        assert!(matches!(error, Error::DeviceInUse { handles: 2, .. }), "{error}");
+    }
+}

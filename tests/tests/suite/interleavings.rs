@@ -1,0 +1,478 @@
+//! Every sequence of operations, up to a length, around transfers that are under way. What a ticket brings is compared with a plain
+//! `Vec` as it was when the download was started, and what the buffer holds in the end with one that had the same operations.
+//!
+//! Sequences share a device, one after the other, so that each finds the memory that the one before has let go, perhaps with a copy
+//! still reading it. One that drops the device has its own. On the host the bus is slow, and on a card a kernel runs first, so
+//! that the next operation really comes before the copy has ended.
+
+use crate::{Open, Told, open};
+use gpumem::testing::SlowBus;
+use gpumem::{Async, Buffer, BufferSpec, Device, Download, DownloadGuard, Error, Upload};
+use gpumem_tests::{Kernel, TestBackend};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::task::{self, Context, Waker};
+use std::time::Duration;
+
+/// Elements in the beginning: 4 KiB, which the bus takes 100 µs for.
+const LEN: usize = 1_024;
+const RATE: u64 = 40 << 20;
+
+/// What a card is busy with in the beginning.
+const BUSY: Duration = Duration::from_micros(100);
+
+/// On the host. Most of their time they wait for the bus.
+const THREADS: usize = 8;
+
+/// Download slots of the buffer.
+const SLOTS: usize = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Op {
+    Start,
+    StartRange,
+    Write,
+    Fill,
+    AddOne,
+    Grow,
+    Shrink,
+    Clear,
+    Poll,
+    Timeout,
+    Wait,
+    DropTicket,
+    ForgetTicket,
+    Stage,
+    StagePart,
+    WaitUpload,
+    DropUpload,
+    ForgetUpload,
+    /// Another buffer takes memory, perhaps that which this one has let go, and writes it.
+    Other,
+    DropBuffer,
+    DropDevice,
+}
+use Op::*;
+
+const DOWNLOADS: [Op; 16] = [
+    Start,
+    StartRange,
+    Write,
+    Fill,
+    AddOne,
+    Grow,
+    Shrink,
+    Clear,
+    Poll,
+    Timeout,
+    Wait,
+    DropTicket,
+    ForgetTicket,
+    Other,
+    DropBuffer,
+    DropDevice,
+];
+const ESSENCE: [Op; 9] = [Start, Write, Grow, Wait, DropTicket, ForgetTicket, Other, DropBuffer, DropDevice];
+const UPLOADS: [Op; 14] = [
+    Start,
+    Write,
+    AddOne,
+    Grow,
+    Shrink,
+    Wait,
+    Stage,
+    StagePart,
+    WaitUpload,
+    DropUpload,
+    ForgetUpload,
+    Other,
+    DropBuffer,
+    DropDevice,
+];
+
+impl Op {
+    /// Whether it can come behind `word`.
+    fn fits(self, word: &[Op]) -> bool {
+        let count = |ops: &[Op]| word.iter().filter(|op| ops.contains(op)).count();
+        let tickets = || count(&[Start, StartRange]) > count(&[Wait, DropTicket, ForgetTicket]);
+        match self {
+            Poll | Timeout | Wait | DropTicket => tickets(),
+            // What is forgotten when its buffer has gone cannot be given up, and keeps the device: see `cancellation`.
+            ForgetTicket => tickets() && count(&[DropBuffer]) == 0,
+            WaitUpload | DropUpload | ForgetUpload => {
+                count(&[Stage, StagePart]) > count(&[WaitUpload, DropUpload, ForgetUpload])
+            }
+            DropDevice => count(&[DropDevice]) == 0,
+            // It needs somebody who has the device.
+            Other => count(&[DropBuffer, DropDevice]) < 2,
+            _ => count(&[DropBuffer]) == 0,
+        }
+    }
+}
+
+/// All sequences of so many operations that begin with one of `first`, and shorter ones to which nothing can be added.
+fn words(first: &[Op], alphabet: &[Op], length: usize) -> Vec<Vec<Op>> {
+    let mut words: Vec<Vec<Op>> = first.iter().map(|op| vec![*op]).collect();
+    for _ in 1..length {
+        let longer = words.into_iter().flat_map(|word| {
+            let fits = |op: &&Op| op.fits(&word);
+            let longer: Vec<_> =
+                alphabet.iter().filter(fits).map(|op| [word.as_slice(), &[*op]].concat()).collect();
+            if longer.is_empty() { vec![word] } else { longer }
+        });
+        words = longer.collect();
+    }
+    words
+}
+
+pub(crate) fn downloads_under_way<B: TestBackend>(open: Open<'_, B>) {
+    for spec in [spec(), spec().snapshot()] {
+        run_all(open, &spec, &[Start, StartRange], &DOWNLOADS, 4);
+    }
+}
+
+pub(crate) fn downloads_under_way_for_longer<B: TestBackend>(open: Open<'_, B>) {
+    for spec in [spec(), spec().snapshot()] {
+        run_all(open, &spec, &[Start], &ESSENCE, 5);
+    }
+}
+
+pub(crate) fn downloads_of_buffers_that_grow_in_place<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    // Without virtual memory there is no such growth.
+    let spec = if device.has_virtual_memory() { spec().stable().max(1 << 22) } else { spec() };
+    run_all(open, &spec, &[Start], &ESSENCE, 4);
+    run_all(open, &spec.snapshot(), &[Start], &ESSENCE, 4);
+}
+
+pub(crate) fn uploads_under_way<B: TestBackend>(open: Open<'_, B>) {
+    run_all(open, &spec(), &[Start, Stage, StagePart], &UPLOADS, 4);
+    run_all(open, &spec().snapshot(), &[Start, Stage, StagePart], &UPLOADS, 3);
+}
+
+fn spec() -> BufferSpec {
+    BufferSpec::new("buffer").slots(SLOTS)
+}
+
+/// Runs all sequences, on several threads. Where there is no slow bus to wait for, shorter ones do: on a card, and of many operations.
+fn run_all<B: TestBackend>(
+    open: Open<'_, B>,
+    spec: &BufferSpec,
+    first: &[Op],
+    alphabet: &[Op],
+    length: usize,
+) {
+    let bus = SlowBus::new(RATE);
+    let many = B::NAME != "host" && alphabet.len() > ESSENCE.len();
+    let length = if many || B::is_card(&open!(open)) { length - 1 } else { length };
+    let words = words(first, alphabet, length);
+    let threads = if B::NAME == "host" { THREADS } else { 2 };
+    let (next, starts) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 2]);
+    let work = || {
+        let open = || B::open(Device::builder().slow_bus(&bus)).expect("there was one just now");
+        let shared = open();
+        let (add_one, occupy) = (B::adder(&shared), B::occupier(&shared));
+        while let Some(word) = words.get(next.fetch_add(1, Relaxed)) {
+            let _told = Told(format!("the sequence {word:?}"));
+            let counted = if word.contains(&DropDevice) {
+                let device = open();
+                let add_one = B::adder(&device);
+                if B::NAME != "host" {
+                    B::occupy(&device, BUSY);
+                }
+                Run::new(device, spec, &add_one).all(word)
+            } else {
+                if B::NAME != "host" {
+                    occupy(BUSY);
+                }
+                Run::new(shared.clone(), spec, &add_one).all(word)
+            };
+            starts.iter().zip(counted).for_each(|(sum, count)| _ = sum.fetch_add(count, Relaxed));
+        }
+        shared.synchronize().unwrap();
+        let stats = shared.stats();
+        let left = (stats.live_buffers, stats.live_bytes, stats.retired_bytes, stats.lost_bytes);
+        assert_eq!(left, (0, 0, 0, 0), "{stats:?}");
+        drop(occupy);
+        // No ticket and no guard has it, forgotten ones included.
+        shared.close().unwrap();
+    };
+    std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
+    let [starts, under_way] = starts.map(AtomicUsize::into_inner);
+    println!(
+        "{} sequences, {starts} downloads, {under_way} of them under way at the next operation",
+        words.len()
+    );
+    // Else this tests nothing. The bus makes it so; only where this thread is kept from running it is not.
+    assert!(B::NAME != "host" || under_way > starts / 4, "{under_way} of {starts}");
+}
+
+/// One sequence.
+struct Run<'a, B: TestBackend> {
+    /// The handle that `DropDevice` drops.
+    device: Option<Device<B>>,
+    add_one: &'a Kernel<B, Async>,
+    buffer: Option<Buffer<u32, B, Async>>,
+    model: Vec<u32>,
+    /// Oldest first.
+    tickets: VecDeque<Ticket<B>>,
+    /// Kept to the end: what they show must stay.
+    guards: Vec<(DownloadGuard<u32, B>, Vec<u32>)>,
+    /// Tickets that are gone and have slots.
+    forgotten: usize,
+    uploads: VecDeque<Upload<B>>,
+    staged: usize,
+    /// Kept to the end, with what is in them.
+    others: Vec<(Buffer<u32, B>, u32)>,
+    /// Another one for each write, so that nothing is there that was written before.
+    value: u32,
+    starts: usize,
+    under_way: usize,
+}
+
+struct Ticket<B: TestBackend> {
+    download: Download<u32, B>,
+    expected: Vec<u32>,
+    abandoned: bool,
+}
+
+/// What came of a ticket: the guard, or the error of one that was given up.
+fn check<B: TestBackend>(
+    result: Result<DownloadGuard<u32, B>, Error>,
+    expected: &[u32],
+    abandoned: bool,
+) -> Option<DownloadGuard<u32, B>> {
+    if abandoned {
+        assert!(matches!(result, Err(Error::DownloadAbandoned { .. })), "{result:?}");
+        return None;
+    }
+    let guard = result.unwrap();
+    assert!(*guard == *expected, "a download shows something else than its start");
+    Some(guard)
+}
+
+impl<'a, B: TestBackend> Run<'a, B> {
+    fn new(device: Device<B>, spec: &BufferSpec, add_one: &'a Kernel<B, Async>) -> Self {
+        // Another one in each sequence, or nearly, since what the one before has left must not pass for this one's.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let value = NEXT.fetch_add(1 << 16, Relaxed) & (u32::MAX >> 1);
+        let model: Vec<u32> = (value..).take(LEN).collect();
+        Self {
+            add_one,
+            buffer: Some(Buffer::from_slice(&device, *spec, &model).unwrap()),
+            device: Some(device),
+            model,
+            tickets: VecDeque::new(),
+            guards: Vec::new(),
+            forgotten: 0,
+            uploads: VecDeque::new(),
+            staged: 0,
+            others: Vec::new(),
+            value,
+            starts: 0,
+            under_way: 0,
+        }
+    }
+
+    /// So many new elements.
+    fn elements(&mut self, count: usize) -> Vec<u32> {
+        self.value += 1 << 12;
+        (self.value..).take(count).collect()
+    }
+
+    /// Does all of it, and checks what comes of it.
+    fn all(mut self, word: &[Op]) -> [usize; 2] {
+        word.iter().for_each(|op| self.operate(*op));
+        self.end()
+    }
+
+    fn operate(&mut self, op: Op) {
+        match op {
+            Start | StartRange | Write | Fill | AddOne | Grow | Shrink | Clear | Stage | StagePart => {
+                self.use_buffer(op);
+            }
+            Poll | Timeout | Wait | DropTicket | ForgetTicket => self.use_ticket(op),
+            WaitUpload | DropUpload | ForgetUpload => {
+                let Some(upload) = self.uploads.pop_front() else { return };
+                match op {
+                    WaitUpload => upload.wait().unwrap(),
+                    DropUpload => drop(upload),
+                    _ => std::mem::forget(upload),
+                }
+            }
+            Other => {
+                let device = self.device.as_ref().or(self.buffer.as_ref().map(Buffer::device));
+                let Some(device) = device.cloned() else { return };
+                let value = self.elements(1)[0];
+                let mut other = Buffer::with_capacity(&device, "other", LEN).unwrap();
+                other.resize(LEN).unwrap();
+                other.fill(value).unwrap();
+                self.others.push((other, value));
+            }
+            DropDevice => self.device = None,
+            DropBuffer => {
+                // What the documentation asks of those who forget tickets, or the device would stay open for good.
+                if let (Some(buffer), 1..) = (&self.buffer, self.forgotten) {
+                    buffer.abandon_downloads();
+                    self.abandoned();
+                }
+                self.buffer = None;
+            }
+        }
+    }
+
+    fn use_buffer(&mut self, op: Op) {
+        let part = self.model.len() / 4..self.model.len() / 4 * 3;
+        let data = match op {
+            Write | StagePart => self.elements(part.len()),
+            // Now where the buffer is, and now where there is room for more.
+            Stage => {
+                self.staged += 1;
+                self.elements([self.model.len() + LEN / 2, self.model.len() * 3 / 4][self.staged % 2])
+            }
+            _ => self.elements(1),
+        };
+        let Self { buffer: Some(buffer), model, .. } = self else { return };
+        match op {
+            Start => {
+                let all = 0..model.len();
+                self.start(all);
+            }
+            StartRange => self.start(part),
+            Write => {
+                buffer.write(part.start, &data).unwrap();
+                model[part].copy_from_slice(&data);
+            }
+            Fill => {
+                buffer.fill(data[0]).unwrap();
+                model.fill(data[0]);
+            }
+            AddOne => {
+                (self.add_one)(buffer);
+                model.iter_mut().for_each(|element| *element = element.wrapping_add(1));
+            }
+            Grow => {
+                let len = buffer.capacity() + model.len() / 2 + 1;
+                buffer.resize(len).unwrap();
+                model.resize(len, 0);
+            }
+            Shrink => {
+                model.truncate(part.end);
+                buffer.truncate(part.end);
+                buffer.shrink_to_fit().unwrap();
+            }
+            Clear => {
+                model.clear();
+                buffer.clear();
+            }
+            Stage => {
+                let mut stage = buffer.stage(data.len()).unwrap();
+                stage.copy_from_slice(&data);
+                self.uploads.push_back(stage.start_upload().unwrap());
+                *model = data;
+            }
+            _ => {
+                let mut stage = buffer.stage(data.len()).unwrap();
+                stage.copy_from_slice(&data);
+                self.uploads.push_back(stage.start_upload_at(part.start).unwrap());
+                model[part].copy_from_slice(&data);
+            }
+        }
+    }
+
+    fn start(&mut self, range: Range<usize>) {
+        let Some(buffer) = &self.buffer else { return };
+        let expected = self.model[range.clone()].to_vec();
+        // No elements take no slot.
+        let waiting = self.tickets.iter().filter(|ticket| !ticket.abandoned && !ticket.expected.is_empty());
+        let guards = self.guards.iter().filter(|(_, expected)| !expected.is_empty());
+        let held = waiting.count() + guards.count() + self.forgotten;
+        let download = match buffer.start_download_range(range.clone()) {
+            Ok(download) => {
+                assert!(held < SLOTS || expected.is_empty(), "{held} slots were taken before");
+                download
+            }
+            Err(Error::SlotsBusy { .. }) if held < SLOTS => {
+                // Tickets were dropped, and their copies run. Their slots come back with no help.
+                buffer.start_download_range_wait(range).unwrap()
+            }
+            Err(Error::SlotsBusy { .. }) if self.forgotten > 0 => {
+                buffer.abandon_downloads();
+                let download = buffer.start_download_range(range).unwrap();
+                self.abandoned();
+                download
+            }
+            Err(Error::SlotsBusy { .. }) => return,
+            Err(error) => panic!("{error}"),
+        };
+        if !expected.is_empty() {
+            self.starts += 1;
+            self.under_way += usize::from(!download.is_ready().unwrap());
+        }
+        self.tickets.push_back(Ticket { download, expected, abandoned: false });
+    }
+
+    fn abandoned(&mut self) {
+        self.forgotten = 0;
+        self.tickets.iter_mut().for_each(|ticket| ticket.abandoned = !ticket.expected.is_empty());
+    }
+
+    /// Does something to the oldest ticket.
+    fn use_ticket(&mut self, op: Op) {
+        let Some(mut ticket) = self.tickets.pop_front() else { return };
+        match op {
+            Poll | Timeout => {
+                let result = if op == Timeout {
+                    ticket.download.wait_timeout(Duration::ZERO).transpose()
+                } else {
+                    match Pin::new(&mut ticket.download).poll(&mut Context::from_waker(Waker::noop())) {
+                        task::Poll::Ready(result) => Some(result),
+                        task::Poll::Pending => None,
+                    }
+                };
+                match result {
+                    Some(result) => drop(check(result, &ticket.expected, ticket.abandoned)),
+                    None => self.tickets.push_front(ticket),
+                }
+            }
+            Wait => self.wait(ticket),
+            DropTicket => drop(ticket),
+            _ => {
+                self.forgotten += usize::from(!ticket.abandoned && !ticket.expected.is_empty());
+                std::mem::forget(ticket.download);
+            }
+        }
+    }
+
+    fn wait(&mut self, ticket: Ticket<B>) {
+        let Ticket { download, expected, abandoned } = ticket;
+        if let Some(guard) = check(download.wait(), &expected, abandoned) {
+            self.guards.push((guard, expected));
+        }
+    }
+
+    /// Checks all that is left. Returns how many downloads were started, and how many of them were under way then.
+    fn end(mut self) -> [usize; 2] {
+        while let Some(ticket) = self.tickets.pop_front() {
+            self.wait(ticket);
+        }
+        self.uploads.drain(..).for_each(|upload| upload.wait().unwrap());
+        if let Some(buffer) = &self.buffer {
+            assert!(buffer.download().unwrap() == self.model, "the buffer holds something else");
+        }
+        for (other, value) in &self.others {
+            assert!(*other.download().unwrap() == [*value; LEN], "another buffer holds something else");
+        }
+        for (guard, expected) in self.guards.drain(..) {
+            assert!(*guard == expected, "what a guard shows has changed");
+        }
+        if let Some(buffer) = self.buffer.take() {
+            // The blocking download was the last on its lane, so every ticket that was dropped has had its copy.
+            buffer.abandon_downloads();
+            assert_eq!(buffer.stats().slots_taken, 0);
+        }
+        [self.starts, self.under_way]
+    }
+}

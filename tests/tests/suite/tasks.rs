@@ -1,0 +1,119 @@
+//! What awaits futures in tests: wakers that count, and executors that lose no time and forgive no lost wake-up.
+
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// Beyond a person's patience: what should have come will not come.
+pub(crate) const NEVER: Duration = Duration::from_secs(30);
+
+/// A waker that counts, and that a thread can wait for.
+#[derive(Default)]
+pub(crate) struct Counter {
+    woken: Mutex<usize>,
+    bell: Condvar,
+}
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock().unwrap() += 1;
+        self.bell.notify_all();
+    }
+}
+
+impl Counter {
+    pub(crate) fn wait(&self) {
+        let woken = self.woken.lock().unwrap();
+        let (woken, _) = self.bell.wait_timeout_while(woken, NEVER, |woken| *woken == 0).unwrap();
+        assert!(*woken > 0, "nobody was woken");
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        *self.woken.lock().unwrap()
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The plainest executor. It polls only when it is woken, so a wake-up that is lost fails the test.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let began = Instant::now();
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park_timeout(NEVER),
+        }
+        assert!(began.elapsed() < NEVER, "the task was never woken");
+    }
+}
+
+pub(crate) fn poll<F: Future + Unpin>(future: &mut F, waker: &Arc<Counter>) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(&Waker::from(waker.clone())))
+}
+
+/// A future for [`run_on_threads`].
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A task of an executor of threads.
+struct Shared {
+    future: Mutex<Option<Task>>,
+    /// Polls so far. Only the waker of the last one wakes the task.
+    polls: AtomicUsize,
+    ready: Mutex<mpsc::Sender<Arc<Shared>>>,
+}
+
+/// The waker of one poll.
+struct OfPoll(Arc<Shared>, usize);
+
+impl Wake for OfPoll {
+    fn wake(self: Arc<Self>) {
+        let Self(task, poll) = &*self;
+        if task.polls.load(Ordering::SeqCst) == *poll {
+            // After the last task nobody listens.
+            let _ = task.ready.lock().unwrap().send(task.clone());
+        }
+    }
+}
+
+/// Runs tasks on four threads, each polled on whichever is free, with another waker each time. Returns the number of polls.
+pub(crate) fn run_on_threads(tasks: Vec<Task>) -> usize {
+    let (ready, next) = mpsc::channel::<Arc<Shared>>();
+    let (left, polls) = (AtomicUsize::new(tasks.len()), AtomicUsize::new(0));
+    for future in tasks {
+        let (future, own) = (Mutex::new(Some(future)), Mutex::new(ready.clone()));
+        ready.send(Arc::new(Shared { future, polls: AtomicUsize::new(0), ready: own })).unwrap();
+    }
+    let (next, began) = (Mutex::new(next), Instant::now());
+    let work = || {
+        while left.load(Ordering::SeqCst) > 0 {
+            assert!(began.elapsed() < NEVER, "a task was never woken");
+            let task = next.lock().unwrap().recv_timeout(Duration::from_millis(5));
+            let Ok(task) = task else { continue };
+            let mut slot = task.future.lock().unwrap();
+            let Some(future) = slot.as_mut() else { continue };
+            polls.fetch_add(1, Ordering::SeqCst);
+            let poll = task.polls.fetch_add(1, Ordering::SeqCst) + 1;
+            let waker = Waker::from(Arc::new(OfPoll(task.clone(), poll)));
+            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                *slot = None;
+                left.fetch_sub(1, Ordering::SeqCst);
+            } else if poll % 2 == 1 {
+                // Once more for nothing, so that the waker which counts is not the first that the future was given.
+                task.ready.lock().unwrap().send(task.clone()).unwrap();
+            }
+        }
+    };
+    thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(work)));
+    polls.into_inner()
+}

@@ -1,0 +1,66 @@
+//! Frames of a buffer that a kernel writes all the time: none may show a kernel half done, or another than its own.
+
+use crate::{Open, open};
+use gpumem::testing::SlowBus;
+use gpumem::{Async, Buffer, BufferSpec, Device, Download};
+use gpumem_tests::TestBackend;
+use std::collections::VecDeque;
+
+/// Downloads in flight at a time.
+const SLOTS: usize = 3;
+
+pub(crate) fn no_frame_is_torn<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    // On a card, so many that a copy takes several times as long as the kernel.
+    let len = if B::is_card(&device) { 256 << 10 } else { 4 << 10 };
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
+        draw(&device, spec, len, 10_000);
+    }
+}
+
+pub(crate) fn no_frame_is_torn_on_a_slow_bus<B: TestBackend>(open: Open<'_, B>) {
+    // 200 µs a frame, in parts: the next kernel has time to come in between.
+    let device = open!(open, Device::builder().slow_bus(&SlowBus::new(20 << 20)));
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
+        draw(&device, spec, 1 << 10, 1_000);
+    }
+}
+
+/// In frame `n` every element is made `n` by a kernel, or by a fill once in a while, and a download is started. Each is looked at when
+/// the slots are needed, while those after it are under way.
+fn draw<B: TestBackend>(device: &Device<B>, spec: BufferSpec, len: usize, frames: u32) {
+    let add_one = B::adder(device);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(device, spec.slots(SLOTS)).unwrap();
+    buffer.resize(len).unwrap();
+    let mut running = VecDeque::new();
+    for frame in 1..=frames {
+        if frame % 16 == 0 {
+            buffer.fill(frame).unwrap();
+        } else {
+            add_one(&mut buffer);
+        }
+        if running.len() == SLOTS {
+            look(running.pop_front());
+        }
+        running.push_back((frame, buffer.start_download().unwrap()));
+    }
+    running.into_iter().map(Some).for_each(look);
+    assert_eq!(buffer.stats().slots_taken, 0);
+}
+
+fn look<B: TestBackend>(running: Option<(u32, Download<u32, B>)>) {
+    let Some((frame, download)) = running else { return };
+    let guard = download.wait().unwrap();
+    // All alike: each as the one before it, which is a comparison of memory.
+    let torn = guard[1..] != guard[..guard.len() - 1];
+    assert!(!torn && guard[0] == frame, "frame {frame}: {}", parts(&guard));
+}
+
+/// Where the elements change, and to what.
+fn parts(elements: &[u32]) -> String {
+    let mut text = format!("{} from 0 on", elements[0]);
+    for (index, pair) in elements.windows(2).enumerate().filter(|(_, pair)| pair[0] != pair[1]).take(9) {
+        text += &format!(", {} from {} on", pair[1], index + 1);
+    }
+    text
+}
