@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use gpumem::{Backend, Device, DeviceStats, DownloadGuard, GpuBuffers};
+use gpumem::{Backend, Device, DeviceStats, GpuBuffers};
 use tokio::{
     sync::{
         Notify,
@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    galaxies::{Galaxies, GalaxiesBuffers, SLOTS},
+    galaxies::{Galaxies, GalaxiesBuffers, GalaxiesFrame, SLOTS},
     physics::{Step, Story},
     timeline::{FrameTimes, Timeline, nanoseconds},
 };
@@ -105,7 +105,7 @@ async fn compute<S: Stepper>(
         // Waits until a frame was drawn, if all slots are taken. The step runs meanwhile.
         let Ok(place) = sender.reserve().await else { break };
         let asked = Instant::now();
-        let download = start_download(set)?;
+        let download = set.start_download()?;
         // The download borrows nothing, so a task of its own can await it. That notes when it was there, even if the frame
         // before is still being drawn.
         let arrival =
@@ -148,44 +148,11 @@ type Coming<B> = JoinHandle<Result<Arrived<B>>>;
 
 struct Arrived<B: Backend> {
     index: u32,
-    frame: Frame<B>,
+    frame: GalaxiesFrame<B>,
     /// When its download was started.
     asked: Instant,
     /// When the task that awaited it went on.
     arrived: Instant,
-}
-
-/// One frame: all buffers as of the same moment.
-struct Frame<B: Backend> {
-    positions: DownloadGuard<[f32; 2], B>,
-    velocities: DownloadGuard<[f32; 2], B>,
-    times: DownloadGuard<[u64; 2], B>,
-}
-
-impl<B: Backend> Frame<B> {
-    fn positions(&self) -> &[[f32; 2]] {
-        &self.positions
-    }
-
-    fn velocities(&self) -> &[[f32; 2]] {
-        &self.velocities
-    }
-
-    fn times(&self) -> &[[u64; 2]] {
-        &self.times
-    }
-}
-
-/// Starts to copy a frame behind all that is queued, and returns at once.
-fn start_download<B: Backend>(
-    set: &GalaxiesBuffers<B>,
-) -> gpumem::Result<impl Future<Output = gpumem::Result<Frame<B>>> + Send + use<B>> {
-    let positions = set.positions().start_download()?;
-    let velocities = set.velocities().start_download()?;
-    let times = set.times().start_download()?;
-    Ok(async move {
-        Ok(Frame { positions: positions.await?, velocities: velocities.await?, times: times.await? })
-    })
 }
 
 #[cfg(test)]
