@@ -494,11 +494,11 @@ mod tests {
             for round in 1..=20 {
                 device.launch((), |()| std::thread::sleep(Duration::from_millis(1))).unwrap();
                 buffer.fill(round).unwrap();
-                let earlier = buffer.start_download().unwrap();
                 buffer.download_into(&mut target).unwrap();
                 assert!(target.iter().all(|byte| *byte == round), "{bytes} bytes, round {round}");
+                let later = buffer.start_download().unwrap();
                 buffer.fill(0).unwrap();
-                assert!(earlier.wait().unwrap().iter().all(|byte| *byte == round), "{bytes} bytes, async");
+                assert!(later.wait().unwrap().iter().all(|byte| *byte == round), "{bytes} bytes, async");
             }
         }
         assert_eq!(device.stats().lost_bytes, 0);

@@ -30,6 +30,18 @@ impl RecordedEvent {
         Ok(Arc::new(event))
     }
 
+    /// Keeps what is queued on `stream` from now on until all that is queued on `before` now is done: by an event that is nobody
+    /// else's between being recorded and being waited for, so that no other point can be taken for this one.
+    pub(super) fn order(stream: &Stream, before: &Stream) -> Result<(), Fault> {
+        let context = before.context();
+        let _bound = context.bind()?;
+        let event = Self { handle: take(context)?, context: Arc::clone(context) };
+        // SAFETY: event and streams are of this context, which is current, and are alive.
+        check("cuEventRecord", unsafe { driver::cuEventRecord(event.handle, before.handle()) })?;
+        // SAFETY: as above. That the event may be recorded anew soon after does not matter: see `RecordedEvent`.
+        check("cuStreamWaitEvent", unsafe { driver::cuStreamWaitEvent(stream.handle(), event.handle, 0) })
+    }
+
     /// Keeps what is queued on `stream` from now on until the event is done.
     pub(super) fn hold(&self, stream: &Stream) -> Result<(), Fault> {
         let _bound = stream.context().bind()?;

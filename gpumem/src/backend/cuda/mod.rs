@@ -223,7 +223,7 @@ impl Driver for Cuda {
     }
 
     fn order(&self, stream: &Stream, before: &Stream) -> Result<(), Fault> {
-        stream.wait_for_end_of(before)
+        RecordedEvent::order(stream, before)
     }
 
     fn is_idle(&self, stream: &Stream) -> Result<bool, Fault> {

@@ -1,7 +1,7 @@
 //! Streams, and the launch of kernels on them.
 
 use super::context::{Context, log_failure};
-use super::driver::{self, EventHandle, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
+use super::driver::{self, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
 use super::error::{check, describe};
 use super::event;
 use super::module::Kernel;
@@ -16,9 +16,6 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Stream {
     handle: StreamHandle,
-    /// Recorded anew each time that another stream is put behind this one, so that doing so takes no event from the list. Nobody keeps
-    /// it.
-    mark: EventHandle,
     context: Arc<Context>,
 }
 
@@ -26,15 +23,9 @@ impl Stream {
     pub(super) fn create(context: &Arc<Context>) -> Result<Self, Fault> {
         let _bound = context.bind()?;
         let mut handle = StreamHandle::NULL;
-        let mark = event::take(context)?;
         // SAFETY: the pointer is valid for a write, and the context is current.
-        let created =
-            check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) });
-        if let Err(fault) = created {
-            context.spare_events().push(mark);
-            return Err(fault);
-        }
-        Ok(Self { handle, mark, context: Arc::clone(context) })
+        check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) })?;
+        Ok(Self { handle, context: Arc::clone(context) })
     }
 
     pub(super) fn handle(&self) -> StreamHandle {
@@ -43,19 +34,6 @@ impl Stream {
 
     pub(super) fn context(&self) -> &Arc<Context> {
         &self.context
-    }
-
-    /// Keeps what is queued here from now on until all that is queued on `before` now is done.
-    ///
-    /// Where two threads do this at once, one may record the mark a second time before the other has its stream wait. That
-    /// stream then waits for the later point, which is behind the one that was asked for, and nothing that is queued before that point
-    /// waits for what this stream will be given.
-    pub(super) fn wait_for_end_of(&self, before: &Self) -> Result<(), Fault> {
-        let _bound = self.context.bind()?;
-        // SAFETY: event and stream are of this context, which is current, and are alive.
-        check("cuEventRecord", unsafe { driver::cuEventRecord(before.mark, before.handle) })?;
-        // SAFETY: as above. A stream waits for what had been recorded when the wait was queued, whatever is recorded afterwards.
-        check("cuStreamWaitEvent", unsafe { driver::cuStreamWaitEvent(self.handle, before.mark, 0) })
     }
 
     /// Whether all that was queued is done. Unlike an event that is recorded now, which an idle card takes some microseconds to
@@ -142,8 +120,6 @@ impl Stream {
 impl Drop for Stream {
     /// Does not wait: the driver finishes what is queued and gives the stream back then.
     fn drop(&mut self) {
-        // It may be recorded anew at once: see `event`.
-        self.context.spare_events().push(self.mark);
         let Ok(_bound) = self.context.bind() else { return };
         let end = event::take(&self.context).and_then(|end| {
             // SAFETY: both are of this context, which is current, and are alive.
