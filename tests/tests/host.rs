@@ -207,7 +207,7 @@ fn a_kernel_cannot_wait_for_its_own_device() {
 #[test]
 fn a_kernel_that_cannot_write_all_writes_nothing() {
     let device = Device::host();
-    // Three pieces of a transfer: the third would wait for the first.
+    // More pieces of a transfer than there are blocks for.
     let data = vec![7_u8; 12 << 20];
     let mut large: Buffer<u8> = Buffer::new(&device, "large").unwrap();
     large.resize(data.len()).unwrap();

@@ -1,7 +1,7 @@
 //! Blocking copies between the host and a buffer, through pinned memory.
 //!
 //! Data goes in pieces through *rings* of pinned blocks: while the device copies one piece, the host copies another. A transfer of
-//! up to 8 MiB has one ring of at most two blocks. A larger one has a ring for each of several threads, where the machine has more than
+//! up to 8 MiB has one ring of at most four blocks, one for each of its pieces. A larger one has a ring for each of several threads, where the machine has more than
 //! one core: see the module comment of `memory/workers.rs`. Uploads run on the compute lane, since they write, or on the transfer lanes, which the
 //! compute lane is put behind; a call returns when the last piece is in pinned memory, and the rings' blocks stay in flight until the
 //! device has fetched them. Downloads run on the download lane or the transfer lanes, behind the compute lane's event, and return when
@@ -21,14 +21,17 @@ use std::ops::Range;
 use std::slice::{Chunks, ChunksMut};
 use std::sync::Arc;
 
-/// Bytes a piece. Large enough for the bus to reach its rate, small enough that the first one is soon under way.
-const PIECE: usize = 4 << 20;
+/// Bytes a piece at most. Large enough for the bus to reach its rate, small enough that the first one is soon under way.
+const PIECE: usize = 2 << 20;
 
-/// Bytes a piece where several threads take them.
-const SHARED_PIECE: usize = 2 << 20;
+/// Bytes a piece at least, where there is more than one: what each takes in calls of the driver is little beside copying so much.
+const LEAST: usize = 256 << 10;
+
+/// Pieces that are under way at a time of a transfer that is the calling thread's alone.
+const SLOTS: usize = 4;
 
 /// Bytes up to which a transfer is the calling thread's alone, and fits the pinned memory that it takes.
-const ALONE: usize = 2 * PIECE;
+const ALONE: usize = SLOTS * PIECE;
 
 /// Bytes up to which a download runs on the compute lane: one or two microseconds of the bus.
 const SMALL: usize = 64 << 10;
@@ -293,13 +296,14 @@ impl<B: Backend> Staging<B> {
         }
         lane.hold_back(&core.backend, IN_FLIGHT).map_err(Error::from_fault::<B>)?;
         let shared = bytes > ALONE && workers() > 1;
-        let (piece, most) = if shared { (SHARED_PIECE, 2 * workers()) } else { (bytes.min(PIECE), 2) };
+        let most = if shared { 2 * workers() } else { SLOTS };
+        let piece = bytes.min(bytes.div_ceil(SLOTS).next_multiple_of(LEAST).min(PIECE));
         let mut blocks = Vec::new();
         for index in 0..most.min(bytes.div_ceil(piece)) {
             match PinnedBlock::take(core, label, piece) {
                 Ok(block) => blocks.push(block),
-                // Two will do.
-                Err(Error::OutOfPinnedMemory { .. }) if index >= 2 => break,
+                // Two will do, where they can be waited for.
+                Err(Error::OutOfPinnedMemory { .. }) if index >= 2 && core.backend.may_wait() => break,
                 Err(error) => return Err(error),
             }
         }

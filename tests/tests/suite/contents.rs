@@ -8,9 +8,13 @@ use std::time::Duration;
 
 pub(crate) fn uploads_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    // Around the size of a piece of a transfer (4 MiB), and over several.
-    const PIECE: usize = 1 << 20;
-    for len in [0, 1, 2, 1_000, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 7] {
+    // Around the least size of a piece of a transfer (256 KiB) and the greatest (2 MiB), and over several.
+    const LEAST: usize = 1 << 16;
+    const PIECE: usize = 1 << 19;
+    let small = [0, 1, 2, 1_000, LEAST - 1, LEAST, LEAST + 1, 2 * LEAST, 3 * LEAST + 7];
+    let large =
+        [PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 4 * PIECE - 1, 4 * PIECE, 4 * PIECE + 1, 6 * PIECE + 7];
+    for len in small.into_iter().chain(large) {
         let data = Random::new(len as u64 + 1).vec(len);
         let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "data", &data).unwrap();
         assert_eq!((buffer.len(), buffer.is_empty()), (len, len == 0));
