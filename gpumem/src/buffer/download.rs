@@ -196,14 +196,7 @@ fn take_slots<B: Backend>(
     busy: Busy,
 ) -> Result<Vec<Slot>, Error> {
     let wanted: Vec<&Slots<B>> = parts.iter().map(|(raw, ..)| raw.slots()).collect();
-    let mut buffers: Vec<&RawBuffer<B>> = parts.iter().map(|(raw, ..)| *raw).collect();
-    buffers.sort_by_key(|raw| std::ptr::from_ref::<RawBuffer<B>>(raw).addr());
-    let mut each = buffers.chunk_by(|one, other| std::ptr::eq(*one, *other));
-    if let Some(same) = each.find(|same| same.len() > same[0].slots().limit()) {
-        // Waiting would not help.
-        let (buffer, slots) = (same[0].label(), same[0].slots().limit());
-        return Err(Error::TooFewSlots { buffer, slots, parts: same.len() });
-    }
+    check_slots(parts)?;
     match busy {
         Busy::Wait => Slots::wait(&wanted, core).map_err(Error::from_fault::<B>),
         Busy::Refuse => {
@@ -218,6 +211,21 @@ fn take_slots<B: Backend>(
             })
         }
     }
+}
+
+/// That no buffer comes up more often than it has slots, which no waiting would help.
+fn check_slots<B: Backend>(parts: &[(&RawBuffer<B>, &Block<B>, &Range<usize>)]) -> Result<(), Error> {
+    if parts.len() == 1 {
+        return Ok(());
+    }
+    let mut buffers: Vec<&RawBuffer<B>> = parts.iter().map(|(raw, ..)| *raw).collect();
+    buffers.sort_by_key(|raw| std::ptr::from_ref::<RawBuffer<B>>(raw).addr());
+    let mut each = buffers.chunk_by(|one, other| std::ptr::eq(*one, *other));
+    let too_many = each.find(|same| same.len() > same[0].slots().limit());
+    too_many.map_or(Ok(()), |same| {
+        let (buffer, slots) = (same[0].label(), same[0].slots().limit());
+        Err(Error::TooFewSlots { buffer, slots, parts: same.len() })
+    })
 }
 
 /// Queues the copies, behind all that is queued on a stream now. Returns the arrival of each; they share their event.
