@@ -159,10 +159,16 @@ pub enum Error {
         rule: &'static str,
     },
 
-    /// All download slots of the buffer are taken.
+    /// All download slots of the buffer are taken, by downloads that are under way and by guards.
+    ///
+    /// What can be done: drop a ticket or guard, wait for a slot with
+    /// [`start_download_wait`](crate::Buffer::start_download_wait) (sets have it too, and selections
+    /// [`start_downloads_wait`](crate::Device::start_downloads_wait)), or give the buffer more slots
+    /// ([`BufferSpec::slots`](crate::BufferSpec::slots), `async(slots = N)` on a field). Where tickets were forgotten,
+    /// [`abandon_downloads`](crate::Buffer::abandon_downloads) frees their slots.
     #[error(
-        "{buffer}: all {slots} download slots are taken; wait for a download or drop one, or call \
-         `abandon_downloads` if tickets were forgotten"
+        "{buffer}: no free download slot, of {slots}; drop a download or a guard, wait for one with `start_download_wait`, or give \
+         it more with `async(slots = N)`; `abandon_downloads` frees those of forgotten tickets"
     )]
     SlotsBusy {
         /// Which buffer.
@@ -173,7 +179,8 @@ pub enum Error {
 
     /// More parts of one buffer were to be downloaded together than it has download slots. No waiting gives it more.
     #[error(
-        "{buffer}: {parts} parts of it were asked for in one frame, and it has {slots} download slots, of which each part takes one"
+        "{buffer}: {parts} parts of it were asked for in one frame, and each takes one of its download slots, of which it has {slots}; \
+         give it more with `async(slots = {parts})` or `BufferSpec::slots`"
     )]
     TooFewSlots {
         /// Which buffer.
@@ -184,15 +191,21 @@ pub enum Error {
         parts: usize,
     },
 
-    /// The download was given up with [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads).
-    #[error("{buffer}: this download was abandoned before it was waited for")]
+    /// The download was given up with [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads), or its data was taken before:
+    /// a ticket gives it once.
+    #[error(
+        "{buffer}: this download has no data to give: either its data was taken before, or it was given up with `abandon_downloads`"
+    )]
     DownloadAbandoned {
         /// Which buffer.
         buffer: BufferLabel,
     },
 
-    /// A copy between buffers of two devices, or a kernel on another device than a buffer it takes.
-    #[error("{buffer} lives on another device than {other}; download it, and upload it there")]
+    /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer and a stream, or a kernel
+    /// and what it takes.
+    #[error(
+        "{buffer} lives on another device than {other}; use its own (`Buffer::device`) for both, or download it and upload it there"
+    )]
     DifferentDevices {
         /// The buffer that is out of place.
         buffer: BufferLabel,
@@ -205,7 +218,9 @@ pub enum Error {
     Leaked(LeakReport),
 
     /// Other handles of a device, or transfers, are alive where it was to be closed.
-    #[error("device {device} cannot be closed: {handles} more of its handles, tickets or guards are alive")]
+    #[error(
+        "device `{device}` cannot be closed: {handles} more of its handles, tickets or guards are alive; drop them first"
+    )]
     DeviceInUse {
         /// Which device.
         device: String,

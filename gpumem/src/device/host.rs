@@ -102,10 +102,21 @@ impl Device<Host> {
 }
 
 /// What can be passed to a kernel of [`Device::launch`]: `&Buffer<T, Host, M>`, which arrives as `&[T]`, and
-/// `&mut Buffer<T, Host, M>` and `&mut Bound<T, Host, M>`, which arrive as `&mut [T]`.
+/// `&mut Buffer<T, Host, M>` and `&mut Bound<T, Host, M>`, which arrive as `&mut [T]`. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "a kernel on the host cannot take `{Self}`",
+    label = "not an argument of a kernel",
+    note = "an argument is `&buffer`, which arrives as `&[T]`, or `&mut buffer` or `&mut bound`, which arrive as `&mut [T]`",
+    note = "with a buffer itself, `launch_on` begins and ends its use on the stream: `use_on` is for kernels of a card"
+)]
 pub trait HostArg: sealed::Arg {}
 
 /// The arguments of a kernel of [`Device::launch`]: a tuple of up to twelve [`HostArg`]s.
+#[diagnostic::on_unimplemented(
+    message = "a kernel on the host cannot take `{Self}`",
+    label = "not a tuple of up to 12 buffers",
+    note = "the arguments are a tuple such as `(&mut positions, &velocities)`, and `(&mut positions,)` for a single buffer"
+)]
 pub trait HostArgs: sealed::Args {
     /// What the kernel gets: a tuple of slices.
     type Slices<'a>;

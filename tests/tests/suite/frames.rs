@@ -2,6 +2,7 @@
 
 use crate::tasks::block_on;
 use crate::{Open, open};
+use gpumem::testing::SlowBus;
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Part};
 use gpumem_tests::{Random, TestBackend};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -55,6 +56,38 @@ pub(crate) fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
     assert!(ticket.is_ready().unwrap() && ticket.wait().unwrap().0.is_empty());
     drop((none, whole, pair, nothing, first, empty));
     device.close().unwrap();
+}
+
+pub(crate) fn a_frame_is_there_with_its_last_part<B: TestBackend>(open: Open<'_, B>) {
+    const LEN: usize = 100_000;
+    // 10 ms for the large one, in parts; the small one is there at once.
+    let device = open!(open, Device::builder().slow_bus(&SlowBus::new(4 * 100 * LEN as u64)));
+    let mut small = numbers(&device, "small", &[0; 3]);
+    let mut large = numbers(&device, "large", &[]);
+    large.resize(LEN).unwrap();
+    for round in 1..=16 {
+        // What an earlier frame brought is nothing that this one could show.
+        small.fill(round).unwrap();
+        large.fill(round).unwrap();
+        let mut ticket = device.start_downloads((&small, &large, small.part(1..).unwrap())).unwrap();
+        let (first, last, more) = match round % 4 {
+            0 => ticket.wait().unwrap(),
+            1 => block_on(ticket).unwrap(),
+            2 => loop {
+                if let Some(frame) = ticket.wait_timeout(Duration::from_millis(1)).unwrap() {
+                    break frame;
+                }
+            },
+            _ => {
+                while !ticket.is_ready().unwrap() {
+                    thread::yield_now();
+                }
+                ticket.wait_timeout(Duration::ZERO).unwrap().expect("it is ready")
+            }
+        };
+        let came = |part: &[u32]| part.iter().filter(|number| **number == round).count();
+        assert_eq!((came(&first), came(&last), came(&more)), (3, LEN, 2), "round {round}");
+    }
 }
 
 pub(crate) fn a_selection_shows_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
@@ -259,7 +292,8 @@ pub(crate) fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B
     let error = device.start_downloads_wait((&*two, &*two, &*two)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "buffer `two`: 3 parts of it were asked for in one frame, and it has 2 download slots, of which each part takes one"
+        "buffer `two`: 3 parts of it were asked for in one frame, and each takes one of its download slots, of which it has 2; \
+         give it more with `async(slots = 3)` or `BufferSpec::slots`"
     );
     assert_eq!((one.stats().slots_taken, two.stats().slots_taken), (0, 0));
     // An empty part needs none.

@@ -133,6 +133,7 @@ suite! {
     }
     frames {
         a_selection_arrives_together
+        a_frame_is_there_with_its_last_part
         a_selection_shows_one_point_of_the_stream
         a_frame_never_mixes_two_writes
         a_selection_is_started_whole_or_not_at_all
@@ -225,6 +226,7 @@ suite! {
     uploads {
         an_upload_is_awaited
         an_upload_wakes_whoever_awaits_it
+        a_stage_shows_no_memory_as_it_was_pinned
         nothing_to_send_is_there_at_once
     }
 }

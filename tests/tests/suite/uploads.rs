@@ -2,7 +2,7 @@
 
 use crate::tasks::{NEVER, block_on};
 use crate::{Open, open};
-use gpumem::{Buffer, Upload};
+use gpumem::{Async, Buffer, Upload};
 use gpumem_tests::TestBackend;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,6 +56,20 @@ pub(crate) fn an_upload_wakes_whoever_awaits_it<B: TestBackend>(open: Open<'_, B
     waits.join().unwrap().unwrap();
     assert!(began.elapsed() >= BUSY * 9, "the second upload was behind both kernels");
     assert!(after < began.elapsed() - BUSY * 4, "the first was told when the second was");
+}
+
+pub(crate) fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
+    buffer.resize(1_000).unwrap();
+    buffer.fill(7).unwrap();
+    for _ in 0..2 {
+        // The device alone has written this memory, and not all of it.
+        drop(buffer.start_download_range(..900).unwrap().wait().unwrap());
+    }
+    let pinned = device.stats().pinned_bytes;
+    assert!(buffer.stage(1_000).unwrap().iter().all(|element| *element == 0));
+    assert_eq!(device.stats().pinned_bytes, pinned, "this was other memory");
 }
 
 pub(crate) fn nothing_to_send_is_there_at_once<B: TestBackend>(open: Open<'_, B>) {

@@ -1,0 +1,9 @@
+use gpumem::{Async, Buffer, Device, Host};
+
+fn main() -> Result<(), gpumem::Error> {
+    let device = Device::host();
+    let edges: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "edges", &[1, 2, 3])?;
+    let guard = edges.start_download()?.wait()?;
+    guard[0] = 7;
+    Ok(())
+}
