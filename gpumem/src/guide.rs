@@ -3,29 +3,108 @@
 /// How downloads stay safe.
 ///
 /// An async download is a copy that a device makes by itself, into host memory, while the program goes on. This page lists what can
-/// go wrong with such a copy, what prevents each, the rule of `ARCHITECTURE.md` that it rests on and the test that would fail without
-/// it (in `tests/tests/suite`, where no other file is named).
+/// go wrong with such a copy, and with staged uploads, which are the same in the other direction; what prevents each; and the tests
+/// that are there to fail without it. They are in `tests/tests/suite`, and run on every backend, where no other file is named.
 ///
-/// | what could go wrong | what prevents it | rule | test |
-/// | --- | --- | --- | --- |
-/// | the copy reads before the data is written | the download stream waits for an event behind all that was queued on the compute stream | 1, order | `a_download_returns_before_the_work_is_done` |
-/// | the source is overwritten during the copy | the buffer's memory carries the copy's event, and every write puts it in front of the compute stream first; a `snapshot` buffer is copied on the device | 1 and 2, pending uses | `a_download_shows_its_point_of_the_stream`, `snapshots_show_their_point_of_the_stream_too` |
-/// | the source is freed during the copy, by a drop or by growth | memory with such an event is parked until the event is past, and belongs to nobody | 2 | `what_a_download_reads_is_not_used_again`, `tickets_and_guards_outlive_buffer_and_device` |
-/// | the target is read before the data is there | a ticket has no way to its memory; only [`DownloadGuard`](crate::DownloadGuard) has, and it is made when the event was seen done | 3, in flight | `an_awaited_download_wakes_once_it_is_there` |
-/// | the target is freed or used again during the copy | it is pinned memory of the runtime's, never a slice of the caller's; the stream itself keeps it until the event is done, whoever else lets go | 3 and 4 | `tickets_may_be_dropped_and_forgotten` |
-/// | the ticket is dropped, forgotten or leaked | it is a second reference only, so its destructor is not needed for anything but its slot | 3 | `tickets_may_be_dropped_and_forgotten` |
-/// | a future is cancelled, or its waker goes | a future is a ticket; the thread that wakes has a weak reference, and a wake-up is only a reason to look at the event again | 3 | `futures_may_be_dropped_at_every_poll`, `the_last_waker_is_the_one_that_is_woken` |
-/// | a wake-up is lost | the event is looked at again after it was put on the list, and ends in the order of its stream | 3 | `an_awaited_download_wakes_once_it_is_there`, `executors_may_poll_from_many_threads`, `an_earlier_download_does_not_wait_for_a_later_one` |
-/// | the device is dropped first | what is in flight keeps what it needs of the device, and a thread waits for its end | 7, drop | `an_awaited_download_outlives_buffer_and_device`, `the_poller_is_nobodys_handle` |
-/// | the driver fails during the copy | nobody can tell when the copy ends, so its memory is given up and counted ([`DeviceStats::lost_bytes`](crate::DeviceStats)); every wait ends with the error | 3 | `a_failed_device_ends_every_await_within_a_second` (`tests/tests/host.rs`) |
-/// | a wait inside a host kernel, for what is queued behind that kernel | it is refused with [`Error::WouldDeadlock`](crate::Error::WouldDeadlock) | | `a_kernel_cannot_wait_for_its_own_device` (`tests/tests/host.rs`) |
-/// | no slot ever comes back to one who waits for it | a waiter is woken by each slot that comes back, and watches the copies that run | | `a_download_waits_for_a_slot`, `many_threads_wait_for_two_slots` |
-/// | a frame mixes two points of the stream | its buffers are borrowed until all copies are queued, so nothing that writes one of them can be queued in between, and the copies wait once, for one event behind all that was queued before | 1 | `a_frame_never_mixes_two_writes`, `a_selection_shows_one_point_of_the_stream`, `a_frame_waits_once_for_the_compute_stream` (`tests/tests/faults.rs`) |
-/// | a part of a frame is taken for arrived when another is | all copies are in one stream and share one event, behind the last | 3 | `a_selection_arrives_together` |
-/// | a frame is started in part | slots, pinned memory and snapshots of all parts are taken first, and given back where one is missing; copies that were queued before the driver failed run to their end unseen, and nobody gets their memory before | 6, all or nothing | `a_selection_is_started_whole_or_not_at_all`, `a_frame_without_room_for_its_snapshots_changes_nothing`, `a_selection_that_fails_leaves_its_buffers_as_they_were` (`tests/tests/faults.rs`) |
-/// | two that wait for slots of the same buffers wait for each other | all slots are taken in one step or none, so who waits holds none; more parts of a buffer than it has slots are refused | | `who_waits_for_slots_holds_none`, `threads_wait_for_the_same_buffers_in_any_order`, `more_parts_than_slots_are_refused` |
-/// | a frame takes one buffer's bytes for another's elements | element sizes are compared when a part is taken, whoever put the frame together, and any bits are an element | 5, initialised | `a_frame_of_other_elements_is_refused` (`gpumem/src/buffer/frame.rs`) |
+/// # What it rests on
 ///
-/// What is left to the program: a guard that is kept, and a ticket that is forgotten, keep their slot. A waiter for a slot waits for
-/// them; [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads) frees those of tickets.
+/// * **The borrow checker.** To start a download borrows the buffer for as long as the call lasts; whatever writes, grows or
+///   drops it needs it mutably. So for each write and each download there is an order, the same on the host and on the device's queues.
+/// * **Streams and events.** What is queued on one stream runs in order. An event is done when all is done that was on its stream before
+///   it, and a stream that waits for an event does nothing that is queued behind the wait until then. CUDA promises this; on the host
+///   streams are threads.
+/// * **Unsafe code of the program.** A kernel of a card is launched by an `unsafe` call, which has to keep the conditions of the
+///   method that gave it the address. Kernels on the host have none to keep.
+///
+/// The numbers below are those of the rules in `ARCHITECTURE.md`: 1, all that writes a buffer takes its turn on the compute stream; 2, memory carries
+/// an event for each use on another stream, and whatever writes or frees it comes behind these; 3, a transfer belongs to its
+/// stream with the pinned memory that it uses, and a ticket is a second reference only; 4, nothing is copied by itself into or from a slice that
+/// the program has; 5, what can be read was written before; 6, what can fail is done before anything changes; 7, a drop never waits.
+///
+/// # The copy
+///
+/// | what could go wrong | what prevents it |
+/// | --- | --- |
+/// | it reads before the data is written | The download stream waits for an event behind all that was queued on the compute stream (1). <br> Tests: `a_download_returns_before_the_work_is_done`, `no_frame_is_torn` |
+/// | the source is overwritten meanwhile | The buffer's memory carries the copy's event, and every write puts the compute stream behind it first, kernels included (1, 2). A `snapshot` buffer is copied on the device, in the compute stream, and the download reads that copy. <br> Tests: `a_download_shows_its_point_of_the_stream`, `snapshots_show_their_point_of_the_stream_too`, `no_frame_is_torn_on_a_slow_bus` |
+/// | the source is freed meanwhile, by a drop or by growth | Memory with such an event is parked until the event is past, and belongs to nobody (2). <br> Tests: `what_a_download_reads_is_not_used_again`, `tickets_and_guards_outlive_buffer_and_device`, `downloads_of_buffers_that_grow_in_place` |
+/// | the target is read before the data is there | A ticket has no way to its memory. Only [`DownloadGuard`](crate::DownloadGuard) has, and it is made when the event was seen done (3). <br> Tests: `an_awaited_download_wakes_once_it_is_there`, `downloads_under_way`, on a bus that brings a copy in parts |
+/// | the target is freed or used again meanwhile | It is pinned memory of the runtime's, never a slice of the caller's (4). The stream itself keeps it until the event is done, whoever else lets go (3). <br> Tests: `downloads_under_way`, `downloads_under_way_for_longer`, in which later transfers fit into the memory of tickets that were dropped |
+/// | the target changes while a guard shows it | The guard owns the memory until it is dropped, and gives no `&mut` to it. <br> Tests: `downloads_under_way`, which looks at each guard once more in the end; it does not compile: `tests/ui/usage/guard_is_written.rs` |
+/// | the driver fails meanwhile | Nobody can tell when the copy ends, so its memory is given up and counted ([`DeviceStats::lost_bytes`](crate::DeviceStats)), and every wait ends with the error (2, 3). <br> Tests: `a_panic_fails_the_device_and_every_wait_says_so`, `a_failed_device_ends_every_await_within_a_second` (`tests/tests/host.rs`), `a_failed_operation_leaves_the_buffer_as_it_was` (`tests/tests/faults.rs`) |
+///
+/// # Tickets and futures
+///
+/// | what could go wrong | what prevents it |
+/// | --- | --- |
+/// | a ticket is dropped, forgotten or leaked | It is a second reference only, so its destructor is needed for nothing but its slot (3). <br> Tests: `tickets_may_be_dropped_and_forgotten`, `forgotten_futures_harm_nobody` |
+/// | a future is cancelled, or moves to another thread | A future is a ticket; the thread that wakes has a weak reference to it (3). <br> Tests: `futures_may_be_dropped_at_every_poll`, `tasks_may_be_dropped_at_every_poll`, `futures_move_between_threads` |
+/// | a wake-up is lost | The event is looked at again after it was put on the list, and the last waker is the one that counts; a wake-up is only a reason to look at the event again. <br> Tests: `an_awaited_download_wakes_once_it_is_there`, `the_last_waker_is_the_one_that_is_woken`, `executors_may_poll_from_many_threads` |
+/// | a wake-up waits for later work | Transfers are woken in the order of their stream. <br> Tests: `an_earlier_download_does_not_wait_for_a_later_one`, `an_upload_wakes_whoever_awaits_it` |
+/// | a waker drops the future, polls another one, or waits for its own thread | Wakers run while nothing is locked. One that would sleep until its own thread wakes it is refused with [`Error::WouldDeadlock`](crate::Error::WouldDeadlock). <br> Tests: `futures_may_be_dropped_by_and_beside_their_wakers`, `a_waker_that_waits_for_its_own_thread_is_told_so` (`tests/tests/mended.rs`) |
+/// | the device is dropped first | What is in flight keeps what it needs of the device, and a thread waits for its end; awaiting keeps nothing of it alive (3, 7). <br> Tests: `pending_futures_outlive_buffers_and_device`, `an_awaited_download_outlives_buffer_and_device`, `the_poller_is_nobodys_handle` |
+/// | a wait inside a host kernel, for what is queued behind that kernel | It is refused with [`Error::WouldDeadlock`](crate::Error::WouldDeadlock). <br> Test: `a_kernel_cannot_wait_for_its_own_device` (`tests/tests/host.rs`) |
+/// | no slot ever comes back to one who waits for it | A waiter is woken by each slot that comes back, and watches the copies that run. <br> Tests: `a_download_waits_for_a_slot`, `many_threads_wait_for_two_slots` |
+///
+/// # Frames
+///
+/// [`Downloads`](crate::Downloads): several buffers with one ticket.
+///
+/// | what could go wrong | what prevents it |
+/// | --- | --- |
+/// | a frame mixes two points of the stream | Its buffers are borrowed until all copies are queued, so nothing that writes one of them can be queued in between; and the copies wait once, for one event behind all that was queued before (1). <br> Tests: `a_frame_never_mixes_two_writes`, `a_selection_shows_one_point_of_the_stream`, `a_frame_waits_once_for_the_compute_stream` (`tests/tests/faults.rs`) |
+/// | a part is taken for arrived when another is | All copies are in one stream and share one event, behind the last (3). <br> Tests: `a_frame_is_there_with_its_last_part`, `a_selection_arrives_together` |
+/// | a frame is started in part | Slots, pinned memory and snapshots of all parts are taken first, and given back where one is missing. Copies that were queued before the driver failed run to their end unseen, and nobody gets their memory before (6, 3). <br> Tests: `a_selection_is_started_whole_or_not_at_all`, `a_frame_without_room_for_its_snapshots_changes_nothing`, `a_selection_that_fails_leaves_its_buffers_as_they_were` (`tests/tests/faults.rs`) |
+/// | two that wait for slots of the same buffers wait for each other | All slots are taken in one step or none, so who waits holds none; more parts of a buffer than it has slots are refused. <br> Tests: `who_waits_for_slots_holds_none`, `threads_wait_for_the_same_buffers_in_any_order`, `more_parts_than_slots_are_refused` |
+/// | a part is given up, or the ticket dropped | The frame ends with an error that names the buffer; a dropped ticket gives back the slots of all parts. <br> Tests: `an_abandoned_part_ends_the_frame`, `frames_may_be_dropped_at_any_time` |
+/// | a frame takes one buffer's bytes for another's elements | Element sizes are compared when a part is taken, whoever put the frame together, and any bits are an element (5). <br> Test: `a_frame_of_other_elements_is_refused` (`gpumem/src/buffer/frame.rs`) |
+///
+/// # Staged uploads
+///
+/// [`Stage`](crate::Stage) and [`Upload`](crate::Upload): the device reads pinned memory while the program goes on.
+///
+/// | what could go wrong | what prevents it |
+/// | --- | --- |
+/// | the program writes the stage while the device reads it | To send a stage takes it, and no reference to its elements outlives it. It does not compile: `tests/ui/usage/stage_after_its_commit.rs` |
+/// | its memory is freed or used again meanwhile | The compute stream keeps it until the copy is done; the ticket has none of it (3). <br> Tests: `uploads_under_way`, `stages_take_their_turn` |
+/// | the upload overtakes a download or a kernel that uses the buffer, or is overtaken | It is queued on the compute stream, behind the events of all other uses (1, 2). <br> Tests: `uploads_under_way`, `stages_are_sent_from_where_they_were_filled` |
+/// | the buffer is used between filling and sending | The stage borrows it mutably. It does not compile: `tests/ui/usage/buffer_while_it_is_staged.rs` |
+/// | memory is shown that nobody has written | Pinned memory is zeroed before the host first sees it (5). Later it holds what an earlier transfer of this device has left: of no other device and no other process, but set all elements. <br> Test: `a_stage_shows_no_memory_as_it_was_pinned` |
+/// | the ticket is dropped or forgotten, or the device fails or goes | As for downloads. <br> Tests: `an_upload_is_awaited`, `tickets_of_a_failed_device_say_so_when_it_is_gone` (`tests/tests/mended.rs`) |
+///
+/// # Streams of your own
+///
+/// [`Buffer::use_on`](crate::Buffer::use_on), [`Device::launch_on`](crate::Device::launch_on), and [`Bound`](crate::Bound), a buffer that is bound to one stream.
+///
+/// | what could go wrong | what prevents it |
+/// | --- | --- |
+/// | a kernel of the stream writes what a download reads | The stream is put behind the events of all other uses before it is given the buffer mutably, each time for a bound one (2). <br> Tests: `kernels_and_downloads_follow_the_stream_alone` (`tests/tests/bound.rs`), `a_bound_buffer_follows_its_stream` (`tests/tests/card.rs`) |
+/// | a download, or the compute stream, reads what such a kernel still writes | A download of a bound buffer waits for its stream; all else goes by way of the compute stream, which is put behind that stream first (1, 2). <br> Tests: the same, and `kernels_on_streams_of_the_applications_own_are_waited_for` (`tests/tests/card.rs`) |
+/// | the buffer is used past the binding | The binding borrows it mutably, and the set that it is in. It does not compile: `tests/ui/usage/set_while_a_buffer_is_bound.rs` |
+/// | the guard is forgotten, so that the end of the use is not noted | On the host each kernel is noted at its launch. On a card, to end the use is a condition of the `unsafe` launch. <br> Test: `a_forgotten_binding_is_harmless` (`tests/tests/bound.rs`) |
+/// | the buffer is dropped while the stream uses it | As for downloads: its memory is parked (2). <br> Tests: the same, and `closing_waits_for_kernels_that_use_dropped_buffers` (`tests/tests/mended.rs`) |
+///
+/// # How it is tested
+///
+/// * `interleavings.rs` does every sequence of up to four of sixteen operations around a download that is under way, and up to five of
+///   the nine that matter most: starting, waiting, writing, growing, dropping and forgetting, other buffers that take the memory, and the end of
+///   the device (one fewer on a card). Another set of sequences is around staged uploads. What each ticket and each guard shows, and
+///   what the buffer holds in the end, is compared with a plain `Vec`.
+/// * On the host the bus is made slow for that ([`testing::SlowBus`](crate#features), feature `testing`): a copy arrives in parts and takes its
+///   time, so what is read too early, or written while it is copied, shows. The tests check that the copies really were under way.
+/// * `torn.rs` draws 10,000 frames of a buffer that a kernel writes all the time, with snapshots and without.
+/// * `cancellation.rs` drops, moves and forgets futures at every poll.
+/// * `tests/tests/faults.rs` fails each call to the backend once, in the middle of each operation.
+/// * The suite runs on the host, on a CUDA driver that is made of threads, and on a card. None of this proves anything of a driver: it is taken
+///   at its word.
+///
+/// # What is left to the program
+///
+/// * A guard that is kept, and a ticket that is forgotten, keep their slot. A waiter for a slot waits for them;
+///   [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads) frees those of tickets.
+/// * A ticket that is forgotten, and whose buffer has gone, can no longer be given up: its pinned memory stays, and keeps the device open, for as
+///   long as the program runs. The same holds for a forgotten stage.
+/// * To wait for a slot keeps the thread, so a task of an executor that waits for guards which other tasks of the same thread hold waits for ever. Have as many
+///   places in a channel or a semaphore as there are slots, as the example `stream` does.
+/// * A guard blocks nothing but its slot. What is drawn from it shows the moment at which the download was started, not the present.
 pub mod downloads {}
