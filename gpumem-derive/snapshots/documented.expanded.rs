@@ -213,15 +213,17 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// What arrives is what the buffers hold when the work queued so far has run, all of them at that one point.
     ///
+    /// The ticket is waited for, `gpu.start_download()?.wait()?`, or awaited, `gpu.start_download()?.await?`; both give a [`SceneFrame`].
+    ///
     /// # Errors
     ///
-    /// If the slots of a buffer are all in use, or there is no pinned memory for the copies: then none was started.
+    /// If the slots of a buffer are all in use (`SlotsBusy`), or there is no pinned memory for the copies: then none was started.
     pub fn start_download(&self) -> ::gpumem::Result<SceneDownload<B>> {
         self.__set.start_downloads(&[self.path.__raw()])
     }
     /// [`start_download`](Self::start_download) that waits until every buffer has a free slot.
     ///
-    /// It holds no slot while it waits. Tickets and frames that nobody lets go of it waits for for ever.
+    /// It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever; so a task of an executor rather takes care that there is a slot, with a semaphore or a bounded channel.
     ///
     /// # Errors
     ///

@@ -185,6 +185,10 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
+/// A ticket is a `Future`: where there is an executor, `gpu.start_download()?.await?` gives a frame of all `async` fields, and
+/// `gpu.positions().start_download()?.await?` a guard of one. A choice of fields, or ranges of them, is a selection:
+/// `device.start_downloads((gpu.positions(), gpu.velocities().part(..100)?))?`.
+///
 /// `async = false` switches off what the struct or a preset says; `async = true` is the same as `async`, for macros that pass it on.
 ///
 /// ```

@@ -43,8 +43,8 @@
 //! | --- | --- |
 //! | the attributes, and what is generated | [`GpuBuffers`](derive@GpuBuffers) |
 //! | what a buffer can do | [`Buffer`], [`View`], [`ViewMut`] |
-//! | uploads without a copy on the host | [`Buffer::stage`], [`Stage`], [`Upload`] |
-//! | async downloads | [`Buffer::start_download`], [`Download`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
+//! | uploads without a copy on the host, awaited or not | [`Buffer::stage`], [`Stage`], [`Upload`] |
+//! | async downloads, awaited or waited for | [`Buffer::start_download`], [`Download`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
 //! | several buffers at one point of the stream | [`Device::start_downloads`], `start_download` of a set, [`Downloads`] |
 //! | limits, what is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
 //! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`], [`Buffer::bind`] |

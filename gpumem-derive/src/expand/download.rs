@@ -8,7 +8,7 @@ use quote::{format_ident, quote};
 /// The methods of the manager that start a download of the set.
 pub(super) fn start(cx: &Context<'_>) -> TokenStream {
     let Context { root, vis, generics, .. } = cx;
-    let (download, args) = (&cx.model.names.download, generics.args(None));
+    let (download, frame, args) = (&cx.model.names.download, &cx.model.names.frame, generics.args(None));
     let names: Vec<_> = cx.async_parts().map(|part| &part.buffer.accessor).collect();
     if names.is_empty() {
         return missing(cx);
@@ -21,14 +21,20 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
         String::new(),
         "What arrives is what the buffers hold when the work queued so far has run, all of them at that one point.".to_owned(),
         String::new(),
+        format!(
+            "The ticket is waited for, `gpu.start_download()?.wait()?`, or awaited, `gpu.start_download()?.await?`; both give a \
+             [`{frame}`]."
+        ),
+        String::new(),
         "# Errors".to_owned(),
         String::new(),
-        "If the slots of a buffer are all in use, or there is no pinned memory for the copies: then none was started.".to_owned(),
+        "If the slots of a buffer are all in use (`SlotsBusy`), or there is no pinned memory for the copies: then none was started.".to_owned(),
     ]);
     let docs_wait = docs::lines([
         "[`start_download`](Self::start_download) that waits until every buffer has a free slot.",
         "",
-        "It holds no slot while it waits. Tickets and frames that nobody lets go of it waits for for ever.",
+        "It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever; so a \
+         task of an executor rather takes care that there is a slot, with a semaphore or a bounded channel.",
         "",
         "# Errors",
         "",

@@ -19,7 +19,12 @@ use crate::memory::Stream;
 use std::fmt;
 use std::ops::RangeBounds;
 
-/// A buffer whose kernels run on one stream of the application's own; made by [`Buffer::bind`].
+/// A buffer whose kernels run on one stream of the application's own; made by [`Buffer::bind`], where the example is.
+///
+/// Until it is dropped, or [finished](Bound::finish), the buffer is borrowed, and with it the set that it belongs to: what else there
+/// is to do with it goes by way of [`buffer`](Bound::buffer), and other buffers of the set come from `split_mut`. Kernels on the host
+/// take it as `&mut bound` ([`Device::launch_on`](crate::Device::launch_on)); those of a card take its address, and then it must not be
+/// forgotten, which is a condition of their launch.
 #[must_use = "the buffer is bound until this is dropped"]
 pub struct Bound<'a, T: Element, B: Backend, M: Mode> {
     pub(super) buffer: &'a mut Buffer<T, B, M>,
@@ -85,8 +90,8 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
         self.stream
     }
 
-    /// The buffer, for uploads, growth, and whatever else is queued on the compute stream. That comes after the stream's work so far,
-    /// and what the stream is given afterwards comes after it.
+    /// The buffer, for uploads, growth, frames with other buffers, and whatever else is queued on the compute stream. That comes after the
+    /// stream's work so far, and what the stream is given afterwards comes after it. Costs an event, and a wait on the compute stream.
     ///
     /// # Errors
     ///
@@ -102,7 +107,7 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::start_download`].
+    /// Those of [`Buffer::start_download`]. (To wait for a slot, drop a guard first, or take [`Bound::buffer`]'s `start_download_wait`.)
     pub fn start_download(&mut self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,

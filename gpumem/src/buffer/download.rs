@@ -31,7 +31,8 @@ use std::time::Duration;
 /// kernel a download that is not there yet gives [`Error::WouldDeadlock`], as `wait` does.
 ///
 /// The data can be taken once. To poll or wait again, after a poll or [`wait_timeout`](Self::wait_timeout) that gave the
-/// data, gives [`Error::DownloadAbandoned`].
+/// data, gives [`Error::DownloadAbandoned`]. An await that is given up (of `&mut download`, by `tokio::time::timeout` or `select!`) takes
+/// nothing: the ticket is as good as before.
 ///
 /// ```
 /// use gpumem::{Async, Buffer, Device, Host};
@@ -121,7 +122,7 @@ impl<B: Backend> RawDownload<B> {
         busy: Busy,
     ) -> Result<Vec<Self>, Error> {
         if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.core(), core)) {
-            let other = "the frame that was asked for".into();
+            let other = "the one that was asked for the download".into();
             return Err(Error::DifferentDevices { buffer: raw.label(), other });
         }
         let coming: Vec<(&RawBuffer<B>, &Block<B>, &Range<usize>)> =
@@ -358,7 +359,7 @@ impl<T, B: Backend> Download<T, B> {
         self.len() == 0
     }
 
-    /// Whether the data is there, so that [`wait`](Self::wait) returns at once.
+    /// Whether the data is there, so that [`wait`](Self::wait) returns at once. Asks the device, and does not wait.
     ///
     /// # Errors
     ///
@@ -367,7 +368,7 @@ impl<T, B: Backend> Download<T, B> {
         self.raw.is_ready()
     }
 
-    /// Waits for the copy, and gives the data where the device put it.
+    /// Keeps the calling thread until the copy has ended, and gives the data where the device put it.
     ///
     /// # Errors
     ///
@@ -397,7 +398,8 @@ impl<T, B: Backend> Download<T, B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Download::wait`].
+    /// Those of [`Download::wait`], [`Error::DownloadAbandoned`] when the data was taken before, and [`Error::WouldDeadlock`] in a waker
+    /// that is run by a thread of the device.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<DownloadGuard<T, B>>, Error> {
         if !self.raw.wait_timeout(timeout)? {
             return Ok(None);
@@ -424,7 +426,19 @@ impl<T, B: Backend> fmt::Debug for Download<T, B> {
 
 /// Downloaded elements, in the pinned memory that the device wrote them to. It derefs to `[T]`.
 ///
-/// Dropping it gives the memory back for the next download, and its slot to the buffer.
+/// It borrows nothing: it may outlive the buffer and the device, and go to another thread. Dropping it gives the memory back for the next
+/// download, and its slot to the buffer; so keep it for as long as it is read and no longer, or take a copy (`to_vec`).
+///
+/// ```
+/// use gpumem::{Async, Buffer, Device, Host};
+///
+/// let device = Device::host();
+/// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// let guard = cells.start_download()?.wait()?;
+/// drop(cells);
+/// assert_eq!(guard.iter().sum::<u32>(), 6); // it is a slice
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 pub struct DownloadGuard<T, B: Backend> {
     /// None for no elements.
     cargo: Option<(PinnedBlock<B>, Slot)>,

@@ -21,7 +21,24 @@ use std::time::Duration;
 /// What downloads bring that were started together: a tuple of [`DownloadGuard`]s, for
 /// [`Device::start_downloads`](crate::Device::start_downloads), or the frame of a derived set.
 ///
-/// It is implemented by the derive. There is nothing to call.
+/// It is implemented by the derive, and for tuples of up to twelve guards. There is nothing to call; a function that takes tickets of
+/// any kind asks for it:
+///
+/// ```
+/// use gpumem::{Async, Buffer, Device, Downloads, Frame, Host};
+/// use std::time::Duration;
+///
+/// /// The frame, if it comes in time for the next picture.
+/// fn in_time<F: Frame>(ticket: &mut Downloads<F>) -> gpumem::Result<Option<F>> {
+///     ticket.wait_timeout(Duration::from_secs(60))
+/// }
+///
+/// let device = Device::host();
+/// let levels: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "levels", &[7, 8])?;
+/// let (levels,) = in_time(&mut device.start_downloads((&levels,))?)?.expect("it takes no minute");
+/// assert_eq!(*levels, [7, 8]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what downloads bring that were started together",
     label = "neither a tuple of `DownloadGuard`s nor the frame of a derived set"
@@ -64,7 +81,48 @@ impl<B: Backend> Arrived<'_, B> {
 ///
 /// It borrows nothing, may be sent to another thread, and may be dropped or forgotten at any time, as a
 /// [`Download`](crate::Download) may. It is a [`Future`] for any executor as that is. The parts arrive together, and can be taken
-/// once: to poll or wait again afterwards gives [`Error::DownloadAbandoned`].
+/// once: to poll or wait again afterwards gives [`Error::DownloadAbandoned`]. A ticket that was awaited with a timeout (by `&mut`, with
+/// `tokio::time::timeout`, for one) is as good as before when that is over.
+///
+/// A set's ticket is an alias of it, here `PointsDownload` for `Downloads<PointsFrame>`:
+///
+#[cfg_attr(feature = "derive", doc = "```")]
+#[cfg_attr(not(feature = "derive"), doc = "```ignore")]
+/// use gpumem::{Device, GpuBuffers, Result};
+///
+/// #[derive(GpuBuffers)]
+/// struct Points {
+///     #[buffer(async)]
+///     positions: Vec<[f32; 2]>,
+///     #[buffer(async)]
+///     ages: Vec<u32>,
+/// }
+///
+/// async fn oldest(download: PointsDownload) -> Result<Option<[f32; 2]>> {
+///     let frame: PointsFrame = download.await?; // positions and ages of one moment
+///     let points = frame.positions().iter().zip(frame.ages());
+///     Ok(points.max_by_key(|(_, age)| **age).map(|(position, _)| *position))
+/// }
+/// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+/// # struct Unpark(thread::Thread);
+/// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+/// #     loop {
+/// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+/// #             Poll::Ready(output) => return output,
+/// #             Poll::Pending => thread::park(),
+/// #         }
+/// #     }
+/// # }
+///
+/// let points = Points { positions: vec![[0.0, 1.0], [2.0, 3.0]], ages: vec![5, 8] };
+/// let mut gpu = points.upload(&Device::host())?;
+/// let download = gpu.start_download()?;
+/// gpu.ages_mut().fill(0)?; // waits for the copies, on the device
+/// assert_eq!(block_on(oldest(download))?, Some([2.0, 3.0])); // of any executor
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 #[must_use = "downloads that are not waited for are copies that nobody sees"]
 pub struct Downloads<F: Frame> {
     parts: Vec<RawDownload<F::Backend>>,
@@ -81,7 +139,7 @@ impl<F: Frame> Downloads<F> {
         Ok(Self { parts: RawDownload::start(core, parts, busy)?, frame: PhantomData })
     }
 
-    /// Whether the data is there, all of it, so that [`wait`](Self::wait) returns at once.
+    /// Whether the data is there, all of it, so that [`wait`](Self::wait) returns at once. Asks the device, and does not wait.
     ///
     /// # Errors
     ///
@@ -90,7 +148,7 @@ impl<F: Frame> Downloads<F> {
         self.parts.iter().find(|part| part.is_coming()).map_or(Ok(true), RawDownload::is_ready)
     }
 
-    /// Waits for the copies, and gives the data where the device put it.
+    /// Keeps the calling thread until the copies have ended, and gives the data where the device put it.
     ///
     /// # Errors
     ///
@@ -106,7 +164,8 @@ impl<F: Frame> Downloads<F> {
     ///
     /// # Errors
     ///
-    /// Those of [`wait`](Self::wait).
+    /// Those of [`wait`](Self::wait), [`Error::DownloadAbandoned`] when the data was taken before, and [`Error::WouldDeadlock`] in a
+    /// waker that is run by a thread of the device.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<F>, Error> {
         let come = match self.coming() {
             Some(part) => part.wait_timeout(timeout)?,

@@ -490,6 +490,9 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// A slot comes back when its ticket or guard is dropped. With [`BufferSpec::snapshot`] the copy that later writes wait for
     /// is one on the device.
     ///
+    /// The call queues two things and takes microseconds. Only where no earlier transfer has left pinned memory that fits, it pins some, which
+    /// is slow: a third of a millisecond for each MiB, on the machine of the tables.
+    ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
@@ -503,7 +506,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::SlotsBusy`], [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`]. Nothing was started then.
+    /// [`Error::SlotsBusy`] when no slot is free, [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`], and for a `snapshot` buffer
+    /// those of [`Buffer::reserve`]. Nothing was started then.
     pub fn start_download(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,
@@ -529,6 +533,9 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// It returns as soon as a ticket or guard of this buffer goes, on whatever thread, or a copy ends whose ticket was dropped. Tickets
     /// and guards that nobody lets go of it waits for for ever, the calling thread's own among them.
     ///
+    /// It keeps the calling thread while it waits for the slot, even if the ticket is awaited afterwards. A task of an executor rather takes care
+    /// that there is a slot before it starts a download, with a semaphore or a bounded channel of as many places as there are slots.
+    ///
     /// ```
     /// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
     ///
@@ -545,8 +552,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel where it would
-    /// have to wait.
+    /// Those of [`Buffer::start_download`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] where it would have to wait inside
+    /// a host kernel, or in a waker that is run by a thread of the device.
     pub fn start_download_wait(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,
@@ -570,7 +577,24 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
 impl<T, B: Backend> Buffer<T, B, Async> {
     /// Gives back the slots of all downloads of this buffer that have not been waited for, even where the tickets still
-    /// exist or were forgotten. Waiting for such a ticket gives [`Error::DownloadAbandoned`]. Guards stay valid.
+    /// exist or were forgotten. Waiting for such a ticket, or for a frame of which one is a part, gives [`Error::DownloadAbandoned`].
+    /// Guards stay valid.
+    ///
+    /// Copies that run go on to their end, and their memory is used again only then.
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, Error, Host};
+    ///
+    /// let device = Device::host();
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// std::mem::forget(frame.start_download()?);
+    /// let ticket = frame.start_download()?;
+    /// assert!(matches!(frame.start_download(), Err(Error::SlotsBusy { slots: 2, .. })));
+    /// frame.abandon_downloads();
+    /// assert!(matches!(ticket.wait(), Err(Error::DownloadAbandoned { .. })));
+    /// assert_eq!(*frame.start_download()?.wait()?, [1, 2, 3]);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn abandon_downloads(&self) {
         self.raw.abandon_downloads();
     }

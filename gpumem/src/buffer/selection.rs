@@ -14,7 +14,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
 
-/// A range of an async buffer, as a part of a selection. Made by [`Buffer::part`].
+/// A range of an async buffer, as a part of a [selection](Device::start_downloads). Made by [`Buffer::part`].
+///
+/// It borrows the buffer, and queues nothing.
 #[derive(Clone)]
 pub struct Part<'a, T, B: Backend> {
     raw: &'a RawBuffer<B>,
@@ -25,9 +27,20 @@ pub struct Part<'a, T, B: Backend> {
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// A range of the elements, for [`Device::start_downloads`].
     ///
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, Host};
+    ///
+    /// let device = Device::host();
+    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?;
+    /// let ends = device.start_downloads((cells.part(..2)?, cells.part(4..)?))?; // two slots
+    /// let (first, last) = ends.wait()?;
+    /// assert_eq!((&*first, &*last), (&[1, 2][..], &[5][..]));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`].
+    /// [`Error::OutOfBounds`] when the range does not lie in the buffer.
     pub fn part(&self, range: impl RangeBounds<usize>) -> Result<Part<'_, T, B>, Error>
     where
         M: AsyncMode,
@@ -40,7 +53,8 @@ impl<B: Backend> Device<B> {
     /// Starts to copy several buffers, or ranges of them, to the host: all of them or none. Returns at once with one ticket for all.
     ///
     /// `selection` is a tuple of up to twelve parts, each `&Buffer` of mode [`Async`](crate::Async) or a [`Part`] of one, such as
-    /// `(&positions, velocities.part(..100)?)`. The ticket gives a tuple of as many [`DownloadGuard`]s.
+    /// `(&positions, velocities.part(..100)?)`. The ticket gives a tuple of as many [`DownloadGuard`]s. All `async` buffers of a derived
+    /// set come down with its own `start_download`; a selection is for some of them, for ranges, and for buffers of several sets.
     ///
     /// What arrives is all of one point of the stream: no work that is queued by then is missing in one part and seen in another, and
     /// what is queued later is seen in none. Otherwise each part is as [`Buffer::start_download`] makes it: it takes a
@@ -48,7 +62,7 @@ impl<B: Backend> Device<B> {
     /// and needs as many slots.
     ///
     /// The copies run one after the other and wait once for the compute stream, so it costs less than starting each by itself; and all
-    /// arrive with the last.
+    /// arrive with the last. As with [`Buffer::start_download`], pinned memory is slow to come by the first time.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host};
@@ -81,7 +95,7 @@ impl<B: Backend> Device<B> {
     /// It takes all slots at once or none: while it waits, others may have those that are free, so threads that wait for the same
     /// buffers, in whatever order, do not hold each other up. Nor is there an order among them: one that needs many slots may be
     /// overtaken by others that need few. Tickets and guards that nobody lets go of it waits for for ever, those of the calling thread
-    /// among them.
+    /// among them. It keeps that thread meanwhile: see [`Buffer::start_download_wait`] for what a task of an executor does.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
@@ -99,8 +113,8 @@ impl<B: Backend> Device<B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] inside a host kernel where it
-    /// would have to wait.
+    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] where it would have to wait
+    /// inside a host kernel, or in a waker that is run by a thread of the device.
     // By value, since a tuple of references is written in place.
     #[allow(clippy::needless_pass_by_value)]
     pub fn start_downloads_wait<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
@@ -108,7 +122,7 @@ impl<B: Backend> Device<B> {
     }
 }
 
-/// What can be downloaded together: a tuple of 1 to 12 parts. Sealed.
+/// What can be downloaded together: a tuple of 1 to 12 parts, see [`Device::start_downloads`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a selection of buffers",
     label = "not a tuple of 1 to 12 parts",

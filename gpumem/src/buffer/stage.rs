@@ -23,8 +23,21 @@ const AHEAD: usize = 256 << 20;
 
 /// Elements for a buffer, in memory that the device copies from by itself. Made by [`Buffer::stage`](crate::Buffer::stage).
 ///
-/// It derefs to `[T]`. Committing it sends the elements; dropping it sends nothing. Forgetting it (`std::mem::forget`) is safe, and
-/// keeps its memory, and with it the device, for as long as the program runs.
+/// It derefs to `[T]`. Committing it sends the elements, and takes it, so that nobody can write them while the device fetches them;
+/// dropping it sends nothing. Until then it borrows the buffer. Forgetting it (`std::mem::forget`) is safe, and keeps its memory, and
+/// with it the device, for as long as the program runs.
+///
+/// ```
+/// use gpumem::{Buffer, Device};
+///
+/// let device = Device::host();
+/// let mut squares: Buffer<u64> = Buffer::new(&device, "squares")?;
+/// let mut stage = squares.stage(100)?;
+/// (0..).zip(stage.iter_mut()).for_each(|(number, square)| *square = number * number);
+/// stage.commit()?; // no copy on the host
+/// assert_eq!(squares.view(98..)?.download()?, [98 * 98, 99 * 99]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 #[must_use = "what is staged goes to the buffer with `commit`"]
 pub struct Stage<'a, T, B: Backend> {
     raw: &'a mut RawBuffer<B>,
@@ -69,7 +82,7 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         self.start_upload_at(offset).map(|_| ())
     }
 
-    /// As [`Stage::commit`], with a ticket that tells when the device has the elements.
+    /// As [`Stage::commit`], with a ticket that tells when the device has the elements. See [`Upload`].
     ///
     /// # Errors
     ///
@@ -82,7 +95,7 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         Ok(Upload { arrival: sent.flatten(), label })
     }
 
-    /// As [`Stage::commit_at`], with a ticket that tells when the device has the elements.
+    /// As [`Stage::commit_at`], with a ticket that tells when the device has the elements. See [`Upload`].
     ///
     /// # Errors
     ///
@@ -195,7 +208,7 @@ pub struct Upload<B: Backend> {
 }
 
 impl<B: Backend> Upload<B> {
-    /// Whether the device has the elements, so that [`wait`](Self::wait) returns at once.
+    /// Whether the device has the elements, so that [`wait`](Self::wait) returns at once. Asks the device, and does not wait.
     ///
     /// # Errors
     ///

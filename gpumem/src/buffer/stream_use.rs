@@ -31,9 +31,21 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Begins a use of this buffer on a stream of the application's own, for work that reads it. What is queued there from now on comes
     /// after all that was done with the buffer before.
     ///
+    /// It is for kernels of a card, which take an address; [`Device::launch_on`](crate::Device::launch_on) does it for kernels on the host.
+    /// [`bind`](Self::bind) is for a buffer whose kernels all run on one stream.
+    ///
     /// Queue the work, then drop the guard (or [`finish`](StreamUse::finish) it, which tells if something went wrong). From then on
     /// the device knows: what writes the buffer waits for the stream, on the device and not on the host, and the
     /// buffer's memory goes to nobody else before the stream is past it. Reading goes on meanwhile.
+    ///
+    /// ```ignore
+    /// let statistics = device.create_stream()?;
+    /// let used = heights.use_on(&statistics)?;
+    /// // SAFETY: the kernel reads `count` elements, which the buffer has, on the stream of this use.
+    /// unsafe { cust::launch!(highest<<<1, 256, 0, statistics>>>(used.as_device_ptr(), count))? };
+    /// used.finish()?;
+    /// heights.fill(0.0)?; // waits for the kernel, on the compute stream
+    /// ```
     ///
     /// # Errors
     ///
