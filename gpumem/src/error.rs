@@ -167,7 +167,7 @@ pub enum Error {
     /// ([`BufferSpec::slots`](crate::BufferSpec::slots), `async(slots = N)` on a field). Where tickets were forgotten,
     /// [`abandon_downloads`](crate::Buffer::abandon_downloads) frees their slots.
     #[error(
-        "{buffer}: no free download slot, of {slots}; drop a download or a guard, wait for one with `start_download_wait`, or give \
+        "{buffer}: none of its {slots} download slots is free; drop a download or a guard, wait for one with `start_download_wait`, or give \
          it more with `async(slots = N)`; `abandon_downloads` frees those of forgotten tickets"
     )]
     SlotsBusy {
