@@ -223,13 +223,27 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// [`start_download`](Self::start_download) that waits until every buffer has a free slot.
     ///
-    /// It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever; so a task of an executor rather takes care that there is a slot, with a semaphore or a bounded channel.
+    /// It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever. A task of an executor awaits [`start_download_when_free`](Self::start_download_when_free) instead.
     ///
     /// # Errors
     ///
     /// If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.
     pub fn start_download_wait(&self) -> ::gpumem::Result<SceneDownload<B>> {
         self.__set.start_downloads_wait(&[self.path.__raw()])
+    }
+    /// [`start_download`](Self::start_download) for a task: awaits a free slot of every buffer, and then starts.
+    ///
+    /// The future borrows the set until then, and may be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.
+    pub fn start_download_when_free(
+        &self,
+    ) -> impl ::gpumem::__private::core::future::Future<
+        Output = ::gpumem::Result<SceneDownload<B>>,
+    > + ::gpumem::__private::core::marker::Send + '_ {
+        self.__set.start_downloads_when_free([self.path.__raw()])
     }
     /// What the set holds: lengths, capacities and bytes, a buffer and in all.
     pub fn stats(&self) -> ::gpumem::SetStats {

@@ -160,6 +160,13 @@ where
     ) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
         self.__set.start_downloads_wait(&[self.points.__raw()])
     }
+    pub(crate) fn start_download_when_free(
+        &self,
+    ) -> impl ::gpumem::__private::core::future::Future<
+        Output = ::gpumem::Result<MeshDownload<'a, S, N, B>>,
+    > + ::gpumem::__private::core::marker::Send + '_ {
+        self.__set.start_downloads_when_free([self.points.__raw()])
+    }
     pub(crate) fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
     }

@@ -99,6 +99,13 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     {
         ::gpumem::__private::core::unreachable!()
     }
+    #[doc(hidden)]
+    pub fn start_download_when_free<__Download>(&self) -> ::gpumem::Result<__Download>
+    where
+        for<'any> ::gpumem::Blocking: ::gpumem::__private::AsyncSet,
+    {
+        ::gpumem::__private::core::unreachable!()
+    }
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
     }

@@ -139,6 +139,13 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
     pub fn start_download_wait(&self) -> ::gpumem::Result<GraphDownload<B>> {
         self.__set.start_downloads_wait(&[self.positions.__raw()])
     }
+    pub fn start_download_when_free(
+        &self,
+    ) -> impl ::gpumem::__private::core::future::Future<
+        Output = ::gpumem::Result<GraphDownload<B>>,
+    > + ::gpumem::__private::core::marker::Send + '_ {
+        self.__set.start_downloads_when_free([self.positions.__raw()])
+    }
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
     }

@@ -197,6 +197,13 @@ impl<B: crate::gpu::Backend> Gpu<B> {
     fn start_download_wait(&self) -> crate::gpu::Result<SimulationDownload<B>> {
         self.__set.start_downloads_wait(&[self.inherits.__raw(), self.field.__raw()])
     }
+    fn start_download_when_free(
+        &self,
+    ) -> impl crate::gpu::__private::core::future::Future<
+        Output = crate::gpu::Result<SimulationDownload<B>>,
+    > + crate::gpu::__private::core::marker::Send + '_ {
+        self.__set.start_downloads_when_free([self.inherits.__raw(), self.field.__raw()])
+    }
     fn stats(&self) -> crate::gpu::SetStats {
         self.__set.stats(&self.__raw())
     }

@@ -26,6 +26,7 @@ const MANAGER_METHODS: &[&str] = &[
     "download_into",
     "start_download",
     "start_download_wait",
+    "start_download_when_free",
     "stats",
     "device",
     "check_leaks",

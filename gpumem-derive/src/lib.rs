@@ -55,7 +55,7 @@ use proc_macro2::TokenStream;
 ///
 /// The manager has, for a field `positions`, the accessors `positions()` and `positions_mut()`, and for the whole set `new`,
 /// `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`, `shrink_to_fit`, `upload_from`, `download`,
-/// `download_into`, `start_download`, `start_download_wait`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
+/// `download_into`, `start_download`, `start_download_wait`, `start_download_when_free`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
 /// these names; `name` gives it another.
 ///
 /// # Fields

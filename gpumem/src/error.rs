@@ -162,8 +162,10 @@ pub enum Error {
     /// All download slots of the buffer are taken, by downloads that are under way and by guards.
     ///
     /// What can be done: drop a ticket or guard, wait for a slot with
-    /// [`start_download_wait`](crate::Buffer::start_download_wait) (sets have it too, and selections
-    /// [`start_downloads_wait`](crate::Device::start_downloads_wait)), or give the buffer more slots
+    /// [`start_download_wait`](crate::Buffer::start_download_wait), or await one with
+    /// [`start_download_when_free`](crate::Buffer::start_download_when_free) (sets have both too, and selections
+    /// [`start_downloads_wait`](crate::Device::start_downloads_wait) and
+    /// [`start_downloads_when_free`](crate::Device::start_downloads_when_free)), or give the buffer more slots
     /// ([`BufferSpec::slots`](crate::BufferSpec::slots), `async(slots = N)` on a field). Where tickets were forgotten,
     /// [`abandon_downloads`](crate::Buffer::abandon_downloads) frees their slots.
     #[error(

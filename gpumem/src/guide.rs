@@ -56,6 +56,7 @@
 /// | a part is taken for arrived when another is | All copies are in one stream and share one event, behind the last (3). <br> Tests: `a_frame_is_there_with_its_last_part`, `a_selection_arrives_together` |
 /// | a frame is started in part | Slots, pinned memory and snapshots of all parts are taken first, and given back where one is missing. Copies that were queued before the driver failed run to their end unseen, and nobody gets their memory before (6, 3). <br> Tests: `a_selection_is_started_whole_or_not_at_all`, `a_frame_without_room_for_its_snapshots_changes_nothing`, `a_selection_that_fails_leaves_its_buffers_as_they_were` (`tests/tests/faults.rs`) |
 /// | two that wait for slots of the same buffers wait for each other | All slots are taken in one step or none, so who waits holds none; more parts of a buffer than it has slots are refused. <br> Tests: `who_waits_for_slots_holds_none`, `threads_wait_for_the_same_buffers_in_any_order`, `more_parts_than_slots_are_refused` |
+/// | a task waits for a slot, and nobody wakes it, or where something is locked | It is told of each slot that comes back, of each new download, and of the end of the oldest; it looks for slots again after it has left its waker. Slots come back, and wakers run, only where nothing is locked. <br> Tests: `a_task_waits_for_a_slot`, `a_task_that_waits_for_a_slot_may_go`, `many_tasks_share_few_slots`, `tasks_may_run_where_a_slot_comes_back`, `a_failed_device_ends_the_wait_for_a_slot` (`tests/tests/host.rs`) |
 /// | a part is given up, or the ticket dropped | The frame ends with an error that names the buffer; a dropped ticket gives back the slots of all parts. <br> Tests: `an_abandoned_part_ends_the_frame`, `frames_may_be_dropped_at_any_time` |
 /// | a frame takes one buffer's bytes for another's elements | Element sizes are compared when a part is taken, whoever put the frame together, and any bits are an element (5). <br> Test: `a_frame_of_other_elements_is_refused` (`gpumem/src/buffer/frame.rs`) |
 ///
@@ -104,7 +105,8 @@
 ///   [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads) frees those of tickets.
 /// * A ticket that is forgotten, and whose buffer has gone, can no longer be given up: its pinned memory stays, and keeps the device open, for as
 ///   long as the program runs. The same holds for a forgotten stage.
-/// * To wait for a slot keeps the thread, so a task of an executor that waits for guards which other tasks of the same thread hold waits for ever. Have as many
-///   places in a channel or a semaphore as there are slots, as the example `stream` does.
+/// * `start_download_wait` keeps the thread, so a task of an executor that waits in it for guards which other tasks of the same thread hold waits for
+///   ever. A task awaits [`start_download_when_free`](crate::Buffer::start_download_when_free), or has as many places in a channel as there are slots, as
+///   the example `stream` does.
 /// * A guard blocks nothing but its slot. What is drawn from it shows the moment at which the download was started, not the present.
 pub mod downloads {}

@@ -224,6 +224,22 @@ impl<B: Backend> Set<B> {
         self.start(buffers, Busy::Wait)
     }
 
+    /// As [`Set::start_downloads`], when each buffer has a slot.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::start_downloads_when_free`].
+    pub async fn start_downloads_when_free<F, const N: usize>(
+        &self,
+        buffers: [&RawBuffer<B>; N],
+    ) -> Result<Downloads<F>, Error>
+    where
+        F: Frame<Backend = B>,
+    {
+        let parts = buffers.map(|buffer| (buffer, 0..buffer.len()));
+        Downloads::start_when_free(self.device.core(), &parts).await
+    }
+
     fn start<F>(&self, buffers: &[&RawBuffer<B>], busy: Busy) -> Result<Downloads<F>, Error>
     where
         F: Frame<Backend = B>,

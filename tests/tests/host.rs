@@ -155,6 +155,30 @@ fn a_failed_device_ends_every_await_within_a_second() {
     assert!(matches!(error, Err(Error::DeviceFailed { .. })), "{error:?}");
 }
 
+#[test]
+fn a_failed_device_ends_the_wait_for_a_slot() {
+    let device = Device::host();
+    let spec = BufferSpec::new("buffer").slots(1);
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
+    drop(buffer.start_download().unwrap());
+    std::thread::scope(|scope| {
+        let waits = [
+            scope.spawn(|| block_on(buffer.start_download_when_free()).map(drop)),
+            scope.spawn(|| buffer.start_download_wait().map(drop)),
+        ];
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(waits.iter().all(|wait| !wait.is_finished()));
+        device.launch_on(&device.create_stream().unwrap(), (), |()| panic!("planted")).unwrap();
+        let began = Instant::now();
+        for wait in waits {
+            let end = wait.join().unwrap();
+            assert!(matches!(end, Err(Error::DeviceFailed { .. })), "{end:?}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    });
+}
+
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {

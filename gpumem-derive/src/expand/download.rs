@@ -7,7 +7,7 @@ use quote::{format_ident, quote};
 
 /// The methods of the manager that start a download of the set.
 pub(super) fn start(cx: &Context<'_>) -> TokenStream {
-    let Context { root, vis, generics, .. } = cx;
+    let Context { root, core, vis, generics, .. } = cx;
     let (download, frame, args) = (&cx.model.names.download, &cx.model.names.frame, generics.args(None));
     let names: Vec<_> = cx.async_parts().map(|part| &part.buffer.accessor).collect();
     if names.is_empty() {
@@ -33,8 +33,17 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
     let docs_wait = docs::lines([
         "[`start_download`](Self::start_download) that waits until every buffer has a free slot.",
         "",
-        "It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever; so a \
-         task of an executor rather takes care that there is a slot, with a semaphore or a bounded channel.",
+        "It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever. A \
+         task of an executor awaits [`start_download_when_free`](Self::start_download_when_free) instead.",
+        "",
+        "# Errors",
+        "",
+        "If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.",
+    ]);
+    let docs_free = docs::lines([
+        "[`start_download`](Self::start_download) for a task: awaits a free slot of every buffer, and then starts.",
+        "",
+        "The future borrows the set until then, and may be dropped at any time.",
         "",
         "# Errors",
         "",
@@ -50,6 +59,13 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
         #vis fn start_download_wait(&self) -> #root::Result<#download #args> {
             self.__set.start_downloads_wait(&[#(self.#names.__raw()),*])
         }
+
+        #docs_free
+        #vis fn start_download_when_free(
+            &self,
+        ) -> impl #core::future::Future<Output = #root::Result<#download #args>> + #core::marker::Send + '_ {
+            self.__set.start_downloads_when_free([#(self.#names.__raw()),*])
+        }
     }
 }
 
@@ -59,7 +75,8 @@ pub(super) fn start(cx: &Context<'_>) -> TokenStream {
 fn missing(cx: &Context<'_>) -> TokenStream {
     let Context { root, private, core, vis, .. } = cx;
     let any = &cx.model.names.any;
-    let methods = ["start_download", "start_download_wait"].map(|name| format_ident!("{name}"));
+    let methods = ["start_download", "start_download_wait", "start_download_when_free"]
+        .map(|name| format_ident!("{name}"));
     quote! {
         #(
             #[doc(hidden)]

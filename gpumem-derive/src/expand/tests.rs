@@ -146,6 +146,7 @@ fn nothing_is_taken_from_the_scope_of_the_user() {
             "GraphFrame",
             "GraphLens",
             "Manager",
+            "Output",
             "Self",
             "String",
             "TICKET"

@@ -10,8 +10,11 @@ use super::raw::RawBuffer;
 use super::shadow::{Spare, Turns};
 use crate::backend::{ALIGNMENT, Backend};
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Arrival, Block, Core, PartlyQueued, PinnedBlock, Slot, Slots, Stream, use_together};
+use crate::memory::{
+    Arrival, Block, Core, Flight, PartlyQueued, PinnedBlock, Slot, Slots, Stream, Waiting, use_together,
+};
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::pin::Pin;
@@ -121,13 +124,34 @@ impl<B: Backend> RawDownload<B> {
         parts: &[(&RawBuffer<B>, Range<usize>)],
         busy: Busy,
     ) -> Result<Vec<Self>, Error> {
-        if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.core(), core)) {
-            let other = "the one that was asked for the download".into();
-            return Err(Error::DifferentDevices { buffer: raw.label(), other });
-        }
-        let coming: Vec<(&RawBuffer<B>, &Block<B>, &Range<usize>)> =
-            parts.iter().filter_map(|(raw, range)| Some((*raw, to_copy(raw, range)?, range))).collect();
+        let coming = to_copy(core, parts)?;
+        check_slots(&coming)?;
         let slots = take_slots(core, &coming, busy)?;
+        Self::start_with(core, stream, parts, (coming, slots))
+    }
+
+    /// As [`Self::start`], when there are slots: the point of the stream is then.
+    pub(super) async fn start_when_free(
+        core: &Arc<Core<B>>,
+        parts: &[(&RawBuffer<B>, Range<usize>)],
+    ) -> Result<Vec<Self>, Error> {
+        let coming = to_copy(core, parts)?;
+        check_slots(&coming)?;
+        let wanted: Vec<&Slots<B>> = coming.iter().map(|(raw, ..)| raw.slots()).collect();
+        let mut waiting = Waiting::default();
+        let slots = poll_fn(|context| waiting.poll(&wanted, core, context.waker())).await;
+        drop(waiting);
+        let slots = slots.map_err(Error::from_fault::<B>)?;
+        Self::start_with(core, core.compute.stream(), parts, (coming, slots))
+    }
+
+    /// Starts the downloads of `parts`, of which `coming` have elements, and a slot each.
+    fn start_with(
+        core: &Arc<Core<B>>,
+        stream: &Stream<B>,
+        parts: &[(&RawBuffer<B>, Range<usize>)],
+        (coming, slots): (Vec<ToCopy<'_, B>>, Vec<Slot>),
+    ) -> Result<Vec<Self>, Error> {
         let mut plans = Vec::with_capacity(coming.len());
         for ((raw, block, range), slot) in coming.into_iter().zip(slots) {
             let size = raw.element_size();
@@ -138,7 +162,7 @@ impl<B: Backend> RawDownload<B> {
         let mut arrivals =
             if plans.is_empty() { Vec::new() } else { queue(core, stream, plans)? }.into_iter();
         let tickets = parts.iter().map(|(raw, range)| {
-            let arrival = to_copy(raw, range).and_then(|_| arrivals.next());
+            let arrival = memory(raw, range).and_then(|_| arrivals.next());
             Self { arrival, len: range.len(), element_size: raw.element_size(), label: raw.label() }
         });
         Ok(tickets.collect())
@@ -185,19 +209,29 @@ impl<B: Backend> RawDownload<B> {
     }
 }
 
+/// A part that has elements: of which buffer, in which memory, and which of them.
+type ToCopy<'a, B> = (&'a RawBuffer<B>, &'a Block<B>, &'a Range<usize>);
+
 /// The memory that a download of this range reads, if it has anything to copy.
-fn to_copy<'a, B: Backend>(raw: &'a RawBuffer<B>, range: &Range<usize>) -> Option<&'a Block<B>> {
+fn memory<'a, B: Backend>(raw: &'a RawBuffer<B>, range: &Range<usize>) -> Option<&'a Block<B>> {
     raw.block().filter(|_| !range.is_empty())
 }
 
+/// The parts that have elements. All of them are of the device.
+fn to_copy<'a, B: Backend>(
+    core: &Arc<Core<B>>,
+    parts: &'a [(&'a RawBuffer<B>, Range<usize>)],
+) -> Result<Vec<ToCopy<'a, B>>, Error> {
+    if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.core(), core)) {
+        let other = "the one that was asked for the download".into();
+        return Err(Error::DifferentDevices { buffer: raw.label(), other });
+    }
+    Ok(parts.iter().filter_map(|(raw, range)| Some((*raw, memory(raw, range)?, range))).collect())
+}
+
 /// Takes a slot for each part, all of them or none.
-fn take_slots<B: Backend>(
-    core: &Core<B>,
-    parts: &[(&RawBuffer<B>, &Block<B>, &Range<usize>)],
-    busy: Busy,
-) -> Result<Vec<Slot>, Error> {
+fn take_slots<B: Backend>(core: &Core<B>, parts: &[ToCopy<'_, B>], busy: Busy) -> Result<Vec<Slot>, Error> {
     let wanted: Vec<&Slots<B>> = parts.iter().map(|(raw, ..)| raw.slots()).collect();
-    check_slots(parts)?;
     match busy {
         Busy::Wait => Slots::wait(&wanted, core).map_err(Error::from_fault::<B>),
         Busy::Refuse => {
@@ -215,7 +249,7 @@ fn take_slots<B: Backend>(
 }
 
 /// That no buffer comes up more often than it has slots, which no waiting would help.
-fn check_slots<B: Backend>(parts: &[(&RawBuffer<B>, &Block<B>, &Range<usize>)]) -> Result<(), Error> {
+fn check_slots<B: Backend>(parts: &[ToCopy<'_, B>]) -> Result<(), Error> {
     if parts.len() == 1 {
         return Ok(());
     }
@@ -273,16 +307,22 @@ fn queue<B: Backend>(
         Ok(event) => {
             turns.into_iter().for_each(|(raw, turns)| turns.done(raw));
             let mut launch = launch.unwrap_or_else(|| core.download.launching());
-            let flight = |Plan { raw, range, pinned, slot, .. }: Plan<'_, B>| {
+            let mut flights = Vec::with_capacity(plans.len());
+            for Plan { raw, range, pinned, slot, .. } in plans {
                 core.ledger.counters.downloaded(range.len() as u64, true);
-                let flight = launch.flight(event.clone(), pinned, Some(slot));
+                flights.push((raw, launch.flight(event.clone(), pinned, Some(slot))));
+            }
+            drop(launch);
+            // Wakes who waits for a slot, so nothing is locked.
+            let arrival = |(raw, flight): (&RawBuffer<B>, Arc<Flight<B>>)| {
                 raw.slots().remember(&flight);
                 Arrival::new(core, |core| &core.download, flight)
             };
-            Ok(plans.into_iter().map(flight).collect())
+            Ok(flights.into_iter().map(arrival).collect())
         }
         Err(PartlyQueued { fault, parts, event }) => {
-            drop(launch);
+            // Slots come back here, which wakes who waits for one, so nothing is locked.
+            drop((launch, turns));
             // What was queued runs, and nobody will see it: its memory is kept until it has ended, or for good.
             for plan in plans.into_iter().take(parts) {
                 match &event {
@@ -341,6 +381,15 @@ impl<T: Element, B: Backend> Download<T, B> {
         busy: Busy,
     ) -> Result<Self, Error> {
         let mut tickets = RawDownload::start_behind(raw.core(), stream, &[(raw, range)], busy)?;
+        let raw = tickets.pop().unwrap_or_else(|| unreachable!("there is one a part"));
+        Ok(Self { raw, element: PhantomData })
+    }
+}
+
+impl<T: Element, B: Backend> Download<T, B> {
+    /// See [`RawDownload::start_when_free`].
+    pub(super) async fn start_when_free(raw: &RawBuffer<B>, range: Range<usize>) -> Result<Self, Error> {
+        let mut tickets = RawDownload::start_when_free(raw.core(), &[(raw, range)]).await?;
         let raw = tickets.pop().unwrap_or_else(|| unreachable!("there is one a part"));
         Ok(Self { raw, element: PhantomData })
     }

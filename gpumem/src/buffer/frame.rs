@@ -139,6 +139,14 @@ impl<F: Frame> Downloads<F> {
         Ok(Self { parts: RawDownload::start(core, parts, busy)?, frame: PhantomData })
     }
 
+    /// As [`Self::start`], when there are slots.
+    pub(crate) async fn start_when_free(
+        core: &Arc<Core<F::Backend>>,
+        parts: &[(&RawBuffer<F::Backend>, Range<usize>)],
+    ) -> Result<Self, Error> {
+        Ok(Self { parts: RawDownload::start_when_free(core, parts).await?, frame: PhantomData })
+    }
+
     /// Whether the data is there, all of it, so that [`wait`](Self::wait) returns at once. Asks the device, and does not wait.
     ///
     /// # Errors

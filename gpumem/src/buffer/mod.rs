@@ -533,8 +533,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// It returns as soon as a ticket or guard of this buffer goes, on whatever thread, or a copy ends whose ticket was dropped. Tickets
     /// and guards that nobody lets go of it waits for for ever, the calling thread's own among them.
     ///
-    /// It keeps the calling thread while it waits for the slot, even if the ticket is awaited afterwards. A task of an executor rather takes care
-    /// that there is a slot before it starts a download, with a semaphore or a bounded channel of as many places as there are slots.
+    /// It keeps the calling thread while it waits for the slot, even if the ticket is awaited afterwards. A task of an executor awaits
+    /// [`start_download_when_free`](Self::start_download_when_free) instead.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
@@ -572,6 +572,68 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     {
         let range = self.raw.range(range)?;
         Download::start(&self.raw, range, Busy::Wait)
+    }
+
+    /// [`Buffer::start_download`] for a task: where all slots are taken it awaits one, and keeps no thread.
+    ///
+    /// What arrives is the buffer as of the point of the stream at which the download starts. The future borrows the buffer until then; it
+    /// works with any executor, and may be dropped at any time. Tickets and guards that nobody lets go of it awaits for ever.
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
+    ///
+    /// async fn both(frame: &Buffer<u32, Host, Async>) -> gpumem::Result<[u32; 2]> {
+    ///     let first = frame.start_download()?;
+    ///     let second = async { frame.start_download_when_free().await?.await }; // the only slot is taken
+    ///     let sum = |numbers: &[u32]| numbers.iter().sum();
+    ///     let first = sum(&*first.await?); // and free here
+    ///     Ok([first, sum(&*second.await?)])
+    /// }
+    /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(output) => return output,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    ///
+    /// let device = Device::host();
+    /// let spec = BufferSpec::new("frame").slots(1);
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+    /// assert_eq!(block_on(both(&frame))?, [6, 6]); // of any executor
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::start_download`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] inside a host kernel where it
+    /// would have to wait.
+    pub async fn start_download_when_free(&self) -> Result<Download<T, B>, Error>
+    where
+        M: AsyncMode,
+    {
+        self.start_download_range_when_free(..).await
+    }
+
+    /// [`Buffer::start_download_when_free`] for a range of the elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::start_download_when_free`], and [`Error::OutOfBounds`].
+    pub async fn start_download_range_when_free(
+        &self,
+        range: impl RangeBounds<usize>,
+    ) -> Result<Download<T, B>, Error>
+    where
+        M: AsyncMode,
+    {
+        let range = self.raw.range(range)?;
+        Download::start_when_free(&self.raw, range).await
     }
 }
 

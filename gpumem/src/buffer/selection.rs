@@ -95,7 +95,8 @@ impl<B: Backend> Device<B> {
     /// It takes all slots at once or none: while it waits, others may have those that are free, so threads that wait for the same
     /// buffers, in whatever order, do not hold each other up. Nor is there an order among them: one that needs many slots may be
     /// overtaken by others that need few. Tickets and guards that nobody lets go of it waits for for ever, those of the calling thread
-    /// among them. It keeps that thread meanwhile: see [`Buffer::start_download_wait`] for what a task of an executor does.
+    /// among them. It keeps that thread meanwhile: a task of an executor awaits
+    /// [`Device::start_downloads_when_free`] instead.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
@@ -119,6 +120,22 @@ impl<B: Backend> Device<B> {
     #[allow(clippy::needless_pass_by_value)]
     pub fn start_downloads_wait<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
         Downloads::start(self.core(), &selection.places(), Busy::Wait)
+    }
+
+    /// [`Device::start_downloads`] for a task: where there are not enough slots it awaits them, and keeps no thread.
+    ///
+    /// As [`Device::start_downloads_wait`] it takes all slots at once or none, and no order is kept among those who wait. The point of the stream
+    /// that is shown is the one at which it starts. The future borrows the buffers until then, and may be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] inside a host kernel where it
+    /// would have to wait.
+    pub async fn start_downloads_when_free<S: Selection<B>>(
+        &self,
+        selection: S,
+    ) -> Result<Downloads<S::Frame>, Error> {
+        Downloads::start_when_free(self.core(), &selection.places()).await
     }
 }
 

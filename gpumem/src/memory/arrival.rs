@@ -4,10 +4,11 @@
 //! something to come, and a ticket that was forgotten keeps nothing afterwards. When the device is gone, the flight tells how it ended.
 
 use super::core::Core;
-use super::flight::{Flight, Lane, Slot};
+use super::flight::{Flight, Lane};
 use super::lock;
 use super::pinned::PinnedBlock;
 use super::poller::{Watch, may_sleep};
+use super::slots::Slot;
 use crate::backend::{Backend, Fault};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::task::{Poll, Wake, Waker};

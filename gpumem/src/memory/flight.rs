@@ -7,15 +7,15 @@
 //!
 //! How a flight ended is noted in it, so that a ticket can tell when the device is gone.
 
-use super::core::Core;
 use super::lock;
 use super::pinned::PinnedBlock;
-use super::poller::{Poller, Watch, may_sleep};
+use super::poller::{Poller, Watch};
+use super::slots::Slot;
 use crate::backend::{Backend, Fault};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
 
 /// A queue of work on a device: what is queued on it runs in order.
 ///
@@ -252,7 +252,7 @@ impl<B: Backend> Flight<B> {
 
     /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the lane has seen
     /// the end of it.
-    fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         let mut state = lock(&self.state);
         let gone = match std::mem::replace(&mut state.cargo, Hold::Gone) {
             Hold::Claimed(pinned, slot) if state.end.is_some() => (Some(pinned), Some(slot)),
@@ -290,229 +290,13 @@ impl<B: Backend> Flight<B> {
     }
 }
 
-/// The download slots of one buffer.
-pub(crate) struct Slots<B: Backend> {
-    limit: usize,
-    /// Made with the first download, since most buffers have none.
-    taken: OnceLock<Arc<Taken>>,
-    /// For giving up those whose tickets were forgotten.
-    flights: Mutex<Remembered<B>>,
-}
-
-/// The flights of a buffer's downloads.
-struct Remembered<B: Backend> {
-    /// Some of them have gone.
-    flights: Vec<Weak<Flight<B>>>,
-    /// How many there are when those that have gone are looked for. At least twice as many as were left the last time, so that
-    /// a download's share of the looking does not depend on how many are under way.
-    look_at: usize,
-}
-
-impl<B: Backend> Default for Remembered<B> {
-    fn default() -> Self {
-        Self { flights: Vec::new(), look_at: 0 }
-    }
-}
-
-/// How many slots are taken, for those who wait for one. It guards no memory, the cargo's own lock does.
-#[derive(Default)]
-struct Taken {
-    count: Mutex<Count>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Count {
-    taken: usize,
-    /// What has happened that may let a waiter have a slot.
-    changes: u64,
-    /// How many threads sleep until something has. To wake nobody takes a call of the system each time.
-    sleepers: usize,
-}
-
-/// Slots of several buffers that were not all there.
-pub(crate) struct Missing {
-    /// The first that had none left.
-    pub(crate) part: usize,
-    /// What had happened to its buffer's slots until then.
-    changes: u64,
-}
-
-/// One taken slot. Dropping it gives it back.
-pub(crate) struct Slot(Arc<Taken>);
-
-impl<B: Backend> Slots<B> {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, taken: OnceLock::new(), flights: Mutex::default() }
-    }
-
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
-
-    pub(crate) fn taken(&self) -> usize {
-        self.taken.get().map_or(0, |taken| lock(&taken.count).taken)
-    }
-
-    fn counted(&self) -> &Arc<Taken> {
-        self.taken.get_or_init(Arc::default)
-    }
-
-    /// Takes a slot for each of `wanted`, in which a buffer may come up more than once: all of them, or none.
-    ///
-    /// All counts are locked meanwhile, each of them once and in the order of their addresses, so that nobody sees slots taken
-    /// that are given back because others are missing, and threads do not wait for each other in a circle.
-    pub(crate) fn take(wanted: &[&Self]) -> Result<Vec<Slot>, Missing> {
-        if let [one] = wanted {
-            // As below, without the lists.
-            let mut count = lock(&one.counted().count);
-            if count.taken >= one.limit {
-                return Err(Missing { part: 0, changes: count.changes });
-            }
-            count.taken += 1;
-            return Ok(vec![Slot(one.counted().clone())]);
-        }
-        let place = |slots: &&Self| std::ptr::from_ref::<Self>(slots).addr();
-        let mut in_order = wanted.to_vec();
-        in_order.sort_by_key(place);
-        in_order.dedup_by_key(|slots| place(slots));
-        let mut counts: Vec<MutexGuard<'_, Count>> =
-            in_order.iter().map(|slots| lock(&slots.counted().count)).collect();
-        let index = |slots: &&Self| in_order.partition_point(|other| place(other) < place(slots));
-        for (part, slots) in wanted.iter().enumerate() {
-            let count = &mut counts[index(slots)];
-            if count.taken >= slots.limit {
-                let changes = count.changes;
-                wanted[..part].iter().for_each(|slots| counts[index(slots)].taken -= 1);
-                return Err(Missing { part, changes });
-            }
-            count.taken += 1;
-        }
-        drop(counts);
-        Ok(wanted.iter().map(|slots| Slot(slots.counted().clone())).collect())
-    }
-
-    /// Takes a slot for each of `wanted`, and keeps the calling thread until there are all of them. Meanwhile it holds none, so
-    /// whoever needs only some of them may have these. No buffer comes up more often than it has slots.
-    ///
-    /// The thread sleeps until the buffer that was the first to miss one has a change. A slot comes back when its ticket or guard
-    /// goes, or, where the ticket was dropped early, when the lane lets go of the flight. The first wakes the waiter. The second
-    /// needs somebody to look at the lane, so the waiter has the poller wake it when the lane's oldest flight ends, and is woken by
-    /// new flights too, which it may have to watch.
-    pub(crate) fn wait(wanted: &[&Self], core: &Core<B>) -> Result<Vec<Slot>, Fault> {
-        loop {
-            core.land();
-            let Missing { part, changes } = match Self::take(wanted) {
-                Ok(slots) => return Ok(slots),
-                Err(missing) => missing,
-            };
-            let taken = wanted[part].counted();
-            may_sleep(&*core.backend)?;
-            let oldest = core.download.oldest();
-            let waker = Waker::from(taken.clone());
-            let watch = oldest.as_deref().map(|flight| core.download.watch(flight, &waker));
-            let _watch = watch.transpose()?;
-            // What has ended before it was watched is seen by this look. The flight is not held in the sleep: with its last
-            // reference the slot comes back.
-            let ended =
-                oldest.is_some_and(|flight| !matches!(core.backend.is_done(flight.event()), Ok(false)));
-            let mut count = lock(&taken.count);
-            while !ended && count.changes == changes {
-                count.sleepers += 1;
-                count = taken.changed.wait(count).unwrap_or_else(PoisonError::into_inner);
-                count.sleepers -= 1;
-            }
-        }
-    }
-
-    pub(crate) fn remember(&self, flight: &Arc<Flight<B>>) {
-        let mut remembered = lock(&self.flights);
-        let Remembered { flights, look_at } = &mut *remembered;
-        if flights.len() >= *look_at {
-            flights.retain(|flight| flight.strong_count() > 0);
-            *look_at = 2 * flights.len().max(4);
-        }
-        flights.push(Arc::downgrade(flight));
-        drop(remembered);
-        if let Some(taken) = self.taken.get() {
-            taken.change(|_| ());
-        }
-    }
-
-    /// Gives back the slots of all downloads that have not been waited for.
-    pub(crate) fn abandon(&self) {
-        let Remembered { flights, .. } = std::mem::take(&mut *lock(&self.flights));
-        flights.iter().filter_map(Weak::upgrade).for_each(|flight| flight.abandon());
-    }
-}
-
-impl Taken {
-    fn change(&self, change: impl FnOnce(&mut usize)) {
-        let mut count = lock(&self.count);
-        change(&mut count.taken);
-        count.changes += 1;
-        // Whoever is about to sleep has the lock until it does, and looks at the changes before.
-        let asleep = count.sleepers > 0;
-        drop(count);
-        if asleep {
-            self.changed.notify_all();
-        }
-    }
-}
-
-impl Wake for Taken {
-    fn wake(self: Arc<Self>) {
-        self.change(|_| ());
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.change(|taken| *taken -= 1);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::slots::Slots;
+    use super::super::slots::tests::{fly, one};
     use super::*;
     use crate::Device;
     use crate::backend::{Driver, Host};
-    use crate::error::BufferLabel;
-
-    fn one(slots: &Slots<Host>) -> Slot {
-        Slots::take(&[slots]).unwrap_or_else(|_| panic!("there is one")).remove(0)
-    }
-
-    fn fly(core: &Arc<Core<Host>>, slot: Slot) -> Arc<Flight<Host>> {
-        let pinned = PinnedBlock::take(core, BufferLabel { set: None, name: "flown" }, 1).unwrap();
-        let event = core.backend.record(core.download.stream().raw()).unwrap();
-        core.download.launching().flight(event, pinned, Some(slot))
-    }
-
-    #[test]
-    fn flights_that_have_gone_are_forgotten() {
-        let device = Device::host();
-        let core = device.core();
-        let slots = Slots::<Host>::new(200);
-        let flights: Vec<_> = (0..100).map(|_| fly(core, one(&slots))).collect();
-        flights.iter().for_each(|flight| slots.remember(flight));
-        // Tickets that are redeemed, many more than are under way at a time.
-        for _ in 0..10_000 {
-            let flight = fly(core, one(&slots));
-            slots.remember(&flight);
-            core.backend.synchronize(flight.event()).unwrap();
-            drop(flight.take());
-            drop(flight);
-            core.land();
-        }
-        let remembered = lock(&slots.flights).flights.len();
-        assert!((100..=202).contains(&remembered), "{remembered} flights are remembered");
-        // Nothing that is there was lost sight of.
-        assert_eq!(slots.taken(), 100);
-        slots.abandon();
-        assert_eq!(slots.taken(), 0);
-        drop(flights);
-    }
 
     // Behind one whose ticket was dropped, flights with nothing in them would pile up.
     #[test]
@@ -530,25 +314,5 @@ mod tests {
         let left = lock(&core.download.flights).running.len();
         assert!(left <= MANY, "{left} flights are kept");
         assert_eq!(slots.taken(), 0, "the first has ended too");
-    }
-
-    #[test]
-    fn every_sleeper_is_woken() {
-        let device = Device::host();
-        let core = device.core();
-        let slots = Slots::<Host>::new(1);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..200 {
-                        let slot = Slots::wait(&[&slots], core).unwrap();
-                        std::thread::yield_now();
-                        drop(slot);
-                    }
-                });
-            }
-        });
-        assert_eq!(slots.taken(), 0);
-        assert_eq!(lock(&slots.taken.get().unwrap().count).sleepers, 0);
     }
 }

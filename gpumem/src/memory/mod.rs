@@ -27,7 +27,7 @@
 //! `core` is the state that all handles of a device share. `block` is device memory; `allocate` takes and retires it, by way of
 //! `cache` (what a thread has let go of, behind a `latch`), `store` (slabs, kept segments, what is parked), and `compose` (a segment where none fits) and `physical` (what the driver gives:
 //! segments and their chunks). `size`, `heap`, `kept` and `epochs` are the parts of these; `reclaim` gives back. `pinned` is the pool
-//! of host memory for transfers; `flight` the lanes and what is in flight, `arrival` its end as a ticket sees it, `poller` the thread that wakes those who await it; `workers`
+//! of host memory for transfers; `flight` the lanes and what is in flight, `slots` how many downloads a buffer may have, `arrival` its end as a ticket sees it, `poller` the thread that wakes those who await it; `workers`
 //! large transfers on several threads; `budget` the limit. None of them knows element types.
 
 mod allocate;
@@ -47,6 +47,7 @@ mod pinned;
 mod poller;
 mod reclaim;
 mod size;
+mod slots;
 mod store;
 mod untyped;
 mod workers;
@@ -58,11 +59,12 @@ pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
 pub(crate) use self::budget::Budget;
 pub(crate) use self::core::Core;
 pub use self::flight::Stream;
-pub(crate) use self::flight::{Lane, Slot, Slots};
+pub(crate) use self::flight::{Flight, Lane};
 pub(crate) use self::pinned::PinnedBlock;
 pub use self::reclaim::MemoryReport;
 pub(crate) use self::reclaim::{PressureCallback, Settings};
 pub(crate) use self::size::POOLED;
+pub(crate) use self::slots::{Slot, Slots, Waiting};
 pub(crate) use self::store::Want;
 pub use self::untyped::{Pool, PoolBlock};
 pub(crate) use self::workers::{Pieces, Turn, share, workers};

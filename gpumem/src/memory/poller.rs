@@ -97,13 +97,18 @@ impl Watch {
     fn end(&self, result: Result<(), Fault>) {
         let former = std::mem::replace(&mut *lock(&self.0), Seen::End(result));
         let Seen::Nothing(waker) = former else { return };
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            crate::log_safely::safely(|| {
-                log::error!("gpumem: the waker of a transfer panicked");
-            });
-            // Dropping the payload could panic again.
-            std::mem::forget(panic);
-        }
+        wake(waker);
+    }
+}
+
+/// Wakes a task. A panic of the waker, which is foreign code, is logged.
+pub(super) fn wake(waker: Waker) {
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        crate::log_safely::safely(|| {
+            log::error!("gpumem: the waker of a transfer panicked");
+        });
+        // Dropping the payload could panic again.
+        std::mem::forget(panic);
     }
 }
 

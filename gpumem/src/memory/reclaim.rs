@@ -138,8 +138,9 @@ impl<B: Backend> Core<B> {
 
     /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
     pub(super) fn reclaim(&self) {
-        let _giving_back = self.store.giving_back(self.backend.may_wait());
+        // Before anything is locked: who waits for a download's slot is woken by it.
         self.land();
+        let _giving_back = self.store.giving_back(self.backend.may_wait());
         self.wait_for_parked();
         let _ = self.pass();
         self.shed(0, None);

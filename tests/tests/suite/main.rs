@@ -13,6 +13,7 @@ mod model;
 mod pressure;
 mod segments;
 mod sets;
+mod slots;
 mod tasks;
 mod threads;
 mod torn;
@@ -207,6 +208,12 @@ suite! {
         whole_set_operations_are_all_or_nothing
         a_frame_is_one_point_of_the_stream
         a_stolen_buffer_is_a_leak_of_its_set
+    }
+    slots {
+        a_task_waits_for_a_slot
+        a_task_that_waits_for_a_slot_may_go
+        many_tasks_share_few_slots
+        tasks_may_run_where_a_slot_comes_back
     }
     threads {
         a_million_operations_on_eight_threads
