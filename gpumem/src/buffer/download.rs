@@ -321,7 +321,7 @@ fn queue<B: Backend>(
             Ok(flights.into_iter().map(arrival).collect())
         }
         Err(PartlyQueued { fault, parts, event }) => {
-            // Slots come back here, which wakes who waits for one, so nothing is locked.
+            // Slots come back here, which wakes who waits for one, and what is lost is logged: foreign code, so nothing is locked.
             drop((launch, turns));
             // What was queued runs, and nobody will see it: its memory is kept until it has ended, or for good.
             for plan in plans.into_iter().take(parts) {
