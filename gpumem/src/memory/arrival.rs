@@ -46,10 +46,12 @@ impl<B: Backend> Arrival<B> {
 
     /// Waits for the end.
     pub(crate) fn wait(&self) -> Result<(), Fault> {
-        match self.core() {
-            Ok(core) => core.backend.synchronize(self.flight.event()),
-            Err(end) => end,
-        }
+        // Not with the core: a device that is closed meanwhile is not in use because somebody has yet to see the end.
+        let backend = match self.core() {
+            Ok(core) => core.backend.clone(),
+            Err(end) => return end,
+        };
+        backend.synchronize(self.flight.event())
     }
 
     /// Whether the transfer has ended; if not, `waker` is woken when it has.
@@ -141,5 +143,35 @@ impl Alarm {
             };
         }
         std::mem::take(&mut *woken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Buffer, Device};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    // Who waited had a reference to the core, so that the device was in use if it was closed before that thread had a turn.
+    #[test]
+    fn who_waits_for_an_upload_does_not_keep_the_device_in_use() {
+        let device = Device::host();
+        let (hold, held) = mpsc::channel::<()>();
+        device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+        let mut buffer: Buffer<u32> = Buffer::new(&device, "buffer").unwrap();
+        let upload = buffer.stage(10).unwrap().start_upload().unwrap();
+        drop(buffer);
+        let references = Arc::strong_count(device.core());
+        let (send, started) = mpsc::channel();
+        let waiter = std::thread::spawn(move || {
+            send.send(()).unwrap();
+            upload.wait()
+        });
+        started.recv().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(Arc::strong_count(device.core()), references);
+        drop(hold);
+        device.close().unwrap();
+        waiter.join().unwrap().unwrap();
     }
 }
