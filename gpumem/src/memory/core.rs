@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 /// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a device.
 pub(crate) struct Core<B: Backend> {
-    /// Shared with the lanes' pollers, which must not have the core.
+    /// Lent to the lanes' pollers, and to those who wait for a transfer, which must not have the core.
     pub(crate) backend: Arc<B>,
     /// Tells the devices of a process apart.
     pub(super) number: u64,

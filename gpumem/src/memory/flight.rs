@@ -102,11 +102,7 @@ impl<B: Backend> Launch<'_, B> {
 impl<B: Backend> Lane<B> {
     pub(super) fn new(raw: B::Stream, device: u64, backend: &Arc<B>) -> Self {
         let flights = Flights { running: VecDeque::new(), launched: 0 };
-        Self {
-            stream: Stream::new(raw, device),
-            flights: Mutex::new(flights),
-            poller: Poller::new(backend.clone()),
-        }
+        Self { stream: Stream::new(raw, device), flights: Mutex::new(flights), poller: Poller::new(backend) }
     }
 
     pub(crate) fn stream(&self) -> &Stream<B> {
