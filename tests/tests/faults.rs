@@ -1,7 +1,8 @@
 //! Every call to the backend fails once: whatever the operation, the buffer is as it was.
 
-use gpumem::testing::Faults;
-use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Host};
+use gpumem::testing::{Faults, SlowBus};
+use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Host, Stream};
+use std::time::Duration;
 
 type Frame = Buffer<[u32; 3], Host, Async>;
 type Operation = fn(&mut Frame, &Buffer<[u32; 3]>) -> Result<(), Error>;
@@ -322,5 +323,104 @@ fn a_frame_waits_once_for_the_compute_stream() {
         });
         // One wait, and a copy a part.
         assert_eq!(calls, Some(1 + parts), "{parts} parts");
+    }
+}
+
+/// What a download showed, and what it should have.
+type Seen = (Vec<u32>, u32);
+
+/// Kernels and downloads of a bound buffer, which holds `at` everywhere.
+fn bound(
+    numbers: &mut Selected,
+    stream: &Stream<Host>,
+    at: &mut u32,
+    seen: &mut Vec<Seen>,
+) -> Result<(), Error> {
+    let device = numbers.device().clone();
+    let mut tickets = Vec::new();
+    let mut work = || {
+        let mut bound = numbers.bind(stream)?;
+        for round in 0..3 {
+            for _ in 0..2 {
+                let kernel = |(numbers,): (&mut [u32],)| {
+                    std::thread::sleep(Duration::from_micros(300));
+                    numbers.iter_mut().for_each(|number| *number += 1);
+                };
+                device.launch_on(stream, (&mut bound,), kernel)?;
+                *at += 1;
+                let ticket = bound.start_download()?;
+                if round != 1 {
+                    tickets.push((ticket, *at));
+                }
+                // The first of each two is waited for by the next kernel alone.
+                if tickets.len() == 2 {
+                    let (ticket, at) = tickets.remove(0);
+                    seen.push((ticket.wait()?.to_vec(), at));
+                }
+            }
+            if round == 1 {
+                bound.buffer()?.reserve(100_000)?;
+                seen.push((bound.buffer()?.download()?, *at));
+                bound.buffer()?.fill(100)?;
+                *at = 100;
+            }
+        }
+        bound.finish()
+    };
+    let result = work();
+    let arrived = tickets.into_iter().filter_map(|(ticket, at)| Some((ticket.wait().ok()?.to_vec(), at)));
+    seen.extend(arrived);
+    result
+}
+
+#[test]
+fn a_bound_buffer_that_fails_shows_nothing_torn_and_is_written_by_nobody_afterwards() {
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("copied").snapshot()] {
+        let mut failures = 0;
+        for call in 0.. {
+            let faults = Faults::new();
+            let device =
+                Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
+            let stream = device.create_stream().unwrap();
+            let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap();
+            device.synchronize().unwrap();
+            let (mut at, mut seen) = (0, Vec::new());
+            faults.fail_at(call);
+            let result = bound(&mut numbers, &stream, &mut at, &mut seen);
+            let failed = faults.stop();
+            for (numbers, at) in &seen {
+                assert!(numbers.iter().all(|number| number == at), "call {call}: {} is not {at}", numbers[0]);
+            }
+            match numbers.download() {
+                // What failed may have been the kernel itself, or what came right after it.
+                Ok(end) => {
+                    assert!(end.iter().all(|number| *number == end[0]), "call {call}");
+                    assert!(
+                        (at..=at + 1).contains(&end[0]) || end[0] == 100,
+                        "call {call}: {} is not {at}",
+                        end[0]
+                    );
+                }
+                Err(error) => assert!(failed && device.stats().live_bytes > 0, "call {call}: {error}"),
+            }
+            // Whoever has the memory next is not written by a late kernel.
+            drop(numbers);
+            let make = |value, len| Buffer::<u32>::from_slice(&device, "next", &vec![value; len]).unwrap();
+            let next = [make(7, 5_000), make(7, 100_000)];
+            device.synchronize_stream(&stream).unwrap();
+            for next in next {
+                assert!(next.download().unwrap().iter().all(|number| *number == 7), "call {call}");
+            }
+            // Either all is given back, or it says what is not.
+            let lost = device.stats().lost_bytes;
+            assert!(lost == 0 || failed, "call {call}");
+            assert_eq!(device.close().is_ok(), lost == 0, "call {call}");
+            failures += u32::from(result.is_err());
+            if !failed {
+                result.unwrap();
+                break;
+            }
+        }
+        assert!(failures > 20, "{failures} failures only");
     }
 }
