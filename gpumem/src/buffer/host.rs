@@ -26,8 +26,8 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     pub fn as_slice(&self) -> Result<&[T], Error> {
         self.raw.check_uses()?;
         self.raw.core().wait_for_compute().map_err(Error::from_fault::<Host>)?;
-        // SAFETY: the elements were written (rule 5), and the lane on which all writers are queued was waited for (rule 1).
-        // While the buffer is borrowed no writer can be queued: each takes `&mut`. Alignment was checked by `Buffer`.
+        // SAFETY: the elements were written (rule 5), and the lane was waited for on which all writers are queued, or which was put
+        // behind those on other streams when they were noted (rules 1 and 2; `check_uses`: none is unknown). While the buffer is borrowed no writer can be queued: each takes `&mut`. Alignment was checked by `Buffer`.
         Ok(unsafe { std::slice::from_raw_parts(self.raw.host_address().as_ptr().cast(), self.len()) })
     }
 

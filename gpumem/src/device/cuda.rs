@@ -116,8 +116,13 @@ impl Stream<Cuda> {
     /// * `args` points to one value for each of the kernel's parameters, in their order and of their types.
     /// * The kernel stays in the bounds of what it is given. Of a buffer that is its length, or its capacity where
     ///   [`Buffer::set_len`](crate::Buffer::set_len) follows.
-    /// * Pointers into buffers were taken for this launch, nothing else was done with the buffers since, and those that
-    ///   the kernel writes through come from [`as_device_ptr_mut`](crate::Buffer::as_device_ptr_mut).
+    /// * Pointers into buffers were taken for this launch, and nothing else was done with the buffers since. On
+    ///   [`Device::stream`], the buffers are of that device, and pointers that the kernel writes through come from
+    ///   [`as_device_ptr_mut`](crate::Buffer::as_device_ptr_mut).
+    /// * On a stream of the application's own, each pointer into a buffer comes from a guard of a use there:
+    ///   [`StreamUse`](crate::StreamUse), or [`StreamUseMut`](crate::StreamUseMut) or [`Bound`](crate::Bound) for what the kernel writes.
+    ///   The guard is dropped or finished after the launch, and not forgotten: without it nothing waits for the kernel, and the
+    ///   memory may go to somebody else while it runs.
     /// * Other memory is alive, and used by nothing else, until the kernel has ended.
     /// * A kernel of `cust`'s was loaded with this device's context current, and its module lives until it has ended.
     ///

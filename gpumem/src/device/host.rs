@@ -84,7 +84,9 @@ impl Device<Host> {
     ///
     /// # Errors
     ///
-    /// Those of [`Device::launch`], and [`Error::DifferentDevices`] for a stream of another device when buffers are lent to it.
+    /// Those of [`Device::launch`], and [`Error::DifferentDevices`] for a stream of another device when buffers are lent to it. Where the
+    /// kernel was queued and its end could not be noted, which is [`Error::DeviceFailed`] too, it runs: its buffers cannot be used any more
+    /// then, and their memory is given up.
     pub fn launch_on<A, F>(&self, stream: &Stream<Host>, mut args: A, kernel: F) -> Result<(), Error>
     where
         A: HostArgs,
@@ -92,7 +94,8 @@ impl Device<Host> {
     {
         let lent = args.lend(self, Some(stream))?;
         let job = move || {
-            // SAFETY: as for `launch`; the job runs on the stream that `lend` put behind every argument's uses.
+            // SAFETY: as for `launch`; the job runs on the stream that `lend` put behind all writers of every argument, and behind its
+            // readers where it is lent mutably.
             kernel(unsafe { A::slices(lent) });
         };
         self.core().backend.run(stream.raw(), job).map_err(Error::from_fault::<Host>)?;
