@@ -239,11 +239,12 @@ pub enum Error {
         reason: String,
     },
 
-    /// What was asked would wait for the thread that asked: for the device that the calling host kernel is running on, or, in a waker that
-    /// runs its task in place, for the thread of the device that runs it.
+    /// What was asked would wait for the thread that asked: for the device that the calling host kernel is running on; in a waker that
+    /// runs its task in place, for the thread of the device that runs it; in a pressure callback, for slots that the download may have
+    /// which asks for the memory.
     #[error(
         "this wait would wait for its own thread: a host kernel cannot wait for the device that it runs on, nor a waker for the \
-         thread that runs it; do it before or after the launch, or in the woken task"
+         thread that runs it, nor a pressure callback for slots; do it before or after the launch, or in the woken task"
     )]
     WouldDeadlock,
 

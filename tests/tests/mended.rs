@@ -173,6 +173,24 @@ fn a_callback_may_look_at_the_buffer_whose_snapshot_needs_room() {
     assert!(asked.load(SeqCst));
 }
 
+// It waited for the slot that the download had which asked for the memory.
+#[test]
+fn a_callback_that_waits_for_the_slot_of_its_own_download_is_told_so() {
+    type Shared = Buffer<u8, Host, Async>;
+    let buffer: Arc<OnceLock<Weak<Shared>>> = Arc::default();
+    let (seen, (send, said)) = (buffer.clone(), mpsc::channel());
+    let wait = move |_: &_| {
+        let shared = seen.get().and_then(Weak::upgrade).unwrap();
+        send.send(shared.start_download_wait().map(drop)).unwrap();
+    };
+    let device = Device::builder().memory_limit(3 << 20).on_pressure(wait).host().unwrap();
+    let spec = BufferSpec::new("shared").snapshot().slots(1);
+    let shared: Arc<Shared> = Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap());
+    buffer.set(Arc::downgrade(&shared)).unwrap();
+    assert!(ends(move || assert!(shared.start_download_wait().is_err())), "it waits for itself");
+    assert_eq!(said.try_recv(), Ok(Err(Error::WouldDeadlock)));
+}
+
 // The snapshots' turn was kept when their memory went, and pointed behind the end.
 #[test]
 fn a_snapshot_may_follow_shrinking() {

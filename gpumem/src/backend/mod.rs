@@ -262,7 +262,7 @@ pub enum Fault {
     /// A kernel that does not exist, or a launch that the device cannot do. Nothing has failed.
     Refused(String),
     /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel, or runs wakers and would wait
-    /// to be woken.
+    /// to be woken, or has slots and would wait for some.
     WouldDeadlock,
     /// An operation failed, now or before.
     Failed {

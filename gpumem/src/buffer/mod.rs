@@ -553,7 +553,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::start_download`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] where it would have to wait inside
-    /// a host kernel, or in a waker that is run by a thread of the device.
+    /// a host kernel, in a waker that is run by a thread of the device, or inside
+    /// [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure) when it is a download that needs memory.
     pub fn start_download_wait(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,

@@ -114,8 +114,8 @@ impl<B: Backend> Device<B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] where it would have to wait
-    /// inside a host kernel, or in a waker that is run by a thread of the device.
+    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] where
+    /// [`Buffer::start_download_wait`] gives it.
     // By value, since a tuple of references is written in place.
     #[allow(clippy::needless_pass_by_value)]
     pub fn start_downloads_wait<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {

@@ -8,7 +8,7 @@
 use super::raw::RawBuffer;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::memory::{Block, Core, Want};
+use crate::memory::{Block, Core, SlotsHeld, Want};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -77,6 +77,8 @@ impl<B: Backend> Shadows<B> {
         let lacking = turn.next(raw, count).filter(|index| turn.lacks(*index, bytes)).count();
         // Without the lock: taking memory may ask the application to free some, which may look at this buffer.
         drop(turn);
+        // But with the download's slots.
+        let _held = (lacking > 0).then(SlotsHeld::now);
         for _ in 0..lacking {
             // As large as the buffer, so that growing within the capacity takes no new one.
             spare.blocks.push(raw.core().allocate(raw.label(), source.bytes(), Want::default())?);

@@ -64,7 +64,7 @@ pub(crate) use self::pinned::PinnedBlock;
 pub use self::reclaim::MemoryReport;
 pub(crate) use self::reclaim::{PressureCallback, Settings};
 pub(crate) use self::size::POOLED;
-pub(crate) use self::slots::{Slot, Slots, Waiting};
+pub(crate) use self::slots::{Slot, Slots, SlotsHeld, Waiting};
 pub(crate) use self::store::Want;
 pub use self::untyped::{Pool, PoolBlock};
 pub(crate) use self::workers::{Pieces, Turn, share, workers};

@@ -16,6 +16,8 @@ use super::flight::Flight;
 use super::lock;
 use super::poller::{Watch, may_sleep, wake};
 use crate::backend::{Backend, Fault};
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Wake, Waker};
@@ -72,6 +74,28 @@ pub(crate) struct Missing {
 
 /// One taken slot. Dropping it gives it back.
 pub(crate) struct Slot(Arc<Taken>);
+
+thread_local! {
+    /// How often the calling thread is in the middle of a [`SlotsHeld`].
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// While it lives, the calling thread has slots that it will give back later, and may run code of the application: that is not to
+/// wait for slots, which might be these.
+pub(crate) struct SlotsHeld(PhantomData<*const ()>);
+
+impl SlotsHeld {
+    pub(crate) fn now() -> Self {
+        HELD.set(HELD.get() + 1);
+        Self(PhantomData)
+    }
+}
+
+impl Drop for SlotsHeld {
+    fn drop(&mut self) {
+        HELD.set(HELD.get() - 1);
+    }
+}
 
 impl<B: Backend> Slots<B> {
     pub(crate) fn new(limit: usize) -> Self {
@@ -135,6 +159,9 @@ impl<B: Backend> Slots<B> {
                 Err(missing) => missing,
             };
             may_sleep(&*core.backend)?;
+            if HELD.get() > 0 {
+                return Err(Fault::WouldDeadlock);
+            }
             let Some(_watch) = taken.watch(core)? else { continue };
             let mut count = lock(&taken.count);
             while count.changes == changes {
