@@ -79,4 +79,6 @@ pub(crate) fn nothing_to_send_is_there_at_once<B: TestBackend>(open: Open<'_, B>
     let mut upload = buffer.stage(0).unwrap().start_upload().unwrap();
     assert!(upload.is_ready().unwrap() && upload.wait_timeout(Duration::ZERO).unwrap());
     block_on(upload).unwrap();
+    // Not left to a thread, which the end of the program would cut off.
+    device.synchronize().unwrap();
 }
