@@ -205,7 +205,7 @@ impl<B: Backend> RawDownload<B> {
         };
         let cargo = self.arrival.as_ref().map(take).transpose()?;
         let len = if cargo.is_some() { self.len } else { 0 };
-        Ok(DownloadGuard { cargo, len, element: PhantomData })
+        Ok(DownloadGuard { cargo, len, label: self.label, element: PhantomData })
     }
 }
 
@@ -492,7 +492,34 @@ pub struct DownloadGuard<T, B: Backend> {
     /// None for no elements.
     cargo: Option<(PinnedBlock<B>, Slot)>,
     len: usize,
+    label: BufferLabel,
     element: PhantomData<fn() -> T>,
+}
+
+impl<T: Copy, B: Backend> DownloadGuard<T, B> {
+    /// Copies the elements into `target`, which has the same length. (`to_vec` makes a `Vec` of them.)
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, Host};
+    ///
+    /// let device = Device::host();
+    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let mut shown = [0; 3];
+    /// cells.start_download()?.wait()?.copy_to(&mut shown)?; // the slot is free again
+    /// assert_eq!(shown, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`]; nothing is copied then.
+    pub fn copy_to(&self, target: &mut [T]) -> Result<(), Error> {
+        if target.len() != self.len {
+            return Err(Error::LengthMismatch { buffer: self.label, len: self.len, other: target.len() });
+        }
+        target.copy_from_slice(self);
+        Ok(())
+    }
 }
 
 impl<T, B: Backend> DownloadGuard<T, B> {

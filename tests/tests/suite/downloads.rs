@@ -121,7 +121,13 @@ pub(crate) fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open:
 pub(crate) fn ranges_and_nothing_at_all<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap();
-    assert_eq!(*buffer.start_download_range(1..3).unwrap().wait().unwrap(), [2, 3]);
+    let guard = buffer.start_download_range(1..3).unwrap().wait().unwrap();
+    let mut target = [0; 2];
+    guard.copy_to(&mut target).unwrap();
+    assert_eq!((*guard).to_vec(), target);
+    assert_eq!(target, [2, 3]);
+    let error = guard.copy_to(&mut [0; 3]).unwrap_err();
+    assert!(matches!(error, Error::LengthMismatch { len: 2, other: 3, .. }), "{error:?}");
     assert!(matches!(buffer.start_download_range(3..5), Err(Error::OutOfBounds { .. })));
     let empty: Buffer<u32, B, Async> = Buffer::new(&device, "empty").unwrap();
     for ticket in [empty.start_download().unwrap(), buffer.start_download_range(2..2).unwrap()] {

@@ -9,6 +9,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -239,6 +240,36 @@ fn an_event_ties_two_streams() {
     }
     drop(other);
     bench.close();
+}
+
+// Where one thread was half-way through recording the mark of a stream, another stream could be put behind a point that the first had yet
+// to queue, and that behind this stream.
+#[test]
+fn streams_that_threads_put_behind_each_other_never_wait_in_a_circle() {
+    const ROUNDS: usize = 5_000;
+    let Some(cuda) = card() else { return };
+    let (compute, download) = (cuda.create_stream().unwrap(), cuda.create_stream().unwrap());
+    let (send, ended) = mpsc::channel();
+    let work = move || {
+        let turns = || {
+            for round in 0..ROUNDS {
+                cuda.order(&download, &compute).unwrap();
+                let read = cuda.record(&download).unwrap();
+                cuda.wait(&compute, &read).unwrap();
+                // Not too far ahead.
+                if round % 64 == 0 {
+                    cuda.synchronize(&read).unwrap();
+                }
+            }
+        };
+        thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(turns))));
+        for stream in [&compute, &download] {
+            cuda.synchronize(&cuda.record(stream).unwrap()).unwrap();
+        }
+        send.send(()).unwrap();
+    };
+    thread::spawn(work);
+    ended.recv_timeout(Duration::from_secs(60)).expect("the streams wait for each other");
 }
 
 #[test]
