@@ -89,7 +89,7 @@
 ///
 /// * `interleavings.rs` does every sequence of up to four of sixteen operations around a download that is under way, and up to five of
 ///   the nine that matter most: starting, waiting, writing, growing, dropping and forgetting, other buffers that take the memory, and the end of
-///   the device (one fewer on a card). Another set of sequences is around staged uploads. What each ticket and each guard shows, and
+///   the device (on a card too; on a driver that is made of threads some are one shorter). Another set of sequences is around staged uploads. What each ticket and each guard shows, and
 ///   what the buffer holds in the end, is compared with a plain `Vec`.
 /// * On the host the bus is made slow for that ([`testing::SlowBus`](crate#features), feature `testing`): a copy arrives in parts and takes its
 ///   time, so what is read too early, or written while it is copied, shows. The tests check that the copies really were under way.
