@@ -28,7 +28,7 @@ use std::time::Duration;
 /// forgetting it harms nothing but keeps the slot, until
 /// [`abandon_downloads`](crate::Buffer::abandon_downloads).
 ///
-/// It is a [`Future`], for any executor and without one of its own: a thread of the device sleeps until the copy has ended and
+/// It is a [`Future`], for any executor and without one of its own: a thread of the device waits until the copy has ended and
 /// then wakes the task, and it is not started before the first await. The future may be dropped at any time, moved between threads and
 /// polled with another waker each time; the last one is woken. A device that fails resolves it with the error. Inside a host
 /// kernel a download that is not there yet gives [`Error::WouldDeadlock`], as `wait` does.
