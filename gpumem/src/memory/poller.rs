@@ -5,8 +5,10 @@
 //! lane for async downloads, that of the compute lane for staged uploads.
 //!
 //! * It is started by the first await ([`Poller::watch`]) and ended with the device. While nothing is awaited it sleeps on a
-//!   condition variable; else it is inside [`Driver::synchronize`](crate::backend::Driver::synchronize). It has no loop of its own; but how the driver waits is the
-//!   driver's matter, and CUDA's default is to spin, so a core may be busy while something is awaited on a card.
+//!   condition variable; else it is inside [`Driver::synchronize`](crate::backend::Driver::synchronize). It has no loop of its
+//!   own; but how the driver waits is the driver's matter, and CUDA's default is to spin, so a core may be busy while something is awaited on a
+//!   card. (Events for waiting asleep, `CU_EVENT_BLOCKING_SYNC`, cost 10 us more to record on an H200, and a download of 128 MiB 15 % of its
+//!   rate.)
 //! * Whoever awaits makes a [`Watch`], which holds the waker of the last poll, and keeps it. The poller has weak references only,
 //!   so dropping the future ends the matter, at any time and without asking the poller.
 //! * It waits for the *oldest flight of the lane*, awaited or not, up to the last one that is awaited. The lane is in order, so the oldest
