@@ -82,47 +82,77 @@ impl Subject for Cuda {
     }
 }
 
+/// Device memory with blocking copies from and to the program's memory.
+trait Blocking {
+    fn fetch(&self) -> Result<Vec<u8>, Failure>;
+
+    fn fetch_into(&self, target: &mut [u8]) -> Result<(), Failure>;
+
+    fn send(&mut self, source: &[u8]) -> Result<(), Failure>;
+}
+
+/// The driver's own.
+impl Blocking for Memory {
+    fn fetch(&self) -> Result<Vec<u8>, Failure> {
+        self.to_vec()
+    }
+
+    fn fetch_into(&self, target: &mut [u8]) -> Result<(), Failure> {
+        self.copy_to(target)
+    }
+
+    fn send(&mut self, source: &[u8]) -> Result<(), Failure> {
+        self.copy_from(source)
+    }
+}
+
+/// `cust`'s.
+impl Blocking for DeviceBuffer<u8> {
+    fn fetch(&self) -> Result<Vec<u8>, Failure> {
+        Ok(self.as_host_vec()?)
+    }
+
+    fn fetch_into(&self, target: &mut [u8]) -> Result<(), Failure> {
+        Ok(self.copy_to(target)?)
+    }
+
+    fn send(&mut self, source: &[u8]) -> Result<(), Failure> {
+        Ok(self.copy_from(source)?)
+    }
+}
+
 fn copy_pageable(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
     let driver = Driver::start()?;
-    let mut memory = Memory::new(driver, bytes, &Stream::new(driver)?)?;
-    let mut host = way.on_host(bytes);
-    rate(bytes, times, || {
-        let began = Instant::now();
-        match way {
-            Way::Fresh => {
-                let fresh = memory.to_vec()?;
-                let time = us(began);
-                black_box(&fresh);
-                return Ok(time);
-            }
-            Way::Guard | Way::Slice => memory.copy_to(black_box(&mut host))?,
-            Way::Upload => {
-                memory.copy_from(black_box(&host))?;
-                // The call may return when the data is staged.
-                legacy_stream_is_idle()?;
-            }
-        }
-        Ok(us(began))
-    })
+    let memory = Memory::new(driver, bytes, &Stream::new(driver)?)?;
+    copy_blocking(memory, way, bytes, times)
 }
 
 fn copy_with_cust(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
     // The context is current from here on.
     let _driver = Driver::start()?;
-    let mut memory = DeviceBuffer::from_slice(&vec![1_u8; bytes])?;
+    copy_blocking(DeviceBuffer::from_slice(&vec![1_u8; bytes])?, way, bytes, times)
+}
+
+fn copy_blocking(
+    mut memory: impl Blocking,
+    way: Way,
+    bytes: usize,
+    times: usize,
+) -> Result<[f64; 1], Failure> {
     let mut host = way.on_host(bytes);
     rate(bytes, times, || {
         let began = Instant::now();
         match way {
             Way::Fresh => {
-                let fresh = memory.as_host_vec()?;
+                let fresh = memory.fetch()?;
                 let time = us(began);
                 black_box(&fresh);
                 return Ok(time);
             }
-            Way::Guard | Way::Slice => memory.copy_to(black_box(&mut host))?,
+            Way::Guard | Way::Slice => memory.fetch_into(black_box(&mut host))?,
             Way::Upload => {
-                memory.copy_from(black_box(&host))?;
+                memory.send(black_box(&host))?;
+                // The call may return when the data is staged.
                 legacy_stream_is_idle()?;
             }
         }
