@@ -39,7 +39,7 @@ impl Entry {
 pub(crate) fn entries(tokens: TokenStream, example: &str, sink: &mut Sink) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut part: Vec<TokenTree> = Vec::new();
-    for token in tokens {
+    for token in visible(tokens) {
         match token {
             TokenTree::Punct(comma) if comma.as_char() == ',' => {
                 if part.is_empty() {
@@ -58,6 +58,24 @@ pub(crate) fn entries(tokens: TokenStream, example: &str, sink: &mut Sink) -> Ve
         read(part, example, &mut found, sink);
     }
     found
+}
+
+/// The tokens without the invisible groups that stand where a key could: a macro leaves one around a `$key:meta`, and in it are
+/// a key and its value. Around a value they stay: it was handed on as one.
+fn visible(tokens: TokenStream) -> Vec<TokenTree> {
+    let mut seen: Vec<TokenTree> = Vec::new();
+    for token in tokens {
+        let starts = seen
+            .last()
+            .is_none_or(|before| matches!(before, TokenTree::Punct(comma) if comma.as_char() == ','));
+        match token {
+            TokenTree::Group(group) if starts && group.delimiter() == Delimiter::None => {
+                seen.extend(visible(group.stream()));
+            }
+            token => seen.push(token),
+        }
+    }
+    seen
 }
 
 /// Reads what stands between two commas: one entry, or several where commas were forgotten.

@@ -7,6 +7,7 @@ mod check;
 mod expand;
 mod model;
 mod nearest;
+mod own_type;
 mod parse;
 mod sink;
 mod size;
@@ -451,10 +452,11 @@ pub fn gpu_buffers(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 /// The derive on the tokens of `proc_macro2`, which tests can make.
 fn derive(input: TokenStream) -> TokenStream {
-    let input: syn::DeriveInput = match syn::parse2(input) {
+    let mut input: syn::DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
+    own_type::name(&mut input);
     let mut sink = sink::Sink::default();
     let mut model = model::Model::read(&input, &mut sink);
     check::check(&mut model, &mut sink);

@@ -9,7 +9,7 @@ use quote::{ToTokens, format_ident, quote};
 use std::collections::HashSet;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Lifetime, PathArguments, Type,
+    Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Lifetime, Meta, PathArguments, Type,
 };
 
 /// A buffer grows by this factor unless it says otherwise. `BufferSpec::new` starts from the same.
@@ -155,9 +155,33 @@ impl<'a> Model<'a> {
         !self.has_named_fields || self.fields.iter().any(|field| broken(&field.role))
     }
 
+    /// The struct's name as generated code: where it is deprecated, the compiler says so to the user's code alone.
+    pub(crate) fn struct_name(&self) -> Ident {
+        let mut ident = self.input.ident.clone();
+        ident.set_span(Span::call_site().located_at(ident.span()));
+        ident
+    }
+
+    /// What the attributes of the struct and of its fields allow. An expectation is one of the user's own tokens: their copies
+    /// are allowed what is expected there.
+    pub(crate) fn lints(&self) -> TokenStream {
+        let fields = self.fields.iter().flat_map(|field| field.attrs);
+        let mut seen = HashSet::new();
+        let mut lints = TokenStream::new();
+        for attr in self.input.attrs.iter().chain(fields) {
+            let Meta::List(list) = &attr.meta else { continue };
+            let allows = ["allow", "expect"].iter().any(|level| list.path.is_ident(level));
+            if allows && seen.insert(list.tokens.to_string()) {
+                let allowed = &list.tokens;
+                lints.extend(quote!(#[allow(#allowed)]));
+            }
+        }
+        lints
+    }
+
     /// The struct's type inside its own impls.
     pub(crate) fn self_type(&self) -> TokenStream {
-        let ident = &self.input.ident;
+        let ident = self.struct_name();
         let (_, args, _) = self.input.generics.split_for_impl();
         quote!(#ident #args)
     }
@@ -205,6 +229,8 @@ impl<'a> Field<'a> {
         }
         let role = match (&settings.skip, element_of(&field.ty)) {
             (Some(_), _) => Role::Host,
+            // What else is wrong with it as a buffer does not matter.
+            _ if settings.means_skip => Role::Host,
             (None, Some(element)) => {
                 Role::Buffer(Buffer::read(ident, element, &settings, defaults, generics))
             }
@@ -220,10 +246,11 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// The field's attributes called `name`, to be carried over.
-    pub(crate) fn attrs_named(&self, name: &'static str) -> impl Iterator<Item = &'a Attribute> {
-        self.attrs.iter().filter(move |attr| attr.path().is_ident(name))
-    }
+}
+
+/// Those of `attrs` that are called `name`, to be carried over.
+pub(crate) fn attrs_named(attrs: &[Attribute], name: &str) -> TokenStream {
+    attrs.iter().filter(|attr| attr.path().is_ident(name)).map(ToTokens::to_token_stream).collect()
 }
 
 impl<'a> Buffer<'a> {

@@ -68,5 +68,6 @@ crates! {
     without_the_standard_library: "no-std",
     with_names_that_are_taken: "shadowed",
     under_strict_lints: "strict",
+    of_what_is_deprecated: "deprecated",
     written_by_macros: "macros",
 }

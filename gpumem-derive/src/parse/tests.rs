@@ -199,6 +199,18 @@ fn names_are_identifiers() {
         ("\"type\"", "is a keyword: write `\"r#type\"`, or another name"),
         ("\"self\"", "means something else everywhere"),
         ("\"_\"", "cannot be a name"),
+        ("\"a // positions\"", "write `\"a_positions\"`, for example"),
+        ("\"a /* b */\"", "cannot be a name"),
+        ("\"  a  \"", "write `\"a\"`, for example"),
+        ("\"it's\"", "write `\"it_s\"`, for example"),
+        ("\"1e\"", "use letters, digits and `_`"),
+        ("\"a\\u{b2}\"", "write `\"a\"`, for example"),
+        ("\"r##x\"", "cannot be a name"),
+        ("\"r#\"", "cannot be a name"),
+        ("\"r#_\"", "cannot be a name"),
+        ("\"r#self\"", "means something else everywhere"),
+        ("\"'a\"", "cannot be a name"),
+        ("\"a b\"", "cannot be a name"),
     ] {
         one_mistake(&format!("name = {value}"), part);
     }
@@ -214,6 +226,7 @@ fn presets_and_constants() {
     one_mistake("preset =", "`preset` needs a value: write `preset = \"positions\"`, or another of");
     one_mistake("config = \"SPEC\"", "write the path without quotes: `config = SPEC`");
     one_mistake("config = Self::SPEC", "write the name of the type");
+    one_mistake("config = Of::<Self>::SPEC", "write the name of the type");
     one_mistake("config = BufferSpec::new(\"x\")", "expected the path of a `const`");
     one_mistake("config", "`config` needs a value: write `config = SPEC`");
 }
