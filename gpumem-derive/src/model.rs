@@ -9,7 +9,8 @@ use quote::{ToTokens, format_ident, quote};
 use std::collections::HashSet;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Lifetime, Meta, PathArguments, Type,
+    Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Lifetime, Meta, PathArguments,
+    Type,
 };
 
 /// A buffer grows by this factor unless it says otherwise. `BufferSpec::new` starts from the same.
@@ -245,7 +246,6 @@ impl<'a> Field<'a> {
             role,
         })
     }
-
 }
 
 /// Those of `attrs` that are called `name`, to be carried over.

@@ -143,7 +143,8 @@ fn size_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
         return None;
     }
     let (name, text) = (&part.field.name, &buffer.element_text);
-    let message = format!("an element must have a size: a `{text}` has none, so `{name}` would hold no bytes");
+    let message =
+        format!("an element must have a size: a `{text}` has none, so `{name}` would hold no bytes");
     let element = &buffer.element;
     let place = buffer.written.span();
     // As in `limit_check`, the compiler is to point at the element and nowhere else.

@@ -4,7 +4,7 @@ use super::{PRESETS, Preset, list};
 use crate::model::words;
 use crate::nearest::nearest;
 use crate::size::{self, Size};
-use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::quote;
 use std::ops::Range;
 use syn::spanned::Spanned;
@@ -34,7 +34,9 @@ fn literal(tokens: &TokenStream) -> Value {
 fn visible(tokens: TokenStream) -> TokenStream {
     let mut each = tokens.clone().into_iter();
     match (each.next(), each.next()) {
-        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => visible(group.stream()),
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            visible(group.stream())
+        }
         _ => tokens,
     }
 }
@@ -260,12 +262,26 @@ pub(super) fn config(tokens: &TokenStream) -> Result<TokenStream, syn::Error> {
         Ok(_) if words(tokens.clone()).contains("Self") => {
             Err(syn::Error::new_spanned(tokens, "`Self` is not known here: write the name of the type"))
         }
-        Ok(_) => Ok(tokens.clone()),
+        Ok(_) => Ok(with_own_braces(tokens.clone())),
         Err(_) => {
             let message = "expected the path of a `const` that is a `BufferSpec`, such as `config = SPEC`";
             Err(syn::Error::new_spanned(tokens, message))
         }
     }
+}
+
+/// `tokens` with braces of generated code. A lint would say of those in `Of::<{ 3 }>::SPEC` that they are not needed, at the place
+/// where the constant is used: in the output.
+fn with_own_braces(tokens: TokenStream) -> TokenStream {
+    let replace = |token| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+            let mut braces = Group::new(Delimiter::Brace, group.stream());
+            braces.set_span(Span::call_site().located_at(group.span()));
+            braces.into()
+        }
+        token => token,
+    };
+    tokens.into_iter().map(replace).collect()
 }
 
 pub(super) fn crate_path(tokens: &TokenStream) -> Result<TokenStream, syn::Error> {

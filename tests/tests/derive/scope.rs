@@ -1,7 +1,13 @@
 //! Structs in a scope where the names that generated code has for its own things mean something of the user's.
 
 #![allow(unreachable_pub, dead_code, private_bounds, reason = "a test has no outside")]
-#![allow(non_upper_case_globals, non_camel_case_types, non_snake_case, unused_imports, reason = "they are in the way")]
+#![allow(
+    non_upper_case_globals,
+    non_camel_case_types,
+    non_snake_case,
+    unused_imports,
+    reason = "they are in the way"
+)]
 
 use gpumem::{Device, GpuBuffers};
 
@@ -21,7 +27,8 @@ mod taken {
     pub(super) struct velocities;
     pub(super) trait AnyThread {}
     impl<T> AnyThread for T {}
-}use taken::*;
+}
+use taken::*;
 
 /// Fields called as those are, and a bound by the trait.
 #[derive(GpuBuffers, Default)]
@@ -70,7 +77,10 @@ fn no_name_in_scope_is_in_the_way() {
     assert_eq!(gpu.start_download().unwrap().wait().unwrap().positions().len(), 4);
     assert_eq!((gpu.download().unwrap().set, gpu.set().len()), (vec![1, 2], 2));
     assert!(format!("{gpu:?}").contains("velocities"));
-    assert_eq!(Threads { threads: vec![1_u8] }.upload(&gpu_device).unwrap().lens(), ThreadsLens { threads: 1 });
+    assert_eq!(
+        Threads { threads: vec![1_u8] }.upload(&gpu_device).unwrap().lens(),
+        ThreadsLens { threads: 1 }
+    );
     let rows = Rows::<3> { N: vec![[1; 4]], rest: [0; 3] }.upload(&gpu_device).unwrap();
     assert_eq!((rows.N().len(), rows.lens().N), (1, 1));
 }

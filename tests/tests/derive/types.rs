@@ -107,8 +107,7 @@ pub struct Bytes {
 fn any_type_stays_on_the_host() {
     let device = Device::host();
     let none = || Box::new(|_: &str| {});
-    let mut set =
-        Callbacks { values: vec![1], first: none(), second: none(), third: none(), fourth: none() };
+    let mut set = Callbacks { values: vec![1], first: none(), second: none(), third: none(), fourth: none() };
     let gpu = set.upload(&device).unwrap();
     set.values.clear();
     gpu.download_into(&mut set).unwrap();

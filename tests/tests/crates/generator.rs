@@ -1,0 +1,557 @@
+//! Random structs: sources that must compile without a word, and sources with mistakes planted in them.
+//!
+//! A seed gives the same structs everywhere. Each stands in a module of its own, beside things of the user's with names that
+//! generated code might have wanted.
+
+use std::fmt::Write as _;
+
+/// Numbers that look random: splitmix64.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// From 0 to `below`, which is left out.
+    pub(crate) fn below(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        usize::try_from(mixed % below as u64).expect("less than `below`")
+    }
+
+    /// True once in `times`.
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    /// Some of `from`, in random order, at most `most`.
+    fn some<T: Copy>(&mut self, from: &[T], most: usize) -> Vec<T> {
+        let mut left = from.to_vec();
+        let count = self.below(most.min(left.len()) + 1);
+        (0..count).map(|_| left.swap_remove(self.below(left.len()))).collect()
+    }
+}
+
+/// What all modules use.
+pub(crate) const COMMON: &str = r#"
+/// What the structs are made of.
+pub mod common {
+    /// An element.
+    #[repr(C)]
+    #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Vertex { position: [f32; 3], color: [u8; 4] }
+    /// An element of 4 bytes and a name of the standard library.
+    #[repr(transparent)]
+    #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct String(u32);
+    /// An element that is not plain data.
+    #[derive(Clone, Copy)]
+    pub struct NotPod(pub u32);
+    /// An element without a size.
+    pub type Nothing = [u32; NONE];
+    /// See above.
+    pub const NONE: usize = 0;
+    /// No specification.
+    pub const NO_SPEC: u32 = 5;
+    /// A type without a default.
+    pub struct NoDefault;
+    /// What has points.
+    pub trait Shape {
+        /// A point.
+        type Point: bytemuck::Pod + Send + Sync;
+    }
+    /// Specifications.
+    pub struct Of<const N: usize>;
+    impl<const N: usize> Of<N> {
+        /// Blocking.
+        pub const SPEC: gpumem::BufferSpec = gpumem::BufferSpec::new("of").growth(1.25).max(N as u64);
+        /// Async.
+        pub const ASYNC: gpumem::BufferSpec = Self::SPEC.asynchronous();
+    }
+}
+"#;
+
+/// Names in scope, of a constant, a static, a unit struct or a trait; and names of fields.
+const WORDS: &[&str] = &[
+    "set",
+    "made",
+    "data",
+    "buffers",
+    "buffer",
+    "additional",
+    "parts",
+    "f",
+    "positions",
+    "velocities",
+    "edges",
+    "values",
+    "r#type",
+    "r#async",
+    "r#match",
+    "x",
+    "y",
+    "gpu",
+    "root",
+    "N",
+    "T",
+    "B",
+    "Vec",
+    "name",
+    "Result",
+    "Ok",
+    "Self_",
+    "größe",
+    "_hidden",
+    "__device",
+    "a1",
+    "raw",
+    "label",
+    "spec",
+    "count",
+    "index",
+    "frame",
+    "ticket",
+    "wait",
+    "default",
+];
+/// Names that a buffer cannot have, so that it takes another.
+const TAKEN: &[&str] =
+    &["new", "lens", "stats", "close", "device", "reserve", "resize", "__raw", "__from_raw", "__set"];
+/// Elements and how many bytes each has.
+const ELEMENTS: &[(&str, u64)] = &[
+    ("u8", 1),
+    ("i16", 2),
+    ("f32", 4),
+    ("u64", 8),
+    ("[f32; 2]", 8),
+    ("[[u8; 4]; 3]", 12),
+    ("[u32; 3]", 12),
+    ("super::common::Vertex", 16),
+    ("crate::common::String", 4),
+    ("Option<std::num::NonZeroU32>", 4),
+    ("std::num::Wrapping<u16>", 2),
+    ("[super::common::Vertex; 2]", 32),
+];
+/// Types of which any may stay on the host; the first needs a struct of a size.
+const HOST: &[&str] = &[
+    "std::sync::Mutex<Vec<Self>>",
+    "String",
+    "Option<String>",
+    "Box<dyn Fn(&str)>",
+    "Box<dyn Fn(&str)>",
+    "super::common::NoDefault",
+    "fn(u8) -> u8",
+    "std::collections::HashMap<String, Vec<u8>>",
+    "(u8, String)",
+    "Option<Box<Self>>",
+    "[u8; 4]",
+    "*const u8",
+    "usize",
+    "Vec<String>",
+    "Vec<()>",
+];
+
+/// A struct that must compile without a warning.
+pub(crate) fn valid(index: usize, random: &mut Random) -> String {
+    let parameters = Parameters::choose(random);
+    let asynchronous = random.once_in(8);
+    let (of_struct, min, max) = struct_keys(index, asynchronous, random);
+    let tail = match random.below(12) {
+        _ if parameters.tail => Some("Tail"),
+        0 => Some(random.pick(&["[u8]", "str", "dyn std::fmt::Debug"])),
+        _ => None,
+    };
+    let mut fields = Vec::new();
+    for name in random.some(WORDS, 7) {
+        fields.push(field(name, index, &parameters, tail.is_none(), (min, max), random));
+    }
+    for name in random.some(TAKEN, 1) {
+        let free = name.trim_start_matches('_');
+        fields.push(format!("#[buffer(name = \"{free}_data\")]\npub {name}: Vec<u32>,"));
+    }
+    fields.extend(tail.map(|tail| format!("#[buffer(skip)]\npub tail: {tail},")));
+    let documented = fields.into_iter().map(|field| format!("/// A field.\n{field}\n"));
+    let fields: String = parameters.fields().into_iter().chain(documented).collect();
+    let scope = scope(random);
+    let lints = random.pick(&["", "", "", "#[allow(dead_code, reason = \"why not\")]\n", "#[deprecated]\n"]);
+    let Parameters { declared, clause, .. } = &parameters;
+    format!(
+        "/// One of many.\npub mod m{index} {{\n{scope}\n/// A struct.\n{lints}#[derive(gpumem::GpuBuffers)]\n{of_struct}\
+         pub struct S{index}{declared}\n{clause} {{\n{fields}}}\n}}\n"
+    )
+}
+
+/// Constants, statics, unit structs and traits under names that are used for something else as well.
+fn scope(random: &mut Random) -> String {
+    let words: Vec<&str> =
+        WORDS.iter().filter(|word| !["N", "T", "B", "Vec"].contains(word)).copied().collect();
+    let mut scope =
+        "#![allow(non_upper_case_globals, non_camel_case_types, non_snake_case)]\n"
+            .to_owned();
+    for word in random.some(&words, 8) {
+        let item = match random.below(4) {
+            0 => format!("pub const {word}: usize = 3;"),
+            1 => format!("pub static {word}: usize = 3;"),
+            2 => format!("pub struct {word};"),
+            _ => format!("pub const {word}: &str = \"\";"),
+        };
+        // A type of the name `Result` is no trouble, but `__device` is what the output reserves.
+        if !word.starts_with("__") {
+            let _ = writeln!(scope, "/// In the way.\n{item}");
+        }
+    }
+    if random.once_in(3) {
+        scope.push_str("/// In the way.\npub trait AnyThread {}\n");
+    }
+    scope
+}
+
+/// The parameters of a struct.
+struct Parameters {
+    declared: String,
+    clause: String,
+    /// Elements that use them.
+    elements: Vec<&'static str>,
+    uses: Vec<&'static str>,
+    tail: bool,
+}
+
+impl Parameters {
+    fn choose(random: &mut Random) -> Self {
+        let mut declared = Vec::new();
+        let mut parameters = Parameters {
+            declared: String::new(),
+            clause: String::new(),
+            elements: Vec::new(),
+            uses: Vec::new(),
+            tail: false,
+        };
+        if random.once_in(4) {
+            declared.push("'a");
+            parameters.uses.push("&'a str");
+        }
+        if random.once_in(4) {
+            declared.push(random.pick(&["T", "T: Copy", "T: bytemuck::Pod", "T: PartialEq<u8> + Send"]));
+            parameters.elements.extend(["T", "[T; 2]"]);
+            parameters.uses.push("Option<T>");
+        }
+        if random.once_in(6) {
+            declared.push(random.pick(&["B: super::common::Shape", "B: super::common::Shape + ?Sized"]));
+            parameters.elements.extend(["B::Point", "<B as super::common::Shape>::Point"]);
+            parameters.uses.push("Option<Box<B>>");
+        }
+        if random.once_in(8) {
+            declared.push("Tail: ?Sized");
+            parameters.tail = true;
+        }
+        if random.once_in(5) {
+            declared.push("const N: usize");
+            parameters.elements.push("[u16; N]");
+            parameters.uses.push("[u8; N]");
+        }
+        if declared.iter().any(|one| *one == "T" || one.starts_with("T:")) && random.once_in(2) {
+            parameters.clause =
+                random.pick(&["where T: 'static", "where T: Clone, Self: Sized + 'static"]).to_owned();
+            if parameters.tail || declared[0] == "'a" {
+                parameters.clause = "where T: Clone".to_owned();
+            }
+        }
+        if !declared.is_empty() {
+            parameters.declared = format!("<{}>", declared.join(", "));
+        }
+        parameters
+    }
+
+    /// Fields on the host that use what no buffer may.
+    fn fields(&self) -> Vec<String> {
+        let field =
+            |(index, ty): (usize, &&str)| format!("/// A field.\n#[buffer(skip)]\npub uses{index}: {ty},\n");
+        self.uses.iter().enumerate().map(field).collect()
+    }
+}
+
+/// What the struct says for its fields, with the `min` and `max` of it.
+fn struct_keys(index: usize, asynchronous: bool, random: &mut Random) -> (String, Option<u64>, Option<u64>) {
+    let mut keys = Vec::new();
+    let min = random.once_in(8).then(|| 8 << random.below(4));
+    let max = random.once_in(6).then(|| 64 << random.below(20));
+    keys.extend(min.map(|min| format!("min = {min}")));
+    keys.extend(max.map(|max| format!("max = \"{max}B\"")));
+    keys.extend(
+        asynchronous.then(|| random.pick(&["async", "async(slots = 3)", "async(snapshot)"]).to_owned()),
+    );
+    for key in ["growth = 2", "stable", "limit = \"4 GiB\"", "label = \"{a} label\""] {
+        keys.extend(random.once_in(10).then(|| key.to_owned()));
+    }
+    keys.extend(random.once_in(10).then(|| format!("name = \"Manager{index}\"")));
+    keys.extend(random.once_in(10).then(|| format!("lens = \"Lens{index}\"")));
+    let attributes = keys.iter().map(|key| format!("#[buffers({key})]\n")).collect();
+    (attributes, min, max)
+}
+
+fn field(
+    name: &str,
+    index: usize,
+    parameters: &Parameters,
+    sized: bool,
+    (min, max): (Option<u64>, Option<u64>),
+    random: &mut Random,
+) -> String {
+    if random.once_in(5) {
+        let skip = random.pick(&["skip", "skip", "skip,"]);
+        let ty = random.pick(if sized { HOST } else { &HOST[1..] });
+        return format!("#[buffer({skip})]\npub {name}: {ty},");
+    }
+    let (element, size) = match parameters.elements.as_slice() {
+        generic if !generic.is_empty() && random.once_in(3) => (random.pick(generic), 1),
+        _ => random.pick(ELEMENTS),
+    };
+    let mut keys = Vec::new();
+    match random.below(8) {
+        0 => {
+            let (config, mode) =
+                random.pick(&[("SPEC", ""), ("ASYNC", ", async"), ("ASYNC", ", async(slots = 3)")]);
+            keys.push(format!("config = super::common::Of::<4096>::{config}{mode}"));
+        }
+        1 => keys.push(format!("preset = \"{}\"", random.pick(&["positions", "edges", "grid_cells"]))),
+        _ => {
+            let modes: &[&str] =
+                &["async", "async(slots = 4)", "async(snapshot, slots = 1)", "async = false", "async = true"];
+            keys.extend(random.once_in(3).then(|| random.pick(modes).to_owned()));
+            let least = min.unwrap_or(1).max(size).max(64);
+            keys.extend(random.once_in(3).then(|| format!("max = {}", least << random.below(10))));
+            let most = max.unwrap_or(64).min(64);
+            let alone = !keys.iter().any(|key| key.starts_with("max"));
+            keys.extend((alone && random.once_in(5)).then(|| format!("min = \"{}B\"", most / 2)));
+        }
+    }
+    keys.extend(random.once_in(4).then(|| format!("growth = {}", random.pick(&["1.5", "2", "8", "1.001"]))));
+    keys.extend(
+        random.once_in(8).then(|| random.pick(&["stable", "stable = false", "stable = true"]).to_owned()),
+    );
+    keys.extend(
+        random.once_in(8).then(|| format!("name = \"other{index}_{}\"", name.trim_start_matches("r#"))),
+    );
+    // In one attribute or in several.
+    let joined = keys.join(", ");
+    let attributes = match random.below(3) {
+        _ if keys.is_empty() => random.pick(&["", "#[buffer]\n", "#[buffer()]\n"]).to_owned(),
+        0 => keys.iter().map(|key| format!("#[buffer({key})]\n")).collect(),
+        1 => format!("#[buffer({joined},)]\n"),
+        _ => format!("#[buffer({joined})]\n"),
+    };
+    let before = random.pick(&[
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "#[deprecated]\n",
+        "#[cfg(not(any()))]\n",
+        "#[allow(unused)]\n",
+    ]);
+    let vec = random.pick(&["Vec", "std::vec::Vec", "::std::vec::Vec"]);
+    format!("{before}{attributes}pub {name}: {vec}<{element}>,")
+}
+
+/// When the compiler finds a mistake. It goes on from the derive's errors to the next, and from there no further.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Phase {
+    Derive,
+    Names,
+    Types,
+    Constants,
+}
+
+/// A field that is a mistake, with the keys of its attribute.
+struct Mistake {
+    phase: Phase,
+    keys: &'static str,
+    ty: &'static str,
+    /// The error is at the field and not at its attribute.
+    at_field: bool,
+}
+
+const fn key(keys: &'static str) -> Mistake {
+    Mistake { phase: Phase::Derive, keys, ty: "Vec<[f32; 2]>", at_field: false }
+}
+
+const fn ty(ty: &'static str) -> Mistake {
+    Mistake { phase: Phase::Derive, keys: "", ty, at_field: true }
+}
+
+const fn late(phase: Phase, keys: &'static str, ty: &'static str, at_field: bool) -> Mistake {
+    Mistake { phase, keys, ty, at_field }
+}
+
+/// Each is one error.
+const MISTAKES: &[Mistake] = &[
+    key("grwoth = 1.5"),
+    key("colour"),
+    key("growth"),
+    key("growth = "),
+    key("growth = 1"),
+    key("growth = 0.5"),
+    key("growth = -1.5"),
+    key("growth = 13"),
+    key("growth = \"1.5\""),
+    key("growth = 1.5f32"),
+    key("growth = 1 + 1"),
+    key("growth(2)"),
+    key("max = \"lots\""),
+    key("max = \"512mib\""),
+    key("max = 5.5"),
+    key("max = \"1e3MiB\""),
+    key("max = -5"),
+    key("max = 0"),
+    key("max = 4"),
+    key("max = 512MiB"),
+    key("max = \"512\""),
+    key("max = \"5 M\""),
+    key("max = \"99999999TiB\""),
+    key("max = \"0.3B\""),
+    key("min = 64, max = 32"),
+    key("min = \"\""),
+    key("min = true"),
+    key("async(slots = 0)"),
+    key("async(slots = 65)"),
+    key("async(slots)"),
+    key("async(slot = 3)"),
+    key("async()"),
+    key("async = 3"),
+    key("async(snapshot = 1)"),
+    key("stable = 3"),
+    key("stable()"),
+    key("async, async"),
+    key("growth = 2, growth = 3"),
+    key("preset = \"postions\""),
+    key("preset = edges"),
+    key("preset = 5"),
+    key("config = \"SPEC\""),
+    key("config = Self::SPEC"),
+    key("config = 5"),
+    key("config = super::common::Of::<{ 64 }>::SPEC, preset = \"edges\""),
+    key("skip, growth = 2"),
+    key("skip = 5"),
+    key("skip(defualt)"),
+    key("skpi"),
+    key("name = points"),
+    key("name = \"\""),
+    key("name = \"it's\""),
+    key("name = \"1e\""),
+    key("name = \"r##x\""),
+    key("name = \"a // b\""),
+    key("name = \" a \""),
+    key("name = \"a b\""),
+    key("name = \"type\""),
+    key("name = \"self\""),
+    key("name = \"r#self\""),
+    key("name = \"close\""),
+    key("name = \"__raw\""),
+    key("name = \"#\""),
+    key("name = \"\\\"\""),
+    key("name = 5"),
+    key("limit = \"1GiB\""),
+    key("slots = 3"),
+    key("label = \"a\""),
+    key(", async"),
+    key("async growth = 2"),
+    key("\"growth\" = 2"),
+    key("growth == 2"),
+    key("growth = 2 = 3"),
+    key("max: 5"),
+    key("growth = 1.5; async"),
+    key("a::b = 5"),
+    key("[growth]"),
+    ty("[f32; 2]"),
+    ty("&'static [u32]"),
+    ty("Option<Vec<u8>>"),
+    ty("u32"),
+    ty("String"),
+    ty("std::collections::VecDeque<u8>"),
+    ty("Vec<(f32, f32)>"),
+    ty("Vec<(f32, u8)>"),
+    ty("Vec<()>"),
+    ty("Vec<&'static u8>"),
+    ty("Vec<*const u8>"),
+    ty("Vec<fn()>"),
+    ty("Vec<[u32; 0]>"),
+    ty("Vec<[(u8, u8); 3]>"),
+    ty("Box<[u8]>"),
+    ty("std::sync::Arc<Vec<u8>>"),
+    late(Phase::Names, "", "Vec<NoSuchType>", true),
+    late(Phase::Names, "config = NO_SUCH_SPEC", "Vec<u8>", false),
+    late(Phase::Names, "skip", "NoSuchType", true),
+    late(Phase::Names, "config = no_such::SPEC", "Vec<u8>", false),
+    late(Phase::Types, "", "Vec<bool>", true),
+    late(Phase::Types, "", "Vec<[char; 2]>", true),
+    late(Phase::Types, "async", "Vec<Option<u32>>", true),
+    late(Phase::Types, "max = 64", "Vec<String>", true),
+    late(Phase::Types, "", "Vec<Vec<u32>>", true),
+    late(Phase::Types, "async", "Vec<Box<u8>>", true),
+    late(Phase::Types, "growth = 2", "Vec<std::time::Instant>", true),
+    late(Phase::Types, "async", "Vec<super::common::NotPod>", true),
+    late(Phase::Types, "config = super::common::NO_SPEC", "Vec<u8>", false),
+    late(Phase::Types, "skip(default)", "super::common::NoDefault", true),
+    late(Phase::Constants, "", "Vec<super::common::Nothing>", true),
+    late(Phase::Constants, "async", "Vec<[u8; super::common::NONE]>", true),
+    late(Phase::Constants, "", "Vec<std::marker::PhantomData<u8>>", true),
+    late(Phase::Constants, "max = 8", "Vec<super::common::Vertex>", false),
+    late(Phase::Constants, "config = super::common::Of::<{ 64 }>::SPEC, async", "Vec<u8>", false),
+    late(Phase::Constants, "config = super::common::Of::<{ 64 }>::ASYNC", "Vec<u8>", false),
+];
+
+/// Sources with mistakes of one phase, and the lines where each must be reported.
+pub(crate) struct Planted {
+    pub(crate) source: String,
+    /// Each line with the text of it.
+    pub(crate) lines: Vec<usize>,
+}
+
+impl Planted {
+    pub(crate) fn new() -> Self {
+        Self { source: COMMON.to_owned(), lines: Vec::new() }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.source.push_str(text);
+        self.source.push('\n');
+    }
+
+    /// One struct more, with one mistake to three among fields that are none.
+    pub(crate) fn plant(&mut self, index: usize, phase: Phase, random: &mut Random) {
+        let mistakes: Vec<&Mistake> = MISTAKES.iter().filter(|mistake| mistake.phase == phase).collect();
+        let generic = random.once_in(4);
+        self.line(&format!("pub mod m{index} {{"));
+        self.line("#[derive(gpumem::GpuBuffers)]");
+        self.line(&format!("pub struct S{index}{} {{", if generic { "<T: Copy>" } else { "" }));
+        if generic {
+            self.line("pub generic: Vec<T>,");
+        }
+        for planted in 0..=random.below(3) {
+            if random.once_in(2) {
+                self.line("#[buffer(growth = 2, async)]");
+                self.line(&format!("pub right{planted}: Vec<{}>,", random.pick(ELEMENTS).0));
+            }
+            let mistake = random.pick(&mistakes);
+            let before = self.source.lines().count();
+            if !mistake.keys.is_empty() {
+                self.line(&format!("#[buffer({})]", mistake.keys));
+            }
+            let field = usize::from(!mistake.keys.is_empty() && mistake.at_field);
+            self.line(&format!("pub wrong{planted}: {},", mistake.ty));
+            self.lines.push(before + 1 + field);
+        }
+        self.line("}");
+        self.line("}");
+    }
+}
