@@ -137,12 +137,12 @@ where
     }
     pub(crate) fn download(&self) -> ::gpumem::Result<Mesh<'a, S, N>>
     where
-        for<'any> &'a str: ::gpumem::__private::HostField<0>,
+        for<'any> &'a str: ::gpumem::__private::HostDefault<0>,
     {
         let mut __data = Mesh {
             points: ::gpumem::__private::Vec::new(),
             r#type: ::gpumem::__private::Vec::new(),
-            name: ::gpumem::__private::HostField::<0>::host_default(),
+            name: ::gpumem::__private::HostDefault::<0>::host_default(),
         };
         self.download_into(&mut __data)?;
         ::gpumem::__private::core::result::Result::Ok(__data)

@@ -143,13 +143,13 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
     }
     pub fn download(&self) -> ::gpumem::Result<Graph>
     where
-        for<'any> String: ::gpumem::__private::HostField<0>,
+        for<'any> String: ::gpumem::__private::HostDefault<0>,
     {
         let mut __data = Graph {
             positions: ::gpumem::__private::Vec::new(),
             velocities: ::gpumem::__private::Vec::new(),
             edges: ::gpumem::__private::Vec::new(),
-            title: ::gpumem::__private::HostField::<0>::host_default(),
+            title: ::gpumem::__private::HostDefault::<0>::host_default(),
         };
         self.download_into(&mut __data)?;
         ::gpumem::__private::core::result::Result::Ok(__data)

@@ -74,10 +74,10 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     }
     pub fn download(&self) -> ::gpumem::Result<HostOnly<T>>
     where
-        for<'any> T: ::gpumem::__private::HostField<0>,
+        for<'any> T: ::gpumem::__private::HostDefault<0>,
     {
         let mut __data = HostOnly {
-            value: ::gpumem::__private::HostField::<0>::host_default(),
+            value: ::gpumem::__private::HostDefault::<0>::host_default(),
         };
         self.download_into(&mut __data)?;
         ::gpumem::__private::core::result::Result::Ok(__data)

@@ -111,13 +111,13 @@ impl<T: Element> PlainData for T {
     label = "a field of the type `{Self}` would need a default here",
     note = "implement `Default` for `{Self}`, or call `download_into`, which leaves such fields alone"
 )]
-pub trait HostField<const FIELD: usize>: Sized {
+pub trait HostDefault<const FIELD: usize>: Sized {
     /// The type's default.
     fn host_default() -> Self;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Default, const FIELD: usize> HostField<FIELD> for T {
+impl<T: Default, const FIELD: usize> HostDefault<FIELD> for T {
     fn host_default() -> T {
         T::default()
     }

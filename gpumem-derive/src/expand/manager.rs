@@ -273,7 +273,7 @@ fn download(cx: &Context<'_>) -> TokenStream {
         .clone()
         .map(|(field, number)| {
             let (ty, number) = (field.ty, Literal::usize_unsuffixed(number));
-            quote!(for<#any> #ty: #private::HostField<#number>)
+            quote!(for<#any> #ty: #private::HostDefault<#number>)
         })
         .collect();
     let clause = (!bounds.is_empty()).then(|| quote!(where #(#bounds,)*));
@@ -288,7 +288,7 @@ fn download(cx: &Context<'_>) -> TokenStream {
     });
     let bound = lazy.map(|(field, number)| {
         let (ident, number) = (own(field), Literal::usize_unsuffixed(number));
-        quote!(#ident: #private::HostField::<#number>::host_default(),)
+        quote!(#ident: #private::HostDefault::<#number>::host_default(),)
     });
     let body = cx.body(quote! {
         let mut __data = #struct_name {

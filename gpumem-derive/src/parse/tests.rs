@@ -225,6 +225,18 @@ fn presets_and_constants() {
     one_mistake("preset = 5", "one of `\"positions\"`");
     one_mistake("preset =", "`preset` needs a value: write `preset = \"positions\"`, or another of");
     one_mistake("config = \"SPEC\"", "write the path without quotes: `config = SPEC`");
+    for path in [
+        "Of::<f32, 3>::SPEC",
+        "Of::<fn(u8) -> u8, Vec<(u8, u8)>>::SPEC",
+        "<A as B<C, D>>::SPEC",
+        "a::<{ 3 }>::B",
+    ] {
+        let (settings, found) = read(&format!("config = {path}, growth = 2"));
+        assert_eq!(found, [""; 0], "{path}");
+        assert!(settings.config.is_some_and(|path| path.value.is_some()) && settings.tuning.growth.is_some());
+    }
+    // Half typed, it hides no other key.
+    assert!(read("config = Of::<f32, growth = 2").0.tuning.growth.is_some());
     one_mistake("config = Self::SPEC", "write the name of the type");
     one_mistake("config = Of::<Self>::SPEC", "write the name of the type");
     one_mistake("config = BufferSpec::new(\"x\")", "expected the path of a `const`");

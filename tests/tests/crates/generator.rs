@@ -193,9 +193,7 @@ pub(crate) fn valid(index: usize, random: &mut Random) -> String {
 fn scope(random: &mut Random) -> String {
     let words: Vec<&str> =
         WORDS.iter().filter(|word| !["N", "T", "B", "Vec"].contains(word)).copied().collect();
-    let mut scope =
-        "#![allow(non_upper_case_globals, non_camel_case_types, non_snake_case)]\n"
-            .to_owned();
+    let mut scope = "#![allow(non_upper_case_globals, non_camel_case_types, non_snake_case)]\n".to_owned();
     for word in random.some(&words, 8) {
         let item = match random.below(4) {
             0 => format!("pub const {word}: usize = 3;"),
@@ -469,6 +467,7 @@ const MISTAKES: &[Mistake] = &[
     key("growth == 2"),
     key("growth = 2 = 3"),
     key("max: 5"),
+    key("config = super::common::Of::<3, growth = 2"),
     key("growth = 1.5; async"),
     key("a::b = 5"),
     key("[growth]"),

@@ -41,8 +41,7 @@ fn check(folder: &Path) -> Output {
 fn random_structs_compile_without_a_word() {
     let seed = number("GPUMEM_SEED", 1);
     let mut random = Random::new(seed);
-    let mut source =
-        "//! Random.\n#![deny(warnings, missing_docs, unreachable_pub)]\n".to_owned();
+    let mut source = "//! Random.\n#![deny(warnings, missing_docs, unreachable_pub)]\n".to_owned();
     source.push_str(COMMON);
     for index in 0..number("GPUMEM_RANDOM", COUNT) {
         source.push_str(&valid(usize::try_from(index).expect("few enough"), &mut random));
