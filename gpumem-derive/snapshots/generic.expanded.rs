@@ -12,7 +12,9 @@ where
     __set: ::gpumem::__private::Set<B>,
     points: ::gpumem::Buffer<S::Point, B, ::gpumem::Async>,
     r#type: ::gpumem::Buffer<[u32; N], B>,
-    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<
+        fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
+    >,
 }
 impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshBuffers<'a, S, N, B>
 where
@@ -230,7 +232,9 @@ where
     pub(crate) points: &'a1 mut ::gpumem::Buffer<S::Point, B, ::gpumem::Async>,
     #[deprecated(note = "use `points`")]
     pub(crate) r#type: &'a1 mut ::gpumem::Buffer<[u32; N], B>,
-    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<
+        fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
+    >,
 }
 #[automatically_derived]
 impl<
@@ -284,7 +288,9 @@ where
     [u32; N]: ::gpumem::Element,
 {
     points: ::gpumem::DownloadGuard<S::Point, B>,
-    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<
+        fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
+    >,
 }
 impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshFrame<'a, S, N, B>
 where

@@ -1,7 +1,7 @@
 pub struct HostOnlyBuffers<T, B: ::gpumem::Backend = ::gpumem::Host> {
     __set: ::gpumem::__private::Set<B>,
     __marker: ::gpumem::__private::core::marker::PhantomData<
-        fn() -> (::gpumem::__private::core::marker::PhantomData<T>,),
+        fn() -> (::gpumem::__private::core::marker::PhantomData<HostOnly<T>>,),
     >,
 }
 impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
@@ -133,7 +133,7 @@ for HostOnlyBuffers<T, B> {
 pub struct HostOnlyBuffersMut<'a, T, B: ::gpumem::Backend = ::gpumem::Host> {
     __marker: ::gpumem::__private::core::marker::PhantomData<
         fn() -> (
-            ::gpumem::__private::core::marker::PhantomData<T>,
+            ::gpumem::__private::core::marker::PhantomData<HostOnly<T>>,
             &'a (),
             ::gpumem::__private::core::marker::PhantomData<B>,
         ),

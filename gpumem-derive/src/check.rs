@@ -40,6 +40,7 @@ pub(crate) fn check(model: &mut Model<'_>, sink: &mut Sink) {
     let params: Vec<String> = model.input.generics.params.iter().map(param_name).collect();
     for field in &mut model.fields {
         keys(field, sink);
+        default(field, sink);
         constant(field, &params, sink);
         bounds(field, sink);
         room(field, sink);
@@ -73,6 +74,18 @@ fn keys(field: &Field<'_>, sink: &mut Sink) {
         let message = "`preset` and `config` each say everything: remove one of the two, and write beside the other what is to \
                        differ";
         sink.at(&config.key, message);
+    }
+}
+
+/// A default of what has no size.
+fn default(field: &mut Field<'_>, sink: &mut Sink) {
+    if let Some(Setting { value: Some(skip), .. }) = &mut field.settings.skip
+        && skip.default
+        && is_unsized(field.ty)
+    {
+        let ty = text::of(field.ty);
+        sink.at(field.ty, format!("a `{ty}` has no size, so there is no default of it: write `skip` alone"));
+        skip.default = false;
     }
 }
 
@@ -279,7 +292,7 @@ fn never_pod(ty: &Type) -> Option<(&Type, String)> {
         Type::Reference(_) | Type::Ptr(_) => "a host address means nothing on a device: store an index, such as `u32`, \
                                               into a buffer that holds the values"
             .to_owned(),
-        Type::Slice(_) => {
+        Type::Slice(_) | Type::Path(_) if is_unsized(ty) => {
             "an element has a fixed size: write an array, such as `[f32; 4]`, or keep the values in a flat buffer with \
              a `Vec<u32>` of offsets"
                 .to_owned()
@@ -304,6 +317,15 @@ fn instead_of_tuple(tuple: &syn::TypeTuple) -> String {
                     `bytemuck::Zeroable`"
             .to_owned(),
         None => "an element must have a size: a buffer of `()` would hold no bytes".to_owned(),
+    }
+}
+
+/// Whether a type says that it has no size. `str` is a word of the language, as the brackets of a slice are.
+fn is_unsized(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Slice(_) | Type::TraitObject(_) => true,
+        Type::Path(path) => path.path.is_ident("str"),
+        _ => false,
     }
 }
 

@@ -61,6 +61,7 @@ fn elements_that_are_never_plain_data_are_told_what_to_write() {
         ("[u32; 0]", "must have a size"),
         ("[[T; 0_usize]; 3]", "must have a size"),
         ("[u8]", "an element has a fixed size"),
+        ("str", "an element has a fixed size"),
         ("dyn Fn()", "plain data"),
         ("fn(u8)", "plain data"),
     ] {
@@ -235,7 +236,19 @@ fn names_do_not_collide() {
 }
 
 #[test]
+fn what_has_no_size_has_no_default() {
+    for ty in ["[u8]", "str", "dyn Shape"] {
+        one_mistake(&format!("struct S {{ #[buffer(skip(default))] f: {ty} }}"), "write `skip` alone");
+        assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] f: {ty} }}")), [""; 0]);
+    }
+}
+
+#[test]
 fn only_structs_with_named_fields() {
+    one_mistake("#[repr(C, packed)] struct S { f: Vec<u8> }", "remove `packed`");
+    one_mistake("#[repr(packed(2))] struct S { f: Vec<u8> }", "remove `packed`");
+    assert_eq!(mistakes("#[repr(C)] struct S { f: Vec<u8> }"), [""; 0]);
+
     one_mistake("enum S { A }", "this is an enum: write `struct S {");
     one_mistake("union S { a: u8 }", "this is a union");
     one_mistake("struct S(Vec<u8>);", "needs named fields");

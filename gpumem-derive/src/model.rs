@@ -27,8 +27,8 @@ pub(crate) struct Model<'a> {
     /// What the struct's own attributes say.
     pub(crate) settings: StructSettings,
     pub(crate) fields: Vec<Field<'a>>,
-    /// The fields are those of a struct with named fields, so a value of it can be written down.
-    pub(crate) has_named_fields: bool,
+    /// It is a struct with named fields that can be borrowed, so its values can be read and written down.
+    pub(crate) has_fields: bool,
 }
 
 /// The names of what is generated.
@@ -123,6 +123,7 @@ impl<'a> Model<'a> {
         let settings = parse::container(&input.attrs, sink);
         let root = value(settings.crate_path.as_ref()).cloned().unwrap_or_else(|| quote!(::gpumem));
         let named = named_fields(input, sink);
+        let packed = is_packed(input, sink);
         let fields = named.map_or_else(Vec::new, |named| {
             let read = |field| Field::read(field, &input.generics, &settings.tuning, sink);
             named.named.iter().filter_map(read).collect()
@@ -133,7 +134,7 @@ impl<'a> Model<'a> {
             root,
             settings,
             fields,
-            has_named_fields: named.is_some(),
+            has_fields: named.is_some() && !packed,
             input,
         }
     }
@@ -153,7 +154,7 @@ impl<'a> Model<'a> {
             Role::Host => false,
             Role::Broken => true,
         };
-        !self.has_named_fields || self.fields.iter().any(|field| broken(&field.role))
+        !self.has_fields || self.fields.iter().any(|field| broken(&field.role))
     }
 
     /// The struct's name as generated code: where it is deprecated, the compiler says so to the user's code alone.
@@ -186,6 +187,20 @@ impl<'a> Model<'a> {
         let (_, args, _) = self.input.generics.split_for_impl();
         quote!(#ident #args)
     }
+}
+
+/// Says of a struct that is packed that its fields cannot be borrowed.
+fn is_packed(input: &DeriveInput, sink: &mut Sink) -> bool {
+    let packed = input.attrs.iter().find(|attr| {
+        let list = attr.path().is_ident("repr").then(|| attr.meta.require_list());
+        matches!(list, Some(Ok(list)) if words(list.tokens.clone()).contains("packed"))
+    });
+    if let Some(attr) = packed {
+        let message =
+            "a `Vec` in a packed struct cannot be borrowed, so it cannot be uploaded: remove `packed`";
+        sink.at(&attr.meta, message);
+    }
+    packed.is_some()
 }
 
 fn named_fields<'a>(input: &'a DeriveInput, sink: &mut Sink) -> Option<&'a syn::FieldsNamed> {

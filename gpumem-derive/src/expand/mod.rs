@@ -137,17 +137,20 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A field that uses the parameters which none of `parts` uses; without one, the struct would not compile.
+    /// A field that uses the parameters, if none of `parts` uses one of them; without it, the struct would not compile. It names the
+    /// user's struct, and so may assume what the compiler has found out of that, such as `T: 'a` where there is a `&'a T`.
     fn marker<'p>(&self, parts: impl Iterator<Item = &'p Part<'a>>, extra: &[TokenStream]) -> Marker
     where
         'a: 'p,
     {
-        let mut unused = self.generics.unused(parts.map(|part| part.buffer.element.clone()), &self.core);
+        let (core, own) = (&self.core, self.model.self_type());
+        let is_unused = self.generics.has_unused(parts.map(|part| part.buffer.element.clone()));
+        let mut unused: Vec<_> =
+            is_unused.then(|| quote!(#core::marker::PhantomData<#own>)).into_iter().collect();
         unused.extend(extra.iter().cloned());
         if unused.is_empty() {
             return Marker::default();
         }
-        let core = &self.core;
         // A function that returns them: it takes nothing from `Send` and `Sync`, and it may be unsized.
         let ty = quote!(#core::marker::PhantomData<fn() -> (#(#unused,)*)>);
         Marker { field: quote!(__marker: #ty,), value: quote!(__marker: #core::marker::PhantomData,) }

@@ -235,11 +235,15 @@ impl Parameters {
         if random.once_in(4) {
             declared.push("'a");
             parameters.uses.push("&'a str");
+            if random.once_in(2) {
+                declared.push("'b");
+                parameters.uses.push("Option<&'a &'b u8>");
+            }
         }
         if random.once_in(4) {
             declared.push(random.pick(&["T", "T: Copy", "T: bytemuck::Pod", "T: PartialEq<u8> + Send"]));
             parameters.elements.extend(["T", "[T; 2]"]);
-            parameters.uses.push("Option<T>");
+            parameters.uses.push(if declared[0] == "'a" { "Option<&'a T>" } else { "Option<T>" });
         }
         if random.once_in(6) {
             declared.push(random.pick(&["B: super::common::Shape", "B: super::common::Shape + ?Sized"]));

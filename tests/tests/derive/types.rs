@@ -126,6 +126,28 @@ fn any_type_stays_on_the_host() {
     assert_eq!(BytesBuffers::new(&device).unwrap().lens(), BytesLens { values: 0 });
 }
 
+/// Borrows of which only the struct knows how long they last.
+#[derive(GpuBuffers)]
+pub struct Borrowing<'a, 'b, T> {
+    /// A buffer.
+    #[buffer(async)]
+    pub values: Vec<u32>,
+    /// On the host.
+    #[buffer(skip)]
+    pub chain: &'a &'b u8,
+    /// On the host.
+    #[buffer(skip)]
+    pub of: Option<&'b T>,
+}
+
+#[test]
+fn what_the_struct_implies_is_implied_in_the_manager() {
+    let mut gpu: BorrowingBuffers<'_, '_, String> = BorrowingBuffers::new(&Device::host()).unwrap();
+    let text = "text".to_owned();
+    gpu.upload_from(&Borrowing { values: vec![1], chain: &&5, of: Some(&text) }).unwrap();
+    assert_eq!(gpu.start_download().unwrap().wait().unwrap().values(), [1]);
+}
+
 /// What a shape is made of.
 pub trait Shape {
     /// A point.
