@@ -4,6 +4,7 @@
 //! say anything. Where clippy is not installed the compiler has the only word. `random` writes crates anew.
 
 mod generator;
+mod mistakes;
 mod random;
 
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
-//! Random structs, compiled as a crate of a user: valid ones, of which the compiler says nothing, and mistakes, each of which is
-//! one error at its line.
+//! Random structs, compiled as a crate of a user: valid ones, of which the compiler says nothing, and mistakes, each of
+//! which is one error at its line.
 //!
 //! `GPUMEM_RANDOM=5000 GPUMEM_SEED=7 cargo test -p gpumem-tests --test crates random` makes more of them, and others.
 
-use super::generator::{COMMON, Phase, Planted, Random, valid};
+use super::generator::{COMMON, Random, valid};
+use super::mistakes::{Phase, Planted};
 use super::{cargo, copy_lock, target};
 use std::collections::BTreeMap;
 use std::fs;
