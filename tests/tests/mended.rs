@@ -432,3 +432,14 @@ fn a_waker_that_waits_for_its_own_thread_is_told_so() {
     assert_eq!(ready, Ok(false));
     drop(second_release);
 }
+
+#[test]
+fn views_and_parts_are_cloned_whatever_their_backend_is() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let view = buffer.view(1..).unwrap();
+    assert_eq!(view.clone().download().unwrap(), view.download().unwrap());
+    let part = buffer.part(..2).unwrap();
+    let (first, second) = device.start_downloads((part.clone(), part)).unwrap().wait().unwrap();
+    assert_eq!((&first[..], &second[..]), (&[1, 2][..], &[1, 2][..]));
+}
