@@ -2,8 +2,9 @@
 //! before the fault was mended that its comment names.
 
 use gpumem::testing::Faults;
-use gpumem::{Buffer, BufferSpec, Device, GpuBuffers, Host};
-use std::sync::{Mutex, OnceLock, mpsc};
+use gpumem::{Async, Buffer, BufferSpec, Device, GpuBuffers, Host, Stream};
+use gpumem_tests::Random;
+use std::sync::{Barrier, Mutex, OnceLock, mpsc};
 use std::time::Duration;
 
 const MIB: usize = 1 << 20;
@@ -215,4 +216,124 @@ fn a_small_buffer_keeps_one_slab_at_most() {
     drop((small, large));
     device.trim(0).unwrap();
     assert_eq!(device.stats().held_bytes, 0);
+}
+
+const THREADS: usize = 8;
+
+/// What a thread of the next test has.
+struct Worker<'a> {
+    device: &'a Device<Host>,
+    stream: Stream<Host>,
+    random: Random,
+    plain: Vec<Buffer<u8>>,
+    frames: Vec<Buffer<u32, Host, Async>>,
+    sets: Vec<PairBuffers>,
+}
+
+impl Worker<'_> {
+    /// One random operation, which may fail.
+    fn operate(&mut self) -> gpumem::Result<()> {
+        let random = &mut self.random;
+        // Mostly small, sometimes segments.
+        let most = [300, 5_000, 60_000, 3 * MIB][[0, 0, 0, 1, 1, 1, 1, 2, 2, 3][random.below(10)]];
+        let len = random.below(most);
+        match random.below(16) {
+            0 if self.plain.len() < 8 => {
+                let spec = BufferSpec::new("plain").max(16 << 20);
+                let spec = if random.below(4) == 0 { spec.stable() } else { spec };
+                self.plain.push(Buffer::with_capacity(self.device, spec, len)?);
+            }
+            1 if self.frames.len() < 4 => {
+                let spec = BufferSpec::new("frame");
+                let spec = if random.below(2) == 0 { spec.snapshot() } else { spec };
+                self.frames.push(Buffer::from_slice(self.device, spec, &vec![1; len / 4])?);
+            }
+            2 if self.sets.len() < 2 => {
+                self.sets.push(Pair { first: vec![1; len], second: vec![2; len / 2] }.upload(self.device)?);
+            }
+            3 => drop(self.plain.pop()),
+            4 => drop(self.frames.pop()),
+            5 if random.below(4) == 0 => drop(self.sets.pop()),
+            6 => self.plain.last_mut().map_or(Ok(()), |buffer| buffer.resize(len))?,
+            7 => self.plain.first_mut().map_or(Ok(()), Buffer::shrink_to_fit)?,
+            8 => self.plain.first_mut().map_or(Ok(()), |buffer| buffer.extend_from_slice(&vec![3; len]))?,
+            9 => self.sets.first_mut().map_or(Ok(()), |set| {
+                set.reserve(PairLens { first: len, second: random.below(2 * len + 1) })
+            })?,
+            10 => self.sets.first_mut().map_or(Ok(()), |set| {
+                set.upload_from(&Pair { first: vec![5; len], second: vec![6; 2 * len] })
+            })?,
+            11 => self.sets.first_mut().map_or(Ok(()), PairBuffers::shrink_to_fit)?,
+            // A ticket that is dropped, and one that is waited for.
+            12 => drop(self.frames.first_mut().map(|frame| frame.start_download()).transpose()?),
+            13 => {
+                if let Some(frame) = self.frames.last_mut() {
+                    let arrived = frame.start_download()?.wait()?;
+                    assert!(arrived.iter().all(|element| *element == 1));
+                }
+            }
+            14 => {
+                // The stream still uses it when it is dropped.
+                if let Some(buffer) = self.plain.pop() {
+                    self.device.launch_on(&self.stream, (&buffer,), |_| ())?;
+                }
+            }
+            15 if random.below(20) == 0 => drop(self.device.trim(random.below(8 * MIB) as u64)?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A million operations with `GPUMEM_OPERATIONS=1000000`; a part of it otherwise.
+#[test]
+fn operations_with_failures_end_at_zero() {
+    let operations =
+        std::env::var("GPUMEM_OPERATIONS").map_or(120_000, |number| number.parse().expect("a number"));
+    let faults = Faults::new();
+    let device = Device::builder().memory_limit(48 << 20).faults(&faults).host().unwrap();
+    let (meeting, failed) = (Barrier::new(THREADS), Mutex::new(0_usize));
+    std::thread::scope(|scope| {
+        for seed in 1..=THREADS as u64 {
+            let (device, faults, meeting, failed) = (&device, &faults, &meeting, &failed);
+            scope.spawn(move || {
+                let stream = device.create_stream().unwrap();
+                let random = Random::new(seed * 7_919);
+                let mut worker =
+                    Worker { device, stream, random, plain: vec![], frames: vec![], sets: vec![] };
+                for step in 1..=operations / THREADS {
+                    // Each thread plans failures for all of them.
+                    match worker.random.below(200) {
+                        0..12 => faults.fail_at(worker.random.below(30)),
+                        12..20 => {
+                            let first = worker.random.below(10);
+                            faults.fail_driver(first..first + 1 + worker.random.below(3));
+                        }
+                        _ => {}
+                    }
+                    let result = worker.operate();
+                    *failed.lock().unwrap() += usize::from(result.is_err());
+                    if step % 1_000 == 0 {
+                        meeting.wait();
+                        // No operation is under way; tickets, parked blocks and transfers are.
+                        if seed == 1 {
+                            audit(device);
+                        }
+                        meeting.wait();
+                    }
+                }
+            });
+        }
+    });
+    let _ = faults.stop();
+    assert!(failed.into_inner().unwrap() > operations / 200, "hardly anything failed");
+    device.synchronize().unwrap();
+    device.trim(0).unwrap();
+    audit(&device);
+    let stats = device.stats();
+    assert_eq!((stats.live_buffers, stats.live_bytes, stats.retired_bytes), (0, 0, 0), "{stats:?}");
+    if stats.lost_bytes == 0 {
+        assert_eq!(stats.held_bytes, 0);
+    }
+    println!("{operations} operations, {} bytes lost where nothing tells when a use ends", stats.lost_bytes);
 }

@@ -365,7 +365,7 @@ impl DeviceBuilder {
     /// composed from what is free, by taking it apart and mapping the pieces side by side, which costs some 35 to 100 µs each
     /// time on a card. A larger slack makes that rare. At least 16 MiB of slack are always allowed.
     ///
-    /// Unless it is set, the slack is a quarter while the limit and the end of the device's memory are far away, and shrinks to nothing
+    /// Unless it is set, the slack is a quarter (at least 64 MiB) while the limit and the end of the device's memory are far away, and shrinks to nothing
     /// as they come near: memory is taken freely where there is plenty, and every byte can be had where there is not. Set it, to 0.05
     /// say, where other programs need the memory more than this one needs the time.
     #[must_use]

@@ -33,8 +33,9 @@ const FLOOR: u64 = 16 << 20;
 /// `benches/memory` composing became half as fast where all that fitted was moved.
 const MOVED: usize = 256 << 20;
 
-/// The slack where none is set.
+/// The slack where none is set, and its least: a program with some dozen buffers of a few MiB loses half of a quarter to rounding.
 const PLENTY: f64 = 0.25;
+const PLENTY_FLOOR: u64 = 64 << 20;
 
 /// Live segments may be larger than what is asked of them by this part of the limit at most, where no slack is set: what they waste
 /// while the limit is far away is still wasted when it is near.
@@ -52,12 +53,12 @@ impl<B: Backend> Core<B> {
     /// Bytes that should be held at most.
     fn target(&self) -> u64 {
         let lived = self.lived();
-        let share = self.settings.slack.unwrap_or(PLENTY);
+        let (share, floor) = self.settings.slack.map_or((PLENTY, PLENTY_FLOOR), |slack| (slack, FLOOR));
         // The peak is below 2^53 bytes, so nothing is lost in between.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let slack = (lived as f64 * share) as u64;
         let ceiling = self.store.ceiling.load(Ordering::Relaxed);
-        lived.saturating_add(slack.max(FLOOR)).min(self.budget.limit()).min(ceiling.max(FLOOR))
+        lived.saturating_add(slack.max(floor)).min(self.budget.limit()).min(ceiling.max(FLOOR))
     }
 
     /// Bytes by which segments may be larger than what is asked of them, in all and from now on: a part of the slack.
