@@ -132,7 +132,7 @@ fn send<B: Backend>(
         let flight = launch.flight(event, pinned, None);
         drop(launch);
         core.ledger.counters.uploaded(bytes as u64);
-        return Ok(Some(Arrival::new(core, |core| &core.compute, flight)));
+        return Ok(Some(Arrival::new(&core.compute, flight)));
     }
     drop(launch);
     queued.map(|_| None).map_err(|NotQueued { fault, runs }| {

@@ -14,7 +14,7 @@ use super::slots::Slot;
 use crate::backend::{Backend, Fault};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::Waker;
 
 /// A queue of work on a device: what is queued on it runs in order.
@@ -60,6 +60,14 @@ const MANY: usize = 8;
 /// A stream, and the transfers on it that have not been seen to end.
 pub(crate) struct Lane<B: Backend> {
     stream: Stream<B>,
+    queue: Arc<Queue<B>>,
+}
+
+/// The transfers of a lane, as tickets know them: without the stream and without the device, so that a thread that looks at a ticket
+/// keeps neither.
+pub(super) struct Queue<B: Backend> {
+    /// The core's.
+    backend: Weak<B>,
     flights: Mutex<Flights<B>>,
     /// Wakes those who await them.
     poller: Poller<B>,
@@ -99,25 +107,10 @@ impl<B: Backend> Launch<'_, B> {
     }
 }
 
-impl<B: Backend> Lane<B> {
-    pub(super) fn new(raw: B::Stream, device: u64, backend: &Arc<B>) -> Self {
-        let flights = Flights { running: VecDeque::new(), launched: 0 };
-        Self { stream: Stream::new(raw, device), flights: Mutex::new(flights), poller: Poller::new(backend) }
-    }
-
-    pub(crate) fn stream(&self) -> &Stream<B> {
-        &self.stream
-    }
-
-    /// Keeps others from launching. Record an event that will be awaited while this is held: see the module comment of `poller`. Takes
-    /// the lane's lock, so it comes after those of blocks.
-    pub(crate) fn launching(&self) -> Launch<'_, B> {
-        Launch { flights: lock(&self.flights) }
-    }
-
-    /// Keeps `pinned` until `event` is done, which was recorded some time ago. Nobody will claim it, or await it.
-    pub(crate) fn launch(&self, event: B::Event, pinned: PinnedBlock<B>) {
-        self.launching().flight(event, pinned, None);
+impl<B: Backend> Queue<B> {
+    /// The device's backend, as long as the device is there.
+    pub(super) fn backend(&self) -> Option<Arc<B>> {
+        self.backend.upgrade()
     }
 
     /// Lets `waker` be woken when a flight of this lane has ended. The caller looks at the event once more afterwards.
@@ -131,7 +124,7 @@ impl<B: Backend> Lane<B> {
     }
 
     /// Lets go of the flights that have ended. Returns whether none is left.
-    pub(crate) fn sweep(&self, backend: &B) -> bool {
+    fn sweep(&self, backend: &B) -> bool {
         let mut ended = Vec::new();
         let mut flights = lock(&self.flights);
         while let Some(flight) = flights.running.front() {
@@ -155,7 +148,7 @@ impl<B: Backend> Lane<B> {
     }
 
     /// Lets go of the oldest flights whose results have been taken. The device is asked about others only where there are many.
-    pub(crate) fn taken(&self, backend: &B) {
+    pub(super) fn taken(&self, backend: &B) {
         loop {
             let mut flights = lock(&self.flights);
             // Dropped outside the lock, with its event.
@@ -171,11 +164,43 @@ impl<B: Backend> Lane<B> {
             drop(flight);
         }
     }
+}
+
+impl<B: Backend> Lane<B> {
+    pub(super) fn new(raw: B::Stream, device: u64, backend: &Arc<B>) -> Self {
+        let flights = Mutex::new(Flights { running: VecDeque::new(), launched: 0 });
+        let queue = Queue { backend: Arc::downgrade(backend), flights, poller: Poller::new(backend) };
+        Self { stream: Stream::new(raw, device), queue: Arc::new(queue) }
+    }
+
+    pub(super) fn queue(&self) -> &Arc<Queue<B>> {
+        &self.queue
+    }
+
+    pub(crate) fn stream(&self) -> &Stream<B> {
+        &self.stream
+    }
+
+    /// Keeps others from launching. Record an event that will be awaited while this is held: see the module comment of `poller`. Takes
+    /// the lane's lock, so it comes after those of blocks.
+    pub(crate) fn launching(&self) -> Launch<'_, B> {
+        Launch { flights: lock(&self.queue.flights) }
+    }
+
+    /// Keeps `pinned` until `event` is done, which was recorded some time ago. Nobody will claim it, or await it.
+    pub(crate) fn launch(&self, event: B::Event, pinned: PinnedBlock<B>) {
+        self.launching().flight(event, pinned, None);
+    }
+
+    /// Lets go of the flights that have ended. Returns whether none is left.
+    pub(crate) fn sweep(&self, backend: &B) -> bool {
+        self.queue.sweep(backend)
+    }
 
     /// Waits for the oldest flights until at most `most` are left.
     pub(crate) fn hold_back(&self, backend: &B, most: usize) -> Result<(), Fault> {
         let oldest = {
-            let flights = lock(&self.flights);
+            let flights = lock(&self.queue.flights);
             let surplus = flights.running.len().checked_sub(most + 1);
             surplus.and_then(|index| flights.running.get(index)).map(|flight| flight.event.clone())
         };
@@ -188,12 +213,21 @@ impl<B: Backend> Lane<B> {
 
     /// The oldest flight that has not been seen to end.
     pub(crate) fn oldest(&self) -> Option<Arc<Flight<B>>> {
-        lock(&self.flights).running.front().cloned()
+        lock(&self.queue.flights).running.front().cloned()
     }
 
     /// The events of all flights.
     pub(super) fn events(&self) -> Vec<B::Event> {
-        lock(&self.flights).running.iter().map(|flight| flight.event.clone()).collect()
+        lock(&self.queue.flights).running.iter().map(|flight| flight.event.clone()).collect()
+    }
+}
+
+impl<B: Backend> Drop for Lane<B> {
+    /// With the core, so nothing is in flight: what is left are transfers whose results were taken. Tickets that know the queue shall not
+    /// keep their events.
+    fn drop(&mut self) {
+        let taken = std::mem::take(&mut lock(&self.queue.flights).running);
+        drop(taken);
     }
 }
 
@@ -305,9 +339,9 @@ mod tests {
             let flight = fly(core, one(&slots));
             core.backend.synchronize(flight.event()).unwrap();
             drop(flight.take());
-            core.download.taken(&core.backend);
+            core.download.queue.taken(&core.backend);
         }
-        let left = lock(&core.download.flights).running.len();
+        let left = lock(&core.download.queue.flights).running.len();
         assert!(left <= MANY, "{left} flights are kept");
         assert_eq!(slots.taken(), 0, "the first has ended too");
     }

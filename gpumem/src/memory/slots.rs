@@ -288,7 +288,7 @@ impl Taken {
     /// it has ended already: then slots may have come back.
     fn watch<B: Backend>(self: &Arc<Self>, core: &Core<B>) -> Result<Option<Option<Arc<Watch>>>, Fault> {
         let Some(oldest) = core.download.oldest() else { return Ok(Some(None)) };
-        let watch = core.download.watch(&oldest, &Waker::from(self.clone()))?;
+        let watch = core.download.queue().watch(&oldest, &Waker::from(self.clone()))?;
         // What has ended before it was watched is seen by this look. The flight is not held any longer: with its last reference the
         // slot comes back.
         let runs = matches!(core.backend.is_done(oldest.event()), Ok(false));
