@@ -2,7 +2,7 @@
 //!
 //! [`Stage`] is pinned memory on loan, [`Upload`] the ticket of its transfer. The transfer is one copy on the compute lane, which keeps
 //! the pinned memory until it is done: a stage that is dropped before gives its memory back at once, and a ticket owns none. A ticket
-//! is awaited as a download is, by way of the compute lane's poller.
+//! is awaited as a download is, by way of the compute lane's wake thread.
 
 use super::Element;
 use super::raw::RawBuffer;

@@ -5,10 +5,11 @@
 //! the backend, so a device that is closed while another thread looks is not in use. When the backend is gone too, the flight tells how it
 //! ended.
 
-use super::flight::{Flight, Lane, Queue};
+use super::flight::{Flight, Lane};
 use super::lock;
 use super::pinned::PinnedBlock;
 use super::poller::{Watch, may_sleep};
+use super::queue::Queue;
 use super::slots::Slot;
 use crate::backend::{Backend, Fault};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -70,11 +71,14 @@ impl<B: Backend> Arrival<B> {
             return watch.poll(waker);
         }
         match self.queue.watch(&self.flight, waker) {
-            Ok(watch) => self.watch = Some(watch),
-            Err(fault) => return Poll::Ready(Err(fault)),
+            Ok(Some(watch)) => {
+                self.watch = Some(watch);
+                Poll::Pending
+            }
+            // It has ended since it was looked at.
+            Ok(None) => Poll::Ready(self.is_ready().map(|_| ())),
+            Err(fault) => Poll::Ready(Err(fault)),
         }
-        // Once more: what ended before it was watched wakes nobody.
-        look(self)
     }
 
     /// As [`Self::poll`], but keeps the calling thread until the end, for at most `timeout`. Returns whether it has come.

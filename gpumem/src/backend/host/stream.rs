@@ -152,6 +152,12 @@ impl PartialEq for HostEvent {
 }
 
 impl HostEvent {
+    /// How many there are of the stream, and what else knows how far it has come.
+    #[cfg(test)]
+    pub(crate) fn references(&self) -> usize {
+        Arc::strong_count(&self.timeline)
+    }
+
     pub(super) fn is_past(&self) -> bool {
         // Acquire: what the worker wrote before it advanced is visible to whoever sees that it has.
         self.timeline.finished.load(Ordering::Acquire) >= self.number
