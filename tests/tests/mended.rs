@@ -2,8 +2,9 @@
 
 use gpumem::testing::Faults;
 use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak, mpsc};
 use std::time::Duration;
 
@@ -431,4 +432,40 @@ fn a_waker_that_waits_for_its_own_thread_is_told_so() {
     assert_eq!(slot, Err(Error::WouldDeadlock));
     assert_eq!(ready, Ok(false));
     drop(second_release);
+}
+
+/// A device that is used when the thread's other thread-local values have gone.
+struct Late(RefCell<Option<Device<Host>>>, RefCell<Option<mpsc::Sender<Result<(), Error>>>>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let (Some(device), Some(send)) = (self.0.take(), self.1.take()) {
+            send.send(block(&device, 2 * MIB).map(drop)).unwrap();
+        }
+    }
+}
+
+// The process aborted: the list of the callbacks that run was gone by then.
+#[test]
+fn a_thread_that_ends_may_ask_for_memory() {
+    thread_local! {
+        static LATE: Late = const { Late(RefCell::new(None), RefCell::new(None)) };
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let device =
+        Device::builder().memory_limit(MIB as u64).on_pressure(move |_| drop(count.fetch_add(1, SeqCst)));
+    let device = device.host().unwrap();
+    let (send, result) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        // Registered before the runtime's own, and so dropped after it.
+        LATE.with(|late| {
+            late.0.replace(Some(device.clone()));
+            late.1.replace(Some(send));
+        });
+        block(&device, 2 * MIB).map(drop)
+    });
+    assert!(matches!(thread.join().unwrap(), Err(Error::DeviceLimit { .. })));
+    assert!(matches!(result.recv().unwrap(), Err(Error::DeviceLimit { .. })));
+    assert!(asked.load(SeqCst) >= 1);
 }

@@ -372,7 +372,7 @@ impl DeviceBuilder {
 
     /// Sets a function that is called when an allocation would fail, because of the limit or because the device has no room. It may
     /// free something: the allocation is tried once more afterwards. It runs on the thread that asked for memory; an
-    /// allocation that it makes itself does not call it again. The function lives as long as the device: what it frees it should hold
+    /// allocation that it makes itself does not call it again, and one in the destructor of a thread-local value may not call it. The function lives as long as the device: what it frees it should hold
     /// weakly, since a buffer keeps its device open.
     ///
     /// ```

@@ -76,7 +76,7 @@ pub(crate) struct Missing {
 pub(crate) struct Slot(Arc<Taken>);
 
 thread_local! {
-    /// How often the calling thread is in the middle of a [`SlotsHeld`].
+    /// How often the calling thread is in the middle of a [`SlotsHeld`]. Nothing to drop, so it is there until the thread has ended.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 

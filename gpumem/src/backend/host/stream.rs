@@ -183,6 +183,7 @@ impl HostEvent {
 }
 
 thread_local! {
+    // Nothing to drop, so it is there until the thread has ended.
     static ON_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
