@@ -375,8 +375,9 @@ impl<B: Backend> RawBuffer<B> {
     /// Makes the length `len`, for which there is room. Fails only when the device has.
     pub(crate) fn set_len_zeroed(&mut self, len: usize) -> Result<(), Error> {
         if len > self.len {
-            let zero = vec![0; self.element_size()];
-            self.fill_memory(self.len, len - self.len, &zero)?;
+            // By bytes, which takes no memory on the host however large an element is.
+            let size = self.element_size();
+            self.fill_memory(self.len * size, (len - self.len) * size, &[0])?;
         }
         self.len = len;
         Ok(())
