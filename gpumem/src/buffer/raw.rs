@@ -237,13 +237,10 @@ impl<B: Backend> RawBuffer<B> {
             return Ok(Room::Enough);
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
-        // The application is asked to free something only for what is needed.
+        // The application is asked to free something only for what is needed. Whatever is in the way of more, a factor that no memory is large
+        // enough for included, is no reason to refuse that; and if it is in the way of that too, the second attempt tells.
         match self.room(next, next == need) {
-            Err(Error::DeviceLimit { .. } | Error::SetLimit { .. } | Error::OutOfMemory { .. })
-                if next > need =>
-            {
-                self.room(need, true)
-            }
+            Err(_) if next > need => self.room(need, true),
             other => other,
         }
     }

@@ -118,6 +118,7 @@ suite! {
         an_allocation_waits_for_all_that_is_retired
         the_first_memory_is_taken_once
         growing_waits_for_no_kernel
+        a_factor_beyond_all_memory_falls_back_to_the_need
     }
     downloads {
         a_download_returns_before_the_work_is_done
