@@ -336,7 +336,6 @@ impl<B: Backend> RawBuffer<B> {
         self.capacity = capacity;
         self.share.join(share, bytes);
         let ledger = &self.device.core().ledger;
-        ledger.resized(&self.entry, bytes + self.shadows.bytes());
         if had_memory {
             self.resizes += 1;
             ledger.counters.resized();
@@ -356,6 +355,13 @@ impl<B: Backend> RawBuffer<B> {
     /// Room for exactly `capacity` elements (or the specification's `min`), unless there is more.
     pub(crate) fn reserve_exact(&mut self, capacity: usize) -> Result<(), Error> {
         let capacity = capacity.max(self.min_capacity());
+        self.tell_bytes();
+    }
+
+    /// Tells the ledger what the buffer holds, with its shadows.
+    fn tell_bytes(&self) {
+        let bytes = (self.capacity * self.element_size()) as u64;
+        self.device.core().ledger.resized(&self.entry, bytes + self.shadows.bytes());
         self.check_limit(capacity)?;
         if capacity <= self.capacity {
             return Ok(());
@@ -401,6 +407,7 @@ impl<B: Backend> RawBuffer<B> {
             if let Some(block) = &mut self.block
                 && core.shrink(block, bytes, self.spec.is_stable())?
             {
+        self.tell_bytes();
                 self.resized(capacity, Share::none(None), true);
                 return Ok(());
             }

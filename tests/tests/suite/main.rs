@@ -161,6 +161,7 @@ suite! {
         figures_are_counted
         leaks_are_reported_with_the_line_that_made_them
         devices_close_in_order
+        shadows_that_went_back_are_not_listed
     }
     limits {
         threads_get_exactly_the_limit
