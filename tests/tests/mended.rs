@@ -1,7 +1,7 @@
 //! What a review found broken and was mended: each test failed before.
 
 use gpumem::testing::Faults;
-use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
+use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, GpuBuffers, Host};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -434,6 +434,25 @@ fn a_waker_that_waits_for_its_own_thread_is_told_so() {
     drop(second_release);
 }
 
+/// A set with less room than its buffer would like.
+#[derive(GpuBuffers, Default)]
+#[buffers(limit = "1MiB")]
+struct Narrow {
+    values: Vec<u8>,
+}
+
+// See also `a_stage_that_can_never_be_committed_pins_nothing` in the suite, of the device's limit.
+#[test]
+fn a_stage_beyond_the_limit_of_its_set_pins_nothing() {
+    let device = Device::host();
+    let mut set = Narrow { values: vec![1; 1_000] }.upload(&device).unwrap();
+    let pinned = device.stats().pinned_bytes;
+    let error = set.values_mut().stage(32 * MIB).unwrap_err();
+    assert!(matches!(error, Error::SetLimit { requested: 0x200_0000, limit: 0x10_0000, .. }), "{error}");
+    assert_eq!(device.stats().pinned_bytes, pinned);
+    set.values_mut().stage(MIB).unwrap().commit().unwrap();
+}
+
 /// A device that is used when the thread's other thread-local values have gone.
 struct Late(RefCell<Option<Device<Host>>>, RefCell<Option<mpsc::Sender<Result<(), Error>>>>);
 
@@ -453,8 +472,9 @@ fn a_thread_that_ends_may_ask_for_memory() {
     }
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
-    let device =
-        Device::builder().memory_limit(MIB as u64).on_pressure(move |_| drop(count.fetch_add(1, SeqCst)));
+    let device = Device::builder().memory_limit(MIB as u64).on_pressure(move |_| {
+        count.fetch_add(1, SeqCst);
+    });
     let device = device.host().unwrap();
     let (send, result) = mpsc::channel();
     let thread = std::thread::spawn(move || {

@@ -255,6 +255,21 @@ impl<B: Backend> RawBuffer<B> {
         }
     }
 
+    /// Refuses a number of elements for which no freeing makes room: those beyond the limit of the buffer, of the set or of the device.
+    pub(super) fn check_limits(&self, need: usize) -> Result<(), Error> {
+        self.check_limit(need)?;
+        let requested = self.size_of(need)? as u64;
+        if need <= self.capacity {
+            return Ok(());
+        }
+        let budget = &self.core().budget;
+        let (used, limit) = (budget.used(), budget.limit());
+        if requested > limit {
+            return Err(Error::DeviceLimit { buffer: self.label, requested, used, limit });
+        }
+        self.share.check(requested, self.label)
+    }
+
     /// More room, behind the block or elsewhere.
     fn room(&mut self, capacity: usize, ask: bool) -> Result<Room<B>, Error> {
         let bytes = self.size_of(capacity)?;
@@ -340,6 +355,13 @@ impl<B: Backend> RawBuffer<B> {
             self.resizes += 1;
             ledger.counters.resized();
         }
+        self.tell_bytes();
+    }
+
+    /// Tells the ledger what the buffer holds, with its shadows.
+    fn tell_bytes(&self) {
+        let bytes = (self.capacity * self.element_size()) as u64;
+        self.device.core().ledger.resized(&self.entry, bytes + self.shadows.bytes());
     }
 
     /// Room for `need` elements in all.
@@ -355,13 +377,6 @@ impl<B: Backend> RawBuffer<B> {
     /// Room for exactly `capacity` elements (or the specification's `min`), unless there is more.
     pub(crate) fn reserve_exact(&mut self, capacity: usize) -> Result<(), Error> {
         let capacity = capacity.max(self.min_capacity());
-        self.tell_bytes();
-    }
-
-    /// Tells the ledger what the buffer holds, with its shadows.
-    fn tell_bytes(&self) {
-        let bytes = (self.capacity * self.element_size()) as u64;
-        self.device.core().ledger.resized(&self.entry, bytes + self.shadows.bytes());
         self.check_limit(capacity)?;
         if capacity <= self.capacity {
             return Ok(());
@@ -392,6 +407,7 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
         self.shadows.clear(self.device.core());
+        self.tell_bytes();
         let capacity = self.len.max(self.min_capacity());
         let bytes = self.size_of(capacity)?;
         if capacity >= self.capacity {
@@ -407,7 +423,6 @@ impl<B: Backend> RawBuffer<B> {
             if let Some(block) = &mut self.block
                 && core.shrink(block, bytes, self.spec.is_stable())?
             {
-        self.tell_bytes();
                 self.resized(capacity, Share::none(None), true);
                 return Ok(());
             }

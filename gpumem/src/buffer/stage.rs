@@ -49,7 +49,8 @@ pub struct Stage<'a, T, B: Backend> {
 
 impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub(super) fn new(raw: &'a mut RawBuffer<B>, len: usize) -> Result<Self, Error> {
-        raw.check_limit(len)?;
+        // Before any memory is pinned for what could never be committed.
+        raw.check_limits(len)?;
         let bytes = raw.size_of(len)?;
         let core = raw.core();
         core.land();

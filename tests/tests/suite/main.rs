@@ -238,4 +238,5 @@ suite! {
         a_stage_shows_no_memory_as_it_was_pinned
         nothing_to_send_is_there_at_once
     }
+        a_stage_that_can_never_be_committed_pins_nothing
 }
