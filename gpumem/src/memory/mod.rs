@@ -51,6 +51,8 @@ mod reclaim;
 mod size;
 mod slots;
 mod store;
+#[cfg(test)]
+mod tests;
 mod untyped;
 mod workers;
 

@@ -177,6 +177,7 @@ suite! {
         slabs_that_two_threads_took_at_once_go_back
         idle_memory_goes_back_after_a_while
         the_idle_thread_is_nobodys_handle
+        what_is_shed_is_not_unmapped_under_a_kernel
     }
     model {
         random_operations_agree_with_vecs
@@ -237,6 +238,6 @@ suite! {
         an_upload_wakes_whoever_awaits_it
         a_stage_shows_no_memory_as_it_was_pinned
         nothing_to_send_is_there_at_once
-    }
         a_stage_that_can_never_be_committed_pins_nothing
+    }
 }
