@@ -256,7 +256,8 @@ impl<B: Backend> Device<B> {
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
         self.check_leaks()?;
-        // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last.
+        // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last. It takes the gate before
+        // anything else, so whatever runs here meanwhile (a logger) holds up no thread but that one, which holds nothing.
         let gate = self.core().idle_gate();
         let _gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
         // Besides this handle, only what the user holds of downloads keeps the core: the memory of each ticket and guard.

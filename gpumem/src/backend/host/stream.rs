@@ -98,12 +98,13 @@ impl HostStream {
             queue.jobs = Some(self.start_worker()?);
         }
         let number = queue.submitted + 1;
-        let sent = queue.jobs.as_ref().is_some_and(|jobs| jobs.send((number, job)).is_ok());
-        if !sent {
-            return Err(failed("queue work", "the stream's thread has ended".into()));
+        let sent = queue.jobs.as_ref().map_or(Ok(()), |jobs| jobs.send((number, job)));
+        if sent.is_ok() {
+            queue.submitted = number;
         }
-        queue.submitted = number;
-        Ok(())
+        drop(queue);
+        // A job that is refused is dropped here: what it has captured is the application's.
+        sent.map_err(|_| failed("queue work", "the stream's thread has ended".into()))
     }
 
     /// The point behind all that is queued now.
