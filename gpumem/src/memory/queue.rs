@@ -22,7 +22,7 @@ pub(super) struct Queue<B: Backend> {
     /// The core's.
     backend: Weak<B>,
     flights: Mutex<Flights<B>>,
-    /// Something is awaited that was not, an awaited flight has left, or the device has ended.
+    /// Something is awaited that was not, or the device has ended.
     changed: Condvar,
     /// Whether the wake thread was started.
     started: Mutex<bool>,
@@ -63,10 +63,12 @@ impl<B: Backend> Flights<B> {
         self.running.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Takes the flight at the front out. Those who await it are told by the wake thread.
+    /// Takes the flight at the front out. Those who await it are told by the wake thread, which need not be woken for it: it does not sleep
+    /// before all are told.
     fn leave(&mut self, end: &Result<(), Fault>) -> Option<Arc<Flight<B>>> {
         let Running { flight, watches } = self.running.pop_front()?;
-        self.left.extend(watches.into_iter().map(|watch| (watch, end.clone())));
+        let live = watches.into_iter().filter(|watch| watch.strong_count() > 0);
+        self.left.extend(live.map(|watch| (watch, end.clone())));
         Some(flight)
     }
 }
@@ -132,7 +134,7 @@ impl<B: Backend> Queue<B> {
             ended.extend(flights.leave(&end).map(|flight| (flight, end)));
         }
         let empty = flights.running.is_empty();
-        self.unlock(flights);
+        drop(flights);
         // Outside the lock: cargo that is dropped goes back to a pool with a lock of its own.
         for (flight, end) in ended {
             flight.landed(end);
@@ -154,18 +156,9 @@ impl<B: Backend> Queue<B> {
                 return;
             }
             let flight = flights.leave(&Ok(()));
-            self.unlock(flights);
+            drop(flights);
             // Outside the lock, with its event.
             drop(flight);
-        }
-    }
-
-    /// Tells the wake thread of those that left.
-    fn unlock(&self, flights: MutexGuard<'_, Flights<B>>) {
-        let left = !flights.left.is_empty();
-        drop(flights);
-        if left {
-            self.changed.notify_one();
         }
     }
 
@@ -352,6 +345,73 @@ mod tests {
         }
         assert_eq!((woken.0.load(Ordering::SeqCst), queue.awaited.load(Ordering::Relaxed)), (MOST, 0));
         tickets.iter_mut().for_each(|ticket| assert!(poll(ticket).is_ready()));
+    }
+
+    /// A waker that keeps the wake thread until it is let go.
+    struct Holding(Mutex<mpsc::Sender<()>>, Mutex<mpsc::Receiver<()>>);
+
+    impl Wake for Holding {
+        fn wake(self: Arc<Self>) {
+            lock(&self.0).send(()).unwrap();
+            let _ = lock(&self.1).recv();
+        }
+    }
+
+    // The wake thread is elsewhere when another thread sees the end, and the flight leaves: it is told of all the same.
+    #[test]
+    fn flights_that_left_wake_those_who_await_them() {
+        let device = Device::host();
+        let (hold, held) = mpsc::channel::<()>();
+        device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+        let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
+        let (mut first, mut second) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+        let poll = |ticket: &mut Download<u8, Host>, waker: Waker| {
+            std::pin::Pin::new(ticket).poll(&mut Context::from_waker(&waker))
+        };
+        let (send, is_held) = mpsc::channel();
+        let (let_go, end) = mpsc::channel();
+        let woken = Arc::new(Counter(AtomicUsize::new(0)));
+        assert!(poll(&mut first, Arc::new(Holding(Mutex::new(send), Mutex::new(end))).into()).is_pending());
+        assert!(poll(&mut second, woken.clone().into()).is_pending());
+        drop(hold);
+        is_held.recv().unwrap();
+        device.synchronize().unwrap();
+        let queue = device.core().download.queue();
+        assert!(queue.oldest().is_none(), "both have left");
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0, "only the wake thread wakes");
+        drop(let_go);
+        let began = std::time::Instant::now();
+        while woken.0.load(Ordering::SeqCst) == 0 {
+            assert!(began.elapsed().as_secs() < 20, "it was not woken");
+            std::thread::yield_now();
+        }
+        assert_eq!(*second.wait().unwrap(), [1; 16]);
+    }
+
+    // It would wait for ever: the wake thread does not come by again.
+    #[test]
+    fn a_flight_whose_end_was_seen_takes_no_watch() {
+        let device = Device::host();
+        let core = device.core();
+        let slots = Slots::<Host>::new(1);
+        let (hold, held) = mpsc::channel::<()>();
+        device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+        core.order_download(core.compute.stream()).unwrap();
+        let flight = fly(core, one(&slots));
+        let queue = core.download.queue();
+        let woken = Arc::new(Counter(AtomicUsize::new(0)));
+        let waker = Waker::from(woken.clone());
+        let watch = queue.watch(&flight, &waker).unwrap();
+        assert!(watch.is_some());
+        drop(hold);
+        while woken.0.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        assert!(queue.oldest().is_some(), "it is still there");
+        assert!(queue.watch(&flight, &waker).unwrap().is_none(), "seen");
+        device.core().land();
+        assert!(queue.watch(&flight, &waker).unwrap().is_none(), "gone");
+        drop(flight.take());
     }
 
     // Who awaits the oldest flight again and again, as tasks that wait for slots do, leaves no trail.
