@@ -6,8 +6,8 @@
 
 use crate::backend::Backend;
 use crate::buffer::{
-    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Member, Mode, RawBuffer, RawMut,
-    RawOwned, Room, View,
+    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Growth, Member, Mode, RawBuffer, RawMut,
+    RawOwned, View,
 };
 use crate::device::Device;
 use crate::error::Error;
@@ -304,8 +304,8 @@ impl<B: Backend> Set<B> {
     fn make_room(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
         // All memory is taken before the first buffer moves; if some is not there, what was taken goes back here.
         let prepare = buffers.iter_mut().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len));
-        let rooms: Vec<Room<B>> = prepare.collect::<Result<_, Error>>()?;
-        buffers.iter_mut().zip(rooms).try_for_each(|(buffer, room)| buffer.0.commit(room))
+        let growths: Vec<Growth<'_, B>> = prepare.collect::<Result<_, Error>>()?;
+        growths.into_iter().try_for_each(Growth::commit)
     }
 
     /// Replaces the contents of each buffer by the bytes in `data`, or changes none of them.
@@ -316,8 +316,7 @@ impl<B: Backend> Set<B> {
     pub fn refill(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
         let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
         let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
-        let all = buffers.iter_mut().zip(uploads).zip(data);
-        all.into_iter().try_for_each(|((buffer, upload), data)| buffer.0.commit_upload(upload, data))
+        uploads.into_iter().zip(data).try_for_each(|(upload, data)| upload.commit(data))
     }
 
     /// Makes the length of each buffer what `lens` says, or changes none of them. New elements are zero.

@@ -91,8 +91,8 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub fn start_upload(self) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         let (label, bytes) = (raw.label(), len * size_of::<T>());
-        let room = raw.prepare(len)?;
-        let sent = raw.replace(room, len, |core, block| send(core, block, 0, pinned, bytes))?;
+        let growth = raw.prepare(len)?;
+        let sent = growth.replace(len, |core, block| send(core, block, 0, pinned, bytes))?;
         Ok(Upload { arrival: sent.flatten(), label })
     }
 

@@ -33,6 +33,8 @@
 
 mod allocate;
 mod arrival;
+#[cfg(all(debug_assertions, feature = "testing"))]
+mod audit;
 mod block;
 mod budget;
 mod cache;
@@ -43,6 +45,7 @@ mod flight;
 mod heap;
 mod kept;
 mod latch;
+mod parking;
 mod physical;
 mod pinned;
 mod poller;
@@ -56,11 +59,11 @@ mod tests;
 mod untyped;
 mod workers;
 
-pub(crate) use self::allocate::Charge;
+pub(crate) use self::allocate::Extent;
 pub use self::allocate::Pressure;
 pub(crate) use self::arrival::Arrival;
 pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
-pub(crate) use self::budget::Budget;
+pub(crate) use self::budget::{Budget, Charge};
 pub(crate) use self::core::Core;
 pub use self::flight::Stream;
 pub(crate) use self::flight::{Flight, Lane};

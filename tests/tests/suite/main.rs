@@ -171,6 +171,8 @@ suite! {
         what_is_held_stays_within_the_limit
         a_busy_stream_does_not_widen_the_limit
         no_memory_is_there_that_cannot_be_had
+        memory_is_taken_freely_while_there_is_plenty
+        near_the_limit_every_byte_can_be_had
         trimming_gives_back_what_is_asked_for
         keep_bounds_what_is_free
         keeping_nothing_holds_as_soon_as_the_stream_is_idle
