@@ -41,6 +41,17 @@ impl Share {
         Ok(more)
     }
 
+    /// Refuses so many bytes if they are above the set's limit, whatever else is freed.
+    pub(super) fn check(&self, bytes: u64, buffer: BufferLabel) -> Result<(), Error> {
+        let budget = self.set.as_ref().and_then(|set| set.budget.as_ref());
+        match budget.map(|budget| (budget.used(), budget.limit())) {
+            Some((used, limit)) if bytes > limit => {
+                Err(Error::SetLimit { buffer, requested: bytes, used, limit })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Adds `more`, and gives back the bytes above `bytes`.
     pub(super) fn join(&mut self, mut more: Self, bytes: u64) {
         self.charge.merge(more.charge.take());

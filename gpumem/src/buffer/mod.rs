@@ -295,7 +295,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
+    /// [`Error::OutOfHostMemory`], [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host
+    /// kernel.
     pub fn download(&self) -> Result<Vec<T>, Error> {
         self.view(..)?.download()
     }

@@ -238,13 +238,10 @@ impl<B: Backend> RawBuffer<B> {
             return Ok(Growth { raw: self, room: Room::Enough, touched: false });
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
-        // The application is asked to free something only for what is needed.
+        // The application is asked to free something only for what is needed. Whatever is in the way of more, a factor that no memory is large
+        // enough for included, is no reason to refuse that; and if it is in the way of that too, the second attempt tells.
         let room = match self.room(next, next == need) {
-            Err(Error::DeviceLimit { .. } | Error::SetLimit { .. } | Error::OutOfMemory { .. })
-                if next > need =>
-            {
-                self.room(need, true)?
-            }
+            Err(_) if next > need => self.room(need, true)?,
             other => other?,
         };
         Ok(Growth { raw: self, room, touched: false })
@@ -258,6 +255,21 @@ impl<B: Backend> RawBuffer<B> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a number of elements for which no freeing makes room: those beyond the limit of the buffer, of the set or of the device.
+    pub(super) fn check_limits(&self, need: usize) -> Result<(), Error> {
+        self.check_limit(need)?;
+        let requested = self.size_of(need)? as u64;
+        if need <= self.capacity {
+            return Ok(());
+        }
+        let budget = &self.core().budget;
+        let (used, limit) = (budget.used(), budget.limit());
+        if requested > limit {
+            return Err(Error::DeviceLimit { buffer: self.label, requested, used, limit });
+        }
+        self.share.check(requested, self.label)
     }
 
     /// Memory for more elements, after the end of the block or elsewhere.
@@ -328,11 +340,17 @@ impl<B: Backend> RawBuffer<B> {
         self.capacity = capacity;
         self.share.join(share, bytes);
         let ledger = &self.device.core().ledger;
-        ledger.resized(&self.entry, bytes + self.shadows.bytes());
         if had_memory {
             self.resizes += 1;
             ledger.counters.resized();
         }
+        self.tell_bytes();
+    }
+
+    /// Tells the ledger what the buffer holds, with its shadows.
+    fn tell_bytes(&self) {
+        let bytes = (self.capacity * self.element_size()) as u64;
+        self.device.core().ledger.resized(&self.entry, bytes + self.shadows.bytes());
     }
 
     /// Room for `need` elements in all.
@@ -363,8 +381,9 @@ impl<B: Backend> RawBuffer<B> {
     /// Makes the length `len`, for which there is room. Fails only when the device has.
     pub(crate) fn set_len_zeroed(&mut self, len: usize) -> Result<(), Error> {
         if len > self.len {
-            let zero = vec![0; self.element_size()];
-            self.fill_memory(self.len, len - self.len, &zero)?;
+            // By bytes, which takes no memory on the host however large an element is.
+            let size = self.element_size();
+            self.fill_memory(self.len * size, (len - self.len) * size, &[0])?;
         }
         self.len = len;
         Ok(())
@@ -376,6 +395,7 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
         self.shadows.clear(self.device.core());
+        self.tell_bytes();
         let capacity = self.len.max(self.min_capacity());
         let bytes = self.size_of(capacity)?;
         if capacity >= self.capacity {

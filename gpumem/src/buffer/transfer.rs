@@ -14,6 +14,7 @@ use super::raw::{Growth, RawBuffer, Room};
 use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
 use crate::memory::{Block, Core, Lane, NotQueued, Pieces, PinnedBlock, Turn, share, workers};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::iter::Enumerate;
 use std::mem::MaybeUninit;
@@ -128,17 +129,17 @@ impl<B: Backend> RawBuffer<B> {
     /// Sets elements to `pattern`, which has the size of one.
     pub(crate) fn fill(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         self.range(start..start.saturating_add(count))?;
-        self.fill_memory(start, count, pattern)
+        self.fill_memory(start * self.element_size(), count, pattern)
     }
 
-    /// As [`Self::fill`], for elements within the capacity.
-    pub(super) fn fill_memory(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
+    /// Writes `count` repetitions of a pattern from `offset` bytes on, within the capacity.
+    pub(super) fn fill_memory(&mut self, offset: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         if count == 0 {
             return Ok(());
         }
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
-        let (core, offset) = (self.core(), start * self.element_size());
+        let core = self.core();
         let stream = core.compute.stream().raw();
         // SAFETY: the callers made sure that the range is in the block. Readers were put before (rule 2), retirement and
         // other writers come later on this lane (rule 1).
@@ -146,18 +147,19 @@ impl<B: Backend> RawBuffer<B> {
         if native.map_err(Error::from_fault::<B>)? {
             return Ok(());
         }
-        self.fill_by_copies(start, count, pattern)
+        self.fill_by_copies(offset, count, pattern)
     }
 
     /// Stages some repetitions of the pattern, and doubles them on the device.
-    fn fill_by_copies(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
+    fn fill_by_copies(&mut self, offset: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         let size = pattern.len();
         let staged = count.min((PATTERN / size).max(1));
         let staging = self.staging(staged * size)?;
-        self.send(staging, start, &pattern.repeat(staged))?;
+        // An element may be large, and so is not copied once more.
+        let repeated = if staged == 1 { Cow::Borrowed(pattern) } else { Cow::Owned(pattern.repeat(staged)) };
         let Some(block) = self.block() else { return Ok(()) };
         let core = self.core();
-        let offset = start * size;
+        send(core, staging, block, offset, &repeated)?;
         let mut done = staged;
         while done < count {
             let next = done.min(count - done);

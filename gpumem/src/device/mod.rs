@@ -267,7 +267,8 @@ impl<B: Backend> Device<B> {
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
         self.check_leaks()?;
-        // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last.
+        // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last. It takes the gate before
+        // anything else, so whatever runs here meanwhile (a logger) holds up no thread but that one, which holds nothing.
         let gate = self.core().idle_gate();
         let _gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
         // Besides this handle, only what the user holds of downloads keeps the core: the memory of each ticket and guard.
@@ -392,7 +393,7 @@ impl DeviceBuilder {
 
     /// Sets a function that is called when an allocation would fail, because of the limit or because the device has no room. It may
     /// free something: the allocation is tried once more afterwards. It runs on the thread that asked for memory; an
-    /// allocation that it makes itself does not call it again. The function lives as long as the device: what it frees it should hold
+    /// allocation that it makes itself does not call it again, and one in the destructor of a thread-local value may not call it. The function lives as long as the device: what it frees it should hold
     /// weakly, since a buffer keeps its device open.
     ///
     /// ```

@@ -332,14 +332,20 @@ impl<B: Backend> Core<B> {
         struct Asked;
         impl Drop for Asked {
             fn drop(&mut self) {
-                ASKING.with_borrow_mut(Vec::pop);
+                let _ = ASKING.try_with(|asking| asking.borrow_mut().pop());
             }
         }
         let Some(callback) = &self.settings.on_pressure else { return false };
-        if ASKING.with_borrow(|asking| asking.contains(&self.number)) {
+        // A thread that ends has no list any more, which says whether it asks already: then it does not ask.
+        let begin = ASKING.try_with(|asking| {
+            let mut asking = asking.borrow_mut();
+            let begins = !asking.contains(&self.number);
+            asking.extend(begins.then_some(self.number));
+            begins
+        });
+        if !begin.unwrap_or(false) {
             return false;
         }
-        ASKING.with_borrow_mut(|asking| asking.push(self.number));
         let _asked = Asked;
         // Where the device has no room the request is charged already, and does not live yet.
         let live = self.live_bytes().saturating_sub(if limited { 0 } else { requested });

@@ -347,3 +347,25 @@ pub(crate) fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B
         }
     }
 }
+
+// What is shed stays mapped until the compute lane has passed its last use (rule 2). On a card, and on the host, a kernel that finds it gone
+// ends the program, or fails the device.
+pub(crate) fn what_is_shed_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
+    for keep_for in [false, true] {
+        let builder = Device::builder();
+        let builder = if keep_for { builder.keep_for(Duration::from_millis(5)) } else { builder.keep(0) };
+        let device = open!(open, builder);
+        let (occupy, add) = (B::occupier(&device), B::adder(&device));
+        let mut large: Buffer<u32, B> = Buffer::from_slice(&device, "large", &vec![1; 3 * MIB]).unwrap();
+        occupy(Duration::from_millis(200));
+        add(&mut large);
+        // The kernel has yet to use it.
+        drop(large);
+        for bytes in [5 * MIB, 9 * MIB, 13 * MIB] {
+            drop(block(&device, bytes).unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        device.synchronize().unwrap();
+        assert_eq!(device.stats().lost_bytes, 0);
+    }
+}

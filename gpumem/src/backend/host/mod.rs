@@ -264,6 +264,11 @@ impl Driver for Host {
         self.failure.check()
     }
 
+    fn synchronize_asleep(&self, event: &HostEvent) -> Result<(), Fault> {
+        // It sleeps until the stream's thread wakes it.
+        self.synchronize(event)
+    }
+
     unsafe fn copy_to_device(
         &self,
         stream: &HostStream,
