@@ -35,7 +35,7 @@ use std::sync::Arc;
 /// assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
 /// # Ok::<(), gpumem::Error>(())
 /// ```
-pub trait GpuBuffers: Sized {
+pub trait GpuBuffers {
     /// The generated manager: one [`Buffer`] a field.
     type Manager<B: Backend>;
 
@@ -60,6 +60,10 @@ pub trait GpuBuffers: Sized {
     label = "not plain data (`bytemuck::Pod`)",
     note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
             (with the `derive` feature of `bytemuck`)",
+    note = "not every byte is a `bool`, a `char` or an `Option`, and a device may write any: use `u8` or `u32`, and a value that \
+            means none",
+    note = "a device cannot follow what lives on the heap of the host, such as a `String` or a nested `Vec`: keep the values in \
+            one flat buffer with a `Vec<u32>` of offsets",
     note = "a field that is to stay on the host takes `#[buffer(skip)]`"
 )]
 pub trait PlainData: Sized {
@@ -96,6 +100,26 @@ impl<T: Element> PlainData for T {
 
     fn arrive<B: Backend>(parts: &mut Arrived<'_, B>) -> Result<DownloadGuard<T, B>, Error> {
         parts.take_next()
+    }
+}
+
+/// The default that `download` gives a field which stays on the host. Generated code asks for one a field, each with a number of
+/// its own: of two bounds that are the same, the compiler could not choose where the type borrows for any lifetime, as
+/// `Box<dyn Fn(&str)>` does.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default, which `download` gives a field that stays on the host",
+    label = "a field of the type `{Self}` would need a default here",
+    note = "implement `Default` for `{Self}`, or call `download_into`, which leaves such fields alone"
+)]
+pub trait HostDefault<const FIELD: usize>: Sized {
+    /// The type's default.
+    fn host_default() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default, const FIELD: usize> HostDefault<FIELD> for T {
+    fn host_default() -> T {
+        T::default()
     }
 }
 

@@ -489,3 +489,14 @@ fn a_thread_that_ends_may_ask_for_memory() {
     assert!(matches!(result.recv().unwrap(), Err(Error::DeviceLimit { .. })));
     assert!(asked.load(SeqCst) >= 1);
 }
+
+#[test]
+fn views_and_parts_are_cloned_whatever_their_backend_is() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let view = buffer.view(1..).unwrap();
+    assert_eq!(view.clone().download().unwrap(), view.download().unwrap());
+    let part = buffer.part(..2).unwrap();
+    let (first, second) = device.start_downloads((part.clone(), part)).unwrap().wait().unwrap();
+    assert_eq!((&first[..], &second[..]), (&[1, 2][..], &[1, 2][..]));
+}

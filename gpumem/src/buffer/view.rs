@@ -9,11 +9,17 @@ use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
 
 /// A range of a buffer's elements, for reading. Made by [`Buffer::view`](crate::Buffer::view).
-#[derive(Clone)]
 pub struct View<'a, T, B: Backend> {
     raw: &'a RawBuffer<B>,
     range: Range<usize>,
     element: PhantomData<&'a [T]>,
+}
+
+// Written out, since a derive would ask the backend to be `Clone`, which none is.
+impl<T, B: Backend> Clone for View<'_, T, B> {
+    fn clone(&self) -> Self {
+        Self { raw: self.raw, range: self.range.clone(), element: PhantomData }
+    }
 }
 
 impl<'a, T: Element, B: Backend> View<'a, T, B> {
