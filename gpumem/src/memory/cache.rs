@@ -147,6 +147,15 @@ impl<B: Backend> Caches<B> {
         all
     }
 
+    /// Takes the segments out of all of them, and leaves the pooled blocks.
+    pub(super) fn take_segments(&self) -> Surplus<B> {
+        let mut all = Surplus::none();
+        for cache in self.in_use() {
+            all.large.append(&mut cache.0.lock().large);
+        }
+        all
+    }
+
     /// Lets go of the budget that the caches keep, at the end of the device.
     pub(super) fn forget_credits(&self, budget: &Budget) {
         for cache in self.in_use() {

@@ -131,7 +131,13 @@ impl<B: Backend> Core<B> {
             self.store.state().kept.take_fit(mapped, most, reserved)
         };
         self.sweep_some_parked();
-        if let Some(segment) = fit((mapped / 8).max(unit)) {
+        let near = (mapped / 8).max(unit);
+        if let Some(segment) = fit(near) {
+            return Ok((segment, true));
+        }
+        // Cheaper than any call to the driver.
+        self.keep(self.store.caches.take_segments());
+        if let Some(segment) = fit(near) {
             return Ok((segment, true));
         }
         if self.surplus(mapped) > 0 {
