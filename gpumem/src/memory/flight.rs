@@ -12,6 +12,7 @@ use super::pinned::PinnedBlock;
 use super::poller::{Poller, Watch};
 use super::slots::Slot;
 use crate::backend::{Backend, Fault};
+use crate::ledger::Listed;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -31,12 +32,19 @@ pub struct Stream<B: Backend> {
     number: u64,
     /// Whose stream it is.
     device: u64,
+    /// Where the application made it.
+    _listed: Option<Listed>,
 }
 
 impl<B: Backend> Stream<B> {
     pub(crate) fn new(raw: B::Stream, device: u64) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { raw, number: NEXT.fetch_add(1, Ordering::Relaxed), device }
+        Self { raw, number: NEXT.fetch_add(1, Ordering::Relaxed), device, _listed: None }
+    }
+
+    /// The same for the application, which is told of it when the device is to be closed.
+    pub(super) fn listed(self, listed: Listed) -> Self {
+        Self { _listed: Some(listed), ..self }
     }
 
     /// The number of the device that it belongs to.
@@ -141,7 +149,9 @@ impl<B: Backend> Lane<B> {
                 Ok(false) => break,
                 Ok(true) => Ok(()),
                 // A failed device does not tell when its copies stop, so their memory is not used again.
-                Err(fault) => Err(fault),
+                Err(fault) if fault.is_failure() => Err(fault),
+                // The question was refused: it is asked again.
+                Err(_) => break,
             };
             ended.extend(flights.running.pop_front().map(|flight| (flight, end)));
         }

@@ -140,7 +140,7 @@ impl<B: Backend> Poller<B> {
             let (shared, name) = (self.0.clone(), "gpumem-poller".into());
             let thread = std::thread::Builder::new().name(name).spawn(move || shared.run());
             let operation = "start the thread that wakes those who await transfers";
-            thread.map_err(|error| Fault::Failed { operation, reason: error.to_string() })?;
+            thread.map_err(|error| Fault::Denied { operation, reason: error.to_string() })?;
             state.runs = true;
         }
         for (number, event) in before {

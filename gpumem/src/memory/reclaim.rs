@@ -81,13 +81,16 @@ impl<B: Backend> Core<B> {
         surplus.large.into_iter().for_each(|segment| state.keep(segment, since));
     }
 
-    /// Forgets the uses that are past. A fault when the device has failed, so that nobody can tell.
+    /// Forgets the uses that are past. A fault when the device has failed, so that nobody can tell; where it only refuses to answer, they
+    /// stay.
     pub(super) fn forget_past(&self, pending: &mut Vec<B::Event>) -> Result<(), Fault> {
         let mut result = Ok(());
         pending.retain(|event| match self.backend.is_done(event) {
             Ok(done) => !done,
             Err(fault) => {
-                result = Err(fault);
+                if fault.is_failure() {
+                    result = Err(fault);
+                }
                 true
             }
         });
@@ -203,6 +206,7 @@ impl<B: Backend> Core<B> {
         self.shed(keep, None);
         if keep == 0 {
             self.unpin(self.pinned.drain());
+            self.backend.tidy();
         }
         Ok(before.saturating_sub(self.store.physical.held()))
     }
@@ -264,7 +268,7 @@ impl<B: Backend> Core<B> {
         let Some(keep_for) = self.settings.keep_for else { return Ok(()) };
         let operation = "start the thread that gives idle memory back";
         self.start_idle_cleanup(keep_for, end)
-            .map_err(|error| Fault::Failed { operation, reason: error.to_string() })
+            .map_err(|error| Fault::Denied { operation, reason: error.to_string() })
     }
 
     fn idle_cleanup(&self, keep_for: Duration) {

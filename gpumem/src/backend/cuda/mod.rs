@@ -21,11 +21,12 @@ mod stream;
 pub(crate) mod tests;
 mod virtual_memory;
 
-pub use self::module::{Function, Kernel, Module};
+pub(crate) use self::module::Module;
+pub use self::module::{Function, Kernel};
 
 use self::context::Context;
 use self::driver::{DeviceAddress, HOST_ALLOC_PORTABLE};
-use self::error::check;
+use self::error::{check, check_memory};
 use self::event::RecordedEvent;
 use self::fill::Fill;
 use self::heap::Heap;
@@ -119,6 +120,8 @@ impl Backend for Cuda {
 }
 
 impl Driver for Cuda {
+    const WAITS_AT_THE_END: bool = true;
+
     type Memory = Memory;
     type Chunk = Chunk;
     type Pinned = Pinned;
@@ -192,10 +195,10 @@ impl Driver for Cuda {
         let _bound = self.context.bind()?;
         let mut address: *mut c_void = ptr::null_mut();
         // SAFETY: the pointer is valid for a write, and the context is current.
-        check(OPERATION, unsafe { driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE) })?;
+        check_memory(OPERATION, unsafe { driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE) })?;
         match NonNull::new(address.cast()) {
             Some(address) => Ok(Pinned { address, _context: Arc::clone(&self.context) }),
-            None => Err(Fault::Failed { operation: OPERATION, reason: "the driver gave no address".into() }),
+            None => Err(Fault::Denied { operation: OPERATION, reason: "the driver gave no address".into() }),
         }
     }
 
@@ -236,6 +239,10 @@ impl Driver for Cuda {
 
     fn synchronize(&self, event: &Arc<RecordedEvent>) -> Result<(), Fault> {
         event.synchronize()
+    }
+
+    fn tidy(&self) {
+        self.context.unload_idle_modules();
     }
 
     unsafe fn copy_to_device(

@@ -2,32 +2,31 @@
 
 use super::context::Context;
 use super::driver::{
-    self, Code, FunctionHandle, JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE, ModuleHandle, code,
+    self, ATTRIBUTE_MAX_SHARED_BYTES, Code, FUNCTION_MAX_DYNAMIC_SHARED_BYTES, FunctionHandle,
+    JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE, ModuleHandle, code,
 };
-use super::error::{check, describe, driver_version};
+use super::error::{check, describe, driver_version, up_to};
 use crate::backend::Fault;
-use std::ffi::{CString, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-/// Kernels that were loaded onto a device with [`Device::load_ptx`](crate::Device::load_ptx).
-///
-/// Dropping a module is always fine, also while kernels of it are queued: it waits for nothing. The driver unloads it
-/// when the last handle of the device has gone.
-pub struct Module {
+/// Kernels that were loaded onto a device.
+#[derive(Debug)]
+pub(crate) struct Module {
     handle: ModuleHandle,
     context: Arc<Context>,
 }
 
-/// One kernel of a [`Module`], found by name with [`Module::get_function`].
+/// One kernel of a [`Module`](crate::cuda::Module), found by name with [`get_function`](crate::cuda::Module::get_function).
 pub struct Function<'m> {
     handle: FunctionHandle,
     name: CString,
     module: &'m Module,
 }
 
-/// What can be launched on a device's stream: a [`Function`] of this crate's [`Module`], or one of `cust`'s.
+/// What can be launched on a device's stream: a [`Function`] of this crate's [`Module`](crate::cuda::Module), or one of `cust`'s.
 ///
 /// The trait is sealed.
 pub trait Kernel: sealed::Kernel {}
@@ -86,6 +85,8 @@ impl Module {
             Fault::Unavailable(format!("the PTX has a NUL at byte {}; it must be text", nul.nul_position()))
         })?;
 
+        // The driver waits for running kernels when it loads one.
+        context.unload_idle_modules();
         let _bound = context.bind()?;
         let mut log = JitLog::new();
         let mut handle = ModuleHandle::NULL;
@@ -137,10 +138,10 @@ impl Module {
 }
 
 impl Drop for Module {
-    /// Unloading may wait for the device, and must not happen before its kernels have ended; so it is left to the
-    /// context's own end.
+    /// Unloading may wait for the device, and must not happen before its kernels have ended; so it is left to those who may wait:
+    /// whoever loads another module, trims the device or ends the context (rule 7).
     fn drop(&mut self) {
-        self.context.retired_modules().push(self.handle);
+        self.context.retire_module(self.handle);
     }
 }
 
@@ -150,11 +151,26 @@ impl Function<'_> {
     pub fn name(&self) -> &str {
         sealed::Kernel::name(self).unwrap_or_default()
     }
-}
 
-impl fmt::Debug for Module {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Module").finish_non_exhaustive()
+    /// Sets how much dynamic shared memory a launch of the kernel may ask for.
+    pub(crate) fn allow_shared(&self, bytes: u32) -> Result<(), Fault> {
+        const OPERATION: &str = "cuFuncSetAttribute";
+        let context = &self.module.context;
+        let _bound = context.bind()?;
+        // More than fits the driver's number is more than any device has.
+        let value = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+        // SAFETY: the kernel's module is loaded, and its context is current.
+        let answer =
+            unsafe { driver::cuFuncSetAttribute(self.handle, FUNCTION_MAX_DYNAMIC_SHARED_BYTES, value) };
+        if answer == code::INVALID_VALUE {
+            let most = context.attribute(ATTRIBUTE_MAX_SHARED_BYTES)?;
+            return Err(Fault::Refused(format!(
+                "`{}` cannot have {bytes} bytes of dynamic shared memory: a block of this device has at most {most}, \
+                 with the shared memory that the kernel declares by itself",
+                self.name()
+            )));
+        }
+        check(OPERATION, answer)
     }
 }
 
@@ -171,7 +187,7 @@ fn cannot_compile(answer: Code, log: &str) -> String {
         && let Some(version) = driver_version()
     {
         message.push_str("; ");
-        message.push_str(&version);
+        message.push_str(&up_to(version));
     }
     if !lines.is_empty() {
         message.push_str("; its compiler says: ");

@@ -2,7 +2,7 @@
 
 use super::context::{Context, log_failure};
 use super::driver::{self, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
-use super::error::{check, describe};
+use super::error::{check, denied, describe, is_sticky};
 use super::event;
 use super::module::Kernel;
 use crate::backend::Fault;
@@ -25,6 +25,7 @@ impl Stream {
         let mut handle = StreamHandle::NULL;
         // SAFETY: the pointer is valid for a write, and the context is current.
         check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) })?;
+        context.stream_made(handle);
         Ok(Self { handle, context: Arc::clone(context) })
     }
 
@@ -107,12 +108,11 @@ impl Stream {
             )
         };
         match answer {
-            // These concern the launch; after any other the device has failed.
-            code::INVALID_VALUE | code::LAUNCH_OUT_OF_RESOURCES => Err(Fault::Refused(what())),
-            _ => check(OPERATION, answer).map_err(|fault| match fault {
-                Fault::Failed { operation, .. } => Fault::Failed { operation, reason: what() },
-                other => other,
-            }),
+            code::SUCCESS => Ok(()),
+            code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, what())),
+            answer if is_sticky(answer) => Err(Fault::Failed { operation: OPERATION, reason: what() }),
+            // All else concerns the launch: a kernel, a configuration or a feature that this device does not have.
+            _ => Err(Fault::Refused(what())),
         }
     }
 }
@@ -120,20 +120,14 @@ impl Stream {
 impl Drop for Stream {
     /// Does not wait: the driver finishes what is queued and gives the stream back then.
     fn drop(&mut self) {
-        let Ok(_bound) = self.context.bind() else { return };
-        let end = event::take(&self.context).and_then(|end| {
-            // SAFETY: both are of this context, which is current, and are alive.
-            check("cuEventRecord", unsafe { driver::cuEventRecord(end, self.handle) }).map(|()| end)
-        });
-        match end {
-            Ok(end) => self.context.stream_ended(end),
-            Err(fault) => {
-                self.context.stream_ended_unseen();
-                crate::log_safely::safely(|| {
-                    log::warn!("while dropping a stream: {fault}");
-                });
-            }
+        let Ok(_bound) = self.context.bind() else { return self.context.stream_gone(self.handle) };
+        if let Err(fault) = event::note_end(self) {
+            self.context.stream_ended_unseen();
+            crate::log_safely::safely(|| {
+                log::warn!("while dropping a stream: {fault}");
+            });
         }
+        self.context.stream_gone(self.handle);
         // SAFETY: made in `create`, destroyed once, and nobody has its handle any more.
         let answer = unsafe { driver::cuStreamDestroy_v2(self.handle) };
         log_failure("cuStreamDestroy", answer);
