@@ -217,8 +217,8 @@ pub enum Error {
         other: String,
     },
 
-    /// Buffers are alive where none should be, or streams or modules of a device that was to be closed. The report says which, how large,
-    /// and where they were made.
+    /// Buffers are alive where none should be, or streams of a device that was to be closed. The report says which, how large, and where
+    /// they were made.
     #[error("{0}")]
     Leaked(LeakReport),
 

@@ -188,6 +188,9 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// Keeps the calling thread until `event` is done; a fault if the device has failed. Never hangs on a failed device.
     fn synchronize(&self, event: &Self::Event) -> Result<(), Fault>;
 
+    /// The device is being closed: nobody can queue anything any more. Takes from the application what else it has of the device.
+    fn close(&self) {}
+
     /// Gives back what the backend itself keeps for nobody. May wait for the device, and for others.
     fn tidy(&self) {}
 

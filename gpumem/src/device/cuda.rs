@@ -41,8 +41,8 @@ impl Device<Cuda> {
 
     /// Has the driver compile kernels for this card. It may wait for kernels that run.
     ///
-    /// The module keeps the device from being [closed](Device::close). It is unloaded some time after it was dropped: when another is loaded
-    /// or the device is [trimmed](Device::trim) while no kernel runs, or at the end of the device.
+    /// A module that was dropped is unloaded some time later: when another is loaded or the device is [trimmed](Device::trim) while no kernel
+    /// runs, or at the end of the device. One that is alive when its device is [closed](Device::close) is unloaded then.
     ///
     /// ```no_run
     /// use cust::launch;
@@ -89,7 +89,7 @@ impl Device<Cuda> {
     pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
         let made_at = Location::caller();
         let raw = self.core().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)?;
-        Ok(Module { raw, _listed: self.core().ledger.handles.add("module", made_at) })
+        Ok(Module { raw, _listed: self.core().ledger.modules.add("module", made_at) })
     }
 
     /// Makes the card's primary context current on the calling thread and leaves it so, for code that calls `cust` or the
@@ -179,7 +179,7 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// [`Error::KernelRefused`] when the module has no such kernel.
+    /// [`Error::KernelRefused`] when the module has no such kernel, or its device is closed.
     pub fn get_function(&self, name: impl AsRef<str>) -> Result<Function<'_>, Error> {
         self.raw.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
     }

@@ -51,10 +51,10 @@ struct Handle<B: Backend> {
 
 impl<B: Backend> Handle<B> {
     /// The last handle has gone, and its owner waits for the end.
-    fn end(self) {
+    fn close(self) {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never dropped, so the core is taken out once.
-        unsafe { ManuallyDrop::take(&mut this.core) }.end();
+        unsafe { ManuallyDrop::take(&mut this.core) }.close();
     }
 }
 
@@ -267,21 +267,21 @@ impl<B: Backend> Device<B> {
         LeakReport::new(format!("device `{}`", self.name()), self.live_buffers(), lost)
     }
 
-    /// Ends the device in order: waits for what is queued, checks that no buffer, stream or module is alive, and gives everything back
-    /// before it returns.
+    /// Ends the device in order: waits for what is queued, checks that no buffer or stream is alive, and gives everything back before it
+    /// returns. Modules of kernels are unloaded even if they are alive: one has no kernels any more then.
     ///
     /// Dropping the last handle does the same without waiting and without telling.
     ///
     /// # Errors
     ///
-    /// [`Error::Leaked`] when buffers, streams or modules are alive, [`Error::DeviceInUse`] when other handles are, or tickets and guards
+    /// [`Error::Leaked`] when buffers or streams of the application's own are alive, [`Error::DeviceInUse`] when other handles are, or tickets and guards
     /// of downloads, and [`Error::DeviceFailed`] when the device has failed. The device then ends with the last of them.
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
         let ledger = &self.core().ledger;
-        let (lost, handles) = (ledger.counters.lost_bytes(), ledger.handles.list());
-        if ledger.live_buffers() > 0 || lost > 0 || !handles.is_empty() {
-            return Err(Error::Leaked(self.leaks(lost).with_handles(handles)));
+        let (lost, streams) = (ledger.counters.lost_bytes(), ledger.streams.list());
+        if ledger.live_buffers() > 0 || lost > 0 || !streams.is_empty() {
+            return Err(Error::Leaked(self.leaks(lost).with_handles(streams)));
         }
         // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last.
         let gate = self.core().idle_gate();
@@ -292,7 +292,7 @@ impl<B: Backend> Device<B> {
             return Err(Error::DeviceInUse { device: self.name().into(), handles });
         }
         if let Some(handle) = Arc::into_inner(self.handle) {
-            handle.end();
+            handle.close();
         }
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! What an application has of a device besides buffers: streams and modules. They keep the device's context, so whoever closes the
-//! device is told of them.
+//! What an application has of a device besides buffers: streams, and modules of kernels.
 
 use super::LiveHandle;
 use std::panic::Location;

@@ -15,17 +15,17 @@ pub struct LiveBuffer {
     pub made_at: &'static Location<'static>,
 }
 
-/// A stream or a module that is alive.
+/// What is alive of a device besides buffers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveHandle {
-    /// `"stream"` or `"module"`.
+    /// What it is: `"stream"`.
     pub kind: &'static str,
     /// The line of the application that made it.
     pub made_at: &'static Location<'static>,
 }
 
 /// What a leak check found. Its text is a list that names each buffer, its size, and the line that made it; where a device was to be
-/// closed, its streams and modules too.
+/// closed, the application's streams too.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Error};
@@ -73,7 +73,7 @@ impl LeakReport {
         &self.content.buffers
     }
 
-    /// The streams and modules that are alive, where a device was to be closed.
+    /// The streams that are alive, where a device was to be closed.
     #[must_use]
     pub fn handles(&self) -> &[LiveHandle] {
         &self.content.handles

@@ -24,8 +24,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) counters: Counters,
-    /// The streams and modules that the application has.
-    pub(crate) handles: Handles,
+    /// The application's own streams.
+    pub(crate) streams: Handles,
+    /// The modules of kernels that it has loaded.
+    pub(crate) modules: Handles,
     slabs: [Padded; SLABS],
 }
 

@@ -8,7 +8,7 @@ use super::store::Store;
 use super::workers::Transfers;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::ledger::{DeviceStats, Ledger};
+use crate::ledger::{DeviceStats, Ledger, LiveHandle};
 use crate::threads;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,7 +64,7 @@ impl<B: Backend> Core<B> {
     pub(crate) fn create_stream(&self) -> Result<Stream<B>, Fault> {
         let made_at = Location::caller();
         let raw = self.backend.create_stream()?;
-        Ok(Stream::new(raw, self.number).listed(self.ledger.handles.add("stream", made_at)))
+        Ok(Stream::new(raw, self.number).listed(self.ledger.streams.add("stream", made_at)))
     }
 
     /// Whether a stream belongs to this device.
@@ -178,8 +178,20 @@ impl<B: Backend> Core<B> {
         }
     }
 
+    /// Ends the device on this thread, which may wait. Nobody else has a handle of it, or a stream.
+    pub(crate) fn close(self: Arc<Self>) {
+        let modules = self.ledger.modules.list();
+        for LiveHandle { kind, made_at } in &modules {
+            crate::log_safely::safely(|| {
+                log::info!("gpumem: a {kind} that was made at {made_at} ends with its device, which is closed");
+            });
+        }
+        self.backend.close();
+        self.end();
+    }
+
     /// Ends the device on this thread, which may wait. Nobody else has a handle of it.
-    pub(crate) fn end(self: Arc<Self>) {
+    fn end(self: Arc<Self>) {
         threads::waiting(|| {
             self.drain();
             drop(self);

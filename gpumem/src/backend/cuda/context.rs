@@ -11,12 +11,13 @@
 
 use super::driver::{self, CAPTURE_MODE_RELAXED, ContextHandle, EventHandle, ModuleHandle, OLDEST_DRIVER, StreamHandle};
 use super::error::{check, check_open, driver_version, too_old};
+use super::module::Loaded;
 use crate::backend::Fault;
 use crate::threads;
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// A retained primary context, and what is kept in it for later.
 #[derive(Debug)]
@@ -31,7 +32,9 @@ pub struct Context {
 struct Kept {
     /// Events that nobody uses now; see `event`.
     spare_events: Mutex<Vec<EventHandle>>,
-    /// Modules that were dropped. Kernels of theirs may still be queued; see `module`.
+    /// Modules that are loaded.
+    modules: Mutex<Vec<Weak<Loaded>>>,
+    /// Modules that were let go of. Kernels of theirs may still be queued; see `module`.
     retired_modules: Mutex<Vec<ModuleHandle>>,
     /// The streams that are alive.
     streams: Mutex<Vec<StreamHandle>>,
@@ -103,7 +106,20 @@ impl Context {
         locked(&self.kept.spare_events)
     }
 
-    /// Takes over a module that was dropped.
+    /// Remembers a module that was loaded.
+    pub(super) fn module_loaded(&self, module: &Arc<Loaded>) {
+        let mut modules = locked(&self.kept.modules);
+        modules.retain(|module| module.strong_count() > 0);
+        modules.push(Arc::downgrade(module));
+    }
+
+    /// Lets go of all modules. See [`Loaded::let_go`] for when that is right.
+    pub(super) fn let_go_of_modules(&self) {
+        let modules = std::mem::take(&mut *locked(&self.kept.modules));
+        modules.iter().filter_map(Weak::upgrade).for_each(|module| module.let_go());
+    }
+
+    /// Takes over a module that was let go of.
     pub(super) fn retire_module(&self, module: ModuleHandle) {
         locked(&self.kept.retired_modules).push(module);
     }

@@ -241,6 +241,10 @@ impl Driver for Cuda {
         event.synchronize()
     }
 
+    fn close(&self) {
+        self.context.let_go_of_modules();
+    }
+
     fn tidy(&self) {
         self.context.unload_idle_modules();
     }

@@ -71,13 +71,13 @@ impl Stream {
     ) -> Result<(), Fault> {
         const OPERATION: &str = "cuLaunchKernel";
         let name = kernel.name().unwrap_or("kernel");
-        if kernel.context().is_some_and(|context| !ptr::eq(context, &raw const *self.context)) {
+        if kernel.context().is_some_and(|context| !ptr::eq(context, Arc::as_ptr(&self.context))) {
             let reason = format!("`{name}` was loaded through another opened device than the stream's");
             return Err(Fault::Refused(reason));
         }
         let _bound = self.context.bind()?;
-        // SAFETY: the kernel and the stream are alive and of this context, which is current; the driver copies the
-        // arguments before it returns and writes none of them. The rest is the caller's part.
+        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device is not closed, which lets go of
+        // modules, while there is a stream of it); the driver copies the arguments before it returns and writes none of them. The rest is the caller's part.
         let answer = unsafe {
             driver::cuLaunchKernel(
                 FunctionHandle::from_raw(kernel.raw()),
