@@ -159,6 +159,7 @@ suite! {
     ledger {
         figures_are_counted
         leaks_are_reported_with_the_line_that_made_them
+        a_stream_that_is_alive_is_named
         devices_close_in_order
     }
     limits {
