@@ -68,9 +68,17 @@ static __thread int refusals;
 static __thread Code refusal;
 void fake_cuda_refuse(Code code, int calls) { refusal = code; refusals = calls; }
 
+// The next waits for events, of whatever thread.
+static int wait_refusals;
+static Code wait_refusal;
+void fake_cuda_refuse_waits(Code code, int calls) { wait_refusal = code; wait_refusals = calls; }
+
+static volatile int reset; // Since the context was last retained.
+
 static Code usable(void) {
   if (forked) return NOT_INITIALIZED;
   if (!current()) return INVALID_CONTEXT;
+  if (current() == (Handle)&primary && reset) return CONTEXT_IS_DESTROYED;
   if (current() == (Handle)&primary && !retained) return CONTEXT_IS_DESTROYED;
   if (failed) return ILLEGAL_ADDRESS;
   return refusals && refusals-- ? refusal : SUCCESS;
@@ -80,6 +88,9 @@ static Code usable(void) {
 #define NEEDS_CONTEXT       \
   Code usable_ = usable(); \
   if (usable_) return usable_;
+
+// The real driver follows a stream that went with its context.
+#define INSIST_ALIVE insist(!reset, "to use a stream of a context that was reset");
 
 // -- Captures, by whom they forbid what: in mode 0 (global) all threads, in mode 1 the capturing one, in mode 2 nobody. A thread in mode 0
 // minds all of these, one in mode 1 its own, and one in mode 2 none.
@@ -132,6 +143,7 @@ Code cuDeviceGetName(char *name, int room, int device) {
 Code cuDevicePrimaryCtxRetain(Handle *context, int device) {
   (void)device;
   __sync_fetch_and_add(&retained, 1);
+  reset = 0;
   *context = &primary;
   return SUCCESS;
 }
@@ -148,7 +160,13 @@ Code cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
   *active = retained > 0;
   return SUCCESS;
 }
-Code cuDevicePrimaryCtxReset_v2(int device) { (void)device; return SUCCESS; }
+Code cuDevicePrimaryCtxReset_v2(int device) { (void)device; reset = 1; return SUCCESS; }
+Code cuCtxGetApiVersion(Handle context, unsigned *version) {
+  if (forked) return NOT_INITIALIZED;
+  if (context == (Handle)&primary && (reset || !retained)) return INVALID_CONTEXT;
+  *version = 3020;
+  return SUCCESS;
+}
 
 Code cuCtxGetCurrent(Handle *context) { *context = current(); return forked ? NOT_INITIALIZED : SUCCESS; }
 Code cuCtxSetCurrent(Handle context) {
@@ -399,6 +417,7 @@ static void *serve(void *argument) {
 }
 
 static Code queue(Stream *stream, Work content) {
+  INSIST_ALIVE
   Work *work = malloc(sizeof *work);
   *work = content;
   pthread_mutex_lock(&lock);
@@ -426,6 +445,7 @@ Code cuStreamCreate(Stream **stream, unsigned flags) {
   return SUCCESS;
 }
 Code cuStreamDestroy_v2(Stream *stream) { // Does not wait; what is queued is still done.
+  INSIST_ALIVE
   NEEDS_CONTEXT
   pthread_mutex_lock(&lock);
   stream->closed = 1;
@@ -460,6 +480,7 @@ Code cuStreamEndCapture(Stream *stream, Handle *graph) {
 }
 
 Code cuStreamSynchronize(Stream *stream) {
+  INSIST_ALIVE
   FORBIDDEN_IN_CAPTURE
   pthread_mutex_lock(&lock);
   while (stream->first && !failed) pthread_cond_wait(&changed, &lock);
@@ -468,6 +489,7 @@ Code cuStreamSynchronize(Stream *stream) {
 }
 
 Code cuStreamQuery(Stream *stream) {
+  INSIST_ALIVE
   FORBIDDEN_IN_CAPTURE
   pthread_mutex_lock(&lock);
   Code answer = stream->first ? NOT_READY : SUCCESS;
@@ -512,6 +534,7 @@ Code cuEventQuery(Event *event) {
 }
 Code cuEventSynchronize(Event *event) {
   FORBIDDEN_IN_CAPTURE
+  if (wait_refusals > 0 && __sync_fetch_and_sub(&wait_refusals, 1) > 0) return wait_refusal;
   Point *point = point_of(event);
   pthread_mutex_lock(&lock);
   while (point && !point->done && !failed) pthread_cond_wait(&changed, &lock);

@@ -297,7 +297,7 @@ impl Error {
     pub(crate) fn from_opening<B: Backend>(fault: Fault) -> Self {
         let reason = match fault {
             Fault::Failed { .. } => format!(
-                "{fault}; the device had failed before, and can be had again when everything that uses it in this process has gone"
+                "{fault}; the device has failed in this process before, and works again in a new one"
             ),
             Fault::OutOfMemory => "the device has no memory left for it".into(),
             Fault::Unavailable(reason) => reason,

@@ -15,6 +15,7 @@ const LONG: Duration = Duration::from_millis(400);
 const SHORT: Duration = Duration::from_millis(100);
 
 unsafe extern "C" {
+    fn cuDevicePrimaryCtxReset_v2(device: c_int) -> c_int;
     fn cuDevicePrimaryCtxGetState(device: c_int, flags: *mut u32, active: *mut c_int) -> c_int;
 }
 
@@ -209,18 +210,83 @@ fn the_last_handle_waits_for_no_kernel() {
     wait_for_the_end();
 }
 
+/// Runs one of the ignored tests in a process of its own, with a variable.
+fn run_alone(test: &str, (variable, value): (&str, &str)) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", test])
+        .env(variable, value)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
+}
+
+/// The thread that wakes those who wait was refused a wait: they were told for good that the device had failed.
+#[test]
+fn a_refused_wait_is_asked_for_again() {
+    let Some((device, _turn)) = card() else { return };
+    // SAFETY: the function is found by its name, takes a code and a number of calls, and only notes them.
+    let refuse = |calls: c_int| unsafe {
+        let found = of_threads(c"fake_cuda_refuse_waits")?;
+        std::mem::transmute::<unsafe extern "C" fn() -> c_int, unsafe extern "C" fn(c_int, c_int)>(found)(801, calls);
+        Some(())
+    };
+    let (module, buffer) = (device.load_ptx(KERNELS).unwrap(), numbers(&device));
+    occupy(device.stream(), &module, Duration::from_millis(50));
+    let mut ticket = buffer.start_download().unwrap();
+    if refuse(1).is_none() {
+        return println!("skipped: this driver refuses nothing that is asked of it");
+    }
+    let refused = ticket.wait_timeout(Duration::from_secs(20)).map(drop);
+    assert!(matches!(refused, Err(Error::CallRefused { operation: "cuEventSynchronize", .. })), "{refused:?}");
+    assert!(ticket.wait_timeout(Duration::from_secs(20)).unwrap().is_some());
+    drop((module, buffer, ticket));
+    assert_eq!(device.stats().lost_bytes, 0);
+    device.close().unwrap();
+}
+
+/// Another library resets the primary context, with all that is in it. The driver follows the handles of old, and the program ended.
+#[test]
+fn a_context_that_was_reset_is_left_alone() {
+    let Some((device, _turn)) = card() else { return };
+    device.close().unwrap();
+    run_alone("reset_the_context", ("UNUSED", ""));
+}
+
+#[test]
+#[ignore = "spoils the card for its process; `a_context_that_was_reset_is_left_alone` runs it in another"]
+fn reset_the_context() {
+    let Some((device, _turn)) = card() else { return };
+    let (stream, module, mut buffer) = (device.create_stream().unwrap(), device.load_ptx(KERNELS).unwrap(), numbers(&device));
+    let ticket = buffer.start_download().unwrap();
+    occupy(&stream, &module, Duration::ZERO);
+    device.synchronize_stream(&stream).unwrap();
+    device.synchronize().unwrap();
+    // SAFETY: it is what is tested. Nothing runs in the context.
+    assert_eq!(unsafe { cuDevicePrimaryCtxReset_v2(0) }, 0);
+    let failed = |result: Result<(), Error>| {
+        assert!(matches!(&result, Err(Error::DeviceFailed { reason, .. }) if reason.contains("reset")), "{result:?}");
+    };
+    failed(buffer.fill(2));
+    failed(buffer.download().map(drop));
+    failed(device.create_stream().map(drop));
+    failed(device.synchronize_stream(&stream));
+    failed(device.synchronize());
+    // Made anew by somebody, it has the same name, and is another.
+    let other = another();
+    assert_eq!(numbers(&other).download().unwrap(), [1; 100]);
+    failed(buffer.fill(2));
+    drop((stream, module, buffer, ticket));
+    failed(device.close());
+    other.close().unwrap();
+}
+
 /// A driver that is too old is told with both versions. It is had as a variable of the driver of threads, which is one of a process.
 #[test]
 fn a_driver_that_is_too_old_is_refused() {
     let Some((device, _turn)) = card() else { return };
     device.close().unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "open_with_a_driver_that_is_too_old"])
-        .env("FAKE_CUDA_VERSION", "11010")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
+    run_alone("open_with_a_driver_that_is_too_old", ("FAKE_CUDA_VERSION", "11010"));
 }
 
 #[test]

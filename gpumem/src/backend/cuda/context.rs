@@ -24,6 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub struct Context {
     handle: ContextHandle,
     device: c_int,
+    /// Another library has reset it.
+    gone: AtomicBool,
     kept: Kept,
 }
 
@@ -73,12 +75,32 @@ impl Context {
         check_open("cuDevicePrimaryCtxRetain", unsafe {
             driver::cuDevicePrimaryCtxRetain(&raw mut handle, device)
         })?;
-        Ok((Self { handle, device, kept: Kept::default() }, name))
+        Ok((Self { handle, device, gone: AtomicBool::new(false), kept: Kept::default() }, name))
     }
 
     /// Makes the context current on this thread until the guard is dropped.
     pub(super) fn bind(&self) -> Result<Bound<'_>, Fault> {
+        self.check()?;
         Bound::enter(self.handle)
+    }
+
+    /// A fault if another library has reset the primary context (`cudaDeviceReset` does), although this one has it retained. All handles
+    /// have gone with it, and the driver follows dangling ones: on a stream of old, most calls end the program. So none is used any more,
+    /// not even when somebody has the context made anew, under the same handle. (A reset while a call is under way is beyond help.)
+    fn check(&self) -> Result<(), Fault> {
+        const OPERATION: &str = "cuCtxGetApiVersion";
+        let mut version: c_uint = 0;
+        // SAFETY: the handle is retained as long as `self` lives, and the driver looks it up; the pointer is valid for a write.
+        let answer = match self.gone.load(Ordering::Relaxed) {
+            false => unsafe { driver::cuCtxGetApiVersion(self.handle, &raw mut version) },
+            true => driver::code::INVALID_CONTEXT,
+        };
+        if answer != driver::code::INVALID_CONTEXT {
+            return check(OPERATION, answer);
+        }
+        self.gone.store(true, Ordering::Relaxed);
+        let reason = "another library of this process has reset the card's primary context, which all share".into();
+        Err(Fault::Failed { operation: OPERATION, reason })
     }
 
     /// Makes the context current on this thread and leaves it so.
@@ -217,7 +239,8 @@ impl Drop for Context {
     /// context that nobody else retains, the driver waits for kernels, of other devices too, so both are left to a thread (rule 7), except
     /// where this thread may wait: there it was asked for (`Device::close`), or it is that thread.
     fn drop(&mut self) {
-        let end = End { handle: self.handle, device: self.device, kept: std::mem::take(&mut self.kept) };
+        let alive = self.check().is_ok();
+        let end = End { handle: self.handle, device: self.device, alive, kept: std::mem::take(&mut self.kept) };
         if threads::may_wait() {
             return end.run();
         }
@@ -234,6 +257,8 @@ impl Drop for Context {
 struct End {
     handle: ContextHandle,
     device: c_int,
+    /// Whether it has not been reset.
+    alive: bool,
     kept: Kept,
 }
 
@@ -242,7 +267,7 @@ impl End {
         // Another library may be capturing a graph (see `Relaxed`), and the release is outside of the context.
         let _relaxed = Relaxed::enter();
         // At the end of the process the driver may be gone already, and then there is nothing to give back.
-        if let Ok(_bound) = Bound::<'static>::enter(self.handle) {
+        if self.alive && let Ok(_bound) = Bound::<'static>::enter(self.handle) {
             self.let_go();
         }
         // SAFETY: retained once in `open`, and given back once, here.

@@ -242,6 +242,7 @@ unsafe extern "C" {
     pub(super) fn cuCtxSetCurrent(context: ContextHandle) -> Code;
     pub(super) fn cuCtxPushCurrent_v2(context: ContextHandle) -> Code;
     pub(super) fn cuCtxPopCurrent_v2(context: *mut ContextHandle) -> Code;
+    pub(super) fn cuCtxGetApiVersion(context: ContextHandle, version: *mut c_uint) -> Code;
     pub(super) fn cuCtxSynchronize() -> Code;
     pub(super) fn cuThreadExchangeStreamCaptureMode(mode: *mut c_uint) -> Code;
 

@@ -705,7 +705,7 @@ fn fail_the_device() {
     }
     // The documentation says so.
     match crate::Device::cuda(0) {
-        Err(crate::Error::BackendUnavailable { reason, .. }) => assert!(reason.contains("had failed before"), "{reason}"),
+        Err(crate::Error::BackendUnavailable { reason, .. }) => assert!(reason.contains("has failed in this process before"), "{reason}"),
         other => panic!("{other:?}"),
     }
     // And all drops are quiet.
