@@ -217,8 +217,8 @@ pub enum Error {
         other: String,
     },
 
-    /// Buffers are alive where none should be, or streams of a device that was to be closed. The report says which, how large, and where
-    /// they were made.
+    /// Buffers are alive where none should be, or streams of a device that was to be closed. The report says
+    /// which, how large, and where they were made.
     #[error("{0}")]
     Leaked(LeakReport),
 
@@ -251,9 +251,12 @@ pub enum Error {
     )]
     WouldDeadlock,
 
-    /// The driver refused one call, or had no memory for it. Nothing has failed: the device, its buffers and all that is queued are as they
-    /// were, and what was asked for can be asked for again. Every operation can give this where it gives [`Error::DeviceFailed`].
-    #[error("the {backend} backend was refused {operation}: {reason}. Nothing is lost, and it can be tried again")]
+    /// The driver refused one call, or had no memory for it. Nothing has failed: the device, its buffers and
+    /// all that is queued are as they were, and what was asked for can be asked for again. Every operation
+    /// can give this where it gives [`Error::DeviceFailed`].
+    #[error(
+        "the {backend} backend was refused {operation}: {reason}. Nothing is lost, and it can be tried again"
+    )]
     CallRefused {
         /// Which backend.
         backend: &'static str,
@@ -293,12 +296,13 @@ impl Error {
         }
     }
 
-    /// A fault while a device is opened: nothing is on it yet that could be lost, so whatever it is, the device cannot be had.
+    /// A fault while a device is opened: nothing is on it yet that could be lost, so whatever it is, the
+    /// device cannot be had.
     pub(crate) fn from_opening<B: Backend>(fault: Fault) -> Self {
         let reason = match fault {
-            Fault::Failed { .. } => format!(
-                "{fault}; the device has failed in this process before, and works again in a new one"
-            ),
+            Fault::Failed { .. } => {
+                format!("{fault}; the device has failed in this process before, and works again in a new one")
+            }
             Fault::OutOfMemory => "the device has no memory left for it".into(),
             Fault::Unavailable(reason) => reason,
             _ => fault.to_string(),

@@ -1,5 +1,5 @@
-//! What the crate knows of threads: a small number for each, by which it gets a part of its own of what threads would else fight over,
-//! and whether it may wait where things end.
+//! What the crate knows of threads: a small number for each, by which it gets a part of its own of what
+//! threads would else fight over, and whether it may wait where things end.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,12 +32,14 @@ thread_local! {
     static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether what ends on the calling thread may keep it waiting. A drop must not wait (rule 7), so this is only where [`waiting`] is.
+/// Whether what ends on the calling thread may keep it waiting. A drop must not wait (rule 7), so this is
+/// only where [`waiting`] is.
 pub(crate) fn may_wait() -> bool {
     MAY_WAIT.get()
 }
 
-/// Runs `work`, a wait for the end of something: on a thread that is there for it, or where the application asked for the end.
+/// Runs `work`, a wait for the end of something: on a thread that is there for it, or where the application
+/// asked for the end.
 pub(crate) fn waiting<R>(work: impl FnOnce() -> R) -> R {
     struct Former(bool);
     impl Drop for Former {

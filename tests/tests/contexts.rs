@@ -1,4 +1,5 @@
-//! What is left of a card's context, and when; and who waits for its end. One test at a time, since all devices of a process share it.
+//! What is left of a card's context, and when; and who waits for its end. One test at a time, since all
+//! devices of a process share it.
 #![cfg(feature = "cuda")]
 
 use cust::launch;
@@ -56,7 +57,8 @@ fn of_threads(name: &std::ffi::CStr) -> Option<unsafe extern "C" fn() -> c_int> 
     // SAFETY: the name ends with a NUL, and what is found under it is such a function.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
-        (!found.is_null()).then(|| std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn() -> c_int>(found))
+        (!found.is_null())
+            .then(|| std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn() -> c_int>(found))
     }
 }
 
@@ -78,7 +80,8 @@ fn numbers(device: &Device<Cuda>) -> Buffer<u32, Cuda, Async> {
     Buffer::from_slice(device, "numbers", &[1; 100]).unwrap()
 }
 
-/// A ticket that was redeemed or waited for kept its event, and that the context, of a device that said that it was closed.
+/// A ticket that was redeemed or waited for kept its event, and that the context, of a device that said that
+/// it was closed.
 #[test]
 fn what_has_ended_keeps_no_context() {
     let Some((device, _turn)) = card() else { return };
@@ -109,19 +112,24 @@ fn a_closed_device_takes_its_modules_along() {
     device.close().unwrap();
     assert!(!is_retained());
     for refused in [module.get_function("add_one").map(drop), kernel.allow_shared_bytes(1_000)] {
-        assert!(matches!(&refused, Err(Error::KernelRefused { reason, .. }) if reason.contains("closed")), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(Error::KernelRefused { reason, .. }) if reason.contains("closed")),
+            "{refused:?}"
+        );
     }
     // Nor is it taken for one of the device that is opened next.
     let device = another();
     let (mut buffer, stream) = (numbers(&device), device.stream());
     // SAFETY: refused before anything is queued.
-    let refused = unsafe { launch!(kernel<<<1, 100, 0, stream>>>(buffer.as_device_ptr_mut().unwrap(), 100_u32)) };
+    let refused =
+        unsafe { launch!(kernel<<<1, 100, 0, stream>>>(buffer.as_device_ptr_mut().unwrap(), 100_u32)) };
     assert!(matches!(refused, Err(Error::KernelRefused { .. })), "{refused:?}");
     drop((module, buffer));
     device.close().unwrap();
 }
 
-/// The end of a dropped stream was recorded, and not yet reached when it was asked for: modules stayed loaded.
+/// The end of a dropped stream was recorded, and not yet reached when it was asked for: modules stayed
+/// loaded.
 #[test]
 fn a_closed_device_unloads_its_modules() {
     let Some((keep, _turn)) = card() else { return };
@@ -130,7 +138,8 @@ fn a_closed_device_unloads_its_modules() {
         let (module, mut buffer) = (device.load_ptx(KERNELS).unwrap(), numbers(&device));
         let (kernel, stream) = (module.get_function("add_one").unwrap(), device.stream());
         // SAFETY: the kernel takes a pointer to as many elements as the buffer has.
-        unsafe { launch!(kernel<<<1, 128, 0, stream>>>(buffer.as_device_ptr_mut().unwrap(), 100_u32)) }.unwrap();
+        unsafe { launch!(kernel<<<1, 128, 0, stream>>>(buffer.as_device_ptr_mut().unwrap(), 100_u32)) }
+            .unwrap();
         assert_eq!(buffer.download().unwrap(), [2; 100]);
         drop((module, buffer));
         device.close().unwrap();
@@ -172,10 +181,15 @@ fn the_last_handle_waits_for_no_kernel() {
     let timed = |what: &str, drop: &mut dyn FnMut()| {
         let began = Instant::now();
         drop();
-        assert!(began.elapsed() < SHORT, "dropping {what} took {:?} beside a kernel of {LONG:?}", began.elapsed());
+        assert!(
+            began.elapsed() < SHORT,
+            "dropping {what} took {:?} beside a kernel of {LONG:?}",
+            began.elapsed()
+        );
     };
 
-    // Kernels of another device. The driver waits for them when it unloads a module and when it takes pinned memory back.
+    // Kernels of another device. The driver waits for them when it unloads a module and when it takes pinned
+    // memory back.
     let (first, second) = (another(), another());
     let (module, of_second) = (first.load_ptx(KERNELS).unwrap(), second.load_ptx(KERNELS).unwrap());
     let third = another();
@@ -192,6 +206,8 @@ fn the_last_handle_waits_for_no_kernel() {
     timed("a device that had a module", &mut || drop(device.take()));
     let (mut device, mut guard) = (Some(third), Some(guard));
     timed("a device", &mut || drop(device.take()));
+    // The thread that was to end the device has seen that the guard keeps it.
+    std::thread::sleep(Duration::from_millis(50));
     timed("a guard, the last of its device", &mut || drop(guard.take()));
     busy.synchronize().unwrap();
     drop(work);
@@ -208,6 +224,7 @@ fn the_last_handle_waits_for_no_kernel() {
     // It ends when the kernel has.
     assert!(is_retained());
     wait_for_the_end();
+    assert!(loaded_modules().is_none_or(|loaded| loaded == 0), "{:?}", loaded_modules());
 }
 
 /// Runs one of the ignored tests in a process of its own, with a variable.
@@ -221,14 +238,17 @@ fn run_alone(test: &str, (variable, value): (&str, &str)) {
     assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
 }
 
-/// The thread that wakes those who wait was refused a wait: they were told for good that the device had failed.
+/// The thread that wakes those who wait was refused a wait: they were told for good that the device had
+/// failed.
 #[test]
 fn a_refused_wait_is_asked_for_again() {
     let Some((device, _turn)) = card() else { return };
     // SAFETY: the function is found by its name, takes a code and a number of calls, and only notes them.
     let refuse = |calls: c_int| unsafe {
         let found = of_threads(c"fake_cuda_refuse_waits")?;
-        std::mem::transmute::<unsafe extern "C" fn() -> c_int, unsafe extern "C" fn(c_int, c_int)>(found)(801, calls);
+        std::mem::transmute::<unsafe extern "C" fn() -> c_int, unsafe extern "C" fn(c_int, c_int)>(found)(
+            801, calls,
+        );
         Some(())
     };
     let (module, buffer) = (device.load_ptx(KERNELS).unwrap(), numbers(&device));
@@ -238,14 +258,18 @@ fn a_refused_wait_is_asked_for_again() {
         return println!("skipped: this driver refuses nothing that is asked of it");
     }
     let refused = ticket.wait_timeout(Duration::from_secs(20)).map(drop);
-    assert!(matches!(refused, Err(Error::CallRefused { operation: "cuEventSynchronize", .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::CallRefused { operation: "cuEventSynchronize", .. })),
+        "{refused:?}"
+    );
     assert!(ticket.wait_timeout(Duration::from_secs(20)).unwrap().is_some());
     drop((module, buffer, ticket));
     assert_eq!(device.stats().lost_bytes, 0);
     device.close().unwrap();
 }
 
-/// Another library resets the primary context, with all that is in it. The driver follows the handles of old, and the program ended.
+/// Another library resets the primary context, with all that is in it. The driver follows the handles of old,
+/// and the program ended.
 #[test]
 fn a_context_that_was_reset_is_left_alone() {
     let Some((device, _turn)) = card() else { return };
@@ -257,7 +281,8 @@ fn a_context_that_was_reset_is_left_alone() {
 #[ignore = "spoils the card for its process; `a_context_that_was_reset_is_left_alone` runs it in another"]
 fn reset_the_context() {
     let Some((device, _turn)) = card() else { return };
-    let (stream, module, mut buffer) = (device.create_stream().unwrap(), device.load_ptx(KERNELS).unwrap(), numbers(&device));
+    let (stream, module, mut buffer) =
+        (device.create_stream().unwrap(), device.load_ptx(KERNELS).unwrap(), numbers(&device));
     let ticket = buffer.start_download().unwrap();
     occupy(&stream, &module, Duration::ZERO);
     device.synchronize_stream(&stream).unwrap();
@@ -265,7 +290,10 @@ fn reset_the_context() {
     // SAFETY: it is what is tested. Nothing runs in the context.
     assert_eq!(unsafe { cuDevicePrimaryCtxReset_v2(0) }, 0);
     let failed = |result: Result<(), Error>| {
-        assert!(matches!(&result, Err(Error::DeviceFailed { reason, .. }) if reason.contains("reset")), "{result:?}");
+        assert!(
+            matches!(&result, Err(Error::DeviceFailed { reason, .. }) if reason.contains("reset")),
+            "{result:?}"
+        );
     };
     failed(buffer.fill(2));
     failed(buffer.download().map(drop));
@@ -281,7 +309,8 @@ fn reset_the_context() {
     other.close().unwrap();
 }
 
-/// A driver that is too old is told with both versions. It is had as a variable of the driver of threads, which is one of a process.
+/// A driver that is too old is told with both versions. It is had as a variable of the driver of threads,
+/// which is one of a process.
 #[test]
 fn a_driver_that_is_too_old_is_refused() {
     let Some((device, _turn)) = card() else { return };
@@ -296,7 +325,10 @@ fn open_with_a_driver_that_is_too_old() {
         // A real one.
         Ok(_) => assert!(loaded_modules().is_none()),
         Err(Error::BackendUnavailable { reason, .. }) => {
-            assert!(reason.contains("for CUDA up to 11.1") && reason.contains("that of CUDA 11.2"), "{reason}");
+            assert!(
+                reason.contains("for CUDA up to 11.1") && reason.contains("that of CUDA 11.2"),
+                "{reason}"
+            );
         }
         Err(error) => panic!("{error}"),
     }

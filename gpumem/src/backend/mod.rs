@@ -52,8 +52,8 @@ pub trait Backend: Driver {
 
 /// The half of a backend that only the runtime sees. See the module comment for the terms.
 pub trait Driver: Send + Sync + Sized + 'static {
-    /// Whether giving everything back at the end of a device may wait for more than the device's own work, so that a drop leaves it to a
-    /// thread even where the device is idle.
+    /// Whether giving everything back at the end of a device may wait for more than the device's own work, so
+    /// that a drop leaves it to a thread even where the device is idle.
     const WAITS_AT_THE_END: bool = false;
 
     /// Names a block of device memory, or a range of addresses. Cheap to clone; dropping it gives nothing back.
@@ -188,7 +188,8 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// Keeps the calling thread until `event` is done; a fault if the device has failed. Never hangs on a failed device.
     fn synchronize(&self, event: &Self::Event) -> Result<(), Fault>;
 
-    /// The device is being closed: nobody can queue anything any more. Takes from the application what else it has of the device.
+    /// The device is being closed: nobody can queue anything any more. Takes from the application what else
+    /// it has of the device.
     fn close(&self) {}
 
     /// Gives back what the backend itself keeps for nobody. May wait for the device, and for others.
@@ -274,7 +275,8 @@ pub enum Fault {
     /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel, or runs wakers and would wait
     /// to be woken, or has slots and would wait for some.
     WouldDeadlock,
-    /// The driver refused this one call. Nothing has failed: what was queued runs on, and the call can be made again.
+    /// The driver refused this one call. Nothing has failed: what was queued runs on, and the call can be
+    /// made again.
     Denied {
         /// What was tried, as the driver calls it.
         operation: &'static str,
@@ -291,7 +293,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the device has failed for good. After any other fault what is pending stays pending, and can be asked for again.
+    /// Whether the device has failed for good. After any other fault what is pending stays pending, and can
+    /// be asked for again.
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self, Self::Failed { .. })
     }

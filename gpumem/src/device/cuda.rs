@@ -4,8 +4,8 @@
 //! on the runtime's own stream, in order with everything else (rule 1), without a stream of `cust`'s.
 
 use super::{Device, DeviceBuilder};
-use crate::backend::{self, Cuda};
 use crate::backend::cuda::{Function, Kernel};
+use crate::backend::{self, Cuda};
 use crate::error::Error;
 use crate::ledger::Listed;
 use crate::memory::Stream;
@@ -33,7 +33,8 @@ impl Device<Cuda> {
     ///
     /// # Errors
     ///
-    /// [`Error::BackendUnavailable`] when there is no driver, no card or none with this number, when the driver is older than that of CUDA
+    /// [`Error::BackendUnavailable`] when there is no driver, no card or none with this number, when the
+    /// driver is older than that of CUDA
     /// 11.2, or when the card has failed in this process before; the reason says which.
     pub fn cuda(ordinal: usize) -> Result<Self, Error> {
         DeviceBuilder::default().cuda(ordinal)
@@ -41,8 +42,9 @@ impl Device<Cuda> {
 
     /// Has the driver compile kernels for this card. It may wait for kernels that run.
     ///
-    /// A module that was dropped is unloaded some time later: when another is loaded or the device is [trimmed](Device::trim) while no kernel
-    /// runs, or at the end of the device. One that is alive when its device is [closed](Device::close) is unloaded then.
+    /// A module that was dropped is unloaded some time later: when another is loaded or the device is
+    /// [trimmed](Device::trim) while no kernel runs, or at the end of the device. One that is alive when its
+    /// device is [closed](Device::close) is unloaded then.
     ///
     /// ```no_run
     /// use cust::launch;
@@ -84,7 +86,8 @@ impl Device<Cuda> {
     /// # Errors
     ///
     /// [`Error::BackendUnavailable`] when the driver cannot compile the text, with what its compiler says;
-    /// [`Error::CallRefused`] when there is no memory for it; [`Error::DeviceFailed`] when the device has failed.
+    /// [`Error::CallRefused`] when there is no memory for it; [`Error::DeviceFailed`] when the device has
+    /// failed.
     #[track_caller]
     pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
         let made_at = Location::caller();
@@ -138,8 +141,9 @@ impl Stream<Cuda> {
     ///
     /// # Errors
     ///
-    /// [`Error::KernelRefused`] when the driver refuses the launch, with the grid and the block that it was asked for,
-    /// [`Error::CallRefused`] when there is no memory for it, and [`Error::DeviceFailed`] when the device has failed. Nothing is queued then.
+    /// [`Error::KernelRefused`] when the driver refuses the launch, with the grid and the block that it was
+    /// asked for, [`Error::CallRefused`] when there is no memory for it, and [`Error::DeviceFailed`] when the
+    /// device has failed. Nothing is queued then.
     pub unsafe fn launch<K, G, T>(
         &self,
         kernel: &K,
@@ -186,8 +190,8 @@ impl Module {
 }
 
 impl Function<'_> {
-    /// Lets launches of this kernel ask for up to `bytes` of dynamic shared memory a block. Without it the most is 48 KiB, less what the
-    /// kernel declares by itself.
+    /// Lets launches of this kernel ask for up to `bytes` of dynamic shared memory a block. Without it the
+    /// most is 48 KiB, less what the kernel declares by itself.
     ///
     /// It holds for the kernel of the module, however often it is looked up.
     ///

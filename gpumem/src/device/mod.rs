@@ -27,8 +27,9 @@ use std::time::Duration;
 /// used from any thread. The device stays open until the last handle, buffer and transfer is gone.
 ///
 /// Dropping the last of them does not wait for the device's work: what still runs is left to a thread, which gives the memory
-/// back when it is done. A CUDA device always ends on such a thread, since its driver may wait for kernels of other devices too. Before
-/// the end of a CUDA program call [`Device::close`], so that the thread is not cut off.
+/// back when it is done. A CUDA device always ends on such a thread, since its driver may wait for kernels of
+/// other devices too. Before the end of a CUDA program call [`Device::close`], so that the thread is not cut
+/// off.
 ///
 /// ```
 /// use gpumem::{Buffer, Device};
@@ -124,8 +125,8 @@ impl<B: Backend> Device<B> {
 
     /// Opens a stream of the application's own, for work beside the compute stream; see [`Stream`].
     ///
-    /// It stays usable as long as it lives, and keeps the device from being [closed](Device::close). Dropping it does not wait for what is
-    /// queued on it.
+    /// It stays usable as long as it lives, and keeps the device from being [closed](Device::close). Dropping
+    /// it does not wait for what is queued on it.
     ///
     /// # Errors
     ///
@@ -139,8 +140,8 @@ impl<B: Backend> Device<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::DifferentDevices`] for a stream of another device, [`Error::DeviceFailed`] when the device has failed, and
-    /// [`Error::WouldDeadlock`] inside a host kernel.
+    /// [`Error::DifferentDevices`] for a stream of another device, [`Error::DeviceFailed`] when the device
+    /// has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
         if !self.core().owns(stream) {
             let other = format!("device `{}`, which was asked to wait for it", self.name());
@@ -185,9 +186,10 @@ impl<B: Backend> Device<B> {
     ///
     /// Memory of dropped buffers is kept for the next ones, since taking it from the driver costs tens of microseconds. Call
     /// this where a program is done with a phase that needed much, or where another process needs the memory. It waits for the
-    /// device's work. With `keep` at 0 pinned memory that no transfer uses goes back as well, and so do modules of kernels that were dropped;
-    /// a CUDA driver then waits for kernels of other devices of the process too. Pieces of 2 MiB and
-    /// more are given back only as a whole, so that a small buffer can keep the piece that it lies in.
+    /// device's work. With `keep` at 0 pinned memory that no transfer uses goes back as well, and so do
+    /// modules of kernels that were dropped; a CUDA driver then waits for kernels of other devices of the
+    /// process too. Pieces of 2 MiB and more are given back only as a whole, so that a small buffer can keep
+    /// the piece that it lies in.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -267,15 +269,17 @@ impl<B: Backend> Device<B> {
         LeakReport::new(format!("device `{}`", self.name()), self.live_buffers(), lost)
     }
 
-    /// Ends the device in order: waits for what is queued, checks that no buffer or stream is alive, and gives everything back before it
-    /// returns. Modules of kernels are unloaded even if they are alive: one has no kernels any more then.
+    /// Ends the device in order: waits for what is queued, checks that no buffer or stream is alive, and
+    /// gives everything back before it returns. Modules of kernels are unloaded even if they are alive: one
+    /// has no kernels any more then.
     ///
     /// Dropping the last handle does the same without waiting and without telling.
     ///
     /// # Errors
     ///
-    /// [`Error::Leaked`] when buffers or streams of the application's own are alive, [`Error::DeviceInUse`] when other handles are, or tickets and guards
-    /// of downloads, and [`Error::DeviceFailed`] when the device has failed. The device then ends with the last of them.
+    /// [`Error::Leaked`] when buffers or streams of the application's own are alive, [`Error::DeviceInUse`]
+    /// when other handles are, or tickets and guards of downloads, and [`Error::DeviceFailed`] when the
+    /// device has failed. The device then ends with the last of them.
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
         let ledger = &self.core().ledger;

@@ -24,8 +24,8 @@ pub struct LiveHandle {
     pub made_at: &'static Location<'static>,
 }
 
-/// What a leak check found. Its text is a list that names each buffer, its size, and the line that made it; where a device was to be
-/// closed, the application's streams too.
+/// What a leak check found. Its text is a list that names each buffer, its size, and the line that made it;
+/// where a device was to be closed, the application's streams too.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Error};
@@ -104,7 +104,11 @@ impl fmt::Display for LeakReport {
         }
         if !handles.is_empty() {
             let are = if handles.len() == 1 { "handle is" } else { "handles are" };
-            write!(f, "\n{} {are} still alive, which keeps the device open; drop what is not needed:", handles.len())?;
+            write!(
+                f,
+                "\n{} {are} still alive, which keeps the device open; drop what is not needed:",
+                handles.len()
+            )?;
         }
         for LiveHandle { kind, made_at } in handles.iter().take(LISTED) {
             write!(f, "\n  {kind}, made at {made_at}")?;
@@ -138,7 +142,8 @@ mod tests {
         );
         assert!(report.ends_with("\n  and 3 more with 12 KiB"), "{report}");
         let handle = LiveHandle { kind: "stream", made_at: Location::caller() };
-        let report = LeakReport::new("device `host`".into(), Vec::new(), 0).with_handles(vec![handle; 23]).to_string();
+        let report =
+            LeakReport::new("device `host`".into(), Vec::new(), 0).with_handles(vec![handle; 23]).to_string();
         let start = "no buffer of device `host` is alive\n23 handles are still alive, which keeps the device open; drop";
         assert!(report.starts_with(start) && report.ends_with("\n  and 3 more"), "{report}");
     }

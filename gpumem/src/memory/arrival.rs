@@ -71,7 +71,8 @@ impl<B: Backend> Arrival<B> {
         if let Some(watch) = &self.watch {
             let end = watch.poll(waker);
             if matches!(end, Poll::Ready(Err(_))) {
-                // The poller is done with it. Where its call was only refused, the transfer is still to come, and is watched anew.
+                // The poller is done with it. Where its call was only refused, the transfer is still to come,
+                // and is watched anew.
                 self.watch = None;
             }
             return end;

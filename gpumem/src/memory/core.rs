@@ -153,8 +153,8 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// The last handle has gone, and with it every buffer. What is in flight is left to a thread that waits for it, and so is all else that
-    /// may wait (rule 7).
+    /// The last handle has gone, and with it every buffer. What is in flight is left to a thread that waits
+    /// for it, and so is all else that may wait (rule 7).
     pub(crate) fn finish(self: Arc<Self>) {
         if threads::may_wait() {
             return self.end();
@@ -183,7 +183,9 @@ impl<B: Backend> Core<B> {
         let modules = self.ledger.modules.list();
         for LiveHandle { kind, made_at } in &modules {
             crate::log_safely::safely(|| {
-                log::info!("gpumem: a {kind} that was made at {made_at} ends with its device, which is closed");
+                log::info!(
+                    "gpumem: a {kind} that was made at {made_at} ends with its device, which is closed"
+                );
             });
         }
         self.backend.close();
@@ -201,7 +203,8 @@ impl<B: Backend> Core<B> {
     /// Waits until nothing is queued, in flight or parked. Nobody queues anything any more.
     ///
     /// Flights refer to the core, so it goes only when the last of them has gone. A failed device answers every wait with
-    /// a fault, which lets the sweep give up on what it concerns. A call that the driver only refuses is made again, a little later.
+    /// a fault, which lets the sweep give up on what it concerns. A call that the driver only refuses is made
+    /// again, a little later.
     fn drain(&self) {
         const PAUSE: Duration = Duration::from_millis(1);
         for lane in self.lanes() {

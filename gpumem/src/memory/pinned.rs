@@ -207,7 +207,8 @@ impl<B: Backend> Drop for PinnedBlock<B> {
         let pinned = unsafe { ManuallyDrop::take(&mut self.pinned) };
         self.core.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
         if Arc::strong_count(&self.core) == 1 {
-            // A guard of a download that has outlived its device, or the last transfer: here the device ends, which must not wait.
+            // A guard of a download that has outlived its device, or the last transfer: here the device ends,
+            // which must not wait.
             self.core.clone().finish();
         }
     }

@@ -81,8 +81,8 @@ impl<B: Backend> Core<B> {
         surplus.large.into_iter().for_each(|segment| state.keep(segment, since));
     }
 
-    /// Forgets the uses that are past. A fault when the device has failed, so that nobody can tell; where it only refuses to answer, they
-    /// stay.
+    /// Forgets the uses that are past. A fault when the device has failed, so that nobody can tell; where it
+    /// only refuses to answer, they stay.
     pub(super) fn forget_past(&self, pending: &mut Vec<B::Event>) -> Result<(), Fault> {
         let mut result = Ok(());
         pending.retain(|event| match self.backend.is_done(event) {

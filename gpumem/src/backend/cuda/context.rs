@@ -9,7 +9,9 @@
 //! for as long as its guard lives and then brings back what was current before, so that any thread can use any buffer
 //! and a user's own context is never disturbed.
 
-use super::driver::{self, CAPTURE_MODE_RELAXED, ContextHandle, EventHandle, ModuleHandle, OLDEST_DRIVER, StreamHandle};
+use super::driver::{
+    self, CAPTURE_MODE_RELAXED, ContextHandle, EventHandle, ModuleHandle, OLDEST_DRIVER, StreamHandle,
+};
 use super::error::{check, check_open, driver_version, too_old};
 use super::module::Loaded;
 use crate::backend::Fault;
@@ -42,7 +44,8 @@ struct Kept {
     streams: Mutex<Vec<StreamHandle>>,
     /// The ends of streams that were dropped before their work was done.
     stream_ends: Mutex<Vec<EventHandle>>,
-    /// A stream was dropped that was not idle, and the event at its end could not be recorded: nobody can tell when its work is done.
+    /// A stream was dropped that was not idle, and the event at its end could not be recorded: nobody can
+    /// tell when its work is done.
     unseen_end: AtomicBool,
 }
 
@@ -84,22 +87,26 @@ impl Context {
         Bound::enter(self.handle)
     }
 
-    /// A fault if another library has reset the primary context (`cudaDeviceReset` does), although this one has it retained. All handles
-    /// have gone with it, and the driver follows dangling ones: on a stream of old, most calls end the program. So none is used any more,
-    /// not even when somebody has the context made anew, under the same handle. (A reset while a call is under way is beyond help.)
+    /// A fault if another library has reset the primary context (`cudaDeviceReset` does), although this one
+    /// has it retained. All handles have gone with it, and the driver follows dangling ones: on a stream of
+    /// old, most calls end the program. So none is used any more, not even when somebody has the context made
+    /// anew, under the same handle. (A reset while a call is under way is beyond help.)
     fn check(&self) -> Result<(), Fault> {
         const OPERATION: &str = "cuCtxGetApiVersion";
         let mut version: c_uint = 0;
-        // SAFETY: the handle is retained as long as `self` lives, and the driver looks it up; the pointer is valid for a write.
-        let answer = match self.gone.load(Ordering::Relaxed) {
-            false => unsafe { driver::cuCtxGetApiVersion(self.handle, &raw mut version) },
-            true => driver::code::INVALID_CONTEXT,
+        let answer = if self.gone.load(Ordering::Relaxed) {
+            driver::code::INVALID_CONTEXT
+        } else {
+            // SAFETY: the pointer is valid for a write. The handle is retained as long as `self` lives, and the driver
+            // looks it up.
+            unsafe { driver::cuCtxGetApiVersion(self.handle, &raw mut version) }
         };
         if answer != driver::code::INVALID_CONTEXT {
             return check(OPERATION, answer);
         }
         self.gone.store(true, Ordering::Relaxed);
-        let reason = "another library of this process has reset the card's primary context, which all share".into();
+        let reason =
+            "another library of this process has reset the card's primary context, which all share".into();
         Err(Fault::Failed { operation: OPERATION, reason })
     }
 
@@ -171,7 +178,8 @@ impl Context {
         locked(&self.kept.stream_ends).push(end);
     }
 
-    /// Takes the events back of dropped streams that have come to their ends. Returns whether none is left. The context is current.
+    /// Takes the events back of dropped streams that have come to their ends. Returns whether none is left.
+    /// The context is current.
     fn sweep_stream_ends(&self) -> bool {
         let mut ends = locked(&self.kept.stream_ends);
         ends.retain(|end| {
@@ -184,17 +192,20 @@ impl Context {
         ends.is_empty()
     }
 
-    /// Unloads the modules that were dropped, if the device has nothing to do. Call it where waiting is expected: the driver waits for
-    /// kernels of other devices of the process, and for what other threads queue meanwhile.
+    /// Unloads the modules that were dropped, if the device has nothing to do. Call it where waiting is
+    /// expected: the driver waits for kernels of other devices of the process, and for what other threads
+    /// queue meanwhile.
     pub(super) fn unload_idle_modules(&self) {
-        // Taken first: kernels of these were launched before the look at the streams, since nobody has their functions any more.
+        // Taken first: kernels of these were launched before the look at the streams, since nobody has their
+        // functions any more.
         let modules = std::mem::take(&mut *locked(&self.kept.retired_modules));
         if modules.is_empty() {
             return;
         }
         let Ok(_bound) = self.bind() else { return locked(&self.kept.retired_modules).extend(modules) };
         if self.is_idle() {
-            // SAFETY: the context is current and nothing is queued on any of its streams, so kernels of these modules have ended.
+            // SAFETY: the context is current and nothing is queued on any of its streams, so kernels of these
+            // modules have ended.
             modules.into_iter().for_each(|module| unsafe { unload(module) });
         } else {
             locked(&self.kept.retired_modules).extend(modules);
@@ -230,17 +241,20 @@ fn is_over(event: EventHandle) -> bool {
 ///
 /// It was taken from the context's list, and its kernels have ended.
 unsafe fn unload(module: ModuleHandle) {
-    // SAFETY: the `Module` is dropped, and with it every borrow of its functions; the rest is the caller's part.
+    // SAFETY: the `Module` is dropped, and with it every borrow of its functions; the rest is the caller's
+    // part.
     log_failure("cuModuleUnload", unsafe { driver::cuModuleUnload(module) });
 }
 
 impl Drop for Context {
-    /// Everything with a handle into the context holds it, so by now nothing but the lists is left of it. To unload modules, and to end a
-    /// context that nobody else retains, the driver waits for kernels, of other devices too, so both are left to a thread (rule 7), except
-    /// where this thread may wait: there it was asked for (`Device::close`), or it is that thread.
+    /// Everything with a handle into the context holds it, so by now nothing but the lists is left of it. To
+    /// unload modules, and to end a context that nobody else retains, the driver waits for kernels, of other
+    /// devices too, so both are left to a thread (rule 7), except where this thread may wait: there it was
+    /// asked for (`Device::close`), or it is that thread.
     fn drop(&mut self) {
         let alive = self.check().is_ok();
-        let end = End { handle: self.handle, device: self.device, alive, kept: std::mem::take(&mut self.kept) };
+        let end =
+            End { handle: self.handle, device: self.device, alive, kept: std::mem::take(&mut self.kept) };
         if threads::may_wait() {
             return end.run();
         }
@@ -264,10 +278,13 @@ struct End {
 
 impl End {
     fn run(self) {
-        // Another library may be capturing a graph (see `Relaxed`), and the release is outside of the context.
+        // Another library may be capturing a graph (see `Relaxed`), and the release is outside of the
+        // context.
         let _relaxed = Relaxed::enter();
         // At the end of the process the driver may be gone already, and then there is nothing to give back.
-        if self.alive && let Ok(_bound) = Bound::<'static>::enter(self.handle) {
+        if self.alive
+            && let Ok(_bound) = Bound::<'static>::enter(self.handle)
+        {
             self.let_go();
         }
         // SAFETY: retained once in `open`, and given back once, here.
@@ -282,13 +299,16 @@ impl End {
         let ends = std::mem::take(&mut *locked(stream_ends));
         if !modules.is_empty() {
             // SAFETY: the events are this context's, alive, and known to nobody else.
-            let mut ended = ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
+            let mut ended =
+                ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
             if unseen_end.load(Ordering::Relaxed) {
-                // SAFETY: the context is current. It waits for other devices of the card too, which only a lost event is worth.
+                // SAFETY: the context is current. It waits for other devices of the card too, which only a
+                // lost event is worth.
                 ended &= unsafe { driver::cuCtxSynchronize() } == driver::code::SUCCESS;
             }
             if ended {
-                // SAFETY: all streams are dropped and have come to their ends, so the kernels of these modules have ended.
+                // SAFETY: all streams are dropped and have come to their ends, so the kernels of these
+                // modules have ended.
                 modules.into_iter().for_each(|module| unsafe { unload(module) });
             } else {
                 crate::log_safely::safely(|| {
@@ -297,8 +317,8 @@ impl End {
             }
         }
         for event in std::mem::take(&mut *locked(spare_events)).into_iter().chain(ends) {
-            // SAFETY: these events are known to nobody else (rule 3: the registry has let go of them). One that the
-            // device has not reached yet is given back by the driver when it has.
+            // SAFETY: these events are known to nobody else (rule 3: the registry has let go of them). One
+            // that the device has not reached yet is given back by the driver when it has.
             let answer = unsafe { driver::cuEventDestroy_v2(event) };
             log_failure("cuEventDestroy", answer);
         }
@@ -355,9 +375,10 @@ impl Drop for Bound<'_> {
 
 /// While it lives, calls of this thread do not care whether a graph is being captured elsewhere.
 ///
-/// A library that captures a stream in the default mode, as PyTorch does, forbids all threads of the process what could be meant for its
-/// graph: to ask events and streams how far they are, to take and give back memory, to load modules. Such a call fails, and ruins the
-/// capture too. No work of this crate is meant for a graph of others: none of its streams is ever captured.
+/// A library that captures a stream in the default mode, as `PyTorch` does, forbids all threads of the process
+/// what could be meant for its graph: to ask events and streams how far they are, to take and give back
+/// memory, to load modules. Such a call fails, and ruins the capture too. No work of this crate is meant for
+/// a graph of others: none of its streams is ever captured.
 struct Relaxed {
     former: c_uint,
     _thread: PhantomData<*const ()>,
@@ -366,7 +387,8 @@ struct Relaxed {
 impl Relaxed {
     fn enter() -> Result<Self, Fault> {
         let mut mode = CAPTURE_MODE_RELAXED;
-        // SAFETY: the pointer is valid for a read and a write. Only this thread is concerned, and it gets its mode back.
+        // SAFETY: the pointer is valid for a read and a write. Only this thread is concerned, and it gets its
+        // mode back.
         check("cuThreadExchangeStreamCaptureMode", unsafe {
             driver::cuThreadExchangeStreamCaptureMode(&raw mut mode)
         })?;

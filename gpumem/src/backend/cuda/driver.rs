@@ -87,7 +87,8 @@ pub(super) struct AllocationProperties {
     pub(super) reserved: [u8; 4],
 }
 
-/// `CUmemPoolProps`. Newer headers make fields of the first reserved bytes (`maxSize`, `usage`), whose zeros mean "the default".
+/// `CUmemPoolProps`. Newer headers make fields of the first reserved bytes (`maxSize`, `usage`), whose zeros
+/// mean "the default".
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct PoolProperties {
@@ -188,11 +189,13 @@ pub(super) mod code {
     pub(crate) const UNKNOWN: Code = 999;
 }
 
-/// The oldest driver that has all functions which are declared here, as `cuDriverGetVersion` counts: that of CUDA 11.2, which brought
-/// stream-ordered memory. (Virtual memory is of 10.2, and `cuThreadExchangeStreamCaptureMode` of 10.1.)
+/// The oldest driver that has all functions which are declared here, as `cuDriverGetVersion` counts: that of
+/// CUDA 11.2, which brought stream-ordered memory. (Virtual memory is of 10.2, and
+/// `cuThreadExchangeStreamCaptureMode` of 10.1.)
 pub(super) const OLDEST_DRIVER: c_int = 11_020;
 
-/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: what a kernel can have of shared memory when it asks for it.
+/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: what a kernel can have of shared memory when it
+/// asks for it.
 pub(super) const ATTRIBUTE_MAX_SHARED_BYTES: c_int = 97;
 /// `CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED`: the device has virtual memory.
 pub(super) const ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED: c_int = 102;

@@ -8,7 +8,8 @@ use crate::backend::Fault;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-/// Turns a code into a result; `operation` is the driver function that returned it, on a handle of this crate's own.
+/// Turns a code into a result; `operation` is the driver function that returned it, on a handle of this
+/// crate's own.
 pub(super) fn check(operation: &'static str, answer: Code) -> Result<(), Fault> {
     if answer == code::SUCCESS { Ok(()) } else { Err(fault(operation, answer)) }
 }
@@ -21,7 +22,8 @@ pub(super) fn check_memory(operation: &'static str, answer: Code) -> Result<(), 
 /// The fault that stands for a code other than success.
 #[cold]
 pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
-    // The handles are alive as long as the context: one that the driver does not know has gone with it, as when another library resets it.
+    // The handles are alive as long as the context: one that the driver does not know has gone with it, as
+    // when another library resets it.
     let failed = is_sticky(answer) || answer == code::INVALID_HANDLE;
     let reason = describe(answer);
     if failed { Fault::Failed { operation, reason } } else { denied(operation, answer, reason) }
@@ -30,16 +32,20 @@ pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
 /// A call that the driver refused, with what to do about it.
 pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> Fault {
     let advice = match answer {
-        code::OUT_OF_MEMORY => "; drop buffers, or give back with `Device::trim(0)` what is kept for later ones",
-        code::STREAM_CAPTURE_UNSUPPORTED => "; a stream is being captured: try again when the capture has ended",
+        code::OUT_OF_MEMORY => {
+            "; drop buffers, or give back with `Device::trim(0)` what is kept for later ones"
+        }
+        code::STREAM_CAPTURE_UNSUPPORTED => {
+            "; a stream is being captured: try again when the capture has ended"
+        }
         _ => "",
     };
     Fault::Denied { operation, reason: reason + advice }
 }
 
-/// Whether the context has failed with this answer, or is gone: these are the codes after which, by the driver's documentation, every call
-/// answers the same until the process ends ("sticky" ones), and those of a driver or context that is not there any more. All others
-/// refuse the one call that they answer.
+/// Whether the context has failed with this answer, or is gone: these are the codes after which, by the
+/// driver's documentation, every call answers the same until the process ends ("sticky" ones), and those of a
+/// driver or context that is not there any more. All others refuse the one call that they answer.
 pub(super) fn is_sticky(answer: Code) -> bool {
     matches!(
         answer,
@@ -58,7 +64,8 @@ pub(super) fn is_sticky(answer: Code) -> bool {
             | code::TENSOR_MEMORY_LEAK
             | code::EXTERNAL_DEVICE
             | code::UNKNOWN
-            // Not there any more: at the end of the process, in a forked child, after a reset, without the MPS server.
+            // Not there any more: at the end of the process, in a forked child, after a reset, without the
+            // MPS server.
             | code::NOT_INITIALIZED
             | code::DEINITIALIZED
             | code::INVALID_CONTEXT
@@ -113,7 +120,10 @@ pub(super) fn up_to(version: c_int) -> String {
 /// That a driver is too old to be used.
 pub(super) fn too_old(version: c_int) -> String {
     let (major, minor) = (OLDEST_DRIVER / 1_000, OLDEST_DRIVER % 1_000 / 10);
-    format!("the CUDA driver is too old: {}, and the oldest that works is that of CUDA {major}.{minor}", up_to(version))
+    format!(
+        "the CUDA driver is too old: {}, and the oldest that works is that of CUDA {major}.{minor}",
+        up_to(version)
+    )
 }
 
 /// Asks the driver for one of the two strings that it has for a code.
@@ -218,12 +228,17 @@ mod tests {
     /// A code that refuses one call said that all on the device is lost.
     #[test]
     fn only_codes_of_a_failed_context_fail_a_device() {
-        for refusal in [1, 2, 36, 46, 209, 218, 304, 500, 600, 701, 720, 800, 801, 802, 900, 901, 906, 912, 12_345] {
+        for refusal in
+            [1, 2, 36, 46, 209, 218, 304, 500, 600, 701, 720, 800, 801, 802, 900, 901, 906, 912, 12_345]
+        {
             let fault = check("cuTest", refusal).unwrap_err();
             assert!(!fault.is_failure(), "{refusal}: {fault:?}");
             assert!(fault.to_string().contains(&refusal.to_string()), "{fault}");
         }
-        let failures = [3, 4, 201, 214, 220, 226, 400, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 806, 810, 911, 999];
+        let failures = [
+            3, 4, 201, 214, 220, 226, 400, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 806, 810,
+            911, 999,
+        ];
         for failure in failures {
             assert!(check("cuTest", failure).unwrap_err().is_failure(), "{failure}");
         }

@@ -13,8 +13,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 /// It may go back before the device has reached it, and be recorded anew at once: work that waits for an event waits for
 /// what had been recorded when the wait was queued, whatever is recorded afterwards.
 ///
-/// Once a point was seen to be past, it is known for good, and the driver's event and the context are let go of: what a ticket of
-/// long ago refers to keeps no context.
+/// Once a point was seen to be past, it is known for good, and the driver's event and the context are let go
+/// of: what a ticket of long ago refers to keeps no context.
 #[derive(Debug)]
 pub struct RecordedEvent(RwLock<Point>);
 
@@ -45,7 +45,8 @@ impl Recorded {
 
     /// Keeps what is queued on `stream` from now on until this is done. The stream's context is current.
     fn hold(&self, stream: &Stream) -> Result<(), Fault> {
-        // SAFETY: both are alive. That the event may be recorded anew soon after does not matter: see `RecordedEvent`.
+        // SAFETY: both are alive. That the event may be recorded anew soon after does not matter: see
+        // `RecordedEvent`.
         check("cuStreamWaitEvent", unsafe { driver::cuStreamWaitEvent(stream.handle(), self.handle, 0) })
     }
 
@@ -63,8 +64,8 @@ impl Drop for Recorded {
     }
 }
 
-/// Remembers when a stream that is being dropped has come to its end, if it has not: see [`Context::stream_ended`]. The context is
-/// current.
+/// Remembers when a stream that is being dropped has come to its end, if it has not: see
+/// [`Context::stream_ended`]. The context is current.
 pub(super) fn note_end(stream: &Stream) -> Result<(), Fault> {
     if stream.is_idle()? {
         return Ok(());

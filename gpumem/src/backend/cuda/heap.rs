@@ -5,13 +5,13 @@
 //! queued, and that stream is waited for at once. A block can then be used on every stream when [`Heap::allocate`] returns, and its
 //! memory is the device's again when [`Heap::free`] does; each costs some 70 to 130 us.
 //!
-//! They come from a pool of the heap's own. The device's default pool belongs to all of the process: how much it keeps is what another
-//! library has set last, and what this one gives back might then stay there.
+//! They come from a pool of the heap's own. The device's default pool belongs to all of the process: how much
+//! it keeps is what another library has set last, and what this one gives back might then stay there.
 
 use super::context::{Context, log_failure};
 use super::driver::{
-    self, ALLOCATION_PINNED, ATTRIBUTE_MEMORY_POOLS_SUPPORTED, DeviceAddress, LOCATION_DEVICE, Location, PoolHandle,
-    PoolProperties,
+    self, ALLOCATION_PINNED, ATTRIBUTE_MEMORY_POOLS_SUPPORTED, DeviceAddress, LOCATION_DEVICE, Location,
+    PoolHandle, PoolProperties,
 };
 use super::error::{check, check_memory};
 use super::stream::Stream;
@@ -46,15 +46,16 @@ impl Ordered {
             win32_security_attributes: ptr::null_mut(),
             reserved: [0; 64],
         };
-        // SAFETY: both pointers are valid for the call, and the properties are filled in. By default such a pool keeps nothing when its
-        // stream is waited for.
+        // SAFETY: both pointers are valid for the call, and the properties are filled in. By default such a
+        // pool keeps nothing when its stream is waited for.
         check("cuMemPoolCreate", unsafe { driver::cuMemPoolCreate(&raw mut pool, &raw const properties) })?;
         Ok(Self { pool, stream })
     }
 }
 
 impl Drop for Ordered {
-    /// Does not wait: memory that was not given back, as after a failure, keeps the pool until the context ends.
+    /// Does not wait: memory that was not given back, as after a failure, keeps the pool until the context
+    /// ends.
     fn drop(&mut self) {
         let Ok(_bound) = self.stream.context().bind() else { return };
         // SAFETY: made in `open`, and destroyed once.

@@ -195,7 +195,9 @@ impl Driver for Cuda {
         let _bound = self.context.bind()?;
         let mut address: *mut c_void = ptr::null_mut();
         // SAFETY: the pointer is valid for a write, and the context is current.
-        check_memory(OPERATION, unsafe { driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE) })?;
+        check_memory(OPERATION, unsafe {
+            driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE)
+        })?;
         match NonNull::new(address.cast()) {
             Some(address) => Ok(Pinned { address, _context: Arc::clone(&self.context) }),
             None => Err(Fault::Denied { operation: OPERATION, reason: "the driver gave no address".into() }),

@@ -36,21 +36,24 @@ impl Loaded {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets go of the driver's module and of the context: for when the device is closed, so that no stream is left to launch a kernel on.
+    /// Lets go of the driver's module and of the context: for when the device is closed, so that no stream is
+    /// left to launch a kernel on.
     pub(super) fn let_go(&self) {
         let held = self.held().take();
         drop(held);
     }
 }
 
-/// One kernel of a [`Module`](crate::cuda::Module), found by name with [`get_function`](crate::cuda::Module::get_function).
+/// One kernel of a [`Module`](crate::cuda::Module), found by name with
+/// [`get_function`](crate::cuda::Module::get_function).
 pub struct Function<'m> {
     handle: FunctionHandle,
     name: CString,
     module: &'m Module,
 }
 
-/// What can be launched on a device's stream: a [`Function`] of this crate's [`Module`](crate::cuda::Module), or one of `cust`'s.
+/// What can be launched on a device's stream: a [`Function`] of this crate's [`Module`](crate::cuda::Module),
+/// or one of `cust`'s.
 ///
 /// The trait is sealed.
 pub trait Kernel: sealed::Kernel {}
@@ -147,7 +150,9 @@ impl Module {
         let held = self.loaded.held();
         let Some(Held { handle, context }) = &*held else {
             let kernel = kernel.escape_debug();
-            return Err(Fault::Refused(format!("the device that the module of `{kernel}` was loaded onto is closed")));
+            return Err(Fault::Refused(format!(
+                "the device that the module of `{kernel}` was loaded onto is closed"
+            )));
         };
         let _bound = context.bind()?;
         call(*handle, context)
@@ -167,7 +172,8 @@ impl Module {
         let name = CString::new(name).map_err(|_| unknown())?;
         let mut handle = FunctionHandle::NULL;
         self.with(&name.to_string_lossy(), |module, _| {
-            // SAFETY: the module is loaded, the name ends with a NUL, the pointer is valid for a write, and the context is current.
+            // SAFETY: the module is loaded, the name ends with a NUL, the pointer is valid for a write, and
+            // the context is current.
             match unsafe { driver::cuModuleGetFunction(&raw mut handle, module, name.as_ptr()) } {
                 code::NOT_FOUND => Err(unknown()),
                 answer => check("cuModuleGetFunction", answer),
@@ -178,8 +184,8 @@ impl Module {
 }
 
 impl Drop for Held {
-    /// Unloading may wait for the device, and must not happen before its kernels have ended; so it is left to those who may wait:
-    /// whoever loads another module, trims the device or ends the context (rule 7).
+    /// Unloading may wait for the device, and must not happen before its kernels have ended; so it is left to
+    /// those who may wait: whoever loads another module, trims the device or ends the context (rule 7).
     fn drop(&mut self) {
         self.context.retire_module(self.handle);
     }

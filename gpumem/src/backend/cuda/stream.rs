@@ -1,7 +1,7 @@
 //! Streams, and the launch of kernels on them.
 
 use super::context::{Context, log_failure};
-use super::driver::{self, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
+use super::driver::{self, Code, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
 use super::error::{check, denied, describe, is_sticky};
 use super::event;
 use super::module::Kernel;
@@ -10,6 +10,9 @@ use cust::function::{BlockSize, GridSize};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
+
+/// Bytes of dynamic shared memory that every kernel may have, if it declares none by itself.
+const SHARED_UNASKED: u32 = 48 << 10;
 
 /// A stream of the runtime's own. It is non-blocking, which `cust` drops silently: a stream that is not would wait for
 /// the legacy stream, and with it for everything else in the process.
@@ -76,8 +79,9 @@ impl Stream {
             return Err(Fault::Refused(reason));
         }
         let _bound = self.context.bind()?;
-        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device is not closed, which lets go of
-        // modules, while there is a stream of it); the driver copies the arguments before it returns and writes none of them. The rest is the caller's part.
+        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device is not
+        // closed, which lets go of modules, while there is a stream of it); the driver copies the arguments
+        // before it returns and writes none of them. The rest is the caller's part.
         let answer = unsafe {
             driver::cuLaunchKernel(
                 FunctionHandle::from_raw(kernel.raw()),
@@ -93,28 +97,38 @@ impl Stream {
                 ptr::null_mut(),
             )
         };
-        // A grid of no blocks and a block of too many threads are "invalid argument" to the driver: say which.
-        let what = || {
-            format!(
-                "{}, for `{name}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
-                 shared memory",
-                describe(answer),
-                grid.x,
-                grid.y,
-                grid.z,
-                block.x,
-                block.y,
-                block.z,
-            )
-        };
+        let what = || refusal(answer, name, (&grid, &block), shared_bytes);
         match answer {
             code::SUCCESS => Ok(()),
             code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, what())),
             answer if is_sticky(answer) => Err(Fault::Failed { operation: OPERATION, reason: what() }),
-            // All else concerns the launch: a kernel, a configuration or a feature that this device does not have.
+            // All else concerns the launch: a kernel, a configuration or a feature that this device does not
+            // have.
             _ => Err(Fault::Refused(what())),
         }
     }
+}
+
+/// What the driver says of a launch, and what was asked for: a grid of no blocks and a block of too many
+/// threads are both an "invalid argument" to it.
+#[cold]
+fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), shared_bytes: u32) -> String {
+    let advice = if shared_bytes > SHARED_UNASKED {
+        ", of which more than 48 KiB are had with `Function::allow_shared_bytes`"
+    } else {
+        ""
+    };
+    format!(
+        "{}, for `{kernel}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
+         shared memory{advice}",
+        describe(answer),
+        grid.x,
+        grid.y,
+        grid.z,
+        block.x,
+        block.y,
+        block.z,
+    )
 }
 
 impl Drop for Stream {

@@ -17,8 +17,10 @@ unsafe extern "C" {
     fn cuCtxCreate_v2(context: *mut ContextHandle, flags: c_uint, device: c_int) -> driver::Code;
     fn cuCtxDestroy_v2(context: ContextHandle) -> driver::Code;
     fn cuDeviceGetDefaultMemPool(pool: *mut driver::PoolHandle, device: c_int) -> driver::Code;
-    fn cuMemPoolGetAttribute(pool: driver::PoolHandle, attribute: c_uint, value: *mut c_void) -> driver::Code;
-    fn cuMemPoolSetAttribute(pool: driver::PoolHandle, attribute: c_uint, value: *mut c_void) -> driver::Code;
+    fn cuMemPoolGetAttribute(pool: driver::PoolHandle, attribute: c_uint, value: *mut c_void)
+    -> driver::Code;
+    fn cuMemPoolSetAttribute(pool: driver::PoolHandle, attribute: c_uint, value: *mut c_void)
+    -> driver::Code;
 }
 
 /// Adds one to each of `count` words.
@@ -705,7 +707,9 @@ fn fail_the_device() {
     }
     // The documentation says so.
     match crate::Device::cuda(0) {
-        Err(crate::Error::BackendUnavailable { reason, .. }) => assert!(reason.contains("has failed in this process before"), "{reason}"),
+        Err(crate::Error::BackendUnavailable { reason, .. }) => {
+            assert!(reason.contains("has failed in this process before"), "{reason}");
+        }
         other => panic!("{other:?}"),
     }
     // And all drops are quiet.

@@ -123,8 +123,9 @@ impl VirtualMemory {
         check_memory("cuMemMap", unsafe { driver::cuMemMap(address, bytes, 0, chunk.handle, 0) })?;
         let access = AccessDescription { location: device_location(&self.context), flags: ACCESS_READ_WRITE };
         // SAFETY: the range was mapped above, whole, and the pointer is to one description, as it says.
-        let access =
-            check_memory("cuMemSetAccess", unsafe { driver::cuMemSetAccess(address, bytes, &raw const access, 1) });
+        let access = check_memory("cuMemSetAccess", unsafe {
+            driver::cuMemSetAccess(address, bytes, &raw const access, 1)
+        });
         if access.is_err() {
             // Memory that is mapped and cannot be touched would only be in the way of the next (rule 6: all or nothing).
             // SAFETY: mapped above, whole; nobody was told yet, so nothing uses it (rule 2).
