@@ -416,10 +416,14 @@ static void *serve(void *argument) {
   return NULL;
 }
 
+static pthread_mutex_t queueing = PTHREAD_MUTEX_INITIALIZER;
+
 static Code queue(Stream *stream, Work content) {
   INSIST_ALIVE
   Work *work = malloc(sizeof *work);
   *work = content;
+  pthread_mutex_lock(&queueing);
+  pthread_mutex_unlock(&queueing);
   pthread_mutex_lock(&lock);
   insist_mapped(work->to, extent(work));
   if (work->kind == COPY) insist_mapped(work->from, extent(work));
@@ -568,7 +572,10 @@ static void begin_to_free(Address address, int pinned, const char *what) {
 }
 static Code free_now(Address address, int pinned, const char *what) {
   begin_to_free(address, pinned, what);
+  // To take pinned memory back, the real driver waits with a lock that work is queued under.
+  if (pinned) pthread_mutex_lock(&queueing);
   wait_for_everything();
+  if (pinned) pthread_mutex_unlock(&queueing);
   run(&(Work){.kind = FREE, .to = address});
   return SUCCESS;
 }

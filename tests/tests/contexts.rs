@@ -309,6 +309,29 @@ fn reset_the_context() {
     other.close().unwrap();
 }
 
+/// To take pinned memory back, the driver waits for all kernels, and whoever queues work meanwhile waits for it.
+#[test]
+fn nobody_waits_for_the_end_of_another_device() {
+    let Some((busy, _turn)) = card() else { return };
+    let (ending, other) = (another(), another());
+    let (work, mut buffer) = (busy.load_ptx(KERNELS).unwrap(), numbers(&other));
+    drop(numbers(&ending));
+    for device in [&busy, &ending, &other] {
+        device.synchronize().unwrap();
+    }
+    occupy(busy.stream(), &work, LONG);
+    let began = Instant::now();
+    drop(ending);
+    // Its thread is in the driver.
+    std::thread::sleep(Duration::from_millis(50));
+    buffer.fill(3).unwrap();
+    assert!(began.elapsed() < SHORT, "queueing took {:?} beside a kernel of {LONG:?}", began.elapsed());
+    busy.synchronize().unwrap();
+    drop((work, buffer));
+    busy.close().unwrap();
+    other.close().unwrap();
+}
+
 /// A driver that is too old is told with both versions. It is had as a variable of the driver of threads,
 /// which is one of a process.
 #[test]

@@ -192,6 +192,9 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// it has of the device.
     fn close(&self) {}
 
+    /// Waits until pinned memory can be given back without keeping other threads waiting.
+    fn settle(&self) {}
+
     /// Gives back what the backend itself keeps for nobody. May wait for the device, and for others.
     fn tidy(&self) {}
 

@@ -298,7 +298,11 @@ impl<B: Backend> Core<B> {
 impl<B: Backend> Drop for Core<B> {
     fn drop(&mut self) {
         // No block, transfer or guard is left, or it would have kept the core (a block by way of its owner's device).
-        self.unpin(self.pinned.drain());
+        let idle = self.pinned.drain();
+        if !idle.is_empty() {
+            self.backend.settle();
+        }
+        self.unpin(idle);
         self.flush();
         if !self.is_idle().unwrap_or(false) {
             let bytes = self.store.physical.held();
