@@ -139,8 +139,8 @@ fn a_bound_buffer_follows_its_stream() {
     }
 }
 
-/// What `PyTorch` does: a stream is captured in the default mode, which forbids all threads what could be meant
-/// for the graph.
+/// What `PyTorch` does: a stream is captured in the default mode, which forbids all threads what could be
+/// meant for the graph.
 #[test]
 fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     let Some(device) = card() else { return };

@@ -309,7 +309,8 @@ fn reset_the_context() {
     other.close().unwrap();
 }
 
-/// To take pinned memory back, the driver waits for all kernels, and whoever queues work meanwhile waits for it.
+/// To take pinned memory back, the driver waits for all kernels, and whoever queues work meanwhile waits for
+/// it.
 #[test]
 fn nobody_waits_for_the_end_of_another_device() {
     let Some((busy, _turn)) = card() else { return };

@@ -97,8 +97,8 @@ impl Context {
         let answer = if self.gone.load(Ordering::Relaxed) {
             driver::code::INVALID_CONTEXT
         } else {
-            // SAFETY: the pointer is valid for a write. The handle is retained as long as `self` lives, and the driver
-            // looks it up.
+            // SAFETY: the pointer is valid for a write. The handle is retained as long as `self` lives, and
+            // the driver looks it up.
             unsafe { driver::cuCtxGetApiVersion(self.handle, &raw mut version) }
         };
         if answer != driver::code::INVALID_CONTEXT {
@@ -375,10 +375,10 @@ impl Drop for Bound<'_> {
 
 /// While it lives, calls of this thread do not care whether a graph is being captured elsewhere.
 ///
-/// A library that captures a stream in the default mode, as `PyTorch` does, forbids all threads of the process
-/// what could be meant for its graph: to ask events and streams how far they are, to take and give back
-/// memory, to load modules. Such a call fails, and ruins the capture too. No work of this crate is meant for
-/// a graph of others: none of its streams is ever captured.
+/// A library that captures a stream in the default mode, as `PyTorch` does, forbids all threads of the
+/// process what could be meant for its graph: to ask events and streams how far they are, to take and give
+/// back memory, to load modules. Such a call fails, and ruins the capture too. No work of this crate is meant
+/// for a graph of others: none of its streams is ever captured.
 struct Relaxed {
     former: c_uint,
     _thread: PhantomData<*const ()>,

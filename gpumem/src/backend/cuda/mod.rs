@@ -247,8 +247,9 @@ impl Driver for Cuda {
         self.context.let_go_of_modules();
     }
 
-    /// `cuMemFreeHost` waits for all kernels of the context, those of other devices too, and whoever queues work
-    /// meanwhile waits for it: 290 ms beside a kernel of 300 ms, on an H100. This waits for the kernels before, alone.
+    /// `cuMemFreeHost` waits for all kernels of the context, those of other devices too, and whoever queues
+    /// work meanwhile waits for it: 290 ms beside a kernel of 300 ms, on an H100. This waits for the kernels
+    /// before, alone.
     fn settle(&self) {
         let Ok(_bound) = self.context.bind() else { return };
         // SAFETY: the context is current.
