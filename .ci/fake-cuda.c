@@ -68,10 +68,14 @@ static __thread int refusals;
 static __thread Code refusal;
 void fake_cuda_refuse(Code code, int calls) { refusal = code; refusals = calls; }
 
-// The next waits for events, of whatever thread.
+// The next questions about events and waits for them, of other threads than the one that says so.
 static int wait_refusals;
 static Code wait_refusal;
-void fake_cuda_refuse_waits(Code code, int calls) { wait_refusal = code; wait_refusals = calls; }
+static pthread_t exempt;
+void fake_cuda_refuse_waits(Code code, int calls) { exempt = pthread_self(); wait_refusal = code; wait_refusals = calls; }
+static int refuses_wait(void) {
+  return wait_refusals > 0 && !pthread_equal(exempt, pthread_self()) && __sync_fetch_and_sub(&wait_refusals, 1) > 0;
+}
 
 static volatile int reset; // Since the context was last retained.
 
@@ -531,6 +535,7 @@ Code cuStreamWaitEvent(Stream *stream, Event *event, unsigned flags) {
 }
 Code cuEventQuery(Event *event) {
   FORBIDDEN_IN_CAPTURE
+  if (refuses_wait()) return wait_refusal;
   pthread_mutex_lock(&lock);
   int done = !event->point || event->point->done;
   pthread_mutex_unlock(&lock);
@@ -538,7 +543,7 @@ Code cuEventQuery(Event *event) {
 }
 Code cuEventSynchronize(Event *event) {
   FORBIDDEN_IN_CAPTURE
-  if (wait_refusals > 0 && __sync_fetch_and_sub(&wait_refusals, 1) > 0) return wait_refusal;
+  if (refuses_wait()) return wait_refusal;
   Point *point = point_of(event);
   pthread_mutex_lock(&lock);
   while (point && !point->done && !failed) pthread_cond_wait(&changed, &lock);

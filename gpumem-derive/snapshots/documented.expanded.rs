@@ -40,9 +40,9 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// If the device has no room for that.
     #[track_caller]
-    pub fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+    pub fn new(__device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
         Self::with_capacity(
-            device,
+            __device,
             ::gpumem::__private::core::default::Default::default(),
         )
     }
@@ -53,28 +53,28 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// If a buffer would pass its limit, or the device has no room for all of them.
     #[track_caller]
     pub fn with_capacity(
-        device: &::gpumem::Device<B>,
-        capacity: SceneLens,
+        __device: &::gpumem::Device<B>,
+        __capacity: SceneLens,
     ) -> ::gpumem::Result<Self> {
-        let set = ::gpumem::__private::Set::new(device, "Scene");
-        let made = set
+        let __set = ::gpumem::__private::Set::new(__device, "Scene");
+        let __made = __set
             .make(
                 <Scene as ::gpumem::GpuBuffers>::BUFFERS,
-                [capacity.vertices, capacity.path],
+                [__capacity.vertices, __capacity.path],
             )?;
-        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
     fn __from_raw(
-        set: ::gpumem::__private::Set<B>,
-        [vertices,
-        path,
+        __set: ::gpumem::__private::Set<B>,
+        [__0,
+        __1,
         ]: [::gpumem::__private::RawOwned<B>; 2],
     ) -> Self {
         use ::gpumem::__private::PlainData as __PlainData;
         Self {
-            vertices: <Vertex as __PlainData>::typed(vertices),
-            path: <[f32; 3] as __PlainData>::typed(path),
-            __set: set,
+            vertices: <Vertex as __PlainData>::typed(__0),
+            path: <[f32; 3] as __PlainData>::typed(__1),
+            __set,
         }
     }
     fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 2] {
@@ -123,36 +123,42 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// How many elements each buffer holds.
     pub fn lens(&self) -> SceneLens {
-        let [vertices, path] = self.__set.lens(self.__raw());
-        SceneLens { vertices, path }
+        let [__0, __1] = self.__set.lens(self.__raw());
+        SceneLens {
+            vertices: __0,
+            path: __1,
+        }
     }
     /// How many elements each buffer has room for.
     pub fn capacities(&self) -> SceneLens {
-        let [vertices, path] = self.__set.capacities(self.__raw());
-        SceneLens { vertices, path }
+        let [__0, __1] = self.__set.capacities(self.__raw());
+        SceneLens {
+            vertices: __0,
+            path: __1,
+        }
     }
-    /// Makes room for `additional` more elements in each buffer: in all of them, or in none.
+    /// Makes room for so many more elements in each buffer: in all of them, or in none.
     ///
     /// # Errors
     ///
     /// If a buffer would pass its limit, or the device has no room for all of them.
-    pub fn reserve(&mut self, additional: SceneLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.reserve(&mut buffers, &[additional.vertices, additional.path])
+    pub fn reserve(&mut self, __additional: SceneLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.reserve(&mut __buffers, &[__additional.vertices, __additional.path])
     }
-    /// Gives each buffer the length in `lens`, all of them or none; new elements are zero.
+    /// Gives each buffer its new length, all of them or none; new elements are zero.
     ///
     /// # Errors
     ///
     /// If a buffer would pass its limit, or the device has no room for all of them.
-    pub fn resize(&mut self, lens: SceneLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.resize(&mut buffers, &[lens.vertices, lens.path])
+    pub fn resize(&mut self, __lens: SceneLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.resize(&mut __buffers, &[__lens.vertices, __lens.path])
     }
     /// Takes all elements out of every buffer. The memory is kept.
     pub fn clear(&mut self) {
-        let (set, mut buffers) = self.__raw_mut();
-        set.clear(&mut buffers);
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.clear(&mut __buffers);
     }
     /// Gives back the memory that no element uses.
     ///
@@ -161,24 +167,25 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
     /// what they have.
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.shrink_to_fit(&mut buffers)
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.shrink_to_fit(&mut __buffers)
     }
-    /// Replaces what every buffer holds with the fields of `data`, a [`Scene`].
+    /// Replaces what every buffer holds with the fields of a [`Scene`].
     ///
     /// # Errors
     ///
     /// If a buffer would pass its limit, or the device has no room for all of them: then none has changed. If the device fails.
-    pub fn upload_from(&mut self, data: &Scene) -> ::gpumem::Result<()> {
+    pub fn upload_from(&mut self, __data: &Scene) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        let (set, mut buffers) = self.__raw_mut();
-        set.refill(
-            &mut buffers,
-            &[
-                <Vertex as __PlainData>::bytes(&data.vertices),
-                <[f32; 3] as __PlainData>::bytes(&data.path),
-            ],
-        )
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .refill(
+                &mut __buffers,
+                &[
+                    <Vertex as __PlainData>::bytes(&__data.vertices),
+                    <[f32; 3] as __PlainData>::bytes(&__data.path),
+                ],
+            )
     }
     /// Waits for the device and copies every buffer into a new [`Scene`].
     ///
@@ -186,26 +193,26 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// If the device fails.
     pub fn download(&self) -> ::gpumem::Result<Scene> {
-        let mut data = Scene {
+        let mut __data = Scene {
             vertices: ::gpumem::__private::Vec::new(),
             path: ::gpumem::__private::Vec::new(),
         };
-        self.download_into(&mut data)?;
-        ::gpumem::__private::core::result::Result::Ok(data)
+        self.download_into(&mut __data)?;
+        ::gpumem::__private::core::result::Result::Ok(__data)
     }
-    /// Waits for the device and copies every buffer into `data`, whose memory is reused.
+    /// Waits for the device and copies every buffer into a [`Scene`], whose memory is reused.
     ///
     /// # Errors
     ///
     /// If the device fails. The field at which it did is empty, those behind it are as they were.
-    pub fn download_into(&self, data: &mut Scene) -> ::gpumem::Result<()> {
+    pub fn download_into(&self, __data: &mut Scene) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
         self.__set
             .fetch(
                 &self.__raw(),
                 &mut [
-                    <Vertex as __PlainData>::target(&mut data.vertices),
-                    <[f32; 3] as __PlainData>::target(&mut data.path),
+                    <Vertex as __PlainData>::target(&mut __data.vertices),
+                    <[f32; 3] as __PlainData>::target(&mut __data.path),
                 ],
             )
     }
@@ -281,9 +288,9 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
 impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneBuffers<B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set.debug(f, "SceneBuffers", &self.__raw())
+        self.__set.debug(__f, "SceneBuffers", &self.__raw())
     }
 }
 /// Every buffer of a [`SceneBuffers`], borrowed mutably at once by [`split_mut`](SceneBuffers::split_mut).
@@ -302,10 +309,10 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug
 for SceneBuffersMut<'_, B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
         ::gpumem::__private::debug(
-            f,
+            __f,
             "SceneBuffersMut",
             &[("vertices", &self.vertices), ("path", &self.path)],
         )
@@ -353,11 +360,11 @@ impl<B: ::gpumem::Backend> ::gpumem::Frame for SceneFrame<B> {
     type Backend = B;
     const TICKET: &'static ::gpumem::__private::core::primitive::str = "SceneDownload";
     fn __arrive(
-        parts: &mut ::gpumem::__private::Arrived<'_, B>,
+        __parts: &mut ::gpumem::__private::Arrived<'_, B>,
     ) -> ::gpumem::Result<Self> {
         use ::gpumem::__private::PlainData as __PlainData;
         ::gpumem::__private::core::result::Result::Ok(Self {
-            path: <[f32; 3] as __PlainData>::arrive(parts)?,
+            path: <[f32; 3] as __PlainData>::arrive(__parts)?,
         })
     }
 }
@@ -365,9 +372,9 @@ impl<B: ::gpumem::Backend> ::gpumem::Frame for SceneFrame<B> {
 impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneFrame<B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        ::gpumem::__private::debug(f, "SceneFrame", &[("path", &self.path().len())])
+        ::gpumem::__private::debug(__f, "SceneFrame", &[("path", &self.path().len())])
     }
 }
 #[automatically_derived]
@@ -384,11 +391,11 @@ impl ::gpumem::GpuBuffers for Scene {
     #[track_caller]
     fn upload<B: ::gpumem::Backend>(
         &self,
-        device: &::gpumem::Device<B>,
+        __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
-        let set = ::gpumem::__private::Set::new(device, "Scene");
-        let made = set
+        let __set = ::gpumem::__private::Set::new(__device, "Scene");
+        let __made = __set
             .make_from(
                 Self::BUFFERS,
                 [
@@ -397,16 +404,20 @@ impl ::gpumem::GpuBuffers for Scene {
                 ],
             )?;
         ::gpumem::__private::core::result::Result::Ok(
-            SceneBuffers::__from_raw(set, made),
+            SceneBuffers::__from_raw(__set, __made),
         )
     }
 }
 const _: () = ::gpumem::__private::core::assert!(
+    ::gpumem::__private::core::mem::size_of:: < Vertex > () != 0, "{}",
+    "an element must have a size: a `Vertex` has none, so `vertices` would hold no bytes"
+);
+const _: () = ::gpumem::__private::core::assert!(
     ::gpumem::__private::core::mem::size_of:: < Vertex > () as
-    ::gpumem::__private::core::primitive::u64 <= 1073741824,
+    ::gpumem::__private::core::primitive::u64 <= 1073741824, "{}",
     "`max` of `vertices` is 1 GiB, less than one element, a `Vertex`"
 );
 const _: () = {
-    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<B: ::gpumem::Backend> AnyThread for SceneBuffers<B> {}
+    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<B: ::gpumem::Backend> __AnyThread for SceneBuffers<B> {}
 };

@@ -12,9 +12,10 @@ where
     __set: ::gpumem::__private::Set<B>,
     points: ::gpumem::Buffer<S::Point, B, ::gpumem::Async>,
     r#type: ::gpumem::Buffer<[u32; N], B>,
-    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<
+        fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
+    >,
 }
-#[allow(deprecated)]
 impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshBuffers<'a, S, N, B>
 where
     S::Point: PartialEq,
@@ -22,37 +23,37 @@ where
     [u32; N]: ::gpumem::Element,
 {
     #[track_caller]
-    pub(crate) fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+    pub(crate) fn new(__device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
         Self::with_capacity(
-            device,
+            __device,
             ::gpumem::__private::core::default::Default::default(),
         )
     }
     #[track_caller]
     pub(crate) fn with_capacity(
-        device: &::gpumem::Device<B>,
-        capacity: MeshLens,
+        __device: &::gpumem::Device<B>,
+        __capacity: MeshLens,
     ) -> ::gpumem::Result<Self> {
-        let set = ::gpumem::__private::Set::new(device, "Mesh");
-        let made = set
+        let __set = ::gpumem::__private::Set::new(__device, "Mesh");
+        let __made = __set
             .make(
                 <Mesh<'a, S, N> as ::gpumem::GpuBuffers>::BUFFERS,
-                [capacity.points, capacity.r#type],
+                [__capacity.points, __capacity.r#type],
             )?;
-        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
     fn __from_raw(
-        set: ::gpumem::__private::Set<B>,
-        [points,
-        r#type,
+        __set: ::gpumem::__private::Set<B>,
+        [__0,
+        __1,
         ]: [::gpumem::__private::RawOwned<B>; 2],
     ) -> Self {
         use ::gpumem::__private::PlainData as __PlainData;
         Self {
-            points: <S::Point as __PlainData>::typed(points),
-            r#type: <[u32; N] as __PlainData>::typed(r#type),
+            points: <S::Point as __PlainData>::typed(__0),
+            r#type: <[u32; N] as __PlainData>::typed(__1),
             __marker: ::gpumem::__private::core::marker::PhantomData,
-            __set: set,
+            __set,
         }
     }
     fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 2] {
@@ -92,63 +93,73 @@ where
         }
     }
     pub(crate) fn lens(&self) -> MeshLens {
-        let [points, r#type] = self.__set.lens(self.__raw());
-        MeshLens { points, r#type }
+        let [__0, __1] = self.__set.lens(self.__raw());
+        MeshLens {
+            points: __0,
+            r#type: __1,
+        }
     }
     pub(crate) fn capacities(&self) -> MeshLens {
-        let [points, r#type] = self.__set.capacities(self.__raw());
-        MeshLens { points, r#type }
+        let [__0, __1] = self.__set.capacities(self.__raw());
+        MeshLens {
+            points: __0,
+            r#type: __1,
+        }
     }
-    pub(crate) fn reserve(&mut self, additional: MeshLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.reserve(&mut buffers, &[additional.points, additional.r#type])
+    pub(crate) fn reserve(&mut self, __additional: MeshLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.reserve(&mut __buffers, &[__additional.points, __additional.r#type])
     }
-    pub(crate) fn resize(&mut self, lens: MeshLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.resize(&mut buffers, &[lens.points, lens.r#type])
+    pub(crate) fn resize(&mut self, __lens: MeshLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.resize(&mut __buffers, &[__lens.points, __lens.r#type])
     }
     pub(crate) fn clear(&mut self) {
-        let (set, mut buffers) = self.__raw_mut();
-        set.clear(&mut buffers);
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.clear(&mut __buffers);
     }
     pub(crate) fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.shrink_to_fit(&mut buffers)
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.shrink_to_fit(&mut __buffers)
     }
-    pub(crate) fn upload_from(&mut self, data: &Mesh<'a, S, N>) -> ::gpumem::Result<()> {
+    pub(crate) fn upload_from(
+        &mut self,
+        __data: &Mesh<'a, S, N>,
+    ) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
-        let (set, mut buffers) = self.__raw_mut();
-        set.refill(
-            &mut buffers,
-            &[
-                <S::Point as __PlainData>::bytes(&data.points),
-                <[u32; N] as __PlainData>::bytes(&data.r#type),
-            ],
-        )
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .refill(
+                &mut __buffers,
+                &[
+                    <S::Point as __PlainData>::bytes(&__data.points),
+                    <[u32; N] as __PlainData>::bytes(&__data.r#type),
+                ],
+            )
     }
     pub(crate) fn download(&self) -> ::gpumem::Result<Mesh<'a, S, N>>
     where
-        for<'any> &'a str: ::gpumem::__private::core::default::Default,
+        for<'any> &'a str: ::gpumem::__private::HostDefault<0>,
     {
-        let mut data = Mesh {
+        let mut __data = Mesh {
             points: ::gpumem::__private::Vec::new(),
             r#type: ::gpumem::__private::Vec::new(),
-            name: ::gpumem::__private::core::default::Default::default(),
+            name: ::gpumem::__private::HostDefault::<0>::host_default(),
         };
-        self.download_into(&mut data)?;
-        ::gpumem::__private::core::result::Result::Ok(data)
+        self.download_into(&mut __data)?;
+        ::gpumem::__private::core::result::Result::Ok(__data)
     }
     pub(crate) fn download_into(
         &self,
-        data: &mut Mesh<'a, S, N>,
+        __data: &mut Mesh<'a, S, N>,
     ) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
         self.__set
             .fetch(
                 &self.__raw(),
                 &mut [
-                    <S::Point as __PlainData>::target(&mut data.points),
-                    <[u32; N] as __PlainData>::target(&mut data.r#type),
+                    <S::Point as __PlainData>::target(&mut __data.points),
+                    <[u32; N] as __PlainData>::target(&mut __data.r#type),
                 ],
             )
     }
@@ -201,9 +212,9 @@ where
 {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set.debug(f, "MeshBuffers", &self.__raw())
+        self.__set.debug(__f, "MeshBuffers", &self.__raw())
     }
 }
 pub(crate) struct MeshBuffersMut<
@@ -221,10 +232,11 @@ where
     pub(crate) points: &'a1 mut ::gpumem::Buffer<S::Point, B, ::gpumem::Async>,
     #[deprecated(note = "use `points`")]
     pub(crate) r#type: &'a1 mut ::gpumem::Buffer<[u32; N], B>,
-    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<
+        fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
+    >,
 }
 #[automatically_derived]
-#[allow(deprecated)]
 impl<
     'a,
     S: Shape,
@@ -238,10 +250,10 @@ where
 {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
         ::gpumem::__private::debug(
-            f,
+            __f,
             "MeshBuffersMut",
             &[("points", &self.points), ("type", &self.r#type)],
         )
@@ -276,9 +288,10 @@ where
     [u32; N]: ::gpumem::Element,
 {
     points: ::gpumem::DownloadGuard<S::Point, B>,
-    __marker: ::gpumem::__private::core::marker::PhantomData<fn() -> (&'a (),)>,
+    __marker: ::gpumem::__private::core::marker::PhantomData<
+        fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
+    >,
 }
-#[allow(deprecated)]
 impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> MeshFrame<'a, S, N, B>
 where
     S::Point: PartialEq,
@@ -291,7 +304,6 @@ where
     }
 }
 #[automatically_derived]
-#[allow(deprecated)]
 impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> ::gpumem::Frame
 for MeshFrame<'a, S, N, B>
 where
@@ -302,17 +314,16 @@ where
     type Backend = B;
     const TICKET: &'static ::gpumem::__private::core::primitive::str = "MeshDownload";
     fn __arrive(
-        parts: &mut ::gpumem::__private::Arrived<'_, B>,
+        __parts: &mut ::gpumem::__private::Arrived<'_, B>,
     ) -> ::gpumem::Result<Self> {
         use ::gpumem::__private::PlainData as __PlainData;
         ::gpumem::__private::core::result::Result::Ok(Self {
-            points: <S::Point as __PlainData>::arrive(parts)?,
+            points: <S::Point as __PlainData>::arrive(__parts)?,
             __marker: ::gpumem::__private::core::marker::PhantomData,
         })
     }
 }
 #[automatically_derived]
-#[allow(deprecated)]
 impl<
     'a,
     S: Shape,
@@ -326,13 +337,12 @@ where
 {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        ::gpumem::__private::debug(f, "MeshFrame", &[("points", &self.points().len())])
+        ::gpumem::__private::debug(__f, "MeshFrame", &[("points", &self.points().len())])
     }
 }
 #[automatically_derived]
-#[allow(deprecated)]
 impl<'a, S: Shape, const N: usize> ::gpumem::GpuBuffers for Mesh<'a, S, N>
 where
     S::Point: PartialEq,
@@ -347,11 +357,11 @@ where
     #[track_caller]
     fn upload<B: ::gpumem::Backend>(
         &self,
-        device: &::gpumem::Device<B>,
+        __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
-        let set = ::gpumem::__private::Set::new(device, "Mesh");
-        let made = set
+        let __set = ::gpumem::__private::Set::new(__device, "Mesh");
+        let __made = __set
             .make_from(
                 Self::BUFFERS,
                 [
@@ -359,12 +369,14 @@ where
                     <[u32; N] as __PlainData>::bytes(&self.r#type),
                 ],
             )?;
-        ::gpumem::__private::core::result::Result::Ok(MeshBuffers::__from_raw(set, made))
+        ::gpumem::__private::core::result::Result::Ok(
+            MeshBuffers::__from_raw(__set, __made),
+        )
     }
 }
 const _: () = {
-    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> AnyThread
+    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> __AnyThread
     for MeshBuffers<'a, S, N, B>
     where
         S::Point: PartialEq,

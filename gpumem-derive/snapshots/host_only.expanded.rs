@@ -1,33 +1,33 @@
 pub struct HostOnlyBuffers<T, B: ::gpumem::Backend = ::gpumem::Host> {
     __set: ::gpumem::__private::Set<B>,
     __marker: ::gpumem::__private::core::marker::PhantomData<
-        fn() -> (::gpumem::__private::core::marker::PhantomData<T>,),
+        fn() -> (::gpumem::__private::core::marker::PhantomData<HostOnly<T>>,),
     >,
 }
 impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     #[track_caller]
-    pub fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+    pub fn new(__device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
         Self::with_capacity(
-            device,
+            __device,
             ::gpumem::__private::core::default::Default::default(),
         )
     }
     #[track_caller]
     pub fn with_capacity(
-        device: &::gpumem::Device<B>,
-        capacity: HostOnlyLens,
+        __device: &::gpumem::Device<B>,
+        __capacity: HostOnlyLens,
     ) -> ::gpumem::Result<Self> {
-        let set = ::gpumem::__private::Set::new(device, "HostOnly");
-        let made = set.make(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])?;
-        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+        let __set = ::gpumem::__private::Set::new(__device, "HostOnly");
+        let __made = __set.make(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])?;
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
     fn __from_raw(
-        set: ::gpumem::__private::Set<B>,
+        __set: ::gpumem::__private::Set<B>,
         []: [::gpumem::__private::RawOwned<B>; 0],
     ) -> Self {
         Self {
             __marker: ::gpumem::__private::core::marker::PhantomData,
-            __set: set,
+            __set,
         }
     }
     fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 0] {
@@ -52,37 +52,37 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         let [] = self.__set.capacities(self.__raw());
         HostOnlyLens {}
     }
-    pub fn reserve(&mut self, additional: HostOnlyLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.reserve(&mut buffers, &[])
+    pub fn reserve(&mut self, __additional: HostOnlyLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.reserve(&mut __buffers, &[])
     }
-    pub fn resize(&mut self, lens: HostOnlyLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.resize(&mut buffers, &[])
+    pub fn resize(&mut self, __lens: HostOnlyLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.resize(&mut __buffers, &[])
     }
     pub fn clear(&mut self) {
-        let (set, mut buffers) = self.__raw_mut();
-        set.clear(&mut buffers);
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.clear(&mut __buffers);
     }
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.shrink_to_fit(&mut buffers)
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.shrink_to_fit(&mut __buffers)
     }
-    pub fn upload_from(&mut self, data: &HostOnly<T>) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.refill(&mut buffers, &[])
+    pub fn upload_from(&mut self, __data: &HostOnly<T>) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.refill(&mut __buffers, &[])
     }
     pub fn download(&self) -> ::gpumem::Result<HostOnly<T>>
     where
-        for<'any> T: ::gpumem::__private::core::default::Default,
+        for<'any> T: ::gpumem::__private::HostDefault<0>,
     {
-        let mut data = HostOnly {
-            value: ::gpumem::__private::core::default::Default::default(),
+        let mut __data = HostOnly {
+            value: ::gpumem::__private::HostDefault::<0>::host_default(),
         };
-        self.download_into(&mut data)?;
-        ::gpumem::__private::core::result::Result::Ok(data)
+        self.download_into(&mut __data)?;
+        ::gpumem::__private::core::result::Result::Ok(__data)
     }
-    pub fn download_into(&self, data: &mut HostOnly<T>) -> ::gpumem::Result<()> {
+    pub fn download_into(&self, __data: &mut HostOnly<T>) -> ::gpumem::Result<()> {
         self.__set.fetch(&self.__raw(), &mut [])
     }
     #[doc(hidden)]
@@ -125,15 +125,15 @@ impl<T, B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug
 for HostOnlyBuffers<T, B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set.debug(f, "HostOnlyBuffers", &self.__raw())
+        self.__set.debug(__f, "HostOnlyBuffers", &self.__raw())
     }
 }
 pub struct HostOnlyBuffersMut<'a, T, B: ::gpumem::Backend = ::gpumem::Host> {
     __marker: ::gpumem::__private::core::marker::PhantomData<
         fn() -> (
-            ::gpumem::__private::core::marker::PhantomData<T>,
+            ::gpumem::__private::core::marker::PhantomData<HostOnly<T>>,
             &'a (),
             ::gpumem::__private::core::marker::PhantomData<B>,
         ),
@@ -144,9 +144,9 @@ impl<T, B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug
 for HostOnlyBuffersMut<'_, T, B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        ::gpumem::__private::debug(f, "HostOnlyBuffersMut", &[])
+        ::gpumem::__private::debug(__f, "HostOnlyBuffersMut", &[])
     }
 }
 #[derive(
@@ -166,16 +166,16 @@ impl<T> ::gpumem::GpuBuffers for HostOnly<T> {
     #[track_caller]
     fn upload<B: ::gpumem::Backend>(
         &self,
-        device: &::gpumem::Device<B>,
+        __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
-        let set = ::gpumem::__private::Set::new(device, "HostOnly");
-        let made = set.make_from(Self::BUFFERS, [])?;
+        let __set = ::gpumem::__private::Set::new(__device, "HostOnly");
+        let __made = __set.make_from(Self::BUFFERS, [])?;
         ::gpumem::__private::core::result::Result::Ok(
-            HostOnlyBuffers::__from_raw(set, made),
+            HostOnlyBuffers::__from_raw(__set, __made),
         )
     }
 }
 const _: () = {
-    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<T, B: ::gpumem::Backend> AnyThread for HostOnlyBuffers<T, B> {}
+    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<T, B: ::gpumem::Backend> __AnyThread for HostOnlyBuffers<T, B> {}
 };

@@ -6,38 +6,38 @@ pub struct GraphBuffers<B: ::gpumem::Backend = ::gpumem::Host> {
 }
 impl<B: ::gpumem::Backend> GraphBuffers<B> {
     #[track_caller]
-    pub fn new(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+    pub fn new(__device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
         Self::with_capacity(
-            device,
+            __device,
             ::gpumem::__private::core::default::Default::default(),
         )
     }
     #[track_caller]
     pub fn with_capacity(
-        device: &::gpumem::Device<B>,
-        capacity: GraphLens,
+        __device: &::gpumem::Device<B>,
+        __capacity: GraphLens,
     ) -> ::gpumem::Result<Self> {
-        let set = ::gpumem::__private::Set::new(device, "Graph");
-        let made = set
+        let __set = ::gpumem::__private::Set::new(__device, "Graph");
+        let __made = __set
             .make(
                 <Graph as ::gpumem::GpuBuffers>::BUFFERS,
-                [capacity.positions, capacity.edges, capacity.weights],
+                [__capacity.positions, __capacity.edges, __capacity.weights],
             )?;
-        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+        ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
     fn __from_raw(
-        set: ::gpumem::__private::Set<B>,
-        [positions,
-        edges,
-        weights,
+        __set: ::gpumem::__private::Set<B>,
+        [__0,
+        __1,
+        __2,
         ]: [::gpumem::__private::RawOwned<B>; 3],
     ) -> Self {
         use ::gpumem::__private::PlainData as __PlainData;
         Self {
-            positions: <[f32; 2] as __PlainData>::typed(positions),
-            edges: <[u32; 2usize] as __PlainData>::typed(edges),
-            weights: <f32 as __PlainData>::typed(weights),
-            __set: set,
+            positions: <[f32; 2] as __PlainData>::typed(__0),
+            edges: <[u32; 2usize] as __PlainData>::typed(__1),
+            weights: <f32 as __PlainData>::typed(__2),
+            __set,
         }
     }
     fn __raw(&self) -> [&::gpumem::__private::RawBuffer<B>; 3] {
@@ -90,47 +90,48 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         }
     }
     pub fn lens(&self) -> GraphLens {
-        let [positions, edges, weights] = self.__set.lens(self.__raw());
+        let [__0, __1, __2] = self.__set.lens(self.__raw());
         GraphLens {
-            positions,
-            edges,
-            weights,
+            positions: __0,
+            edges: __1,
+            weights: __2,
         }
     }
     pub fn capacities(&self) -> GraphLens {
-        let [positions, edges, weights] = self.__set.capacities(self.__raw());
+        let [__0, __1, __2] = self.__set.capacities(self.__raw());
         GraphLens {
-            positions,
-            edges,
-            weights,
+            positions: __0,
+            edges: __1,
+            weights: __2,
         }
     }
-    pub fn reserve(&mut self, additional: GraphLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.reserve(
-            &mut buffers,
-            &[additional.positions, additional.edges, additional.weights],
-        )
+    pub fn reserve(&mut self, __additional: GraphLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .reserve(
+                &mut __buffers,
+                &[__additional.positions, __additional.edges, __additional.weights],
+            )
     }
-    pub fn resize(&mut self, lens: GraphLens) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.resize(&mut buffers, &[lens.positions, lens.edges, lens.weights])
+    pub fn resize(&mut self, __lens: GraphLens) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.resize(&mut __buffers, &[__lens.positions, __lens.edges, __lens.weights])
     }
     pub fn clear(&mut self) {
-        let (set, mut buffers) = self.__raw_mut();
-        set.clear(&mut buffers);
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.clear(&mut __buffers);
     }
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.shrink_to_fit(&mut buffers)
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.shrink_to_fit(&mut __buffers)
     }
-    pub fn upload_from(&mut self, data: &Graph) -> ::gpumem::Result<()> {
+    pub fn upload_from(&mut self, __data: &Graph) -> ::gpumem::Result<()> {
         ::gpumem::__private::core::unreachable!()
     }
     pub fn download(&self) -> ::gpumem::Result<Graph> {
         ::gpumem::__private::core::unreachable!()
     }
-    pub fn download_into(&self, data: &mut Graph) -> ::gpumem::Result<()> {
+    pub fn download_into(&self, __data: &mut Graph) -> ::gpumem::Result<()> {
         ::gpumem::__private::core::unreachable!()
     }
     pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
@@ -171,9 +172,9 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
 impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphBuffers<B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
-        self.__set.debug(f, "GraphBuffers", &self.__raw())
+        self.__set.debug(__f, "GraphBuffers", &self.__raw())
     }
 }
 pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
@@ -186,10 +187,10 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug
 for GraphBuffersMut<'_, B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
         ::gpumem::__private::debug(
-            f,
+            __f,
             "GraphBuffersMut",
             &[
                 ("positions", &self.positions),
@@ -228,11 +229,11 @@ impl<B: ::gpumem::Backend> ::gpumem::Frame for GraphFrame<B> {
     type Backend = B;
     const TICKET: &'static ::gpumem::__private::core::primitive::str = "GraphDownload";
     fn __arrive(
-        parts: &mut ::gpumem::__private::Arrived<'_, B>,
+        __parts: &mut ::gpumem::__private::Arrived<'_, B>,
     ) -> ::gpumem::Result<Self> {
         use ::gpumem::__private::PlainData as __PlainData;
         ::gpumem::__private::core::result::Result::Ok(Self {
-            positions: <[f32; 2] as __PlainData>::arrive(parts)?,
+            positions: <[f32; 2] as __PlainData>::arrive(__parts)?,
         })
     }
 }
@@ -240,10 +241,10 @@ impl<B: ::gpumem::Backend> ::gpumem::Frame for GraphFrame<B> {
 impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for GraphFrame<B> {
     fn fmt(
         &self,
-        f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
+        __f: &mut ::gpumem::__private::core::fmt::Formatter<'_>,
     ) -> ::gpumem::__private::core::fmt::Result {
         ::gpumem::__private::debug(
-            f,
+            __f,
             "GraphFrame",
             &[("positions", &self.positions().len())],
         )
@@ -260,14 +261,14 @@ impl ::gpumem::GpuBuffers for Graph {
     #[track_caller]
     fn upload<B: ::gpumem::Backend>(
         &self,
-        device: &::gpumem::Device<B>,
+        __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
         ::gpumem::__private::core::unreachable!()
     }
 }
 const _: () = {
-    trait AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<B: ::gpumem::Backend> AnyThread for GraphBuffers<B> {}
+    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
+    impl<B: ::gpumem::Backend> __AnyThread for GraphBuffers<B> {}
 };
 ::core::compile_error! {
     "unknown key `grwoth`: did you mean `growth`?"

@@ -7,44 +7,49 @@ struct Gpu<B: crate::gpu::Backend = crate::gpu::Host> {
 }
 impl<B: crate::gpu::Backend> Gpu<B> {
     #[track_caller]
-    fn new(device: &crate::gpu::Device<B>) -> crate::gpu::Result<Self> {
+    fn new(__device: &crate::gpu::Device<B>) -> crate::gpu::Result<Self> {
         Self::with_capacity(
-            device,
+            __device,
             crate::gpu::__private::core::default::Default::default(),
         )
     }
     #[track_caller]
     fn with_capacity(
-        device: &crate::gpu::Device<B>,
-        capacity: Counts,
+        __device: &crate::gpu::Device<B>,
+        __capacity: Counts,
     ) -> crate::gpu::Result<Self> {
-        let set = crate::gpu::__private::Set::limited(
-            device,
+        let __set = crate::gpu::__private::Set::limited(
+            __device,
             "a simulation",
             4294967296,
         );
-        let made = set
+        let __made = __set
             .make(
                 <Simulation as crate::gpu::GpuBuffers>::BUFFERS,
-                [capacity.inherits, capacity.links, capacity.field, capacity.overrides],
+                [
+                    __capacity.inherits,
+                    __capacity.links,
+                    __capacity.field,
+                    __capacity.overrides,
+                ],
             )?;
-        crate::gpu::__private::core::result::Result::Ok(Self::__from_raw(set, made))
+        crate::gpu::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
     fn __from_raw(
-        set: crate::gpu::__private::Set<B>,
-        [inherits,
-        links,
-        field,
-        overrides,
+        __set: crate::gpu::__private::Set<B>,
+        [__0,
+        __1,
+        __2,
+        __3,
         ]: [crate::gpu::__private::RawOwned<B>; 4],
     ) -> Self {
         use crate::gpu::__private::PlainData as __PlainData;
         Self {
-            inherits: <f32 as __PlainData>::typed(inherits),
-            links: <[u32; 2] as __PlainData>::typed(links),
-            field: <[f32; 4] as __PlainData>::typed(field),
-            overrides: <Cell as __PlainData>::typed(overrides),
-            __set: set,
+            inherits: <f32 as __PlainData>::typed(__0),
+            links: <[u32; 2] as __PlainData>::typed(__1),
+            field: <[f32; 4] as __PlainData>::typed(__2),
+            overrides: <Cell as __PlainData>::typed(__3),
+            __set,
         }
     }
     fn __raw(&self) -> [&crate::gpu::__private::RawBuffer<B>; 4] {
@@ -110,84 +115,87 @@ impl<B: crate::gpu::Backend> Gpu<B> {
         }
     }
     fn lens(&self) -> Counts {
-        let [inherits, links, field, overrides] = self.__set.lens(self.__raw());
+        let [__0, __1, __2, __3] = self.__set.lens(self.__raw());
         Counts {
-            inherits,
-            links,
-            field,
-            overrides,
+            inherits: __0,
+            links: __1,
+            field: __2,
+            overrides: __3,
         }
     }
     fn capacities(&self) -> Counts {
-        let [inherits, links, field, overrides] = self.__set.capacities(self.__raw());
+        let [__0, __1, __2, __3] = self.__set.capacities(self.__raw());
         Counts {
-            inherits,
-            links,
-            field,
-            overrides,
+            inherits: __0,
+            links: __1,
+            field: __2,
+            overrides: __3,
         }
     }
-    fn reserve(&mut self, additional: Counts) -> crate::gpu::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.reserve(
-            &mut buffers,
-            &[
-                additional.inherits,
-                additional.links,
-                additional.field,
-                additional.overrides,
-            ],
-        )
+    fn reserve(&mut self, __additional: Counts) -> crate::gpu::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .reserve(
+                &mut __buffers,
+                &[
+                    __additional.inherits,
+                    __additional.links,
+                    __additional.field,
+                    __additional.overrides,
+                ],
+            )
     }
-    fn resize(&mut self, lens: Counts) -> crate::gpu::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.resize(
-            &mut buffers,
-            &[lens.inherits, lens.links, lens.field, lens.overrides],
-        )
+    fn resize(&mut self, __lens: Counts) -> crate::gpu::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .resize(
+                &mut __buffers,
+                &[__lens.inherits, __lens.links, __lens.field, __lens.overrides],
+            )
     }
     fn clear(&mut self) {
-        let (set, mut buffers) = self.__raw_mut();
-        set.clear(&mut buffers);
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.clear(&mut __buffers);
     }
     fn shrink_to_fit(&mut self) -> crate::gpu::Result<()> {
-        let (set, mut buffers) = self.__raw_mut();
-        set.shrink_to_fit(&mut buffers)
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.shrink_to_fit(&mut __buffers)
     }
-    fn upload_from(&mut self, data: &Simulation) -> crate::gpu::Result<()> {
+    fn upload_from(&mut self, __data: &Simulation) -> crate::gpu::Result<()> {
         use crate::gpu::__private::PlainData as __PlainData;
-        let (set, mut buffers) = self.__raw_mut();
-        set.refill(
-            &mut buffers,
-            &[
-                <f32 as __PlainData>::bytes(&data.inherits),
-                <[u32; 2] as __PlainData>::bytes(&data.pairs),
-                <[f32; 4] as __PlainData>::bytes(&data.field),
-                <Cell as __PlainData>::bytes(&data.overrides),
-            ],
-        )
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .refill(
+                &mut __buffers,
+                &[
+                    <f32 as __PlainData>::bytes(&__data.inherits),
+                    <[u32; 2] as __PlainData>::bytes(&__data.pairs),
+                    <[f32; 4] as __PlainData>::bytes(&__data.field),
+                    <Cell as __PlainData>::bytes(&__data.overrides),
+                ],
+            )
     }
     fn download(&self) -> crate::gpu::Result<Simulation> {
-        let mut data = Simulation {
+        let mut __data = Simulation {
             inherits: crate::gpu::__private::Vec::new(),
             pairs: crate::gpu::__private::Vec::new(),
             field: crate::gpu::__private::Vec::new(),
             overrides: crate::gpu::__private::Vec::new(),
             settings: <Settings as crate::gpu::__private::core::default::Default>::default(),
         };
-        self.download_into(&mut data)?;
-        crate::gpu::__private::core::result::Result::Ok(data)
+        self.download_into(&mut __data)?;
+        crate::gpu::__private::core::result::Result::Ok(__data)
     }
-    fn download_into(&self, data: &mut Simulation) -> crate::gpu::Result<()> {
+    fn download_into(&self, __data: &mut Simulation) -> crate::gpu::Result<()> {
         use crate::gpu::__private::PlainData as __PlainData;
         self.__set
             .fetch(
                 &self.__raw(),
                 &mut [
-                    <f32 as __PlainData>::target(&mut data.inherits),
-                    <[u32; 2] as __PlainData>::target(&mut data.pairs),
-                    <[f32; 4] as __PlainData>::target(&mut data.field),
-                    <Cell as __PlainData>::target(&mut data.overrides),
+                    <f32 as __PlainData>::target(&mut __data.inherits),
+                    <[u32; 2] as __PlainData>::target(&mut __data.pairs),
+                    <[f32; 4] as __PlainData>::target(&mut __data.field),
+                    <Cell as __PlainData>::target(&mut __data.overrides),
                 ],
             )
     }
@@ -230,9 +238,9 @@ impl<B: crate::gpu::Backend> Gpu<B> {
 impl<B: crate::gpu::Backend> crate::gpu::__private::core::fmt::Debug for Gpu<B> {
     fn fmt(
         &self,
-        f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
+        __f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
     ) -> crate::gpu::__private::core::fmt::Result {
-        self.__set.debug(f, "Gpu", &self.__raw())
+        self.__set.debug(__f, "Gpu", &self.__raw())
     }
 }
 struct GpuMut<'a, B: crate::gpu::Backend = crate::gpu::Host> {
@@ -245,10 +253,10 @@ struct GpuMut<'a, B: crate::gpu::Backend = crate::gpu::Host> {
 impl<B: crate::gpu::Backend> crate::gpu::__private::core::fmt::Debug for GpuMut<'_, B> {
     fn fmt(
         &self,
-        f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
+        __f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
     ) -> crate::gpu::__private::core::fmt::Result {
         crate::gpu::__private::debug(
-            f,
+            __f,
             "GpuMut",
             &[
                 ("inherits", &self.inherits),
@@ -296,12 +304,12 @@ impl<B: crate::gpu::Backend> crate::gpu::Frame for SimulationFrame<B> {
     type Backend = B;
     const TICKET: &'static crate::gpu::__private::core::primitive::str = "SimulationDownload";
     fn __arrive(
-        parts: &mut crate::gpu::__private::Arrived<'_, B>,
+        __parts: &mut crate::gpu::__private::Arrived<'_, B>,
     ) -> crate::gpu::Result<Self> {
         use crate::gpu::__private::PlainData as __PlainData;
         crate::gpu::__private::core::result::Result::Ok(Self {
-            inherits: <f32 as __PlainData>::arrive(parts)?,
-            field: <[f32; 4] as __PlainData>::arrive(parts)?,
+            inherits: <f32 as __PlainData>::arrive(__parts)?,
+            field: <[f32; 4] as __PlainData>::arrive(__parts)?,
         })
     }
 }
@@ -310,10 +318,10 @@ impl<B: crate::gpu::Backend> crate::gpu::__private::core::fmt::Debug
 for SimulationFrame<B> {
     fn fmt(
         &self,
-        f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
+        __f: &mut crate::gpu::__private::core::fmt::Formatter<'_>,
     ) -> crate::gpu::__private::core::fmt::Result {
         crate::gpu::__private::debug(
-            f,
+            __f,
             "SimulationFrame",
             &[("inherits", &self.inherits().len()), ("field", &self.field().len())],
         )
@@ -350,15 +358,15 @@ impl crate::gpu::GpuBuffers for Simulation {
     #[track_caller]
     fn upload<B: crate::gpu::Backend>(
         &self,
-        device: &crate::gpu::Device<B>,
+        __device: &crate::gpu::Device<B>,
     ) -> crate::gpu::Result<Self::Manager<B>> {
         use crate::gpu::__private::PlainData as __PlainData;
-        let set = crate::gpu::__private::Set::limited(
-            device,
+        let __set = crate::gpu::__private::Set::limited(
+            __device,
             "a simulation",
             4294967296,
         );
-        let made = set
+        let __made = __set
             .make_from(
                 Self::BUFFERS,
                 [
@@ -368,19 +376,23 @@ impl crate::gpu::GpuBuffers for Simulation {
                     <Cell as __PlainData>::bytes(&self.overrides),
                 ],
             )?;
-        crate::gpu::__private::core::result::Result::Ok(Gpu::__from_raw(set, made))
+        crate::gpu::__private::core::result::Result::Ok(Gpu::__from_raw(__set, __made))
     }
 }
 const _: () = crate::gpu::__private::core::assert!(
+    crate ::gpu::__private::core::mem::size_of:: < Cell > () != 0, "{}",
+    "an element must have a size: a `Cell` has none, so `overrides` would hold no bytes"
+);
+const _: () = crate::gpu::__private::core::assert!(
     crate ::gpu::__private::core::mem::size_of:: < Cell > () as crate
-    ::gpu::__private::core::primitive::u64 <= 16777216,
+    ::gpu::__private::core::primitive::u64 <= 16777216, "{}",
     "`max` of `overrides` is 16 MiB, less than one element, a `Cell`"
 );
 const _: () = crate::gpu::__private::core::assert!(
-    crate ::gpu::BufferSpec::named(LARGE, "field").is_async(),
+    crate ::gpu::BufferSpec::named(LARGE, "field").is_async(), "{}",
     "`LARGE` is for blocking downloads: remove `async` beside `config = LARGE`, or add `.asynchronous()` to the constant"
 );
 const _: () = {
-    trait AnyThread: crate::gpu::__private::core::marker::Send + crate::gpu::__private::core::marker::Sync {}
-    impl<B: crate::gpu::Backend> AnyThread for Gpu<B> {}
+    trait __AnyThread: crate::gpu::__private::core::marker::Send + crate::gpu::__private::core::marker::Sync {}
+    impl<B: crate::gpu::Backend> __AnyThread for Gpu<B> {}
 };

@@ -37,11 +37,13 @@ impl Entry {
 /// Splits `tokens` at its top-level commas and reads each part by itself, so that one that cannot be read hides none
 /// of the others. `example` is an entry that would be right here.
 pub(crate) fn entries(tokens: TokenStream, example: &str, sink: &mut Sink) -> Vec<Entry> {
+    let tokens = visible(tokens);
+    let inside = in_angles(&tokens);
     let mut found = Vec::new();
     let mut part: Vec<TokenTree> = Vec::new();
-    for token in tokens {
+    for (token, inside) in tokens.into_iter().zip(inside) {
         match token {
-            TokenTree::Punct(comma) if comma.as_char() == ',' => {
+            TokenTree::Punct(comma) if comma.as_char() == ',' && !inside => {
                 if part.is_empty() {
                     sink.at_span(
                         comma.span(),
@@ -58,6 +60,49 @@ pub(crate) fn entries(tokens: TokenStream, example: &str, sink: &mut Sink) -> Ve
         read(part, example, &mut found, sink);
     }
     found
+}
+
+/// Which tokens stand between the angle brackets of a path, as the comma of `Of::<f32, 3>::SPEC` does. Brackets that nothing closes
+/// are none: a value that is half typed hides no key after it.
+fn in_angles(tokens: &[TokenTree]) -> Vec<bool> {
+    let mut inside = vec![false; tokens.len()];
+    // Where the brackets that are open begin.
+    let mut open: Vec<usize> = Vec::new();
+    let mark = |at: usize| match tokens.get(at) {
+        Some(TokenTree::Punct(mark)) => mark.as_char(),
+        _ => ' ',
+    };
+    for at in 0..tokens.len() {
+        let before = if at == 0 { ' ' } else { mark(at - 1) };
+        match mark(at) {
+            '<' if !open.is_empty() || matches!(before, ':' | '=') => open.push(at),
+            '>' if !matches!(before, '-' | '=') => {
+                if let Some(start) = open.pop() {
+                    inside[start..at].fill(true);
+                }
+            }
+            _ => {}
+        }
+    }
+    inside
+}
+
+/// The tokens without the invisible groups that stand where a key could: a macro leaves one around a `$key:meta`, and in it are
+/// a key and its value. Around a value they stay: it was handed on as one.
+fn visible(tokens: TokenStream) -> Vec<TokenTree> {
+    let mut seen: Vec<TokenTree> = Vec::new();
+    for token in tokens {
+        let starts = seen
+            .last()
+            .is_none_or(|before| matches!(before, TokenTree::Punct(comma) if comma.as_char() == ','));
+        match token {
+            TokenTree::Group(group) if starts && group.delimiter() == Delimiter::None => {
+                seen.extend(visible(group.stream()));
+            }
+            token => seen.push(token),
+        }
+    }
+    seen
 }
 
 /// Reads what stands between two commas: one entry, or several where commas were forgotten.

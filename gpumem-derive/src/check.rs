@@ -32,14 +32,15 @@ const MANAGER_METHODS: &[&str] = &[
     "check_leaks",
     "close",
 ];
-/// Fields of the manager that are not buffers.
-const MANAGER_FIELDS: &[&str] = &["__set", "__marker"];
+/// Fields and private methods of the manager and of what is generated beside it.
+const RESERVED: &[&str] = &["__set", "__marker", "__raw", "__raw_mut", "__from_raw"];
 
 /// Judges the model. A field whose mistake leaves nothing to generate becomes `Role::Broken`.
 pub(crate) fn check(model: &mut Model<'_>, sink: &mut Sink) {
     let params: Vec<String> = model.input.generics.params.iter().map(param_name).collect();
     for field in &mut model.fields {
         keys(field, sink);
+        default(field, sink);
         constant(field, &params, sink);
         bounds(field, sink);
         room(field, sink);
@@ -73,6 +74,18 @@ fn keys(field: &Field<'_>, sink: &mut Sink) {
         let message = "`preset` and `config` each say everything: remove one of the two, and write beside the other what is to \
                        differ";
         sink.at(&config.key, message);
+    }
+}
+
+/// A default of what has no size.
+fn default(field: &mut Field<'_>, sink: &mut Sink) {
+    if let Some(Setting { value: Some(skip), .. }) = &mut field.settings.skip
+        && skip.default
+        && is_unsized(field.ty)
+    {
+        let ty = text::of(field.ty);
+        sink.at(field.ty, format!("a `{ty}` has no size, so there is no default of it: write `skip` alone"));
+        skip.default = false;
     }
 }
 
@@ -265,17 +278,21 @@ fn flat_element(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// What in an element type can never be plain data on a device, and what to write instead.
+/// What in an element type can never be plain data on a device, and what to write instead. Only what the language itself says:
+/// what a name means, only the compiler knows, and the trait tells whether that is plain data.
 fn never_pod(ty: &Type) -> Option<(&Type, String)> {
     let ty = bare(ty);
     let why = match ty {
+        Type::Array(array) if is_empty(array) => format!(
+            "an element must have a size: a buffer of `{}` would hold no bytes",
+            text::of(ty)
+        ),
         Type::Array(array) => return never_pod(&array.elem),
         Type::Tuple(tuple) => instead_of_tuple(tuple),
         Type::Reference(_) | Type::Ptr(_) => "a host address means nothing on a device: store an index, such as `u32`, \
                                               into a buffer that holds the values"
             .to_owned(),
-        Type::Path(path) => instead_of_path(&path.path)?.to_owned(),
-        Type::Slice(_) => {
+        Type::Slice(_) | Type::Path(_) if is_unsized(ty) => {
             "an element has a fixed size: write an array, such as `[f32; 4]`, or keep the values in a flat buffer with \
              a `Vec<u32>` of offsets"
                 .to_owned()
@@ -303,40 +320,18 @@ fn instead_of_tuple(tuple: &syn::TypeTuple) -> String {
     }
 }
 
-/// Types of the standard library that are no plain data. Only where the path says plainly that they are meant: a
-/// user's own `geometry::Box` is none of them.
-fn instead_of_path(path: &syn::Path) -> Option<&'static str> {
-    let last = path.segments.last()?;
-    let standard = path.segments.len() == 1
-        || path
-            .segments
-            .first()
-            .is_some_and(|first| ["std", "core", "alloc"].iter().any(|name| first.ident == name));
-    let has_type = matches!(&last.arguments, PathArguments::AngleBracketed(args)
-        if args.args.iter().any(|arg| matches!(arg, GenericArgument::Type(_))));
-    if !standard {
-        return None;
+/// Whether a type says that it has no size. `str` is a word of the language, as the brackets of a slice are.
+fn is_unsized(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Slice(_) | Type::TraitObject(_) => true,
+        Type::Path(path) => path.path.is_ident("str"),
+        _ => false,
     }
-    Some(match (last.ident.to_string().as_str(), has_type) {
-        ("bool", false) => "not every byte is a `bool`, and a device may write any: use `u8` or `u32`",
-        ("char", false) => "not every number is a `char`, and a device may write any: use `u32`",
-        ("String" | "str", false) => {
-            "text lives behind an address of the host: keep its bytes in a `Vec<u8>` with a `Vec<u32>` of offsets, or \
-             leave the field on the host with `#[buffer(skip)]`"
-        }
-        ("Vec" | "VecDeque", true) => {
-            "a device cannot follow a nested `Vec`: keep the values in one flat buffer with a `Vec<u32>` of offsets, or \
-             use an array, such as `[f32; 4]`"
-        }
-        ("Box" | "Rc" | "Arc" | "Cell" | "RefCell" | "Mutex", true) => {
-            "a buffer holds the values themselves, not what points at them or guards them: write the inner type"
-        }
-        ("Option", true) => {
-            "not every byte pattern is an `Option`: use a value that means none, such as `u32::MAX`, or a second buffer \
-             of `u8` flags"
-        }
-        _ => return None,
-    })
+}
+
+/// Whether an array says that it has no elements.
+fn is_empty(array: &syn::TypeArray) -> bool {
+    matches!(&array.len, syn::Expr::Lit(len) if matches!(&len.lit, syn::Lit::Int(len) if len.base10_digits() == "0"))
 }
 
 /// Accessors that would share a name with each other or with a method of the manager.
@@ -353,14 +348,17 @@ fn names(model: &mut Model<'_>, sink: &mut Sink) {
         let given = field.settings.name.as_ref().map(|setting| &setting.tokens);
         let instead = match given {
             Some(_) => "choose another".to_owned(),
-            None => format!("give the buffer another one, as in `#[buffer(name = \"{name}_data\")]`"),
+            None => {
+                let plain = name.trim_start_matches('_');
+                format!("give the buffer another one, as in `#[buffer(name = \"{plain}_data\")]`")
+            }
         };
         let message = if MANAGER_METHODS.contains(&name.as_str()) {
             format!("`{manager}` has a method `{name}` of its own, so the name is taken: {instead}")
         } else if MANAGER_METHODS.contains(&with_mut.as_str()) {
             format!("the accessor `{with_mut}` of this buffer is a method of `{manager}` itself: {instead}")
-        } else if MANAGER_FIELDS.contains(&name.as_str()) {
-            format!("`{manager}` has a field `{name}` of its own, so the name is taken: {instead}")
+        } else if RESERVED.contains(&name.as_str()) {
+            format!("`{name}` is what the generated code calls something of its own: {instead}")
         } else if let Some(other) = accessors.get(&name) {
             format!("the buffer `{other}` has an accessor `{name}` already: {instead}")
         } else if let Some(other) = accessors.get(&with_mut) {

@@ -58,16 +58,10 @@ fn elements_that_are_never_plain_data_are_told_what_to_write() {
         ("[(u8, u8); 3]", "write `[u8; 2]`"),
         ("&'static u8", "store an index"),
         ("*const u8", "store an index"),
-        ("bool", "use `u8` or `u32`"),
-        ("[bool; 4]", "use `u8` or `u32`"),
-        ("char", "use `u32`"),
-        ("String", "`Vec<u8>` with a `Vec<u32>` of offsets"),
-        ("std::string::String", "`Vec<u8>` with a `Vec<u32>` of offsets"),
-        ("Vec<u8>", "one flat buffer"),
-        ("Box<u8>", "write the inner type"),
-        ("std::sync::Arc<u8>", "write the inner type"),
-        ("Option<u8>", "a value that means none"),
+        ("[u32; 0]", "must have a size"),
+        ("[[T; 0_usize]; 3]", "must have a size"),
         ("[u8]", "an element has a fixed size"),
+        ("str", "an element has a fixed size"),
         ("dyn Fn()", "plain data"),
         ("fn(u8)", "plain data"),
     ] {
@@ -76,12 +70,14 @@ fn elements_that_are_never_plain_data_are_told_what_to_write() {
 }
 
 #[test]
-fn types_that_only_share_a_name_are_left_to_the_compiler() {
+fn what_a_name_means_is_left_to_the_compiler() {
     for element in [
+        "Option<NonZeroU32>",
+        "String",
+        "Cell<T>",
+        "Vec<u8>",
+        "bool",
         "geometry::Box",
-        "Box",
-        "Option",
-        "ui::String",
         "my::Option<u8>",
         "T",
         "T::Point",
@@ -217,7 +213,13 @@ fn names_do_not_collide() {
         "the accessor `split_mut` of this buffer is a method of `SBuffers` itself",
     );
     one_mistake("struct S { x: Vec<u8>, x_mut: Vec<u8> }", "the buffer `x` has an accessor `x_mut` already");
-    one_mistake("struct S { __set: Vec<u8> }", "has a field `__set` of its own");
+    for name in RESERVED {
+        one_mistake(
+            &format!("struct S {{ {name}: Vec<u8> }}"),
+            &format!("give the buffer another one, as in `#[buffer(name = \"{}_data\")]`", &name[2..]),
+        );
+        assert_eq!(mistakes(&format!("struct S {{ #[buffer(name = \"a\")] {name}: Vec<u8> }}")), [""; 0]);
+    }
     one_mistake(
         "struct S { x_mut: Vec<u8>, x: Vec<u8> }",
         "`x_mut` of this buffer is one of the buffer `x_mut` already",
@@ -234,7 +236,19 @@ fn names_do_not_collide() {
 }
 
 #[test]
+fn what_has_no_size_has_no_default() {
+    for ty in ["[u8]", "str", "dyn Shape"] {
+        one_mistake(&format!("struct S {{ #[buffer(skip(default))] f: {ty} }}"), "write `skip` alone");
+        assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] f: {ty} }}")), [""; 0]);
+    }
+}
+
+#[test]
 fn only_structs_with_named_fields() {
+    one_mistake("#[repr(C, packed)] struct S { f: Vec<u8> }", "remove `packed`");
+    one_mistake("#[repr(packed(2))] struct S { f: Vec<u8> }", "remove `packed`");
+    assert_eq!(mistakes("#[repr(C)] struct S { f: Vec<u8> }"), [""; 0]);
+
     one_mistake("enum S { A }", "this is an enum: write `struct S {");
     one_mistake("union S { a: u8 }", "this is a union");
     one_mistake("struct S(Vec<u8>);", "needs named fields");

@@ -7,6 +7,7 @@ mod check;
 mod expand;
 mod model;
 mod nearest;
+mod own_type;
 mod parse;
 mod sink;
 mod size;
@@ -56,13 +57,14 @@ use proc_macro2::TokenStream;
 /// The manager has, for a field `positions`, the accessors `positions()` and `positions_mut()`, and for the whole set `new`,
 /// `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`, `shrink_to_fit`, `upload_from`, `download`,
 /// `download_into`, `start_download`, `start_download_wait`, `start_download_when_free`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
-/// these names; `name` gives it another.
+/// these names; `name` gives it another. Names that begin with `__` are those of the generated code: a constant or a static of such a
+/// name, beside the struct, may be in its way.
 ///
 /// # Fields
 ///
-/// A field is a `Vec<T>`, by whatever path `Vec` is named, but not by an alias, through which a derive cannot see. `T` is plain data:
-/// numbers, arrays of them, structs that derive `bytemuck::Pod`, parameters of the struct. Where a parameter is an element, the
-/// generated items ask for it to be one; the struct itself need not.
+/// A field is a `Vec<T>`, by whatever path `Vec` is named, but not by an alias, through which a derive cannot see. `T` is plain data
+/// (`bytemuck::Pod`) with a size: numbers, arrays of them, structs that derive `bytemuck::Pod`, `Option<NonZeroU32>`, parameters of
+/// the struct. Where a parameter is an element, the generated items ask for it to be one; the struct itself need not.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -84,7 +86,9 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// Fields that `#[cfg(…)]` removes are not there for the derive either. Doc comments and `#[deprecated]` are carried over to the accessors.
+/// Fields that `#[cfg(…)]` removes are not there for the derive either. Doc comments and `#[deprecated]` are carried over to the
+/// accessors, `#[deprecated]` of the struct to the manager. What `#[allow(…)]` or `#[expect(…)]` on the struct or on a field permits, the
+/// generated code may do as well, since it repeats the types of the fields.
 ///
 /// # Attributes
 ///
@@ -335,7 +339,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `skip` and `skip(default)`
 ///
-/// The field stays on the host, and may have any type. `download` fills it with its default; `download_into` and `upload_from` leave it
+/// The field stays on the host, and may have any type; the last may be one without a size, such as `[u8]`. `download` fills it with its default; `download_into` and `upload_from` leave it
 /// alone. With `skip`, the default is asked for where `download` is called, so that a type without one is no mistake where nobody does; with
 /// `skip(default)` it is asked for at the field. Neither takes another key beside it.
 ///
@@ -451,10 +455,11 @@ pub fn gpu_buffers(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 /// The derive on the tokens of `proc_macro2`, which tests can make.
 fn derive(input: TokenStream) -> TokenStream {
-    let input: syn::DeriveInput = match syn::parse2(input) {
+    let mut input: syn::DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
+    own_type::name(&mut input);
     let mut sink = sink::Sink::default();
     let mut model = model::Model::read(&input, &mut sink);
     check::check(&mut model, &mut sink);

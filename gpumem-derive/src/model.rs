@@ -9,7 +9,8 @@ use quote::{ToTokens, format_ident, quote};
 use std::collections::HashSet;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Lifetime, PathArguments, Type,
+    Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Lifetime, Meta, PathArguments,
+    Type,
 };
 
 /// A buffer grows by this factor unless it says otherwise. `BufferSpec::new` starts from the same.
@@ -26,8 +27,8 @@ pub(crate) struct Model<'a> {
     /// What the struct's own attributes say.
     pub(crate) settings: StructSettings,
     pub(crate) fields: Vec<Field<'a>>,
-    /// The fields are those of a struct with named fields, so a value of it can be written down.
-    pub(crate) has_named_fields: bool,
+    /// It is a struct with named fields that can be borrowed, so its values can be read and written down.
+    pub(crate) has_fields: bool,
 }
 
 /// The names of what is generated.
@@ -122,6 +123,7 @@ impl<'a> Model<'a> {
         let settings = parse::container(&input.attrs, sink);
         let root = value(settings.crate_path.as_ref()).cloned().unwrap_or_else(|| quote!(::gpumem));
         let named = named_fields(input, sink);
+        let packed = is_packed(input, sink);
         let fields = named.map_or_else(Vec::new, |named| {
             let read = |field| Field::read(field, &input.generics, &settings.tuning, sink);
             named.named.iter().filter_map(read).collect()
@@ -132,7 +134,7 @@ impl<'a> Model<'a> {
             root,
             settings,
             fields,
-            has_named_fields: named.is_some(),
+            has_fields: named.is_some() && !packed,
             input,
         }
     }
@@ -152,15 +154,53 @@ impl<'a> Model<'a> {
             Role::Host => false,
             Role::Broken => true,
         };
-        !self.has_named_fields || self.fields.iter().any(|field| broken(&field.role))
+        !self.has_fields || self.fields.iter().any(|field| broken(&field.role))
+    }
+
+    /// The struct's name as generated code: where it is deprecated, the compiler says so to the user's code alone.
+    pub(crate) fn struct_name(&self) -> Ident {
+        let mut ident = self.input.ident.clone();
+        ident.set_span(Span::call_site().located_at(ident.span()));
+        ident
+    }
+
+    /// What the attributes of the struct and of its fields allow. An expectation is one of the user's own tokens: their copies
+    /// are allowed what is expected there.
+    pub(crate) fn lints(&self) -> TokenStream {
+        let fields = self.fields.iter().flat_map(|field| field.attrs);
+        let mut seen = HashSet::new();
+        let mut lints = TokenStream::new();
+        for attr in self.input.attrs.iter().chain(fields) {
+            let Meta::List(list) = &attr.meta else { continue };
+            let allows = ["allow", "expect"].iter().any(|level| list.path.is_ident(level));
+            if allows && seen.insert(list.tokens.to_string()) {
+                let allowed = &list.tokens;
+                lints.extend(quote!(#[allow(#allowed)]));
+            }
+        }
+        lints
     }
 
     /// The struct's type inside its own impls.
     pub(crate) fn self_type(&self) -> TokenStream {
-        let ident = &self.input.ident;
+        let ident = self.struct_name();
         let (_, args, _) = self.input.generics.split_for_impl();
         quote!(#ident #args)
     }
+}
+
+/// Says of a struct that is packed that its fields cannot be borrowed.
+fn is_packed(input: &DeriveInput, sink: &mut Sink) -> bool {
+    let packed = input.attrs.iter().find(|attr| {
+        let list = attr.path().is_ident("repr").then(|| attr.meta.require_list());
+        matches!(list, Some(Ok(list)) if words(list.tokens.clone()).contains("packed"))
+    });
+    if let Some(attr) = packed {
+        let message =
+            "a `Vec` in a packed struct cannot be borrowed, so it cannot be uploaded: remove `packed`";
+        sink.at(&attr.meta, message);
+    }
+    packed.is_some()
 }
 
 fn named_fields<'a>(input: &'a DeriveInput, sink: &mut Sink) -> Option<&'a syn::FieldsNamed> {
@@ -205,6 +245,8 @@ impl<'a> Field<'a> {
         }
         let role = match (&settings.skip, element_of(&field.ty)) {
             (Some(_), _) => Role::Host,
+            // What else is wrong with it as a buffer does not matter.
+            _ if settings.means_skip => Role::Host,
             (None, Some(element)) => {
                 Role::Buffer(Buffer::read(ident, element, &settings, defaults, generics))
             }
@@ -219,11 +261,11 @@ impl<'a> Field<'a> {
             role,
         })
     }
+}
 
-    /// The field's attributes called `name`, to be carried over.
-    pub(crate) fn attrs_named(&self, name: &'static str) -> impl Iterator<Item = &'a Attribute> {
-        self.attrs.iter().filter(move |attr| attr.path().is_ident(name))
-    }
+/// Those of `attrs` that are called `name`, to be carried over.
+pub(crate) fn attrs_named(attrs: &[Attribute], name: &str) -> TokenStream {
+    attrs.iter().filter(|attr| attr.path().is_ident(name)).map(ToTokens::to_token_stream).collect()
 }
 
 impl<'a> Buffer<'a> {

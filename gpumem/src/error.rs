@@ -67,6 +67,19 @@ pub enum Error {
         pinned: u64,
     },
 
+    /// The host has no memory for the elements of a download.
+    #[error(
+        "no memory on the host: a download of {buffer} asked for {}; free something, or download it in parts, by `view(..)` or into \
+         slices that there are (`download_into`)",
+        Bytes(*requested)
+    )]
+    OutOfHostMemory {
+        /// Whose elements.
+        buffer: BufferLabel,
+        /// Bytes asked for.
+        requested: u64,
+    },
+
     /// The buffer would grow beyond its own `max`.
     #[error("{buffer} needs {}, and its `max` is {}", Bytes(*requested), Bytes(*limit))]
     BufferLimit {

@@ -108,7 +108,7 @@
 /// * `start_download_wait` keeps the thread, so a task of an executor that waits in it for guards which other tasks of the same thread hold waits for
 ///   ever. A task awaits [`start_download_when_free`](crate::Buffer::start_download_when_free), or has as many places in a channel as there are slots, as
 ///   the example `stream` does.
-/// * What is awaited on a card is waited for by a thread inside the driver, which by default spins: a core may be busy for as long as something is
-///   awaited, as it is in every blocking wait of CUDA.
+/// * What is awaited on a card is waited for by a thread that asks the card again and again: for 20 µs all the time, then after pauses that grow to
+///   50 µs. So an await may be that much later than a blocking wait, which takes a whole core meanwhile, as CUDA's waits do.
 /// * A guard blocks nothing but its slot. What is drawn from it shows the moment at which the download was started, not the present.
 pub mod downloads {}

@@ -136,7 +136,7 @@ pub mod cuda {
 pub mod __private {
     pub use crate::buffer::{Arrived, RawBuffer, RawMut, RawOwned};
     pub use crate::memory::{Pool, PoolBlock};
-    pub use crate::set::{AsyncSet, PlainData, Set, debug};
+    pub use crate::set::{AsyncSet, HostDefault, PlainData, Set, debug};
     pub use core;
     pub use std::string::String;
     pub use std::vec::Vec;

@@ -6,8 +6,8 @@
 
 use crate::backend::Backend;
 use crate::buffer::{
-    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Member, Mode, RawBuffer, RawMut,
-    RawOwned, Room, View,
+    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Growth, Member, Mode, RawBuffer, RawMut,
+    RawOwned, View,
 };
 use crate::device::Device;
 use crate::error::Error;
@@ -35,7 +35,7 @@ use std::sync::Arc;
 /// assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
 /// # Ok::<(), gpumem::Error>(())
 /// ```
-pub trait GpuBuffers: Sized {
+pub trait GpuBuffers {
     /// The generated manager: one [`Buffer`] a field.
     type Manager<B: Backend>;
 
@@ -60,6 +60,10 @@ pub trait GpuBuffers: Sized {
     label = "not plain data (`bytemuck::Pod`)",
     note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
             (with the `derive` feature of `bytemuck`)",
+    note = "not every byte is a `bool`, a `char` or an `Option`, and a device may write any: use `u8` or `u32`, and a value that \
+            means none",
+    note = "a device cannot follow what lives on the heap of the host, such as a `String` or a nested `Vec`: keep the values in \
+            one flat buffer with a `Vec<u32>` of offsets",
     note = "a field that is to stay on the host takes `#[buffer(skip)]`"
 )]
 pub trait PlainData: Sized {
@@ -96,6 +100,26 @@ impl<T: Element> PlainData for T {
 
     fn arrive<B: Backend>(parts: &mut Arrived<'_, B>) -> Result<DownloadGuard<T, B>, Error> {
         parts.take_next()
+    }
+}
+
+/// The default that `download` gives a field which stays on the host. Generated code asks for one a field, each with a number of
+/// its own: of two bounds that are the same, the compiler could not choose where the type borrows for any lifetime, as
+/// `Box<dyn Fn(&str)>` does.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default, which `download` gives a field that stays on the host",
+    label = "a field of the type `{Self}` would need a default here",
+    note = "implement `Default` for `{Self}`, or call `download_into`, which leaves such fields alone"
+)]
+pub trait HostDefault<const FIELD: usize>: Sized {
+    /// The type's default.
+    fn host_default() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default, const FIELD: usize> HostDefault<FIELD> for T {
+    fn host_default() -> T {
+        T::default()
     }
 }
 
@@ -304,8 +328,8 @@ impl<B: Backend> Set<B> {
     fn make_room(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
         // All memory is taken before the first buffer moves; if some is not there, what was taken goes back here.
         let prepare = buffers.iter_mut().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len));
-        let rooms: Vec<Room<B>> = prepare.collect::<Result<_, Error>>()?;
-        buffers.iter_mut().zip(rooms).try_for_each(|(buffer, room)| buffer.0.commit(room))
+        let growths: Vec<Growth<'_, B>> = prepare.collect::<Result<_, Error>>()?;
+        growths.into_iter().try_for_each(Growth::commit)
     }
 
     /// Replaces the contents of each buffer by the bytes in `data`, or changes none of them.
@@ -316,8 +340,7 @@ impl<B: Backend> Set<B> {
     pub fn refill(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
         let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
         let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
-        let all = buffers.iter_mut().zip(uploads).zip(data);
-        all.into_iter().try_for_each(|((buffer, upload), data)| buffer.0.commit_upload(upload, data))
+        uploads.into_iter().zip(data).try_for_each(|(upload, data)| upload.commit(data))
     }
 
     /// Makes the length of each buffer what `lens` says, or changes none of them. New elements are zero.

@@ -258,10 +258,7 @@ fn a_refused_wait_is_asked_for_again() {
         return println!("skipped: this driver refuses nothing that is asked of it");
     }
     let refused = ticket.wait_timeout(Duration::from_secs(20)).map(drop);
-    assert!(
-        matches!(refused, Err(Error::CallRefused { operation: "cuEventSynchronize", .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::CallRefused { .. })), "{refused:?}");
     assert!(ticket.wait_timeout(Duration::from_secs(20)).unwrap().is_some());
     drop((module, buffer, ticket));
     assert_eq!(device.stats().lost_bytes, 0);

@@ -425,3 +425,24 @@ fn a_bound_buffer_that_fails_shows_nothing_torn_and_is_written_by_nobody_afterwa
         assert!(failures > 20, "{failures} failures only");
     }
 }
+
+// Something writes the buffer on another stream of which nobody can tell when it ends, so no copy may read it.
+#[test]
+fn what_may_be_written_for_ever_is_not_copied_from() {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let stream = device.create_stream().unwrap();
+    let mut source: Buffer<u32> = Buffer::from_slice(&device, "source", &[1; 100]).unwrap();
+    let mut target: Buffer<u32> = Buffer::from_slice(&device, "target", &[2; 100]).unwrap();
+    // The stream waits, the kernel is queued, and then the compute stream cannot be put behind it.
+    faults.fail_at(2);
+    let launched = device.launch_on(&stream, (&mut source,), |(source,)| source.fill(3));
+    assert!(matches!(launched, Err(Error::DeviceFailed { .. })) && faults.stop(), "{launched:?}");
+    let whole = target.copy_from(&source);
+    let part = target.view_mut(..50).unwrap().copy_from(&source.view(50..).unwrap());
+    for copied in [whole, part] {
+        assert!(matches!(copied, Err(Error::DeviceFailed { .. })), "{copied:?}");
+    }
+    assert_eq!(target.download().unwrap(), [2; 100]);
+    device.synchronize_stream(&stream).unwrap();
+}

@@ -392,3 +392,51 @@ fn a_device_with_a_slow_bus_is_dropped_at_once() {
 fn a_bus_that_stands_still_is_refused() {
     let _ = SlowBus::new(0);
 }
+
+// Rule 2: a kernel on a stream of the application's own that writes waits for the downloads that read.
+#[test]
+fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
+    let bus = SlowBus::unlimited();
+    let device = Device::builder().slow_bus(&bus).host().unwrap();
+    let stream = device.create_stream().unwrap();
+    for bound in [false, true] {
+        for round in 0..5 {
+            let mut buffer: Buffer<u32, Host, Async> =
+                Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+            device.synchronize().unwrap();
+            bus.set_rate(2_000_000); // 20 ms
+            let ticket = buffer.start_download().unwrap();
+            let write = |(elements,): (&mut [u32],)| elements.fill(2);
+            if bound {
+                let mut bound = buffer.bind(&stream).unwrap();
+                device.launch_on(&stream, (&mut bound,), write).unwrap();
+            } else {
+                device.launch_on(&stream, (&mut buffer,), write).unwrap();
+            }
+            let shown = ticket.wait().unwrap();
+            assert!(shown.iter().all(|element| *element == 1), "bound: {bound}, round {round}");
+            assert!(buffer.download().unwrap().iter().all(|element| *element == 2));
+            bus.set_rate(u64::MAX);
+        }
+    }
+}
+
+// Rule 2, for the copies on the device that snapshots are read from: a slot that was given up comes back while its download still reads.
+#[test]
+fn a_snapshot_waits_for_the_last_reader_of_its_copy() {
+    let bus = SlowBus::unlimited();
+    let device = Device::builder().slow_bus(&bus).host().unwrap();
+    let spec = BufferSpec::new("buffer").snapshot().slots(1);
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+    device.synchronize().unwrap();
+    bus.set_rate(400_000); // 100 ms
+    let first = buffer.start_download().unwrap();
+    buffer.abandon_downloads();
+    buffer.fill(2).unwrap();
+    // It is copied to where the first one is read from.
+    let second = buffer.start_download().unwrap();
+    let (send, ended) = mpsc::channel();
+    device.launch((), move |()| send.send(first.is_ready().unwrap()).unwrap()).unwrap();
+    assert!(ended.recv().unwrap(), "the copy was made while the first download read");
+    assert!(second.wait().unwrap().iter().all(|element| *element == 2));
+}

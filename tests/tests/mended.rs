@@ -1,9 +1,10 @@
 //! What a review found broken and was mended: each test failed before.
 
 use gpumem::testing::Faults;
-use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
+use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, GpuBuffers, Host};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak, mpsc};
 use std::time::Duration;
 
@@ -431,4 +432,71 @@ fn a_waker_that_waits_for_its_own_thread_is_told_so() {
     assert_eq!(slot, Err(Error::WouldDeadlock));
     assert_eq!(ready, Ok(false));
     drop(second_release);
+}
+
+#[test]
+fn views_and_parts_are_cloned_whatever_their_backend_is() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let view = buffer.view(1..).unwrap();
+    assert_eq!(view.clone().download().unwrap(), view.download().unwrap());
+    let part = buffer.part(..2).unwrap();
+    let (first, second) = device.start_downloads((part.clone(), part)).unwrap().wait().unwrap();
+    assert_eq!((&first[..], &second[..]), (&[1, 2][..], &[1, 2][..]));
+}
+
+/// A set with less room than its buffer would like.
+#[derive(GpuBuffers, Default)]
+#[buffers(limit = "1MiB")]
+struct Narrow {
+    values: Vec<u8>,
+}
+
+// See also `a_stage_that_can_never_be_committed_pins_nothing` in the suite, of the device's limit.
+#[test]
+fn a_stage_beyond_the_limit_of_its_set_pins_nothing() {
+    let device = Device::host();
+    let mut set = Narrow { values: vec![1; 1_000] }.upload(&device).unwrap();
+    let pinned = device.stats().pinned_bytes;
+    let error = set.values_mut().stage(32 * MIB).unwrap_err();
+    assert!(matches!(error, Error::SetLimit { requested: 0x200_0000, limit: 0x10_0000, .. }), "{error}");
+    assert_eq!(device.stats().pinned_bytes, pinned);
+    set.values_mut().stage(MIB).unwrap().commit().unwrap();
+}
+
+/// A device that is used when the thread's other thread-local values have gone.
+struct Late(RefCell<Option<Device<Host>>>, RefCell<Option<mpsc::Sender<Result<(), Error>>>>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let (Some(device), Some(send)) = (self.0.take(), self.1.take()) {
+            send.send(block(&device, 2 * MIB).map(drop)).unwrap();
+        }
+    }
+}
+
+// The process aborted: the list of the callbacks that run was gone by then.
+#[test]
+fn a_thread_that_ends_may_ask_for_memory() {
+    thread_local! {
+        static LATE: Late = const { Late(RefCell::new(None), RefCell::new(None)) };
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let device = Device::builder().memory_limit(MIB as u64).on_pressure(move |_| {
+        count.fetch_add(1, SeqCst);
+    });
+    let device = device.host().unwrap();
+    let (send, result) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        // Registered before the runtime's own, and so dropped after it.
+        LATE.with(|late| {
+            late.0.replace(Some(device.clone()));
+            late.1.replace(Some(send));
+        });
+        block(&device, 2 * MIB).map(drop)
+    });
+    assert!(matches!(thread.join().unwrap(), Err(Error::DeviceLimit { .. })));
+    assert!(matches!(result.recv().unwrap(), Err(Error::DeviceLimit { .. })));
+    assert!(asked.load(SeqCst) >= 1);
 }

@@ -206,3 +206,25 @@ fn failing_again_and_again_keeps_no_addresses() {
     buffer.resize(3 * MIB).unwrap();
     assert_eq!(buffer.as_slice().unwrap().as_ptr(), address);
 }
+
+// A chunk was moved behind a live buffer before the next could not be had: it stayed there, out of the reach of all that gives back.
+#[test]
+fn growth_that_fails_half_way_keeps_nothing_behind_the_buffer() {
+    let faults = Faults::new();
+    let device = Device::builder().memory_limit(300 << 20).slack(0.0).faults(&faults).host().unwrap();
+    if !device.has_virtual_memory() {
+        return;
+    }
+    let mut buffer: Buffer<u8> = Buffer::from_slice(&device, "buffer", &[7; 4 * MIB]).unwrap();
+    // Never written, so it costs addresses only.
+    drop(Buffer::<u8>::with_capacity(&device, "free", 260 * MIB).unwrap());
+    // The free chunk is mapped behind the buffer, and the rest is not to be had.
+    faults.fail_driver(1..usize::MAX);
+    let error = buffer.reserve(290 * MIB).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+    let _ = faults.stop();
+    device.trim(0).unwrap();
+    let stats = device.stats();
+    assert_eq!((stats.held_bytes, stats.live_bytes), (4 << 20, 4 << 20), "{stats:?}");
+    assert!(buffer.download().unwrap() == [7; 4 * MIB]);
+}

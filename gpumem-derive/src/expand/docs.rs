@@ -1,10 +1,10 @@
 //! The documentation of what is generated, which is to read as if a person had written it for this struct.
 
 use super::{Context, Part, example};
-use crate::model::{Buffer, Field, value};
+use crate::model::{Buffer, Field, attrs_named, value};
 use crate::text;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 
 /// `#[doc]` attributes, one a line.
 pub(super) fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
@@ -18,7 +18,7 @@ pub(super) fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenS
 
 /// The field's own documentation, or a line that names it.
 pub(super) fn of_field(field: &Field<'_>) -> TokenStream {
-    let own: TokenStream = field.attrs_named("doc").map(ToTokens::to_token_stream).collect();
+    let own = attrs_named(field.attrs, "doc");
     if own.is_empty() { lines([format!("The `{}` buffer.", field.name)]) } else { own }
 }
 

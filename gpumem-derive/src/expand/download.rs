@@ -102,7 +102,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
 
 /// What is held while the copies run.
 fn ticket(cx: &Context<'_>) -> TokenStream {
-    let Context { root, vis, generics, .. } = cx;
+    let Context { root, vis, generics, lints, deprecated, .. } = cx;
     let names = &cx.model.names;
     let (download, frame) = (&names.download, &names.frame);
     let (alias, args) = (generics.alias(), generics.args(None));
@@ -120,13 +120,15 @@ fn ticket(cx: &Context<'_>) -> TokenStream {
     ]);
     quote! {
         #page
+        #deprecated
+        #lints
         #vis type #download #alias = #root::Downloads<#frame #args>;
     }
 }
 
 /// What the copies brought.
 fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
-    let Context { root, private, core, vis, backend, generics, allow, .. } = cx;
+    let Context { root, private, core, vis, backend, generics, lints, deprecated, .. } = cx;
     let names = &cx.model.names;
     let (frame, label) = (&names.frame, names.download.to_string());
     let (declare, bind, args, clause) =
@@ -162,26 +164,28 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
     let debug = cx.debug(frame, &args, &shown);
     quote! {
         #page
+        #deprecated
+        #lints
         #vis struct #frame #declare #clause {
             #(#fields: #root::DownloadGuard<#elements, #backend>,)*
             #marker_field
         }
 
-        #allow
+        #lints
         impl #bind #frame #args #clause {
             #(#accessors)*
         }
 
         #[automatically_derived]
-        #allow
+        #lints
         impl #bind #root::Frame for #frame #args #clause {
             type Backend = #backend;
 
             const TICKET: &'static #core::primitive::str = #label;
 
-            fn __arrive(parts: &mut #private::Arrived<'_, #backend>) -> #root::Result<Self> {
+            fn __arrive(__parts: &mut #private::Arrived<'_, #backend>) -> #root::Result<Self> {
                 #import
-                #core::result::Result::Ok(Self { #(#fields: #plain::arrive(parts)?,)* #marker_value })
+                #core::result::Result::Ok(Self { #(#fields: #plain::arrive(__parts)?,)* #marker_value })
             }
         }
 

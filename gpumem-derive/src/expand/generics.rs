@@ -16,8 +16,8 @@ pub(super) struct Generics {
     /// The same for an `impl`.
     bounded: Vec<TokenStream>,
     args: Vec<TokenStream>,
-    /// Each parameter that must be used, as a type that uses it and by name.
-    must_use: Vec<(String, bool, TokenStream)>,
+    /// The parameters that a struct must use.
+    must_use: Vec<String>,
     predicates: Vec<TokenStream>,
     backend: TokenStream,
     root: TokenStream,
@@ -69,7 +69,7 @@ impl Generics {
                 });
                 self.lifetimes.push(quote!(#lifetime #bounds));
                 self.lifetime_args.push(quote!(#lifetime));
-                self.must_use.push((name, true, quote!(&#lifetime ())));
+                self.must_use.push(name);
             }
             GenericParam::Type(param) => {
                 let ident = &param.ident;
@@ -82,7 +82,7 @@ impl Generics {
                 self.aliased.push(quote!(#ident #default));
                 self.bounded.push(quote!(#ident #bounds));
                 self.args.push(quote!(#ident));
-                self.must_use.push((name, false, quote!(#ident)));
+                self.must_use.push(name);
             }
             GenericParam::Const(param) => {
                 let (ident, ty) = (&param.ident, &param.ty);
@@ -133,20 +133,9 @@ impl Generics {
         if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates,)*) }
     }
 
-    /// Types that use those parameters which `elements` do not use.
-    pub(super) fn unused(
-        &self,
-        elements: impl Iterator<Item = TokenStream>,
-        core: &TokenStream,
-    ) -> Vec<TokenStream> {
+    /// Whether there is a parameter that none of `elements` uses.
+    pub(super) fn has_unused(&self, elements: impl Iterator<Item = TokenStream>) -> bool {
         let used = words(elements.collect());
-        let unused = self.must_use.iter().filter(|(name, ..)| !used.contains(name));
-        unused
-            .map(
-                |(_, is_lifetime, ty)| {
-                    if *is_lifetime { ty.clone() } else { quote!(#core::marker::PhantomData<#ty>) }
-                },
-            )
-            .collect()
+        self.must_use.iter().any(|name| !used.contains(name))
     }
 }

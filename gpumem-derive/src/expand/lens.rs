@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let Context { core, vis, .. } = cx;
+    let Context { core, vis, deprecated, .. } = cx;
     let (lens, manager) = (&cx.model.names.lens, &cx.model.names.manager);
     let page = docs::lines([
         format!("One number a buffer of [`{manager}`]: lengths, capacities, or how many elements more."),
@@ -19,6 +19,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     });
     quote! {
         #page
+        #deprecated
         #[derive(
             #core::clone::Clone,
             #core::marker::Copy,

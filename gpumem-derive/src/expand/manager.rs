@@ -1,12 +1,12 @@
 //! The manager: a struct of buffers and the methods that work on all of them.
 
-use super::{Context, docs};
+use super::{Context, docs, located};
 use crate::model::{Field, Role, value};
-use proc_macro2::{Literal, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{ToTokens, format_ident, quote};
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let Context { private, vis, backend, generics, allow, .. } = cx;
+    let Context { private, vis, backend, generics, lints, deprecated, .. } = cx;
     let manager = &cx.model.names.manager;
     let page = docs::manager(cx);
     let (declare, bind, args, clause) =
@@ -18,13 +18,15 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let debug = debug(cx);
     quote! {
         #page
+        #deprecated
+        #lints
         #vis struct #manager #declare #clause {
             __set: #private::Set<#backend>,
             #(#names: #types,)*
             #marker
         }
 
-        #allow
+        #lints
         impl #bind #manager #args #clause {
             #(#parts)*
         }
@@ -41,6 +43,7 @@ fn construct(cx: &Context<'_>) -> TokenStream {
     let marker = cx.marker(cx.buffers.iter(), &[]).value;
     let self_type = as_trait(cx);
     let names = cx.accessors();
+    let made = locals(names.len());
     let plain = cx.buffers.iter().map(|part| &part.plain);
     let import = cx.import();
     let count = Literal::usize_unsuffixed(names.len());
@@ -61,24 +64,24 @@ fn construct(cx: &Context<'_>) -> TokenStream {
     quote! {
         #new
         #[track_caller]
-        #vis fn new(device: &#root::Device<#backend>) -> #root::Result<Self> {
-            Self::with_capacity(device, #core::default::Default::default())
+        #vis fn new(__device: &#root::Device<#backend>) -> #root::Result<Self> {
+            Self::with_capacity(__device, #core::default::Default::default())
         }
 
         #with_capacity
         #[track_caller]
-        #vis fn with_capacity(device: &#root::Device<#backend>, capacity: #lens) -> #root::Result<Self> {
-            let set = #set;
-            let made = set.make(#self_type::BUFFERS, [#(capacity.#names),*])?;
-            #core::result::Result::Ok(Self::__from_raw(set, made))
+        #vis fn with_capacity(__device: &#root::Device<#backend>, __capacity: #lens) -> #root::Result<Self> {
+            let __set = #set;
+            let __made = __set.make(#self_type::BUFFERS, [#(__capacity.#names),*])?;
+            #core::result::Result::Ok(Self::__from_raw(__set, __made))
         }
 
         fn __from_raw(
-            set: #private::Set<#backend>,
-            [#(#names),*]: [#private::RawOwned<#backend>; #count],
+            __set: #private::Set<#backend>,
+            [#(#made),*]: [#private::RawOwned<#backend>; #count],
         ) -> Self {
             #import
-            Self { #(#names: #plain::typed(#names),)* #marker __set: set }
+            Self { #(#names: #plain::typed(#made),)* #marker __set }
         }
 
         fn __raw(&self) -> [&#private::RawBuffer<#backend>; #count] {
@@ -135,43 +138,44 @@ fn lengths(cx: &Context<'_>) -> TokenStream {
     let Context { root, vis, .. } = cx;
     let lens = &cx.model.names.lens;
     let names = cx.accessors();
+    let each = locals(names.len());
     quote! {
         /// How many elements each buffer holds.
         #vis fn lens(&self) -> #lens {
-            let [#(#names),*] = self.__set.lens(self.__raw());
-            #lens { #(#names),* }
+            let [#(#each),*] = self.__set.lens(self.__raw());
+            #lens { #(#names: #each),* }
         }
 
         /// How many elements each buffer has room for.
         #vis fn capacities(&self) -> #lens {
-            let [#(#names),*] = self.__set.capacities(self.__raw());
-            #lens { #(#names),* }
+            let [#(#each),*] = self.__set.capacities(self.__raw());
+            #lens { #(#names: #each),* }
         }
 
-        /// Makes room for `additional` more elements in each buffer: in all of them, or in none.
+        /// Makes room for so many more elements in each buffer: in all of them, or in none.
         ///
         /// # Errors
         ///
         /// If a buffer would pass its limit, or the device has no room for all of them.
-        #vis fn reserve(&mut self, additional: #lens) -> #root::Result<()> {
-            let (set, mut buffers) = self.__raw_mut();
-            set.reserve(&mut buffers, &[#(additional.#names),*])
+        #vis fn reserve(&mut self, __additional: #lens) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.reserve(&mut __buffers, &[#(__additional.#names),*])
         }
 
-        /// Gives each buffer the length in `lens`, all of them or none; new elements are zero.
+        /// Gives each buffer its new length, all of them or none; new elements are zero.
         ///
         /// # Errors
         ///
         /// If a buffer would pass its limit, or the device has no room for all of them.
-        #vis fn resize(&mut self, lens: #lens) -> #root::Result<()> {
-            let (set, mut buffers) = self.__raw_mut();
-            set.resize(&mut buffers, &[#(lens.#names),*])
+        #vis fn resize(&mut self, __lens: #lens) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.resize(&mut __buffers, &[#(__lens.#names),*])
         }
 
         /// Takes all elements out of every buffer. The memory is kept.
         #vis fn clear(&mut self) {
-            let (set, mut buffers) = self.__raw_mut();
-            set.clear(&mut buffers);
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.clear(&mut __buffers);
         }
 
         /// Gives back the memory that no element uses.
@@ -181,8 +185,8 @@ fn lengths(cx: &Context<'_>) -> TokenStream {
         /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
         /// what they have.
         #vis fn shrink_to_fit(&mut self) -> #root::Result<()> {
-            let (set, mut buffers) = self.__raw_mut();
-            set.shrink_to_fit(&mut buffers)
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.shrink_to_fit(&mut __buffers)
         }
     }
 }
@@ -191,12 +195,12 @@ fn lengths(cx: &Context<'_>) -> TokenStream {
 fn transfers(cx: &Context<'_>) -> TokenStream {
     let Context { root, vis, .. } = cx;
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
-    let fields: Vec<_> = cx.buffers.iter().map(|part| part.field.ident).collect();
+    let fields: Vec<_> = cx.buffers.iter().map(|part| own(part.field)).collect();
     let plain: Vec<_> = cx.buffers.iter().map(|part| &part.plain).collect();
     let import = cx.import();
     let kept = cx.model.fields.iter().any(|field| matches!(field.role, Role::Host));
     let upload_docs = docs::lines([
-        format!("Replaces what every buffer holds with the fields of `data`, a [`{name}`]."),
+        format!("Replaces what every buffer holds with the fields of a [`{name}`]."),
         String::new(),
         "# Errors".to_owned(),
         String::new(),
@@ -207,7 +211,7 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
     let left_alone = if kept { " Fields that are no buffers are left alone." } else { "" };
     let into_docs = docs::lines([
         format!(
-            "Waits for the device and copies every buffer into `data`, whose memory is reused.{left_alone}"
+            "Waits for the device and copies every buffer into a [`{name}`], whose memory is reused.{left_alone}"
         ),
         String::new(),
         "# Errors".to_owned(),
@@ -219,23 +223,23 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
     let start = super::download::start(cx);
     let refill = cx.body(quote! {
         #import
-        let (set, mut buffers) = self.__raw_mut();
-        set.refill(&mut buffers, &[#(#plain::bytes(&data.#fields)),*])
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.refill(&mut __buffers, &[#(#plain::bytes(&__data.#fields)),*])
     });
     let fetch = cx.body(quote! {
         #import
-        self.__set.fetch(&self.__raw(), &mut [#(#plain::target(&mut data.#fields)),*])
+        self.__set.fetch(&self.__raw(), &mut [#(#plain::target(&mut __data.#fields)),*])
     });
     quote! {
         #upload_docs
-        #vis fn upload_from(&mut self, data: &#self_type) -> #root::Result<()> {
+        #vis fn upload_from(&mut self, __data: &#self_type) -> #root::Result<()> {
             #refill
         }
 
         #download
 
         #into_docs
-        #vis fn download_into(&self, data: &mut #self_type) -> #root::Result<()> {
+        #vis fn download_into(&self, __data: &mut #self_type) -> #root::Result<()> {
             #fetch
         }
 
@@ -247,7 +251,7 @@ fn transfers(cx: &Context<'_>) -> TokenStream {
 fn download(cx: &Context<'_>) -> TokenStream {
     let Context { root, private, core, vis, .. } = cx;
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
-    let struct_name = &cx.model.input.ident;
+    let struct_name = cx.model.struct_name();
     let kept: Vec<_> = cx.model.fields.iter().filter(|field| matches!(field.role, Role::Host)).collect();
     let filled = if kept.is_empty() {
         String::new()
@@ -263,28 +267,37 @@ fn download(cx: &Context<'_>) -> TokenStream {
     ]);
     // The bound is on the method, and is asked where it is called; `for` keeps the compiler from asking earlier.
     let any = &cx.model.names.any;
-    let lazy: Vec<_> = kept.iter().filter(|field| !skips_with_default(field)).map(|field| field.ty).collect();
-    let clause = (!lazy.is_empty()).then(|| quote!(where #(for<#any> #lazy: #core::default::Default,)*));
+    let lazy = kept.iter().filter(|field| !skips_with_default(field)).zip(0..);
+    // Each bound has a number of its own: of two that are the same, the compiler could not choose.
+    let bounds: Vec<_> = lazy
+        .clone()
+        .map(|(field, number)| {
+            let (ty, number) = (field.ty, Literal::usize_unsuffixed(number));
+            quote!(for<#any> #ty: #private::HostDefault<#number>)
+        })
+        .collect();
+    let clause = (!bounds.is_empty()).then(|| quote!(where #(#bounds,)*));
     let values = cx.buffers.iter().map(|part| {
-        let ident = part.field.ident;
+        let ident = own(part.field);
         quote!(#ident: #private::Vec::new(),)
     });
-    let kept = kept.iter().map(|field| {
-        let (ident, ty) = (field.ident, field.ty);
+    let asked = kept.iter().filter(|field| skips_with_default(field)).map(|field| {
+        let (ident, ty) = (own(field), field.ty);
         // The type's own tokens ask for the default, so that the compiler points at them where there is none.
-        if skips_with_default(field) {
-            quote!(#ident: <#ty as #core::default::Default>::default(),)
-        } else {
-            quote!(#ident: #core::default::Default::default(),)
-        }
+        quote!(#ident: <#ty as #core::default::Default>::default(),)
+    });
+    let bound = lazy.map(|(field, number)| {
+        let (ident, number) = (own(field), Literal::usize_unsuffixed(number));
+        quote!(#ident: #private::HostDefault::<#number>::host_default(),)
     });
     let body = cx.body(quote! {
-        let mut data = #struct_name {
+        let mut __data = #struct_name {
             #(#values)*
-            #(#kept)*
+            #(#asked)*
+            #(#bound)*
         };
-        self.download_into(&mut data)?;
-        #core::result::Result::Ok(data)
+        self.download_into(&mut __data)?;
+        #core::result::Result::Ok(__data)
     });
     quote! {
         #docs
@@ -292,6 +305,17 @@ fn download(cx: &Context<'_>) -> TokenStream {
             #body
         }
     }
+}
+
+/// The field's name in the user's struct, as generated code: where it is deprecated, that is said to the user's code alone.
+fn own(field: &Field<'_>) -> TokenStream {
+    located(field.ident.to_token_stream(), None)
+}
+
+/// A local for each buffer. It is not called as the buffer is: a constant or a parameter of that name may be in scope, and
+/// a pattern would mean it.
+fn locals(count: usize) -> Vec<Ident> {
+    (0..count).map(|index| format_ident!("__{index}")).collect()
 }
 
 fn skips_with_default(field: &Field<'_>) -> bool {
@@ -335,15 +359,16 @@ fn end(cx: &Context<'_>) -> TokenStream {
 }
 
 fn debug(cx: &Context<'_>) -> TokenStream {
-    let Context { core, generics, .. } = cx;
+    let Context { core, generics, lints, .. } = cx;
     let manager = &cx.model.names.manager;
     let label = manager.to_string();
     let (bind, args, clause) = (generics.bind(), generics.args(None), generics.clause());
     quote! {
         #[automatically_derived]
+        #lints
         impl #bind #core::fmt::Debug for #manager #args #clause {
-            fn fmt(&self, f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
-                self.__set.debug(f, #label, &self.__raw())
+            fn fmt(&self, __f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
+                self.__set.debug(__f, #label, &self.__raw())
             }
         }
     }

@@ -9,7 +9,7 @@ mod manager;
 mod split;
 mod traits;
 
-use crate::model::{Buffer, Field, Model};
+use crate::model::{Buffer, Field, Model, attrs_named};
 use generics::Generics;
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -41,8 +41,11 @@ struct Context<'a> {
     backend: &'a Ident,
     generics: Generics,
     buffers: Vec<Part<'a>>,
-    /// `#[allow(deprecated)]`, if a field is.
-    allow: TokenStream,
+    /// What the user allows in the struct, for the copies of its tokens. The output's own tokens need none: where they name
+    /// what is deprecated, the compiler does not warn, since a derive wrote them.
+    lints: TokenStream,
+    /// `#[deprecated]`, if the struct is.
+    deprecated: TokenStream,
 }
 
 /// A buffer with the fragments that come up again and again.
@@ -67,7 +70,6 @@ impl<'a> Context<'a> {
         let backend = &model.names.backend;
         let buffers: Vec<Part<'_>> =
             model.buffers().map(|(field, buffer)| Part::new(field, buffer, root, backend)).collect();
-        let deprecated = buffers.iter().any(|part| !part.deprecated.is_empty());
         Context {
             model,
             root,
@@ -77,7 +79,8 @@ impl<'a> Context<'a> {
             backend,
             generics: Generics::new(model),
             buffers,
-            allow: if deprecated { quote!(#[allow(deprecated)]) } else { TokenStream::new() },
+            lints: model.lints(),
+            deprecated: attrs_named(&model.input.attrs, "deprecated"),
         }
     }
 
@@ -119,32 +122,35 @@ impl<'a> Context<'a> {
 
     /// `Debug` of a generated struct that has its own `args` and shows `fields`, each a name and a value.
     fn debug(&self, name: &Ident, args: &TokenStream, fields: &[(String, TokenStream)]) -> TokenStream {
-        let (core, allow, label) = (&self.core, &self.allow, name.to_string());
+        let (core, lints, label) = (&self.core, &self.lints, name.to_string());
         let (bind, clause) = (self.generics.bind(), self.generics.clause());
         let fields = fields.iter().map(|(name, value)| quote!((#name, &#value)));
         let private = &self.private;
         quote! {
             #[automatically_derived]
-            #allow
+            #lints
             impl #bind #core::fmt::Debug for #name #args #clause {
-                fn fmt(&self, f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
-                    #private::debug(f, #label, &[#(#fields),*])
+                fn fmt(&self, __f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
+                    #private::debug(__f, #label, &[#(#fields),*])
                 }
             }
         }
     }
 
-    /// A field that uses the parameters which none of `parts` uses; without one, the struct would not compile.
+    /// A field that uses the parameters, if none of `parts` uses one of them; without it, the struct would not compile. It names the
+    /// user's struct, and so may assume what the compiler has found out of that, such as `T: 'a` where there is a `&'a T`.
     fn marker<'p>(&self, parts: impl Iterator<Item = &'p Part<'a>>, extra: &[TokenStream]) -> Marker
     where
         'a: 'p,
     {
-        let mut unused = self.generics.unused(parts.map(|part| part.buffer.element.clone()), &self.core);
+        let (core, own) = (&self.core, self.model.self_type());
+        let is_unused = self.generics.has_unused(parts.map(|part| part.buffer.element.clone()));
+        let mut unused: Vec<_> =
+            is_unused.then(|| quote!(#core::marker::PhantomData<#own>)).into_iter().collect();
         unused.extend(extra.iter().cloned());
         if unused.is_empty() {
             return Marker::default();
         }
-        let core = &self.core;
         // A function that returns them: it takes nothing from `Send` and `Sync`, and it may be unsized.
         let ty = quote!(#core::marker::PhantomData<fn() -> (#(#unused,)*)>);
         Marker { field: quote!(__marker: #ty,), value: quote!(__marker: #core::marker::PhantomData,) }
@@ -163,12 +169,11 @@ impl<'a> Part<'a> {
         let element = &buffer.element;
         // A blocking buffer leaves its mode out, as a reader of the documentation would.
         let mode = if buffer.asynchronous { quote!(, #root::Async) } else { TokenStream::new() };
-        let deprecated = field.attrs_named("deprecated");
         Part {
             ty: quote!(#root::Buffer<#element, #backend #mode>),
             plain: quote!(<#element as __PlainData>),
             docs: docs::of_field(field),
-            deprecated: quote!(#(#deprecated)*),
+            deprecated: attrs_named(field.attrs, "deprecated"),
             field,
             buffer,
         }

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let Context { vis, generics, .. } = cx;
+    let Context { vis, generics, lints, deprecated, .. } = cx;
     let names = &cx.model.names;
     let (split, lifetime) = (&names.split, &names.lifetime);
     let page = docs::lines([format!(
@@ -23,6 +23,8 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let debug = cx.debug(split, &generics.args(Some(quote!('_))), &shown);
     quote! {
         #page
+        #deprecated
+        #lints
         #vis struct #split #declare #clause {
             #(#fields)*
             #marker

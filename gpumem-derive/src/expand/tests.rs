@@ -135,7 +135,6 @@ fn nothing_is_taken_from_the_scope_of_the_user() {
     assert_eq!(
         found,
         [
-            "AnyThread",
             "B",
             "BUFFERS",
             "Backend",

@@ -3,35 +3,36 @@
 use super::{Context, Part, located};
 use crate::model::value;
 use proc_macro2::{Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, backend, generics, allow, .. } = cx;
-    let (name, manager) = (&cx.model.input.ident, &cx.model.names.manager);
+    let Context { root, core, backend, generics, lints, .. } = cx;
+    let (name, manager) = (cx.model.struct_name(), &cx.model.names.manager);
     let (_, struct_args, _) = cx.model.input.generics.split_for_impl();
     let (bind, args, clause) = (generics.bind_struct(), generics.args(None), generics.clause());
     let specs = cx.buffers.iter().map(|part| spec(cx, part));
     let plain = cx.buffers.iter().map(|part| &part.plain);
     // A field whose `Vec` is another type than the standard one is told so at its type.
     let data = cx.buffers.iter().map(|part| {
-        let ident = part.field.ident;
+        let ident = located(part.field.ident.to_token_stream(), None);
         quote_spanned!(located_at(part.field.ty.span())=> &self.#ident)
     });
     let import = cx.import();
     let set = new_set(cx);
     let body = cx.body(quote! {
         #import
-        let set = #set;
-        let made = set.make_from(Self::BUFFERS, [#(#plain::bytes(#data)),*])?;
-        #core::result::Result::Ok(#manager::__from_raw(set, made))
+        let __set = #set;
+        let __made = __set.make_from(Self::BUFFERS, [#(#plain::bytes(#data)),*])?;
+        #core::result::Result::Ok(#manager::__from_raw(__set, __made))
     });
-    let mut checks: TokenStream = cx.buffers.iter().filter_map(|part| limit_check(cx, part)).collect();
+    let mut checks: TokenStream = cx.buffers.iter().filter_map(|part| size_check(cx, part)).collect();
+    checks.extend(cx.buffers.iter().filter_map(|part| limit_check(cx, part)));
     checks.extend(cx.buffers.iter().filter_map(|part| config_check(cx, part)));
     checks.extend(thread_check(cx));
     quote! {
         #[automatically_derived]
-        #allow
+        #lints
         impl #bind #root::GpuBuffers for #name #struct_args #clause {
             type Manager<#backend: #root::Backend> = #manager #args;
 
@@ -40,7 +41,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
             #[track_caller]
             fn upload<#backend: #root::Backend>(
                 &self,
-                device: &#root::Device<#backend>,
+                __device: &#root::Device<#backend>,
             ) -> #root::Result<Self::Manager<#backend>> {
                 #body
             }
@@ -57,9 +58,9 @@ pub(super) fn new_set(cx: &Context<'_>) -> TokenStream {
     match value(settings.limit.as_ref()) {
         Some(limit) => {
             let bytes = Literal::u64_unsuffixed(limit.bytes);
-            quote!(#private::Set::limited(device, #label, #bytes))
+            quote!(#private::Set::limited(__device, #label, #bytes))
         }
-        None => quote!(#private::Set::new(device, #label)),
+        None => quote!(#private::Set::new(__device, #label)),
     }
 }
 
@@ -109,7 +110,7 @@ fn constant(cx: &Context<'_>, part: &Part<'_>, config: &TokenStream) -> TokenStr
 
 /// The type of a buffer says whether it is async, so that a constant may not say otherwise.
 fn config_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
-    let config = part.buffer.config.as_ref()?;
+    let (config, lints) = (part.buffer.config.as_ref()?, &cx.lints);
     let text = crate::text::of(config);
     let (not, message) = if part.buffer.asynchronous {
         let message = format!(
@@ -128,7 +129,30 @@ fn config_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
     let core = located(cx.core.clone(), Some(place));
     let span = located_at(place);
     Some(quote_spanned! {span=>
-        const _: () = #core::assert!(#not #constant.is_async(), #message);
+        #lints
+        const _: () = #core::assert!(#not #constant.is_async(), "{}", #message);
+    })
+}
+
+/// An element without a size is refused as soon as the compiler knows that; `check` has refused those that say so themselves.
+/// Where a parameter decides, the runtime asserts it.
+fn size_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
+    let Context { core, lints, .. } = cx;
+    let buffer = part.buffer;
+    if buffer.generic || buffer.stands_in || buffer.element_size.is_some() {
+        return None;
+    }
+    let (name, text) = (&part.field.name, &buffer.element_text);
+    let message =
+        format!("an element must have a size: a `{text}` has none, so `{name}` would hold no bytes");
+    let element = &buffer.element;
+    let place = buffer.written.span();
+    // As in `limit_check`, the compiler is to point at the element and nowhere else.
+    let core = located(core.clone(), Some(place));
+    let span = located_at(place);
+    Some(quote_spanned! {span=>
+        #lints
+        const _: () = #core::assert!(#core::mem::size_of::<#element>() != 0, "{}", #message);
     })
 }
 
@@ -150,20 +174,23 @@ fn limit_check(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStream> {
     // All of it stands at the value, so that the compiler points there and nowhere else.
     let core = located(cx.core.clone(), Some(place));
     let span = located_at(place);
+    let lints = &cx.lints;
     Some(quote_spanned! {span=>
-        const _: () = #core::assert!(#core::mem::size_of::<#element>() as #core::primitive::u64 <= #bytes, #message);
+        #lints
+        const _: () = #core::assert!(#core::mem::size_of::<#element>() as #core::primitive::u64 <= #bytes, "{}", #message);
     })
 }
 
 /// The manager goes to other threads, whatever its elements and its backend are.
 fn thread_check(cx: &Context<'_>) -> TokenStream {
-    let Context { core, generics, .. } = cx;
+    let Context { core, generics, lints, .. } = cx;
     let manager = &cx.model.names.manager;
     let (bind, args, clause) = (generics.bind(), generics.args(None), generics.clause());
     quote! {
         const _: () = {
-            trait AnyThread: #core::marker::Send + #core::marker::Sync {}
-            impl #bind AnyThread for #manager #args #clause {}
+            trait __AnyThread: #core::marker::Send + #core::marker::Sync {}
+            #lints
+            impl #bind __AnyThread for #manager #args #clause {}
         };
     }
 }

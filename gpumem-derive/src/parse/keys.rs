@@ -79,18 +79,20 @@ impl Place {
         format!("{} {}", self.takes, list(&names))
     }
 
-    /// Says what the key of `entry`, which is none of this place, was perhaps meant to be.
-    pub(super) fn unknown(&'static self, entry: &Entry, name: &str, sink: &mut Sink) {
+    /// Says what the key of `entry`, which is none of this place, was perhaps meant to be, and gives that.
+    pub(super) fn unknown(&'static self, entry: &Entry, name: &str, sink: &mut Sink) -> Option<&'static str> {
         let key = &entry.key;
         let names: Vec<&str> = self.keys.iter().map(|key| key.name).collect();
         sink.complete(key, self);
-        let message = match (nearest(name, &names), &entry.form) {
+        let meant = nearest(name, &names);
+        let message = match (meant, &entry.form) {
             // What stands behind it has been reported, and may be what is wrong with it.
-            (_, Form::Unreadable) => return,
+            (_, Form::Unreadable) => return meant,
             (Some(meant), _) => format!("unknown key `{name}`: did you mean `{meant}`?"),
             (None, _) => format!("unknown key `{name}`: {}", self.list()),
         };
         sink.at(key, message);
+        meant
     }
 }
 

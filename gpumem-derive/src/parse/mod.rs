@@ -73,6 +73,8 @@ pub(crate) struct FieldSettings {
     pub(crate) skip: Option<Setting<Skip>>,
     /// A key of this field could not be read, so that nothing is known about what it was to be.
     pub(crate) unclear: bool,
+    /// That key was probably meant to be `skip`.
+    pub(crate) means_skip: bool,
 }
 
 /// What the attributes of the struct say.
@@ -130,7 +132,7 @@ fn attribute(attr: &Attribute, name: &str, place: &Place, sink: &mut Sink) -> Ve
 
 fn field_entry(entry: Entry, settings: &mut FieldSettings, sink: &mut Sink) {
     let name = entry.name();
-    let FieldSettings { tuning, skip, unclear, .. } = settings;
+    let FieldSettings { tuning, skip, unclear, means_skip, .. } = settings;
     match name.as_str() {
         "growth" | "max" | "min" | "async" | "stable" => tuning.entry(entry, &FIELD, sink),
         "name" => store(&mut settings.name, entry, &FIELD, value::ident, sink),
@@ -140,7 +142,7 @@ fn field_entry(entry: Entry, settings: &mut FieldSettings, sink: &mut Sink) {
         name if misplaced(&entry.key, name, &FIELD, sink) => {}
         name => {
             *unclear = true;
-            FIELD.unknown(&entry, name, sink);
+            *means_skip |= FIELD.unknown(&entry, name, sink) == Some("skip");
         }
     }
 }
@@ -155,7 +157,9 @@ fn struct_entry(entry: Entry, settings: &mut StructSettings, sink: &mut Sink) {
         "label" => store(&mut settings.label, entry, &STRUCT, value::label, sink),
         "limit" => store(&mut settings.limit, entry, &STRUCT, value::limit, sink),
         name if misplaced(&entry.key, name, &STRUCT, sink) => {}
-        name => STRUCT.unknown(&entry, name, sink),
+        name => {
+            STRUCT.unknown(&entry, name, sink);
+        }
     }
 }
 
@@ -244,7 +248,9 @@ fn async_value(entry: &Entry, sink: &mut Sink) -> Mode {
                 match option.name().as_str() {
                     "slots" => store(&mut slots, option, &ASYNC, value::slots, sink),
                     "snapshot" => store_word(&mut snapshot, option, sink, alone),
-                    name => ASYNC.unknown(&option, name, sink),
+                    name => {
+                        ASYNC.unknown(&option, name, sink);
+                    }
                 }
             }
             Mode { slots: slots.and_then(|slots| slots.value), snapshot: snapshot.is_some(), ..on }
@@ -278,7 +284,9 @@ fn skip_value(entry: &Entry, sink: &mut Sink) -> Skip {
     for option in entries(list.stream(), SKIP.any(), sink) {
         match option.name().as_str() {
             "default" => store_word(&mut default, option, sink, alone),
-            name => SKIP.unknown(&option, name, sink),
+            name => {
+                SKIP.unknown(&option, name, sink);
+            }
         }
     }
     Skip { default: default.is_some() }

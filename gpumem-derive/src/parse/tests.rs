@@ -199,6 +199,18 @@ fn names_are_identifiers() {
         ("\"type\"", "is a keyword: write `\"r#type\"`, or another name"),
         ("\"self\"", "means something else everywhere"),
         ("\"_\"", "cannot be a name"),
+        ("\"a // positions\"", "write `\"a_positions\"`, for example"),
+        ("\"a /* b */\"", "cannot be a name"),
+        ("\"  a  \"", "write `\"a\"`, for example"),
+        ("\"it's\"", "write `\"it_s\"`, for example"),
+        ("\"1e\"", "use letters, digits and `_`"),
+        ("\"a\\u{b2}\"", "write `\"a\"`, for example"),
+        ("\"r##x\"", "cannot be a name"),
+        ("\"r#\"", "cannot be a name"),
+        ("\"r#_\"", "cannot be a name"),
+        ("\"r#self\"", "means something else everywhere"),
+        ("\"'a\"", "cannot be a name"),
+        ("\"a b\"", "cannot be a name"),
     ] {
         one_mistake(&format!("name = {value}"), part);
     }
@@ -213,7 +225,20 @@ fn presets_and_constants() {
     one_mistake("preset = 5", "one of `\"positions\"`");
     one_mistake("preset =", "`preset` needs a value: write `preset = \"positions\"`, or another of");
     one_mistake("config = \"SPEC\"", "write the path without quotes: `config = SPEC`");
+    for path in [
+        "Of::<f32, 3>::SPEC",
+        "Of::<fn(u8) -> u8, Vec<(u8, u8)>>::SPEC",
+        "<A as B<C, D>>::SPEC",
+        "a::<{ 3 }>::B",
+    ] {
+        let (settings, found) = read(&format!("config = {path}, growth = 2"));
+        assert_eq!(found, [""; 0], "{path}");
+        assert!(settings.config.is_some_and(|path| path.value.is_some()) && settings.tuning.growth.is_some());
+    }
+    // Half typed, it hides no other key.
+    assert!(read("config = Of::<f32, growth = 2").0.tuning.growth.is_some());
     one_mistake("config = Self::SPEC", "write the name of the type");
+    one_mistake("config = Of::<Self>::SPEC", "write the name of the type");
     one_mistake("config = BufferSpec::new(\"x\")", "expected the path of a `const`");
     one_mistake("config", "`config` needs a value: write `config = SPEC`");
 }

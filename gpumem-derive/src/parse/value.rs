@@ -1,9 +1,10 @@
 //! The values of keys: what each may be, and what a wrong one is told.
 
 use super::{PRESETS, Preset, list};
+use crate::model::words;
 use crate::nearest::nearest;
 use crate::size::{self, Size};
-use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::quote;
 use std::ops::Range;
 use syn::spanned::Spanned;
@@ -22,10 +23,21 @@ enum Value {
 }
 
 fn literal(tokens: &TokenStream) -> Value {
-    let mut each = tokens.clone().into_iter();
+    let mut each = visible(tokens.clone()).into_iter();
     match (each.next(), each.next()) {
         (Some(TokenTree::Punct(minus)), Some(_)) if minus.as_char() == '-' => Value::Negative,
         _ => syn::parse2(tokens.clone()).map_or(Value::Other, Value::Literal),
+    }
+}
+
+/// What a macro handed on as one value, a negative number for one, without the invisible group that stands around it.
+fn visible(tokens: TokenStream) -> TokenStream {
+    let mut each = tokens.clone().into_iter();
+    match (each.next(), each.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            visible(group.stream())
+        }
+        _ => tokens,
     }
 }
 
@@ -159,31 +171,45 @@ pub(super) fn ident(tokens: &TokenStream) -> Result<Ident, syn::Error> {
         _ => return Err(syn::Error::new_spanned(tokens, "expected a name in quotes, such as `\"points\"`")),
     };
     let text = lit.value();
-    if let Ok(ident) = syn::parse_str::<Ident>(&text) {
-        // The caret of a later error, and "go to definition", lead to the name; lints see generated code.
-        let mut ident = ident;
-        ident.set_span(Span::call_site().located_at(lit.span()));
-        return Ok(ident);
-    }
-    let raw = format!("r#{text}");
-    let message = match syn::parse_str::<Ident>(&raw) {
+    let word = text.strip_prefix("r#").unwrap_or(&text);
+    // The caret of a later error, and "go to definition", lead to the name; lints see generated code.
+    let span = Span::call_site().located_at(lit.span());
+    let message = match word {
         _ if text.is_empty() => "a name cannot be empty".to_owned(),
-        _ if ["self", "Self", "super", "crate"].contains(&text.as_str()) => {
+        "self" | "Self" | "super" | "crate" => {
             format!("`{text}` means something else everywhere in Rust: write another name")
         }
-        Ok(_) if text != "_" => format!("`{text}` is a keyword: write `\"{raw}\"`, or another name"),
-        _ => match valid(&text) {
+        _ if !is_word(word) || word == "_" => match valid(&text) {
             Some(valid) => format!("`{text}` cannot be a name in Rust: write `\"{valid}\"`, for example"),
             None => format!("`{text}` cannot be a name in Rust: use letters, digits and `_`"),
         },
+        _ if word.len() < text.len() => return Ok(Ident::new_raw(word, span)),
+        _ if is_keyword(word) => format!("`{text}` is a keyword: write `\"r#{text}\"`, or another name"),
+        _ => return Ok(Ident::new(word, span)),
     };
     Err(syn::Error::new(lit.span(), message))
 }
 
-/// `text` with what no name has replaced, if that makes it one.
+/// Whether `text` is one word to Rust. What is none must not reach its tokenizer, which would take a comment or spaces away,
+/// or report a mistake of its own.
+fn is_word(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|first| first == '_' || unicode_ident::is_xid_start(first))
+        && letters.all(unicode_ident::is_xid_continue)
+}
+
+/// Whether a word is no name by itself.
+fn is_keyword(word: &str) -> bool {
+    syn::parse_str::<Ident>(word).is_err()
+}
+
+/// `text` with a `_` for each run of what no name has, if that makes it one.
 fn valid(text: &str) -> Option<String> {
-    let replaced: String = text.trim().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-    syn::parse_str::<Ident>(&replaced).is_ok().then_some(replaced)
+    let in_name = |c: char| unicode_ident::is_xid_continue(c);
+    let parts: Vec<&str> = text.trim().split(|c| !in_name(c)).filter(|part| !part.is_empty()).collect();
+    let replaced = parts.join("_");
+    let is_name = is_word(&replaced) && replaced.chars().any(|c| c != '_') && !is_keyword(&replaced);
+    is_name.then_some(replaced)
 }
 
 pub(super) fn label(tokens: &TokenStream) -> Result<String, syn::Error> {
@@ -233,15 +259,29 @@ pub(super) fn config(tokens: &TokenStream) -> Result<TokenStream, syn::Error> {
         return Err(syn::Error::new(lit.span(), message));
     }
     match syn::parse2::<syn::TypePath>(tokens.clone()) {
-        Ok(path) if path.qself.is_none() && path.path.segments.first().is_some_and(|s| s.ident == "Self") => {
+        Ok(_) if words(tokens.clone()).contains("Self") => {
             Err(syn::Error::new_spanned(tokens, "`Self` is not known here: write the name of the type"))
         }
-        Ok(_) => Ok(tokens.clone()),
+        Ok(_) => Ok(with_own_braces(tokens.clone())),
         Err(_) => {
             let message = "expected the path of a `const` that is a `BufferSpec`, such as `config = SPEC`";
             Err(syn::Error::new_spanned(tokens, message))
         }
     }
+}
+
+/// `tokens` with braces of generated code. A lint would say of those in `Of::<{ 3 }>::SPEC` that they are not needed, at the place
+/// where the constant is used: in the output.
+fn with_own_braces(tokens: TokenStream) -> TokenStream {
+    let replace = |token| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+            let mut braces = Group::new(Delimiter::Brace, group.stream());
+            braces.set_span(Span::call_site().located_at(group.span()));
+            braces.into()
+        }
+        token => token,
+    };
+    tokens.into_iter().map(replace).collect()
 }
 
 pub(super) fn crate_path(tokens: &TokenStream) -> Result<TokenStream, syn::Error> {

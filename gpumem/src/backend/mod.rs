@@ -19,6 +19,7 @@
 //! the business of `memory` and `buffer`, whose module comments give the protocol.
 
 pub(crate) mod host;
+mod pauses;
 
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
@@ -28,6 +29,7 @@ pub use self::host::Host;
 #[cfg(feature = "cuda")]
 pub use self::cuda::Cuda;
 
+use self::pauses::Pauses;
 use std::fmt;
 
 /// A kind of device that buffers can live on: [`Host`] or, with the feature `cuda`, `Cuda`.
@@ -197,6 +199,18 @@ pub trait Driver: Send + Sync + Sized + 'static {
 
     /// Gives back what the backend itself keeps for nobody. May wait for the device, and for others.
     fn tidy(&self) {}
+
+    /// As [`Driver::synchronize`], for a thread that may be some microseconds late but must not take a core while it waits.
+    ///
+    /// A backend whose own wait sleeps uses that. Otherwise the device is asked, at first all the time and then between pauses that grow with
+    /// the time waited.
+    fn synchronize_asleep(&self, event: &Self::Event) -> Result<(), Fault> {
+        let mut pauses = Pauses::begin();
+        while !self.is_done(event)? {
+            pauses.pause();
+        }
+        Ok(())
+    }
 
     /// Queues a copy from pinned memory to the device.
     ///

@@ -316,7 +316,7 @@ fn queue<B: Backend>(
             // Wakes who waits for a slot, so nothing is locked.
             let arrival = |(raw, flight): (&RawBuffer<B>, Arc<Flight<B>>)| {
                 raw.slots().remember(&flight);
-                Arrival::new(core, |core| &core.download, flight)
+                Arrival::new(&core.download, flight)
             };
             Ok(flights.into_iter().map(arrival).collect())
         }

@@ -5,7 +5,7 @@
 
 use crate::error::{BufferLabel, Error};
 use crate::ledger::SetMark;
-use crate::memory::Budget;
+use crate::memory::{Budget, Charge};
 use std::sync::Arc;
 
 /// A set, as its buffers know it.
@@ -19,49 +19,54 @@ pub(crate) struct Member {
 /// A part of a set's limit that is taken. Dropping it gives it back.
 pub(crate) struct Share {
     set: Option<Arc<Member>>,
-    bytes: u64,
+    charge: Charge,
 }
 
 impl Share {
     /// Nothing yet of the limit of `set`, if there is one.
     pub(super) fn none(set: Option<Arc<Member>>) -> Self {
-        Self { set: set.filter(|set| set.budget.is_some()), bytes: 0 }
+        Self { set: set.filter(|set| set.budget.is_some()), charge: Charge::none() }
     }
 
     /// Takes what is missing to `bytes`, as a share of its own that [`Share::join`] adds to this one.
     pub(super) fn extend_to(&self, bytes: u64, buffer: BufferLabel) -> Result<Self, Error> {
-        let requested = bytes.saturating_sub(self.bytes);
+        let requested = bytes.saturating_sub(self.charge.bytes());
         let mut more = Self::none(self.set.clone());
         if let Some(budget) = more.set.as_ref().and_then(|set| set.budget.as_ref()) {
-            if !budget.take(requested) {
-                return Err(Error::SetLimit {
-                    buffer,
-                    requested,
-                    used: budget.used(),
-                    limit: budget.limit(),
-                });
-            }
-            more.bytes = requested;
+            let (used, limit) = (budget.used(), budget.limit());
+            let (charge, _) =
+                budget.take(requested).ok_or(Error::SetLimit { buffer, requested, used, limit })?;
+            more.charge = charge;
         }
         Ok(more)
     }
 
-    /// Adds `more`, and gives back what is above `bytes` then.
+    /// Refuses so many bytes if they are above the set's limit, whatever else is freed.
+    pub(super) fn check(&self, bytes: u64, buffer: BufferLabel) -> Result<(), Error> {
+        let budget = self.set.as_ref().and_then(|set| set.budget.as_ref());
+        match budget.map(|budget| (budget.used(), budget.limit())) {
+            Some((used, limit)) if bytes > limit => {
+                Err(Error::SetLimit { buffer, requested: bytes, used, limit })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds `more`, and gives back the bytes above `bytes`.
     pub(super) fn join(&mut self, mut more: Self, bytes: u64) {
-        self.bytes += std::mem::take(&mut more.bytes);
-        self.give_back(self.bytes.saturating_sub(bytes));
+        self.charge.merge(more.charge.take());
+        self.give_back(self.charge.bytes().saturating_sub(bytes));
     }
 
     fn give_back(&mut self, bytes: u64) {
         if let Some(budget) = self.set.as_ref().and_then(|set| set.budget.as_ref()) {
-            budget.give_back(bytes);
-            self.bytes -= bytes;
+            budget.give_back(self.charge.split(bytes));
         }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.give_back(self.bytes);
+        self.give_back(self.charge.bytes());
     }
 }

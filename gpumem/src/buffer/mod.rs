@@ -32,7 +32,7 @@ pub(crate) use self::download::Busy;
 pub use self::download::{Download, DownloadGuard};
 pub use self::frame::{Arrived, Downloads, Frame};
 pub(crate) use self::member::Member;
-pub(crate) use self::raw::Room;
+pub(crate) use self::raw::Growth;
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
 pub use self::selection::{Part, Selection, SelectionPart};
 pub use self::stage::{Stage, Upload};
@@ -295,7 +295,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
+    /// [`Error::OutOfHostMemory`], [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host
+    /// kernel.
     pub fn download(&self) -> Result<Vec<T>, Error> {
         self.view(..)?.download()
     }

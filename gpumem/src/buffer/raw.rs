@@ -14,7 +14,7 @@ use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::{BufferLabel, Error};
 use crate::ledger::{BufferStats, EntryId, SetMark};
-use crate::memory::{Block, Charge, Core, POOLED, Slots, Stream, Want};
+use crate::memory::{Block, Core, Extent, POOLED, Slots, Stream, Want};
 use crate::spec::BufferSpec;
 use std::fmt;
 use std::ops::{Bound, Range, RangeBounds};
@@ -46,21 +46,22 @@ pub struct RawMut<'a, B: Backend>(pub(crate) &'a mut RawBuffer<B>);
 /// A [`RawBuffer`] on its way to [`Set::close`](crate::__private::Set::close), opaque for the same reason.
 pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
 
-/// What [`RawBuffer::prepare`] found out and [`RawBuffer::commit`] does.
-pub(crate) enum Room<B: Backend> {
-    /// There is room.
-    Enough,
-    /// There is memory behind the block, where it is.
-    Behind(More<B>),
-    /// Memory for this many elements.
-    New(Space<B>),
+/// Memory for more elements, which a buffer has not taken yet: from [`RawBuffer::prepare`] to [`Growth::commit`]. Dropping it gives the
+/// memory back, and leaves the buffer and the device as they were.
+pub(crate) struct Growth<'a, B: Backend> {
+    raw: &'a mut RawBuffer<B>,
+    room: Room<B>,
+    /// Work may have been queued that writes the memory.
+    touched: bool,
 }
 
-/// Memory behind a block that the buffer has not taken yet.
-pub(crate) struct More<B: Backend> {
-    charge: Charge<B>,
-    capacity: usize,
-    share: Share,
+pub(super) enum Room<B: Backend> {
+    /// The buffer has room.
+    Enough,
+    /// There is memory for `capacity` elements in all after the end of the block.
+    InPlace { before: Extent, capacity: usize, share: Share },
+    /// There is memory elsewhere.
+    New(Space<B>),
 }
 
 /// Memory that no buffer has moved to yet.
@@ -231,21 +232,19 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// Takes memory for `need` elements where the buffer has not enough. Changes nothing that can be seen.
-    pub(crate) fn prepare(&mut self, need: usize) -> Result<Room<B>, Error> {
+    pub(crate) fn prepare(&mut self, need: usize) -> Result<Growth<'_, B>, Error> {
         self.check_limit(need)?;
         if need <= self.capacity {
-            return Ok(Room::Enough);
+            return Ok(Growth { raw: self, room: Room::Enough, touched: false });
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
-        // The application is asked to free something only for what is needed.
-        match self.room(next, next == need) {
-            Err(Error::DeviceLimit { .. } | Error::SetLimit { .. } | Error::OutOfMemory { .. })
-                if next > need =>
-            {
-                self.room(need, true)
-            }
-            other => other,
-        }
+        // The application is asked to free something only for what is needed. Whatever is in the way of more, a factor that no memory is large
+        // enough for included, is no reason to refuse that; and if it is in the way of that too, the second attempt tells.
+        let room = match self.room(next, next == need) {
+            Err(_) if next > need => self.room(need, true)?,
+            other => other?,
+        };
+        Ok(Growth { raw: self, room, touched: false })
     }
 
     pub(super) fn check_limit(&self, need: usize) -> Result<(), Error> {
@@ -258,15 +257,30 @@ impl<B: Backend> RawBuffer<B> {
         }
     }
 
-    /// More room, behind the block or elsewhere.
+    /// Refuses a number of elements for which no freeing makes room: those beyond the limit of the buffer, of the set or of the device.
+    pub(super) fn check_limits(&self, need: usize) -> Result<(), Error> {
+        self.check_limit(need)?;
+        let requested = self.size_of(need)? as u64;
+        if need <= self.capacity {
+            return Ok(());
+        }
+        let budget = &self.core().budget;
+        let (used, limit) = (budget.used(), budget.limit());
+        if requested > limit {
+            return Err(Error::DeviceLimit { buffer: self.label, requested, used, limit });
+        }
+        self.share.check(requested, self.label)
+    }
+
+    /// Memory for more elements, after the end of the block or elsewhere.
     fn room(&mut self, capacity: usize, ask: bool) -> Result<Room<B>, Error> {
         let bytes = self.size_of(capacity)?;
         let share = self.share.extend_to(bytes as u64, self.label)?;
         let core = self.device.core();
         if let Some(block) = &mut self.block
-            && let Some(charge) = core.grow(block, self.label, bytes, ask)?
+            && let Some(before) = core.grow(block, self.label, bytes, ask)?
         {
-            return Ok(Room::Behind(More { charge, capacity, share }));
+            return Ok(Room::InPlace { before, capacity, share });
         }
         if self.spec.is_stable() && self.capacity > 0 {
             // It is as large as its addresses, which are those of all the memory that the device has.
@@ -276,7 +290,7 @@ impl<B: Backend> RawBuffer<B> {
         self.space(capacity, share, ask, false).map(Room::New)
     }
 
-    /// Memory elsewhere. Where it is `prepaid`, the caller passes a part of the old block's charge on to it.
+    /// Memory elsewhere. Where it is `prepaid`, it gets a part of the old block's charge when the buffer moves there.
     fn space(&self, capacity: usize, share: Share, ask: bool, prepaid: bool) -> Result<Space<B>, Error> {
         let (core, bytes) = (self.core(), self.size_of(capacity)?);
         let want = Want { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
@@ -284,16 +298,8 @@ impl<B: Backend> RawBuffer<B> {
         Ok(Space { block, core: core.clone(), capacity, share })
     }
 
-    /// Moves to the memory that was prepared. Fails only when the device has.
-    pub(crate) fn commit(&mut self, room: Room<B>) -> Result<(), Error> {
-        let space = match room {
-            Room::Enough => return Ok(()),
-            Room::Behind(more) => {
-                self.extend_to(more);
-                return Ok(());
-            }
-            Room::New(space) => space,
-        };
+    /// Queues a copy of the elements to other memory and moves there. Fails only when the device has.
+    fn relocate(&mut self, space: Space<B>) -> Result<(), Error> {
         if let (Some(old), Some(new), 1..) = (&self.block, space.block(), self.len) {
             let core = self.core();
             let bytes = self.len * self.element_size();
@@ -319,18 +325,13 @@ impl<B: Backend> RawBuffer<B> {
             }
             None => (None, 0, Share::none(None)),
         };
-        let old = std::mem::replace(&mut self.block, block);
+        let mut old = std::mem::replace(&mut self.block, block);
+        if let (Some(new), Some(old)) = (&mut self.block, &mut old) {
+            new.take_charge_of(old);
+        }
         self.resized(capacity, share, old.is_some());
         if let Some(old) = old {
             self.core().retire(old);
-        }
-    }
-
-    /// Takes the memory behind the block.
-    pub(super) fn extend_to(&mut self, More { charge, capacity, share }: More<B>) {
-        if let Some(block) = &mut self.block {
-            self.device.core().enlarge(block, charge);
-            self.resized(capacity, share, true);
         }
     }
 
@@ -339,17 +340,22 @@ impl<B: Backend> RawBuffer<B> {
         self.capacity = capacity;
         self.share.join(share, bytes);
         let ledger = &self.device.core().ledger;
-        ledger.resized(&self.entry, bytes + self.shadows.bytes());
         if had_memory {
             self.resizes += 1;
             ledger.counters.resized();
         }
+        self.tell_bytes();
+    }
+
+    /// Tells the ledger what the buffer holds, with its shadows.
+    fn tell_bytes(&self) {
+        let bytes = (self.capacity * self.element_size()) as u64;
+        self.device.core().ledger.resized(&self.entry, bytes + self.shadows.bytes());
     }
 
     /// Room for `need` elements in all.
     pub(crate) fn make_room(&mut self, need: usize) -> Result<(), Error> {
-        let room = self.prepare(need)?;
-        self.commit(room)
+        self.prepare(need)?.commit()
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), Error> {
@@ -364,7 +370,7 @@ impl<B: Backend> RawBuffer<B> {
             return Ok(());
         }
         let room = self.room(capacity, true)?;
-        self.commit(room)
+        Growth { raw: self, room, touched: false }.commit()
     }
 
     pub(crate) fn resize(&mut self, len: usize) -> Result<(), Error> {
@@ -375,8 +381,9 @@ impl<B: Backend> RawBuffer<B> {
     /// Makes the length `len`, for which there is room. Fails only when the device has.
     pub(crate) fn set_len_zeroed(&mut self, len: usize) -> Result<(), Error> {
         if len > self.len {
-            let zero = vec![0; self.element_size()];
-            self.fill_memory(self.len, len - self.len, &zero)?;
+            // By bytes, which takes no memory on the host however large an element is.
+            let size = self.element_size();
+            self.fill_memory(self.len * size, (len - self.len) * size, &[0])?;
         }
         self.len = len;
         Ok(())
@@ -388,10 +395,11 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
         self.shadows.clear(self.device.core());
+        self.tell_bytes();
         let capacity = self.len.max(self.min_capacity());
         let bytes = self.size_of(capacity)?;
         if capacity >= self.capacity {
-            // A growth that failed may have left memory behind the block.
+            // A free segment that was a little too large may have served the buffer.
             let core = self.device.core();
             if let Some(block) = self.block.as_mut().filter(|block| block.has_waste(core)) {
                 core.shrink(block, bytes, true)?;
@@ -414,10 +422,7 @@ impl<B: Backend> RawBuffer<B> {
         let share = self.share.extend_to(bytes as u64, self.label)?;
         // What is smaller than what there is needs no room of the limit.
         let space = self.space(capacity, share, true, true)?;
-        if let (Some(old), Some(new)) = (&mut self.block, space.block()) {
-            self.device.core().take_over(old, new);
-        }
-        self.commit(Room::New(space))
+        self.relocate(space)
     }
 
     /// # Safety
@@ -503,6 +508,68 @@ impl<B: Backend> RawBuffer<B> {
     pub(super) fn abandon_downloads(&self) {
         self.core().land();
         self.slots.abandon();
+    }
+}
+
+impl<B: Backend> Growth<'_, B> {
+    /// Makes the memory the buffer's. Fails only when the device has.
+    pub(crate) fn commit(mut self) -> Result<(), Error> {
+        match self.take_room() {
+            Room::New(space) => self.raw.relocate(space),
+            in_place => {
+                self.commit_in_place(in_place);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn raw(&mut self) -> &mut RawBuffer<B> {
+        self.raw
+    }
+
+    pub(super) fn room(&self) -> &Room<B> {
+        &self.room
+    }
+
+    /// The block to write to, before the buffer has it. None where there is no element.
+    pub(super) fn touch(&mut self) -> Option<&Block<B>> {
+        self.touched = true;
+        match &self.room {
+            Room::New(space) => space.block(),
+            Room::Enough | Room::InPlace { .. } => self.raw.block(),
+        }
+    }
+
+    /// What [`Self::commit`] does, where nothing that the buffer holds is to be copied. Then `then` changes the buffer.
+    pub(super) fn commit_without_copy(mut self, then: impl FnOnce(&mut RawBuffer<B>)) {
+        match self.take_room() {
+            Room::New(space) => self.raw.move_to(Some(space)),
+            in_place => self.commit_in_place(in_place),
+        }
+        then(self.raw);
+    }
+
+    fn commit_in_place(&mut self, room: Room<B>) {
+        let Room::InPlace { capacity, share, .. } = room else { return };
+        let bytes = capacity * self.raw.element_size();
+        let raw = &mut *self.raw;
+        if let Some(block) = &mut raw.block {
+            raw.device.core().commit_growth(block, bytes);
+            raw.resized(capacity, share, true);
+        }
+    }
+
+    fn take_room(&mut self) -> Room<B> {
+        std::mem::replace(&mut self.room, Room::Enough)
+    }
+}
+
+impl<B: Backend> Drop for Growth<'_, B> {
+    fn drop(&mut self) {
+        let room = self.take_room();
+        if let (Room::InPlace { before, .. }, Some(block)) = (&room, &mut self.raw.block) {
+            self.raw.device.core().undo_growth(block, before, self.touched);
+        }
     }
 }
 

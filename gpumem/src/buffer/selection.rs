@@ -17,11 +17,17 @@ use std::ops::{Range, RangeBounds};
 /// A range of an async buffer, as a part of a [selection](Device::start_downloads). Made by [`Buffer::part`].
 ///
 /// It borrows the buffer, and queues nothing.
-#[derive(Clone)]
 pub struct Part<'a, T, B: Backend> {
     raw: &'a RawBuffer<B>,
     range: Range<usize>,
     element: PhantomData<&'a [T]>,
+}
+
+// Written out, since a derive would ask the backend to be `Clone`, which none is.
+impl<T, B: Backend> Clone for Part<'_, T, B> {
+    fn clone(&self) -> Self {
+        Self { raw: self.raw, range: self.range.clone(), element: PhantomData }
+    }
 }
 
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {

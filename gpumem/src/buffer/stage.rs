@@ -2,7 +2,7 @@
 //!
 //! [`Stage`] is pinned memory on loan, [`Upload`] the ticket of its transfer. The transfer is one copy on the compute lane, which keeps
 //! the pinned memory until it is done: a stage that is dropped before gives its memory back at once, and a ticket owns none. A ticket
-//! is awaited as a download is, by way of the compute lane's poller.
+//! is awaited as a download is, by way of the compute lane's wake thread.
 
 use super::Element;
 use super::raw::RawBuffer;
@@ -49,7 +49,8 @@ pub struct Stage<'a, T, B: Backend> {
 
 impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub(super) fn new(raw: &'a mut RawBuffer<B>, len: usize) -> Result<Self, Error> {
-        raw.check_limit(len)?;
+        // Before any memory is pinned for what could never be committed.
+        raw.check_limits(len)?;
         let bytes = raw.size_of(len)?;
         let core = raw.core();
         core.land();
@@ -90,8 +91,8 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub fn start_upload(self) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         let (label, bytes) = (raw.label(), len * size_of::<T>());
-        let room = raw.prepare(len)?;
-        let sent = raw.replace(room, len, |core, block| send(core, block, 0, pinned, bytes))?;
+        let growth = raw.prepare(len)?;
+        let sent = growth.replace(len, |core, block| send(core, block, 0, pinned, bytes))?;
         Ok(Upload { arrival: sent.flatten(), label })
     }
 
@@ -132,7 +133,7 @@ fn send<B: Backend>(
         let flight = launch.flight(event, pinned, None);
         drop(launch);
         core.ledger.counters.uploaded(bytes as u64);
-        return Ok(Some(Arrival::new(core, |core| &core.compute, flight)));
+        return Ok(Some(Arrival::new(&core.compute, flight)));
     }
     drop(launch);
     queued.map(|_| None).map_err(|NotQueued { fault, runs }| {

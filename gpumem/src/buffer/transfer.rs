@@ -10,10 +10,11 @@
 //!
 //! Pinned memory is taken before the buffer is touched, so that a transfer for which there is none changes nothing (rule 6).
 
-use super::raw::{RawBuffer, Room};
+use super::raw::{Growth, RawBuffer, Room};
 use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
 use crate::memory::{Block, Core, Lane, NotQueued, Pieces, PinnedBlock, Turn, share, workers};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::iter::Enumerate;
 use std::mem::MaybeUninit;
@@ -45,59 +46,16 @@ const PATTERN: usize = 64 << 10;
 
 impl<B: Backend> RawBuffer<B> {
     pub(crate) fn upload(&mut self, data: &[u8]) -> Result<(), Error> {
-        let upload = self.prepare_upload(data)?;
-        self.commit_upload(upload, data)
+        self.prepare_upload(data)?.commit(data)
     }
 
     /// Takes the memory that replacing the contents by `data` needs. Changes nothing that can be seen.
-    pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<Prepared<B>, Error> {
-        // First, since memory that was mapped behind the block stays there when something fails afterwards.
+    pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<Prepared<'_, B>, Error> {
+        // First, since pinned memory is not needed for what is refused.
         self.check_limit(self.elements_in(data))?;
         let staging = self.staging(data.len())?;
-        let room = self.prepare(self.elements_in(data))?;
-        Ok(Prepared { room, staging })
-    }
-
-    /// Replaces the contents by the `data` that was prepared for. Fails only when the device has.
-    pub(crate) fn commit_upload(
-        &mut self,
-        Prepared { room, staging }: Prepared<B>,
-        data: &[u8],
-    ) -> Result<(), Error> {
-        let count = self.elements_in(data);
-        self.replace(room, count, |core, block| send(core, staging, block, 0, data)).map(|_| ())
-    }
-
-    /// Replaces the contents by `count` elements, for which `room` was prepared: `send` queues the writing of all of them to the start of a
-    /// block. It is not called where there is no block, and so no element.
-    pub(super) fn replace<R>(
-        &mut self,
-        room: Room<B>,
-        count: usize,
-        send: impl FnOnce(&Arc<Core<B>>, &Block<B>) -> Result<R, Error>,
-    ) -> Result<Option<R>, Error> {
-        let sent = match room {
-            Room::Enough => {
-                self.order_after_uses()?;
-                self.block().map(|block| send(self.core(), block)).transpose()?
-            }
-            Room::Behind(more) => {
-                self.order_after_uses()?;
-                // The memory is there; it becomes the buffer's when nothing can fail any more.
-                let sent = self.block().map(|block| send(self.core(), block)).transpose()?;
-                self.extend_to(more);
-                sent
-            }
-            // New memory is filled before the buffer moves there: what it held need not be copied, and stays if this fails.
-            Room::New(space) => {
-                let sent = space.block().map(|block| send(self.core(), block)).transpose()?;
-                self.move_to(Some(space));
-                sent
-            }
-        };
-        // SAFETY: the writing of these elements was just queued, in memory that has room for them.
-        unsafe { self.set_len(count) };
-        Ok(sent)
+        let growth = self.prepare(self.elements_in(data))?;
+        Ok(Prepared { growth, staging })
     }
 
     /// Pinned memory for an upload of `bytes`.
@@ -117,8 +75,7 @@ impl<B: Backend> RawBuffer<B> {
         let (start, count) = (self.len(), self.elements_in(data));
         self.check_limit(start.saturating_add(count))?;
         let staging = self.staging(data.len())?;
-        let room = self.prepare(start.saturating_add(count))?;
-        self.commit(room)?;
+        self.make_room(start.saturating_add(count))?;
         self.order_after_uses()?;
         self.send(staging, start, data)?;
         // SAFETY: the writing of the new elements was just queued, in memory that `prepare` made room in.
@@ -172,17 +129,17 @@ impl<B: Backend> RawBuffer<B> {
     /// Sets elements to `pattern`, which has the size of one.
     pub(crate) fn fill(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         self.range(start..start.saturating_add(count))?;
-        self.fill_memory(start, count, pattern)
+        self.fill_memory(start * self.element_size(), count, pattern)
     }
 
-    /// As [`Self::fill`], for elements within the capacity.
-    pub(super) fn fill_memory(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
+    /// Writes `count` repetitions of a pattern from `offset` bytes on, within the capacity.
+    pub(super) fn fill_memory(&mut self, offset: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         if count == 0 {
             return Ok(());
         }
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
-        let (core, offset) = (self.core(), start * self.element_size());
+        let core = self.core();
         let stream = core.compute.stream().raw();
         // SAFETY: the callers made sure that the range is in the block. Readers were put before (rule 2), retirement and
         // other writers come later on this lane (rule 1).
@@ -190,18 +147,19 @@ impl<B: Backend> RawBuffer<B> {
         if native.map_err(Error::from_fault::<B>)? {
             return Ok(());
         }
-        self.fill_by_copies(start, count, pattern)
+        self.fill_by_copies(offset, count, pattern)
     }
 
     /// Stages some repetitions of the pattern, and doubles them on the device.
-    fn fill_by_copies(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
+    fn fill_by_copies(&mut self, offset: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         let size = pattern.len();
         let staged = count.min((PATTERN / size).max(1));
         let staging = self.staging(staged * size)?;
-        self.send(staging, start, &pattern.repeat(staged))?;
+        // An element may be large, and so is not copied once more.
+        let repeated = if staged == 1 { Cow::Borrowed(pattern) } else { Cow::Owned(pattern.repeat(staged)) };
         let Some(block) = self.block() else { return Ok(()) };
         let core = self.core();
-        let offset = start * size;
+        send(core, staging, block, offset, &repeated)?;
         let mut done = staged;
         while done < count {
             let next = done.min(count - done);
@@ -265,9 +223,39 @@ impl<B: Backend> Drop for Joined<'_, B> {
 }
 
 /// What replacing a buffer's contents needs, before anything is changed.
-pub(crate) struct Prepared<B: Backend> {
-    room: Room<B>,
+pub(crate) struct Prepared<'a, B: Backend> {
+    growth: Growth<'a, B>,
     staging: Option<Staging<B>>,
+}
+
+impl<B: Backend> Prepared<'_, B> {
+    /// Replaces the contents by the `data` that was prepared for. Fails only when the device has.
+    pub(crate) fn commit(self, data: &[u8]) -> Result<(), Error> {
+        let Self { mut growth, staging } = self;
+        let count = growth.raw().elements_in(data);
+        growth.replace(count, |core, block| send(core, staging, block, 0, data)).map(|_| ())
+    }
+}
+
+impl<B: Backend> Growth<'_, B> {
+    /// Replaces the contents by `count` elements, for which there is room: `send` queues the writing of all of them to the start of a
+    /// block. It is not called where there is no block, and so no element.
+    pub(super) fn replace<R>(
+        mut self,
+        count: usize,
+        send: impl FnOnce(&Arc<Core<B>>, &Block<B>) -> Result<R, Error>,
+    ) -> Result<Option<R>, Error> {
+        // New memory is filled before the buffer moves there: what it held need not be copied, and stays if this fails. Memory at the end
+        // of the block becomes the buffer's when nothing can fail any more.
+        if !matches!(self.room(), Room::New(_)) {
+            self.raw().order_after_uses()?;
+        }
+        let core = self.raw().core().clone();
+        let sent = self.touch().map(|block| send(&core, block)).transpose()?;
+        // SAFETY: the writing of these elements was just queued, in memory that has room for them.
+        self.commit_without_copy(|raw| unsafe { raw.set_len(count) });
+        Ok(sent)
+    }
 }
 
 /// Pinned memory for a transfer that has not begun.

@@ -9,11 +9,17 @@ use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
 
 /// A range of a buffer's elements, for reading. Made by [`Buffer::view`](crate::Buffer::view).
-#[derive(Clone)]
 pub struct View<'a, T, B: Backend> {
     raw: &'a RawBuffer<B>,
     range: Range<usize>,
     element: PhantomData<&'a [T]>,
+}
+
+// Written out, since a derive would ask the backend to be `Clone`, which none is.
+impl<T, B: Backend> Clone for View<'_, T, B> {
+    fn clone(&self) -> Self {
+        Self { raw: self.raw, range: self.range.clone(), element: PhantomData }
+    }
 }
 
 impl<'a, T: Element, B: Backend> View<'a, T, B> {
@@ -74,7 +80,9 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
     /// Those of [`Buffer::download_to`](crate::Buffer::download_to).
     pub fn download_to(&self, target: &mut Vec<T>) -> Result<(), Error> {
         target.clear();
-        target.reserve(self.len());
+        let requested = self.len() as u64 * size_of::<T>() as u64;
+        let refused = |_| Error::OutOfHostMemory { buffer: self.raw.label(), requested };
+        target.try_reserve_exact(self.len()).map_err(refused)?;
         // SAFETY: there is room for as many elements as the range has.
         unsafe { self.raw.receive(self.range.clone(), target.as_mut_ptr().cast())? };
         // SAFETY: `receive` has written all of them; any bits are a `T` (rule 5).

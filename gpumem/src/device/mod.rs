@@ -93,7 +93,7 @@ impl<B: Backend> Device<B> {
         let DeviceBuilder { slack, keep, keep_for, on_pressure, .. } = builder;
         let default = Settings::new(limit);
         let settings = Settings {
-            slack: slack.unwrap_or(default.slack),
+            slack,
             keep: keep.unwrap_or(default.keep),
             keep_for,
             on_pressure: on_pressure.map(|callback| callback.0),
@@ -238,6 +238,17 @@ impl<B: Backend> Device<B> {
         Pool::new(self.core())
     }
 
+    /// Compares the figures of the device with each other. Nothing may be under way.
+    ///
+    /// # Panics
+    ///
+    /// When the bookkeeping is wrong.
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    #[doc(hidden)]
+    pub fn __audit(&self) {
+        self.core().audit();
+    }
+
     /// Whether the device has virtual memory, so that buffers above about 1 MiB grow where they are and nothing is copied. Without it
     /// growth allocates, copies and frees, with the same results.
     #[must_use]
@@ -287,7 +298,8 @@ impl<B: Backend> Device<B> {
         if ledger.live_buffers() > 0 || lost > 0 || !streams.is_empty() {
             return Err(Error::Leaked(self.leaks(lost).with_handles(streams)));
         }
-        // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last.
+        // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last. It takes the gate before
+        // anything else, so whatever runs here meanwhile (a logger) holds up no thread but that one, which holds nothing.
         let gate = self.core().idle_gate();
         let _gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
         // Besides this handle, only what the user holds of downloads keeps the core: the memory of each ticket and guard.
@@ -367,20 +379,29 @@ impl DeviceBuilder {
     ///
     /// The default is 90 % of what is free when the device is opened; on the host, of physical memory. The limit is exact, however many
     /// threads ask at once. Memory of dropped buffers counts as long as a download still reads it, which an allocation that
-    /// needs it waits for. What is held from the driver does not exceed the limit either, but for rounding to whole pieces of 2 MiB:
-    /// what is kept is given back first.
+    /// needs it waits for.
+    ///
+    /// Memory that is held from the driver exceeds the limit only by what cannot be given back while buffers live: buffers of more
+    /// than 1 MiB are rounded to whole pieces of 2 MiB and may be one part in forty of the limit larger together (at least
+    /// 16 MiB), and each smaller buffer can keep the slab that it lies in from going back. A slab has 2 MiB, or a thirty-second part of what all
+    /// slabs have, up to 32 MiB. A program that fills the limit with small buffers, drops most of them in no
+    /// order and then asks for large ones can so come to hold twice the limit and more: memory on a card cannot be mapped in smaller
+    /// pieces, and no buffer moves behind the program's back. [`DeviceStats::held_bytes`] tells.
     #[must_use]
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit = Some(bytes);
         self
     }
 
-    /// Sets how much more memory may be held than has ever lived at a time, as a share of that: finite and not negative. The default
-    /// is 0.05.
+    /// Sets how much more memory may be held than has ever lived at a time, as a share of that: finite and not negative.
     ///
     /// Buffers of many sizes leave gaps that the next ones do not fit. Up to the slack, new memory is taken for them. Beyond it they are
-    /// composed from what is free, by taking it apart and mapping the pieces side by side, which costs some 50 to 100 µs each
+    /// composed from what is free, by taking it apart and mapping the pieces side by side, which costs some 35 to 100 µs each
     /// time on a card. A larger slack makes that rare. At least 16 MiB of slack are always allowed.
+    ///
+    /// Unless it is set, the slack is a quarter (at least 64 MiB) while the limit and the end of the device's memory are far away, and shrinks to nothing
+    /// as they come near: memory is taken freely where there is plenty, and every byte can be had where there is not. Set it, to 0.05
+    /// say, where other programs need the memory more than this one needs the time.
     #[must_use]
     pub fn slack(mut self, share: f64) -> Self {
         self.slack = Some(share);
@@ -405,7 +426,7 @@ impl DeviceBuilder {
 
     /// Sets a function that is called when an allocation would fail, because of the limit or because the device has no room. It may
     /// free something: the allocation is tried once more afterwards. It runs on the thread that asked for memory; an
-    /// allocation that it makes itself does not call it again. The function lives as long as the device: what it frees it should hold
+    /// allocation that it makes itself does not call it again, and one in the destructor of a thread-local value may not call it. The function lives as long as the device: what it frees it should hold
     /// weakly, since a buffer keeps its device open.
     ///
     /// ```

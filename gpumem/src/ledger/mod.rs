@@ -125,6 +125,14 @@ impl Ledger {
         }
     }
 
+    /// Bytes of all live buffers.
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    pub(crate) fn live_bytes(&self) -> u64 {
+        let live =
+            |slab: MutexGuard<'_, Slab>| slab.entries.iter().flatten().map(|entry| entry.bytes).sum::<u64>();
+        self.numbered().map(|(_, slab)| live(slab)).sum()
+    }
+
     pub(crate) fn live_buffers(&self) -> usize {
         let live = |slab: MutexGuard<'_, Slab>| slab.entries.len() - slab.vacant.len();
         self.numbered().map(|(_, slab)| live(slab)).sum()

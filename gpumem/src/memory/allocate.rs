@@ -6,17 +6,18 @@
 //! that is kept goes back to it before one more attempt, and after that the application is asked
 //! ([`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure)) before the last.
 
-use super::block::{Block, Home, Uses};
+use super::block::{Block, Home, Noted, Uses};
+use super::budget::Charge;
 use super::cache::{Cache, Free, Surplus};
 use super::core::Core;
 use super::latch::Guard;
 use super::size::{Class, POOLED, whole};
-use super::store::{Parked, Want};
+use super::store::Want;
 use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
 use std::cell::RefCell;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 /// What a pressure callback is told; see [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,27 +33,28 @@ pub struct Pressure {
     pub limited: bool,
 }
 
-/// A part of the device's limit that is taken for memory which no block has yet. Dropping it gives it back.
-pub(crate) struct Charge<B: Backend> {
-    core: Arc<Core<B>>,
-    bytes: u64,
+/// How large a block was before a growth in place; see [`Core::grow`].
+pub(crate) struct Extent {
+    mapped: usize,
+    charged: u64,
 }
 
-/// A charge that goes back unless it is forgotten.
-struct Charged<'a, B: Backend> {
+/// A charge for memory that is on its way. It goes back to the budget unless it is kept, whatever happens: a panic of the
+/// application's pressure callback included.
+struct Reserved<'a, B: Backend> {
     core: &'a Core<B>,
-    bytes: u64,
+    charge: Charge,
 }
 
-impl<B: Backend> Drop for Charged<'_, B> {
-    fn drop(&mut self) {
-        self.core.discharge(self.bytes);
+impl<B: Backend> Reserved<'_, B> {
+    fn keep(mut self) -> Charge {
+        self.charge.take()
     }
 }
 
-impl<B: Backend> Drop for Charge<B> {
+impl<B: Backend> Drop for Reserved<'_, B> {
     fn drop(&mut self) {
-        self.core.discharge(self.bytes);
+        self.core.discharge(self.charge.take());
     }
 }
 
@@ -64,7 +66,7 @@ impl<B: Backend> Core<B> {
         }
         let class = Class::of(bytes);
         let price = if want.prepaid { 0 } else { bytes as u64 };
-        let (mut cache, used) = self.charge(label, price, want.ask)?;
+        let (mut cache, charge, used) = self.charge(label, price, want.ask)?;
         if !self.backend.is_tested()
             && let Some(free) = cache.take_small(class)
         {
@@ -73,96 +75,124 @@ impl<B: Backend> Core<B> {
             drop(cache);
             self.raise_peak(used);
             let home = Home::Pool { node: free.node, class };
-            return Ok(Block::new(free.memory, free.offset, bytes, home));
+            return Ok(Block::new(free.memory, free.offset, bytes, charge, home));
         }
         drop(cache);
-        let (free, reused) = self.slowly(label, (bytes, price), want.ask, || self.obtain_piece(class))?;
+        let obtain = || self.obtain_piece(class);
+        let ((free, reused), charge) = self.slowly(label, bytes, charge, want.ask, obtain)?;
         self.raise_peak(used);
         self.count_allocation(reused);
-        Ok(Block::new(free.memory, free.offset, bytes, Home::Pool { node: free.node, class }))
+        Ok(Block::new(free.memory, free.offset, bytes, charge, Home::Pool { node: free.node, class }))
     }
 
     fn allocate_segment(&self, label: BufferLabel, bytes: usize, want: Want) -> Result<Block<B>, Error> {
         let too_much = || Error::SizeOverflow { buffer: label, elements: bytes, element_size: 1 };
         let (mapped, reserved) = self.extent(bytes, want).ok_or_else(too_much)?;
         let price = if want.prepaid { 0 } else { bytes as u64 };
-        let (mut cache, used) = self.charge(label, price, want.ask)?;
+        let (mut cache, charge, used) = self.charge(label, price, want.ask)?;
         let cached = if self.backend.is_tested() { None } else { cache.take_large(mapped, reserved) };
         if cached.is_some() {
             cache.counts.allocations += 1;
             cache.counts.reused += 1;
         }
         drop(cache);
-        let segment = match cached {
-            Some(segment) => segment,
+        let (segment, charge) = match cached {
+            Some(segment) => (segment, charge),
             None => {
                 let obtain = || self.obtain_segment(mapped, want);
-                let (segment, reused) = self.slowly(label, (bytes, price), want.ask, obtain)?;
+                let ((segment, reused), charge) = self.slowly(label, bytes, charge, want.ask, obtain)?;
                 self.count_allocation(reused);
-                segment
+                (segment, charge)
             }
         };
         self.raise_peak(used);
-        let block = Block::new(segment.memory().clone(), 0, bytes, Home::Segment(segment));
-        self.note_waste(0, block.waste(self.store.physical.unit()));
+        let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Home::Segment(segment));
+        self.settle(&mut block);
         Ok(block)
     }
 
-    /// Makes a block larger where it is, for `bytes` in all: `None` where it cannot grow. The memory is there when this
-    /// returns, and becomes the block's with [`Core::enlarge`].
+    /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot grow. The block keeps its
+    /// size until [`Core::commit_growth`]; [`Core::undo_growth`] takes back what this did.
     pub(crate) fn grow(
-        self: &Arc<Self>,
+        &self,
         block: &mut Block<B>,
         label: BufferLabel,
         bytes: usize,
         ask: bool,
-    ) -> Result<Option<Charge<B>>, Error> {
-        let more = bytes.saturating_sub(block.bytes);
-        let unit = self.store.physical.unit();
-        let waste = block.waste(unit);
-        let segment = match &mut block.home {
+    ) -> Result<Option<Extent>, Error> {
+        let mapped = match &block.home {
             Home::Pool { class, .. } if bytes <= class.bytes() => None,
             Home::Pool { .. } => return Ok(None),
-            Home::Segment(segment) => Some(segment),
+            Home::Segment(segment) => match whole(bytes, self.unit()) {
+                Some(mapped) if mapped <= segment.reserved() => Some(mapped),
+                _ => return Ok(None),
+            },
         };
-        let mapped = whole(bytes, unit);
-        let mut fill = match (segment, mapped) {
-            (None, _) => None,
-            (Some(segment), Some(mapped)) if mapped <= segment.reserved() => Some((segment, mapped)),
-            _ => return Ok(None),
-        };
-        let (_, used) = self.charge(label, more as u64, ask)?;
-        self.slowly(label, (more, more as u64), ask, || match &mut fill {
-            Some((segment, mapped)) if *mapped > segment.mapped() => self.fill_segment(segment, *mapped),
+        let before = Extent { mapped: block.mapped(), charged: block.charge.bytes() };
+        let (_, charge, used) = self.charge(label, (bytes as u64).saturating_sub(before.charged), ask)?;
+        let more = bytes.saturating_sub(block.bytes);
+        let ((), charge) = self.slowly(label, more, charge, ask, || match (&mut block.home, mapped) {
+            (Home::Segment(segment), Some(mapped)) if mapped > segment.mapped() => {
+                self.fill_segment(segment, mapped)
+            }
             _ => Ok(()),
         })?;
+        block.charge.merge(charge);
         self.raise_peak(used);
-        self.note_waste(waste, block.waste(unit));
-        Ok(Some(Charge { core: self.clone(), bytes: more as u64 }))
+        Ok(Some(before))
     }
 
-    /// Gives a block the memory that [`Core::grow`] has made room for.
-    pub(crate) fn enlarge(&self, block: &mut Block<B>, mut charge: Charge<B>) {
-        let more = std::mem::take(&mut charge.bytes);
-        let unit = self.store.physical.unit();
-        let waste = block.waste(unit);
-        block.bytes += usize::try_from(more).unwrap_or(usize::MAX);
-        self.note_waste(waste, block.waste(unit));
+    /// Makes a block the larger one that [`Core::grow`] took memory for.
+    pub(crate) fn commit_growth(&self, block: &mut Block<B>, bytes: usize) {
+        block.bytes = bytes;
+        self.settle(block);
     }
 
-    /// Lets the charge of a smaller block that was taken `prepaid` be a part of the charge of the block that it replaces.
-    pub(crate) fn take_over(&self, old: &mut Block<B>, new: &Block<B>) {
-        let unit = self.store.physical.unit();
-        let waste = old.waste(unit);
-        old.bytes = old.bytes.saturating_sub(new.bytes);
-        self.note_waste(waste, old.waste(unit));
+    /// Gives back what [`Core::grow`] took, since the block will not grow after all. Where work that was queued since may have
+    /// `touched` the memory, the calling thread waits for that; memory that cannot be waited for stays with the block, which is
+    /// charged for it no more.
+    pub(crate) fn undo_growth(&self, block: &mut Block<B>, before: &Extent, touched: bool) {
+        let is_unused = !touched || block.wait_until_unused(self).is_ok();
+        if let Home::Segment(segment) = &mut block.home
+            && is_unused
+        {
+            // SAFETY: what lies after `mapped` was mapped by `grow`. No work was queued that uses it, or it was waited for
+            // (rule 2).
+            unsafe { self.strip_to(segment, before.mapped) };
+        }
+        let more = block.charge.bytes().saturating_sub(before.charged);
+        self.discharge(block.charge.split(more));
+        self.settle(block);
+        self.log_losses();
     }
 
-    /// Makes a block smaller where it is, if it is a segment, and gives back the chunks behind. Keeps the calling thread
-    /// until nobody uses the block. Returns whether it was done: it is not where chunks are in the way that are much larger than
+    /// Brings the device's sums over its blocks up to date with one of them. Call it whenever its memory or its size has changed.
+    pub(super) fn settle(&self, block: &mut Block<B>) {
+        let now = Noted {
+            waste: block.waste(self.unit()),
+            #[cfg(all(debug_assertions, feature = "testing"))]
+            mapped: block.mapped(),
+        };
+        self.note(std::mem::replace(&mut block.noted, now), now);
+    }
+
+    fn note(&self, before: Noted, after: Noted) {
+        #[allow(clippy::cast_possible_wrap)] // address ranges end below 2^63
+        if before.waste != after.waste {
+            self.store.waste.fetch_add(after.waste as i64 - before.waste as i64, Ordering::Relaxed);
+        }
+        #[cfg(all(debug_assertions, feature = "testing"))]
+        {
+            self.store.lent.fetch_add(after.mapped as u64, Ordering::Relaxed);
+            self.store.lent.fetch_sub(before.mapped as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes a block smaller where it is, if it is a segment, and gives back the chunks after its new end. Keeps the calling thread
+    /// until nothing uses the block. Returns whether it was done: it is not where chunks are in the way that are much larger than
     /// what is to be left, unless the block `stays` where it is in any case.
     pub(crate) fn shrink(&self, block: &mut Block<B>, bytes: usize, stays: bool) -> Result<bool, Error> {
-        let unit = self.store.physical.unit();
+        let unit = self.unit();
         let mapped = whole(bytes, unit).unwrap_or(usize::MAX);
         match &block.home {
             Home::Pool { .. } => return Ok(false),
@@ -174,29 +204,34 @@ impl<B: Backend> Core<B> {
             }
         }
         block.wait_until_unused(self).map_err(Error::from_fault::<B>)?;
-        let waste = block.waste(unit);
         if let Home::Segment(segment) = &mut block.home {
             // SAFETY: the block is borrowed mutably and was waited for, so nothing touches it (rule 2).
             unsafe { self.strip_to(segment, mapped) };
         }
-        let less = block.bytes.saturating_sub(bytes);
-        block.bytes -= less;
-        self.note_waste(waste, block.waste(unit));
-        self.discharge(less as u64);
+        block.bytes = block.bytes.min(bytes);
+        let less = block.charge.bytes().saturating_sub(block.bytes as u64);
+        self.discharge(block.charge.split(less));
+        self.settle(block);
+        self.log_losses();
         Ok(true)
     }
 
-    /// Takes `bytes` of the limit. Returns the thread's cache, locked; and what is used then where that may be more than ever, which
-    /// becomes the peak when the memory is there.
+    /// Takes `bytes` of the limit. Returns the thread's cache, locked; the charge; and what is used then where that may be more than
+    /// ever, which becomes the peak when the memory is there.
     #[inline]
-    fn charge(&self, label: BufferLabel, bytes: u64, ask: bool) -> Result<(Guard<'_, Cache<B>>, u64), Error> {
+    fn charge(
+        &self,
+        label: BufferLabel,
+        bytes: u64,
+        ask: bool,
+    ) -> Result<(Guard<'_, Cache<B>>, Charge, u64), Error> {
         let mut cache = self.store.caches.mine();
-        if cache.charge(&self.budget, bytes) {
-            return Ok((cache, 0));
+        if let Some(charge) = cache.charge(&self.budget, bytes) {
+            return Ok((cache, charge, 0));
         }
         drop(cache);
-        let used = self.charge_slowly(label, bytes, ask)?;
-        Ok((self.store.caches.mine(), used))
+        let (charge, used) = self.charge_slowly(label, bytes, ask)?;
+        Ok((self.store.caches.mine(), charge, used))
     }
 
     /// Notes what was used at the end of [`Core::charge`], less what does not live any more.
@@ -206,23 +241,25 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// Runs `obtain`, and again where memory could be found for its `bytes`. The `price` is charged, and is not any more after an error.
+    /// Runs `obtain`, and again where memory could be found for its `bytes`. The charge comes back with what was obtained, and goes
+    /// back to the budget after an error.
     fn slowly<R>(
         &self,
         label: BufferLabel,
-        (bytes, price): (usize, u64),
+        bytes: usize,
+        charge: Charge,
         ask: bool,
         mut obtain: impl FnMut() -> Result<R, Fault>,
-    ) -> Result<R, Error> {
+    ) -> Result<(R, Charge), Error> {
         let requested = bytes as u64;
-        // Given back whatever happens, a panic of the application's callback included.
-        let charge = Charged { core: self, bytes: price };
+        let reserved = Reserved { core: self, charge };
         let mut obtain = || {
             self.backend.before_block()?;
             obtain()
         };
         let mut result = obtain();
         if matches!(result, Err(Fault::OutOfMemory)) {
+            self.note_full();
             self.reclaim();
             result = obtain();
         }
@@ -231,46 +268,40 @@ impl<B: Backend> Core<B> {
             result = obtain();
         }
         self.shed_what_is_too_much();
+        self.log_losses();
         match result {
-            Ok(obtained) => {
-                std::mem::forget(charge);
-                Ok(obtained)
-            }
+            Ok(obtained) => Ok((obtained, reserved.keep())),
             Err(fault) => {
-                drop(charge);
+                drop(reserved);
                 Err(self.allocation_error(label, requested, fault))
             }
         }
     }
 
     /// Takes `bytes` of the limit when the thread's cache has not enough, or the peak would be raised. Returns what is used then.
-    fn charge_slowly(&self, buffer: BufferLabel, requested: u64, ask: bool) -> Result<u64, Error> {
-        if let Some(used) = self.charge_or_wait(requested) {
-            return Ok(used);
+    fn charge_slowly(&self, buffer: BufferLabel, requested: u64, ask: bool) -> Result<(Charge, u64), Error> {
+        if let Some(taken) = self.charge_or_wait(requested) {
+            return Ok(taken);
         }
         if ask
             && self.relieve(requested, true)
-            && let Some(used) = self.charge_or_wait(requested)
+            && let Some(taken) = self.charge_or_wait(requested)
         {
-            return Ok(used);
+            return Ok(taken);
         }
         let (used, limit) = (self.budget.used(), self.budget.limit());
         Err(Error::DeviceLimit { buffer, requested, used, limit })
     }
 
     /// Takes `bytes` of the limit, and waits for dropped blocks that other lanes use as long as there are any and it is not enough.
-    fn charge_or_wait(&self, bytes: u64) -> Option<u64> {
+    fn charge_or_wait(&self, bytes: u64) -> Option<(Charge, u64)> {
         let attempt = || self.store.caches.collect_and_take(&self.budget, bytes);
         loop {
-            if let Some(used) = attempt() {
-                return Some(used);
+            if let Some(taken) = attempt() {
+                return Some(taken);
             }
-            {
-                // While this is locked nothing is parked or comes back from there, so this attempt is the last word.
-                let state = self.store.state();
-                if state.parked.is_empty() {
-                    return attempt();
-                }
+            if let Some(last) = self.store.parking.when_empty(attempt) {
+                return last;
             }
             if !self.backend.may_wait() {
                 self.sweep_parked();
@@ -280,9 +311,9 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    pub(super) fn discharge(&self, bytes: u64) {
-        if bytes > 0 {
-            self.store.caches.mine().discharge(&self.budget, bytes);
+    pub(super) fn discharge(&self, charge: Charge) {
+        if charge.bytes() > 0 {
+            self.store.caches.mine().discharge(&self.budget, charge);
         }
     }
 
@@ -301,14 +332,20 @@ impl<B: Backend> Core<B> {
         struct Asked;
         impl Drop for Asked {
             fn drop(&mut self) {
-                ASKING.with_borrow_mut(Vec::pop);
+                let _ = ASKING.try_with(|asking| asking.borrow_mut().pop());
             }
         }
         let Some(callback) = &self.settings.on_pressure else { return false };
-        if ASKING.with_borrow(|asking| asking.contains(&self.number)) {
+        // A thread that ends has no list any more, which says whether it asks already: then it does not ask.
+        let begin = ASKING.try_with(|asking| {
+            let mut asking = asking.borrow_mut();
+            let begins = !asking.contains(&self.number);
+            asking.extend(begins.then_some(self.number));
+            begins
+        });
+        if !begin.unwrap_or(false) {
             return false;
         }
-        ASKING.with_borrow_mut(|asking| asking.push(self.number));
         let _asked = Asked;
         // Where the device has no room the request is charged already, and does not live yet.
         let live = self.live_bytes().saturating_sub(if limited { 0 } else { requested });
@@ -338,34 +375,44 @@ impl<B: Backend> Core<B> {
     pub(crate) fn retire(&self, mut block: Block<B>) {
         let uses = block.uses.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let Some(uses) = uses else { return self.put_back(block) };
-        let Uses { pending, unknown } = *uses;
-        if let Some(fault) = unknown {
-            return self.lose(block, &fault);
-        }
-        let mut pending = pending.into_iter().map(|(_, event)| event).collect();
-        match self.forget_past(&mut pending) {
-            Err(fault) => self.lose(block, &fault),
-            Ok(()) if pending.is_empty() => self.put_back(block),
-            Ok(()) => {
-                let mut state = self.store.state();
-                state.parked_bytes += block.bytes as u64;
-                state.parked.push(Parked { block, pending });
+        let Uses { mut pending, unknown } = *uses;
+        let past = match unknown {
+            Some(fault) => Err(fault),
+            None => self.forget_past(&mut pending),
+        };
+        match past {
+            Err(fault) => {
+                self.lose(block, fault);
+                self.log_losses();
             }
+            Ok(()) if pending.is_empty() => self.put_back(block),
+            Ok(()) => self.store.parking.park(block, pending),
         }
+    }
+
+    /// Forgets the uses that are past. A fault when the device has failed, so that it cannot be told which are; where it
+    /// only refuses to answer, they stay.
+    fn forget_past(&self, pending: &mut Vec<(u64, B::Event)>) -> Result<(), Fault> {
+        let mut result = Ok(());
+        pending.retain(|(_, event)| match self.backend.is_done(event) {
+            Ok(done) => !done,
+            Err(fault) => {
+                if fault.is_failure() {
+                    result = Err(fault);
+                }
+                true
+            }
+        });
+        result
     }
 
     /// Keeps a block that only the compute lane may still use.
-    fn put_back(&self, block: Block<B>) {
-        self.put_back_charged(block, true);
-    }
-
-    /// Keeps a block, which may be charged no more.
-    pub(super) fn put_back_charged(&self, block: Block<B>, charged: bool) {
-        self.note_waste(block.waste(self.store.physical.unit()), 0);
-        let Block { memory, offset, bytes, home, .. } = block;
+    pub(super) fn put_back(&self, block: Block<B>) {
+        let Block { memory, offset, charge, home, noted, .. } = block;
+        self.note(noted, Noted::default());
         let mut cache = self.store.caches.mine();
-        if charged {
-            cache.discharge(&self.budget, bytes as u64);
+        if charge.bytes() > 0 {
+            cache.discharge(&self.budget, charge);
         }
         cache.counts.frees += 1;
         let mut surplus = Surplus::none();
@@ -380,22 +427,23 @@ impl<B: Backend> Core<B> {
     }
 
     /// Gives a block up whose uses cannot be waited for.
-    pub(super) fn lose(&self, block: Block<B>, fault: &Fault) {
-        self.discharge(block.bytes as u64);
-        self.lose_uncharged(block, fault);
-    }
-
-    /// As [`Core::lose`], for a block that is not charged any more.
-    pub(super) fn lose_uncharged(&self, block: Block<B>, fault: &Fault) {
-        self.note_waste(block.waste(self.store.physical.unit()), 0);
+    pub(super) fn lose(&self, mut block: Block<B>, fault: Fault) {
+        self.discharge(block.charge.take());
+        self.note(block.noted, Noted::default());
         self.store.caches.mine().counts.frees += 1;
-        self.store.lost.fetch_add(block.bytes as u64, Ordering::Relaxed);
-        if let Home::Pool { node, .. } = block.home {
-            self.store.state().spoil(node);
-        }
+        let held = match block.home {
+            Home::Pool { node, .. } => {
+                self.store.state().spoil(node);
+                block.bytes
+            }
+            Home::Segment(_) => {
+                self.store.lost_segments.fetch_add(block.mapped() as u64, Ordering::Relaxed);
+                block.mapped()
+            }
+        };
+        self.store.lost.fetch_add(held as u64, Ordering::Relaxed);
+        self.lost(block.bytes, fault);
         // Handles do nothing when they are dropped: this is the leak.
-        let bytes = block.bytes;
         drop(block);
-        self.lost(bytes, fault);
     }
 }

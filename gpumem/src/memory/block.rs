@@ -1,5 +1,6 @@
 //! Device memory with one owner.
 
+use super::budget::Charge;
 use super::core::Core;
 use super::flight::Stream;
 use super::lock;
@@ -15,11 +16,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Block<B: Backend> {
     pub(super) memory: B::Memory,
     pub(super) offset: usize,
-    /// What its owner asked for, and what it is charged.
+    /// What its owner asked for.
     pub(super) bytes: usize,
+    /// What it takes of the device's limit: its bytes, and more while a growth is under way. Nothing while the block is to
+    /// replace a larger one, whose charge it gets with [`Block::take_charge_of`].
+    pub(super) charge: Charge,
     pub(super) home: Home<B>,
+    /// What of it is in the device's sums.
+    pub(super) noted: Noted,
     /// Boxed, since most blocks are never used on another lane and are moved about as they are taken and given back.
     pub(super) uses: Mutex<Option<Box<Uses<B>>>>,
+}
+
+/// What a block has added to sums over all blocks of the device; see [`Core::settle`].
+#[derive(Clone, Copy, Default)]
+pub(super) struct Noted {
+    /// [`Block::waste`].
+    pub(super) waste: usize,
+    /// [`Block::mapped`].
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    pub(super) mapped: usize,
 }
 
 /// Where a block goes when it is given back.
@@ -140,8 +156,15 @@ pub(crate) fn use_together<B: Backend>(
 
 impl<B: Backend> Block<B> {
     #[inline]
-    pub(super) fn new(memory: B::Memory, offset: usize, bytes: usize, home: Home<B>) -> Self {
-        Self { memory, offset, bytes, home, uses: Mutex::new(None) }
+    pub(super) fn new(memory: B::Memory, offset: usize, bytes: usize, charge: Charge, home: Home<B>) -> Self {
+        Self { memory, offset, bytes, charge, home, noted: Noted::default(), uses: Mutex::new(None) }
+    }
+
+    /// Takes what this block's charge lacks from the charge of the block that it replaces. Call it once the copy from there is
+    /// queued and nothing can fail any more.
+    pub(crate) fn take_charge_of(&mut self, old: &mut Self) {
+        let missing = (self.bytes as u64).saturating_sub(self.charge.bytes());
+        self.charge.merge(old.charge.split(missing));
     }
 
     /// The place `offset` bytes into the block.
@@ -152,9 +175,14 @@ impl<B: Backend> Block<B> {
     /// Bytes that its segment has mapped beyond what it was asked for, in whole units.
     #[inline]
     pub(super) fn waste(&self, unit: usize) -> usize {
+        self.mapped().saturating_sub(self.bytes.next_multiple_of(unit))
+    }
+
+    /// Bytes of memory that its segment has; 0 for a piece of a slab.
+    pub(super) fn mapped(&self) -> usize {
         match &self.home {
             Home::Pool { .. } => 0,
-            Home::Segment(segment) => segment.mapped().saturating_sub(self.bytes.next_multiple_of(unit)),
+            Home::Segment(segment) => segment.mapped(),
         }
     }
 

@@ -1,9 +1,69 @@
 //! The device's memory limit: one atomic number, exact however many threads ask at once.
+//!
+//! Every byte that counts against a limit is in exactly one [`Charge`]. A charge is made only by taking it from the budget
+//! or by splitting another charge, and it ends only when it is given back to the budget. So nothing is charged twice and
+//! nothing is given back that was not taken. A charge of a device lies in one of four places:
+//!
+//! ```text
+//!              take                     drop of a buffer            last use on another lane is past
+//!   budget ------------> reserved ---> live (a block) ---> retired (a parked block) ---> budget
+//!      ^    for memory that is on      |
+//!      |    its way                    | drop of a buffer that no other lane uses
+//!      +----------- credit <-----------+
+//!        collected  (a thread's cache)
+//! ```
+//!
+//! `used = reserved + live + retired + credit` therefore holds at any time, and `live` equals the capacities of the buffers
+//! in the ledger whenever no operation is under way. `Core::audit` compares the two.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// By how much the peak may be too low for each thread but one, in bytes.
 const A_LITTLE: u64 = 1 << 20;
+
+/// Bytes that were taken from a budget; see the module comment. It must reach [`Budget::give_back`] in the end, which debug
+/// builds check.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Charge {
+    bytes: u64,
+}
+
+impl Charge {
+    pub(crate) const fn none() -> Self {
+        Self { bytes: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    #[inline]
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
+    /// Takes `bytes` out of this charge, or all of it where it has less.
+    #[inline]
+    pub(crate) fn split(&mut self, bytes: u64) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { bytes }
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::none())
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Drop for Charge {
+    fn drop(&mut self) {
+        assert!(self.bytes == 0 || std::thread::panicking(), "gpumem: {} charged bytes are lost", self.bytes);
+    }
+}
 
 /// Bytes that may be taken, and bytes that are.
 #[derive(Debug)]
@@ -36,17 +96,12 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Takes `bytes` if they are within the limit. Compare and swap, so that two that together ask for too much never
-    /// both get it.
-    pub(crate) fn take(&self, bytes: u64) -> bool {
-        self.take_some(bytes).is_some()
-    }
-
-    /// As [`Self::take`]; tells how many are used then.
-    pub(super) fn take_some(&self, bytes: u64) -> Option<u64> {
+    /// Takes `bytes` if they are within the limit. Tells how many are used then. Compare and swap, so that two callers that
+    /// together ask for too much never both get it.
+    pub(crate) fn take(&self, bytes: u64) -> Option<(Charge, u64)> {
         let within = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
         let used = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).ok()?;
-        Some(used + bytes)
+        Some((Charge { bytes }, used + bytes))
     }
 
     /// Notes that so many bytes have lived at a time.
@@ -63,11 +118,12 @@ impl Budget {
     /// of what is used in its cache. Else threads that let go and take all the time would raise what is used, though not what
     /// lives, and look into each other's caches all the time.
     #[inline]
-    pub(super) fn take_below_peak(&self, bytes: u64) -> bool {
+    pub(super) fn take_below_peak(&self, bytes: u64) -> Option<Charge> {
         let others = self.takers.load(Ordering::Relaxed).saturating_sub(1);
         let most = self.peak.load(Ordering::Relaxed).saturating_add(others * A_LITTLE).min(self.limit);
         let within = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= most);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).ok()?;
+        Some(Charge { bytes })
     }
 
     /// Notes that a cache has come to hold some of what is used.
@@ -95,8 +151,10 @@ impl Budget {
         self.peak.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn give_back(&self, bytes: u64) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    pub(crate) fn give_back(&self, mut charge: Charge) {
+        let bytes = std::mem::take(&mut charge.bytes);
+        let before = self.used.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(before >= bytes, "gpumem: {bytes} bytes were given back of {before}");
     }
 }
 
@@ -107,14 +165,40 @@ mod tests {
     #[test]
     fn threads_that_ask_for_twice_the_limit_get_exactly_the_limit() {
         let budget = Budget::new(1_000 * 24);
-        let granted: u64 = std::thread::scope(|scope| {
-            let ask = || (0..500).filter(|_| budget.take(24)).count() as u64;
+        let ask = || (0..500).filter_map(|_| budget.take(24)).map(|(charge, _)| charge).collect::<Vec<_>>();
+        let mut granted: Vec<Charge> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });
-        assert_eq!((granted, budget.used()), (1_000, 24_000));
-        assert!(!budget.take(1) && !budget.take(u64::MAX));
-        budget.give_back(24);
-        assert!(budget.take(24));
+        assert_eq!((granted.len(), budget.used()), (1_000, 24_000));
+        assert!(budget.take(1).is_none() && budget.take(u64::MAX).is_none());
+        budget.give_back(granted.pop().unwrap());
+        granted.extend(budget.take(24).map(|(charge, _)| charge));
+        assert_eq!(granted.len(), 1_000);
+        granted.into_iter().for_each(|charge| budget.give_back(charge));
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn charges_are_split_and_merged_without_loss() {
+        let budget = Budget::new(100);
+        let (mut charge, used) = budget.take(60).unwrap();
+        assert_eq!(used, 60);
+        let part = charge.split(50);
+        assert_eq!((charge.bytes(), part.bytes()), (10, 50));
+        let all = charge.split(u64::MAX);
+        assert_eq!((charge.bytes(), all.bytes()), (0, 10));
+        charge.merge(part);
+        budget.give_back(all);
+        assert_eq!(budget.used(), 50);
+        budget.give_back(charge.take());
+        assert_eq!((budget.used(), charge.bytes()), (0, 0));
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    #[should_panic(expected = "7 charged bytes are lost")]
+    fn a_charge_that_is_lost_is_found_out() {
+        drop(Budget::new(10).take(7));
     }
 }

@@ -12,7 +12,7 @@
 use super::latch::{Guard, Latch};
 use super::physical::Segment;
 use super::size::{CLASSES, Class};
-use super::{Budget, lock};
+use super::{Budget, Charge, lock};
 use crate::backend::Backend;
 use crate::threads;
 use std::sync::Mutex;
@@ -50,7 +50,7 @@ pub(super) struct Cache<B: Backend> {
     small_bytes: usize,
     /// Oldest first.
     large: Vec<Box<Segment<B>>>,
-    credit: u64,
+    credit: Charge,
     /// The budget knows of this cache.
     takes: bool,
     pub(super) counts: Counts,
@@ -89,7 +89,7 @@ impl<B: Backend> Caches<B> {
             small: Vec::new(),
             small_bytes: 0,
             large: Vec::new(),
-            credit: 0,
+            credit: Charge::none(),
             takes: false,
             counts: Counts::default(),
             seen: 0,
@@ -107,18 +107,18 @@ impl<B: Backend> Caches<B> {
     }
 
     /// Gives the budget back that the caches keep, and takes `bytes` of it. Returns how many are used then.
-    pub(super) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Option<u64> {
+    pub(super) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Option<(Charge, u64)> {
         let _collecting = lock(&self.collecting);
         loop {
             if budget.was_credited() {
                 for cache in self.in_use() {
-                    let credit = std::mem::take(&mut cache.0.lock().credit);
-                    if credit > 0 {
+                    let credit = cache.0.lock().credit.take();
+                    if credit.bytes() > 0 {
                         budget.give_back(credit);
                     }
                 }
             }
-            let taken = budget.take_some(bytes);
+            let taken = budget.take(bytes);
             // What went from a cache not looked at yet to one that had been was missed, but then this says so: while this is locked
             // nobody else clears it.
             if taken.is_some() || !budget.is_credited() {
@@ -147,6 +147,21 @@ impl<B: Backend> Caches<B> {
         all
     }
 
+    /// Lets go of the budget that the caches keep, at the end of the device.
+    pub(super) fn forget_credits(&self, budget: &Budget) {
+        for cache in self.in_use() {
+            budget.give_back(cache.0.lock().credit.take());
+        }
+    }
+
+    /// Bytes of the segments in the caches.
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    pub(super) fn mapped(&self) -> u64 {
+        let mapped =
+            |cache: &Cache<B>| cache.large.iter().map(|segment| segment.mapped() as u64).sum::<u64>();
+        self.in_use().iter().map(|cache| mapped(&cache.0.lock())).sum()
+    }
+
     /// The sum of the counts, and of the budget that the caches keep.
     pub(super) fn sum(&self) -> (Counts, u64) {
         let mut sum = (Counts::default(), 0);
@@ -155,7 +170,7 @@ impl<B: Backend> Caches<B> {
             sum.0.allocations += cache.counts.allocations;
             sum.0.frees += cache.counts.frees;
             sum.0.reused += cache.counts.reused;
-            sum.1 += cache.credit;
+            sum.1 += cache.credit.bytes();
         }
         sum
     }
@@ -164,27 +179,24 @@ impl<B: Backend> Caches<B> {
 impl<B: Backend> Cache<B> {
     /// Takes `bytes` of the limit, if that can be had without looking into other caches.
     #[inline]
-    pub(super) fn charge(&mut self, budget: &Budget, bytes: u64) -> bool {
-        if let Some(rest) = self.credit.checked_sub(bytes) {
-            self.credit = rest;
-            return true;
+    pub(super) fn charge(&mut self, budget: &Budget, bytes: u64) -> Option<Charge> {
+        if self.credit.bytes() >= bytes {
+            return Some(self.credit.split(bytes));
         }
         if !self.takes {
             self.takes = true;
             budget.add_taker();
         }
         // Only what is missing, so that nothing is kept that was never given out.
-        let taken = budget.take_below_peak(bytes - self.credit);
-        if taken {
-            self.credit = 0;
-        }
-        taken
+        let mut charge = budget.take_below_peak(bytes - self.credit.bytes())?;
+        charge.merge(self.credit.take());
+        Some(charge)
     }
 
-    /// Gives `bytes` of the limit back.
+    /// Gives a part of the limit back.
     #[inline]
-    pub(super) fn discharge(&mut self, budget: &Budget, bytes: u64) {
-        self.credit += bytes;
+    pub(super) fn discharge(&mut self, budget: &Budget, charge: Charge) {
+        self.credit.merge(charge);
         budget.credited();
     }
 

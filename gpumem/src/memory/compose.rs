@@ -1,11 +1,21 @@
 //! Making a segment where none fits, out of what is kept and what the driver gives.
 //!
-//! How much is kept: what is held may exceed the most that lived at a time by a share, the *slack*. While it does not, a
-//! request that nothing fits takes new memory from the driver, which costs little. When it would, the request is *composed* instead:
+//! How much is kept: what is held may exceed the most that lived at a time by a share, the *slack*, and by no more than the
+//! device has room for. While it does not, a request that nothing fits takes new memory from the driver, which costs little.
+//! When it would, the request is *composed* instead:
 //! a free segment that is too small is made larger, others are taken apart, their chunks are mapped behind it where they fit
 //! or go back to the driver, and only what is then missing is taken from it. So there is no memory that is there and cannot
 //! be had. Only chunks are taken apart that the compute lane has left behind (`epochs`): composing waits for the
 //! device only where its limit would otherwise be passed.
+//!
+//! ```text
+//!   held:   0 ........ lived ........ lived + slack ........ limit, or what the driver was found to have
+//!           take new memory    |    compose    (whichever of the two marks comes first)
+//! ```
+//!
+//! By default the slack is a quarter, which is rarely used up: composing costs about 35 us a request on a card, taking new memory
+//! for the same request a hundredth part of that on average. Near the limit the slack is what is left below the limit. The
+//! device's own end is not known in advance, since others use it too: the driver's first refusal tells ([`Core::note_full`]).
 
 use super::core::Core;
 use super::kept::Entry;
@@ -23,6 +33,14 @@ const FLOOR: u64 = 16 << 20;
 /// `benches/memory` composing became half as fast where all that fitted was moved.
 const MOVED: usize = 256 << 20;
 
+/// The slack where none is set, and its least: a program with some dozen buffers of a few MiB loses half of a quarter to rounding.
+const PLENTY: f64 = 0.25;
+const PLENTY_FLOOR: u64 = 64 << 20;
+
+/// Live segments may be larger than what is asked of them by this part of the limit at most, where no slack is set: what they waste
+/// while the limit is far away is still wasted when it is near.
+const WASTED: u64 = 40;
+
 /// A segment, and whether it was there already.
 type Obtained<B> = (Box<Segment<B>>, bool);
 
@@ -32,37 +50,53 @@ impl<B: Backend> Core<B> {
         self.budget.peak().max(self.budget.used())
     }
 
-    /// Bytes that may be held above the peak.
-    fn slack(&self) -> u64 {
+    /// Bytes that should be held at most.
+    fn target(&self) -> u64 {
+        let lived = self.lived();
+        let (share, floor) = self.settings.slack.map_or((PLENTY, PLENTY_FLOOR), |slack| (slack, FLOOR));
         // The peak is below 2^53 bytes, so nothing is lost in between.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let slack = (self.lived() as f64 * self.settings.slack) as u64;
-        slack.max(FLOOR)
+        let slack = (lived as f64 * share) as u64;
+        let ceiling = self.store.ceiling.load(Ordering::Relaxed);
+        lived.saturating_add(slack.max(floor)).min(self.budget.limit()).min(ceiling.max(FLOOR))
     }
 
     /// Bytes by which segments may be larger than what is asked of them, in all and from now on: a part of the slack.
     ///
     /// How large a part was tried out on the random mix of `benches/memory`: a larger one leaves too little to compose from
     /// where the slack is small, and a smaller one composes for nothing where there is plenty.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // below 2^53
     fn waste_left(&self) -> usize {
-        let share = self.settings.slack / (self.settings.slack + 0.25);
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // below 2^53
-        let most = ((self.slack() as f64 * share) as i64).max(FLOOR as i64);
+        let lived = self.lived().max(1);
+        let slack = self.target().saturating_sub(lived) as f64;
+        let share = slack / (slack + PLENTY * lived as f64);
+        let most = match self.settings.slack {
+            Some(_) => u64::MAX,
+            None => self.budget.limit() / WASTED,
+        };
+        let most = ((slack * share) as u64).min(most).max(FLOOR);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         usize::try_from(most - self.store.waste.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Notes by how many bytes more, or less, a live segment is larger than what is asked of it.
-    pub(super) fn note_waste(&self, before: usize, after: usize) {
-        #[allow(clippy::cast_possible_wrap)] // address ranges end below 2^63
-        if before != after {
-            self.store.waste.fetch_add(after as i64 - before as i64, Ordering::Relaxed);
-        }
+    /// The driver has no more memory: what is held now is as much as there is. From here on requests are composed of it before the
+    /// driver is asked again.
+    pub(super) fn note_full(&self) {
+        self.store.ceiling.store(self.store.physical.held(), Ordering::Relaxed);
+    }
+
+    /// Others may have given memory back since the driver had no more: the ceiling rises by a part of each request that it is in the
+    /// way of, and is as high at least as what is held.
+    fn raise_ceiling(&self, more: usize) {
+        let held = self.store.physical.held();
+        let raise =
+            |ceiling: u64| (ceiling < u64::MAX).then(|| ceiling.saturating_add(more as u64 / 16).max(held));
+        let _ = self.store.ceiling.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise);
     }
 
     /// Bytes by which `more` would pass what should be held.
     pub(super) fn surplus(&self, more: usize) -> u64 {
-        let target = self.lived().saturating_add(self.slack()).min(self.budget.limit());
-        self.store.physical.held().saturating_add(more as u64).saturating_sub(target)
+        self.store.physical.held().saturating_add(more as u64).saturating_sub(self.target())
     }
 
     /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets where it is new.
@@ -96,7 +130,7 @@ impl<B: Backend> Core<B> {
             let most = mapped.saturating_add(waste.min(self.waste_left()));
             self.store.state().kept.take_fit(mapped, most, reserved)
         };
-        self.sweep_parked();
+        self.sweep_some_parked();
         if let Some(segment) = fit((mapped / 8).max(unit)) {
             return Ok((segment, true));
         }
@@ -110,8 +144,8 @@ impl<B: Backend> Core<B> {
             return self.plain_segment(mapped);
         }
         let base = if self.surplus(mapped) > 0 { self.base(mapped, reserved) } else { None };
-        let mut segment = match base {
-            Some(base) => base,
+        let mut segment = match base.or_else(|| self.empty_segment(mapped, wanted)) {
+            Some(segment) => segment,
             None => match self.store.physical.reserve(&*self.backend, wanted, mapped, want.stable) {
                 // Where addresses are limited, there may be a block all the same.
                 Err(Fault::OutOfMemory) if !want.stable => return self.plain_segment(mapped),
@@ -147,6 +181,21 @@ impl<B: Backend> Core<B> {
             make_way();
         }
         self.store.physical.plain(&*self.backend, bytes).map(|segment| (Box::new(segment), false))
+    }
+
+    /// Addresses without memory that are kept, before new ones are reserved: for the `wanted` bytes, or for some growth of a segment of
+    /// `mapped` bytes where none are.
+    fn empty_segment(&self, mapped: usize, wanted: Option<usize>) -> Option<Box<Segment<B>>> {
+        let reserved = wanted.unwrap_or(mapped.saturating_mul(4));
+        let (empty, old) = {
+            let kept = &mut self.store.state().kept;
+            (kept.take_empty(reserved), kept.take_old_empty())
+        };
+        for segment in old {
+            // SAFETY: no block has it, and nothing is mapped there.
+            unsafe { self.destroy(segment) };
+        }
+        empty
     }
 
     /// A kept segment that is too small, to be made larger.
@@ -187,6 +236,7 @@ impl<B: Backend> Core<B> {
         }
         self.gather();
         let surplus = self.surplus(more);
+        self.raise_ceiling(more);
         let (mut spare, taken) = self.take_apart(surplus);
         if taken < surplus && self.passes_limit(more) && self.backend.may_wait() {
             // The limit comes before the lane: what it still uses is waited for. A fault shows in what comes next.
@@ -242,7 +292,7 @@ impl<B: Backend> Core<B> {
                         taken += bytes as u64;
                         chunks.push((chunk, bytes));
                     }
-                    Some(Err((fault, bytes))) => self.lost(bytes, &fault),
+                    Some(Err((fault, bytes))) => self.lost(bytes, fault),
                     None => break,
                 }
             }
@@ -261,7 +311,7 @@ impl<B: Backend> Core<B> {
         for (chunk, bytes) in chunks {
             // SAFETY: the callers have just unmapped it, or never mapped it.
             if let Err(fault) = unsafe { self.store.physical.release_chunk(&*self.backend, (chunk, bytes)) } {
-                self.lost(bytes, &fault);
+                self.lost(bytes, fault);
             }
         }
     }
@@ -273,7 +323,7 @@ impl<B: Backend> Core<B> {
     pub(super) unsafe fn destroy(&self, segment: Box<Segment<B>>) {
         // SAFETY: the caller's promise.
         if let Err((fault, bytes)) = unsafe { segment.destroy(&*self.backend, &self.store.physical) } {
-            self.lost(bytes, &fault);
+            self.lost(bytes, fault);
         }
     }
 }

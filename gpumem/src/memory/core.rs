@@ -2,6 +2,7 @@
 
 use super::budget::Budget;
 use super::flight::{Lane, Stream};
+use super::lock;
 use super::pinned::PinnedPool;
 use super::reclaim::Settings;
 use super::store::Store;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::ledger::{DeviceStats, Ledger, LiveHandle};
 use crate::threads;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -31,8 +32,25 @@ pub(crate) struct Core<B: Backend> {
     pub(super) pinned: PinnedPool<B>,
     /// Held by the idle thread while it has a reference to the core, so that others can be counted.
     pub(super) idle_gate: Arc<Mutex<()>>,
+    /// What could not be given back and is not logged yet; see [`Core::log_losses`].
+    losses: Mutex<Vec<Loss>>,
+    has_losses: AtomicBool,
     /// Dropped with the core, which ends the idle thread.
     _end: mpsc::Sender<()>,
+}
+
+/// Memory that could not be given back.
+pub(super) struct Loss {
+    bytes: usize,
+    of: &'static str,
+    fault: Fault,
+}
+
+/// Logs losses. The application's logger may do anything, use the device too: no lock is held.
+pub(super) fn log(losses: Vec<Loss>) {
+    for Loss { bytes, of, fault } in losses {
+        crate::log_safely::safely(|| log::error!("gpumem: {bytes} bytes of {of} are lost: {fault}"));
+    }
 }
 
 impl<B: Backend> Core<B> {
@@ -52,6 +70,8 @@ impl<B: Backend> Core<B> {
             store: Store::new(&backend),
             pinned: PinnedPool::new(),
             idle_gate: Arc::default(),
+            losses: Mutex::default(),
+            has_losses: AtomicBool::new(false),
             _end: send,
             backend,
         });
@@ -92,7 +112,8 @@ impl<B: Backend> Core<B> {
     pub(crate) fn sweep(&self) -> bool {
         let landed = self.land();
         self.sweep_parked();
-        landed && self.store.state().parked.is_empty()
+        self.log_losses();
+        landed && self.store.parking.is_empty()
     }
 
     /// Whether everything that was queued has ended. Waits for nothing.
@@ -136,6 +157,7 @@ impl<B: Backend> Core<B> {
         let waited = self.lanes().try_for_each(|lane| self.wait_for(lane.stream()));
         self.land();
         self.wait_for_parked();
+        self.log_losses();
         waited.map_err(Error::from_fault::<B>)
     }
 
@@ -145,10 +167,8 @@ impl<B: Backend> Core<B> {
             self.ledger.counters.unpinned(bytes as u64);
             // SAFETY: it comes from the pool, where only memory is that no transfer uses (rule 3, in flight).
             if let Err(fault) = unsafe { self.backend.unpin(pinned) } {
-                crate::log_safely::safely(|| {
-                    log::error!("gpumem: {bytes} bytes of pinned memory are lost: {fault}");
-                });
                 self.ledger.counters.lost(bytes as u64);
+                self.note_loss(Loss { bytes, of: "pinned memory", fault });
             }
         }
     }
@@ -167,7 +187,12 @@ impl<B: Backend> Core<B> {
         // Not dropped with the closure, so that a thread that does not start leaks it: the memory is in use.
         let core = std::mem::ManuallyDrop::new(self);
         let wait = std::thread::Builder::new().name("gpumem-finish".into()).spawn(move || {
-            std::mem::ManuallyDrop::into_inner(core).end();
+            let core = std::mem::ManuallyDrop::into_inner(core);
+            let end = std::panic::AssertUnwindSafe(|| core.end());
+            // Only an audit panics, in tests, and on this thread a panic would go unnoticed.
+            if std::panic::catch_unwind(end).is_err() && cfg!(feature = "testing") {
+                std::process::abort();
+            }
         });
         if let Err(error) = wait {
             crate::log_safely::safely(|| {
@@ -225,11 +250,29 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    pub(super) fn lost(&self, bytes: usize, fault: &Fault) {
+    /// Counts device memory that could not be given back. It is logged later: the caller may hold a lock.
+    pub(super) fn lost(&self, bytes: usize, fault: Fault) {
         self.ledger.counters.lost(bytes as u64);
-        crate::log_safely::safely(|| {
-            log::error!("gpumem: {bytes} bytes of device memory are lost: {fault}");
-        });
+        self.note_loss(Loss { bytes, of: "device memory", fault });
+    }
+
+    fn note_loss(&self, loss: Loss) {
+        lock(&self.losses).push(loss);
+        self.has_losses.store(true, Ordering::Release);
+    }
+
+    pub(super) fn take_losses(&self) -> Vec<Loss> {
+        if !self.has_losses.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *lock(&self.losses))
+    }
+
+    /// Logs what was lost since the last time. Call it where no lock is held, at the end of whatever may lose memory.
+    pub(super) fn log_losses(&self) {
+        if self.has_losses.load(Ordering::Relaxed) {
+            log(self.take_losses());
+        }
     }
 
     /// Bytes that live buffers hold.
@@ -244,7 +287,7 @@ impl<B: Backend> Core<B> {
 
     /// Bytes of dropped buffers that other lanes still use.
     pub(crate) fn retired_bytes(&self) -> u64 {
-        self.store.state().parked_bytes
+        self.store.parking.bytes()
     }
 
     /// Bytes that are held from the driver for nobody in particular.
@@ -305,17 +348,24 @@ impl<B: Backend> Drop for Core<B> {
         self.unpin(idle);
         self.flush();
         if !self.is_idle().unwrap_or(false) {
+            self.store.caches.forget_credits(&self.budget);
+            self.log_losses();
             let bytes = self.store.physical.held();
             crate::log_safely::safely(|| {
                 log::error!("gpumem: {bytes} bytes of device memory are lost: the device has failed");
             });
             return;
         }
+        #[cfg(all(debug_assertions, feature = "testing"))]
+        self.audit();
         let segments = self.store.all_segments();
         for segment in segments {
             // SAFETY: all lanes have come to their ends and nobody can queue anything any more. What other streams used was waited
             // for before it was kept, or was lost, and a slab with a lost piece is not among these (rule 2).
             unsafe { self.destroy(segment) };
         }
+        self.log_losses();
+        // What the caches have of the budget ends with it.
+        self.store.caches.forget_credits(&self.budget);
     }
 }

@@ -9,14 +9,12 @@
 
 use super::lock;
 use super::pinned::PinnedBlock;
-use super::poller::{Poller, Watch};
+use super::queue::{Launch, Queue};
 use super::slots::Slot;
 use crate::backend::{Backend, Fault};
 use crate::ledger::Listed;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Waker;
+use std::sync::{Arc, Mutex};
 
 /// A queue of work on a device: what is queued on it runs in order.
 ///
@@ -61,30 +59,10 @@ impl<B: Backend> Stream<B> {
     }
 }
 
-/// Flights beyond which those that have ended are looked for when a result is taken: behind one whose ticket was dropped, those whose
-/// results are taken stay.
-const MANY: usize = 8;
-
 /// A stream, and the transfers on it that have not been seen to end.
 pub(crate) struct Lane<B: Backend> {
     stream: Stream<B>,
-    flights: Mutex<Flights<B>>,
-    /// Wakes those who await them.
-    poller: Poller<B>,
-}
-
-struct Flights<B: Backend> {
-    /// In the order of their numbers, and nearly in that of the stream, so those that are done are at the front. A flight that was launched
-    /// after its event was recorded ([`Lane::launch`]) may end before those in front of it; then it is let go of a little later.
-    running: VecDeque<Arc<Flight<B>>>,
-    /// How many there have been.
-    launched: u64,
-}
-
-/// A lane on which nobody else launches: an event that is recorded now is behind those of all flights so far, and in front of those
-/// of all that will be launched with one recorded in the same way.
-pub(crate) struct Launch<'a, B: Backend> {
-    flights: MutexGuard<'a, Flights<B>>,
+    queue: Arc<Queue<B>>,
 }
 
 impl<B: Backend> Launch<'_, B> {
@@ -99,18 +77,17 @@ impl<B: Backend> Launch<'_, B> {
             Some(slot) => Hold::Claimed(pinned, slot),
             None => Hold::Unclaimed(pinned),
         };
-        let number = self.flights.launched;
-        self.flights.launched += 1;
-        let flight = Arc::new(Flight { number, event, state: Mutex::new(State { cargo, end: None }) });
-        self.flights.running.push_back(flight.clone());
-        flight
+        self.enter(event, State { cargo, end: None })
     }
 }
 
 impl<B: Backend> Lane<B> {
     pub(super) fn new(raw: B::Stream, device: u64, backend: &Arc<B>) -> Self {
-        let flights = Flights { running: VecDeque::new(), launched: 0 };
-        Self { stream: Stream::new(raw, device), flights: Mutex::new(flights), poller: Poller::new(backend) }
+        Self { stream: Stream::new(raw, device), queue: Arc::new(Queue::new(backend)) }
+    }
+
+    pub(super) fn queue(&self) -> &Arc<Queue<B>> {
+        &self.queue
     }
 
     pub(crate) fn stream(&self) -> &Stream<B> {
@@ -120,7 +97,7 @@ impl<B: Backend> Lane<B> {
     /// Keeps others from launching. Record an event that will be awaited while this is held: see the module comment of `poller`. Takes
     /// the lane's lock, so it comes after those of blocks.
     pub(crate) fn launching(&self) -> Launch<'_, B> {
-        Launch { flights: lock(&self.flights) }
+        self.queue.launching()
     }
 
     /// Keeps `pinned` until `event` is done, which was recorded some time ago. Nobody will claim it, or await it.
@@ -128,68 +105,14 @@ impl<B: Backend> Lane<B> {
         self.launching().flight(event, pinned, None);
     }
 
-    /// Lets `waker` be woken when a flight of this lane has ended. The caller looks at the event once more afterwards.
-    pub(super) fn watch(&self, flight: &Flight<B>, waker: &Waker) -> Result<Arc<Watch>, Fault> {
-        let before = {
-            let flights = lock(&self.flights);
-            let before = flights.running.iter().take_while(|other| other.number < flight.number);
-            before.map(|flight| (flight.number, flight.event.clone())).collect()
-        };
-        self.poller.watch(before, (flight.number, &flight.event), waker)
-    }
-
     /// Lets go of the flights that have ended. Returns whether none is left.
     pub(crate) fn sweep(&self, backend: &B) -> bool {
-        let mut ended = Vec::new();
-        let mut flights = lock(&self.flights);
-        while let Some(flight) = flights.running.front() {
-            // The end of one whose cargo is gone has been seen, or concerns nobody: the device need not be asked.
-            let end = if flight.is_empty() { Ok(true) } else { backend.is_done(&flight.event) };
-            let end = match end {
-                Ok(false) => break,
-                Ok(true) => Ok(()),
-                // A failed device does not tell when its copies stop, so their memory is not used again.
-                Err(fault) if fault.is_failure() => Err(fault),
-                // The question was refused: it is asked again.
-                Err(_) => break,
-            };
-            ended.extend(flights.running.pop_front().map(|flight| (flight, end)));
-        }
-        let empty = flights.running.is_empty();
-        drop(flights);
-        // Outside the lock: cargo that is dropped goes back to a pool with a lock of its own.
-        for (flight, end) in ended {
-            flight.landed(end);
-        }
-        empty
-    }
-
-    /// Lets go of the oldest flights whose results have been taken. The device is asked about others only where there are many.
-    pub(crate) fn taken(&self, backend: &B) {
-        loop {
-            let mut flights = lock(&self.flights);
-            // Dropped outside the lock, with its event.
-            let Some(flight) = flights.running.pop_front_if(|flight| flight.is_empty()) else {
-                let many = flights.running.len() > MANY;
-                drop(flights);
-                if many {
-                    self.sweep(backend);
-                }
-                return;
-            };
-            drop(flights);
-            drop(flight);
-        }
+        self.queue.sweep(backend)
     }
 
     /// Waits for the oldest flights until at most `most` are left.
     pub(crate) fn hold_back(&self, backend: &B, most: usize) -> Result<(), Fault> {
-        let oldest = {
-            let flights = lock(&self.flights);
-            let surplus = flights.running.len().checked_sub(most + 1);
-            surplus.and_then(|index| flights.running.get(index)).map(|flight| flight.event.clone())
-        };
-        if let Some(event) = oldest {
+        if let Some(event) = self.queue.surplus(most) {
             backend.synchronize(&event)?;
             self.sweep(backend);
         }
@@ -198,12 +121,19 @@ impl<B: Backend> Lane<B> {
 
     /// The oldest flight that has not been seen to end.
     pub(crate) fn oldest(&self) -> Option<Arc<Flight<B>>> {
-        lock(&self.flights).running.front().cloned()
+        self.queue.oldest()
     }
 
     /// The events of all flights.
     pub(super) fn events(&self) -> Vec<B::Event> {
-        lock(&self.flights).running.iter().map(|flight| flight.event.clone()).collect()
+        self.queue.events()
+    }
+}
+
+impl<B: Backend> Drop for Lane<B> {
+    /// With the core.
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 
@@ -215,7 +145,7 @@ pub(crate) struct Flight<B: Backend> {
     state: Mutex<State<B>>,
 }
 
-struct State<B: Backend> {
+pub(super) struct State<B: Backend> {
     cargo: Hold<B>,
     /// How the transfer ended, once the lane has seen it and let go.
     end: Option<Result<(), Fault>>,
@@ -230,6 +160,14 @@ enum Hold<B: Backend> {
 }
 
 impl<B: Backend> Flight<B> {
+    pub(super) fn new(number: u64, event: B::Event, state: State<B>) -> Self {
+        Self { number, event, state: Mutex::new(state) }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn event(&self) -> &B::Event {
         &self.event
     }
@@ -252,7 +190,7 @@ impl<B: Backend> Flight<B> {
     }
 
     /// Whether the cargo is gone.
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         matches!(lock(&self.state).cargo, Hold::Gone)
     }
 
@@ -276,7 +214,7 @@ impl<B: Backend> Flight<B> {
     }
 
     /// The lane has seen the end of the transfer, or the failure of the device.
-    fn landed(&self, end: Result<(), Fault>) {
+    pub(super) fn landed(&self, end: Result<(), Fault>) {
         let failed = end.is_err();
         let cargo = {
             let mut state = lock(&self.state);
@@ -293,32 +231,5 @@ impl<B: Backend> Flight<B> {
             Hold::Unclaimed(pinned) if failed => pinned.lose(),
             other => drop(other),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::slots::Slots;
-    use super::super::slots::tests::{fly, one};
-    use super::*;
-    use crate::Device;
-    use crate::backend::{Driver, Host};
-
-    // Behind one whose ticket was dropped, flights with nothing in them would pile up.
-    #[test]
-    fn flights_that_were_taken_do_not_pile_up() {
-        let device = Device::host();
-        let core = device.core();
-        let slots = Slots::<Host>::new(2);
-        drop(fly(core, one(&slots)));
-        for _ in 0..1_000 {
-            let flight = fly(core, one(&slots));
-            core.backend.synchronize(flight.event()).unwrap();
-            drop(flight.take());
-            core.download.taken(&core.backend);
-        }
-        let left = lock(&core.download.flights).running.len();
-        assert!(left <= MANY, "{left} flights are kept");
-        assert_eq!(slots.taken(), 0, "the first has ended too");
     }
 }

@@ -23,8 +23,6 @@ pub(super) struct Heap {
     rows: u32,
     columns: [u8; ROWS],
     free_grains: u64,
-    /// Nodes that have been the whole of a slab; they may have become something else since.
-    wholes: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,12 +65,13 @@ impl Heap {
             rows: 0,
             columns: [0; ROWS],
             free_grains: 0,
-            wholes: Vec::new(),
         }
     }
 
-    /// Adds a slab of `bytes` (a multiple of the grain, at most 4 GiB), all of it free.
-    pub(super) fn add(&mut self, slab: u32, bytes: usize) {
+    /// Adds a slab of `bytes` (a multiple of the grain, at most 4 GiB), all of it free. Returns its first node, which stays the
+    /// first as long as the slab is there: a piece that is split keeps its node for its lower part, and pieces that join
+    /// take that of the lower one.
+    pub(super) fn add(&mut self, slab: u32, bytes: usize) -> u32 {
         let size = grains(bytes);
         let node = Node {
             slab,
@@ -86,7 +85,7 @@ impl Heap {
         };
         let index = self.new_node(node);
         self.insert(index);
-        self.wholes.push(index);
+        index
     }
 
     /// Takes a piece of `bytes` (a multiple of the grain), if there is room for it in one place. Where only the list of its own size is
@@ -133,11 +132,7 @@ impl Heap {
         }
         self.insert(index);
         let node = self.nodes[index as usize];
-        if !node.is_whole() {
-            return None;
-        }
-        self.wholes.push(index);
-        Some(node.slab)
+        node.is_whole().then_some(node.slab)
     }
 
     /// The slab that a piece belongs to.
@@ -145,15 +140,12 @@ impl Heap {
         self.nodes[piece as usize].slab
     }
 
-    /// The slabs all of which is free, each with the node to [`remove`](Self::remove_slab) it by.
-    pub(super) fn whole_slabs(&mut self) -> Vec<(u32, u32)> {
-        self.wholes.sort_unstable();
-        self.wholes.dedup();
-        self.wholes.retain(|index| self.nodes[*index as usize].is_whole());
-        self.wholes.iter().map(|index| (self.nodes[*index as usize].slab, *index)).collect()
+    /// Whether all of a slab is free, by its first node.
+    pub(super) fn is_whole(&self, first: u32) -> bool {
+        self.nodes[first as usize].is_whole()
     }
 
-    /// Takes a slab out that [`Self::whole_slabs`] has just told.
+    /// Takes a slab out that is [whole](Self::is_whole).
     pub(super) fn remove_slab(&mut self, node: u32) {
         debug_assert!(self.nodes[node as usize].free);
         self.remove(node);
@@ -163,6 +155,19 @@ impl Heap {
     #[cfg(test)]
     pub(super) fn free_bytes(&self) -> u64 {
         self.free_grains * GRAIN as u64
+    }
+
+    /// Compares the sum of the free pieces with the pieces themselves, and looks for free neighbours that have not joined.
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    pub(super) fn audit(&self) {
+        let free = |index: u32| index != NONE && self.nodes[index as usize].free;
+        let nodes = self.nodes.iter().filter(|node| node.free);
+        let mut grains = 0;
+        for node in nodes {
+            grains += u64::from(node.size);
+            assert!(!free(node.before) && !free(node.behind), "gpumem: free neighbours have not joined");
+        }
+        assert_eq!(grains, self.free_grains, "gpumem: free grains");
     }
 
     /// The size of the largest free piece in bytes, and how many free pieces there are.
@@ -293,8 +298,7 @@ mod tests {
         };
         let mut heap = Heap::new();
         let slab = 4096 * GRAIN;
-        heap.add(0, slab);
-        heap.add(1, slab);
+        let firsts = [heap.add(0, slab), heap.add(1, slab)];
         let mut taken = vec![vec![false; 4096]; 2];
         let mut live: Vec<(Piece, usize)> = Vec::new();
         for _ in 0..20_000 {
@@ -324,11 +328,12 @@ mod tests {
         let last = live.into_iter().filter_map(|(piece, _)| heap.give_back(piece.node)).count();
         assert!(last >= 2, "both slabs are whole again");
         assert_eq!(heap.free_pieces(), (slab, 2));
-        let whole = heap.whole_slabs();
-        assert_eq!(whole.len(), 2);
-        whole.into_iter().for_each(|(_, node)| heap.remove_slab(node));
+        for first in firsts {
+            assert!(heap.is_whole(first));
+            heap.remove_slab(first);
+            assert!(!heap.is_whole(first));
+        }
         assert_eq!((heap.free_bytes(), heap.take(GRAIN, true)), (0, None));
-        assert_eq!(heap.whole_slabs(), []);
     }
 
     #[test]

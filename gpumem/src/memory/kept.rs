@@ -6,6 +6,13 @@ use crate::backend::Backend;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+/// Segments without memory that are kept for their addresses. Each takes an entry of the kernel's table of mappings.
+const EMPTY: usize = 32;
+
+/// Segments without memory that go at a time, where there are too many: drops may add
+/// any number, and no allocation is to stand still for it.
+const GOING: usize = 8;
+
 pub(super) struct Kept<B: Backend> {
     /// By mapped bytes, and in reverse order of their coming: of equal ones the last that came is taken, and the others get old.
     segments: BTreeMap<Key, Entry<B>>,
@@ -40,6 +47,7 @@ impl<B: Backend> Kept<B> {
 
     /// Mapped bytes of all of them.
     pub(super) fn bytes(&self) -> u64 {
+        debug_assert_eq!(self.bytes, self.segments.keys().map(|(mapped, _)| *mapped as u64).sum::<u64>());
         self.bytes
     }
 
@@ -59,6 +67,21 @@ impl<B: Backend> Kept<B> {
         let (key, _) = fits.find(|(_, entry)| entry.segment.reserved() >= reserved)?;
         let key = *key;
         self.remove(key).map(|entry| entry.segment)
+    }
+
+    /// One without memory that has addresses for `reserved`: of the first few that fit, the one with the fewest.
+    pub(super) fn take_empty(&mut self, reserved: usize) -> Option<Box<Segment<B>>> {
+        let few = self.segments.range(..(1, 0)).take(EMPTY);
+        let fits = few.filter(|(_, entry)| entry.segment.reserved() >= reserved);
+        let key = *fits.min_by_key(|(_, entry)| entry.segment.reserved())?.0;
+        self.remove(key).map(|entry| entry.segment)
+    }
+
+    /// Some of those without memory that are too many, the oldest of them.
+    pub(super) fn take_old_empty(&mut self) -> Vec<Box<Segment<B>>> {
+        let old: Vec<Key> =
+            self.segments.range(..(1, 0)).skip(EMPTY).take(GOING).map(|(key, _)| *key).collect();
+        old.into_iter().filter_map(|key| self.remove(key)).map(|entry| entry.segment).collect()
     }
 
     /// The largest that has less than `mapped` bytes and addresses for `reserved`.

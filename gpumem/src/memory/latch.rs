@@ -2,13 +2,32 @@
 //!
 //! Each thread has a cache of its own, so its lock is contended only where somebody empties all caches, or reads the
 //! statistics. `Mutex` asks for a second exchange on leaving, to learn whether a thread sleeps on it; on an H200's host that
-//! is a quarter of what taking and giving back a block costs. Here nobody sleeps: who finds it taken gives way to other
-//! threads and looks again. What is done under it is a few dozen instructions, with no driver call and no foreign code.
+//! is a quarter of what taking and giving back a block costs. What is done under it is a few dozen instructions, with no driver call and no
+//! foreign code.
+//!
+//! The price is that the holder does not know who waits, and wakes nobody. A thread that finds the latch taken looks again, in three steps:
+//!
+//! | looks | in between | what for |
+//! | --- | --- | --- |
+//! | the first 64 | nothing | the holder runs, and leaves within a microsecond |
+//! | 16 more | it gives way to other threads | the holder was put to sleep, and the system has to run it |
+//! | all others | it sleeps, from 20 µs on, twice as long each time up to 1 ms | to give way is not enough |
+//!
+//! To give way lets only threads of the same or a higher priority run. A real-time thread that waits for an ordinary one on the same core would
+//! keep it from running for good (Linux stops such a thread for 50 ms a second, so it took two seconds). While it sleeps, every thread runs.
+//! It is at most one sleep late, a case in which the holder was stopped in the middle of its few instructions anyway.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The first sleep of a thread that waits.
+const NAP: Duration = Duration::from_micros(20);
+
+/// The longest.
+const LONGEST_NAP: Duration = Duration::from_millis(1);
 
 pub(super) struct Latch<T> {
     taken: AtomicBool,
@@ -42,13 +61,15 @@ impl<T> Latch<T> {
 
     #[cold]
     fn wait(&self) {
-        let mut looks = 0_u32;
+        let (mut looks, mut nap) = (0_u32, NAP);
         loop {
-            // The holder is about to leave, or was put to sleep by the system, which then has to run it.
-            if looks < 64 {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
+            match looks {
+                0..64 => std::hint::spin_loop(),
+                64..80 => std::thread::yield_now(),
+                _ => {
+                    std::thread::sleep(nap);
+                    nap = (2 * nap).min(LONGEST_NAP);
+                }
             }
             looks = looks.saturating_add(1);
             if !self.taken.load(Ordering::Relaxed) && !self.taken.swap(true, Ordering::Acquire) {
@@ -115,5 +136,34 @@ mod tests {
         }));
         assert!(panicked.is_err());
         assert_eq!(*latch.lock(), 1);
+    }
+
+    // It spun, or gave way and was chosen again at once: a real-time thread never let a holder run that was put to sleep on its core.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_waits_long_takes_no_core() {
+        let latch = Latch::new(());
+        let guard = latch.lock();
+        let held = Duration::from_millis(400);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                let before = processor_time();
+                drop(latch.lock());
+                processor_time() - before
+            });
+            std::thread::sleep(held);
+            drop(guard);
+            let taken = waiter.join().unwrap();
+            assert!(taken < held / 10, "{taken:?} of {held:?}");
+        });
+    }
+
+    /// What the calling thread has had of a core.
+    #[cfg(target_os = "linux")]
+    fn processor_time() -> Duration {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointer is valid for a write.
+        assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) }, 0);
+        Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
     }
 }

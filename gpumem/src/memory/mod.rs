@@ -27,11 +27,14 @@
 //! `core` is the state that all handles of a device share. `block` is device memory; `allocate` takes and retires it, by way of
 //! `cache` (what a thread has let go of, behind a `latch`), `store` (slabs, kept segments, what is parked), and `compose` (a segment where none fits) and `physical` (what the driver gives:
 //! segments and their chunks). `size`, `heap`, `kept` and `epochs` are the parts of these; `reclaim` gives back. `pinned` is the pool
-//! of host memory for transfers; `flight` the lanes and what is in flight, `slots` how many downloads a buffer may have, `arrival` its end as a ticket sees it, `poller` the thread that wakes those who await it; `workers`
+//! of host memory for transfers; `flight` the lanes, `queue` what is in flight on one, `slots` how many downloads a buffer may have, `arrival` its end as a ticket sees it, `poller` the thread that wakes those who await it;
+//! `workers`
 //! large transfers on several threads; `budget` the limit. None of them knows element types.
 
 mod allocate;
 mod arrival;
+#[cfg(all(debug_assertions, feature = "testing"))]
+mod audit;
 mod block;
 mod budget;
 mod cache;
@@ -42,21 +45,25 @@ mod flight;
 mod heap;
 mod kept;
 mod latch;
+mod parking;
 mod physical;
 mod pinned;
 mod poller;
+mod queue;
 mod reclaim;
 mod size;
 mod slots;
 mod store;
+#[cfg(test)]
+mod tests;
 mod untyped;
 mod workers;
 
-pub(crate) use self::allocate::Charge;
+pub(crate) use self::allocate::Extent;
 pub use self::allocate::Pressure;
 pub(crate) use self::arrival::Arrival;
 pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
-pub(crate) use self::budget::Budget;
+pub(crate) use self::budget::{Budget, Charge};
 pub(crate) use self::core::Core;
 pub use self::flight::Stream;
 pub(crate) use self::flight::{Flight, Lane};

@@ -1,45 +1,61 @@
 //! Wakes those who await transfers.
 //!
 //! A driver has no wait with a timeout and no wait that an executor could take part in, and a callback of the driver may not
-//! call the driver. So each lane whose flights are awaited has one thread, the *poller*, that waits in their place: that of the download
+//! call the driver. So each lane whose flights are awaited has one thread, the *wake thread*, that waits in their place: that of the download
 //! lane for async downloads, that of the compute lane for staged uploads.
 //!
-//! * It is started by the first await ([`Poller::watch`]) and ended with the device. While nothing is awaited it sleeps on a
-//!   condition variable; else it is inside [`Driver::synchronize`](crate::backend::Driver::synchronize). It has no loop of its
-//!   own; but how the driver waits is the driver's matter, and CUDA's default is to spin, so a core may be busy while something is awaited on a
-//!   card. (Events for waiting asleep, `CU_EVENT_BLOCKING_SYNC`, cost 10 us more to record on an H200, and a download of 128 MiB 15 % of its
-//!   rate.)
-//! * Whoever awaits makes a [`Watch`], which holds the waker of the last poll, and keeps it. The poller has weak references only,
-//!   so dropping the future ends the matter, at any time and without asking the poller.
-//! * It waits for the *oldest flight of the lane*, awaited or not, up to the last one that is awaited. The lane is in order, so the oldest
-//!   ends first, and no wait for a later one stands before the wake-up of an earlier one. For that the numbers of flights that are awaited are in the
-//!   order of their events: a flight gets its number and its event under one lock ([`Lane::launching`](super::Lane::launching)), and
-//!   those that do not ([`Lane::launch`](super::Lane::launch)) have an event that is older than their number, which ends no later.
-//!   Hence a watch brings the events of all flights before its own: whoever awaits one of these later finds the poller at an event
-//!   that is not behind it.
-//! * An event is looked at once more when its watch is in the list, so that an end in between is not missed: the end is seen
-//!   either by that look or by the poller.
+//! ```text
+//!            number:   7     8     9     10    11
+//!                    .-----.-----.-----.-----.-----.
+//!   leaves (sweep) <-|  F  |  F  |  F  |  F  |  F  |<- enters (launching)
+//!                    '-----'--+--'-----'-----'--+--'
+//!     watches:             W  W                 W    <- a first poll puts a watch here
+//!                       ^
+//!                       seen = 8: the wake thread waits for flight 8, whether or not it is awaited
+//! ```
+//!
+//! * The thread is started by the first await ([`Queue::watch`]) and ended with the device. It sleeps on a condition variable while nothing
+//!   is awaited.
+//! * A first poll makes a [`Watch`], which holds the waker of the last poll. The ticket has it; at the flight in the lane's queue there is
+//!   a weak reference, so dropping the future ends the matter, at any time and without asking the thread. A poll costs the same
+//!   however many flights there are.
+//! * While anything is awaited (a count of the watches that have not been told), the thread takes the *oldest flight of the lane that it has not
+//!   seen to end*, awaited or not, waits for it, tells the watches there, and goes on with the next. So each flight costs it one
+//!   wait, and a flight is woken as soon as it has ended: the lane is in order, so the oldest ends first, and the thread is never
+//!   in a wait for a later one. For that the numbers of flights that are awaited are in the order of their events: a flight gets its number and its
+//!   event under one lock ([`Lane::launching`](super::Lane::launching)), and those that do not
+//!   ([`Lane::launch`](super::Lane::launch)) have an event that is older than their number, which ends no later.
+//! * A flight whose end another thread sees first leaves the queue. Its watches stay in a list (`left`), which the thread reads before
+//!   anything else. It alone wakes: a thread that comes across an end while it starts a transfer may be in the middle of anything.
+//! * No end is missed, and a poll looks at the event only once, before. Once the watch is in the queue the flight either leaves, which puts the
+//!   watch in the list, or the thread comes to it, since it goes on while the count is above 0; and what the thread has passed
+//!   (`seen`) or what has left takes no watch, and shows its end to whoever looks at the event.
 //! * A fault from a wait is that of the device: everything that is awaited is woken, with the fault.
-//! * The thread never has the core: it keeps no device alive and is nobody's handle. When the core goes, no flight is left, so whatever the
-//!   thread waits for is over. It has the backend, and an event, only while it waits, and lets go of them before it wakes anybody: a device
-//!   that is closed afterwards gives back all that it has, and leaves nothing to a thread that the end of the program may cut off.
+//! * How it waits is the backend's matter ([`Driver::synchronize_asleep`](crate::backend::Driver::synchronize_asleep)): on the host it
+//!   sleeps until the lane's thread wakes it; on a card it asks, at first at once and then after pauses that grow with the time waited, since the
+//!   driver's own wait takes a whole core.
+//! * The thread never has the core: it keeps no device alive and is not counted as a handle. When the core goes, no flight is left, so whatever
+//!   the thread waits for is over. It has the backend, and an event, only while it waits, and lets go of them before it wakes anybody: a
+//!   device that is closed afterwards gives back all that it has, and leaves nothing to a thread that the end of the program may cut off.
 //!
 //! Wakers are foreign code: they run, and are dropped, while nothing is locked, and one that panics is logged. One that runs its task in place
-//! may poll again, but must not sleep until the poller wakes it: that is refused ([`may_sleep`]).
+//! may poll again, but must not sleep until the wake thread wakes it: that is refused ([`may_sleep`]).
 
 use super::lock;
+use super::queue::{Next, Queue};
 use crate::backend::{Backend, Fault};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
 thread_local! {
+    // Nothing to drop, so it is there until the thread has ended.
     static IS_POLLER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A fault where the calling thread cannot sleep until a poller wakes it: in a host kernel of the device, and on the thread of a poller,
+/// A fault where the calling thread cannot sleep until a wake thread wakes it: in a host kernel of the device, and on a wake thread,
 /// that of another lane included, whose wakers may wait for this one.
 pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
     if !backend.may_wait() || IS_POLLER.get() {
@@ -48,34 +64,15 @@ pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The awaited flights of a lane.
-pub(super) struct Poller<B: Backend>(Arc<Shared<B>>);
-
-struct Shared<B: Backend> {
-    /// The core's.
-    backend: Weak<B>,
-    state: Mutex<State<B>>,
-    /// Something is awaited that was not, or the device has ended.
-    changed: Condvar,
-}
-
-struct State<B: Backend> {
-    runs: bool,
-    ended: bool,
-    /// By the flights' numbers: in the order of the lane.
-    waits: BTreeMap<u64, Wait<B>>,
-}
-
-struct Wait<B: Backend> {
-    event: B::Event,
-    watches: Vec<Weak<Watch>>,
-}
-
 /// Who is to be told of an end, and how it was.
-type Ended = (Weak<Watch>, Result<(), Fault>);
+pub(super) type Ended = (Weak<Watch>, Result<(), Fault>);
 
-/// Somebody's interest in the end of a flight.
-pub(crate) struct Watch(Mutex<Seen>);
+/// Interest in the end of a flight.
+pub(crate) struct Watch {
+    seen: Mutex<Seen>,
+    /// How many watches of the lane have not been told: this one is counted until it is told or dropped.
+    awaited: Arc<AtomicUsize>,
+}
 
 enum Seen {
     /// Not yet: the waker of the last poll.
@@ -84,11 +81,16 @@ enum Seen {
 }
 
 impl Watch {
+    pub(super) fn new(waker: Waker, awaited: &Arc<AtomicUsize>) -> Arc<Self> {
+        awaited.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { seen: Mutex::new(Seen::Nothing(waker)), awaited: awaited.clone() })
+    }
+
     /// What became of the flight; while there is nothing to tell, `waker` is the one that will be woken.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<(), Fault>> {
         // Foreign code, as is dropping the one that is left over: neither runs under the lock.
         let mut spare = waker.clone();
-        let mut seen = lock(&self.0);
+        let mut seen = lock(&self.seen);
         let poll = match &mut *seen {
             Seen::End(result) => Poll::Ready(result.clone()),
             Seen::Nothing(same) if same.will_wake(waker) => Poll::Pending,
@@ -103,9 +105,18 @@ impl Watch {
     }
 
     fn end(&self, result: Result<(), Fault>) {
-        let former = std::mem::replace(&mut *lock(&self.0), Seen::End(result));
+        let former = std::mem::replace(&mut *lock(&self.seen), Seen::End(result));
         let Seen::Nothing(waker) = former else { return };
+        self.awaited.fetch_sub(1, Ordering::Relaxed);
         wake(waker);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if matches!(self.seen.get_mut().unwrap_or_else(PoisonError::into_inner), Seen::Nothing(_)) {
+            self.awaited.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -120,122 +131,33 @@ pub(super) fn wake(waker: Waker) {
     }
 }
 
-impl<B: Backend> Poller<B> {
-    pub(super) fn new(backend: &Arc<B>) -> Self {
-        let state = State { runs: false, ended: false, waits: BTreeMap::new() };
-        let backend = Arc::downgrade(backend);
-        Self(Arc::new(Shared { backend, state: Mutex::new(state), changed: Condvar::new() }))
-    }
-
-    /// Lets `waker` be woken when a flight with this number and event has ended. `before` are the flights in front of it.
-    pub(super) fn watch(
-        &self,
-        before: Vec<(u64, B::Event)>,
-        (number, event): (u64, &B::Event),
-        waker: &Waker,
-    ) -> Result<Arc<Watch>, Fault> {
-        let watch = Arc::new(Watch(Mutex::new(Seen::Nothing(waker.clone()))));
-        let mut state = lock(&self.0.state);
-        if !state.runs {
-            let (shared, name) = (self.0.clone(), "gpumem-poller".into());
-            let thread = std::thread::Builder::new().name(name).spawn(move || shared.run());
-            let operation = "start the thread that wakes those who await transfers";
-            thread.map_err(|error| Fault::Denied { operation, reason: error.to_string() })?;
-            state.runs = true;
+/// The wake thread of a queue.
+pub(super) fn run<B: Backend>(queue: &Queue<B>) {
+    IS_POLLER.set(true);
+    while let Some(next) = queue.next() {
+        let ended = match next {
+            Next::Tell(ended) => ended,
+            Next::Wait(number, event) => wait(queue, number, event),
+        };
+        for (watch, end) in ended {
+            if let Some(watch) = watch.upgrade() {
+                watch.end(end);
+            }
         }
-        for (number, event) in before {
-            state.waits.entry(number).or_insert(Wait { event, watches: Vec::new() });
-        }
-        let own = || Wait { event: event.clone(), watches: Vec::new() };
-        let wait = state.waits.entry(number).or_insert_with(own);
-        wait.watches.retain(|watch| watch.strong_count() > 0);
-        wait.watches.push(Arc::downgrade(&watch));
-        drop(state);
-        self.0.changed.notify_one();
-        Ok(watch)
     }
 }
 
-impl<B: Backend> Drop for Poller<B> {
-    fn drop(&mut self) {
-        lock(&self.0.state).ended = true;
-        self.0.changed.notify_one();
-    }
-}
-
-impl<B: Backend> Shared<B> {
-    /// The thread.
-    fn run(&self) {
-        IS_POLLER.set(true);
-        while let Some((number, event)) = self.next() {
-            for (watch, result) in self.wait(number, event) {
-                if let Some(watch) = watch.upgrade() {
-                    watch.end(result);
-                }
-            }
-        }
-    }
-
-    /// Waits for flight `number`, and takes out what has ended then.
-    // By value: the event is let go of here.
-    #[allow(clippy::needless_pass_by_value)]
-    fn wait(&self, number: u64, event: B::Event) -> Vec<Ended> {
-        let Some(backend) = self.backend.upgrade() else {
-            // The core has gone, and with it all flights. Each knows how it ended, so this is only a reason to look.
-            let waits = std::mem::take(&mut lock(&self.state).waits);
-            let watches = waits.into_values().flat_map(|wait| wait.watches);
-            return watches.map(|watch| (watch, Ok(()))).collect();
-        };
-        let result = backend.synchronize(&event);
-        self.ended(&*backend, number, &result)
-    }
-
-    /// The next event to wait for, once there is one; `None` at the end of the device.
-    fn next(&self) -> Option<(u64, B::Event)> {
-        let mut state = lock(&self.state);
-        loop {
-            // Those behind the last that is awaited concern nobody.
-            while let Some(last) = state.waits.last_entry() {
-                if last.get().watches.iter().any(|watch| watch.strong_count() > 0) {
-                    break;
-                }
-                last.remove();
-            }
-            if let Some((number, wait)) = state.waits.first_key_value() {
-                return Some((*number, wait.event.clone()));
-            }
-            if state.ended {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Takes out what has ended now that flight `number` has been waited for.
-    fn ended(&self, backend: &B, number: u64, result: &Result<(), Fault>) -> Vec<Ended> {
-        let mut state = lock(&self.state);
-        let mut ended = Vec::new();
-        let mut take = |wait: Wait<B>, result: &Result<(), Fault>| {
-            ended.extend(wait.watches.into_iter().map(|watch| (watch, result.clone())));
-        };
-        if result.is_ok()
-            && let Some(wait) = state.waits.remove(&number)
-        {
-            take(wait, result);
-        }
-        let mut fault = result.clone().err();
-        while let Some(first) = state.waits.first_entry() {
-            if fault.is_none() {
-                match backend.is_done(&first.get().event) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => fault = Some(error),
-                }
-            }
-            take(first.remove(), &fault.clone().map_or(Ok(()), Err));
-        }
-        ended
-    }
+/// Waits for flight `number`. Returns who is to be told.
+// By value: the event is let go of here.
+#[allow(clippy::needless_pass_by_value)]
+fn wait<B: Backend>(queue: &Queue<B>, number: u64, event: B::Event) -> Vec<Ended> {
+    let Some(backend) = queue.backend() else {
+        // The core is going, and with it all flights: this only comes a moment earlier.
+        queue.close();
+        return Vec::new();
+    };
+    let end = backend.synchronize_asleep(&event);
+    queue.has_ended(number, &end)
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) limit: u64,
-    /// What may be held above the most that lived, as a share of it.
-    pub(crate) slack: f64,
+    /// What may be held above the most that lived, as a share of it; see `compose` for where none is set.
+    pub(crate) slack: Option<f64>,
     /// Free bytes that are kept.
     pub(crate) keep: u64,
     /// How long.
@@ -28,7 +28,7 @@ pub(crate) type PressureCallback = Arc<dyn Fn(&super::Pressure) + Send + Sync>;
 
 impl Settings {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, slack: 0.05, keep: u64::MAX, keep_for: None, on_pressure: None }
+        Self { limit, slack: None, keep: u64::MAX, keep_for: None, on_pressure: None }
     }
 
     /// The time, where anybody wants to know.
@@ -79,64 +79,6 @@ impl<B: Backend> Core<B> {
         let mut state = self.store.state();
         surplus.small.iter().for_each(|free| state.put_piece(free.node, since));
         surplus.large.into_iter().for_each(|segment| state.keep(segment, since));
-    }
-
-    /// Forgets the uses that are past. A fault when the device has failed, so that nobody can tell; where it
-    /// only refuses to answer, they stay.
-    pub(super) fn forget_past(&self, pending: &mut Vec<B::Event>) -> Result<(), Fault> {
-        let mut result = Ok(());
-        pending.retain(|event| match self.backend.is_done(event) {
-            Ok(done) => !done,
-            Err(fault) => {
-                if fault.is_failure() {
-                    result = Err(fault);
-                }
-                true
-            }
-        });
-        result
-    }
-
-    /// Takes back what other lanes have done with. Waits for nothing.
-    pub(super) fn sweep_parked(&self) {
-        let mut ended = Vec::new();
-        {
-            let mut state = self.store.state();
-            if state.parked.is_empty() {
-                return;
-            }
-            let mut index = 0;
-            while index < state.parked.len() {
-                let past = self.forget_past(&mut state.parked[index].pending);
-                if past.is_ok() && !state.parked[index].pending.is_empty() {
-                    index += 1;
-                    continue;
-                }
-                let parked = state.parked.swap_remove(index);
-                state.parked_bytes -= parked.block.bytes as u64;
-                // Under the lock, so that nobody finds neither the block here nor its bytes in the budget.
-                self.budget.give_back(parked.block.bytes as u64);
-                ended.push((parked.block, past));
-            }
-        }
-        for (block, past) in ended {
-            match past {
-                Err(fault) => self.lose_uncharged(block, &fault),
-                Ok(()) => self.put_back_charged(block, false),
-            }
-        }
-    }
-
-    /// Waits for the other lanes' uses of what was dropped, where that is allowed. A fault shows in what the caller does next.
-    pub(super) fn wait_for_parked(&self) {
-        let uses: Vec<B::Event> = {
-            let state = self.store.state();
-            state.parked.iter().flat_map(|parked| parked.pending.iter().cloned()).collect()
-        };
-        for event in uses {
-            let _ = self.backend.synchronize(&event);
-        }
-        self.sweep_parked();
     }
 
     /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
@@ -201,13 +143,15 @@ impl<B: Backend> Core<B> {
     pub(crate) fn trim(&self, keep: u64) -> Result<u64, Error> {
         let before = self.store.physical.held();
         self.synchronize()?;
-        let _giving_back = self.store.giving_back(self.backend.may_wait());
+        let giving_back = self.store.giving_back(self.backend.may_wait());
         self.pass().map_err(Error::from_fault::<B>)?;
         self.shed(keep, None);
         if keep == 0 {
             self.unpin(self.pinned.drain());
             self.backend.tidy();
         }
+        drop(giving_back);
+        self.log_losses();
         Ok(before.saturating_sub(self.store.physical.held()))
     }
 
@@ -242,7 +186,7 @@ impl<B: Backend> Core<B> {
             // SAFETY: the caller's promise.
             match unsafe { segment.strip(&*self.backend, &self.store.physical) } {
                 Some(Ok(chunk)) => self.release([chunk]),
-                Some(Err((fault, bytes))) => self.lost(bytes, &fault),
+                Some(Err((fault, bytes))) => self.lost(bytes, fault),
                 None => break,
             }
         }
@@ -255,9 +199,14 @@ impl<B: Backend> Core<B> {
         let pause = (keep_for / 2).max(Duration::from_millis(1));
         let work = move || {
             while end.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
-                let _gate = lock(&gate);
+                let gate = lock(&gate);
                 let Some(core) = core.upgrade() else { break };
                 core.idle_cleanup(keep_for);
+                let losses = core.take_losses();
+                // The logger may use the device, or close it.
+                drop(core);
+                drop(gate);
+                super::core::log(losses);
             }
         };
         std::thread::Builder::new().name("gpumem-idle".into()).spawn(work).map(drop)

@@ -76,7 +76,7 @@ pub(crate) struct Missing {
 pub(crate) struct Slot(Arc<Taken>);
 
 thread_local! {
-    /// How often the calling thread is in the middle of a [`SlotsHeld`].
+    /// How often the calling thread is in the middle of a [`SlotsHeld`]. Nothing to drop, so it is there until the thread has ended.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -288,11 +288,8 @@ impl Taken {
     /// it has ended already: then slots may have come back.
     fn watch<B: Backend>(self: &Arc<Self>, core: &Core<B>) -> Result<Option<Option<Arc<Watch>>>, Fault> {
         let Some(oldest) = core.download.oldest() else { return Ok(Some(None)) };
-        let watch = core.download.watch(&oldest, &Waker::from(self.clone()))?;
-        // What has ended before it was watched is seen by this look. The flight is not held any longer: with its last reference the
-        // slot comes back.
-        let runs = matches!(core.backend.is_done(oldest.event()), Ok(false));
-        Ok(runs.then_some(Some(watch)))
+        // The flight is not held any longer than this: with its last reference the slot comes back.
+        Ok(core.download.queue().watch(&oldest, &Waker::from(self.clone()))?.map(Some))
     }
 }
 

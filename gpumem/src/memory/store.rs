@@ -14,6 +14,7 @@ use super::epochs::{Epoch, Epochs};
 use super::heap::{Heap, Piece};
 use super::kept::{Entry, Kept};
 use super::lock;
+use super::parking::Parking;
 use super::physical::{Physical, Segment};
 use super::size::Class;
 use crate::backend::{Backend, Fault};
@@ -32,8 +33,16 @@ pub(super) struct Store<B: Backend> {
     pub(super) caches: Caches<B>,
     /// Bytes of blocks that were lost, and with them are still held.
     pub(super) lost: AtomicU64,
+    /// Those of them that are segments.
+    pub(super) lost_segments: AtomicU64,
     /// Bytes by which the segments of live blocks are larger than these, beyond rounding.
     pub(super) waste: AtomicI64,
+    /// Bytes of the segments of all blocks, for [`Core::audit`].
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    pub(super) lent: AtomicU64,
+    /// What the driver had given when it last had no more; see [`Core::note_full`].
+    pub(super) ceiling: AtomicU64,
+    pub(super) parking: Parking<B>,
     state: Mutex<State<B>>,
     /// Held while memory is on its way back to the driver, so that nobody finds it neither kept nor to be had.
     giving_back: Mutex<()>,
@@ -45,24 +54,17 @@ pub(super) struct State<B: Backend> {
     /// Bytes of all slabs.
     slab_bytes: usize,
     pub(super) kept: Kept<B>,
-    pub(super) parked: Vec<Parked<B>>,
-    /// Bytes that the parked blocks are charged.
-    pub(super) parked_bytes: u64,
     pub(super) epochs: Epochs<B>,
 }
 
 pub(super) struct Slab<B: Backend> {
     pub(super) segment: Box<Segment<B>>,
+    /// Its first piece, which is all of it when it is free.
+    first: u32,
     /// Since when all of it is free; meaningless when it is not.
     pub(super) whole: (Epoch, Option<Instant>),
     /// Something may use a piece of it for good, so it never goes back.
     spoiled: bool,
-}
-
-/// A block without an owner that another lane still uses.
-pub(super) struct Parked<B: Backend> {
-    pub(super) block: super::Block<B>,
-    pub(super) pending: Vec<B::Event>,
 }
 
 /// What a segment is wanted for.
@@ -90,15 +92,18 @@ impl<B: Backend> Store<B> {
             physical: Physical::new(backend),
             caches: Caches::new(),
             lost: AtomicU64::new(0),
+            lost_segments: AtomicU64::new(0),
             waste: AtomicI64::new(0),
+            #[cfg(all(debug_assertions, feature = "testing"))]
+            lent: AtomicU64::new(0),
+            ceiling: AtomicU64::new(u64::MAX),
+            parking: Parking::new(),
             giving_back: Mutex::new(()),
             state: Mutex::new(State {
                 heap: Heap::new(),
                 slabs: Vec::new(),
                 slab_bytes: 0,
                 kept: Kept::new(),
-                parked: Vec::new(),
-                parked_bytes: 0,
                 epochs: Epochs::new(),
             }),
         }
@@ -170,24 +175,32 @@ impl<B: Backend> State<B> {
         let bytes = segment.mapped().min(SLAB * 2);
         self.slab_bytes += segment.mapped();
         let index = self.slabs.iter().position(Option::is_none).unwrap_or(self.slabs.len());
-        let slab = Some(Slab { segment, whole: (self.epochs.current(), since), spoiled: false });
+        #[allow(clippy::cast_possible_truncation)] // as many slabs would hold more than any device
+        let first = self.heap.add(index as u32, bytes);
+        let slab = Some(Slab { segment, first, whole: (self.epochs.current(), since), spoiled: false });
         match self.slabs.get_mut(index) {
             Some(place) => *place = slab,
             None => self.slabs.push(slab),
         }
-        #[allow(clippy::cast_possible_truncation)] // as many slabs would hold more than any device
-        self.heap.add(index as u32, bytes);
     }
 
     /// Makes kept segments of the slabs all of which is free.
     pub(super) fn dissolve_slabs(&mut self) {
-        for (slab, node) in self.heap.whole_slabs() {
-            let Some(slab) = self.slabs.get_mut(slab as usize).and_then(Option::take) else { continue };
-            let Slab { segment, whole: (epoch, since), .. } = slab;
-            self.heap.remove_slab(node);
+        for place in &mut self.slabs {
+            let Some(slab) = place.take_if(|slab| self.heap.is_whole(slab.first)) else { continue };
+            let Slab { segment, first, whole: (epoch, since), .. } = slab;
+            self.heap.remove_slab(first);
             self.slab_bytes -= segment.mapped();
             self.kept.put(Entry { segment, epoch, since });
         }
+    }
+
+    /// Bytes of all slabs.
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    pub(super) fn slab_bytes(&self) -> u64 {
+        let counted: usize = self.slabs.iter().flatten().map(|slab| slab.segment.mapped()).sum();
+        assert_eq!(counted, self.slab_bytes);
+        counted as u64
     }
 }
 
@@ -197,7 +210,7 @@ impl<B: Backend> Core<B> {
         let mut flushed = false;
         let mut reused = true;
         loop {
-            self.sweep_parked();
+            self.sweep_some_parked();
             let (mut pieces, slabs) = {
                 let mut state = self.store.state();
                 (state.take_pieces(class, flushed), state.slab_bytes)

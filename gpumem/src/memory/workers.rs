@@ -42,6 +42,8 @@ pub(crate) fn workers() -> usize {
 pub(crate) struct Transfers<B: Backend> {
     /// Made with the first large transfer, by whoever has the turn.
     lanes: OnceLock<Vec<Lane<B>>>,
+    /// Only ever tried: who finds it taken goes another way. So no thread is held up by what runs meanwhile, a logger that is told of lost memory
+    /// and transfers something itself included.
     turn: Mutex<()>,
 }
 

@@ -7,7 +7,9 @@ mod renamed {
 }
 
 mod keys;
+mod scope;
 mod strict;
+mod types;
 
 use gpumem::{Async, Backend, Blocking, Buffer, Device, Element, Error, GpuBuffers, Host};
 

@@ -180,3 +180,23 @@ pub(crate) fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((stats.frees, stats.retired_bytes), (2, 0), "what is gone is free in the order of the stream");
     assert_eq!(buffer.view(999..1_001).unwrap().download().unwrap(), [1, 0]);
 }
+
+// The capacity that the factor asked for was one that no address can have, so the buffer never grew.
+pub(crate) fn a_factor_beyond_all_memory_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
+    for factor in [1e6, 1e300, f64::MAX] {
+        for (stable, first) in [(false, 100), (false, 1 << 20), (true, 100)] {
+            for limit in [64 << 20, 1 << 40] {
+                let what = format!("{factor:e}, stable: {stable}, from {first} on, of {limit}");
+                let device = open!(open, Device::builder().memory_limit(limit));
+                let spec = BufferSpec::new("buffer").growth(factor);
+                let spec = if stable && device.has_virtual_memory() { spec.stable() } else { spec };
+                let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &vec![1; first]).unwrap();
+                for step in 1..=3 {
+                    buffer.extend_from_slice(&[2; 10]).unwrap_or_else(|error| panic!("{what}: {error}"));
+                    assert_eq!(buffer.len(), first + 10 * step, "{what}");
+                }
+                assert!(buffer.download().unwrap() == [vec![1; first], vec![2; 30]].concat(), "{what}");
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What is counted and reported.
 
 use crate::{Open, open};
-use gpumem::{Async, Buffer, Error};
+use gpumem::{Async, Buffer, BufferSpec, Error};
 use gpumem_tests::TestBackend;
 
 pub(crate) fn figures_are_counted<B: TestBackend>(open: Open<'_, B>) {
@@ -103,4 +103,26 @@ pub(crate) fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
         matches!(device.close(), Err(Error::DeviceInUse { handles: 1, .. })),
         "of two forgotten tickets one was abandoned"
     );
+}
+
+// The record of the buffer kept what its snapshots' copies had taken.
+pub(crate) fn shadows_that_went_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    for stable in [false, true] {
+        let spec = BufferSpec::new("buffer").snapshot().max(1 << 20);
+        let spec = if stable { spec.stable() } else { spec };
+        let mut buffer: Buffer<u8, B, Async> = Buffer::from_slice(&device, spec, &[1; 1_000]).unwrap();
+        let listed = || device.live_buffers()[0].bytes;
+        drop(buffer.start_download().unwrap().wait().unwrap());
+        assert_eq!((listed(), buffer.stats().live_bytes()), (2_000, 2_000));
+        buffer.shrink_to_fit().unwrap();
+        assert_eq!((listed(), buffer.stats().live_bytes()), (1_000, 1_000), "nothing was to be shrunk");
+        drop(buffer.start_download().unwrap().wait().unwrap());
+        buffer.truncate(600);
+        buffer.shrink_to_fit().unwrap();
+        assert_eq!(listed(), buffer.stats().live_bytes());
+        buffer.truncate(0);
+        buffer.shrink_to_fit().unwrap();
+        assert_eq!((listed(), buffer.stats().live_bytes()), (0, 0));
+    }
 }

@@ -132,6 +132,7 @@ suite! {
         an_allocation_waits_for_all_that_is_retired
         the_first_memory_is_taken_once
         growing_waits_for_no_kernel
+        a_factor_beyond_all_memory_falls_back_to_the_need
     }
     downloads {
         a_download_returns_before_the_work_is_done
@@ -175,6 +176,7 @@ suite! {
         leaks_are_reported_with_the_line_that_made_them
         a_stream_that_is_alive_is_named
         devices_close_in_order
+        shadows_that_went_back_are_not_listed
     }
     limits {
         threads_get_exactly_the_limit
@@ -184,12 +186,15 @@ suite! {
         what_is_held_stays_within_the_limit
         a_busy_stream_does_not_widen_the_limit
         no_memory_is_there_that_cannot_be_had
+        memory_is_taken_freely_while_there_is_plenty
+        near_the_limit_every_byte_can_be_had
         trimming_gives_back_what_is_asked_for
         keep_bounds_what_is_free
         keeping_nothing_holds_as_soon_as_the_stream_is_idle
         slabs_that_two_threads_took_at_once_go_back
         idle_memory_goes_back_after_a_while
         the_idle_thread_is_nobodys_handle
+        what_is_shed_is_not_unmapped_under_a_kernel
     }
     model {
         random_operations_agree_with_vecs
@@ -250,5 +255,6 @@ suite! {
         an_upload_wakes_whoever_awaits_it
         a_stage_shows_no_memory_as_it_was_pinned
         nothing_to_send_is_there_at_once
+        a_stage_that_can_never_be_committed_pins_nothing
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::tasks::{NEVER, block_on};
 use crate::{Open, open};
-use gpumem::{Async, Buffer, Upload};
+use gpumem::{Async, Buffer, Device, Error, Upload};
 use gpumem_tests::TestBackend;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -81,4 +81,22 @@ pub(crate) fn nothing_to_send_is_there_at_once<B: TestBackend>(open: Open<'_, B>
     block_on(upload).unwrap();
     // Not left to a thread, which the end of the program would cut off.
     device.synchronize().unwrap();
+}
+
+// The memory was pinned, which took a second for each GiB, and then the stage was refused.
+pub(crate) fn a_stage_that_can_never_be_committed_pins_nothing<B: TestBackend>(open: Open<'_, B>) {
+    const LIMIT: u64 = 1 << 20;
+    let device = open!(open, Device::builder().memory_limit(LIMIT));
+    let mut buffer: Buffer<u8, B> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    device.synchronize().unwrap();
+    let pinned = device.stats().pinned_bytes;
+    let error = buffer.stage(32 << 20).unwrap_err();
+    assert!(
+        matches!(error, Error::DeviceLimit { requested: 0x200_0000, used: 1_000, limit: LIMIT, .. }),
+        "{error}"
+    );
+    assert_eq!(device.stats().pinned_bytes, pinned);
+    // What fits is staged.
+    buffer.stage(100_000).unwrap().commit().unwrap();
+    assert_eq!(buffer.len(), 100_000);
 }

@@ -8,6 +8,8 @@ struct Graph {
     a: Vec<f32>,
     #[buffer(config = Self::SPEC)]
     b: Vec<f32>,
+    #[buffer(config = Of::<Self>::SPEC)]
+    c: Vec<f32>,
 }
 
 fn main() {}

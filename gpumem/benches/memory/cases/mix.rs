@@ -5,8 +5,8 @@ use crate::Failure;
 use crate::allocators::Untyped;
 use crate::subject::{Peer, Subject, on_device};
 use crate::turns::{Contestant, UNKNOWN, over};
-use crate::workload::{Mix, Workload};
-use gpumem::Device;
+use crate::workload::{Allocator, Mix, Workload};
+use gpumem::{Device, DeviceBuilder};
 
 /// The mix is run twice: from nothing, and with what the first run has left behind.
 const COLUMNS: [(&str, &str); 5] = [
@@ -17,29 +17,71 @@ const COLUMNS: [(&str, &str); 5] = [
     ("peak held over peak live", "x"),
 ];
 
-/// The default, and larger ones.
-const SLACKS: [Option<f64>; 4] = [None, Some(0.15), Some(0.25), Some(0.5)];
+/// How a device is opened.
+#[derive(Clone, Copy)]
+enum Setting {
+    /// As it is by default: the limit is far away.
+    Default,
+    /// The overhead is fixed.
+    Slack(f64),
+    /// By default, with a limit of 1.05 times the most that lives. A request that fails ends the case.
+    Limit,
+}
+
+const SETTINGS: [Setting; 5] =
+    [Setting::Default, Setting::Slack(0.05), Setting::Slack(0.15), Setting::Slack(0.5), Setting::Limit];
+
+impl Setting {
+    fn name(self) -> String {
+        match self {
+            Self::Default => "by default".into(),
+            Self::Slack(slack) => format!("slack {slack}"),
+            Self::Limit => "limit 1.05 x".into(),
+        }
+    }
+
+    fn builder(self, mix: Mix) -> Result<DeviceBuilder, Failure> {
+        let builder = Device::builder();
+        Ok(match self {
+            Self::Default => builder,
+            Self::Slack(slack) => builder.slack(slack),
+            Self::Limit => {
+                let most = Nothing.mix(mix)?.peak as u64;
+                builder.memory_limit(most + most / 20)
+            }
+        })
+    }
+}
+
+/// Gives nothing, to learn what the mix asks for.
+struct Nothing;
+
+impl Allocator for Nothing {
+    type Block = ();
+    type Error = Failure;
+
+    fn take(&self, _: usize) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn give_back(&self, (): ()) {}
+}
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
     let cap = session.own.cap.min(session.room / 10 * 9);
     for max in [1 << 20, 64 << 20] {
         let mix = Mix { max, takes: session.options.share(10_000), cap };
-        for slack in SLACKS {
-            let settings = slack.map_or("the default slack".into(), |slack| format!("slack {slack}"));
-            let case = format!("mix to {}, at most {} MiB live, {settings}", size(max), cap >> 20);
-            let own = Contestant::new("gpumem", move || own::<B>(slack, mix));
+        for setting in SETTINGS {
+            let case = format!("mix to {}, at most {} MiB live, {}", size(max), cap >> 20, setting.name());
+            let own = Contestant::new("gpumem", move || own::<B>(setting, mix));
             let peers = session.against(move |peer| other(peer, mix));
             session.compare(&case, COLUMNS, own, peers);
         }
     }
 }
 
-fn own<B: Subject>(slack: Option<f64>, mix: Mix) -> Result<[f64; 5], Failure> {
-    let settings = Device::builder();
-    let settings = match slack {
-        Some(slack) => settings.slack(slack),
-        None => settings,
-    };
+fn own<B: Subject>(setting: Setting, mix: Mix) -> Result<[f64; 5], Failure> {
+    let settings = setting.builder(mix)?;
     on_device::<B, _>(settings, |device| {
         let pool = Untyped(device.__pool());
         let (cold, warm) = (pool.mix(mix)?, pool.mix(mix)?);

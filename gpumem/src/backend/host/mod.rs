@@ -28,9 +28,17 @@ pub struct Host {
     faults: Option<crate::testing::Faults>,
     #[cfg(feature = "testing")]
     bus: Option<crate::testing::SlowBus>,
+    /// How often an event was asked for.
+    #[cfg(test)]
+    asked: std::sync::atomic::AtomicU64,
 }
 
 impl Host {
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     pub(crate) fn open() -> Self {
         Self {
             failure: Failure::default(),
@@ -38,6 +46,8 @@ impl Host {
             faults: None,
             #[cfg(feature = "testing")]
             bus: None,
+            #[cfg(test)]
+            asked: std::sync::atomic::AtomicU64::new(0),
         }
     }
 
@@ -231,6 +241,8 @@ impl Driver for Host {
     }
 
     fn is_done(&self, event: &HostEvent) -> Result<bool, Fault> {
+        #[cfg(test)]
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         // Read before the failure is looked at: an event that ends because the device failed must not look like one
         // whose work was done.
         let past = event.is_past();
@@ -250,6 +262,11 @@ impl Driver for Host {
             event.block_unless(&self.failure);
         }
         self.failure.check()
+    }
+
+    fn synchronize_asleep(&self, event: &HostEvent) -> Result<(), Fault> {
+        // It sleeps until the stream's thread wakes it.
+        self.synchronize(event)
     }
 
     unsafe fn copy_to_device(

@@ -98,12 +98,13 @@ impl HostStream {
             queue.jobs = Some(self.start_worker()?);
         }
         let number = queue.submitted + 1;
-        let sent = queue.jobs.as_ref().is_some_and(|jobs| jobs.send((number, job)).is_ok());
-        if !sent {
-            return Err(failed("queue work", "the stream's thread has ended".into()));
+        let sent = queue.jobs.as_ref().map_or(Ok(()), |jobs| jobs.send((number, job)));
+        if sent.is_ok() {
+            queue.submitted = number;
         }
-        queue.submitted = number;
-        Ok(())
+        drop(queue);
+        // A job that is refused is dropped here: what it has captured is the application's.
+        sent.map_err(|_| failed("queue work", "the stream's thread has ended".into()))
     }
 
     /// The point behind all that is queued now.
@@ -153,6 +154,12 @@ impl PartialEq for HostEvent {
 }
 
 impl HostEvent {
+    /// How many there are of the stream, and what else knows how far it has come.
+    #[cfg(test)]
+    pub(crate) fn references(&self) -> usize {
+        Arc::strong_count(&self.timeline)
+    }
+
     pub(super) fn is_past(&self) -> bool {
         // Acquire: what the worker wrote before it advanced is visible to whoever sees that it has.
         self.timeline.finished.load(Ordering::Acquire) >= self.number
@@ -178,6 +185,7 @@ impl HostEvent {
 }
 
 thread_local! {
+    // Nothing to drop, so it is there until the thread has ended.
     static ON_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 

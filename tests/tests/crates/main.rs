@@ -1,7 +1,11 @@
 //! What is generated in crates of users: other names for `gpumem`, other editions, other preludes, strict lints.
 //!
 //! The crates are in `tests/crates`, a workspace of its own. Each is checked by clippy, and neither it nor the compiler may
-//! say anything. Where clippy is not installed the compiler has the only word.
+//! say anything. Where clippy is not installed the compiler has the only word. `random` writes crates anew.
+
+mod generator;
+mod mistakes;
+mod random;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,11 +15,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("crates")
 }
 
-fn cargo(args: &[&str]) -> Output {
+fn cargo(folder: &Path, args: &[&str]) -> Output {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .args(args)
-        .current_dir(folder())
+        .current_dir(folder)
         .stdin(Stdio::null())
         .output()
         .expect("cargo, which built this test, runs")
@@ -25,10 +29,21 @@ fn cargo(args: &[&str]) -> Output {
 fn checker() -> &'static str {
     static CHECKER: OnceLock<&str> = OnceLock::new();
     CHECKER.get_or_init(|| {
-        let (from, to) = (folder().join("../../Cargo.lock"), folder().join("Cargo.lock"));
-        std::fs::copy(from, to).expect("the folder of the crates can be written");
-        if cargo(&["clippy", "--version"]).status.success() { "clippy" } else { "check" }
+        copy_lock(&folder());
+        if cargo(&folder(), &["clippy", "--version"]).status.success() { "clippy" } else { "check" }
     })
+}
+
+/// Brings the versions of the workspace to another one.
+fn copy_lock(folder: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    std::fs::copy(from, folder.join("Cargo.lock")).expect("the folder of the crates can be written");
+}
+
+/// Where all crates are built, so that each finds what the others have built.
+fn target() -> String {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crates");
+    target.to_str().expect("the path of the workspace is UTF-8").to_owned()
 }
 
 /// Checks the crate `name`, with nothing but its own settings.
@@ -37,14 +52,13 @@ fn silent(name: &str) {
     if checker == "check" {
         println!("clippy is not installed: only the compiler checks `{name}`");
     }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crates");
-    let target = target.to_str().expect("the path of the workspace is UTF-8");
+    let target = target();
     let mut args =
-        vec![checker, "--quiet", "--offline", "--all-targets", "--target-dir", target, "--package", name];
+        vec![checker, "--quiet", "--offline", "--all-targets", "--target-dir", &target, "--package", name];
     if checker == "clippy" {
         args.push("--no-deps");
     }
-    let output = cargo(&args);
+    let output = cargo(&folder(), &args);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "cargo {checker} of `{name}` says:\n{said}");
 }
@@ -68,5 +82,6 @@ crates! {
     without_the_standard_library: "no-std",
     with_names_that_are_taken: "shadowed",
     under_strict_lints: "strict",
+    of_what_is_deprecated: "deprecated",
     written_by_macros: "macros",
 }

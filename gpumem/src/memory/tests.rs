@@ -1,0 +1,43 @@
+//! Protocols between threads that several files of this room have a part in.
+
+use crate::Device;
+use std::sync::mpsc;
+use std::time::Duration;
+
+// The gate in `Device::close`: the idle thread takes it before it takes a reference to the core.
+#[test]
+fn the_idle_thread_is_waited_for_by_close() {
+    let device = Device::host();
+    let (core, gate) = (device.core().clone(), device.core().idle_gate());
+    let (send, entered) = mpsc::channel();
+    let idle = std::thread::spawn(move || {
+        let gate = super::lock(&gate);
+        send.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        drop(core);
+        drop(gate);
+    });
+    entered.recv().unwrap();
+    device.close().unwrap();
+    idle.join().unwrap();
+}
+
+// Memory that another thread is giving back is neither kept nor to be had from the driver: whoever finds none waits for it.
+#[cfg(feature = "testing")]
+#[test]
+fn who_finds_no_memory_waits_for_what_is_on_its_way_back() {
+    let faults = crate::testing::Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let giving_back = device.core().store.giving_back(true);
+    // The driver has none at first.
+    faults.fail_driver(0..1);
+    let (send, obtained) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| send.send(crate::Buffer::<u8>::with_capacity(&device, "block", 4 << 20).map(drop)));
+        let early = obtained.recv_timeout(Duration::from_millis(100));
+        assert!(early.is_err(), "it did not wait: {early:?}");
+        // What was on its way has come back.
+        drop(giving_back);
+        obtained.recv().unwrap().unwrap();
+    });
+}

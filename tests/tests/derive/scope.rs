@@ -1,0 +1,86 @@
+//! Structs in a scope where the names that generated code has for its own things mean something of the user's.
+
+#![allow(unreachable_pub, dead_code, private_bounds, reason = "a test has no outside")]
+#![allow(
+    non_upper_case_globals,
+    non_camel_case_types,
+    non_snake_case,
+    unused_imports,
+    reason = "they are in the way"
+)]
+
+use gpumem::{Device, GpuBuffers};
+
+/// Constants, statics and a unit struct called as parameters, as locals, as fields, and as a trait of the output.
+mod taken {
+    pub(super) const set: usize = 3;
+    pub(super) const made: usize = 3;
+    pub(super) const data: usize = 3;
+    pub(super) const buffers: usize = 3;
+    pub(super) const device: usize = 3;
+    pub(super) static capacity: usize = 3;
+    pub(super) static additional: usize = 3;
+    pub(super) static lens: usize = 3;
+    pub(super) const parts: usize = 3;
+    pub(super) const f: usize = 3;
+    pub(super) const positions: usize = 3;
+    pub(super) struct velocities;
+    pub(super) trait AnyThread {}
+    impl<T> AnyThread for T {}
+}
+use taken::*;
+
+/// Fields called as those are, and a bound by the trait.
+#[derive(GpuBuffers, Default)]
+#[buffers(limit = "1GiB")]
+pub struct Crowded<T: AnyThread> {
+    /// See above.
+    pub set: Vec<u32>,
+    /// See above.
+    #[buffer(async)]
+    pub positions: Vec<[f32; 2]>,
+    /// See above.
+    pub velocities: Vec<T>,
+    /// See above.
+    pub parts: Vec<[u32; parts]>,
+    /// See above.
+    #[buffer(skip)]
+    pub f: u8,
+}
+
+/// A parameter called as the trait is.
+#[derive(GpuBuffers)]
+pub struct Threads<AnyThread> {
+    /// See above.
+    pub threads: Vec<AnyThread>,
+}
+
+/// A field called as the constant is that is a parameter.
+#[derive(GpuBuffers)]
+pub struct Rows<const N: usize> {
+    /// See above.
+    pub N: Vec<[u32; 4]>,
+    /// See above.
+    #[buffer(skip)]
+    pub rest: [u8; N],
+}
+
+#[test]
+fn no_name_in_scope_is_in_the_way() {
+    let gpu_device = Device::host();
+    let crowded: Crowded<u16> = Crowded { set: vec![1, 2], velocities: vec![7], ..Crowded::default() };
+    let mut gpu = crowded.upload(&gpu_device).unwrap();
+    gpu.resize(CrowdedLens { positions: 4, parts: 1, ..gpu.lens() }).unwrap();
+    assert_eq!(gpu.lens(), CrowdedLens { set: 2, positions: 4, velocities: 1, parts: 1 });
+    gpu.reserve(CrowdedLens { set: 10, ..CrowdedLens::default() }).unwrap();
+    assert!(gpu.capacities().set >= 12);
+    assert_eq!(gpu.start_download().unwrap().wait().unwrap().positions().len(), 4);
+    assert_eq!((gpu.download().unwrap().set, gpu.set().len()), (vec![1, 2], 2));
+    assert!(format!("{gpu:?}").contains("velocities"));
+    assert_eq!(
+        Threads { threads: vec![1_u8] }.upload(&gpu_device).unwrap().lens(),
+        ThreadsLens { threads: 1 }
+    );
+    let rows = Rows::<3> { N: vec![[1; 4]], rest: [0; 3] }.upload(&gpu_device).unwrap();
+    assert_eq!((rows.N().len(), rows.lens().N), (1, 1));
+}

@@ -1,0 +1,246 @@
+//! What must not grow in a steady state: resident memory, mappings, calls to the driver, what is held, and how long things take.
+//!
+//! The long ones are run on purpose, for ten minutes on the host and two on a card; `GPUMEM_SOAK_SECONDS` sets another time:
+//!
+//! ```sh
+//! cargo test --release -p gpumem-tests --test soak -- --ignored --nocapture host
+//! cargo test --release -p gpumem-tests --test soak --features cuda -- --ignored --nocapture cuda
+//! ```
+
+#![cfg(target_os = "linux")]
+
+use gpumem::{Async, Buffer, BufferSpec, Device, GpuBuffers, Host, Stream};
+use gpumem_tests::{Random, TestBackend};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+const MIB: usize = 1 << 20;
+
+/// KiB of anonymous memory that the process has touched.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find(|line| line.starts_with("RssAnon")).expect("the line is there");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").expect("Linux tells").lines().count()
+}
+
+/// A steady program added 12 bytes to a list for each cycle, although nothing was taken from the driver.
+#[test]
+fn a_steady_program_does_not_grow() {
+    let device = Device::host();
+    // Five buffers of 1 MiB: one more than the thread's cache retains.
+    let cycles = |count: usize| {
+        for _ in 0..count {
+            let block = || Buffer::<u8>::with_capacity(&device, "block", MIB).expect("there is room");
+            drop((0..5).map(|_| block()).collect::<Vec<_>>());
+        }
+    };
+    cycles(1_000);
+    let (before, calls) = (resident(), device.stats().driver_calls);
+    cycles(100_000);
+    assert_eq!(device.stats().driver_calls, calls);
+    // It was 1.2 MB.
+    assert!(resident() < before + 600, "{before} and {} KiB", resident());
+}
+
+#[test]
+#[ignore = "takes ten minutes"]
+fn host() {
+    soak::<Host>(600);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+#[ignore = "takes two minutes"]
+fn cuda() {
+    soak::<gpumem::Cuda>(120);
+}
+
+#[derive(GpuBuffers)]
+struct Frame {
+    #[buffer(async)]
+    positions: Vec<[f32; 2]>,
+    #[buffer(async(snapshot))]
+    colours: Vec<u32>,
+    edges: Vec<[u32; 2]>,
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Microseconds of one kind of call, within a window.
+#[derive(Default)]
+struct Times(Vec<f64>);
+
+impl Times {
+    fn note<R>(&mut self, call: impl FnOnce() -> R) -> R {
+        let began = Instant::now();
+        let result = call();
+        self.0.push(began.elapsed().as_secs_f64() * 1e6);
+        result
+    }
+
+    /// The median and the 99th percentile.
+    fn summary(&mut self) -> [f64; 2] {
+        self.0.sort_unstable_by(f64::total_cmp);
+        let at = |share: usize| self.0.get(self.0.len() * share / 100).copied().unwrap_or(0.0);
+        [at(50), at(99)]
+    }
+}
+
+#[derive(Default)]
+struct Window {
+    take: Times,
+    drop: Times,
+    awaited: Times,
+    rounds: u64,
+}
+
+/// What a program does that runs for weeks.
+struct Service<B: TestBackend> {
+    device: Device<B>,
+    stream: Stream<B>,
+    random: Random,
+    set: FrameBuffers<B>,
+    /// The oldest goes when a new one comes.
+    live: VecDeque<Buffer<u8, B>>,
+}
+
+impl<B: TestBackend> Service<B> {
+    fn round(&mut self, window: &mut Window) -> gpumem::Result<()> {
+        window.rounds += 1;
+        // The same again and again: what a longer sequence would find new, a larger peak for one, is no growth.
+        if window.rounds.is_multiple_of(500) {
+            self.random = Random::new(2_026);
+        }
+        for _ in 0..8 {
+            let most = [4_096, 200_000, 6 * MIB][self.random.below(3)];
+            let bytes = 1 + self.random.below(most);
+            let spec = BufferSpec::new("tile").max(8 << 20);
+            let spec = if self.random.below(8) == 0 { spec.stable() } else { spec };
+            self.live.push_back(window.take.note(|| Buffer::with_capacity(&self.device, spec, bytes))?);
+            if self.live.len() > 64
+                && let Some(oldest) = self.live.pop_front()
+            {
+                window.drop.note(|| drop(oldest));
+            }
+        }
+        // One that a stream of the application's own still uses when it is dropped.
+        let mut lent: Buffer<u32, B> = Buffer::from_slice(&self.device, "lent", &[7; 1_000])?;
+        drop(lent.use_on(&self.stream)?);
+        lent.fill(8)?;
+        window.drop.note(|| drop(lent));
+        // The set grows and shrinks, and its frame is awaited.
+        let nodes = 10_000 + self.random.below(10_000);
+        self.set.resize(FrameLens { positions: nodes, colours: nodes, edges: 2 * nodes })?;
+        let frame = self.set.start_download()?;
+        self.set.positions_mut().fill([1.0; 2])?;
+        let frame = window.awaited.note(|| block_on(frame))?;
+        assert_eq!((frame.positions().len(), frame.colours().len()), (nodes, nodes));
+        drop(frame);
+        // A ticket that is dropped, an upload by way of a stage, and a growth by copy.
+        drop(self.set.start_download()?);
+        let mut stage = self.set.edges_mut().stage(nodes)?;
+        stage.fill([1, 2]);
+        stage.commit()?;
+        let mut list: Buffer<u32, B, Async> = Buffer::new(&self.device, "list")?;
+        for _ in 0..20 {
+            list.extend_from_slice(&[3; 500])?;
+        }
+        let arrived = list.start_download()?.wait()?;
+        assert!(arrived.iter().all(|element| *element == 3));
+        Ok(())
+    }
+}
+
+const WINDOWS: u64 = 12;
+
+fn soak<B: TestBackend>(seconds: u64) {
+    let seconds =
+        std::env::var("GPUMEM_SOAK_SECONDS").map_or(seconds, |text| text.parse().expect("a number"));
+    let Some(device) = B::open(Device::builder().memory_limit(1 << 30)) else { return };
+    let data = Frame { positions: vec![[0.0; 2]; 100], colours: vec![0; 100], edges: vec![[0; 2]; 100] };
+    let mut service = Service {
+        stream: device.create_stream().expect("a stream"),
+        set: data.upload(&device).expect("there is room"),
+        random: Random::new(2_026),
+        live: VecDeque::new(),
+        device,
+    };
+    println!(
+        "rounds      RssAnon KiB  mappings  held MiB  pinned MiB  driver calls  reused %  take us  drop us  await us (median, 99 %)"
+    );
+    let mut rows = Vec::new();
+    for _ in 0..WINDOWS {
+        let (mut window, end) = (Window::default(), Instant::now() + Duration::from_secs(seconds) / 12);
+        let before = service.device.stats();
+        while Instant::now() < end {
+            service.round(&mut window).expect("nothing fails");
+        }
+        let stats = service.device.stats();
+        let calls = stats.driver_calls - before.driver_calls;
+        #[allow(clippy::cast_precision_loss)] // far below 2^53
+        let reused =
+            100.0 * (stats.reused - before.reused) as f64 / (stats.allocations - before.allocations) as f64;
+        // On the host what is held is resident memory too, so it is given back before that is read.
+        service.live.clear();
+        service.device.trim(0).expect("the device works");
+        let [take, drop, awaited] =
+            [&mut window.take, &mut window.drop, &mut window.awaited].map(Times::summary);
+        println!(
+            "{:>9} {:>12} {:>9} {:>9} {:>11} {calls:>13} {reused:>9.2}  {take:.2?} {drop:.2?} {awaited:.2?}",
+            window.rounds,
+            resident(),
+            mappings(),
+            stats.held_bytes >> 20,
+            stats.pinned_bytes >> 20,
+        );
+        rows.push((
+            resident(),
+            mappings(),
+            stats.held_bytes,
+            stats.pinned_bytes,
+            take[0],
+            drop[0],
+            awaited[0],
+        ));
+    }
+    // From the third window on everything has been as large as it gets.
+    let (early, late) = (&rows[2], &rows[rows.len() - 1]);
+    assert!(late.0 < early.0 + early.0 / 20 + 1_024, "resident memory grows: {early:?}, {late:?}");
+    assert!(late.1 < early.1 + 64, "mappings grow: {early:?}, {late:?}");
+    assert!(late.2 <= early.2 + early.2 / 20, "what is held grows: {early:?}, {late:?}");
+    assert!(late.3 <= early.3 + (8 << 20), "pinned memory grows: {early:?}, {late:?}");
+    for (what, early, late) in
+        [("taking", early.4, late.4), ("dropping", early.5, late.5), ("awaiting", early.6, late.6)]
+    {
+        assert!(late < 2.0 * early + 5.0, "{what} takes longer: {early} and {late} us");
+    }
+    let Service { device, stream, set, live, .. } = service;
+    drop((live, set, stream));
+    device.trim(0).expect("the device works");
+    assert_eq!((device.stats().live_bytes, device.stats().held_bytes), (0, 0));
+    device.close().expect("nothing is left");
+}
