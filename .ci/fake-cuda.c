@@ -3,14 +3,16 @@
 // Every CUDA stream is a thread with a queue, events really order them, device memory is heap memory (so that a memory
 // checker sees what the backend does with it), and the calls that wait for running kernels on a card wait here too. It is
 // strict where the real driver is lenient: what the backend must not do ends the program. It knows the kernels of the
-// tests by name (`add_one`, `occupy`) and compiles nothing. A kernel that is given the address 0 fails the context for
-// good, as an illegal access does.
+// tests by name (`add_one`, `occupy`, and `pair`, whose blocks come in clusters of two) and compiles nothing. A kernel that is given the
+// address 0 fails the context for good, as an illegal access does. What is called in a forked child, or in a context that has ended,
+// is refused, and so is what a capture forbids, which spoils the capture: captures are begun and ended and hold nothing.
 //
 // Functions that are not here come from the stand-in, whose answers are "not initialised" (see cuda-stub.sh).
 //
 // In the environment: FAKE_CUDA_SLOW=N lets each piece of work begin N microseconds late. With FAKE_CUDA_NO_POOLS=1 the device
 // has no stream-ordered memory, with FAKE_CUDA_NO_VMM=1 no virtual memory. FAKE_CUDA_MEMORY=N is how many MiB the device has; without it
 // it tells of 2 GiB, half of them taken by others, and there is always more. FAKE_CUDA_REFUSE_ACCESS=1 lets cuMemSetAccess fail.
+// FAKE_CUDA_VERSION=N is what the driver says of its version. A test that finds `fake_cuda_refuse` in the library can have calls refused.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,8 +30,10 @@ typedef void *Handle;
 typedef uint64_t Address;
 
 enum {
-  SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_PTX = 218,
-  UNSUPPORTED_PTX_VERSION = 222, NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700, NOT_PERMITTED = 800,
+  SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, INVALID_DEVICE = 101, INVALID_CONTEXT = 201,
+  INVALID_PTX = 218, UNSUPPORTED_PTX_VERSION = 222, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700,
+  CONTEXT_IS_DESTROYED = 709, NOT_PERMITTED = 800, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901, CAPTURE_WRONG_THREAD = 908,
+  INVALID_CLUSTER_SIZE = 912,
 };
 
 static void insist(int condition, const char *what) {
@@ -51,20 +55,83 @@ static char primary;
 static int retained;
 static volatile int failed;
 
+static void wait_for_everything(void);
 static Handle current(void) { return depth ? stack[depth - 1] : NULL; }
 
-// What every call on a context asks first.
-#define NEEDS_CONTEXT          \
-  if (!current()) return INVALID_CONTEXT; \
-  if (failed) return ILLEGAL_ADDRESS;
+// A child has none of the threads that this driver is made of, nor a real one's state.
+static volatile int forked;
+static void note_fork(void) { forked = 1; }
+__attribute__((constructor)) static void begin(void) { pthread_atfork(NULL, NULL, note_fork); }
 
-Code cuInit(unsigned flags) { (void)flags; return SUCCESS; }
-Code cuDriverGetVersion(int *version) { *version = 13000; return SUCCESS; }
+// The next calls of this thread, and what they answer.
+static __thread int refusals;
+static __thread Code refusal;
+void fake_cuda_refuse(Code code, int calls) { refusal = code; refusals = calls; }
+
+// The next questions about events and waits for them, of other threads than the one that says so.
+static int wait_refusals;
+static Code wait_refusal;
+static pthread_t exempt;
+void fake_cuda_refuse_waits(Code code, int calls) { exempt = pthread_self(); wait_refusal = code; wait_refusals = calls; }
+static int refuses_wait(void) {
+  return wait_refusals > 0 && !pthread_equal(exempt, pthread_self()) && __sync_fetch_and_sub(&wait_refusals, 1) > 0;
+}
+
+static volatile int reset; // Since the context was last retained.
+
+static Code usable(void) {
+  if (forked) return NOT_INITIALIZED;
+  if (!current()) return INVALID_CONTEXT;
+  if (current() == (Handle)&primary && reset) return CONTEXT_IS_DESTROYED;
+  if (current() == (Handle)&primary && !retained) return CONTEXT_IS_DESTROYED;
+  if (failed) return ILLEGAL_ADDRESS;
+  return refusals && refusals-- ? refusal : SUCCESS;
+}
+
+// What every call on a context asks first.
+#define NEEDS_CONTEXT       \
+  Code usable_ = usable(); \
+  if (usable_) return usable_;
+
+// The real driver follows a stream that went with its context.
+#define INSIST_ALIVE insist(!reset, "to use a stream of a context that was reset");
+
+// -- Captures, by whom they forbid what: in mode 0 (global) all threads, in mode 1 the capturing one, in mode 2 nobody. A thread in mode 0
+// minds all of these, one in mode 1 its own, and one in mode 2 none.
+
+static int global_captures;       // Running, of mode 0.
+static unsigned spoilt;           // How often a call was forbidden to a thread.
+static __thread int own_captures; // Of modes 0 and 1, of this thread.
+static __thread unsigned mode;
+
+static int forbidden(void) {
+  if (mode == 2 || !((mode == 0 && global_captures) || own_captures)) return 0;
+  __sync_fetch_and_add(&spoilt, 1);
+  return 1;
+}
+#define FORBIDDEN_IN_CAPTURE NEEDS_CONTEXT if (forbidden()) return CAPTURE_UNSUPPORTED;
+
+Code cuThreadExchangeStreamCaptureMode(unsigned *exchanged) {
+  if (forked) return NOT_INITIALIZED;
+  unsigned former = mode;
+  insist(*exchanged <= 2, "to ask for a mode of capture that there is not");
+  mode = *exchanged;
+  *exchanged = former;
+  return SUCCESS;
+}
+
+Code cuInit(unsigned flags) { (void)flags; return forked ? NOT_INITIALIZED : SUCCESS; }
+Code cuDriverGetVersion(int *version) {
+  const char *set = getenv("FAKE_CUDA_VERSION");
+  *version = set ? atoi(set) : 13000;
+  return SUCCESS;
+}
 Code cuDeviceGetCount(int *count) { *count = 1; return SUCCESS; }
 Code cuDeviceGet(int *device, int number) { *device = number; return number == 0 ? SUCCESS : INVALID_DEVICE; }
 Code cuDeviceGetAttribute(int *value, int attribute, int device) {
   (void)device;
   switch (attribute) {
+    case 97: *value = 227 << 10; break; // Dynamic shared memory at most.
     case 102: *value = !is_set("FAKE_CUDA_NO_VMM"); break;   // Virtual memory.
     case 115: *value = !is_set("FAKE_CUDA_NO_POOLS"); break; // Stream-ordered memory.
     default: insist(0, "to ask for an attribute that is not known here");
@@ -80,17 +147,32 @@ Code cuDeviceGetName(char *name, int room, int device) {
 Code cuDevicePrimaryCtxRetain(Handle *context, int device) {
   (void)device;
   __sync_fetch_and_add(&retained, 1);
+  reset = 0;
   *context = &primary;
   return SUCCESS;
 }
 Code cuDevicePrimaryCtxRelease_v2(int device) {
   (void)device;
+  if (forked) return NOT_INITIALIZED;
+  if (retained == 1) wait_for_everything(); // The last one ends it.
   insist(__sync_sub_and_fetch(&retained, 1) >= 0, "to release the primary context more often than it retained it");
   return SUCCESS;
 }
-Code cuDevicePrimaryCtxReset_v2(int device) { (void)device; return SUCCESS; }
+Code cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
+  (void)device;
+  *flags = 0;
+  *active = retained > 0;
+  return SUCCESS;
+}
+Code cuDevicePrimaryCtxReset_v2(int device) { (void)device; reset = 1; return SUCCESS; }
+Code cuCtxGetApiVersion(Handle context, unsigned *version) {
+  if (forked) return NOT_INITIALIZED;
+  if (context == (Handle)&primary && (reset || !retained)) return INVALID_CONTEXT;
+  *version = 3020;
+  return SUCCESS;
+}
 
-Code cuCtxGetCurrent(Handle *context) { *context = current(); return SUCCESS; }
+Code cuCtxGetCurrent(Handle *context) { *context = current(); return forked ? NOT_INITIALIZED : SUCCESS; }
 Code cuCtxSetCurrent(Handle context) {
   if (!depth) depth = 1;
   stack[depth - 1] = context;
@@ -136,7 +218,7 @@ typedef struct Point { int done; } Point; // What an event stands for; recording
 typedef struct { Point *point; } Event;
 
 typedef struct Work {
-  enum { COPY, BYTES, HALVES, WORDS, ADD_ONE, OCCUPY, FREE, WAIT, RECORD } kind;
+  enum { COPY, BYTES, HALVES, WORDS, ADD_ONE, OCCUPY, FREE, WAIT, RECORD, PAIR } kind;
   Address to, from;
   size_t count;
   unsigned value;
@@ -144,7 +226,14 @@ typedef struct Work {
   struct Work *next;
 } Work;
 
-typedef struct Stream { Work *first, *last; int closed; struct Stream *next; } Stream;
+typedef struct Stream {
+  Work *first, *last;
+  int closed;
+  int capture; // Its mode and one, or 0.
+  pthread_t capturing;
+  unsigned spoilt; // What this was when the capture began.
+  struct Stream *next;
+} Stream;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -331,9 +420,14 @@ static void *serve(void *argument) {
   return NULL;
 }
 
+static pthread_mutex_t queueing = PTHREAD_MUTEX_INITIALIZER;
+
 static Code queue(Stream *stream, Work content) {
+  INSIST_ALIVE
   Work *work = malloc(sizeof *work);
   *work = content;
+  pthread_mutex_lock(&queueing);
+  pthread_mutex_unlock(&queueing);
   pthread_mutex_lock(&lock);
   insist_mapped(work->to, extent(work));
   if (work->kind == COPY) insist_mapped(work->from, extent(work));
@@ -359,6 +453,7 @@ Code cuStreamCreate(Stream **stream, unsigned flags) {
   return SUCCESS;
 }
 Code cuStreamDestroy_v2(Stream *stream) { // Does not wait; what is queued is still done.
+  INSIST_ALIVE
   NEEDS_CONTEXT
   pthread_mutex_lock(&lock);
   stream->closed = 1;
@@ -367,8 +462,34 @@ Code cuStreamDestroy_v2(Stream *stream) { // Does not wait; what is queued is st
   return SUCCESS;
 }
 
-Code cuStreamSynchronize(Stream *stream) {
+Code cuStreamBeginCapture_v2(Stream *stream, unsigned capture) {
   NEEDS_CONTEXT
+  pthread_mutex_lock(&lock);
+  stream->capture = (int)capture + 1;
+  stream->capturing = pthread_self();
+  stream->spoilt = spoilt;
+  global_captures += capture == 0;
+  own_captures += capture < 2;
+  pthread_mutex_unlock(&lock);
+  return SUCCESS;
+}
+Code cuStreamEndCapture(Stream *stream, Handle *graph) {
+  NEEDS_CONTEXT
+  if (!stream->capture) return INVALID_VALUE;
+  if (stream->capture < 3 && !pthread_equal(stream->capturing, pthread_self())) return CAPTURE_WRONG_THREAD;
+  pthread_mutex_lock(&lock);
+  global_captures -= stream->capture == 1;
+  own_captures -= stream->capture < 3;
+  stream->capture = 0;
+  int whole = stream->spoilt == spoilt;
+  pthread_mutex_unlock(&lock);
+  *graph = NULL;
+  return whole ? SUCCESS : CAPTURE_INVALIDATED;
+}
+
+Code cuStreamSynchronize(Stream *stream) {
+  INSIST_ALIVE
+  FORBIDDEN_IN_CAPTURE
   pthread_mutex_lock(&lock);
   while (stream->first && !failed) pthread_cond_wait(&changed, &lock);
   pthread_mutex_unlock(&lock);
@@ -376,7 +497,8 @@ Code cuStreamSynchronize(Stream *stream) {
 }
 
 Code cuStreamQuery(Stream *stream) {
-  NEEDS_CONTEXT
+  INSIST_ALIVE
+  FORBIDDEN_IN_CAPTURE
   pthread_mutex_lock(&lock);
   Code answer = stream->first ? NOT_READY : SUCCESS;
   pthread_mutex_unlock(&lock);
@@ -412,14 +534,16 @@ Code cuStreamWaitEvent(Stream *stream, Event *event, unsigned flags) {
   return point ? queue(stream, (Work){.kind = WAIT, .point = point}) : SUCCESS;
 }
 Code cuEventQuery(Event *event) {
-  NEEDS_CONTEXT
+  FORBIDDEN_IN_CAPTURE
+  if (refuses_wait()) return wait_refusal;
   pthread_mutex_lock(&lock);
   int done = !event->point || event->point->done;
   pthread_mutex_unlock(&lock);
   return done ? SUCCESS : NOT_READY;
 }
 Code cuEventSynchronize(Event *event) {
-  NEEDS_CONTEXT
+  FORBIDDEN_IN_CAPTURE
+  if (refuses_wait()) return wait_refusal;
   Point *point = point_of(event);
   pthread_mutex_lock(&lock);
   while (point && !point->done && !failed) pthread_cond_wait(&changed, &lock);
@@ -453,29 +577,56 @@ static void begin_to_free(Address address, int pinned, const char *what) {
 }
 static Code free_now(Address address, int pinned, const char *what) {
   begin_to_free(address, pinned, what);
+  // To take pinned memory back, the real driver waits with a lock that work is queued under.
+  if (pinned) pthread_mutex_lock(&queueing);
   wait_for_everything();
+  if (pinned) pthread_mutex_unlock(&queueing);
   run(&(Work){.kind = FREE, .to = address});
   return SUCCESS;
 }
 
-Code cuMemAlloc_v2(Address *address, size_t bytes) { NEEDS_CONTEXT return take(address, bytes, 512, 0); }
+Code cuMemAlloc_v2(Address *address, size_t bytes) { FORBIDDEN_IN_CAPTURE return take(address, bytes, 512, 0); }
+
+// Pools of the application's own. The default one is everybody's, and the backend has no business there.
+typedef struct { unsigned kind, handle_types; struct { unsigned kind; int id; } location; Handle security; char reserved[64]; } PoolProperties;
+typedef struct { int alive; } Pool;
+Code cuMemPoolCreate(Pool **pool, const PoolProperties *properties) {
+  NEEDS_CONTEXT
+  static const PoolProperties plain = {.kind = 1, .location = {.kind = 1, .id = 0}};
+  insist(!is_set("FAKE_CUDA_NO_POOLS"), "to make a pool on a device that has none");
+  insist(!memcmp(properties, &plain, sizeof plain), "to ask for a pool that is not plain memory of device 0");
+  *pool = malloc(sizeof **pool); // Never freed, so that one which was destroyed is known as such.
+  (*pool)->alive = 1;
+  return SUCCESS;
+}
+Code cuMemPoolDestroy(Pool *pool) {
+  NEEDS_CONTEXT
+  insist(pool->alive, "to destroy a pool twice");
+  pool->alive = 0;
+  return SUCCESS;
+}
 // Ordered with the stream; waits for nothing else.
-Code cuMemAllocAsync(Address *address, size_t bytes, Stream *stream) { (void)stream; return cuMemAlloc_v2(address, bytes); }
+Code cuMemAllocFromPoolAsync(Address *address, size_t bytes, Pool *pool, Stream *stream) {
+  NEEDS_CONTEXT
+  (void)stream;
+  insist(pool->alive, "to take memory from a pool that was destroyed");
+  return take(address, bytes, 512, 0);
+}
 Code cuMemFreeAsync(Address address, Stream *stream) {
   NEEDS_CONTEXT
   begin_to_free(address, 0, "to free memory");
   return queue(stream, (Work){.kind = FREE, .to = address});
 }
-Code cuMemFree_v2(Address address) { NEEDS_CONTEXT return free_now(address, 0, "to free memory"); }
+Code cuMemFree_v2(Address address) { FORBIDDEN_IN_CAPTURE return free_now(address, 0, "to free memory"); }
 Code cuMemHostAlloc(Handle *address, size_t bytes, unsigned flags) {
-  NEEDS_CONTEXT
+  FORBIDDEN_IN_CAPTURE
   insist(flags == 1, "to pin memory that is write-combined or not portable");
   Address pinned = 0;
   Code code = take(&pinned, bytes, 4096, 1);
   *address = (Handle)pinned;
   return code;
 }
-Code cuMemFreeHost(Handle address) { NEEDS_CONTEXT return free_now((Address)address, 1, "to free pinned memory"); }
+Code cuMemFreeHost(Handle address) { FORBIDDEN_IN_CAPTURE return free_now((Address)address, 1, "to free pinned memory"); }
 
 // -- Virtual memory: ranges of addresses that nothing can be read from, and files that are mapped into them. Nothing here waits.
 
@@ -699,8 +850,11 @@ Code cuMemsetD32Async(Address to, unsigned v, size_t n, Stream *s) { return fill
 
 // -- Modules and kernels.
 
+static int loaded; // Modules.
+int fake_cuda_modules(void) { return loaded; }
+
 Code cuModuleLoadDataEx(Handle *module, const char *ptx, unsigned count, unsigned *options, Handle *values) {
-  NEEDS_CONTEXT
+  FORBIDDEN_IN_CAPTURE
   insist(!count || (count == 2 && options[0] == 5 && options[1] == 6), "to load with options that are not known here");
   if (strstr(ptx, "99.0")) return UNSUPPORTED_PTX_VERSION;
   if (!strstr(ptx, ".version") || strstr(ptx, "u31")) {
@@ -708,23 +862,44 @@ Code cuModuleLoadDataEx(Handle *module, const char *ptx, unsigned count, unsigne
     return INVALID_PTX;
   }
   *module = malloc(1);
+  __sync_fetch_and_add(&loaded, 1);
   return SUCCESS;
 }
-Code cuCtxSynchronize(void) { NEEDS_CONTEXT wait_for_everything(); return SUCCESS; }
-Code cuModuleUnload(Handle module) { NEEDS_CONTEXT wait_for_everything(); free(module); return SUCCESS; }
+Code cuCtxSynchronize(void) { FORBIDDEN_IN_CAPTURE wait_for_everything(); return failed ? ILLEGAL_ADDRESS : SUCCESS; }
+Code cuModuleUnload(Handle module) {
+  FORBIDDEN_IN_CAPTURE
+  wait_for_everything();
+  __sync_fetch_and_sub(&loaded, 1);
+  free(module);
+  return SUCCESS;
+}
 Code cuModuleGetFunction(Handle *function, Handle module, const char *name) {
   NEEDS_CONTEXT
   (void)module;
   if (!*name) return INVALID_VALUE;
-  *function = (Handle)(intptr_t)(!strcmp(name, "add_one") ? ADD_ONE : !strcmp(name, "occupy") ? OCCUPY : 0);
+  *function = (Handle)(intptr_t)(!strcmp(name, "add_one") ? ADD_ONE : !strcmp(name, "occupy") ? OCCUPY : !strcmp(name, "pair") ? PAIR : 0);
   return *function ? SUCCESS : NOT_FOUND;
+}
+static unsigned allowed_shared[PAIR + 1]; // Dynamic shared memory, where more than 48 KiB.
+Code cuFuncSetAttribute(Handle function, unsigned attribute, int value) {
+  NEEDS_CONTEXT
+  insist(attribute == 8, "to set an attribute that is not known here");
+  if (value < 0 || value > 227 << 10) return INVALID_VALUE;
+  allowed_shared[(int)(intptr_t)function] = (unsigned)value;
+  return SUCCESS;
 }
 Code cuLaunchKernel(Handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
                     unsigned block_z, unsigned shared, Stream *stream, Handle *arguments, Handle *extra) {
   NEEDS_CONTEXT
-  (void)shared, (void)extra;
-  if (!grid_x || !grid_y || !grid_z || !block_x || block_x * block_y * block_z > 1024) return INVALID_VALUE;
-  Work work = {.kind = (int)(intptr_t)function, .to = *(Address *)arguments[0]};
+  (void)extra;
+  int kind = (int)(intptr_t)function;
+  if (kind != ADD_ONE && kind != OCCUPY && kind != PAIR) return INVALID_HANDLE;
+  uint64_t threads = (uint64_t)block_x * block_y * block_z; // Of numbers that are small already.
+  if (!grid_x || grid_x >> 31 || !grid_y || grid_y > 65535 || !grid_z || grid_z > 65535) return INVALID_VALUE;
+  if (block_x > 1024 || block_y > 1024 || block_z > 64 || !threads || threads > 1024) return INVALID_VALUE;
+  if (shared > allowed_shared[kind] && shared > 48 << 10) return INVALID_VALUE;
+  if (kind == PAIR) return grid_x % 2 ? INVALID_CLUSTER_SIZE : SUCCESS;
+  Work work = {.kind = kind, .to = *(Address *)arguments[0]};
   if (work.kind == ADD_ONE) work.count = *(uint32_t *)arguments[1];
   return queue(stream, work);
 }

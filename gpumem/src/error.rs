@@ -219,16 +219,19 @@ pub enum Error {
     /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer and a stream, or a kernel
     /// and what it takes.
     #[error(
-        "{buffer} lives on another device than {other}; use its own (`Buffer::device`) for both, or download it and upload it there"
+        "{} lives on another device than {other}; {}", Misplaced(*buffer),
+        if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }
+        else { "ask the device that made it" }
     )]
     DifferentDevices {
-        /// The buffer that is out of place.
-        buffer: BufferLabel,
+        /// The buffer that is out of place; `None` for a stream.
+        buffer: Option<BufferLabel>,
         /// What it was to be used with.
         other: String,
     },
 
-    /// Buffers are alive where none should be. The report says which, how large, and where they were made.
+    /// Buffers are alive where none should be, or streams of a device that was to be closed. The report says
+    /// which, how large, and where they were made.
     #[error("{0}")]
     Leaked(LeakReport),
 
@@ -261,6 +264,21 @@ pub enum Error {
     )]
     WouldDeadlock,
 
+    /// The driver refused one call, or had no memory for it. Nothing has failed: the device, its buffers and
+    /// all that is queued are as they were, and what was asked for can be asked for again. Every operation
+    /// can give this where it gives [`Error::DeviceFailed`].
+    #[error(
+        "the {backend} backend was refused {operation}: {reason}. Nothing is lost, and it can be tried again"
+    )]
+    CallRefused {
+        /// Which backend.
+        backend: &'static str,
+        /// The call, as the driver names it.
+        operation: &'static str,
+        /// What the driver says, with its code.
+        reason: String,
+    },
+
     /// The device or its driver failed, now or in work queued before. What is on the device is lost.
     #[error("the {backend} backend failed in {operation}: {reason}")]
     DeviceFailed {
@@ -281,13 +299,28 @@ impl Error {
             Fault::Unavailable(reason) => Self::BackendUnavailable { backend, reason },
             Fault::Refused(reason) => Self::KernelRefused { backend, reason },
             Fault::WouldDeadlock => Self::WouldDeadlock,
+            Fault::Denied { operation, reason } => Self::CallRefused { backend, operation, reason },
             Fault::Failed { operation, reason } => Self::DeviceFailed { backend, operation, reason },
-            Fault::OutOfMemory => Self::DeviceFailed {
+            Fault::OutOfMemory => Self::CallRefused {
                 backend,
-                operation: "queueing",
-                reason: "the driver is out of memory".into(),
+                operation: "an operation",
+                reason: "there is no memory for it; drop buffers, or give back with `Device::trim(0)` what is kept".into(),
             },
         }
+    }
+
+    /// A fault while a device is opened: nothing is on it yet that could be lost, so whatever it is, the
+    /// device cannot be had.
+    pub(crate) fn from_opening<B: Backend>(fault: Fault) -> Self {
+        let reason = match fault {
+            Fault::Failed { .. } => {
+                format!("{fault}; the device has failed in this process before, and works again in a new one")
+            }
+            Fault::OutOfMemory => "the device has no memory left for it".into(),
+            Fault::Unavailable(reason) => reason,
+            _ => fault.to_string(),
+        };
+        Self::BackendUnavailable { backend: B::NAME, reason }
     }
 }
 
@@ -346,6 +379,18 @@ impl fmt::Display for Bytes {
         #[allow(clippy::cast_precision_loss)]
         let about = self.0 as f64 / unit as f64;
         write!(f, "{about:.2} {} ({} bytes)", UNITS[power - 1], self.0)
+    }
+}
+
+/// What is on another device than it should be.
+struct Misplaced(Option<BufferLabel>);
+
+impl fmt::Display for Misplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(buffer) => buffer.fmt(f),
+            None => f.write_str("the stream"),
+        }
     }
 }
 

@@ -85,7 +85,8 @@
 //!
 //! * `derive` (default): `#[derive(GpuBuffers)]`.
 //! * `cuda`: the CUDA backend, by way of `cust`. Building it needs the CUDA driver library to link with, and running it the
-//!   driver and a card; without them [`Device::cuda`](Device) gives [`Error::BackendUnavailable`].
+//!   driver and a card; without them [`Device::cuda`](Device) gives [`Error::BackendUnavailable`]. The oldest driver that works is that
+//!   of CUDA 11.2 (460.27).
 //! * `testing`: failures on purpose and slow transfers, for tests of what happens then.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -113,7 +114,7 @@ pub use self::buffer::{
 };
 pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
 pub use self::error::{BufferLabel, Error, Result};
-pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, SetStats};
+pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::GpuBuffers;
 pub use self::spec::BufferSpec;
@@ -125,7 +126,8 @@ pub use gpumem_derive::GpuBuffers;
 /// Kernels on CUDA cards: what [`Device::load_ptx`] loads and `cust::launch!` takes.
 #[cfg(feature = "cuda")]
 pub mod cuda {
-    pub use crate::backend::cuda::{Function, Kernel, Module};
+    pub use crate::backend::cuda::{Function, Kernel};
+    pub use crate::device::Module;
 }
 
 /// What generated code refers to. Not part of the public interface: it changes with the derive, which is tied to this

@@ -1,4 +1,5 @@
-//! A small number for each thread, by which it gets a part of its own of what threads would else fight over.
+//! What the crate knows of threads: a small number for each, by which it gets a part of its own of what
+//! threads would else fight over, and whether it may wait where things end.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,4 +26,27 @@ pub(crate) fn number() -> usize {
 /// How many threads have a number.
 pub(crate) fn count() -> usize {
     NEXT.load(Ordering::Relaxed)
+}
+
+thread_local! {
+    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what ends on the calling thread may keep it waiting. A drop must not wait (rule 7), so this is
+/// only where [`waiting`] is.
+pub(crate) fn may_wait() -> bool {
+    MAY_WAIT.get()
+}
+
+/// Runs `work`, a wait for the end of something: on a thread that is there for it, or where the application
+/// asked for the end.
+pub(crate) fn waiting<R>(work: impl FnOnce() -> R) -> R {
+    struct Former(bool);
+    impl Drop for Former {
+        fn drop(&mut self) {
+            MAY_WAIT.set(self.0);
+        }
+    }
+    let _former = Former(MAY_WAIT.replace(true));
+    work()
 }

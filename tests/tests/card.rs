@@ -1,10 +1,27 @@
 //! What only a card shows: memory that others hold, and kernels on streams of the application's own.
 #![cfg(feature = "cuda")]
 
+use cust::launch;
 use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error};
 use gpumem_tests::TestBackend;
+use std::ffi::{c_int, c_void};
+use std::sync::Barrier;
+use std::time::Duration;
 
 const KERNELS: &str = include_str!("../src/kernels.ptx");
+
+/// A kernel whose blocks come in clusters of two, which not every card has.
+const CLUSTERS: &str = ".version 7.8
+    .target sm_90
+    .address_size 64
+    .visible .entry pair() .explicitcluster .reqnctapercluster 2, 1, 1 { ret; }";
+
+unsafe extern "C" {
+    fn cuStreamCreate(stream: *mut *mut c_void, flags: u32) -> c_int;
+    fn cuStreamDestroy_v2(stream: *mut c_void) -> c_int;
+    fn cuStreamBeginCapture_v2(stream: *mut c_void, mode: u32) -> c_int;
+    fn cuStreamEndCapture(stream: *mut c_void, graph: *mut *mut c_void) -> c_int;
+}
 
 fn card() -> Option<Device<Cuda>> {
     Cuda::open(Device::builder())
@@ -120,4 +137,163 @@ fn a_bound_buffer_follows_its_stream() {
         bound.finish().unwrap();
         assert!(numbers.download().unwrap().iter().all(|number| *number == expected));
     }
+}
+
+/// What `PyTorch` does: a stream is captured in the default mode, which forbids all threads what could be
+/// meant for the graph.
+#[test]
+fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
+    let Some(device) = card() else { return };
+    let mut buffer: Buffer<u32, Cuda, Async> =
+        Buffer::from_slice(&device, "buffer", &vec![1; 1 << 20]).unwrap();
+    let parked: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "parked", &vec![1; 1 << 20]).unwrap();
+    let ticket = parked.start_download().unwrap();
+    let (begun, done) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        let capture = scope.spawn(|| {
+            device.make_current().unwrap();
+            let (mut stream, mut graph) = (std::ptr::null_mut(), std::ptr::null_mut());
+            // SAFETY: the pointers are valid for a write, the context is current, and the stream is this
+            // thread's own.
+            unsafe {
+                assert_eq!(cuStreamCreate(&raw mut stream, 1), 0);
+                assert_eq!(cuStreamBeginCapture_v2(stream, 0), 0);
+                begun.wait();
+                done.wait();
+                let end = cuStreamEndCapture(stream, &raw mut graph);
+                assert_eq!(cuStreamDestroy_v2(stream), 0);
+                end
+            }
+        });
+        begun.wait();
+        let during = || -> Result<(), Error> {
+            ticket.is_ready()?;
+            drop(parked);
+            buffer.upload(&vec![2; 1 << 20])?;
+            assert!(buffer.start_download()?.wait()?.iter().all(|number| *number == 2));
+            drop(Buffer::<u8, Cuda>::with_capacity(&device, "new", 64 << 20)?);
+            buffer.stage(4 << 20)?.commit()?;
+            let module = device.load_ptx(KERNELS)?;
+            device.synchronize_stream(&device.create_stream()?)?;
+            drop(module);
+            device.trim(0)?;
+            device.synchronize()
+        };
+        let result = during();
+        done.wait();
+        assert_eq!(
+            (capture.join().unwrap(), result),
+            (0, Ok(())),
+            "the capture is whole, and nothing failed"
+        );
+    });
+    assert!(ticket.wait().unwrap().iter().all(|number| *number == 1));
+    assert_eq!(device.stats().lost_bytes, 0);
+    drop(buffer);
+    device.close().unwrap();
+}
+
+/// Lets the next calls of this thread to the driver answer `code`. Only the driver of threads can.
+fn refuse(code: c_int, calls: c_int) -> bool {
+    // SAFETY: the name ends with a NUL, and what is found under it is such a function.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"fake_cuda_refuse".as_ptr());
+        if found.is_null() {
+            println!("skipped: this driver refuses nothing that is asked of it");
+            return false;
+        }
+        std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, c_int)>(found)(code, calls);
+    }
+    true
+}
+
+/// A refused call was taken for a dead device: the ticket stayed dead, and the memory was lost.
+#[test]
+fn a_refused_call_loses_nothing() {
+    let Some(device) = card() else { return };
+    let refused = |error: Option<Error>| match error {
+        Some(Error::CallRefused { operation, reason, .. }) => format!("{operation}: {reason}"),
+        other => panic!("{other:?}"),
+    };
+    let module = device.load_ptx(KERNELS).unwrap();
+    let (occupy, stream) = (module.get_function("occupy").unwrap(), device.stream());
+    // SAFETY: the kernel takes one u64 and touches no memory.
+    let keep_busy = || unsafe { launch!(occupy<<<1, 1, 0, stream>>>(50_000_000_u64)) };
+    keep_busy().unwrap();
+    let buffer: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap();
+    let mut ticket = buffer.start_download().unwrap();
+    if !refuse(801, 1) {
+        return;
+    }
+    assert!(refused(ticket.is_ready().err()).contains("801"));
+    refuse(900, 1);
+    assert!(
+        refused(ticket.wait_timeout(Duration::from_secs(20)).err()).contains("when the capture has ended")
+    );
+    // Its use is asked about in the drop, and stays pending.
+    refuse(801, 1);
+    drop(buffer);
+    assert_eq!(device.stats().retired_bytes, 4 << 20);
+    refuse(801, 1);
+    refused(device.synchronize().err());
+    assert!(ticket.wait_timeout(Duration::from_secs(20)).unwrap().unwrap().iter().all(|number| *number == 7));
+    device.synchronize().unwrap();
+    assert_eq!((device.stats().retired_bytes, device.stats().lost_bytes), (0, 0));
+
+    // No memory is no failure either.
+    refuse(2, 1);
+    assert!(refused(device.load_ptx(KERNELS).err()).starts_with("cuModuleLoadDataEx: "));
+    refuse(2, 1);
+    assert!(refused(device.create_stream().map(drop).err()).starts_with("cuStreamCreate: "));
+    refuse(2, 1);
+    let text = refused(keep_busy().err());
+    assert!(
+        text.starts_with("cuLaunchKernel: ") && text.contains("`occupy`") && text.contains("Device::trim(0)"),
+        "{text}"
+    );
+    drop(module);
+    device.close().unwrap();
+}
+
+/// Launches that a card cannot do were taken for a dead device, some of them.
+#[test]
+fn launches_beyond_the_limits_are_refused() {
+    let Some(device) = card() else { return };
+    let module = device.load_ptx(KERNELS).unwrap();
+    let (occupy, stream) = (module.get_function("occupy").unwrap(), device.stream());
+    let launch = |grid: (u32, u32, u32), block: (u32, u32, u32), shared: u32| {
+        // SAFETY: the kernel takes one u64 and touches no memory.
+        unsafe { launch!(occupy<<<grid, block, shared, stream>>>(1_u64)) }
+    };
+    let refused = |result: Result<(), Error>| match result {
+        Err(Error::KernelRefused { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    let one = (1, 1, 1);
+    for grid in [(0, 1, 1), (1, 65_536, 1), (1, 1, 65_536), (1 << 31, 1, 1)] {
+        refused(launch(grid, one, 0));
+    }
+    for block in [(0, 1, 1), (1_025, 1, 1), (1, 1, 65), (u32::MAX, 1, 1), (65_536, 65_536, 1)] {
+        refused(launch(one, block, 0));
+    }
+    for shared in [49_153, 65_536, u32::MAX] {
+        assert!(refused(launch(one, one, shared)).contains("Function::allow_shared_bytes"));
+    }
+    if let Ok(clusters) = device.load_ptx(CLUSTERS) {
+        let pair = clusters.get_function("pair").unwrap();
+        // SAFETY: the kernel takes nothing and does nothing.
+        refused(unsafe { launch!(pair<<<3, 1, 0, stream>>>()) });
+    }
+    device.synchronize().unwrap();
+
+    // More shared memory is had by asking for it.
+    occupy.allow_shared_bytes(64 << 10).unwrap();
+    launch(one, one, 64 << 10).unwrap();
+    refused(launch(one, one, (64 << 10) + 1));
+    let most = refused(occupy.allow_shared_bytes(u32::MAX));
+    assert!(most.contains("`occupy` cannot have 4294967295 bytes"), "{most}");
+    launch(one, one, 64 << 10).unwrap();
+    device.synchronize().unwrap();
+    drop(module);
+    device.close().unwrap();
 }

@@ -414,6 +414,7 @@ fn a_bound_buffer_that_fails_shows_nothing_torn_and_is_written_by_nobody_afterwa
             // Either all is given back, or it says what is not.
             let lost = device.stats().lost_bytes;
             assert!(lost == 0 || failed, "call {call}");
+            drop(stream);
             assert_eq!(device.close().is_ok(), lost == 0, "call {call}");
             failures += u32::from(result.is_err());
             if !failed {

@@ -260,7 +260,7 @@ fn closing_waits_for_kernels_that_use_dropped_buffers() {
         end.store(true, SeqCst);
     };
     device.launch_on(&stream, (&buffer,), kernel).unwrap();
-    drop(buffer);
+    drop((buffer, stream));
     device.close().unwrap();
     assert!(done.load(SeqCst));
 }

@@ -54,6 +54,10 @@ pub trait Backend: Driver {
 
 /// The half of a backend that only the runtime sees. See the module comment for the terms.
 pub trait Driver: Send + Sync + Sized + 'static {
+    /// Whether giving everything back at the end of a device may wait for more than the device's own work, so
+    /// that a drop leaves it to a thread even where the device is idle.
+    const WAITS_AT_THE_END: bool = false;
+
     /// Names a block of device memory, or a range of addresses. Cheap to clone; dropping it gives nothing back.
     type Memory: Clone + Send + Sync + 'static;
     /// Physical memory that can be mapped. Dropping it without [`Driver::release_chunk`] leaks it.
@@ -186,6 +190,16 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// Keeps the calling thread until `event` is done; a fault if the device has failed. Never hangs on a failed device.
     fn synchronize(&self, event: &Self::Event) -> Result<(), Fault>;
 
+    /// The device is being closed: nobody can queue anything any more. Takes from the application what else
+    /// it has of the device.
+    fn close(&self) {}
+
+    /// Waits until pinned memory can be given back without keeping other threads waiting.
+    fn settle(&self) {}
+
+    /// Gives back what the backend itself keeps for nobody. May wait for the device, and for others.
+    fn tidy(&self) {}
+
     /// As [`Driver::synchronize`], for a thread that may be some microseconds late but must not take a core while it waits.
     ///
     /// A backend whose own wait sleeps uses that. Otherwise the device is asked, at first all the time and then between pauses that grow with
@@ -278,7 +292,15 @@ pub enum Fault {
     /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel, or runs wakers and would wait
     /// to be woken, or has slots and would wait for some.
     WouldDeadlock,
-    /// An operation failed, now or before.
+    /// The driver refused this one call. Nothing has failed: what was queued runs on, and the call can be
+    /// made again.
+    Denied {
+        /// What was tried, as the driver calls it.
+        operation: &'static str,
+        /// What the driver says of it.
+        reason: String,
+    },
+    /// The device has failed, now or before: every later call fails too, and what was on the device is lost.
     Failed {
         /// What was tried, as the driver calls it.
         operation: &'static str,
@@ -287,13 +309,23 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether the device has failed for good. After any other fault what is pending stays pending, and can
+    /// be asked for again.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::OutOfMemory => f.write_str("out of memory"),
             Self::WouldDeadlock => f.write_str("the thread would wait for itself"),
-            Self::Failed { operation, reason } => write!(f, "{operation}: {reason}"),
+            Self::Denied { operation, reason } | Self::Failed { operation, reason } => {
+                write!(f, "{operation}: {reason}")
+            }
         }
     }
 }

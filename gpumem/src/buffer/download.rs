@@ -224,7 +224,7 @@ fn to_copy<'a, B: Backend>(
 ) -> Result<Vec<ToCopy<'a, B>>, Error> {
     if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.core(), core)) {
         let other = "the one that was asked for the download".into();
-        return Err(Error::DifferentDevices { buffer: raw.label(), other });
+        return Err(Error::DifferentDevices { buffer: Some(raw.label()), other });
     }
     Ok(parts.iter().filter_map(|(raw, range)| Some((*raw, memory(raw, range)?, range))).collect())
 }

@@ -480,7 +480,7 @@ impl<B: Backend> RawBuffer<B> {
     /// See [`Block::lend_to`].
     pub(crate) fn lend_to(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
         if !self.core().owns(stream) {
-            return Err(Error::DifferentDevices { buffer: self.label, other: "the stream".into() });
+            return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
         }
         let lend = |block: &Block<B>| block.lend_to(self.core(), stream, write);
         self.block.as_ref().map_or(Ok(()), lend).map_err(Error::from_fault::<B>)
@@ -502,7 +502,7 @@ impl<B: Backend> RawBuffer<B> {
         if self.device.is(&source.device) {
             return Ok(());
         }
-        Err(Error::DifferentDevices { buffer: source.label, other: self.label.to_string() })
+        Err(Error::DifferentDevices { buffer: Some(source.label), other: self.label.to_string() })
     }
 
     pub(super) fn abandon_downloads(&self) {

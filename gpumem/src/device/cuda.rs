@@ -4,12 +4,15 @@
 //! on the runtime's own stream, in order with everything else (rule 1), without a stream of `cust`'s.
 
 use super::{Device, DeviceBuilder};
-use crate::backend::Cuda;
-use crate::backend::cuda::{Function, Kernel, Module};
+use crate::backend::cuda::{Function, Kernel};
+use crate::backend::{self, Cuda};
 use crate::error::Error;
+use crate::ledger::Listed;
 use crate::memory::Stream;
 use cust::function::{BlockSize, GridSize};
 use std::ffi::c_void;
+use std::fmt;
+use std::panic::Location;
 
 impl Device<Cuda> {
     /// Opens the CUDA card with this number, counted from 0, with the default limits.
@@ -30,12 +33,18 @@ impl Device<Cuda> {
     ///
     /// # Errors
     ///
-    /// [`Error::BackendUnavailable`] when there is no driver, no card or none with this number; the reason says which.
+    /// [`Error::BackendUnavailable`] when there is no driver, no card or none with this number, when the
+    /// driver is older than that of CUDA
+    /// 11.2, or when the card has failed in this process before; the reason says which.
     pub fn cuda(ordinal: usize) -> Result<Self, Error> {
         DeviceBuilder::default().cuda(ordinal)
     }
 
-    /// Has the driver compile kernels for this card.
+    /// Has the driver compile kernels for this card. It may wait for kernels that run.
+    ///
+    /// A module that was dropped is unloaded some time later: when another is loaded or the device is
+    /// [trimmed](Device::trim) while no kernel runs, or at the end of the device. One that is alive when its
+    /// device is [closed](Device::close) is unloaded then.
     ///
     /// ```no_run
     /// use cust::launch;
@@ -77,9 +86,13 @@ impl Device<Cuda> {
     /// # Errors
     ///
     /// [`Error::BackendUnavailable`] when the driver cannot compile the text, with what its compiler says;
-    /// [`Error::DeviceFailed`] when the device has failed.
+    /// [`Error::CallRefused`] when there is no memory for it; [`Error::DeviceFailed`] when the device has
+    /// failed.
+    #[track_caller]
     pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
-        self.core().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)
+        let made_at = Location::caller();
+        let raw = self.core().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)?;
+        Ok(Module { raw, _listed: self.core().ledger.modules.add("module", made_at) })
     }
 
     /// Makes the card's primary context current on the calling thread and leaves it so, for code that calls `cust` or the
@@ -101,7 +114,7 @@ impl DeviceBuilder {
     /// Those of [`Device::cuda`], and [`Error::InvalidSpec`] for a limit of 0.
     pub fn cuda(self, ordinal: usize) -> Result<Device<Cuda>, Error> {
         self.check()?;
-        let backend = Cuda::open(ordinal).map_err(Error::from_fault::<Cuda>)?;
+        let backend = Cuda::open(ordinal).map_err(Error::from_opening::<Cuda>)?;
         Device::open(backend, self)
     }
 }
@@ -128,8 +141,9 @@ impl Stream<Cuda> {
     ///
     /// # Errors
     ///
-    /// [`Error::KernelRefused`] when the driver refuses the launch, with the grid and the block that it was asked for, and
-    /// [`Error::DeviceFailed`] when the device has failed. Nothing is queued then.
+    /// [`Error::KernelRefused`] when the driver refuses the launch, with the grid and the block that it was
+    /// asked for, [`Error::CallRefused`] when there is no memory for it, and [`Error::DeviceFailed`] when the
+    /// device has failed. Nothing is queued then.
     pub unsafe fn launch<K, G, T>(
         &self,
         kernel: &K,
@@ -150,14 +164,42 @@ impl Stream<Cuda> {
     }
 }
 
+/// Kernels that were loaded onto a device with [`Device::load_ptx`].
+///
+/// Dropping a module is always fine, also while kernels of it are queued: it waits for nothing.
+pub struct Module {
+    raw: backend::cuda::Module,
+    _listed: Listed,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").finish_non_exhaustive()
+    }
+}
+
 impl Module {
     /// Finds a kernel by the name of its `.entry` in the PTX.
     ///
     /// # Errors
     ///
-    /// [`Error::KernelRefused`] when the module has no such kernel.
+    /// [`Error::KernelRefused`] when the module has no such kernel, or its device is closed.
     pub fn get_function(&self, name: impl AsRef<str>) -> Result<Function<'_>, Error> {
-        self.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
+        self.raw.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
+    }
+}
+
+impl Function<'_> {
+    /// Lets launches of this kernel ask for up to `bytes` of dynamic shared memory a block. Without it the
+    /// most is 48 KiB, less what the kernel declares by itself.
+    ///
+    /// It holds for the kernel of the module, however often it is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KernelRefused`] with the most that there is, when that is less.
+    pub fn allow_shared_bytes(&self, bytes: u32) -> Result<(), Error> {
+        self.allow_shared(bytes).map_err(Error::from_fault::<Cuda>)
     }
 }
 

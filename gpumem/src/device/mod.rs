@@ -8,6 +8,8 @@
 mod cuda;
 mod host;
 
+#[cfg(feature = "cuda")]
+pub use self::cuda::Module;
 pub use self::host::{HostArg, HostArgs};
 
 use crate::backend::{Backend, Host, MemoryInfo};
@@ -25,9 +27,9 @@ use std::time::Duration;
 /// used from any thread. The device stays open until the last handle, buffer and transfer is gone.
 ///
 /// Dropping the last of them does not wait for the device's work: what still runs is left to a thread, which gives the memory
-/// back when it is done. Before the end of a CUDA program call [`Device::close`], so that no such thread is cut off. (A CUDA
-/// driver waits for all kernels of the process when it takes pinned memory back. A device whose own work is done gives that back in
-/// the drop, which other devices' kernels can therefore hold up.)
+/// back when it is done. A CUDA device always ends on such a thread, since its driver may wait for kernels of
+/// other devices too. Before the end of a CUDA program call [`Device::close`], so that the thread is not cut
+/// off.
 ///
 /// ```
 /// use gpumem::{Buffer, Device};
@@ -46,6 +48,15 @@ pub struct Device<B: Backend = Host> {
 /// What is alive as long as a user can queue work: a device, a buffer or a set.
 struct Handle<B: Backend> {
     core: ManuallyDrop<Arc<Core<B>>>,
+}
+
+impl<B: Backend> Handle<B> {
+    /// The last handle has gone, and its owner waits for the end.
+    fn close(self) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped, so the core is taken out once.
+        unsafe { ManuallyDrop::take(&mut this.core) }.close();
+    }
 }
 
 impl<B: Backend> Drop for Handle<B> {
@@ -77,7 +88,7 @@ impl<B: Backend> Device<B> {
     pub(crate) fn open(backend: B, builder: DeviceBuilder) -> Result<Self, Error> {
         let limit = match builder.memory_limit {
             Some(limit) => limit,
-            None => default_limit::<B>(backend.memory_info().map_err(Error::from_fault::<B>)?),
+            None => default_limit::<B>(backend.memory_info().map_err(Error::from_opening::<B>)?),
         };
         let DeviceBuilder { slack, keep, keep_for, on_pressure, .. } = builder;
         let default = Settings::new(limit);
@@ -88,7 +99,7 @@ impl<B: Backend> Device<B> {
             on_pressure: on_pressure.map(|callback| callback.0),
             ..default
         };
-        let core = Core::new(backend, settings).map_err(Error::from_fault::<B>)?;
+        let core = Core::new(backend, settings).map_err(Error::from_opening::<B>)?;
         Ok(Self { handle: Arc::new(Handle { core: ManuallyDrop::new(core) }) })
     }
 
@@ -114,11 +125,13 @@ impl<B: Backend> Device<B> {
 
     /// Opens a stream of the application's own, for work beside the compute stream; see [`Stream`].
     ///
-    /// It stays usable as long as it lives. Dropping it does not wait for what is queued on it.
+    /// It stays usable as long as it lives, and keeps the device from being [closed](Device::close). Dropping
+    /// it does not wait for what is queued on it.
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceFailed`] when the device gives none.
+    /// [`Error::CallRefused`] when the device gives none, and [`Error::DeviceFailed`] when it has failed.
+    #[track_caller]
     pub fn create_stream(&self) -> Result<Stream<B>, Error> {
         self.core().create_stream().map_err(Error::from_fault::<B>)
     }
@@ -127,8 +140,13 @@ impl<B: Backend> Device<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    /// [`Error::DifferentDevices`] for a stream of another device, [`Error::DeviceFailed`] when the device
+    /// has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
+        if !self.core().owns(stream) {
+            let other = format!("device `{}`, which was asked to wait for it", self.name());
+            return Err(Error::DifferentDevices { buffer: None, other });
+        }
         self.core().wait_for(stream).map_err(Error::from_fault::<B>)
     }
 
@@ -168,8 +186,10 @@ impl<B: Backend> Device<B> {
     ///
     /// Memory of dropped buffers is kept for the next ones, since taking it from the driver costs tens of microseconds. Call
     /// this where a program is done with a phase that needed much, or where another process needs the memory. It waits for the
-    /// device's work. With `keep` at 0 pinned memory that no transfer uses goes back as well. Pieces of 2 MiB and
-    /// more are given back only as a whole, so that a small buffer can keep the piece that it lies in.
+    /// device's work. With `keep` at 0 pinned memory that no transfer uses goes back as well, and so do
+    /// modules of kernels that were dropped; a CUDA driver then waits for kernels of other devices of the
+    /// process too. Pieces of 2 MiB and more are given back only as a whole, so that a small buffer can keep
+    /// the piece that it lies in.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -253,20 +273,31 @@ impl<B: Backend> Device<B> {
         if ledger.live_buffers() == 0 && lost == 0 {
             return Ok(());
         }
-        Err(Error::Leaked(LeakReport::new(format!("device `{}`", self.name()), self.live_buffers(), lost)))
+        Err(Error::Leaked(self.leaks(lost)))
     }
 
-    /// Ends the device in order: waits for what is queued, checks that no buffer is alive, and gives everything back.
+    fn leaks(&self, lost: u64) -> LeakReport {
+        LeakReport::new(format!("device `{}`", self.name()), self.live_buffers(), lost)
+    }
+
+    /// Ends the device in order: waits for what is queued, checks that no buffer or stream is alive, and
+    /// gives everything back before it returns. Modules of kernels are unloaded even if they are alive: one
+    /// has no kernels any more then.
     ///
     /// Dropping the last handle does the same without waiting and without telling.
     ///
     /// # Errors
     ///
-    /// [`Error::Leaked`] when buffers are alive, [`Error::DeviceInUse`] when other handles are, or tickets and guards
-    /// of downloads, and [`Error::DeviceFailed`] when the device has failed. The device then ends with the last of them.
+    /// [`Error::Leaked`] when buffers or streams of the application's own are alive, [`Error::DeviceInUse`]
+    /// when other handles are, or tickets and guards of downloads, and [`Error::DeviceFailed`] when the
+    /// device has failed. The device then ends with the last of them.
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
-        self.check_leaks()?;
+        let ledger = &self.core().ledger;
+        let (lost, streams) = (ledger.counters.lost_bytes(), ledger.streams.list());
+        if ledger.live_buffers() > 0 || lost > 0 || !streams.is_empty() {
+            return Err(Error::Leaked(self.leaks(lost).with_handles(streams)));
+        }
         // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last. It takes the gate before
         // anything else, so whatever runs here meanwhile (a logger) holds up no thread but that one, which holds nothing.
         let gate = self.core().idle_gate();
@@ -276,7 +307,9 @@ impl<B: Backend> Device<B> {
         if handles > 0 {
             return Err(Error::DeviceInUse { device: self.name().into(), handles });
         }
-        drop(self);
+        if let Some(handle) = Arc::into_inner(self.handle) {
+            handle.close();
+        }
         Ok(())
     }
 }

@@ -15,7 +15,17 @@ pub struct LiveBuffer {
     pub made_at: &'static Location<'static>,
 }
 
-/// What a leak check found. Its text is a list that names each buffer, its size, and the line that made it.
+/// What is alive of a device besides buffers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveHandle {
+    /// What it is: `"stream"`.
+    pub kind: &'static str,
+    /// The line of the application that made it.
+    pub made_at: &'static Location<'static>,
+}
+
+/// What a leak check found. Its text is a list that names each buffer, its size, and the line that made it;
+/// where a device was to be closed, the application's streams too.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Error};
@@ -39,6 +49,7 @@ pub struct LeakReport {
 struct Content {
     owner: String,
     buffers: Vec<LiveBuffer>,
+    handles: Vec<LiveHandle>,
     lost_bytes: u64,
 }
 
@@ -47,13 +58,25 @@ const LISTED: usize = 20;
 
 impl LeakReport {
     pub(crate) fn new(owner: String, buffers: Vec<LiveBuffer>, lost_bytes: u64) -> Self {
-        Self { content: Box::new(Content { owner, buffers, lost_bytes }) }
+        Self { content: Box::new(Content { owner, buffers, handles: Vec::new(), lost_bytes }) }
+    }
+
+    /// The same, with the handles that keep the device.
+    pub(crate) fn with_handles(mut self, handles: Vec<LiveHandle>) -> Self {
+        self.content.handles = handles;
+        self
     }
 
     /// The buffers that are alive.
     #[must_use]
     pub fn buffers(&self) -> &[LiveBuffer] {
         &self.content.buffers
+    }
+
+    /// The streams that are alive, where a device was to be closed.
+    #[must_use]
+    pub fn handles(&self) -> &[LiveHandle] {
+        &self.content.handles
     }
 
     /// Bytes that could not be given back to the driver, because it had failed.
@@ -65,7 +88,7 @@ impl LeakReport {
 
 impl fmt::Display for LeakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Content { owner, buffers, lost_bytes } = &*self.content;
+        let Content { owner, buffers, handles, lost_bytes } = &*self.content;
         match buffers.len() {
             0 => write!(f, "no buffer of {owner} is alive")?,
             1 => write!(f, "1 buffer of {owner} is still alive:")?,
@@ -78,6 +101,20 @@ impl fmt::Display for LeakReport {
             let rest = &buffers[LISTED..];
             let bytes = rest.iter().map(|buffer| buffer.bytes).sum();
             write!(f, "\n  and {} more with {}", rest.len(), Bytes(bytes))?;
+        }
+        if !handles.is_empty() {
+            let are = if handles.len() == 1 { "handle is" } else { "handles are" };
+            write!(
+                f,
+                "\n{} {are} still alive, which keeps the device open; drop what is not needed:",
+                handles.len()
+            )?;
+        }
+        for LiveHandle { kind, made_at } in handles.iter().take(LISTED) {
+            write!(f, "\n  {kind}, made at {made_at}")?;
+        }
+        if handles.len() > LISTED {
+            write!(f, "\n  and {} more", handles.len() - LISTED)?;
         }
         if *lost_bytes > 0 {
             write!(f, "\n{} could not be given back to the driver", Bytes(*lost_bytes))?;
@@ -104,5 +141,10 @@ mod tests {
             "{report}"
         );
         assert!(report.ends_with("\n  and 3 more with 12 KiB"), "{report}");
+        let handle = LiveHandle { kind: "stream", made_at: Location::caller() };
+        let report =
+            LeakReport::new("device `host`".into(), Vec::new(), 0).with_handles(vec![handle; 23]).to_string();
+        let start = "no buffer of device `host` is alive\n23 handles are still alive, which keeps the device open; drop";
+        assert!(report.starts_with(start) && report.ends_with("\n  and 3 more"), "{report}");
     }
 }

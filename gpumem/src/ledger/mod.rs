@@ -5,10 +5,12 @@
 //! can fail in here. Entries live in slabs of small records, each behind a lock that is held for a few instructions; a thread uses the
 //! slab of its number, so that threads which make and drop buffers do not stand in each other's way. Running totals are atomics.
 
+mod handles;
 mod leaks;
 mod stats;
 
-pub use leaks::{LeakReport, LiveBuffer};
+pub(crate) use handles::{Handles, Listed};
+pub use leaks::{LeakReport, LiveBuffer, LiveHandle};
 pub(crate) use stats::Counters;
 pub use stats::{BufferStats, DeviceStats, SetStats};
 
@@ -22,6 +24,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) counters: Counters,
+    /// The application's own streams.
+    pub(crate) streams: Handles,
+    /// The modules of kernels that it has loaded.
+    pub(crate) modules: Handles,
     slabs: [Padded; SLABS],
 }
 

@@ -390,13 +390,16 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// Forgets the uses that are past. A fault when the device has failed, so that it cannot be told which are.
+    /// Forgets the uses that are past. A fault when the device has failed, so that it cannot be told which are; where it
+    /// only refuses to answer, they stay.
     fn forget_past(&self, pending: &mut Vec<(u64, B::Event)>) -> Result<(), Fault> {
         let mut result = Ok(());
         pending.retain(|(_, event)| match self.backend.is_done(event) {
             Ok(done) => !done,
             Err(fault) => {
-                result = Err(fault);
+                if fault.is_failure() {
+                    result = Err(fault);
+                }
                 true
             }
         });

@@ -68,7 +68,13 @@ impl<B: Backend> Arrival<B> {
         }
         drop(backend);
         if let Some(watch) = &self.watch {
-            return watch.poll(waker);
+            let end = watch.poll(waker);
+            if matches!(end, Poll::Ready(Err(_))) {
+                // The poller is done with it. Where its call was only refused, the transfer is still to come,
+                // and is watched anew.
+                self.watch = None;
+            }
+            return end;
         }
         match self.queue.watch(&self.flight, waker) {
             Ok(Some(watch)) => {

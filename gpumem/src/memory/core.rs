@@ -9,9 +9,12 @@ use super::store::Store;
 use super::workers::Transfers;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::ledger::{DeviceStats, Ledger};
+use crate::ledger::{DeviceStats, Ledger, LiveHandle};
+use crate::threads;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 /// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a device.
 pub(crate) struct Core<B: Backend> {
@@ -76,9 +79,12 @@ impl<B: Backend> Core<B> {
         Ok(core)
     }
 
-    /// Opens a stream of the application's own.
+    /// Opens a stream of the application's own, at the caller's line.
+    #[track_caller]
     pub(crate) fn create_stream(&self) -> Result<Stream<B>, Fault> {
-        self.backend.create_stream().map(|raw| Stream::new(raw, self.number))
+        let made_at = Location::caller();
+        let raw = self.backend.create_stream()?;
+        Ok(Stream::new(raw, self.number).listed(self.ledger.streams.add("stream", made_at)))
     }
 
     /// Whether a stream belongs to this device.
@@ -167,18 +173,22 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// The last handle has gone, and with it every buffer. What is in flight is left to a thread that waits for it.
+    /// The last handle has gone, and with it every buffer. What is in flight is left to a thread that waits
+    /// for it, and so is all else that may wait (rule 7).
     pub(crate) fn finish(self: Arc<Self>) {
+        if threads::may_wait() {
+            return self.end();
+        }
         // Looked at before anything is given back, since that may wait for what still runs.
-        if self.is_idle().unwrap_or(true) && self.sweep() {
+        let is_idle = || self.is_idle().unwrap_or_else(|fault| fault.is_failure());
+        if !B::WAITS_AT_THE_END && is_idle() && self.sweep() {
             return;
         }
         // Not dropped with the closure, so that a thread that does not start leaks it: the memory is in use.
         let core = std::mem::ManuallyDrop::new(self);
         let wait = std::thread::Builder::new().name("gpumem-finish".into()).spawn(move || {
-            core.drain();
             let core = std::mem::ManuallyDrop::into_inner(core);
-            let end = std::panic::AssertUnwindSafe(|| drop(core));
+            let end = std::panic::AssertUnwindSafe(|| core.end());
             // Only an audit panics, in tests, and on this thread a panic would go unnoticed.
             if std::panic::catch_unwind(end).is_err() && cfg!(feature = "testing") {
                 std::process::abort();
@@ -193,15 +203,46 @@ impl<B: Backend> Core<B> {
         }
     }
 
+    /// Ends the device on this thread, which may wait. Nobody else has a handle of it, or a stream.
+    pub(crate) fn close(self: Arc<Self>) {
+        let modules = self.ledger.modules.list();
+        for LiveHandle { kind, made_at } in &modules {
+            crate::log_safely::safely(|| {
+                log::info!(
+                    "gpumem: a {kind} that was made at {made_at} ends with its device, which is closed"
+                );
+            });
+        }
+        self.backend.close();
+        self.end();
+    }
+
+    /// Ends the device on this thread, which may wait. Nobody else has a handle of it.
+    fn end(self: Arc<Self>) {
+        threads::waiting(|| {
+            self.drain();
+            drop(self);
+        });
+    }
+
     /// Waits until nothing is queued, in flight or parked. Nobody queues anything any more.
     ///
     /// Flights refer to the core, so it goes only when the last of them has gone. A failed device answers every wait with
-    /// a fault, which lets the sweep give up on what it concerns: the loop ends in any case.
+    /// a fault, which lets the sweep give up on what it concerns. A call that the driver only refuses is made
+    /// again, a little later.
     fn drain(&self) {
+        const PAUSE: Duration = Duration::from_millis(1);
         for lane in self.lanes() {
-            let _ = self.wait_for(lane.stream());
+            while self.wait_for(lane.stream()).is_err_and(|fault| !fault.is_failure()) {
+                std::thread::sleep(PAUSE);
+            }
         }
+        let mut waited = false;
         while !self.sweep() {
+            if waited {
+                std::thread::sleep(PAUSE);
+            }
+            waited = true;
             for event in self.lanes().flat_map(Lane::events) {
                 let _ = self.backend.synchronize(&event);
             }
@@ -300,7 +341,11 @@ impl<B: Backend> Core<B> {
 impl<B: Backend> Drop for Core<B> {
     fn drop(&mut self) {
         // No block, transfer or guard is left, or it would have kept the core (a block by way of its owner's device).
-        self.unpin(self.pinned.drain());
+        let idle = self.pinned.drain();
+        if !idle.is_empty() {
+            self.backend.settle();
+        }
+        self.unpin(idle);
         self.flush();
         if !self.is_idle().unwrap_or(false) {
             self.store.caches.forget_credits(&self.budget);

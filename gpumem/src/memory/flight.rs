@@ -12,6 +12,7 @@ use super::pinned::PinnedBlock;
 use super::queue::{Launch, Queue};
 use super::slots::Slot;
 use crate::backend::{Backend, Fault};
+use crate::ledger::Listed;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -29,12 +30,19 @@ pub struct Stream<B: Backend> {
     number: u64,
     /// Whose stream it is.
     device: u64,
+    /// Where the application made it.
+    _listed: Option<Listed>,
 }
 
 impl<B: Backend> Stream<B> {
     pub(crate) fn new(raw: B::Stream, device: u64) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { raw, number: NEXT.fetch_add(1, Ordering::Relaxed), device }
+        Self { raw, number: NEXT.fetch_add(1, Ordering::Relaxed), device, _listed: None }
+    }
+
+    /// The same for the application, which is told of it when the device is to be closed.
+    pub(super) fn listed(self, listed: Listed) -> Self {
+        Self { _listed: Some(listed), ..self }
     }
 
     /// The number of the device that it belongs to.

@@ -182,7 +182,9 @@ impl<B: Backend> Core<B> {
             match self.backend.is_done(&event) {
                 Ok(false) => break,
                 Ok(true) => past.push((number, Ok(()))),
-                Err(fault) => past.push((number, Err(fault))),
+                Err(fault) if fault.is_failure() => past.push((number, Err(fault))),
+                // The question was refused: it is asked again.
+                Err(_) => break,
             }
         }
         for (block, past) in self.store.parking.pass(lane, &past, &self.budget) {

@@ -206,6 +206,11 @@ impl<B: Backend> Drop for PinnedBlock<B> {
         // SAFETY: `drop` runs once, and nothing reads the field after it.
         let pinned = unsafe { ManuallyDrop::take(&mut self.pinned) };
         self.core.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
+        if Arc::strong_count(&self.core) == 1 {
+            // A guard of a download that has outlived its device, or the last transfer: here the device ends,
+            // which must not wait.
+            self.core.clone().finish();
+        }
     }
 }
 

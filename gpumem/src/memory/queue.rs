@@ -129,7 +129,9 @@ impl<B: Backend> Queue<B> {
                 Ok(false) => break,
                 Ok(true) => Ok(()),
                 // A failed device does not tell when its copies stop, so their memory is not used again.
-                Err(fault) => Err(fault),
+                Err(fault) if fault.is_failure() => Err(fault),
+                // The question was refused: it is asked again.
+                Err(_) => break,
             };
             ended.extend(flights.leave(&end).map(|flight| (flight, end)));
         }
@@ -217,7 +219,7 @@ impl<B: Backend> Queue<B> {
             let operation = "start the thread that wakes those who await transfers";
             thread
                 .spawn(move || poller::run(&queue))
-                .map_err(|error| Fault::Failed { operation, reason: error.to_string() })?;
+                .map_err(|error| Fault::Denied { operation, reason: error.to_string() })?;
             *started = true;
         }
         Ok(())
@@ -244,7 +246,7 @@ impl<B: Backend> Queue<B> {
     }
 
     /// For the wake thread: flight `number`, which it waited for, has ended. Returns who is to be told: those who await it, and all who
-    /// await anything where the device has failed.
+    /// await anything where the device has failed or refused the wait, after which they ask again.
     pub(super) fn has_ended(&self, number: u64, end: &Result<(), Fault>) -> Vec<Ended> {
         let mut flights = lock(&self.flights);
         let mut watches = Vec::new();

@@ -148,6 +148,7 @@ impl<B: Backend> Core<B> {
         self.shed(keep, None);
         if keep == 0 {
             self.unpin(self.pinned.drain());
+            self.backend.tidy();
         }
         drop(giving_back);
         self.log_losses();
@@ -216,7 +217,7 @@ impl<B: Backend> Core<B> {
         let Some(keep_for) = self.settings.keep_for else { return Ok(()) };
         let operation = "start the thread that gives idle memory back";
         self.start_idle_cleanup(keep_for, end)
-            .map_err(|error| Fault::Failed { operation, reason: error.to_string() })
+            .map_err(|error| Fault::Denied { operation, reason: error.to_string() })
     }
 
     fn idle_cleanup(&self, keep_for: Duration) {

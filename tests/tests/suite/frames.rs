@@ -312,7 +312,9 @@ pub(crate) fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'
         device.start_downloads((&here, there.part(1..1).unwrap())).map(drop),
         other.start_downloads((&there, &here, &there)).map(drop),
     ] {
-        let Err(Error::DifferentDevices { buffer, .. }) = refused else { panic!("{refused:?}") };
+        let Err(Error::DifferentDevices { buffer: Some(buffer), .. }) = refused else {
+            panic!("{refused:?}")
+        };
         assert!(["here", "there"].contains(&buffer.name()));
     }
     assert_eq!((here.stats().slots_taken, there.stats().slots_taken), (0, 0));

@@ -49,6 +49,28 @@ pub(crate) fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(op
     assert!(device.check_leaks().is_err());
 }
 
+// `close` said that all was well while the stream kept the device's context.
+pub(crate) fn a_stream_that_is_alive_is_named<B: TestBackend>(open: Open<'_, B>) {
+    let (device, other) = (open!(open), open!(open));
+    let stream = device.create_stream().unwrap();
+    let line = line!() - 1;
+    let Err(Error::Leaked(report)) = device.clone().close() else { panic!("the stream is alive") };
+    let [handle] = report.handles() else { panic!("{report}") };
+    assert_eq!((handle.kind, handle.made_at.line()), ("stream", line));
+    let text = report.to_string();
+    assert!(text.contains("1 handle is still alive") && text.contains("stream, made at "), "{text}");
+    assert!(report.buffers().is_empty());
+
+    // Nor is it another device's business.
+    let error = other.synchronize_stream(&stream).unwrap_err();
+    assert!(matches!(error, Error::DifferentDevices { buffer: None, .. }), "{error}");
+    assert!(error.to_string().starts_with("the stream lives on another device than device `"), "{error}");
+    device.synchronize_stream(&stream).unwrap();
+    drop(stream);
+    device.close().unwrap();
+    other.close().unwrap();
+}
+
 pub(crate) fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();

@@ -38,10 +38,24 @@ macro_rules! suite {
                 // One at a time: they share a card, and a driver call that frees memory waits for the work of all of them,
                 // which would spoil those cases that check what does not wait.
                 let _turn = crate::TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                crate::wait_for_ends();
                 crate::$module::$case::<gpumem::Cuda>(&gpumem_tests::TestBackend::open);
             }
         )* })* }
     };
+}
+
+/// Waits for the threads on which devices of earlier cases end: what they give back is such a call.
+#[cfg(feature = "cuda")]
+fn wait_for_ends() {
+    let ends = |thread: std::io::Result<std::fs::DirEntry>| {
+        let name = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("comm")));
+        name.is_ok_and(|name| name.trim() == "gpumem-finish")
+    };
+    // Where there is no such folder, nobody can tell.
+    while std::fs::read_dir("/proc/self/task").is_ok_and(|mut threads| threads.any(ends)) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
 
 /// Whose turn it is on the card.
@@ -160,6 +174,7 @@ suite! {
     ledger {
         figures_are_counted
         leaks_are_reported_with_the_line_that_made_them
+        a_stream_that_is_alive_is_named
         devices_close_in_order
         shadows_that_went_back_are_not_listed
     }

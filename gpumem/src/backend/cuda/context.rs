@@ -9,26 +9,43 @@
 //! for as long as its guard lives and then brings back what was current before, so that any thread can use any buffer
 //! and a user's own context is never disturbed.
 
-use super::driver::{self, ContextHandle, EventHandle, ModuleHandle};
-use super::error::{check, check_open};
+use super::driver::{
+    self, CAPTURE_MODE_RELAXED, ContextHandle, EventHandle, ModuleHandle, OLDEST_DRIVER, StreamHandle,
+};
+use super::error::{check, check_open, driver_version, too_old};
+use super::module::Loaded;
 use crate::backend::Fault;
-use std::ffi::{CStr, c_char, c_int};
+use crate::threads;
+use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// A retained primary context, and what is kept in it for later.
 #[derive(Debug)]
 pub struct Context {
     handle: ContextHandle,
     device: c_int,
+    /// Another library has reset it.
+    gone: AtomicBool,
+    kept: Kept,
+}
+
+/// What a context has besides what its users hold.
+#[derive(Debug, Default)]
+struct Kept {
     /// Events that nobody uses now; see `event`.
     spare_events: Mutex<Vec<EventHandle>>,
-    /// Modules that were dropped while kernels of theirs may still have been queued; see `module`.
+    /// Modules that are loaded.
+    modules: Mutex<Vec<Weak<Loaded>>>,
+    /// Modules that were let go of. Kernels of theirs may still be queued; see `module`.
     retired_modules: Mutex<Vec<ModuleHandle>>,
+    /// The streams that are alive.
+    streams: Mutex<Vec<StreamHandle>>,
     /// The ends of streams that were dropped before their work was done.
     stream_ends: Mutex<Vec<EventHandle>>,
-    /// A stream was dropped without an event at its end, so nobody knows when its work is done.
+    /// A stream was dropped that was not idle, and the event at its end could not be recorded: nobody can
+    /// tell when its work is done.
     unseen_end: AtomicBool,
 }
 
@@ -37,6 +54,11 @@ impl Context {
     pub(super) fn open(ordinal: usize) -> Result<(Self, String), Fault> {
         // SAFETY: the first call into the driver, which may be made any number of times.
         check_open("cuInit", unsafe { driver::cuInit(0) })?;
+        match driver_version() {
+            Some(version) if version < OLDEST_DRIVER => return Err(Fault::Unavailable(too_old(version))),
+            _ => {}
+        }
+        let _relaxed = Relaxed::enter()?;
 
         let mut count: c_int = 0;
         // SAFETY: the driver is initialised, and the pointer is valid for a write.
@@ -56,28 +78,36 @@ impl Context {
         check_open("cuDevicePrimaryCtxRetain", unsafe {
             driver::cuDevicePrimaryCtxRetain(&raw mut handle, device)
         })?;
-        let context = Self {
-            handle,
-            device,
-            spare_events: Mutex::default(),
-            retired_modules: Mutex::default(),
-            stream_ends: Mutex::default(),
-            unseen_end: AtomicBool::new(false),
-        };
-        Ok((context, name))
+        Ok((Self { handle, device, gone: AtomicBool::new(false), kept: Kept::default() }, name))
     }
 
     /// Makes the context current on this thread until the guard is dropped.
     pub(super) fn bind(&self) -> Result<Bound<'_>, Fault> {
-        let mut current = ContextHandle::NULL;
-        // SAFETY: the driver is initialised, since there is a context, and the pointer is valid for a write.
-        check("cuCtxGetCurrent", unsafe { driver::cuCtxGetCurrent(&raw mut current) })?;
-        let pushed = current != self.handle;
-        if pushed {
-            // SAFETY: the handle is retained as long as `self` lives.
-            check("cuCtxPushCurrent", unsafe { driver::cuCtxPushCurrent_v2(self.handle) })?;
+        self.check()?;
+        Bound::enter(self.handle)
+    }
+
+    /// A fault if another library has reset the primary context (`cudaDeviceReset` does), although this one
+    /// has it retained. All handles have gone with it, and the driver follows dangling ones: on a stream of
+    /// old, most calls end the program. So none is used any more, not even when somebody has the context made
+    /// anew, under the same handle. (A reset while a call is under way is beyond help.)
+    fn check(&self) -> Result<(), Fault> {
+        const OPERATION: &str = "cuCtxGetApiVersion";
+        let mut version: c_uint = 0;
+        let answer = if self.gone.load(Ordering::Relaxed) {
+            driver::code::INVALID_CONTEXT
+        } else {
+            // SAFETY: the pointer is valid for a write. The handle is retained as long as `self` lives, and
+            // the driver looks it up.
+            unsafe { driver::cuCtxGetApiVersion(self.handle, &raw mut version) }
+        };
+        if answer != driver::code::INVALID_CONTEXT {
+            return check(OPERATION, answer);
         }
-        Ok(Bound { pushed, _context: PhantomData })
+        self.gone.store(true, Ordering::Relaxed);
+        let reason =
+            "another library of this process has reset the card's primary context, which all share".into();
+        Err(Fault::Failed { operation: OPERATION, reason })
     }
 
     /// Makes the context current on this thread and leaves it so.
@@ -102,30 +132,95 @@ impl Context {
     }
 
     pub(super) fn spare_events(&self) -> MutexGuard<'_, Vec<EventHandle>> {
-        locked(&self.spare_events)
+        locked(&self.kept.spare_events)
     }
 
-    pub(super) fn retired_modules(&self) -> MutexGuard<'_, Vec<ModuleHandle>> {
-        locked(&self.retired_modules)
+    /// Remembers a module that was loaded.
+    pub(super) fn module_loaded(&self, module: &Arc<Loaded>) {
+        let mut modules = locked(&self.kept.modules);
+        modules.retain(|module| module.strong_count() > 0);
+        modules.push(Arc::downgrade(module));
+    }
+
+    /// Lets go of all modules. See [`Loaded::let_go`] for when that is right.
+    pub(super) fn let_go_of_modules(&self) {
+        let modules = std::mem::take(&mut *locked(&self.kept.modules));
+        modules.iter().filter_map(Weak::upgrade).for_each(|module| module.let_go());
+    }
+
+    /// Takes over a module that was let go of.
+    pub(super) fn retire_module(&self, module: ModuleHandle) {
+        locked(&self.kept.retired_modules).push(module);
+    }
+
+    /// Remembers a stream that was made.
+    pub(super) fn stream_made(&self, stream: StreamHandle) {
+        locked(&self.kept.streams).push(stream);
+    }
+
+    /// Forgets a stream that is about to be destroyed. What it still has to do was told before.
+    pub(super) fn stream_gone(&self, stream: StreamHandle) {
+        let mut streams = locked(&self.kept.streams);
+        if let Some(index) = streams.iter().position(|other| *other == stream) {
+            streams.swap_remove(index);
+        }
     }
 
     /// Remembers that a stream is being dropped whose end cannot be told.
     pub(super) fn stream_ended_unseen(&self) {
-        self.unseen_end.store(true, Ordering::Relaxed);
+        self.kept.unseen_end.store(true, Ordering::Relaxed);
     }
 
     /// Remembers the end of a stream that is being dropped.
     pub(super) fn stream_ended(&self, end: EventHandle) {
-        let mut ends = locked(&self.stream_ends);
         // Whoever opens and drops streams all the time shall not collect events.
-        ends.retain(|earlier| {
-            let done = is_over(*earlier);
-            if done {
-                self.spare_events().push(*earlier);
+        self.sweep_stream_ends();
+        locked(&self.kept.stream_ends).push(end);
+    }
+
+    /// Takes the events back of dropped streams that have come to their ends. Returns whether none is left.
+    /// The context is current.
+    fn sweep_stream_ends(&self) -> bool {
+        let mut ends = locked(&self.kept.stream_ends);
+        ends.retain(|end| {
+            let over = is_over(*end);
+            if over {
+                self.spare_events().push(*end);
             }
-            !done
+            !over
         });
-        ends.push(end);
+        ends.is_empty()
+    }
+
+    /// Unloads the modules that were dropped, if the device has nothing to do. Call it where waiting is
+    /// expected: the driver waits for kernels of other devices of the process, and for what other threads
+    /// queue meanwhile.
+    pub(super) fn unload_idle_modules(&self) {
+        // Taken first: kernels of these were launched before the look at the streams, since nobody has their
+        // functions any more.
+        let modules = std::mem::take(&mut *locked(&self.kept.retired_modules));
+        if modules.is_empty() {
+            return;
+        }
+        let Ok(_bound) = self.bind() else { return locked(&self.kept.retired_modules).extend(modules) };
+        if self.is_idle() {
+            // SAFETY: the context is current and nothing is queued on any of its streams, so kernels of these
+            // modules have ended.
+            modules.into_iter().for_each(|module| unsafe { unload(module) });
+        } else {
+            locked(&self.kept.retired_modules).extend(modules);
+        }
+    }
+
+    /// Whether all streams have come to their ends, dropped ones included. The context is current.
+    fn is_idle(&self) -> bool {
+        // Locked, so that none of them is destroyed while it is asked.
+        let streams = locked(&self.kept.streams);
+        // SAFETY: a stream is forgotten before it is destroyed, so all of these are alive.
+        let idle = |stream: &StreamHandle| unsafe { driver::cuStreamQuery(*stream) } == driver::code::SUCCESS;
+        let all = streams.iter().all(idle);
+        drop(streams);
+        all && !self.kept.unseen_end.load(Ordering::Relaxed) && self.sweep_stream_ends()
     }
 }
 
@@ -140,43 +235,93 @@ fn is_over(event: EventHandle) -> bool {
     unsafe { driver::cuEventQuery(event) == driver::code::SUCCESS }
 }
 
+/// Unloads a module of the current context. The driver may wait.
+///
+/// # Safety
+///
+/// It was taken from the context's list, and its kernels have ended.
+unsafe fn unload(module: ModuleHandle) {
+    // SAFETY: the `Module` is dropped, and with it every borrow of its functions; the rest is the caller's
+    // part.
+    log_failure("cuModuleUnload", unsafe { driver::cuModuleUnload(module) });
+}
+
 impl Drop for Context {
-    /// Everything with a handle into the context holds it, so by now nothing but the lists is left of it.
+    /// Everything with a handle into the context holds it, so by now nothing but the lists is left of it. To
+    /// unload modules, and to end a context that nobody else retains, the driver waits for kernels, of other
+    /// devices too, so both are left to a thread (rule 7), except where this thread may wait: there it was
+    /// asked for (`Device::close`), or it is that thread.
     fn drop(&mut self) {
-        let modules = std::mem::take(&mut *self.retired_modules());
-        let mut events = std::mem::take(&mut *self.spare_events());
-        let stream_ends = std::mem::take(&mut *locked(&self.stream_ends));
+        let alive = self.check().is_ok();
+        let end =
+            End { handle: self.handle, device: self.device, alive, kept: std::mem::take(&mut self.kept) };
+        if threads::may_wait() {
+            return end.run();
+        }
+        let thread = std::thread::Builder::new().name("gpumem-finish".into()).spawn(|| end.run());
+        if let Err(error) = thread {
+            crate::log_safely::safely(|| {
+                log::error!("gpumem: a CUDA context stays retained: no thread to release it on: {error}");
+            });
+        }
+    }
+}
+
+/// What is left to do when a context is let go of.
+struct End {
+    handle: ContextHandle,
+    device: c_int,
+    /// Whether it has not been reset.
+    alive: bool,
+    kept: Kept,
+}
+
+impl End {
+    fn run(self) {
+        // Another library may be capturing a graph (see `Relaxed`), and the release is outside of the
+        // context.
+        let _relaxed = Relaxed::enter();
         // At the end of the process the driver may be gone already, and then there is nothing to give back.
-        if let Ok(_bound) = self.bind() {
-            // A closed device has waited for everything. Without that, kernels may be running yet, and to wait for them
-            // here would be to block in a drop (rule 7); their modules stay until the driver ends the context.
-            let seen = !self.unseen_end.load(Ordering::Relaxed);
-            if seen && stream_ends.iter().all(|end| is_over(*end)) {
-                for module in modules {
-                    // SAFETY: the `Module` is dropped, and with it every borrow of its functions; its kernels were
-                    // launched on streams of this context only, all of which have come to their ends.
-                    let answer = unsafe { driver::cuModuleUnload(module) };
-                    log_failure("cuModuleUnload", answer);
-                }
-            } else if !modules.is_empty() {
-                crate::log_safely::safely(|| {
-                    log::warn!(
-                        "{} CUDA modules stay loaded: their device was dropped while it ran, or has failed",
-                        modules.len()
-                    );
-                });
-            }
-            events.extend(stream_ends);
-            for event in events {
-                // SAFETY: these events are known to nobody else (rule 3: the registry has let go of them). One that the
-                // device has not reached yet is given back by the driver when it has.
-                let answer = unsafe { driver::cuEventDestroy_v2(event) };
-                log_failure("cuEventDestroy", answer);
-            }
+        if self.alive
+            && let Ok(_bound) = Bound::<'static>::enter(self.handle)
+        {
+            self.let_go();
         }
         // SAFETY: retained once in `open`, and given back once, here.
         let answer = unsafe { driver::cuDevicePrimaryCtxRelease_v2(self.device) };
         log_failure("cuDevicePrimaryCtxRelease", answer);
+    }
+
+    /// Unloads modules and destroys events. The context is current.
+    fn let_go(&self) {
+        let Kept { spare_events, retired_modules, stream_ends, unseen_end, .. } = &self.kept;
+        let modules = std::mem::take(&mut *locked(retired_modules));
+        let ends = std::mem::take(&mut *locked(stream_ends));
+        if !modules.is_empty() {
+            // SAFETY: the events are this context's, alive, and known to nobody else.
+            let mut ended =
+                ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
+            if unseen_end.load(Ordering::Relaxed) {
+                // SAFETY: the context is current. It waits for other devices of the card too, which only a
+                // lost event is worth.
+                ended &= unsafe { driver::cuCtxSynchronize() } == driver::code::SUCCESS;
+            }
+            if ended {
+                // SAFETY: all streams are dropped and have come to their ends, so the kernels of these
+                // modules have ended.
+                modules.into_iter().for_each(|module| unsafe { unload(module) });
+            } else {
+                crate::log_safely::safely(|| {
+                    log::warn!("{} CUDA modules stay loaded: their device has failed", modules.len());
+                });
+            }
+        }
+        for event in std::mem::take(&mut *locked(spare_events)).into_iter().chain(ends) {
+            // SAFETY: these events are known to nobody else (rule 3: the registry has let go of them). One
+            // that the device has not reached yet is given back by the driver when it has.
+            let answer = unsafe { driver::cuEventDestroy_v2(event) };
+            log_failure("cuEventDestroy", answer);
+        }
     }
 }
 
@@ -197,7 +342,24 @@ pub(super) fn log_failure(operation: &'static str, answer: driver::Code) {
 /// While it lives, the context is current on this thread. It stays on the thread (it is neither `Send` nor `Sync`).
 pub(super) struct Bound<'a> {
     pushed: bool,
+    _relaxed: Relaxed,
     _context: PhantomData<(&'a Context, *const ())>,
+}
+
+impl Bound<'_> {
+    /// Makes a context current that is retained for as long as this lives.
+    fn enter(context: ContextHandle) -> Result<Self, Fault> {
+        let relaxed = Relaxed::enter()?;
+        let mut current = ContextHandle::NULL;
+        // SAFETY: the driver is initialised, since there is a context, and the pointer is valid for a write.
+        check("cuCtxGetCurrent", unsafe { driver::cuCtxGetCurrent(&raw mut current) })?;
+        let pushed = current != context;
+        if pushed {
+            // SAFETY: the handle is retained.
+            check("cuCtxPushCurrent", unsafe { driver::cuCtxPushCurrent_v2(context) })?;
+        }
+        Ok(Self { pushed, _relaxed: relaxed, _context: PhantomData })
+    }
 }
 
 impl Drop for Bound<'_> {
@@ -208,6 +370,37 @@ impl Drop for Bound<'_> {
             let answer = unsafe { driver::cuCtxPopCurrent_v2(&raw mut popped) };
             log_failure("cuCtxPopCurrent", answer);
         }
+    }
+}
+
+/// While it lives, calls of this thread do not care whether a graph is being captured elsewhere.
+///
+/// A library that captures a stream in the default mode, as `PyTorch` does, forbids all threads of the
+/// process what could be meant for its graph: to ask events and streams how far they are, to take and give
+/// back memory, to load modules. Such a call fails, and ruins the capture too. No work of this crate is meant
+/// for a graph of others: none of its streams is ever captured.
+struct Relaxed {
+    former: c_uint,
+    _thread: PhantomData<*const ()>,
+}
+
+impl Relaxed {
+    fn enter() -> Result<Self, Fault> {
+        let mut mode = CAPTURE_MODE_RELAXED;
+        // SAFETY: the pointer is valid for a read and a write. Only this thread is concerned, and it gets its
+        // mode back.
+        check("cuThreadExchangeStreamCaptureMode", unsafe {
+            driver::cuThreadExchangeStreamCaptureMode(&raw mut mode)
+        })?;
+        Ok(Self { former: mode, _thread: PhantomData })
+    }
+}
+
+impl Drop for Relaxed {
+    fn drop(&mut self) {
+        // SAFETY: as in `enter`.
+        let answer = unsafe { driver::cuThreadExchangeStreamCaptureMode(&raw mut self.former) };
+        log_failure("cuThreadExchangeStreamCaptureMode", answer);
     }
 }
 

@@ -51,6 +51,8 @@ handles! {
     ModuleHandle
     /// `CUfunction`
     FunctionHandle
+    /// `CUmemoryPool`
+    PoolHandle
 }
 
 /// `CUmemGenericAllocationHandle`: physical memory. A number, and not a pointer as the others are.
@@ -85,6 +87,18 @@ pub(super) struct AllocationProperties {
     pub(super) reserved: [u8; 4],
 }
 
+/// `CUmemPoolProps`. Newer headers make fields of the first reserved bytes (`maxSize`, `usage`), whose zeros
+/// mean "the default".
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct PoolProperties {
+    pub(super) kind: c_uint,
+    pub(super) requested_handle_types: c_uint,
+    pub(super) location: Location,
+    pub(super) win32_security_attributes: *mut c_void,
+    pub(super) reserved: [u8; 64],
+}
+
 /// `CUmemAccessDesc`
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -104,6 +118,9 @@ const _: () = {
     assert!(offset_of!(AllocationProperties, win32_meta_data) == 16);
     assert!(offset_of!(AllocationProperties, compression) == 24);
     assert!(offset_of!(AllocationProperties, usage) == 26);
+    assert!(size_of::<PoolProperties>() == 88 && align_of::<PoolProperties>() == 8);
+    assert!(offset_of!(PoolProperties, location) == 8);
+    assert!(offset_of!(PoolProperties, win32_security_attributes) == 16);
     assert!(size_of::<AccessDescription>() == 12 && align_of::<AccessDescription>() == 4);
 };
 
@@ -135,26 +152,60 @@ pub(super) mod code {
     pub(crate) const NO_DEVICE: Code = 100;
     pub(crate) const INVALID_DEVICE: Code = 101;
     pub(crate) const INVALID_IMAGE: Code = 200;
+    pub(crate) const INVALID_CONTEXT: Code = 201;
     pub(crate) const NO_BINARY_FOR_GPU: Code = 209;
+    pub(crate) const ECC_UNCORRECTABLE: Code = 214;
     pub(crate) const INVALID_PTX: Code = 218;
+    pub(crate) const NVLINK_UNCORRECTABLE: Code = 220;
     pub(crate) const JIT_COMPILER_NOT_FOUND: Code = 221;
     pub(crate) const UNSUPPORTED_PTX_VERSION: Code = 222;
     pub(crate) const JIT_COMPILATION_DISABLED: Code = 223;
+    pub(crate) const CONTAINED: Code = 226;
     pub(crate) const INVALID_SOURCE: Code = 300;
     /// An external symbol of the PTX that nothing defines.
     pub(crate) const SHARED_OBJECT_SYMBOL_NOT_FOUND: Code = 302;
+    pub(crate) const INVALID_HANDLE: Code = 400;
     pub(crate) const NOT_FOUND: Code = 500;
     pub(crate) const NOT_READY: Code = 600;
-    pub(crate) const LAUNCH_OUT_OF_RESOURCES: Code = 701;
+    pub(crate) const ILLEGAL_ADDRESS: Code = 700;
+    pub(crate) const LAUNCH_TIMEOUT: Code = 702;
+    pub(crate) const CONTEXT_IS_DESTROYED: Code = 709;
+    pub(crate) const ASSERT: Code = 710;
+    pub(crate) const HARDWARE_STACK_ERROR: Code = 714;
+    pub(crate) const ILLEGAL_INSTRUCTION: Code = 715;
+    pub(crate) const MISALIGNED_ADDRESS: Code = 716;
+    pub(crate) const INVALID_ADDRESS_SPACE: Code = 717;
+    pub(crate) const INVALID_PC: Code = 718;
+    pub(crate) const LAUNCH_FAILED: Code = 719;
+    pub(crate) const TENSOR_MEMORY_LEAK: Code = 721;
     pub(crate) const SYSTEM_NOT_READY: Code = 802;
     pub(crate) const SYSTEM_DRIVER_MISMATCH: Code = 803;
     pub(crate) const COMPAT_NOT_SUPPORTED_ON_DEVICE: Code = 804;
+    pub(crate) const MPS_RPC_FAILURE: Code = 806;
+    pub(crate) const MPS_CLIENT_TERMINATED: Code = 810;
+    /// A stream is being captured, and the call is not allowed meanwhile.
+    pub(crate) const STREAM_CAPTURE_UNSUPPORTED: Code = 900;
+    pub(crate) const EXTERNAL_DEVICE: Code = 911;
+    pub(crate) const UNKNOWN: Code = 999;
 }
 
+/// The oldest driver that has all functions which are declared here, as `cuDriverGetVersion` counts: that of
+/// CUDA 11.2, which brought stream-ordered memory. (Virtual memory is of 10.2, and
+/// `cuThreadExchangeStreamCaptureMode` of 10.1.)
+pub(super) const OLDEST_DRIVER: c_int = 11_020;
+
+/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: what a kernel can have of shared memory when it
+/// asks for it.
+pub(super) const ATTRIBUTE_MAX_SHARED_BYTES: c_int = 97;
 /// `CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED`: the device has virtual memory.
 pub(super) const ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED: c_int = 102;
 /// `CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED`: the device has stream-ordered memory.
 pub(super) const ATTRIBUTE_MEMORY_POOLS_SUPPORTED: c_int = 115;
+
+/// `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`
+pub(super) const FUNCTION_MAX_DYNAMIC_SHARED_BYTES: c_uint = 8;
+/// `CU_STREAM_CAPTURE_MODE_RELAXED`: captures of others forbid this thread nothing.
+pub(super) const CAPTURE_MODE_RELAXED: c_uint = 2;
 
 /// `CU_STREAM_NON_BLOCKING`: the stream does not wait for the legacy stream, nor that for it.
 pub(super) const STREAM_NON_BLOCKING: c_uint = 1;
@@ -194,11 +245,21 @@ unsafe extern "C" {
     pub(super) fn cuCtxSetCurrent(context: ContextHandle) -> Code;
     pub(super) fn cuCtxPushCurrent_v2(context: ContextHandle) -> Code;
     pub(super) fn cuCtxPopCurrent_v2(context: *mut ContextHandle) -> Code;
+    pub(super) fn cuCtxGetApiVersion(context: ContextHandle, version: *mut c_uint) -> Code;
+    pub(super) fn cuCtxSynchronize() -> Code;
+    pub(super) fn cuThreadExchangeStreamCaptureMode(mode: *mut c_uint) -> Code;
 
     pub(super) fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> Code;
     pub(super) fn cuMemAlloc_v2(address: *mut DeviceAddress, bytes: usize) -> Code;
     pub(super) fn cuMemFree_v2(address: DeviceAddress) -> Code;
-    pub(super) fn cuMemAllocAsync(address: *mut DeviceAddress, bytes: usize, stream: StreamHandle) -> Code;
+    pub(super) fn cuMemPoolCreate(pool: *mut PoolHandle, properties: *const PoolProperties) -> Code;
+    pub(super) fn cuMemPoolDestroy(pool: PoolHandle) -> Code;
+    pub(super) fn cuMemAllocFromPoolAsync(
+        address: *mut DeviceAddress,
+        bytes: usize,
+        pool: PoolHandle,
+        stream: StreamHandle,
+    ) -> Code;
     pub(super) fn cuMemFreeAsync(address: DeviceAddress, stream: StreamHandle) -> Code;
     pub(super) fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> Code;
     pub(super) fn cuMemFreeHost(address: *mut c_void) -> Code;
@@ -291,6 +352,7 @@ unsafe extern "C" {
         module: ModuleHandle,
         name: *const c_char,
     ) -> Code;
+    pub(super) fn cuFuncSetAttribute(function: FunctionHandle, attribute: c_uint, value: c_int) -> Code;
     pub(super) fn cuLaunchKernel(
         function: FunctionHandle,
         grid_x: c_uint,

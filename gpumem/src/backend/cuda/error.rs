@@ -3,23 +3,76 @@
 //! `cust`'s own error panics in `to_string` when the driver cannot name a code, which is so whenever there is no
 //! working driver; so naming is done here, and a code that nobody can name is still told as a number.
 
-use super::driver::{self, Code, code};
+use super::driver::{self, Code, OLDEST_DRIVER, code};
 use crate::backend::Fault;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-/// Turns a code into a result; `operation` is the driver function that returned it.
+/// Turns a code into a result; `operation` is the driver function that returned it, on a handle of this
+/// crate's own.
 pub(super) fn check(operation: &'static str, answer: Code) -> Result<(), Fault> {
     if answer == code::SUCCESS { Ok(()) } else { Err(fault(operation, answer)) }
+}
+
+/// As [`check`], where memory was asked for.
+pub(super) fn check_memory(operation: &'static str, answer: Code) -> Result<(), Fault> {
+    if answer == code::OUT_OF_MEMORY { Err(Fault::OutOfMemory) } else { check(operation, answer) }
 }
 
 /// The fault that stands for a code other than success.
 #[cold]
 pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
-    match answer {
-        code::OUT_OF_MEMORY => Fault::OutOfMemory,
-        _ => Fault::Failed { operation, reason: describe(answer) },
-    }
+    // The handles are alive as long as the context: one that the driver does not know has gone with it, as
+    // when another library resets it.
+    let failed = is_sticky(answer) || answer == code::INVALID_HANDLE;
+    let reason = describe(answer);
+    if failed { Fault::Failed { operation, reason } } else { denied(operation, answer, reason) }
+}
+
+/// A call that the driver refused, with what to do about it.
+pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> Fault {
+    let advice = match answer {
+        code::OUT_OF_MEMORY => {
+            "; drop buffers, or give back with `Device::trim(0)` what is kept for later ones"
+        }
+        code::STREAM_CAPTURE_UNSUPPORTED => {
+            "; a stream is being captured: try again when the capture has ended"
+        }
+        _ => "",
+    };
+    Fault::Denied { operation, reason: reason + advice }
+}
+
+/// Whether the context has failed with this answer, or is gone: these are the codes after which, by the
+/// driver's documentation, every call answers the same until the process ends ("sticky" ones), and those of a
+/// driver or context that is not there any more. All others refuse the one call that they answer.
+pub(super) fn is_sticky(answer: Code) -> bool {
+    matches!(
+        answer,
+        code::ECC_UNCORRECTABLE
+            | code::NVLINK_UNCORRECTABLE
+            | code::CONTAINED
+            | code::ILLEGAL_ADDRESS
+            | code::LAUNCH_TIMEOUT
+            | code::ASSERT
+            | code::HARDWARE_STACK_ERROR
+            | code::ILLEGAL_INSTRUCTION
+            | code::MISALIGNED_ADDRESS
+            | code::INVALID_ADDRESS_SPACE
+            | code::INVALID_PC
+            | code::LAUNCH_FAILED
+            | code::TENSOR_MEMORY_LEAK
+            | code::EXTERNAL_DEVICE
+            | code::UNKNOWN
+            // Not there any more: at the end of the process, in a forked child, after a reset, without the
+            // MPS server.
+            | code::NOT_INITIALIZED
+            | code::DEINITIALIZED
+            | code::INVALID_CONTEXT
+            | code::CONTEXT_IS_DESTROYED
+            | code::MPS_RPC_FAILURE
+            | code::MPS_CLIENT_TERMINATED
+    )
 }
 
 /// As [`check`], while a device is opened: nothing has been queued yet, so whatever the driver says, the meaning is
@@ -29,7 +82,7 @@ pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fa
         code::SUCCESS => Ok(()),
         code::OUT_OF_MEMORY => Err(Fault::OutOfMemory),
         code::INSUFFICIENT_DRIVER | code::CALL_REQUIRES_NEWER_DRIVER => {
-            let version = driver_version().unwrap_or_else(|| "it does not tell its version".into());
+            let version = driver_version().map_or_else(|| "it does not tell its version".into(), up_to);
             Err(Fault::Unavailable(format!(
                 "the CUDA driver is too old; {version} ({operation}: {})",
                 describe(answer)
@@ -51,13 +104,26 @@ pub(super) fn describe(answer: Code) -> String {
     compose(name, text, answer)
 }
 
-/// What the driver says of its own age, as part of a sentence.
-pub(super) fn driver_version() -> Option<String> {
+/// Up to which version of CUDA the driver goes: 12030 for 12.3.
+pub(super) fn driver_version() -> Option<c_int> {
     let mut version: c_int = 0;
     // SAFETY: the pointer is valid for a write, and the function may be called at any time.
     let answer = unsafe { driver::cuDriverGetVersion(&raw mut version) };
-    (answer == code::SUCCESS && version > 0)
-        .then(|| format!("this driver is for CUDA up to {}.{}", version / 1_000, version % 1_000 / 10))
+    (answer == code::SUCCESS && version > 0).then_some(version)
+}
+
+/// Such a version as part of a sentence.
+pub(super) fn up_to(version: c_int) -> String {
+    format!("this driver is for CUDA up to {}.{}", version / 1_000, version % 1_000 / 10)
+}
+
+/// That a driver is too old to be used.
+pub(super) fn too_old(version: c_int) -> String {
+    let (major, minor) = (OLDEST_DRIVER / 1_000, OLDEST_DRIVER % 1_000 / 10);
+    format!(
+        "the CUDA driver is too old: {}, and the oldest that works is that of CUDA {major}.{minor}",
+        up_to(version)
+    )
 }
 
 /// Asks the driver for one of the two strings that it has for a code.
@@ -136,7 +202,7 @@ mod tests {
     fn a_code_from_the_future_is_a_number() {
         for unknown in [12_345, -1, Code::MAX, Code::MIN] {
             let fault = fault("cuTest", unknown);
-            let Fault::Failed { operation: "cuTest", reason } = &fault else { panic!("{fault:?}") };
+            let Fault::Denied { operation: "cuTest", reason } = &fault else { panic!("{fault:?}") };
             assert!(reason.contains(&unknown.to_string()), "{reason}");
         }
     }
@@ -144,7 +210,8 @@ mod tests {
     #[test]
     fn codes_become_faults() {
         assert_eq!(check("cuTest", 0), Ok(()));
-        assert_eq!(check("cuTest", 2), Err(Fault::OutOfMemory));
+        assert_eq!(check_memory("cuTest", 2), Err(Fault::OutOfMemory));
+        assert!(check_memory("cuTest", 700).unwrap_err().is_failure());
         let failed = check("cuTest", 700).unwrap_err().to_string();
         assert!(failed.starts_with("cuTest: ") && failed.contains("700"), "{failed}");
 
@@ -156,5 +223,32 @@ mod tests {
         }
         let Err(Fault::Unavailable(reason)) = check_open("cuInit", 100) else { panic!() };
         assert!(reason.starts_with("the CUDA driver finds no device (cuInit: "), "{reason}");
+    }
+
+    /// A code that refuses one call said that all on the device is lost.
+    #[test]
+    fn only_codes_of_a_failed_context_fail_a_device() {
+        for refusal in
+            [1, 2, 36, 46, 209, 218, 304, 500, 600, 701, 720, 800, 801, 802, 900, 901, 906, 912, 12_345]
+        {
+            let fault = check("cuTest", refusal).unwrap_err();
+            assert!(!fault.is_failure(), "{refusal}: {fault:?}");
+            assert!(fault.to_string().contains(&refusal.to_string()), "{fault}");
+        }
+        let failures = [
+            3, 4, 201, 214, 220, 226, 400, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 806, 810,
+            911, 999,
+        ];
+        for failure in failures {
+            assert!(check("cuTest", failure).unwrap_err().is_failure(), "{failure}");
+        }
+        let told = |answer| check("cuTest", answer).unwrap_err().to_string();
+        assert!(told(2).contains("Device::trim(0)") && told(900).contains("when the capture has ended"));
+    }
+
+    #[test]
+    fn a_driver_that_is_too_old_is_told_with_both_versions() {
+        let text = "the CUDA driver is too old: this driver is for CUDA up to 10.2, and the oldest that works is that of CUDA 11.2";
+        assert_eq!(too_old(10_020), text);
     }
 }

@@ -21,11 +21,12 @@ mod stream;
 pub(crate) mod tests;
 mod virtual_memory;
 
-pub use self::module::{Function, Kernel, Module};
+pub(crate) use self::module::Module;
+pub use self::module::{Function, Kernel};
 
-use self::context::Context;
+use self::context::{Context, log_failure};
 use self::driver::{DeviceAddress, HOST_ALLOC_PORTABLE};
-use self::error::check;
+use self::error::{check, check_memory};
 use self::event::RecordedEvent;
 use self::fill::Fill;
 use self::heap::Heap;
@@ -119,6 +120,8 @@ impl Backend for Cuda {
 }
 
 impl Driver for Cuda {
+    const WAITS_AT_THE_END: bool = true;
+
     type Memory = Memory;
     type Chunk = Chunk;
     type Pinned = Pinned;
@@ -192,10 +195,12 @@ impl Driver for Cuda {
         let _bound = self.context.bind()?;
         let mut address: *mut c_void = ptr::null_mut();
         // SAFETY: the pointer is valid for a write, and the context is current.
-        check(OPERATION, unsafe { driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE) })?;
+        check_memory(OPERATION, unsafe {
+            driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE)
+        })?;
         match NonNull::new(address.cast()) {
             Some(address) => Ok(Pinned { address, _context: Arc::clone(&self.context) }),
-            None => Err(Fault::Failed { operation: OPERATION, reason: "the driver gave no address".into() }),
+            None => Err(Fault::Denied { operation: OPERATION, reason: "the driver gave no address".into() }),
         }
     }
 
@@ -236,6 +241,23 @@ impl Driver for Cuda {
 
     fn synchronize(&self, event: &Arc<RecordedEvent>) -> Result<(), Fault> {
         event.synchronize()
+    }
+
+    fn close(&self) {
+        self.context.let_go_of_modules();
+    }
+
+    /// `cuMemFreeHost` waits for all kernels of the context, those of other devices too, and whoever queues
+    /// work meanwhile waits for it: 290 ms beside a kernel of 300 ms, on an H100. This waits for the kernels
+    /// before, alone.
+    fn settle(&self) {
+        let Ok(_bound) = self.context.bind() else { return };
+        // SAFETY: the context is current.
+        log_failure("cuCtxSynchronize", unsafe { driver::cuCtxSynchronize() });
+    }
+
+    fn tidy(&self) {
+        self.context.unload_idle_modules();
     }
 
     unsafe fn copy_to_device(

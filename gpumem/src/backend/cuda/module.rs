@@ -2,32 +2,58 @@
 
 use super::context::Context;
 use super::driver::{
-    self, Code, FunctionHandle, JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE, ModuleHandle, code,
+    self, ATTRIBUTE_MAX_SHARED_BYTES, Code, FUNCTION_MAX_DYNAMIC_SHARED_BYTES, FunctionHandle,
+    JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE, ModuleHandle, code,
 };
-use super::error::{check, describe, driver_version};
+use super::error::{check, describe, driver_version, up_to};
 use crate::backend::Fault;
-use std::ffi::{CString, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::fmt;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Kernels that were loaded onto a device with [`Device::load_ptx`](crate::Device::load_ptx).
-///
-/// Dropping a module is always fine, also while kernels of it are queued: it waits for nothing. The driver unloads it
-/// when the last handle of the device has gone.
-pub struct Module {
+/// Kernels that were loaded onto a device.
+#[derive(Debug)]
+pub(crate) struct Module {
+    loaded: Arc<Loaded>,
+    /// Whose kernels they are, for comparison: it stays the only one of its address.
+    context: Weak<Context>,
+}
+
+/// What a module holds until it is dropped, or until its device is closed.
+#[derive(Debug)]
+pub(super) struct Loaded(Mutex<Option<Held>>);
+
+#[derive(Debug)]
+struct Held {
     handle: ModuleHandle,
     context: Arc<Context>,
 }
 
-/// One kernel of a [`Module`], found by name with [`Module::get_function`].
+impl Loaded {
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        // It is whole at all times.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of the driver's module and of the context: for when the device is closed, so that no stream is
+    /// left to launch a kernel on.
+    pub(super) fn let_go(&self) {
+        let held = self.held().take();
+        drop(held);
+    }
+}
+
+/// One kernel of a [`Module`](crate::cuda::Module), found by name with
+/// [`get_function`](crate::cuda::Module::get_function).
 pub struct Function<'m> {
     handle: FunctionHandle,
     name: CString,
     module: &'m Module,
 }
 
-/// What can be launched on a device's stream: a [`Function`] of this crate's [`Module`], or one of `cust`'s.
+/// What can be launched on a device's stream: a [`Function`] of this crate's [`Module`](crate::cuda::Module),
+/// or one of `cust`'s.
 ///
 /// The trait is sealed.
 pub trait Kernel: sealed::Kernel {}
@@ -42,7 +68,7 @@ pub(super) mod sealed {
         /// The driver's handle of the kernel.
         fn raw(&self) -> *mut c_void;
         /// The context that the kernel was loaded into, where that is known.
-        fn context(&self) -> Option<&Context>;
+        fn context(&self) -> Option<*const Context>;
         /// What messages call the kernel, where that is known.
         fn name(&self) -> Option<&str>;
     }
@@ -53,8 +79,8 @@ impl sealed::Kernel for Function<'_> {
         self.handle.to_raw()
     }
 
-    fn context(&self) -> Option<&Context> {
-        Some(&self.module.context)
+    fn context(&self) -> Option<*const Context> {
+        Some(self.module.context.as_ptr())
     }
 
     fn name(&self) -> Option<&str> {
@@ -67,7 +93,7 @@ impl sealed::Kernel for cust::function::Function<'_> {
         self.to_raw().cast()
     }
 
-    fn context(&self) -> Option<&Context> {
+    fn context(&self) -> Option<*const Context> {
         None
     }
 
@@ -86,6 +112,8 @@ impl Module {
             Fault::Unavailable(format!("the PTX has a NUL at byte {}; it must be text", nul.nul_position()))
         })?;
 
+        // The driver waits for running kernels when it loads one.
+        context.unload_idle_modules();
         let _bound = context.bind()?;
         let mut log = JitLog::new();
         let mut handle = ModuleHandle::NULL;
@@ -107,7 +135,27 @@ impl Module {
             }
             _ => check("cuModuleLoadDataEx", answer),
         }?;
-        Ok(Self { handle, context: Arc::clone(context) })
+        let held = Held { handle, context: Arc::clone(context) };
+        let loaded = Arc::new(Loaded(Mutex::new(Some(held))));
+        context.module_loaded(&loaded);
+        Ok(Self { loaded, context: Arc::downgrade(context) })
+    }
+
+    /// Calls the driver with the module, which is not let go of meanwhile, and with its context current.
+    fn with<T>(
+        &self,
+        kernel: &str,
+        call: impl FnOnce(ModuleHandle, &Context) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let held = self.loaded.held();
+        let Some(Held { handle, context }) = &*held else {
+            let kernel = kernel.escape_debug();
+            return Err(Fault::Refused(format!(
+                "the device that the module of `{kernel}` was loaded onto is closed"
+            )));
+        };
+        let _bound = context.bind()?;
+        call(*handle, context)
     }
 
     /// Finds a kernel by the name that it has in the PTX.
@@ -122,25 +170,24 @@ impl Module {
         // The driver calls an empty name an invalid argument.
         let name = Some(name).filter(|name| !name.is_empty()).ok_or_else(unknown)?;
         let name = CString::new(name).map_err(|_| unknown())?;
-        let _bound = self.context.bind()?;
         let mut handle = FunctionHandle::NULL;
-        // SAFETY: the module is loaded, the name ends with a NUL, the pointer is valid for a write, and the context is
-        // current.
-        match unsafe { driver::cuModuleGetFunction(&raw mut handle, self.handle, name.as_ptr()) } {
-            code::NOT_FOUND => Err(unknown()),
-            answer => {
-                check("cuModuleGetFunction", answer)?;
-                Ok(Function { handle, name, module: self })
+        self.with(&name.to_string_lossy(), |module, _| {
+            // SAFETY: the module is loaded, the name ends with a NUL, the pointer is valid for a write, and
+            // the context is current.
+            match unsafe { driver::cuModuleGetFunction(&raw mut handle, module, name.as_ptr()) } {
+                code::NOT_FOUND => Err(unknown()),
+                answer => check("cuModuleGetFunction", answer),
             }
-        }
+        })?;
+        Ok(Function { handle, name, module: self })
     }
 }
 
-impl Drop for Module {
-    /// Unloading may wait for the device, and must not happen before its kernels have ended; so it is left to the
-    /// context's own end.
+impl Drop for Held {
+    /// Unloading may wait for the device, and must not happen before its kernels have ended; so it is left to
+    /// those who may wait: whoever loads another module, trims the device or ends the context (rule 7).
     fn drop(&mut self) {
-        self.context.retired_modules().push(self.handle);
+        self.context.retire_module(self.handle);
     }
 }
 
@@ -150,11 +197,26 @@ impl Function<'_> {
     pub fn name(&self) -> &str {
         sealed::Kernel::name(self).unwrap_or_default()
     }
-}
 
-impl fmt::Debug for Module {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Module").finish_non_exhaustive()
+    /// Sets how much dynamic shared memory a launch of the kernel may ask for.
+    pub(crate) fn allow_shared(&self, bytes: u32) -> Result<(), Fault> {
+        const OPERATION: &str = "cuFuncSetAttribute";
+        // More than fits the driver's number is more than any device has.
+        let value = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+        self.module.with(self.name(), |_, context| {
+            // SAFETY: the kernel's module is loaded, and its context is current.
+            let answer =
+                unsafe { driver::cuFuncSetAttribute(self.handle, FUNCTION_MAX_DYNAMIC_SHARED_BYTES, value) };
+            if answer != code::INVALID_VALUE {
+                return check(OPERATION, answer);
+            }
+            let most = context.attribute(ATTRIBUTE_MAX_SHARED_BYTES)?;
+            Err(Fault::Refused(format!(
+                "`{}` cannot have {bytes} bytes of dynamic shared memory: a block of this device has at most {most}, with \
+                 the shared memory that the kernel declares by itself",
+                self.name()
+            )))
+        })
     }
 }
 
@@ -171,7 +233,7 @@ fn cannot_compile(answer: Code, log: &str) -> String {
         && let Some(version) = driver_version()
     {
         message.push_str("; ");
-        message.push_str(&version);
+        message.push_str(&up_to(version));
     }
     if !lines.is_empty() {
         message.push_str("; its compiler says: ");

@@ -1,8 +1,8 @@
 //! Streams, and the launch of kernels on them.
 
 use super::context::{Context, log_failure};
-use super::driver::{self, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
-use super::error::{check, describe};
+use super::driver::{self, Code, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
+use super::error::{check, denied, describe, is_sticky};
 use super::event;
 use super::module::Kernel;
 use crate::backend::Fault;
@@ -10,6 +10,9 @@ use cust::function::{BlockSize, GridSize};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
+
+/// Bytes of dynamic shared memory that every kernel may have, if it declares none by itself.
+const SHARED_UNASKED: u32 = 48 << 10;
 
 /// A stream of the runtime's own. It is non-blocking, which `cust` drops silently: a stream that is not would wait for
 /// the legacy stream, and with it for everything else in the process.
@@ -25,6 +28,7 @@ impl Stream {
         let mut handle = StreamHandle::NULL;
         // SAFETY: the pointer is valid for a write, and the context is current.
         check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) })?;
+        context.stream_made(handle);
         Ok(Self { handle, context: Arc::clone(context) })
     }
 
@@ -70,13 +74,14 @@ impl Stream {
     ) -> Result<(), Fault> {
         const OPERATION: &str = "cuLaunchKernel";
         let name = kernel.name().unwrap_or("kernel");
-        if kernel.context().is_some_and(|context| !ptr::eq(context, &raw const *self.context)) {
+        if kernel.context().is_some_and(|context| !ptr::eq(context, Arc::as_ptr(&self.context))) {
             let reason = format!("`{name}` was loaded through another opened device than the stream's");
             return Err(Fault::Refused(reason));
         }
         let _bound = self.context.bind()?;
-        // SAFETY: the kernel and the stream are alive and of this context, which is current; the driver copies the
-        // arguments before it returns and writes none of them. The rest is the caller's part.
+        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device is not
+        // closed, which lets go of modules, while there is a stream of it); the driver copies the arguments
+        // before it returns and writes none of them. The rest is the caller's part.
         let answer = unsafe {
             driver::cuLaunchKernel(
                 FunctionHandle::from_raw(kernel.raw()),
@@ -92,48 +97,51 @@ impl Stream {
                 ptr::null_mut(),
             )
         };
-        // A grid of no blocks and a block of too many threads are "invalid argument" to the driver: say which.
-        let what = || {
-            format!(
-                "{}, for `{name}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
-                 shared memory",
-                describe(answer),
-                grid.x,
-                grid.y,
-                grid.z,
-                block.x,
-                block.y,
-                block.z,
-            )
-        };
+        let what = || refusal(answer, name, (&grid, &block), shared_bytes);
         match answer {
-            // These concern the launch; after any other the device has failed.
-            code::INVALID_VALUE | code::LAUNCH_OUT_OF_RESOURCES => Err(Fault::Refused(what())),
-            _ => check(OPERATION, answer).map_err(|fault| match fault {
-                Fault::Failed { operation, .. } => Fault::Failed { operation, reason: what() },
-                other => other,
-            }),
+            code::SUCCESS => Ok(()),
+            code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, what())),
+            answer if is_sticky(answer) => Err(Fault::Failed { operation: OPERATION, reason: what() }),
+            // All else concerns the launch: a kernel, a configuration or a feature that this device does not
+            // have.
+            _ => Err(Fault::Refused(what())),
         }
     }
+}
+
+/// What the driver says of a launch, and what was asked for: a grid of no blocks and a block of too many
+/// threads are both an "invalid argument" to it.
+#[cold]
+fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), shared_bytes: u32) -> String {
+    let advice = if shared_bytes > SHARED_UNASKED {
+        ", of which more than 48 KiB are had with `Function::allow_shared_bytes`"
+    } else {
+        ""
+    };
+    format!(
+        "{}, for `{kernel}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
+         shared memory{advice}",
+        describe(answer),
+        grid.x,
+        grid.y,
+        grid.z,
+        block.x,
+        block.y,
+        block.z,
+    )
 }
 
 impl Drop for Stream {
     /// Does not wait: the driver finishes what is queued and gives the stream back then.
     fn drop(&mut self) {
-        let Ok(_bound) = self.context.bind() else { return };
-        let end = event::take(&self.context).and_then(|end| {
-            // SAFETY: both are of this context, which is current, and are alive.
-            check("cuEventRecord", unsafe { driver::cuEventRecord(end, self.handle) }).map(|()| end)
-        });
-        match end {
-            Ok(end) => self.context.stream_ended(end),
-            Err(fault) => {
-                self.context.stream_ended_unseen();
-                crate::log_safely::safely(|| {
-                    log::warn!("while dropping a stream: {fault}");
-                });
-            }
+        let Ok(_bound) = self.context.bind() else { return self.context.stream_gone(self.handle) };
+        if let Err(fault) = event::note_end(self) {
+            self.context.stream_ended_unseen();
+            crate::log_safely::safely(|| {
+                log::warn!("while dropping a stream: {fault}");
+            });
         }
+        self.context.stream_gone(self.handle);
         // SAFETY: made in `create`, destroyed once, and nobody has its handle any more.
         let answer = unsafe { driver::cuStreamDestroy_v2(self.handle) };
         log_failure("cuStreamDestroy", answer);

@@ -16,6 +16,11 @@ use std::{env, thread};
 unsafe extern "C" {
     fn cuCtxCreate_v2(context: *mut ContextHandle, flags: c_uint, device: c_int) -> driver::Code;
     fn cuCtxDestroy_v2(context: ContextHandle) -> driver::Code;
+    fn cuDeviceGetDefaultMemPool(pool: *mut driver::PoolHandle, device: c_int) -> driver::Code;
+    fn cuMemPoolGetAttribute(pool: driver::PoolHandle, attribute: c_uint, value: *mut c_void)
+    -> driver::Code;
+    fn cuMemPoolSetAttribute(pool: driver::PoolHandle, attribute: c_uint, value: *mut c_void)
+    -> driver::Code;
 }
 
 /// Adds one to each of `count` words.
@@ -480,7 +485,7 @@ fn chunks_side_by_side_are_one_memory() {
 fn more_addresses_and_chunks_than_there_are() {
     let Some((cuda, unit)) = card_with_units() else { return };
     let refused = |fault: Fault| {
-        assert!(matches!(fault, Fault::OutOfMemory | Fault::Failed { .. }), "{fault:?}");
+        assert!(matches!(fault, Fault::OutOfMemory | Fault::Denied { .. }), "{fault:?}");
     };
     refused(cuda.reserve(1 << 62).unwrap_err());
     assert_eq!(cuda.create_chunk(1 << 46).unwrap_err(), Fault::OutOfMemory);
@@ -510,6 +515,33 @@ fn chunks_count_as_used_memory() {
     unsafe { cuda.release_chunk(chunk).unwrap() };
 }
 
+/// The default pool is everybody's: another library may have told it to keep all that is given back.
+#[test]
+fn blocks_do_not_come_from_the_default_pool() {
+    const RELEASE_THRESHOLD: c_uint = 4;
+    let Some(cuda) = card() else { return };
+    let mut pool = driver::PoolHandle::NULL;
+    let (mut former, mut all) = (0_u64, u64::MAX);
+    // SAFETY: the pointers are valid for the calls, and the attribute is a number of 64 bits.
+    unsafe {
+        if cuDeviceGetDefaultMemPool(&raw mut pool, 0) != code::SUCCESS {
+            return; // The driver of threads has none, so that a backend which uses it has no memory.
+        }
+        cuMemPoolGetAttribute(pool, RELEASE_THRESHOLD, (&raw mut former).cast());
+        cuMemPoolSetAttribute(pool, RELEASE_THRESHOLD, (&raw mut all).cast());
+    }
+    let free = || cuda.memory_info().unwrap().free.unwrap();
+    let before = free();
+    // Large, since other tests take and give back memory meanwhile.
+    let memory = cuda.allocate(1 << 30).unwrap();
+    // SAFETY: allocated above, and never used.
+    unsafe { cuda.free(memory).unwrap() };
+    let after = free();
+    // SAFETY: as above.
+    unsafe { cuMemPoolSetAttribute(pool, RELEASE_THRESHOLD, (&raw mut former).cast()) };
+    assert!(after + (512 << 20) > before, "{} bytes were kept", before.saturating_sub(after));
+}
+
 /// A driver that maps and then gives no access is had on the driver of threads only, and there by a variable of a process.
 #[test]
 fn memory_without_access_is_not_left_mapped() {
@@ -537,7 +569,7 @@ fn map_without_access() {
             // A real card.
             Ok(()) => cuda.unmap(&range, 0, &chunk, unit).unwrap(),
             Err(fault) => {
-                assert!(matches!(fault, Fault::Failed { operation: "cuMemSetAccess", .. }), "{fault:?}");
+                assert!(matches!(fault, Fault::Denied { operation: "cuMemSetAccess", .. }), "{fault:?}");
             }
         }
         cuda.release_chunk(chunk).unwrap();
@@ -672,6 +704,13 @@ fn fail_the_device() {
         failed(bench.cuda.fill(&bench.stream, (&bench.memory, 0), &[1], 64).err());
         failed(bench.cuda.free(bench.memory).err());
         failed(bench.cuda.unpin(bench.pinned).err());
+    }
+    // The documentation says so.
+    match crate::Device::cuda(0) {
+        Err(crate::Error::BackendUnavailable { reason, .. }) => {
+            assert!(reason.contains("has failed in this process before"), "{reason}");
+        }
+        other => panic!("{other:?}"),
     }
     // And all drops are quiet.
 }

@@ -28,7 +28,7 @@ use super::driver::{
     self, ACCESS_READ_WRITE, ALLOCATION_PINNED, ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED, AccessDescription,
     AllocationProperties, ChunkHandle, DeviceAddress, GRANULARITY_MINIMUM, LOCATION_DEVICE, Location, code,
 };
-use super::error::{check, describe};
+use super::error::{check, check_memory, describe};
 use crate::backend::{ALIGNMENT, Fault};
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ impl VirtualMemory {
         // 0 leaves the alignment to the driver, which is what there is to ask of a device without a unit.
         let alignment = self.granularity.unwrap_or(0);
         // SAFETY: the pointer is valid for a write. No place is asked for, so nothing that exists is in the way.
-        check("cuMemAddressReserve", unsafe {
+        check_memory("cuMemAddressReserve", unsafe {
             driver::cuMemAddressReserve(&raw mut address, bytes, alignment, 0, 0)
         })?;
         Ok(address)
@@ -88,7 +88,7 @@ impl VirtualMemory {
         let mut handle = ChunkHandle::NONE;
         let properties = properties(&self.context);
         // SAFETY: both pointers are valid for the call, and the properties are filled in.
-        check("cuMemCreate", unsafe {
+        check_memory("cuMemCreate", unsafe {
             driver::cuMemCreate(&raw mut handle, bytes, &raw const properties, 0)
         })?;
         Ok(Chunk { handle })
@@ -120,11 +120,12 @@ impl VirtualMemory {
         let _bound = self.context.bind()?;
         // SAFETY: the caller's part: the range is reserved and free, and the chunk is as long and mapped nowhere. Offset 0,
         // since a handle is mapped whole.
-        check("cuMemMap", unsafe { driver::cuMemMap(address, bytes, 0, chunk.handle, 0) })?;
+        check_memory("cuMemMap", unsafe { driver::cuMemMap(address, bytes, 0, chunk.handle, 0) })?;
         let access = AccessDescription { location: device_location(&self.context), flags: ACCESS_READ_WRITE };
         // SAFETY: the range was mapped above, whole, and the pointer is to one description, as it says.
-        let access =
-            check("cuMemSetAccess", unsafe { driver::cuMemSetAccess(address, bytes, &raw const access, 1) });
+        let access = check_memory("cuMemSetAccess", unsafe {
+            driver::cuMemSetAccess(address, bytes, &raw const access, 1)
+        });
         if access.is_err() {
             // Memory that is mapped and cannot be touched would only be in the way of the next (rule 6: all or nothing).
             // SAFETY: mapped above, whole; nobody was told yet, so nothing uses it (rule 2).

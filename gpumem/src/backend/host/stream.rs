@@ -134,7 +134,8 @@ impl HostStream {
             }
         };
         let thread = thread::Builder::new().name("gpumem-stream".into()).spawn(worker);
-        thread.map_err(|error| failed("start a stream's thread", error.to_string()))?;
+        let operation = "start a stream's thread";
+        thread.map_err(|error| Fault::Denied { operation, reason: error.to_string() })?;
         Ok(jobs)
     }
 }

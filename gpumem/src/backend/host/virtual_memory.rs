@@ -175,7 +175,7 @@ mod os {
         // EAGAIN: too much is locked, or no swap, depending on the system.
         match error.raw_os_error() {
             Some(libc::ENOMEM | libc::EAGAIN) if shortage == Shortage::IsOutOfMemory => Fault::OutOfMemory,
-            _ => Fault::Failed { operation, reason: error.to_string() },
+            _ => Fault::Denied { operation, reason: error.to_string() },
         }
     }
 }
