@@ -337,3 +337,22 @@ fn operations_with_failures_end_at_zero() {
     }
     println!("{operations} operations, {} bytes lost where nothing tells when a use ends", stats.lost_bytes);
 }
+
+/// After the driver had no more memory, requests are composed of what is there; when it has some again, the device comes to use it.
+#[test]
+fn memory_that_comes_back_is_used_again() {
+    let faults = Faults::new();
+    let device = Device::builder().memory_limit(1 << 30).faults(&faults).host().unwrap();
+    let small = block(&device, 10 * MIB).unwrap();
+    faults.fail_driver(0..usize::MAX);
+    block(&device, 20 * MIB).unwrap_err();
+    let _ = faults.stop();
+    // Sizes of which each fits none of those before: with memory to spare, each is new and all of them are retained.
+    let round = || drop((1..=8).map(|size| block(&device, 8 * size * MIB).unwrap()).collect::<Vec<_>>());
+    (0..20).for_each(|_| round());
+    let before = device.stats().driver_calls;
+    (0..20).for_each(|_| round());
+    assert_eq!(device.stats().driver_calls, before, "{:?}", device.stats());
+    drop(small);
+    audit(&device);
+}

@@ -173,6 +173,7 @@ impl<B: Backend> Core<B> {
     }
 
     fn plain_segment(&self, bytes: usize) -> Result<Obtained<B>, Fault> {
+        self.raise_ceiling(bytes);
         let make_way = || {
             let surplus = self.surplus(bytes);
             if surplus > 0 {
@@ -240,9 +241,9 @@ impl<B: Backend> Core<B> {
         if self.surplus(more) == 0 {
             return Ok(());
         }
+        self.raise_ceiling(more);
         self.gather();
         let surplus = self.surplus(more);
-        self.raise_ceiling(more);
         let (mut spare, taken) = self.take_apart(surplus);
         if taken < surplus && self.passes_limit(more) && self.backend.may_wait() {
             // The limit comes before the lane: what it still uses is waited for. A fault shows in what comes next.
