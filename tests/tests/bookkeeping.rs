@@ -341,18 +341,36 @@ fn operations_with_failures_end_at_zero() {
 /// After the driver had no more memory, requests are composed of what is there; when it has some again, the device comes to use it.
 #[test]
 fn memory_that_comes_back_is_used_again() {
+    /// Driver calls of so many operations of a random mix.
+    fn calls(device: &Device<Host>, random: &mut Random, operations: usize) -> u64 {
+        let (mut live, mut bytes, before) = (Vec::new(), 0, device.stats().driver_calls);
+        for _ in 0..operations {
+            let next = MIB + random.below(63 * MIB);
+            while bytes + next > 2048 * MIB {
+                let gone: Buffer<u8> = live.swap_remove(random.below(live.len()));
+                bytes -= gone.capacity();
+            }
+            live.push(block(device, next).unwrap());
+            bytes += next;
+        }
+        device.stats().driver_calls - before
+    }
     let faults = Faults::new();
-    let device = Device::builder().memory_limit(1 << 30).faults(&faults).host().unwrap();
-    let small = block(&device, 10 * MIB).unwrap();
+    let [refused, other] =
+        [0, 1].map(|_| Device::builder().memory_limit(64 << 30).faults(&faults).host().unwrap());
+    drop(block(&refused, 10 * MIB).unwrap());
     faults.fail_driver(0..usize::MAX);
-    block(&device, 20 * MIB).unwrap_err();
+    block(&refused, 20 * MIB).unwrap_err();
     let _ = faults.stop();
-    // Sizes of which each fits none of those before: with memory to spare, each is new and all of them are retained.
-    let round = || drop((1..=8).map(|size| block(&device, 8 * size * MIB).unwrap()).collect::<Vec<_>>());
-    (0..20).for_each(|_| round());
-    let before = device.stats().driver_calls;
-    (0..20).for_each(|_| round());
-    assert_eq!(device.stats().driver_calls, before, "{:?}", device.stats());
-    drop(small);
-    audit(&device);
+    let [refused, other] = [refused, other].map(|device| {
+        let mut random = Random::new(77);
+        calls(&device, &mut random, 3_000);
+        let calls = calls(&device, &mut random, 1_000);
+        audit(&device);
+        calls
+    });
+    assert!(
+        refused < 2 * other + 100,
+        "{refused} driver calls, and {other} of a device that was never refused"
+    );
 }
