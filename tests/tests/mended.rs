@@ -500,3 +500,42 @@ fn a_thread_that_ends_may_ask_for_memory() {
     assert!(matches!(result.recv().unwrap(), Err(Error::DeviceLimit { .. })));
     assert!(asked.load(SeqCst) >= 1);
 }
+
+// It waited for a block that another stream used, although all that could have made room was much too little.
+#[test]
+fn what_never_fits_is_refused_at_once() {
+    let device = Device::builder().memory_limit(8 << 20).host().unwrap();
+    let _lives = block(&device, 4 * MIB).unwrap();
+    let stream = device.create_stream().unwrap();
+    let used: Buffer<u8> = Buffer::from_slice(&device, "used", &[1; 64]).unwrap();
+    let (go, gate) = mpsc::channel::<()>();
+    device.launch_on(&stream, (&used,), move |_| _ = gate.recv()).unwrap();
+    drop(used);
+    let (send, ended) = mpsc::channel();
+    let asker = device.clone();
+    let asker = std::thread::spawn(move || {
+        let sizes = [5 * MIB, 100 * MIB];
+        send.send(sizes.map(|bytes| matches!(block(&asker, bytes), Err(Error::DeviceLimit { .. })))).unwrap();
+    });
+    let refused = ended.recv_timeout(PATIENCE);
+    drop(go);
+    asker.join().unwrap();
+    assert_eq!(refused, Ok([true, true]));
+}
+
+// Its kernel closed another device, which had the last handle: the end was waited for there, and the kernel waited for itself.
+#[test]
+fn a_device_that_ends_in_its_own_kernel_is_not_waited_for_there() {
+    let device = Device::host();
+    let last = device.clone();
+    let other = Device::builder().on_pressure(move |_| _ = &last).host().unwrap();
+    let (go, gate) = mpsc::channel::<()>();
+    let (send, ended) = mpsc::channel();
+    let close = move |()| {
+        let _ = gate.recv();
+        send.send(other.close()).unwrap();
+    };
+    device.launch((), close).unwrap();
+    drop((device, go));
+    ended.recv_timeout(PATIENCE).expect("it never ends").unwrap();
+}

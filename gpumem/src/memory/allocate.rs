@@ -293,19 +293,22 @@ impl<B: Backend> Core<B> {
         Err(Error::DeviceLimit { buffer, requested, used, limit })
     }
 
-    /// Takes `bytes` of the limit, and waits for dropped blocks that other lanes use as long as there are any and it is not enough.
+    /// Takes `bytes` of the limit, and waits for dropped blocks that other lanes use as long as these are in the way. Where they would
+    /// not fit beside what lives either, nothing is waited for.
     fn charge_or_wait(&self, bytes: u64) -> Option<(Charge, u64)> {
         let attempt = || self.store.caches.collect_and_take(&self.budget, bytes);
         loop {
-            if let Some(taken) = attempt() {
+            if let Ok(taken) = attempt() {
                 return Some(taken);
             }
-            if let Some(last) = self.store.parking.when_empty(attempt) {
-                return last;
+            match self.store.parking.standing_still(|parked| attempt().map_err(|used| used - parked)) {
+                Ok(taken) => return Some(taken),
+                Err(lives) if bytes > self.budget.limit().saturating_sub(lives) => return None,
+                Err(_) => {}
             }
             if !self.backend.may_wait() {
                 self.sweep_parked();
-                return attempt();
+                return attempt().ok();
             }
             self.wait_for_parked();
         }

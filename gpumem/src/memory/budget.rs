@@ -141,11 +141,6 @@ impl Budget {
         self.credited.swap(false, Ordering::AcqRel)
     }
 
-    /// Whether one has, since [`Self::was_credited`] was last asked.
-    pub(super) fn is_credited(&self) -> bool {
-        self.credited.load(Ordering::Acquire)
-    }
-
     /// The most that has lived at a time.
     pub(crate) fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)

@@ -106,25 +106,26 @@ impl<B: Backend> Caches<B> {
         self.caches[threads::number() % CACHES].0.lock()
     }
 
-    /// Gives the budget back that the caches keep, and takes `bytes` of it. Returns how many are used then.
-    pub(super) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Option<(Charge, u64)> {
+    /// Gives the budget back that the caches keep, and takes `bytes` of it. Returns how many are used then, with what was taken or
+    /// without.
+    pub(super) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Result<(Charge, u64), u64> {
         let _collecting = lock(&self.collecting);
-        loop {
-            if budget.was_credited() {
-                for cache in self.in_use() {
-                    let credit = cache.0.lock().credit.take();
-                    if credit.bytes() > 0 {
-                        budget.give_back(credit);
-                    }
-                }
-            }
-            let taken = budget.take(bytes);
-            // What went from a cache not looked at yet to one that had been was missed, but then this says so: while this is locked
-            // nobody else clears it.
-            if taken.is_some() || !budget.is_credited() {
-                return taken;
+        if budget.was_credited() {
+            for cache in self.in_use() {
+                let credit = cache.0.lock().credit.take();
+                budget.give_back(credit);
             }
         }
+        if let Some(taken) = budget.take(bytes) {
+            return Ok(taken);
+        }
+        // What went from a cache not looked at yet to one that had been was missed. So all are held at a time, those of threads that
+        // have just begun too; nobody else holds two.
+        let mut caches: Vec<_> = self.caches.iter().map(|cache| cache.0.lock()).collect();
+        for cache in &mut caches {
+            budget.give_back(cache.credit.take());
+        }
+        budget.take(bytes).ok_or_else(|| budget.used())
     }
 
     /// Those that a thread can have used.

@@ -176,7 +176,8 @@ impl<B: Backend> Core<B> {
     /// The last handle has gone, and with it every buffer. What is in flight is left to a thread that waits
     /// for it, and so is all else that may wait (rule 7).
     pub(crate) fn finish(self: Arc<Self>) {
-        if threads::may_wait() {
+        // Not in a kernel of the device, which may close another one: it would wait for itself.
+        if threads::may_wait() && self.backend.may_wait() {
             return self.end();
         }
         // Looked at before anything is given back, since that may wait for what still runs.

@@ -76,10 +76,10 @@ impl<B: Backend> Parking<B> {
         self.lock().lanes.is_empty()
     }
 
-    /// Runs `last` if nothing is parked. Nothing is parked, and nothing comes back from here, while it runs.
-    pub(super) fn when_empty<R>(&self, last: impl FnOnce() -> R) -> Option<R> {
+    /// Runs `work` with the bytes that the blocks are charged. Nothing is parked, and nothing comes back from here, while it runs.
+    pub(super) fn standing_still<R>(&self, work: impl FnOnce(u64) -> R) -> R {
         let queues = self.lock();
-        queues.lanes.is_empty().then(last)
+        work(queues.bytes)
     }
 
     /// All events of all blocks.
