@@ -68,6 +68,14 @@ static __thread int refusals;
 static __thread Code refusal;
 void fake_cuda_refuse(Code code, int calls) { refusal = code; refusals = calls; }
 
+// As that, but only one call, after some that are answered. Returns whether the last one so chosen was made.
+static __thread int answered;
+int fake_cuda_refuse_after(Code code, int calls) {
+  int made = !refusals;
+  refusal = code, answered = calls, refusals = calls >= 0;
+  return made;
+}
+
 // The next questions about events and waits for them, of other threads than the one that says so.
 static int wait_refusals;
 static Code wait_refusal;
@@ -85,7 +93,9 @@ static Code usable(void) {
   if (current() == (Handle)&primary && reset) return CONTEXT_IS_DESTROYED;
   if (current() == (Handle)&primary && !retained) return CONTEXT_IS_DESTROYED;
   if (failed) return ILLEGAL_ADDRESS;
-  return refusals && refusals-- ? refusal : SUCCESS;
+  if (!refusals || (answered > 0 && answered--)) return SUCCESS;
+  refusals--;
+  return refusal;
 }
 
 // What every call on a context asks first.

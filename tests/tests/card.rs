@@ -255,6 +255,59 @@ fn a_refused_call_loses_nothing() {
     device.close().unwrap();
 }
 
+/// As [`refuse`], but only the call after so many others; below 0 none. Returns whether the last such call was made.
+fn refuse_after(code: c_int, calls: c_int) -> Option<bool> {
+    // SAFETY: as in `refuse`.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"fake_cuda_refuse_after".as_ptr());
+        if found.is_null() {
+            println!("skipped: this driver refuses nothing that is asked of it");
+            return None;
+        }
+        type Refuse = unsafe extern "C" fn(c_int, c_int) -> c_int;
+        Some(std::mem::transmute::<*mut c_void, Refuse>(found)(code, calls) != 0)
+    }
+}
+
+/// An event that was refused after its copy was queued made the buffer unusable, and lost pinned memory.
+#[test]
+fn a_refused_event_loses_nothing() {
+    const LARGE: usize = 4 << 20;
+    type Cells = Buffer<u32, Cuda, Async>;
+    type Operation = fn(&mut Cells) -> Result<(), Error>;
+    let operations: [(&str, Operation); 6] = [
+        ("write", |cells| cells.write(0, &[7; 10])),
+        ("a large write", |cells| cells.write(0, &vec![7; LARGE])),
+        ("upload", |cells| cells.upload(&vec![7; LARGE])),
+        ("stage", |cells| cells.stage(LARGE)?.commit_at(0)),
+        ("download", |cells| cells.download_into(&mut vec![0; LARGE])),
+        ("start_download", |cells| cells.start_download()?.wait().map(drop)),
+    ];
+    for (name, operation) in operations {
+        for calls in 0.. {
+            let Some(device) = card() else { return };
+            let mut cells: Cells = Buffer::from_slice(&device, "cells", &vec![1; LARGE]).unwrap();
+            device.synchronize().unwrap();
+            if refuse_after(2, calls).is_none() {
+                return;
+            }
+            let result = operation(&mut cells);
+            let made = refuse_after(0, -1).unwrap();
+            if let Err(error) = result {
+                assert!(matches!(error, Error::CallRefused { .. }), "{name}, {calls}: {error}");
+            }
+            operation(&mut cells).unwrap_or_else(|error| panic!("{name} again, {calls}: {error}"));
+            assert_eq!(cells.download().unwrap().len(), LARGE, "{name}, {calls}");
+            assert_eq!(device.stats().lost_bytes, 0, "{name}, {calls}");
+            drop(cells);
+            device.close().unwrap();
+            if !made {
+                break;
+            }
+        }
+    }
+}
+
 /// Launches that a card cannot do were taken for a dead device, some of them.
 #[test]
 fn launches_beyond_the_limits_are_refused() {

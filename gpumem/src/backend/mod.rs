@@ -168,6 +168,12 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// The point that `stream` has been filled to now.
     fn record(&self, stream: &Self::Stream) -> Result<Self::Event, Fault>;
 
+    /// The same, for work that was queued a moment ago and that nobody could else tell the end of: where the driver refuses an
+    /// event, the calling thread waits for the stream. So it fails only where that is refused too, or the device has failed.
+    fn record_queued(&self, stream: &Self::Stream) -> Result<Self::Event, Fault> {
+        self.record(stream)
+    }
+
     /// Keeps what is queued on `stream` from now on until `event` is done. The host does not wait.
     fn wait(&self, stream: &Self::Stream, event: &Self::Event) -> Result<(), Fault>;
 

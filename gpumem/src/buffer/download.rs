@@ -300,7 +300,7 @@ fn queue<B: Backend>(
     let mut launch = None;
     let record = || {
         launch = Some(core.download.launching());
-        core.backend.record(stream.raw())
+        core.backend.record_queued(stream.raw())
     };
     let queued = use_together(&blocks, stream.number(), copy, record);
     match queued {

@@ -128,7 +128,7 @@ fn send<B: Backend>(
     let copy = || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), block.at(start), bytes) };
     // The event may be awaited.
     let mut launch = core.compute.launching();
-    let queued = NotQueued::attempt(copy, || core.backend.record(stream));
+    let queued = NotQueued::attempt(copy, || core.backend.record_queued(stream));
     if let Ok(event) = queued {
         let flight = launch.flight(event, pinned, None);
         drop(launch);

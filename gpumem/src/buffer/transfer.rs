@@ -364,7 +364,7 @@ impl<B: Backend> Ring<'_, B> {
                 // end (`Joined`). The piece was just initialised and stays in flight until it is copied (rule 3).
                 let copy =
                     || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), to, data.len()) };
-                let record = || core.backend.record(stream);
+                let record = || core.backend.record_queued(stream);
                 if ordered {
                     NotQueued::attempt(copy, record)
                 } else {
@@ -399,7 +399,7 @@ impl<B: Backend> Ring<'_, B> {
                         let from = block.at(start + index * piece);
                         core.backend.copy_to_host(stream, from, (pinned.raw(), 0), target.len())
                     };
-                    let record = || core.backend.record(stream);
+                    let record = || core.backend.record_queued(stream);
                     if ordered {
                         block.check().map_err(|fault| NotQueued { fault, runs: false })?;
                         NotQueued::attempt(copy, record)

@@ -251,7 +251,7 @@ impl<B: Backend> Block<B> {
     pub(crate) fn used_on(&self, core: &Core<B>, stream: &Stream<B>, write: bool) -> Result<(), Fault> {
         let mut uses = lock(&self.uses);
         let uses = uses.get_or_insert_default();
-        let noted = core.backend.record(stream.raw()).and_then(|event| {
+        let noted = core.backend.record_queued(stream.raw()).and_then(|event| {
             if write {
                 core.backend.wait(core.compute.stream().raw(), &event)?;
             }

@@ -82,6 +82,18 @@ impl RecordedEvent {
         Ok(Arc::new(Self(RwLock::new(Point::Ahead(Recorded::now(stream)?)))))
     }
 
+    /// The same, or where an event is refused (there is no memory for it, say) a point that is past: the calling thread waits for it.
+    pub(super) fn record_queued(stream: &Stream) -> Result<Arc<Self>, Fault> {
+        match Self::record(stream) {
+            Err(fault) if !fault.is_failure() => {
+                let _bound = stream.context().bind()?;
+                stream.synchronize()?;
+                Ok(Arc::new(Self(RwLock::new(Point::Past(Ok(()))))))
+            }
+            recorded => recorded,
+        }
+    }
+
     /// Keeps what is queued on `stream` from now on until all that is queued on `before` now is done: by an event that is nobody
     /// else's between being recorded and being waited for, so that no other point can be taken for this one.
     pub(super) fn order(stream: &Stream, before: &Stream) -> Result<(), Fault> {

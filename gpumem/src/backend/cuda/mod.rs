@@ -223,6 +223,10 @@ impl Driver for Cuda {
         RecordedEvent::record(stream)
     }
 
+    fn record_queued(&self, stream: &Stream) -> Result<Arc<RecordedEvent>, Fault> {
+        RecordedEvent::record_queued(stream)
+    }
+
     fn wait(&self, stream: &Stream, event: &Arc<RecordedEvent>) -> Result<(), Fault> {
         event.hold(stream)
     }
