@@ -6,7 +6,7 @@ use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error};
 use gpumem_tests::TestBackend;
 use std::ffi::{c_int, c_void};
 use std::sync::Barrier;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const KERNELS: &str = include_str!("../src/kernels.ptx");
 
@@ -306,6 +306,38 @@ fn a_refused_event_loses_nothing() {
             }
         }
     }
+}
+
+/// A refused question whether the device has come to its end kept all of its memory, and one while memory was taken kept that.
+#[test]
+fn a_refused_call_keeps_no_memory() {
+    let Some(other) = card() else { return };
+    let free = || other.memory_info().unwrap().free.unwrap();
+    let mut losses = 0;
+    for calls in 0.. {
+        let before = free();
+        let device = card().unwrap();
+        if refuse_after(801, calls).is_none() {
+            return;
+        }
+        let made = Buffer::<u8, Cuda>::with_capacity(&device, "buffer", 4 << 20).map(drop);
+        let ended = device.close();
+        if !refuse_after(0, -1).unwrap() {
+            break;
+        }
+        let began = Instant::now();
+        // A device that is not closed ends on a thread, which may be about to.
+        while ended.is_err() && free() < before && began.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let lost = free() < before;
+        assert!(!lost || (made.is_ok() && ended.is_ok()), "{calls}: {made:?}, {ended:?}");
+        losses += i32::from(lost);
+    }
+    assert!(
+        losses <= 2,
+        "{losses} calls gave memory back, and not only from its addresses and to the driver"
+    );
 }
 
 /// Launches that a card cannot do were taken for a dead device, some of them.

@@ -46,6 +46,19 @@ pub(super) struct Loss {
     fault: Fault,
 }
 
+/// Between two attempts at something that the end of a device needs.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Asks until the driver answers: a call that it only refuses is made again, a little later.
+fn insist<R>(ask: impl Fn() -> Result<R, Fault>) -> Result<R, Fault> {
+    loop {
+        match ask() {
+            Err(fault) if !fault.is_failure() => std::thread::sleep(PAUSE),
+            answer => return answer,
+        }
+    }
+}
+
 /// Logs losses. The application's logger may do anything, use the device too: no lock is held.
 pub(super) fn log(losses: Vec<Loss>) {
     for Loss { bytes, of, fault } in losses {
@@ -229,14 +242,10 @@ impl<B: Backend> Core<B> {
     /// Waits until nothing is queued, in flight or parked. Nobody queues anything any more.
     ///
     /// Flights refer to the core, so it goes only when the last of them has gone. A failed device answers every wait with
-    /// a fault, which lets the sweep give up on what it concerns. A call that the driver only refuses is made
-    /// again, a little later.
+    /// a fault, which lets the sweep give up on what it concerns.
     fn drain(&self) {
-        const PAUSE: Duration = Duration::from_millis(1);
         for lane in self.lanes() {
-            while self.wait_for(lane.stream()).is_err_and(|fault| !fault.is_failure()) {
-                std::thread::sleep(PAUSE);
-            }
+            let _ = insist(|| self.wait_for(lane.stream()));
         }
         let mut waited = false;
         while !self.sweep() {
@@ -348,7 +357,7 @@ impl<B: Backend> Drop for Core<B> {
         }
         self.unpin(idle);
         self.flush();
-        if !self.is_idle().unwrap_or(false) {
+        if !insist(|| self.is_idle()).unwrap_or(false) {
             self.store.caches.forget_credits(&self.budget);
             self.log_losses();
             let bytes = self.store.physical.held();

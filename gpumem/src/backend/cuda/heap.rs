@@ -84,7 +84,12 @@ impl Heap {
         check_memory("cuMemAllocFromPoolAsync", unsafe {
             driver::cuMemAllocFromPoolAsync(&raw mut address, bytes, *pool, stream.handle())
         })?;
-        stream.synchronize()?;
+        if let Err(fault) = stream.synchronize() {
+            // SAFETY: nobody was told of the block, so nothing uses it (rule 2); the context is current.
+            let answer = unsafe { driver::cuMemFreeAsync(address, stream.handle()) };
+            log_failure("cuMemFreeAsync", answer);
+            return Err(fault);
+        }
         Ok(address)
     }
 
