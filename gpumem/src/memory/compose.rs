@@ -37,8 +37,8 @@ const MOVED: usize = 256 << 20;
 const PLENTY: f64 = 0.25;
 const PLENTY_FLOOR: u64 = 64 << 20;
 
-/// Live segments may be larger than what is asked of them by this part of the limit at most, where no slack is set: what they waste
-/// while the limit is far away is still wasted when it is near.
+/// Live segments may be larger than what is asked of them by this part of the limit, or of the device's memory, at most, where no
+/// slack is set: what they waste while the end is far away is still wasted when it is near.
 const WASTED: u64 = 40;
 
 /// A segment, and whether it was there already.
@@ -72,7 +72,7 @@ impl<B: Backend> Core<B> {
         let share = slack / (slack + PLENTY * lived as f64);
         let most = match self.settings.slack {
             Some(_) => u64::MAX,
-            None => self.budget.limit() / WASTED,
+            None => self.budget.limit().min(self.store.physical.total()) / WASTED,
         };
         let most = ((slack * share) as u64).min(most).max(FLOOR);
         let most = i64::try_from(most).unwrap_or(i64::MAX);

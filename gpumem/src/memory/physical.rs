@@ -61,6 +61,11 @@ impl Physical {
         self.has_virtual
     }
 
+    /// Bytes of memory that the device has in all, others' memory too.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
     /// More bytes of addresses than these are of no use: the device has no more memory.
     pub(super) fn most_addresses(&self) -> usize {
         let total = usize::try_from(self.total).unwrap_or(SPARINGLY);
