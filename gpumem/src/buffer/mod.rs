@@ -326,7 +326,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// `len` is at most the capacity, and all elements below `len` have been written, or will have been by work that is
     /// already queued on the device's stream.
     pub unsafe fn set_len(&mut self, len: usize) {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller's promise is the same (rule 5).
         unsafe { self.raw.set_len(len) }
     }
 }

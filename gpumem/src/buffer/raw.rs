@@ -427,7 +427,8 @@ impl<B: Backend> RawBuffer<B> {
 
     /// # Safety
     ///
-    /// `len` is at most the capacity, and the elements below it are written by work that is queued on the compute lane.
+    /// `len` is at most the capacity, and the elements below it are written by work that is queued on the
+    /// compute lane, or that this lane was put behind (rule 5).
     pub(crate) unsafe fn set_len(&mut self, len: usize) {
         debug_assert!(len <= self.capacity);
         self.len = len;

@@ -196,14 +196,15 @@ impl<B: Backend> PinnedBlock<B> {
                 this.bytes
             );
         });
-        // SAFETY: `this` is never dropped, so its reference to the core is read out once; it is dropped here.
+        // SAFETY: `this` is never dropped, so its reference to the core is read out once; it is dropped here
+        // (Rust's contract).
         drop(unsafe { std::ptr::read(&raw const this.core) });
     }
 }
 
 impl<B: Backend> Drop for PinnedBlock<B> {
     fn drop(&mut self) {
-        // SAFETY: `drop` runs once, and nothing reads the field after it.
+        // SAFETY: `drop` runs once, and nothing reads the field after it (Rust's contract).
         let pinned = unsafe { ManuallyDrop::take(&mut self.pinned) };
         self.core.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
         if Arc::strong_count(&self.core) == 1 {
