@@ -37,8 +37,8 @@ const ALONE: usize = SLOTS * PIECE;
 /// Bytes up to which a download runs on the compute lane: one or two microseconds of the bus.
 const SMALL: usize = 64 << 10;
 
-/// Transfers that may be under way before a further one waits for the oldest: many small writes behind a long kernel
-/// would else pin without bound.
+/// Pieces that may be under way on a lane before a further transfer waits for the oldest: many small writes behind a long kernel
+/// would else pin without bound. The transfer then adds its own, so there are at most so many and those of one transfer a thread.
 pub(super) const IN_FLIGHT: usize = 64;
 
 /// Bytes of a pattern that are staged before copies on the device repeat them.

@@ -8,7 +8,8 @@ use crate::backend::Fault;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// A point in a stream. The runtime clones and drops these freely, from any thread, so dropping the last one of a point
-/// makes no driver call: the driver's event goes back to the context's list.
+/// makes no call for the event: that goes back to the context's list. With the last event of a context that nothing else
+/// holds the context ends, which makes calls, and none that waits on this thread (see `Context`'s drop).
 ///
 /// It may go back before the device has reached it, and be recorded anew at once: work that waits for an event waits for
 /// what had been recorded when the wait was queued, whatever is recorded afterwards.
