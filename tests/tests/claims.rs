@@ -462,15 +462,16 @@ fn pinned_memory_is_bounded_by_what_was_in_use() {
          larger than the transfers that use them.",
     );
     let device = Device::host();
-    let mut buffers: Vec<Buffer<u8>> = (0..6).map(|_| Buffer::new(&device, "buffer").unwrap()).collect();
-    let (mut random, mut most) = (Random::new(5), 0);
-    for _ in 0..25 {
-        // Stages hold their pinned memory, and are dropped all at once.
-        let count = 1 + random.below(buffers.len());
-        let sizes: Vec<usize> = (0..count).map(|_| 1 + random.below(9 * MIB)).collect();
+    let mut buffers: Vec<Buffer<u8>> = (0..4).map(|_| Buffer::new(&device, "buffer").unwrap()).collect();
+    let mut most = 0;
+    // Stages hold their pinned memory, and are dropped all at once. None of the next ones fits into it.
+    for (count, bytes) in
+        [(4, 3), (1, 4), (1, 6), (1, 8), (1, 11), (1, 15), (1, 20), (1, 26), (1, 34), (1, 44), (4, 2)]
+    {
+        let bytes = bytes * MIB;
         let stages: Vec<_> =
-            buffers.iter_mut().zip(&sizes).map(|(buffer, bytes)| buffer.stage(*bytes).unwrap()).collect();
-        most = most.max(sizes.iter().map(|bytes| bytes + bytes / 4 + 4_096).sum::<usize>());
+            buffers.iter_mut().take(count).map(|buffer| buffer.stage(bytes).unwrap()).collect();
+        most = most.max(count * (bytes + bytes / 4));
         let pinned = device.stats().pinned_bytes;
         assert!(
             pinned <= (2 * most).max(most + 64 * MIB) as u64,
