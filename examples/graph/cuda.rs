@@ -5,7 +5,7 @@ use gpumem::{Buffer, Cuda, Device, Result, cuda::Module};
 
 use crate::{graph::GraphBuffers, layout::Stepper, physics::Step};
 
-/// What `build-ptx.sh` makes of `kernels.cu`; the driver compiles it for the card it finds.
+/// What `cargo xtask ptx` makes of `kernels.cu`; the driver compiles it for the card it finds.
 const PTX: &str = include_str!("kernels.ptx");
 /// Threads of a block, for kernels with a thread for each node or cell.
 const BLOCK: u32 = 256;

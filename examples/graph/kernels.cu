@@ -1,6 +1,6 @@
 // One step on a card: the same stages as host.rs, in the same order of summation.
 //
-// kernels.ptx is made of this file by ./build-ptx.sh and loaded as it is, so that building the example needs no CUDA compiler.
+// kernels.ptx is made of this file by `cargo xtask ptx` and loaded as it is, so that building the example needs no CUDA compiler.
 
 // Laid out as `Step` in physics.rs.
 struct Step {

@@ -7,7 +7,7 @@ use gpumem::{Buffer, Cuda, Device, Result, cuda::Module};
 
 use crate::{galaxies::GalaxiesBuffers, physics::Step, pipeline::Stepper, timeline::nanoseconds};
 
-/// What `build-ptx.sh` makes of `kernels.cu`; the driver compiles it for the card it finds.
+/// What `cargo xtask ptx` makes of `kernels.cu`; the driver compiles it for the card it finds.
 const PTX: &str = include_str!("kernels.ptx");
 /// Threads of a block.
 const BLOCK: u32 = 256;

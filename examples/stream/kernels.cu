@@ -1,6 +1,6 @@
 // A step on a card: the same as host.rs and physics.rs, a thread for each star.
 //
-// kernels.ptx is made of this file by ../graph/build-ptx.sh and loaded as it is, so that building the example needs no CUDA
+// kernels.ptx is made of this file by `cargo xtask ptx` and loaded as it is, so that building the example needs no CUDA
 // compiler.
 
 // Laid out as `Step` in physics.rs.

@@ -7,7 +7,13 @@ use std::fmt;
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// Why an operation failed. Whatever it is, every buffer is as it was before the call: contents, length, capacity.
+/// Why an operation failed. Every buffer is as it was before the call then: contents, length, capacity.
+///
+/// Memory, limits and arguments are seen to before anything is changed. What can still fail is the driver, in the middle of the work
+/// ([`Error::DeviceFailed`], and [`Error::CallRefused`] where it refuses one call). Even then each buffer has the length that it had, and the
+/// elements that the operation was not to write are what they were. Of those that it was to write some may be written, and
+/// where it made room first (`extend_from_slice`, `resize`, `copy_from`) the capacity may have grown. An operation on a whole set may have
+/// changed the buffers before the one at which the driver failed; its `shrink_to_fit` goes buffer by buffer in any case.
 ///
 /// ```
 /// use gpumem::{Buffer, BufferSpec, Device, Error};
@@ -264,9 +270,10 @@ pub enum Error {
     )]
     WouldDeadlock,
 
-    /// The driver refused one call, or had no memory for it. Nothing has failed: the device, its buffers and
-    /// all that is queued are as they were, and what was asked for can be asked for again. Every operation
-    /// can give this where it gives [`Error::DeviceFailed`].
+    /// The driver refused one call, or had no memory for it. Nothing has failed: the device works on, with
+    /// all that is queued, and what was asked for can be asked for again. See the top of this page for what is
+    /// left of an operation that was half done. Every operation can give this where it gives
+    /// [`Error::DeviceFailed`].
     #[error(
         "the {backend} backend was refused {operation}: {reason}. Nothing is lost, and it can be tried again"
     )]

@@ -16,8 +16,8 @@
 /// * **Unsafe code of the program.** A kernel of a card is launched by an `unsafe` call, which has to keep the conditions of the
 ///   method that gave it the address. Kernels on the host have none to keep.
 ///
-/// The numbers below are those of the rules in `ARCHITECTURE.md`: 1, all that writes a buffer takes its turn on the compute stream; 2, memory carries
-/// an event for each use on another stream, and whatever writes or frees it comes behind these; 3, a transfer belongs to its
+/// The numbers below are those of the rules in `ARCHITECTURE.md`: 1, all that writes a buffer takes its turn on the compute stream, or on one that
+/// the compute stream is put behind; 2, memory carries an event for each use on another stream, and whatever writes or frees it comes behind these; 3, a transfer belongs to its
 /// stream with the pinned memory that it uses, and a ticket is a second reference only; 4, nothing is copied by itself into or from a slice that
 /// the program has; 5, what can be read was written before; 6, what can fail is done before anything changes; 7, a drop never waits.
 ///

@@ -77,8 +77,8 @@
 //!
 //! # Failure
 //!
-//! An operation that fails leaves every buffer as it was. Memory limits are checked before the driver is asked, growth near a
-//! limit falls back to the exact need, and the messages name the buffer and the figures. Dropping anything, on any thread,
+//! An operation that fails leaves every buffer as it was; [`Error`] says what a driver that fails half way can leave behind. Memory limits
+//! are checked before the driver is asked, growth near a limit falls back to the exact need, and the messages name the buffer and the figures. Dropping anything, on any thread,
 //! never waits and never panics.
 //!
 //! # Features

@@ -3,7 +3,7 @@
 
 use cust::launch;
 use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error};
-use gpumem_tests::TestBackend;
+use gpumem_tests::{Random, TestBackend};
 use std::ffi::{c_int, c_void};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -56,6 +56,45 @@ fn memory_that_others_hold_is_survived() {
     let large: Buffer<u8, Cuda> = Buffer::with_capacity(&mine, "large", half).unwrap();
     assert_eq!(buffer.view(999_999..1_000_001).unwrap().download().unwrap(), [7, 0]);
     drop((large, buffer));
+    mine.close().unwrap();
+    others.close().unwrap();
+}
+
+/// The device's limit is where the card's end was before others took half of it. A random mix that needs nearly all that is left goes on
+/// without a failure, by composing, once the driver has said no for the first time.
+#[test]
+fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
+    let Some(others) = card() else { return };
+    if others.name() == "Threads as a card" || !others.has_virtual_memory() {
+        return println!("skipped: this driver refuses nothing, or gaps stay gaps");
+    }
+    let info = others.memory_info().unwrap();
+    let (free, total) = (info.free.unwrap(), info.total.unwrap());
+    let Some(mine) = Cuda::open(Device::builder().memory_limit(free)) else { return };
+    let hog: Buffer<u8, Cuda> =
+        Buffer::with_capacity(&others, "hog", usize::try_from(free / 2).unwrap()).unwrap();
+    let left = others.memory_info().unwrap().free.unwrap();
+    // What `memory_limit` says that segments may be too large, and a little for the driver's own needs.
+    let most = usize::try_from(left - total / 40 - (512 << 20)).unwrap();
+    let mut random = Random::new(2_026);
+    let mut live: Vec<Buffer<u8, Cuda>> = Vec::new();
+    let whole = |bytes: usize| bytes.next_multiple_of(2 << 20);
+    let (mut rounded, mut peak) = (0, 0);
+    for step in 0..1_500 {
+        let bytes = (1 << 20) + random.below(512 << 20);
+        while rounded + whole(bytes) > most {
+            rounded -= whole(live.swap_remove(random.below(live.len())).capacity());
+        }
+        let buffer = Buffer::with_capacity(&mine, "tile", bytes);
+        live.push(
+            buffer.unwrap_or_else(|error| panic!("step {step}, {rounded} of {left} bytes live: {error}")),
+        );
+        rounded += whole(bytes);
+        peak = peak.max(rounded);
+    }
+    println!("{peak} of {left} bytes lived at a time; {:?}", mine.stats());
+    assert!(peak > most / 100 * 98);
+    drop((live, hog));
     mine.close().unwrap();
     others.close().unwrap();
 }

@@ -1,31 +1,37 @@
-//! The pages that explain name tests: each of them is there.
+//! What is written about the code is so: the tests that pages name are there, the rules that `SAFETY` comments rest on are
+//! named, and every file is on the map.
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// All Rust files below a folder.
-fn sources(folder: &Path, found: &mut Vec<String>) {
+/// All Rust files below a folder, with what they hold.
+fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(fs::read_to_string(path).unwrap());
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
         }
     }
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
 #[test]
 fn the_guide_names_tests_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let guide = fs::read_to_string(root.join("gpumem/src/guide.rs")).unwrap();
     let mut files = Vec::new();
     sources(&root.join("tests/tests"), &mut files);
     sources(&root.join("gpumem/src"), &mut files);
     let functions: HashSet<&str> = files
         .iter()
-        .flat_map(|file| file.split("fn ").skip(1))
+        .flat_map(|(_, file)| file.split("fn ").skip(1))
         .filter_map(|rest| rest.split(['(', '<']).next())
         .collect();
     let mut named = 0;
@@ -39,4 +45,94 @@ fn the_guide_names_tests_that_exist() {
         }
     }
     assert!(named > 50, "{named} names were found: is the guide still written like this?");
+}
+
+/// What a `SAFETY` comment rests on that rests on no rule, as `ARCHITECTURE.md` says.
+const CONTRACTS: [&str; 3] = ["Rust's contract", "the driver's contract", "the system's contract"];
+
+/// The text of a comment that goes on over lines with this prefix, and the line of code after it.
+fn comment<'a>(lines: &[&'a str], first: usize, prefix: &str) -> (String, &'a str) {
+    let is_end = |line: &str| {
+        let rest = line.trim_start().strip_prefix(prefix);
+        rest.is_none_or(|rest| {
+            rest.starts_with(['/', '!']) || rest.starts_with(" SAFETY:") || rest.starts_with(" # ")
+        })
+    };
+    let count = 1 + lines[first + 1..].iter().take_while(|line| !is_end(line)).count();
+    let words = |line: &&str| line.trim_start().trim_start_matches(prefix).trim().to_owned();
+    let text: Vec<String> = lines[first..first + count].iter().map(words).collect();
+    let is_code = |line: &&&str| !line.trim_start().starts_with(['/', '#']);
+    (text.join(" "), lines[first + count..].iter().find(is_code).copied().unwrap_or_default())
+}
+
+/// The numbers that follow "rule" or "rules": `rules 1, 2 and 5`.
+fn rules(text: &str) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    let mut in_list = false;
+    for word in text.split([' ', ',', '(', ')', '.', ';', ':']).filter(|word| !word.is_empty()) {
+        match word.parse() {
+            Ok(number) if in_list => numbers.push(number),
+            _ => in_list = word == "rule" || word == "rules" || in_list && word == "and",
+        }
+    }
+    numbers
+}
+
+#[test]
+fn every_safety_comment_names_what_it_rests_on() {
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let count = (1..).take_while(|rule| architecture.contains(&format!("\n{rule}. **"))).count();
+    assert_eq!(count, 8, "the rules of soundness are a numbered list in ARCHITECTURE.md");
+    for contract in CONTRACTS {
+        assert!(architecture.contains(&format!("`({contract})`")), "{contract} is not explained");
+    }
+    let mut files = Vec::new();
+    sources(&root().join("gpumem/src"), &mut files);
+    let (mut comments, mut nameless) = (0, Vec::new());
+    for (path, text) in &files {
+        let lines: Vec<&str> = text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let line = line.trim_start();
+            let (prefix, section) = match line {
+                _ if line.starts_with("// SAFETY:") => ("//", false),
+                "/// # Safety" => ("///", true),
+                _ => continue,
+            };
+            let (text, code) = comment(&lines, index, prefix);
+            // What users read does not number the rules, and a function that does nothing needs none.
+            if section && (code.trim_start().starts_with("pub unsafe fn") || text.contains("None: ")) {
+                continue;
+            }
+            comments += 1;
+            let rules = rules(&text);
+            let named = !rules.is_empty() || CONTRACTS.iter().any(|contract| text.contains(contract));
+            if !named || rules.iter().any(|rule| !(1..=count).contains(rule)) {
+                nameless.push(format!("{}:{}: {text}", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(nameless.is_empty(), "these rest on no rule that there is:\n{}", nameless.join("\n"));
+    assert!(comments > 200, "{comments} comments were found: are they still written like this?");
+}
+
+/// Each file of the runtime and of the derive stands in a table of `ARCHITECTURE.md`, and what stands there is a file.
+#[test]
+fn every_file_is_on_the_map() {
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut rows = HashSet::new();
+    for line in architecture.lines().filter(|line| line.starts_with("| `gpumem") && line.contains(".rs` |")) {
+        let names = line.split('|').nth(1).unwrap_or_default();
+        for name in names.split('`').skip(1).step_by(2) {
+            assert!(rows.insert(name), "`{name}` stands there twice");
+            assert!(root().join(name).exists(), "`{name}` is no file");
+        }
+    }
+    let mut files = Vec::new();
+    for folder in ["gpumem/src", "gpumem-derive/src"] {
+        sources(&root().join(folder), &mut files);
+    }
+    for (path, _) in &files {
+        let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        assert!(rows.contains(path), "`{path}` is on no map");
+    }
 }

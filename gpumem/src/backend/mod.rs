@@ -93,7 +93,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// # Safety
     ///
     /// `memory` came from [`Driver::allocate`] of this backend and was not given back, and nothing that is queued or running
-    /// touches it.
+    /// touches it (rule 2).
     unsafe fn free(&self, memory: Self::Memory) -> Result<(), Fault>;
 
     /// The unit of chunks and of addresses, a power of two of at least [`ALIGNMENT`], if the device has virtual memory.
@@ -108,7 +108,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// # Safety
     ///
     /// `memory` came from [`Driver::reserve`] of this backend with as many bytes and was not given back, and nothing is mapped
-    /// there.
+    /// there (rule 2).
     unsafe fn unreserve(&self, memory: Self::Memory, bytes: usize) -> Result<(), Fault>;
 
     /// Takes `bytes` of physical memory (whole units, above 0), with undefined contents.
@@ -118,7 +118,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// The chunk came from this backend, and is mapped nowhere.
+    /// The chunk came from this backend, and is mapped nowhere (rule 2).
     unsafe fn release_chunk(&self, chunk: Self::Chunk) -> Result<(), Fault>;
 
     /// Maps a chunk of `bytes` at `offset` (whole units). When it returns, every stream may use the memory there, and its
@@ -126,7 +126,8 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// `memory` is reserved, the range lies in it and nothing is mapped there; the chunk has `bytes` bytes and is mapped nowhere.
+    /// `memory` is reserved, the range lies in it and nothing is mapped there; the chunk has `bytes` bytes
+    /// and is mapped nowhere (the driver's contract).
     unsafe fn map(
         &self,
         memory: &Self::Memory,
@@ -140,7 +141,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// # Safety
     ///
     /// Exactly this chunk is mapped at `offset`, and nothing that is queued or running touches it. After a fault it counts as mapped
-    /// for good: neither the chunk nor the addresses are given back.
+    /// for good: neither the chunk nor the addresses are given back (rule 2).
     unsafe fn unmap(
         &self,
         memory: &Self::Memory,
@@ -156,7 +157,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// `pinned` came from this backend, and nothing that is queued or running touches it.
+    /// `pinned` came from this backend, and nothing that is queued or running touches it (rule 3).
     unsafe fn unpin(&self, pinned: Self::Pinned) -> Result<(), Fault>;
 
     /// Where the host sees a pinned block.
@@ -223,7 +224,8 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// # Safety
     ///
     /// Both ranges lie inside their blocks, the source bytes are initialised, and until the copy is done both blocks
-    /// stay alive, nothing writes the source, and nothing that is not ordered with this copy touches the destination.
+    /// stay alive, nothing writes the source, and nothing that is not ordered with this copy touches the
+    /// destination (rules 1, 2 and 3).
     unsafe fn copy_to_device(
         &self,
         stream: &Self::Stream,
@@ -236,7 +238,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// As [`Driver::copy_to_device`], with the roles exchanged.
+    /// As [`Driver::copy_to_device`], with the roles exchanged (rules 1, 2 and 3).
     unsafe fn copy_to_host(
         &self,
         stream: &Self::Stream,
@@ -249,7 +251,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// As [`Driver::copy_to_device`]; the ranges do not overlap.
+    /// As [`Driver::copy_to_device`]; the ranges do not overlap (rules 1 and 2).
     unsafe fn copy_on_device(
         &self,
         stream: &Self::Stream,
@@ -264,7 +266,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// # Safety
     ///
     /// `count * pattern.len()` bytes from the offset on lie inside the block, which stays alive until this is done, and
-    /// nothing that is not ordered with it touches them.
+    /// nothing that is not ordered with it touches them (rules 1 and 2).
     unsafe fn fill(
         &self,
         stream: &Self::Stream,

@@ -54,7 +54,7 @@ fn fine_sleeps() {
     }
     if !ARE_FINE.replace(true) {
         // SAFETY: with these arguments the call changes how exact the calling thread's timers are, and touches no memory. A refusal only
-        // makes sleeps longer.
+        // makes sleeps longer (the system's contract).
         unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
     }
 }

@@ -3,7 +3,7 @@
 //! [`Buffer<T, B, M>`] is a thin typed face of [`RawBuffer<B>`], which knows element sizes but no element types, so that
 //! the logic is compiled once a backend and not once a buffer. The rooms:
 //!
-//! * `raw`: length, capacity and growth; what makes a failed operation leave everything as it was; `member`: what the buffers
+//! * `raw`: length, capacity and growth; what makes an operation that fails leave the buffer as it was; `member`: what the buffers
 //!   of a set share;
 //! * `transfer`: blocking copies between host and device through pinned memory;
 //! * `download`: async downloads, their tickets (which are futures) and guards; `shadow`: the copies on the device that snapshots read;
@@ -103,7 +103,8 @@ mod sealed {
 /// the default).
 ///
 /// Operations are queued on the device's stream in the order in which they are called, and return without waiting for it,
-/// except those that give data to the host. An operation that fails leaves the buffer as it was.
+/// except those that give data to the host and those that say so. An operation that fails leaves the buffer as it was; [`Error`] says what a
+/// driver that fails half way can leave behind.
 ///
 /// A buffer may be used and dropped on any thread. Dropping it never waits: the memory goes back when the work that
 /// uses it is done.
@@ -190,9 +191,10 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Replaces the contents by `data`, growing as needed.
     ///
     /// The data is copied into pinned memory, from which the device fetches it; the call returns when `data` is no
-    /// longer needed, not when the device has it. At most 8 MiB of it are ahead of the device, or 16 MiB where it is more than 8 MiB and up to
-    /// four threads copy it; and all calls together are at most 64 transfers, or 80 MiB of large ones, ahead. Beyond that a call waits for the
-    /// device's stream to get there.
+    /// longer needed, not when the device has it. It goes in pieces of at most 2 MiB. At most 8 MiB of the data are ahead of the device, or 16 MiB
+    /// where it is more than 8 MiB and up to four threads copy it; and before its first piece a call waits until at most 64 pieces of
+    /// earlier calls are ahead. So the calls of one thread are at most 144 MiB ahead, and by way of the four threads 80 MiB more. Each
+    /// further thread that uploads at the same time adds 16 MiB at most.
     /// [`Buffer::stage`] needs no copy on the host.
     ///
     /// # Errors
@@ -206,7 +208,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// [`Buffer::upload`] of it, [`Stage::commit_at`] is [`Buffer::write`].
     ///
     /// The elements are those of some earlier transfer of the device, or zero: set them all. Memory of so many bytes is pinned the first time,
-    /// which is slow, and used again afterwards. The call waits for the device only when 64 transfers are ahead of it, or two and 256 MiB.
+    /// which is slow, and used again afterwards. The call waits for the device only where more than 64 transfers are ahead of it; for a large stage,
+    /// where more than two are, and more than 256 MiB would be if all were of its size.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -326,7 +329,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// `len` is at most the capacity, and all elements below `len` have been written, or will have been by work that is
     /// already queued on the device's stream.
     pub unsafe fn set_len(&mut self, len: usize) {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller's promise is the same (rule 5).
         unsafe { self.raw.set_len(len) }
     }
 }

@@ -1,8 +1,10 @@
 //! A buffer without its element type: length, capacity and growth.
 //!
-//! How a failed operation leaves everything as it was (rule 6): each operation first does all that can fail without
-//! touching the buffer (checks, new memory, pinned memory), then queues work on it, and last changes its numbers. What is
-//! left to fail after the first step is the device itself, and then its contents are lost in any case.
+//! How an operation that fails leaves the buffer as it was (rule 6): each first does all that can fail without touching the buffer
+//! (checks, new memory, pinned memory), then queues work on it, and last changes its numbers. What is left to fail after the first step is
+//! the driver: the device has failed, or one call was refused. Then the length and the elements that were not to be written are as they
+//! were. `extend`, `resize` and `copy_from` make room as an operation of its own before they queue anything, so the capacity may have grown;
+//! `upload` writes new memory before the buffer moves there, and writes in place where there is room.
 //!
 //! Growth is in place where the block can grow: above about 1 MiB, or from the first byte where the specification says
 //! `stable`, a block is a segment of its own, and memory is mapped behind what is there. Else it takes new memory, queues a
@@ -427,7 +429,8 @@ impl<B: Backend> RawBuffer<B> {
 
     /// # Safety
     ///
-    /// `len` is at most the capacity, and the elements below it are written by work that is queued on the compute lane.
+    /// `len` is at most the capacity, and the elements below it are written by work that is queued on the
+    /// compute lane, or that this lane was put behind (rule 5).
     pub(crate) unsafe fn set_len(&mut self, len: usize) {
         debug_assert!(len <= self.capacity);
         self.len = len;

@@ -158,7 +158,7 @@ impl<T: Element, B: Backend> Deref for Stage<'_, T, B> {
 impl<T: Element, B: Backend> DerefMut for Stage<'_, T, B> {
     fn deref_mut(&mut self) -> &mut [T] {
         let Some(pinned) = &self.pinned else { return &mut [] };
-        // SAFETY: as for `deref`, and the stage is borrowed mutably.
+        // SAFETY: as for `deref`, and the stage is borrowed mutably (rule 5).
         unsafe { std::slice::from_raw_parts_mut(pinned.address().cast(), self.len) }
     }
 }

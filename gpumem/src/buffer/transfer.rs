@@ -37,8 +37,8 @@ const ALONE: usize = SLOTS * PIECE;
 /// Bytes up to which a download runs on the compute lane: one or two microseconds of the bus.
 const SMALL: usize = 64 << 10;
 
-/// Transfers that may be under way before a further one waits for the oldest: many small writes behind a long kernel
-/// would else pin without bound.
+/// Pieces that may be under way on a lane before a further transfer waits for the oldest: many small writes behind a long kernel
+/// would else pin without bound. The transfer then adds its own, so there are at most so many and those of one transfer a thread.
 pub(super) const IN_FLIGHT: usize = 64;
 
 /// Bytes of a pattern that are staged before copies on the device repeat them.
@@ -78,7 +78,8 @@ impl<B: Backend> RawBuffer<B> {
         self.make_room(start.saturating_add(count))?;
         self.order_after_uses()?;
         self.send(staging, start, data)?;
-        // SAFETY: the writing of the new elements was just queued, in memory that `prepare` made room in.
+        // SAFETY: the writing of the new elements was just queued, in memory that `make_room` took
+        // (rule 5).
         unsafe { self.set_len(start + count) };
         Ok(())
     }
@@ -99,7 +100,7 @@ impl<B: Backend> RawBuffer<B> {
     ///
     /// # Safety
     ///
-    /// `target` is valid for writing as many bytes as the range has, which lies in the buffer.
+    /// `target` is valid for writing as many bytes as the range has, which lies in the buffer (rule 4).
     pub(super) unsafe fn receive(&self, range: Range<usize>, target: *mut u8) -> Result<(), Error> {
         let bytes = range.len() * self.element_size();
         let core = self.core();
@@ -107,7 +108,8 @@ impl<B: Backend> RawBuffer<B> {
         let staging = Staging::take(core, lane, self.label(), bytes)?;
         let Some(staging) = staging else { return Ok(()) };
         let Some(block) = self.block() else { return Ok(()) };
-        // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised.
+        // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised
+        // (rule 4).
         let target = unsafe { std::slice::from_raw_parts_mut(target.cast::<MaybeUninit<u8>>(), bytes) };
         let start = range.start * self.element_size();
         let piece = staging.piece;
@@ -164,8 +166,9 @@ impl<B: Backend> RawBuffer<B> {
         while done < count {
             let next = done.min(count - done);
             let to = block.at(offset + done * size);
-            // SAFETY: the source is the `next <= done` elements at the start, which earlier work on this lane wrote, and the
-            // target begins behind all `done` of them; both lie in the block. Order as in `fill_memory`.
+            // SAFETY: the source is the `next <= done` elements at the start, which earlier work on this lane wrote, or
+            // work that the lane was put behind, and the target begins after all `done` of them; both lie in the
+            // block. Order as in `fill_memory` (rules 1 and 5).
             unsafe {
                 core.backend.copy_on_device(core.compute.stream().raw(), block.at(offset), to, next * size)
             }
@@ -252,7 +255,7 @@ impl<B: Backend> Growth<'_, B> {
         }
         let core = self.raw().core().clone();
         let sent = self.touch().map(|block| send(&core, block)).transpose()?;
-        // SAFETY: the writing of these elements was just queued, in memory that has room for them.
+        // SAFETY: the writing of these elements was just queued, in memory that has room for them (rule 5).
         self.commit_without_copy(|raw| unsafe { raw.set_len(count) });
         Ok(sent)
     }
@@ -355,7 +358,7 @@ impl<B: Backend> Ring<'_, B> {
             let Some((index, data)) = pieces.next() else { break };
             self.queue(turn, |pinned| {
                 // SAFETY: the pinned block holds at least a piece, no transfer uses it (`Ring::queue` waited for the last one),
-                // and it cannot overlap the user's slice.
+                // and it cannot overlap the user's slice (rule 3).
                 unsafe { pinned.address().copy_from_nonoverlapping(data.as_ptr(), data.len()) };
                 let to = block.at(start + index * piece);
                 // SAFETY: the callers made sure that the range is in the block, which has no pending use but pieces of this transfer,
@@ -416,7 +419,7 @@ impl<B: Backend> Ring<'_, B> {
             let Some((turn, target)) = coming.pop_front() else { break };
             let pinned = self.finish(turn)?;
             // SAFETY: the copy of this piece is done, so as many bytes of the pinned block are initialised as the target has, which
-            // is the user's and does not overlap it.
+            // is the user's and does not overlap it (rules 4 and 5).
             unsafe {
                 target.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(pinned.address(), target.len());
             }

@@ -83,7 +83,7 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
         let requested = self.len() as u64 * size_of::<T>() as u64;
         let refused = |_| Error::OutOfHostMemory { buffer: self.raw.label(), requested };
         target.try_reserve_exact(self.len()).map_err(refused)?;
-        // SAFETY: there is room for as many elements as the range has.
+        // SAFETY: there is room for as many elements as the range has (rule 4).
         unsafe { self.raw.receive(self.range.clone(), target.as_mut_ptr().cast())? };
         // SAFETY: `receive` has written all of them; any bits are a `T` (rule 5).
         unsafe { target.set_len(self.len()) };

@@ -234,7 +234,8 @@ mod tests {
         let module = device.load_ptx(PTX).unwrap();
         let add_one = module.get_function("add_one").unwrap();
         let stream = device.stream();
-        // SAFETY: the kernel takes an address and a count, and touches as many elements as the buffer has.
+        // SAFETY: the kernel takes an address and a count, and touches as many elements as the buffer has
+        // (rule 1).
         let add = |numbers: &mut Buffer<u32, Cuda, Async>| unsafe {
             launch!(add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr_mut()?, count))
         };
@@ -248,13 +249,13 @@ mod tests {
         }
 
         // The other form of the macro; and a kernel of `cust`'s, which wants the context current.
-        // SAFETY: as above.
+        // SAFETY: as above (rule 1).
         unsafe { launch!(module.add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr(), count)) }
             .unwrap();
         device.make_current().unwrap();
         let foreign = cust::module::Module::from_ptx(PTX, &[]).unwrap();
         let add_one = foreign.get_function("add_one").unwrap();
-        // SAFETY: as above.
+        // SAFETY: as above (rule 1).
         unsafe { launch!(add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr(), count)) }.unwrap();
 
         let refused = module.get_function("missing").unwrap_err();

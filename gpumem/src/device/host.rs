@@ -53,7 +53,7 @@ impl Device<Host> {
         let lent = args.lend(self, None)?;
         let job = move || {
             // SAFETY: the job runs on the compute lane of the device that `lend` checked every argument to live on,
-            // once, as `HostArgs::slices` asks.
+            // once, as `HostArgs::slices` asks (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
         let core = self.core();
@@ -95,7 +95,7 @@ impl Device<Host> {
         let lent = args.lend(self, Some(stream))?;
         let job = move || {
             // SAFETY: as for `launch`; the job runs on the stream that `lend` put behind all writers of every argument, and behind its
-            // readers where it is lent mutably.
+            // readers where it is lent mutably (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
         self.core().backend.run(stream.raw(), job).map_err(Error::from_fault::<Host>)?;
@@ -134,7 +134,8 @@ pub trait HostArgs: sealed::Args {
     /// # Safety
     ///
     /// To be called once, in a job on the stream given to `lend`, or else on the compute lane of the device given to it, which is
-    /// queued while the borrow of the arguments lasts, and whose uses are noted on another stream. The slices do not outlive the job.
+    /// queued while the borrow of the arguments lasts, and whose uses are noted on another stream. The slices
+    /// do not outlive the job (rules 1 and 2).
     #[doc(hidden)]
     unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a>;
 }
@@ -153,7 +154,7 @@ mod sealed {
 
         /// # Safety
         ///
-        /// As for `HostArgs::slices`.
+        /// As for `HostArgs::slices` (rules 1 and 2).
         unsafe fn slice<'a>(lent: Self::Lent) -> Self::Slice<'a>;
     }
 
@@ -298,7 +299,7 @@ macro_rules! host_args {
 
             unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a> {
                 let ($($arg,)*) = lent;
-                // SAFETY: the caller's promise is the one that is asked here.
+                // SAFETY: the caller's promise is the one that is asked here (rules 1 and 2).
                 ($(unsafe { $arg::slice($arg) },)*)
             }
         }

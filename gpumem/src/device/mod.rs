@@ -54,14 +54,14 @@ impl<B: Backend> Handle<B> {
     /// The last handle has gone, and its owner waits for the end.
     fn close(self) {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped, so the core is taken out once.
+        // SAFETY: `this` is never dropped, so the core is taken out once (Rust's contract).
         unsafe { ManuallyDrop::take(&mut this.core) }.close();
     }
 }
 
 impl<B: Backend> Drop for Handle<B> {
     fn drop(&mut self) {
-        // SAFETY: `drop` runs once, and nothing reads the field after it.
+        // SAFETY: `drop` runs once, and nothing reads the field after it (Rust's contract).
         unsafe { ManuallyDrop::take(&mut self.core) }.finish();
     }
 }

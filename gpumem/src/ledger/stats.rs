@@ -110,7 +110,9 @@ pub struct DeviceStats {
     pub kept_bytes: u64,
     /// Bytes that could not be given back because the driver had failed.
     pub lost_bytes: u64,
-    /// Bytes of pinned host memory, in use or kept for the next transfer.
+    /// Bytes of pinned host memory, in use or kept for the next transfer. At most twice the most that was in use at a time, or 64 MiB
+    /// more than that where this is more; blocks are up to a quarter larger than the transfers that use them.
+    /// [`Device::trim`](crate::Device::trim) gives back what is not in use.
     pub pinned_bytes: u64,
     /// Blocks of device memory given to buffers.
     pub allocations: u64,

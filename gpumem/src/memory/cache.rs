@@ -3,7 +3,7 @@
 //! A thread is given one of a fixed number of caches, by its number; it shares it only where there are more threads than
 //! caches. So the cache's lock is free as a rule, and no other memory that threads have in common is touched: a cache keeps some of
 //! the *budget* as well ([`Cache::credit`]), which was taken from the device's for blocks that have come back since. Who finds the
-//! budget used up, or is about to raise its peak, collects these credits first ([`Caches::collect`]), so that both are exact.
+//! budget used up, or is about to raise its peak, collects these credits first ([`Caches::collect_and_take`]), so that both are exact.
 //!
 //! What is in a cache is free in the order of the compute lane: whoever takes it queues work behind that of the last owner.
 //! Blocks that another lane still reads do not come here. A block that one thread takes and another drops ends in the cache of

@@ -37,8 +37,8 @@ const MOVED: usize = 256 << 20;
 const PLENTY: f64 = 0.25;
 const PLENTY_FLOOR: u64 = 64 << 20;
 
-/// Live segments may be larger than what is asked of them by this part of the limit at most, where no slack is set: what they waste
-/// while the limit is far away is still wasted when it is near.
+/// Live segments may be larger than what is asked of them by this part of the limit, or of the device's memory, at most, where no
+/// slack is set: what they waste while the end is far away is still wasted when it is near.
 const WASTED: u64 = 40;
 
 /// A segment, and whether it was there already.
@@ -72,7 +72,7 @@ impl<B: Backend> Core<B> {
         let share = slack / (slack + PLENTY * lived as f64);
         let most = match self.settings.slack {
             Some(_) => u64::MAX,
-            None => self.budget.limit() / WASTED,
+            None => self.budget.limit().min(self.store.physical.total()) / WASTED,
         };
         let most = ((slack * share) as u64).min(most).max(FLOOR);
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -165,7 +165,7 @@ impl<B: Backend> Core<B> {
                 Err(fault)
             }
             Err(fault) => {
-                // SAFETY: nobody has been told of it, and nothing is mapped there.
+                // SAFETY: nobody has been told of it, and nothing is mapped there (rule 2).
                 unsafe { self.destroy(segment) };
                 Err(fault)
             }
@@ -199,7 +199,7 @@ impl<B: Backend> Core<B> {
             (kept.take_empty(reserved), kept.take_old_empty())
         };
         for segment in old {
-            // SAFETY: no block has it, and nothing is mapped there.
+            // SAFETY: no block has it, and nothing is mapped there (rule 2).
             unsafe { self.destroy(segment) };
         }
         empty
@@ -228,7 +228,8 @@ impl<B: Backend> Core<B> {
             })
         });
         if filled.is_err() {
-            // SAFETY: what is behind `before` was mapped in this call, and nobody has been told of it.
+            // SAFETY: what is behind `before` was mapped in this call, and nobody has been told of it (rule
+            // 2).
             unsafe { self.strip_to(segment, before) };
         }
         filled
@@ -287,7 +288,7 @@ impl<B: Backend> Core<B> {
             let Some(Entry { mut segment, epoch, since }) = victim else { break };
             if segment.is_plain() {
                 taken += segment.mapped() as u64;
-                // SAFETY: as below.
+                // SAFETY: as below (rule 2).
                 unsafe { self.destroy(segment) };
                 continue;
             }
@@ -306,7 +307,7 @@ impl<B: Backend> Core<B> {
             if segment.mapped() > 0 {
                 self.store.state().kept.put(Entry { segment, epoch, since });
             } else {
-                // SAFETY: as above; only its addresses are left.
+                // SAFETY: as above; only its addresses are left (rule 2).
                 unsafe { self.destroy(segment) };
             }
         }
@@ -316,7 +317,7 @@ impl<B: Backend> Core<B> {
     /// Gives chunks that are mapped nowhere back to the driver.
     pub(super) fn release(&self, chunks: impl IntoIterator<Item = (B::Chunk, usize)>) {
         for (chunk, bytes) in chunks {
-            // SAFETY: the callers have just unmapped it, or never mapped it.
+            // SAFETY: the callers have just unmapped it, never mapped it, or failed to (rule 2).
             if let Err(fault) = unsafe { self.store.physical.release_chunk(&*self.backend, (chunk, bytes)) } {
                 self.lost(bytes, fault);
             }
@@ -325,10 +326,10 @@ impl<B: Backend> Core<B> {
 
     /// # Safety
     ///
-    /// Nothing that is queued or running touches the segment.
+    /// Nothing that is queued or running touches the segment (rule 2).
     #[allow(clippy::boxed_local)] // every segment comes in the box that it is kept in
     pub(super) unsafe fn destroy(&self, segment: Box<Segment<B>>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (rule 2).
         if let Err((fault, bytes)) = unsafe { segment.destroy(&*self.backend, &self.store.physical) } {
             self.lost(bytes, fault);
         }

@@ -35,7 +35,7 @@ pub(super) struct Latch<T> {
 }
 
 // SAFETY: the value is reached only through a guard, of which there is at most one at a time; so sharing the latch moves the
-// value from thread to thread and never shares it.
+// value from thread to thread and never shares it (Rust's contract).
 unsafe impl<T: Send> Sync for Latch<T> {}
 
 /// Access to what a latch guards. Dropping it leaves the latch.
@@ -84,7 +84,8 @@ impl<T> Deref for Guard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the guard exists, so this thread has the latch and nobody else reaches the value.
+        // SAFETY: the guard exists, so this thread has the latch and nobody else reaches the value (Rust's
+        // contract).
         unsafe { &*self.latch.value.get() }
     }
 }
@@ -92,7 +93,8 @@ impl<T> Deref for Guard<'_, T> {
 impl<T> DerefMut for Guard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above; the guard is borrowed mutably, so there is no other reference from it.
+        // SAFETY: as above; the guard is borrowed mutably, so there is no other reference from it (Rust's
+        // contract).
         unsafe { &mut *self.latch.value.get() }
     }
 }
@@ -162,7 +164,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn processor_time() -> Duration {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the pointer is valid for a write.
+        // SAFETY: the pointer is valid for a write (the system's contract).
         assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) }, 0);
         Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
     }

@@ -3,7 +3,8 @@
 //! # The protocol
 //!
 //! A device has *lanes*, each a stream of its own: the compute lane, in whose order everything is that writes device memory,
-//! the download lane, and up to four transfer lanes for large transfers (`workers`). Work on one lane is ordered by the lane; the lanes are tied together by events.
+//! the download lane, and up to four transfer lanes for large transfers (`workers`). An upload by way of these writes too; the compute lane is
+//! put behind it at its end. Work on one lane is ordered by the lane; the lanes are tied together by events.
 //!
 //! * **A block** ([`Block`]) is device memory with one owner, a buffer. It carries an event for each other lane that still uses
 //!   it (*pending uses*). Before the owner writes it, [`Block::order_after_uses`] puts these events in front of the
@@ -24,12 +25,13 @@
 //!
 //! # Rooms
 //!
-//! `core` is the state that all handles of a device share. `block` is device memory; `allocate` takes and retires it, by way of
-//! `cache` (what a thread has let go of, behind a `latch`), `store` (slabs, kept segments, what is parked), and `compose` (a segment where none fits) and `physical` (what the driver gives:
-//! segments and their chunks). `size`, `heap`, `kept` and `epochs` are the parts of these; `reclaim` gives back. `pinned` is the pool
-//! of host memory for transfers; `flight` the lanes, `queue` what is in flight on one, `slots` how many downloads a buffer may have, `arrival` its end as a ticket sees it, `poller` the thread that wakes those who await it;
-//! `workers`
-//! large transfers on several threads; `budget` the limit. None of them knows element types.
+//! `core` is the state that all handles of a device share. `block` is device memory; `allocate` takes and retires it, by way of `cache` (what a
+//! thread has let go of, guarded by a `latch`), `store` (slabs, kept segments, and with `parking` the blocks that other lanes still use),
+//! `compose` (a segment where none fits) and `physical` (what the driver gives: segments and their chunks). `size`, `heap`, `kept` and
+//! `epochs` are the parts of these; `reclaim` gives back; `budget` is the limit, and `audit` compares all these figures in tests.
+//! `pinned` is the pool of host memory for transfers; `flight` the lanes, `queue` what is in flight on one, `slots` how many downloads a
+//! buffer may have, `arrival` the end of one as a ticket sees it, `poller` the thread that wakes those who await it; `workers` are large
+//! transfers on several threads. `untyped` is for benchmarks. None of them knows element types.
 
 mod allocate;
 mod arrival;

@@ -61,6 +61,11 @@ impl Physical {
         self.has_virtual
     }
 
+    /// Bytes of memory that the device has in all, others' memory too.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
     /// More bytes of addresses than these are of no use: the device has no more memory.
     pub(super) fn most_addresses(&self) -> usize {
         let total = usize::try_from(self.total).unwrap_or(SPARINGLY);
@@ -107,14 +112,14 @@ impl Physical {
 
     /// # Safety
     ///
-    /// The chunk has as many bytes and is mapped nowhere.
+    /// The chunk has as many bytes and is mapped nowhere (rule 2).
     pub(super) unsafe fn release_chunk<B: Backend>(
         &self,
         backend: &B,
         (chunk, bytes): (B::Chunk, usize),
     ) -> Result<(), Fault> {
         self.let_go(bytes);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (rule 2).
         self.call(|| unsafe { backend.release_chunk(chunk) })
     }
 
@@ -210,7 +215,7 @@ impl<B: Backend> Segment<B> {
         // Room in the list first, so that nothing can fail between the call and its record.
         self.chunks.reserve(1);
         // SAFETY: the callers checked that there are as many addresses left; behind `mapped` nothing is mapped, and a chunk is
-        // either in one segment's list or in nobody's.
+        // either in one segment's list or in nobody's (the driver's contract).
         match physical.call(|| unsafe { backend.map(&self.memory, self.mapped, &chunk, bytes) }) {
             Ok(()) => {
                 self.chunks.push((chunk, bytes));
@@ -225,7 +230,7 @@ impl<B: Backend> Segment<B> {
     ///
     /// # Safety
     ///
-    /// Nothing that is queued or running touches the chunk.
+    /// Nothing that is queued or running touches the chunk (rule 2).
     pub(super) unsafe fn strip(
         &mut self,
         backend: &B,
@@ -233,7 +238,7 @@ impl<B: Backend> Segment<B> {
     ) -> Option<Result<Chunk<B>, (Fault, usize)>> {
         let (chunk, bytes) = self.chunks.pop()?;
         self.mapped -= bytes;
-        // SAFETY: the list says what is mapped at the end; the rest is the caller's promise.
+        // SAFETY: the list says what is mapped at the end; the rest is the caller's promise (rule 2).
         let unmapped = physical.call(|| unsafe { backend.unmap(&self.memory, self.mapped, &chunk, bytes) });
         Some(match unmapped {
             Ok(()) => Ok((chunk, bytes)),
@@ -251,22 +256,22 @@ impl<B: Backend> Segment<B> {
     ///
     /// # Safety
     ///
-    /// Nothing that is queued or running touches the segment.
+    /// Nothing that is queued or running touches the segment (rule 2).
     pub(super) unsafe fn destroy(mut self, backend: &B, physical: &Physical) -> Result<(), (Fault, usize)> {
         if self.plain {
             physical.let_go(self.mapped);
             let Self { memory, mapped, .. } = self;
-            // SAFETY: the caller's promise; the block is consumed.
+            // SAFETY: the caller's promise; the block is consumed (rule 2).
             return physical.call(|| unsafe { backend.free(memory) }).map_err(|fault| (fault, mapped));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (rule 2).
         while let Some(stripped) = unsafe { self.strip(backend, physical) } {
             let lost = |fault, bytes: usize, rest: &Self| {
                 physical.let_go(rest.mapped);
                 (fault, bytes + rest.mapped)
             };
             let (chunk, bytes) = stripped.map_err(|(fault, bytes)| lost(fault, bytes, &self))?;
-            // SAFETY: it was just unmapped from the one place where it was mapped.
+            // SAFETY: it was just unmapped from the one place where it was mapped (rule 2).
             unsafe { physical.release_chunk(backend, (chunk, bytes)) }
                 .map_err(|fault| lost(fault, bytes, &self))?;
         }
@@ -275,7 +280,7 @@ impl<B: Backend> Segment<B> {
         }
         let addresses = self.reserved;
         physical.reserved.fetch_sub(addresses as u64, Relaxed);
-        // SAFETY: all that was mapped has been unmapped; the segment is consumed.
+        // SAFETY: all that was mapped has been unmapped; the segment is consumed (rule 2).
         physical.call(|| unsafe { backend.unreserve(self.memory, addresses) }).map_err(|fault| (fault, 0))
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Pinning is slow (23 ms for 64 MiB on an H200's host), so blocks that come free are kept. They come in steps of an
 //! eighth of a power of two, so that a buffer that grows a little finds a block again while at most an eighth is wasted.
-//! What is idle never exceeds what is in use, or [`KEEP`] where that is more: a buffer that once was large does not keep its
-//! transfer memory for good. Blocks are freed where a new one is pinned, which is slow anyway, and never in a drop.
+//! Blocks are freed where a new one is pinned, which is slow anyway, and never in a drop or where an idle one is used again. Afterwards what is
+//! idle is no more than what is in use, or [`KEEP`] where that is more. All of what was in use then can become idle later, and is kept
+//! until a block is pinned again, or until [`Device::trim`](crate::Device::trim) or the lack of memory gives it back. So what is pinned
+//! in all is at most twice the most that was ever in use at a time, or [`KEEP`] more than that where this is more.
 //!
 //! Idle blocks lie by their steps, so that finding one takes as long among a thousand as among two. Of several the one that came back
 //! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
@@ -16,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
 
-/// Idle bytes that are kept in any case.
+/// Idle bytes that are kept in any case where a block is pinned.
 const KEEP: usize = 64 << 20;
 
 /// The idle blocks of a device.
@@ -196,14 +198,15 @@ impl<B: Backend> PinnedBlock<B> {
                 this.bytes
             );
         });
-        // SAFETY: `this` is never dropped, so its reference to the core is read out once; it is dropped here.
+        // SAFETY: `this` is never dropped, so its reference to the core is read out once; it is dropped here
+        // (Rust's contract).
         drop(unsafe { std::ptr::read(&raw const this.core) });
     }
 }
 
 impl<B: Backend> Drop for PinnedBlock<B> {
     fn drop(&mut self) {
-        // SAFETY: `drop` runs once, and nothing reads the field after it.
+        // SAFETY: `drop` runs once, and nothing reads the field after it (Rust's contract).
         let pinned = unsafe { ManuallyDrop::take(&mut self.pinned) };
         self.core.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
         if Arc::strong_count(&self.core) == 1 {

@@ -180,10 +180,10 @@ impl<B: Backend> Core<B> {
     ///
     /// # Safety
     ///
-    /// Nothing that is queued or running touches the segment.
+    /// Nothing that is queued or running touches the segment (rule 2).
     pub(super) unsafe fn strip_to(&self, segment: &mut Segment<B>, mapped: usize) {
         while segment.last_chunk().is_some_and(|last| segment.mapped() - last >= mapped) {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's promise (rule 2).
             match unsafe { segment.strip(&*self.backend, &self.store.physical) } {
                 Some(Ok(chunk)) => self.release([chunk]),
                 Some(Err((fault, bytes))) => self.lost(bytes, fault),

@@ -76,7 +76,7 @@ pub(crate) struct Want {
     pub(crate) stable: bool,
     /// Whether the application is asked to free something before this fails.
     pub(crate) ask: bool,
-    /// Whether the block's bytes are charged already, to a block that it takes over from; see [`Core::take_over`].
+    /// Whether the block's bytes are charged already, to a block that it takes over from; see [`Block::take_charge_of`](super::Block::take_charge_of).
     pub(crate) prepaid: bool,
 }
 

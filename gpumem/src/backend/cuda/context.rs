@@ -52,7 +52,8 @@ struct Kept {
 impl Context {
     /// Finds the device and retains its primary context; also gives the device's name.
     pub(super) fn open(ordinal: usize) -> Result<(Self, String), Fault> {
-        // SAFETY: the first call into the driver, which may be made any number of times.
+        // SAFETY: the first call into the driver, which may be made any number of times (the driver's
+        // contract).
         check_open("cuInit", unsafe { driver::cuInit(0) })?;
         match driver_version() {
             Some(version) if version < OLDEST_DRIVER => return Err(Fault::Unavailable(too_old(version))),
@@ -61,7 +62,7 @@ impl Context {
         let _relaxed = Relaxed::enter()?;
 
         let mut count: c_int = 0;
-        // SAFETY: the driver is initialised, and the pointer is valid for a write.
+        // SAFETY: the driver is initialised, and the pointer is valid for a write (the driver's contract).
         check_open("cuDeviceGetCount", unsafe { driver::cuDeviceGetCount(&raw mut count) })?;
         let number = match c_int::try_from(ordinal) {
             Ok(number) if number < count => number,
@@ -69,12 +70,12 @@ impl Context {
         };
 
         let mut device: c_int = 0;
-        // SAFETY: as above.
+        // SAFETY: as above (the driver's contract).
         check_open("cuDeviceGet", unsafe { driver::cuDeviceGet(&raw mut device, number) })?;
         let name = device_name(device)?;
 
         let mut handle = ContextHandle::NULL;
-        // SAFETY: `device` is a device, and the pointer is valid for a write.
+        // SAFETY: `device` is a device, and the pointer is valid for a write (the driver's contract).
         check_open("cuDevicePrimaryCtxRetain", unsafe {
             driver::cuDevicePrimaryCtxRetain(&raw mut handle, device)
         })?;
@@ -98,7 +99,7 @@ impl Context {
             driver::code::INVALID_CONTEXT
         } else {
             // SAFETY: the pointer is valid for a write. The handle is retained as long as `self` lives, and
-            // the driver looks it up.
+            // the driver looks it up (the driver's contract).
             unsafe { driver::cuCtxGetApiVersion(self.handle, &raw mut version) }
         };
         if answer != driver::code::INVALID_CONTEXT {
@@ -112,7 +113,8 @@ impl Context {
 
     /// Makes the context current on this thread and leaves it so.
     pub(crate) fn make_current(&self) -> Result<(), Fault> {
-        // SAFETY: the handle is retained as long as `self` lives; the driver refuses calls on it after that.
+        // SAFETY: the handle is retained as long as `self` lives; the driver refuses calls on it after that
+        // (the driver's contract).
         check("cuCtxSetCurrent", unsafe { driver::cuCtxSetCurrent(self.handle) })
     }
 
@@ -124,7 +126,7 @@ impl Context {
     /// What the driver says of the device.
     pub(super) fn attribute(&self, attribute: c_int) -> Result<c_int, Fault> {
         let mut value: c_int = 0;
-        // SAFETY: the device is one, and the pointer is valid for a write.
+        // SAFETY: the device is one, and the pointer is valid for a write (the driver's contract).
         check("cuDeviceGetAttribute", unsafe {
             driver::cuDeviceGetAttribute(&raw mut value, attribute, self.device)
         })?;
@@ -205,7 +207,7 @@ impl Context {
         let Ok(_bound) = self.bind() else { return locked(&self.kept.retired_modules).extend(modules) };
         if self.is_idle() {
             // SAFETY: the context is current and nothing is queued on any of its streams, so kernels of these
-            // modules have ended.
+            // modules have ended (rule 7).
             modules.into_iter().for_each(|module| unsafe { unload(module) });
         } else {
             locked(&self.kept.retired_modules).extend(modules);
@@ -216,7 +218,8 @@ impl Context {
     fn is_idle(&self) -> bool {
         // Locked, so that none of them is destroyed while it is asked.
         let streams = locked(&self.kept.streams);
-        // SAFETY: a stream is forgotten before it is destroyed, so all of these are alive.
+        // SAFETY: a stream is forgotten before it is destroyed, so all of these are alive (the driver's
+        // contract).
         let idle = |stream: &StreamHandle| unsafe { driver::cuStreamQuery(*stream) } == driver::code::SUCCESS;
         let all = streams.iter().all(idle);
         drop(streams);
@@ -231,7 +234,7 @@ fn locked<T>(list: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
 
 /// Whether the device has reached an event of the current context.
 fn is_over(event: EventHandle) -> bool {
-    // SAFETY: the events that the context keeps are alive until it is dropped.
+    // SAFETY: the events that the context keeps are alive until it is dropped (the driver's contract).
     unsafe { driver::cuEventQuery(event) == driver::code::SUCCESS }
 }
 
@@ -239,10 +242,10 @@ fn is_over(event: EventHandle) -> bool {
 ///
 /// # Safety
 ///
-/// It was taken from the context's list, and its kernels have ended.
+/// It was taken from the context's list, and its kernels have ended (rule 7).
 unsafe fn unload(module: ModuleHandle) {
     // SAFETY: the `Module` is dropped, and with it every borrow of its functions; the rest is the caller's
-    // part.
+    // part (rule 7).
     log_failure("cuModuleUnload", unsafe { driver::cuModuleUnload(module) });
 }
 
@@ -287,7 +290,7 @@ impl End {
         {
             self.let_go();
         }
-        // SAFETY: retained once in `open`, and given back once, here.
+        // SAFETY: retained once in `open`, and given back once, here (the driver's contract).
         let answer = unsafe { driver::cuDevicePrimaryCtxRelease_v2(self.device) };
         log_failure("cuDevicePrimaryCtxRelease", answer);
     }
@@ -298,17 +301,17 @@ impl End {
         let modules = std::mem::take(&mut *locked(retired_modules));
         let ends = std::mem::take(&mut *locked(stream_ends));
         if !modules.is_empty() {
-            // SAFETY: the events are this context's, alive, and known to nobody else.
+            // SAFETY: the events are this context's, alive, and known to nobody else (the driver's contract).
             let mut ended =
                 ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
             if unseen_end.load(Ordering::Relaxed) {
                 // SAFETY: the context is current. It waits for other devices of the card too, which only a
-                // lost event is worth.
+                // lost event is worth (rule 7).
                 ended &= unsafe { driver::cuCtxSynchronize() } == driver::code::SUCCESS;
             }
             if ended {
                 // SAFETY: all streams are dropped and have come to their ends, so the kernels of these
-                // modules have ended.
+                // modules have ended (rule 7).
                 modules.into_iter().for_each(|module| unsafe { unload(module) });
             } else {
                 crate::log_safely::safely(|| {
@@ -351,11 +354,12 @@ impl Bound<'_> {
     fn enter(context: ContextHandle) -> Result<Self, Fault> {
         let relaxed = Relaxed::enter()?;
         let mut current = ContextHandle::NULL;
-        // SAFETY: the driver is initialised, since there is a context, and the pointer is valid for a write.
+        // SAFETY: the driver is initialised, since there is a context, and the pointer is valid for a write
+        // (the driver's contract).
         check("cuCtxGetCurrent", unsafe { driver::cuCtxGetCurrent(&raw mut current) })?;
         let pushed = current != context;
         if pushed {
-            // SAFETY: the handle is retained.
+            // SAFETY: the handle is retained (the driver's contract).
             check("cuCtxPushCurrent", unsafe { driver::cuCtxPushCurrent_v2(context) })?;
         }
         Ok(Self { pushed, _relaxed: relaxed, _context: PhantomData })
@@ -366,7 +370,8 @@ impl Drop for Bound<'_> {
     fn drop(&mut self) {
         if self.pushed {
             let mut popped = ContextHandle::NULL;
-            // SAFETY: this thread pushed the context, and what ran since has left the stack as it was.
+            // SAFETY: this thread pushed the context, and what ran since has left the stack as it was (the
+            // driver's contract).
             let answer = unsafe { driver::cuCtxPopCurrent_v2(&raw mut popped) };
             log_failure("cuCtxPopCurrent", answer);
         }
@@ -388,7 +393,7 @@ impl Relaxed {
     fn enter() -> Result<Self, Fault> {
         let mut mode = CAPTURE_MODE_RELAXED;
         // SAFETY: the pointer is valid for a read and a write. Only this thread is concerned, and it gets its
-        // mode back.
+        // mode back (the driver's contract).
         check("cuThreadExchangeStreamCaptureMode", unsafe {
             driver::cuThreadExchangeStreamCaptureMode(&raw mut mode)
         })?;
@@ -398,7 +403,7 @@ impl Relaxed {
 
 impl Drop for Relaxed {
     fn drop(&mut self) {
-        // SAFETY: as in `enter`.
+        // SAFETY: as in `enter` (the driver's contract).
         let answer = unsafe { driver::cuThreadExchangeStreamCaptureMode(&raw mut self.former) };
         log_failure("cuThreadExchangeStreamCaptureMode", answer);
     }
@@ -406,10 +411,11 @@ impl Drop for Relaxed {
 
 fn device_name(device: c_int) -> Result<String, Fault> {
     let mut name: [c_char; 256] = [0; 256];
-    // SAFETY: `device` is a device, and the array has more room than the driver is told.
+    // SAFETY: `device` is a device, and the array has more room than the driver is told (the driver's
+    // contract).
     check_open("cuDeviceGetName", unsafe { driver::cuDeviceGetName(name.as_mut_ptr(), 255, device) })?;
     // SAFETY: the array ends with a NUL whatever the driver wrote, since it was told of one byte less; it is alive while
-    // the string is looked at.
+    // the string is looked at (Rust's contract).
     Ok(unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
 }
 

@@ -33,9 +33,11 @@ macro_rules! handles {
         }
 
         // SAFETY: a handle is a name that only the driver looks behind, and the driver's functions may be called from
-        // any thread (rule: "from any thread, with or without the context current there"; `context` makes it current).
+        // any thread; those that need their context current are called after `context` has made it so (the
+        // driver's contract).
         unsafe impl Send for $name {}
-        // SAFETY: as above; there is nothing behind a shared handle that this process could race on.
+        // SAFETY: as above; there is nothing behind a shared handle that this process could race on (the
+        // driver's contract).
         unsafe impl Sync for $name {}
     )*};
 }

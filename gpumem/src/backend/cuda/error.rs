@@ -98,7 +98,8 @@ pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fa
 /// A code in the driver's words: its text, its name and its number.
 pub(super) fn describe(answer: Code) -> String {
     // SAFETY: both functions fill the pointer with a static string of the driver, or leave or make it null for a code
-    // that they do not know; they may be called at any time, an uninitialised driver included.
+    // that they do not know; they may be called at any time, an uninitialised driver included (the driver's
+    // contract).
     let (name, text) =
         unsafe { (ask(driver::cuGetErrorName, answer), ask(driver::cuGetErrorString, answer)) };
     compose(name, text, answer)
@@ -107,7 +108,8 @@ pub(super) fn describe(answer: Code) -> String {
 /// Up to which version of CUDA the driver goes: 12030 for 12.3.
 pub(super) fn driver_version() -> Option<c_int> {
     let mut version: c_int = 0;
-    // SAFETY: the pointer is valid for a write, and the function may be called at any time.
+    // SAFETY: the pointer is valid for a write, and the function may be called at any time (the driver's
+    // contract).
     let answer = unsafe { driver::cuDriverGetVersion(&raw mut version) };
     (answer == code::SUCCESS && version > 0).then_some(version)
 }
@@ -130,18 +132,21 @@ pub(super) fn too_old(version: c_int) -> String {
 ///
 /// # Safety
 ///
-/// `question` fills the pointer that it is given with a string that lives as long as the process, or leaves it null.
+/// `question` fills the pointer that it is given with a string that lives as long as the process, or leaves
+/// it null (the driver's contract).
 unsafe fn ask(
     question: unsafe extern "C" fn(Code, *mut *const c_char) -> Code,
     answer: Code,
 ) -> Option<&'static str> {
     let mut string: *const c_char = ptr::null();
-    // SAFETY: the pointer is valid for a write; the rest is this function's own condition.
+    // SAFETY: the pointer is valid for a write; the rest is this function's own condition (the driver's
+    // contract).
     let known = unsafe { question(answer, &raw mut string) } == code::SUCCESS;
     if !known || string.is_null() {
         return None;
     }
-    // SAFETY: not null, so by this function's condition a C string that lives for ever.
+    // SAFETY: not null, so by this function's condition a C string that lives for ever (the driver's
+    // contract).
     unsafe { CStr::from_ptr(string) }.to_str().ok()
 }
 

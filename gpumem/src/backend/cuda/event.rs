@@ -8,7 +8,8 @@ use crate::backend::Fault;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// A point in a stream. The runtime clones and drops these freely, from any thread, so dropping the last one of a point
-/// makes no driver call: the driver's event goes back to the context's list.
+/// makes no call for the event: that goes back to the context's list. With the last event of a context that nothing else
+/// holds the context ends, which makes calls, and none that waits on this thread (see `Context`'s drop).
 ///
 /// It may go back before the device has reached it, and be recorded anew at once: work that waits for an event waits for
 /// what had been recorded when the wait was queued, whatever is recorded afterwards.
@@ -38,7 +39,7 @@ impl Recorded {
     fn now(stream: &Stream) -> Result<Self, Fault> {
         let context = stream.context();
         let event = Self { handle: take(context)?, context: Arc::clone(context) };
-        // SAFETY: both are of this context, which is current, and are alive.
+        // SAFETY: both are of this context, which is current, and are alive (the driver's contract).
         check("cuEventRecord", unsafe { driver::cuEventRecord(event.handle, stream.handle()) })?;
         Ok(event)
     }
@@ -46,14 +47,15 @@ impl Recorded {
     /// Keeps what is queued on `stream` from now on until this is done. The stream's context is current.
     fn hold(&self, stream: &Stream) -> Result<(), Fault> {
         // SAFETY: both are alive. That the event may be recorded anew soon after does not matter: see
-        // `RecordedEvent`.
+        // `RecordedEvent` (the driver's contract).
         check("cuStreamWaitEvent", unsafe { driver::cuStreamWaitEvent(stream.handle(), self.handle, 0) })
     }
 
     /// Gives the event up: to be recorded by others, or destroyed.
     fn into_handle(self) -> (EventHandle, Arc<Context>) {
         let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped, so its reference to the context is read out once.
+        // SAFETY: `this` is never dropped, so its reference to the context is read out once (Rust's
+        // contract).
         (this.handle, unsafe { std::ptr::read(&raw const this.context) })
     }
 }
@@ -116,7 +118,7 @@ impl RecordedEvent {
         let answer = match &*self.point() {
             Point::Ahead(event) => {
                 let _bound = event.context.bind()?;
-                // SAFETY: the event is alive and its context current.
+                // SAFETY: the event is alive and its context current (the driver's contract).
                 unsafe { driver::cuEventQuery(event.handle) }
             }
             Point::Past(end) => return end.clone().map(|()| true),
@@ -133,7 +135,8 @@ impl RecordedEvent {
         let end = match &*self.point() {
             Point::Ahead(event) => {
                 let _bound = event.context.bind()?;
-                // SAFETY: the event is alive, and stays so while the point is locked; its context is current.
+                // SAFETY: the event is alive, and stays so while the point is locked; its context is current
+                // (the driver's contract).
                 check("cuEventSynchronize", unsafe { driver::cuEventSynchronize(event.handle) })
             }
             Point::Past(end) => return end.clone(),
@@ -168,7 +171,8 @@ pub(super) fn take(context: &Context) -> Result<EventHandle, Fault> {
         return Ok(handle);
     }
     let mut handle = EventHandle::NULL;
-    // SAFETY: the pointer is valid for a write; the caller has made the context current.
+    // SAFETY: the pointer is valid for a write; the caller has made the context current (the driver's
+    // contract).
     check("cuEventCreate", unsafe { driver::cuEventCreate(&raw mut handle, EVENT_DISABLE_TIMING) })?;
     Ok(handle)
 }

@@ -47,7 +47,7 @@ impl Ordered {
             reserved: [0; 64],
         };
         // SAFETY: both pointers are valid for the call, and the properties are filled in. By default such a
-        // pool keeps nothing when its stream is waited for.
+        // pool keeps nothing when its stream is waited for (the driver's contract).
         check("cuMemPoolCreate", unsafe { driver::cuMemPoolCreate(&raw mut pool, &raw const properties) })?;
         Ok(Self { pool, stream })
     }
@@ -58,7 +58,7 @@ impl Drop for Ordered {
     /// ends.
     fn drop(&mut self) {
         let Ok(_bound) = self.stream.context().bind() else { return };
-        // SAFETY: made in `open`, and destroyed once.
+        // SAFETY: made in `open`, and destroyed once (the driver's contract).
         let answer = unsafe { driver::cuMemPoolDestroy(self.pool) };
         log_failure("cuMemPoolDestroy", answer);
     }
@@ -76,11 +76,11 @@ impl Heap {
         let _bound = self.context.bind()?;
         let mut address: DeviceAddress = 0;
         let Some(Ordered { pool, stream }) = &self.ordered else {
-            // SAFETY: the pointer is valid for a write, and the context is current.
+            // SAFETY: the pointer is valid for a write, and the context is current (the driver's contract).
             check_memory("cuMemAlloc", unsafe { driver::cuMemAlloc_v2(&raw mut address, bytes) })?;
             return Ok(address);
         };
-        // SAFETY: as above; pool and stream are alive.
+        // SAFETY: as above; pool and stream are alive (the driver's contract).
         check_memory("cuMemAllocFromPoolAsync", unsafe {
             driver::cuMemAllocFromPoolAsync(&raw mut address, bytes, *pool, stream.handle())
         })?;
@@ -97,14 +97,15 @@ impl Heap {
     ///
     /// # Safety
     ///
-    /// The address came from [`Self::allocate`] of this heap and was not given back, and nothing uses the block any more.
+    /// The address came from [`Self::allocate`] of this heap and was not given back, and nothing uses the
+    /// block any more (rule 2).
     pub(super) unsafe fn free(&self, address: DeviceAddress) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
         let Some(Ordered { stream, .. }) = &self.ordered else {
             // SAFETY: the caller's part (rule 2: freeing waits for pending uses); the context is current.
             return check("cuMemFree", unsafe { driver::cuMemFree_v2(address) });
         };
-        // SAFETY: as above; since every use has ended, any stream is late enough.
+        // SAFETY: as above; since every use has ended, any stream is late enough (rule 2).
         check("cuMemFreeAsync", unsafe { driver::cuMemFreeAsync(address, stream.handle()) })?;
         // The driver takes freed memory back when the stream is waited for next.
         stream.synchronize()

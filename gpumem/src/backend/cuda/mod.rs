@@ -72,7 +72,7 @@ pub struct Pinned {
 // SAFETY: the block belongs to no thread. Who may touch its bytes, and when, is decided by the callers of the unsafe
 // methods of `Driver` (rule 3: a running transfer keeps what it needs); this is only its address.
 unsafe impl Send for Pinned {}
-// SAFETY: as above; a shared reference gives the address away and no more.
+// SAFETY: as above; a shared reference gives the address away and no more (rule 3).
 unsafe impl Sync for Pinned {}
 
 impl Cuda {
@@ -135,7 +135,7 @@ impl Driver for Cuda {
     fn memory_info(&self) -> Result<MemoryInfo, Fault> {
         let _bound = self.context.bind()?;
         let (mut free, mut total) = (0, 0);
-        // SAFETY: both pointers are valid for a write, and the context is current.
+        // SAFETY: both pointers are valid for a write, and the context is current (the driver's contract).
         check("cuMemGetInfo", unsafe { driver::cuMemGetInfo_v2(&raw mut free, &raw mut total) })?;
         Ok(MemoryInfo { free: Some(free as u64), total: Some(total as u64) })
     }
@@ -161,7 +161,7 @@ impl Driver for Cuda {
     }
 
     unsafe fn unreserve(&self, memory: Memory, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: the caller's part is this one's condition.
+        // SAFETY: the caller's part is this one's condition (rule 2).
         unsafe { self.virtual_memory.unreserve(memory.address, bytes) }
     }
 
@@ -170,12 +170,13 @@ impl Driver for Cuda {
     }
 
     unsafe fn release_chunk(&self, chunk: Chunk) -> Result<(), Fault> {
-        // SAFETY: as for `unreserve`; the chunk is consumed here, so it is given back once.
+        // SAFETY: as for `unreserve`; the chunk is consumed here, so it is given back once (rule 2).
         unsafe { self.virtual_memory.release(&chunk) }
     }
 
     unsafe fn map(&self, memory: &Memory, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: as for `unreserve`; the range lies in what is reserved, so `at` is its begin.
+        // SAFETY: as for `unreserve`; the range lies in what is reserved, so `at` is its begin (the driver's
+        // contract).
         unsafe { self.virtual_memory.map(memory.at(offset), chunk, bytes) }
     }
 
@@ -186,7 +187,7 @@ impl Driver for Cuda {
         _chunk: &Chunk,
         bytes: usize,
     ) -> Result<(), Fault> {
-        // SAFETY: as for `map`. The driver knows by itself which chunk is there.
+        // SAFETY: as for `map`. The driver knows by itself which chunk is there (rule 2).
         unsafe { self.virtual_memory.unmap(memory.at(offset), bytes) }
     }
 
@@ -194,7 +195,7 @@ impl Driver for Cuda {
         const OPERATION: &str = "cuMemHostAlloc";
         let _bound = self.context.bind()?;
         let mut address: *mut c_void = ptr::null_mut();
-        // SAFETY: the pointer is valid for a write, and the context is current.
+        // SAFETY: the pointer is valid for a write, and the context is current (the driver's contract).
         check_memory(OPERATION, unsafe {
             driver::cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE)
         })?;
@@ -256,7 +257,7 @@ impl Driver for Cuda {
     /// before, alone.
     fn settle(&self) {
         let Ok(_bound) = self.context.bind() else { return };
-        // SAFETY: the context is current.
+        // SAFETY: the context is current (the driver's contract).
         log_failure("cuCtxSynchronize", unsafe { driver::cuCtxSynchronize() });
     }
 
@@ -311,7 +312,8 @@ impl Driver for Cuda {
             return Ok(());
         }
         let _bound = self.context.bind()?;
-        // SAFETY: as for `copy_to_device`; that the ranges do not overlap is the caller's part too.
+        // SAFETY: as for `copy_to_device`; that the ranges do not overlap is the caller's part too (rules 1
+        // and 2).
         check("cuMemcpyDtoDAsync", unsafe {
             driver::cuMemcpyDtoDAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
         })

@@ -119,7 +119,8 @@ impl Module {
         let mut handle = ModuleHandle::NULL;
         let answer = log.during(|count, keys, values| {
             // SAFETY: the image is text that ends with a NUL, the options are those of a `JitLog`, the pointer is valid
-            // for a write, and the context is current. The driver keeps none of these pointers.
+            // for a write, and the context is current. The driver keeps none of these pointers (the driver's
+            // contract).
             unsafe { driver::cuModuleLoadDataEx(&raw mut handle, image.as_ptr().cast(), count, keys, values) }
         });
         match answer {
@@ -173,7 +174,7 @@ impl Module {
         let mut handle = FunctionHandle::NULL;
         self.with(&name.to_string_lossy(), |module, _| {
             // SAFETY: the module is loaded, the name ends with a NUL, the pointer is valid for a write, and
-            // the context is current.
+            // the context is current (the driver's contract).
             match unsafe { driver::cuModuleGetFunction(&raw mut handle, module, name.as_ptr()) } {
                 code::NOT_FOUND => Err(unknown()),
                 answer => check("cuModuleGetFunction", answer),
@@ -204,7 +205,7 @@ impl Function<'_> {
         // More than fits the driver's number is more than any device has.
         let value = c_int::try_from(bytes).unwrap_or(c_int::MAX);
         self.module.with(self.name(), |_, context| {
-            // SAFETY: the kernel's module is loaded, and its context is current.
+            // SAFETY: the kernel's module is loaded, and its context is current (the driver's contract).
             let answer =
                 unsafe { driver::cuFuncSetAttribute(self.handle, FUNCTION_MAX_DYNAMIC_SHARED_BYTES, value) };
             if answer != code::INVALID_VALUE {

@@ -26,7 +26,7 @@ impl Stream {
     pub(super) fn create(context: &Arc<Context>) -> Result<Self, Fault> {
         let _bound = context.bind()?;
         let mut handle = StreamHandle::NULL;
-        // SAFETY: the pointer is valid for a write, and the context is current.
+        // SAFETY: the pointer is valid for a write, and the context is current (the driver's contract).
         check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) })?;
         context.stream_made(handle);
         Ok(Self { handle, context: Arc::clone(context) })
@@ -44,7 +44,7 @@ impl Stream {
     /// reach, this is known at once.
     pub(super) fn is_idle(&self) -> Result<bool, Fault> {
         let _bound = self.context.bind()?;
-        // SAFETY: the stream is alive, and its context current.
+        // SAFETY: the stream is alive, and its context current (the driver's contract).
         match unsafe { driver::cuStreamQuery(self.handle) } {
             code::NOT_READY => Ok(false),
             answer => check("cuStreamQuery", answer).map(|()| true),
@@ -53,7 +53,7 @@ impl Stream {
 
     /// Keeps the calling thread until all that is queued is done. The context is current.
     pub(super) fn synchronize(&self) -> Result<(), Fault> {
-        // SAFETY: the stream is alive.
+        // SAFETY: the stream is alive (the driver's contract).
         check("cuStreamSynchronize", unsafe { driver::cuStreamSynchronize(self.handle) })
     }
 
@@ -63,7 +63,7 @@ impl Stream {
     ///
     /// `arguments` points to one value for each of the kernel's parameters, in order and of the parameter's type. What
     /// the kernel reads and writes is in bounds, is alive until the kernel has ended, and is touched at the same time by
-    /// nothing that is not ordered with this stream.
+    /// nothing that is not ordered with this stream (rules 1 and 2).
     pub(crate) unsafe fn launch<K: Kernel + ?Sized>(
         &self,
         kernel: &K,
@@ -81,7 +81,7 @@ impl Stream {
         let _bound = self.context.bind()?;
         // SAFETY: the kernel and the stream are alive and of this context, which is current (a device is not
         // closed, which lets go of modules, while there is a stream of it); the driver copies the arguments
-        // before it returns and writes none of them. The rest is the caller's part.
+        // before it returns and writes none of them. The rest is the caller's part (rules 1 and 2).
         let answer = unsafe {
             driver::cuLaunchKernel(
                 FunctionHandle::from_raw(kernel.raw()),
@@ -142,7 +142,8 @@ impl Drop for Stream {
             });
         }
         self.context.stream_gone(self.handle);
-        // SAFETY: made in `create`, destroyed once, and nobody has its handle any more.
+        // SAFETY: made in `create`, destroyed once, and nobody has its handle any more (the driver's
+        // contract).
         let answer = unsafe { driver::cuStreamDestroy_v2(self.handle) };
         log_failure("cuStreamDestroy", answer);
     }

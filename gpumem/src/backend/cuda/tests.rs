@@ -96,7 +96,8 @@ impl Bench {
 
     fn upload(&self, data: &[u8]) {
         assert_eq!(data.len(), self.bytes);
-        // SAFETY: every operation of a bench is waited for, so nothing uses the blocks, which are `bytes` long.
+        // SAFETY: every operation of a bench is waited for, so nothing uses the blocks, which are `bytes`
+        // long (rule 3).
         unsafe {
             Cuda::pinned_address(&self.pinned).copy_from_nonoverlapping(data.as_ptr(), data.len());
             self.cuda.copy_to_device(&self.stream, (&self.pinned, 0), (&self.memory, 0), data.len()).unwrap();
@@ -105,7 +106,8 @@ impl Bench {
     }
 
     fn download(&self) -> Vec<u8> {
-        // SAFETY: as for `upload`; all bytes are initialised by the copy, which is waited for.
+        // SAFETY: as for `upload`; all bytes are initialised by the copy, which is waited for (rules 3 and
+        // 5).
         unsafe {
             Cuda::pinned_address(&self.pinned).write_bytes(0, self.bytes);
             self.cuda.copy_to_host(&self.stream, (&self.memory, 0), (&self.pinned, 0), self.bytes).unwrap();
@@ -116,7 +118,7 @@ impl Bench {
 
     fn close(self) {
         self.synchronize();
-        // SAFETY: nothing is queued any more.
+        // SAFETY: nothing is queued any more (rule 2).
         unsafe {
             self.cuda.free(self.memory).unwrap();
             self.cuda.unpin(self.pinned).unwrap();
@@ -130,7 +132,7 @@ fn numbers(bytes: usize) -> Vec<u8> {
 
 fn current() -> ContextHandle {
     let mut handle = ContextHandle::NULL;
-    // SAFETY: the pointer is valid for a write.
+    // SAFETY: the pointer is valid for a write (the driver's contract).
     assert_eq!(unsafe { driver::cuCtxGetCurrent(&raw mut handle) }, code::SUCCESS);
     handle
 }
@@ -173,7 +175,7 @@ fn bytes_travel() {
     let data = numbers(4_096);
     bench.upload(&data);
     let second = bench.cuda.allocate(4_096).unwrap();
-    // SAFETY: in bounds, of different blocks, and waited for before anything else happens to them.
+    // SAFETY: in bounds, of different blocks, and waited for before anything else happens to them (rule 1).
     unsafe {
         bench.cuda.copy_on_device(&bench.stream, (&bench.memory, 1_000), (&second, 3), 500).unwrap();
         bench.cuda.copy_on_device(&bench.stream, (&second, 3), (&bench.memory, 0), 500).unwrap();
@@ -182,7 +184,7 @@ fn bytes_travel() {
     let mut expected = data.clone();
     expected.copy_within(1_000..1_500, 0);
     assert_eq!(bench.download(), expected);
-    // SAFETY: `download` has waited for the stream.
+    // SAFETY: `download` has waited for the stream (rule 2).
     unsafe { bench.cuda.free(second).unwrap() };
     bench.close();
 }
@@ -205,7 +207,7 @@ fn fills_write_what_they_are_given() {
             for count in [0, 1, 3, 8] {
                 let mut expected = numbers(256);
                 bench.upload(&expected);
-                // SAFETY: at most 76 bytes of a block of 256, waited for in `download`.
+                // SAFETY: at most 76 bytes of a block of 256, waited for in `download` (rule 1).
                 let filled =
                     unsafe { bench.cuda.fill(&bench.stream, (&bench.memory, offset), pattern, count) };
                 if filled.unwrap() {
@@ -226,7 +228,8 @@ fn an_event_ties_two_streams() {
     let bench = Bench::new(cuda, bytes);
     let other = bench.cuda.create_stream().unwrap();
     for round in 1..=20 {
-        // SAFETY: in bounds; the second stream waits for the first, the bench's stream for the second.
+        // SAFETY: in bounds; the second stream waits for the first, the bench's stream for the second (rule
+        // 1).
         unsafe {
             assert!(bench.cuda.fill(&bench.stream, (&bench.memory, 0), &[round], bytes).unwrap());
             let filled = bench.cuda.record(&bench.stream).unwrap();
@@ -298,7 +301,7 @@ fn what_was_current_is_current_again() {
         assert_eq!(current(), ContextHandle::NULL);
 
         let mut own = ContextHandle::NULL;
-        // SAFETY: a context of this test's own, on device 0, which is there.
+        // SAFETY: a context of this test's own, on device 0, which is there (the driver's contract).
         assert_eq!(unsafe { cuCtxCreate_v2(&raw mut own, 0, 0) }, code::SUCCESS);
         assert_eq!(current(), own);
         assert_eq!(bench.download(), [1; 64]);
@@ -310,7 +313,7 @@ fn what_was_current_is_current_again() {
         assert_ne!(primary, own);
         assert_eq!(bench.download(), [1; 64]);
         assert_eq!(current(), primary);
-        // SAFETY: made above and used by nobody.
+        // SAFETY: made above and used by nobody (the driver's contract).
         assert_eq!(unsafe { cuCtxDestroy_v2(own) }, code::SUCCESS);
         bench.close();
     })
@@ -327,7 +330,7 @@ fn any_thread_uses_anything() {
             let bench = &bench;
             scope.spawn(move || {
                 for round in 0..200_u8 {
-                    // SAFETY: each worker fills a quarter of its own.
+                    // SAFETY: each worker fills a quarter of its own (rule 1).
                     unsafe {
                         let to = (&bench.memory, 1_024 * usize::from(worker));
                         bench.cuda.fill(&bench.stream, to, &[worker, round, worker, round], 256).unwrap();
@@ -391,7 +394,7 @@ fn the_unit_is_a_power_of_two() {
     assert_eq!(Cuda::open(0).unwrap().granularity(), Some(unit));
     let range = cuda.reserve(3 * unit).unwrap();
     assert_eq!(range.address() % unit as u64, 0);
-    // SAFETY: reserved above; nothing was mapped there.
+    // SAFETY: reserved above; nothing was mapped there (rule 2).
     unsafe { cuda.unreserve(range, 3 * unit).unwrap() };
 }
 
@@ -405,7 +408,7 @@ fn a_chunk_keeps_its_bytes_where_it_is_mapped_next() {
     let data = numbers(unit);
     bench.upload(&data);
     // SAFETY: ranges are mapped while they are used, and `synchronize` and `download` wait for what was queued, before
-    // anything is unmapped.
+    // anything is unmapped (rules 1 and 2).
     unsafe {
         cuda.map(&first, unit, &chunk, unit).unwrap();
         cuda.copy_on_device(&bench.stream, (&bench.memory, 0), (&first, unit), unit).unwrap();
@@ -440,7 +443,7 @@ fn chunks_side_by_side_are_one_memory() {
     let cuda = &bench.cuda;
     let (range, [left, right]) = two_units(cuda, unit);
     let data = numbers(2 * unit);
-    // SAFETY: as for `a_chunk_keeps_its_bytes_where_it_is_mapped_next`.
+    // SAFETY: as for `a_chunk_keeps_its_bytes_where_it_is_mapped_next` (rules 1 and 2).
     unsafe {
         // Not in order, and the second while the first is in use.
         cuda.map(&range, unit, &right, unit).unwrap();
@@ -461,7 +464,8 @@ fn chunks_side_by_side_are_one_memory() {
     let module = cuda.load_ptx(PTX).unwrap();
     let (address, count) = (range.address() + unit as u64 - 8, 4_u32);
     let arguments = [(&raw const address).cast_mut().cast(), (&raw const count).cast_mut().cast::<c_void>()];
-    // SAFETY: four words across the border, both sides of which are mapped; waited for before that ends.
+    // SAFETY: four words across the border, both sides of which are mapped; waited for before that ends (rule
+    // 1).
     unsafe {
         let kernel = module.function("add_one").unwrap();
         bench.stream.launch(&kernel, GridSize::from(1), BlockSize::from(32), 0, &arguments).unwrap();
@@ -470,7 +474,7 @@ fn chunks_side_by_side_are_one_memory() {
     expected[unit - 8..unit + 8].copy_from_slice(&[6, 6, 5, 6].repeat(4));
     assert!(bench.download() == expected);
 
-    // SAFETY: `download` has waited for all of it.
+    // SAFETY: `download` has waited for all of it (rule 2).
     unsafe {
         cuda.unmap(&range, 0, &left, unit).unwrap();
         cuda.unmap(&range, unit, &right, unit).unwrap();
@@ -491,7 +495,7 @@ fn more_addresses_and_chunks_than_there_are() {
     assert_eq!(cuda.create_chunk(1 << 46).unwrap_err(), Fault::OutOfMemory);
     // The device is none the worse for it.
     let (range, chunks) = two_units(&cuda, unit);
-    // SAFETY: none of it was ever mapped.
+    // SAFETY: none of it was ever mapped (rule 2).
     unsafe {
         for chunk in chunks {
             cuda.release_chunk(chunk).unwrap();
@@ -511,7 +515,7 @@ fn chunks_count_as_used_memory() {
     let chunk = cuda.create_chunk(bytes).unwrap();
     let with = free();
     assert!(with < before, "{with} of {before}");
-    // SAFETY: never mapped.
+    // SAFETY: never mapped (rule 2).
     unsafe { cuda.release_chunk(chunk).unwrap() };
 }
 
@@ -522,7 +526,8 @@ fn blocks_do_not_come_from_the_default_pool() {
     let Some(cuda) = card() else { return };
     let mut pool = driver::PoolHandle::NULL;
     let (mut former, mut all) = (0_u64, u64::MAX);
-    // SAFETY: the pointers are valid for the calls, and the attribute is a number of 64 bits.
+    // SAFETY: the pointers are valid for the calls, and the attribute is a number of 64 bits (the driver's
+    // contract).
     unsafe {
         if cuDeviceGetDefaultMemPool(&raw mut pool, 0) != code::SUCCESS {
             return; // The driver of threads has none, so that a backend which uses it has no memory.
@@ -534,10 +539,10 @@ fn blocks_do_not_come_from_the_default_pool() {
     let before = free();
     // Large, since other tests take and give back memory meanwhile.
     let memory = cuda.allocate(1 << 30).unwrap();
-    // SAFETY: allocated above, and never used.
+    // SAFETY: allocated above, and never used (rule 2).
     unsafe { cuda.free(memory).unwrap() };
     let after = free();
-    // SAFETY: as above.
+    // SAFETY: as above (the driver's contract).
     unsafe { cuMemPoolSetAttribute(pool, RELEASE_THRESHOLD, (&raw mut former).cast()) };
     assert!(after + (512 << 20) > before, "{} bytes were kept", before.saturating_sub(after));
 }
@@ -563,7 +568,7 @@ fn map_without_access() {
     let Some((cuda, unit)) = card_with_units() else { return };
     let (range, [chunk, other]) = two_units(&cuda, unit);
     // SAFETY: reserved and created above, and nothing uses it. What is not mapped may be released, and that is what the
-    // driver of threads watches.
+    // driver of threads watches (rule 2).
     unsafe {
         match cuda.map(&range, 0, &chunk, unit) {
             // A real card.
@@ -592,7 +597,7 @@ fn kernels_run() {
         let arguments =
             [(&raw const address).cast_mut().cast(), (&raw const count).cast_mut().cast::<c_void>()];
         let launch = |grid: u32, block: u32| {
-            // SAFETY: the kernel takes an address and a count, of as many words as the block has.
+            // SAFETY: the kernel takes an address and a count, of as many words as the block has (rule 1).
             unsafe {
                 bench.stream.launch(&kernel, GridSize::from(grid), BlockSize::from(block), 0, &arguments)
             }
@@ -610,7 +615,7 @@ fn kernels_run() {
         launch(4, 256).unwrap();
 
         let another = Cuda::open(0).unwrap().create_stream().unwrap();
-        // SAFETY: refused before anything is queued.
+        // SAFETY: refused before anything is queued (the driver's contract).
         let refused =
             unsafe { another.launch(&kernel, GridSize::from(1), BlockSize::from(1), 0, &arguments) };
         assert!(refused.unwrap_err().to_string().contains("another opened device"));
@@ -682,7 +687,8 @@ fn fail_the_device() {
     let kernel = module.function("add_one").unwrap();
     let (address, count) = (0_u64, 1_u32);
     let arguments = [(&raw const address).cast_mut().cast(), (&raw const count).cast_mut().cast::<c_void>()];
-    // SAFETY: it is not: the kernel writes to address 0. The device catches that, which is what is tested.
+    // SAFETY: it is not: the kernel writes to address 0. The device catches that, which is what is tested
+    // (the driver's contract).
     unsafe { bench.stream.launch(&kernel, GridSize::from(1), BlockSize::from(1), 0, &arguments) }.unwrap();
 
     let failed = |fault: Option<Fault>| assert!(matches!(fault, Some(Fault::Failed { .. })), "{fault:?}");
@@ -699,7 +705,7 @@ fn fail_the_device() {
     failed(bench.cuda.allocate(64).err());
     failed(bench.cuda.pin(64).err());
     failed(bench.cuda.create_stream().err());
-    // SAFETY: nothing runs on a failed device.
+    // SAFETY: nothing runs on a failed device (the driver's contract).
     unsafe {
         failed(bench.cuda.fill(&bench.stream, (&bench.memory, 0), &[1], 64).err());
         failed(bench.cuda.free(bench.memory).err());

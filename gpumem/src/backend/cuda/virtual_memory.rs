@@ -63,7 +63,8 @@ impl VirtualMemory {
         let mut address: DeviceAddress = 0;
         // 0 leaves the alignment to the driver, which is what there is to ask of a device without a unit.
         let alignment = self.granularity.unwrap_or(0);
-        // SAFETY: the pointer is valid for a write. No place is asked for, so nothing that exists is in the way.
+        // SAFETY: the pointer is valid for a write. No place is asked for, so nothing that exists is in the
+        // way (the driver's contract).
         check_memory("cuMemAddressReserve", unsafe {
             driver::cuMemAddressReserve(&raw mut address, bytes, alignment, 0, 0)
         })?;
@@ -74,7 +75,7 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::unreserve`](crate::backend::Driver::unreserve).
+    /// As of [`Driver::unreserve`](crate::backend::Driver::unreserve) (rule 2).
     pub(super) unsafe fn unreserve(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
         // SAFETY: the caller's part: the range came from `reserve`, whole, and nothing is mapped there, so nothing that is
@@ -87,7 +88,8 @@ impl VirtualMemory {
         let _bound = self.context.bind()?;
         let mut handle = ChunkHandle::NONE;
         let properties = properties(&self.context);
-        // SAFETY: both pointers are valid for the call, and the properties are filled in.
+        // SAFETY: both pointers are valid for the call, and the properties are filled in (the driver's
+        // contract).
         check_memory("cuMemCreate", unsafe {
             driver::cuMemCreate(&raw mut handle, bytes, &raw const properties, 0)
         })?;
@@ -98,7 +100,8 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::release_chunk`](crate::backend::Driver::release_chunk), which consumes the chunk: this is its last use.
+    /// As of [`Driver::release_chunk`](crate::backend::Driver::release_chunk), which consumes the chunk: this
+    /// is its last use (rule 2).
     pub(super) unsafe fn release(&self, chunk: &Chunk) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
         // SAFETY: the handle came from `create`. The caller's part: it is given back once and is mapped nowhere, so no queued
@@ -110,7 +113,7 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::map`](crate::backend::Driver::map).
+    /// As of [`Driver::map`](crate::backend::Driver::map) (the driver's contract).
     pub(super) unsafe fn map(
         &self,
         address: DeviceAddress,
@@ -119,10 +122,11 @@ impl VirtualMemory {
     ) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
         // SAFETY: the caller's part: the range is reserved and free, and the chunk is as long and mapped nowhere. Offset 0,
-        // since a handle is mapped whole.
+        // since a handle is mapped whole (the driver's contract).
         check_memory("cuMemMap", unsafe { driver::cuMemMap(address, bytes, 0, chunk.handle, 0) })?;
         let access = AccessDescription { location: device_location(&self.context), flags: ACCESS_READ_WRITE };
-        // SAFETY: the range was mapped above, whole, and the pointer is to one description, as it says.
+        // SAFETY: the range was mapped above, whole, and the pointer is to one description, as it says (the
+        // driver's contract).
         let access = check_memory("cuMemSetAccess", unsafe {
             driver::cuMemSetAccess(address, bytes, &raw const access, 1)
         });
@@ -139,7 +143,7 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::unmap`](crate::backend::Driver::unmap).
+    /// As of [`Driver::unmap`](crate::backend::Driver::unmap) (rule 2).
     pub(super) unsafe fn unmap(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
         // SAFETY: the caller's part: exactly one chunk is mapped there, and nothing that is queued or running touches it (rule
@@ -154,7 +158,7 @@ fn ask_granularity(context: &Context) -> Result<Option<usize>, Fault> {
     let _bound = context.bind()?;
     let mut granularity = 0_usize;
     let properties = properties(context);
-    // SAFETY: both pointers are valid for the call, and the properties are filled in.
+    // SAFETY: both pointers are valid for the call, and the properties are filled in (the driver's contract).
     let answer = unsafe {
         driver::cuMemGetAllocationGranularity(
             &raw mut granularity,

@@ -19,7 +19,7 @@ pub struct Block {
 // SAFETY: a block is an address and a length; all access goes through raw pointers under the promises that the callers
 // of `Driver`'s unsafe methods make (rule 1, order, and rule 2, pending uses).
 unsafe impl Send for Block {}
-// SAFETY: as for `Send`; a shared block gives out addresses only.
+// SAFETY: as for `Send`; a shared block gives out addresses only (rules 1 and 2).
 unsafe impl Sync for Block {}
 
 impl Block {
@@ -27,7 +27,7 @@ impl Block {
     /// more than an address range can hold.
     pub(super) fn new(bytes: usize) -> Option<Self> {
         let layout = Self::layout(bytes)?;
-        // SAFETY: the layout is not empty.
+        // SAFETY: the layout is not empty (Rust's contract).
         let start = NonNull::new(unsafe { alloc::alloc(layout) })?;
         Some(Self { start, bytes })
     }
@@ -36,10 +36,12 @@ impl Block {
     ///
     /// # Safety
     ///
-    /// The block came from [`Self::new`] and was not given back, under any of its copies, and nothing uses it any more.
+    /// The block came from [`Self::new`] and was not given back, under any of its copies, and nothing uses it
+    /// any more (rule 2).
     pub(super) unsafe fn free(self) {
         if let Some(layout) = Self::layout(self.bytes) {
-            // SAFETY: `start` came from `alloc` with the layout of as many bytes, and the caller frees it once.
+            // SAFETY: `start` came from `alloc` with the layout of as many bytes, and the caller frees it
+            // once (Rust's contract).
             unsafe { alloc::dealloc(self.start.as_ptr(), layout) }
         }
     }
@@ -68,7 +70,8 @@ impl Block {
             "gpumem: {bytes} bytes at {offset} of a block of {}",
             self.bytes
         );
-        // SAFETY: the offset was just checked to lie in the heap's allocation, or in the reservation.
+        // SAFETY: the offset was just checked to lie in the heap's allocation, or in the reservation (Rust's
+        // contract).
         Address(unsafe { self.start.as_ptr().add(offset) })
     }
 }
@@ -77,7 +80,8 @@ impl Block {
 #[derive(Clone, Copy)]
 pub(super) struct Address(*mut u8);
 
-// SAFETY: only the job that it was made for uses it, under the promises of `Driver`'s unsafe methods.
+// SAFETY: only the job that it was made for uses it, under the promises of `Driver`'s unsafe methods (rules 1
+// and 2).
 unsafe impl Send for Address {}
 
 impl Address {

@@ -97,7 +97,7 @@ impl Host {
     ///
     /// # Safety
     ///
-    /// As [`Driver::copy_on_device`].
+    /// As [`Driver::copy_on_device`] (rules 1 and 2).
     unsafe fn transfer(
         &self,
         stream: &HostStream,
@@ -111,7 +111,7 @@ impl Host {
             return self.run(stream, move || {
                 bus.carry(bytes, |part| {
                     // SAFETY: parts lie in the range that `at` checked against both blocks; the rest are the caller's promises,
-                    // which last until this job has ended.
+                    // which last until this job has ended (rules 1 and 2).
                     unsafe {
                         let (from, to) = (from.get().add(part.start), to.get().add(part.start));
                         std::ptr::copy_nonoverlapping(from, to, part.len());
@@ -119,7 +119,8 @@ impl Host {
                 });
             });
         }
-        // SAFETY: on this backend all memory is host memory, and the caller's promises are those that are asked for.
+        // SAFETY: on this backend all memory is host memory, and the caller's promises are those that are
+        // asked for (rules 1 and 2).
         unsafe { self.copy_on_device(stream, from, to, bytes) }
     }
 
@@ -163,7 +164,7 @@ impl Driver for Host {
     }
 
     unsafe fn free(&self, memory: Block) -> Result<(), Fault> {
-        // SAFETY: the caller vouches that nothing uses the block any more.
+        // SAFETY: the caller vouches that nothing uses the block any more (rule 2).
         unsafe { memory.free() };
         Ok(())
     }
@@ -179,7 +180,7 @@ impl Driver for Host {
     }
 
     unsafe fn unreserve(&self, memory: Block, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: the caller's promises are those that are asked for.
+        // SAFETY: the caller's promises are those that are asked for (rule 2).
         unsafe { virtual_memory::unreserve(memory, bytes) }
     }
 
@@ -195,12 +196,12 @@ impl Driver for Host {
 
     unsafe fn map(&self, memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
         self.before_driver()?;
-        // SAFETY: as for `unreserve`.
+        // SAFETY: as for `unreserve` (the system's contract).
         unsafe { virtual_memory::map(memory, offset, chunk, bytes) }
     }
 
     unsafe fn unmap(&self, memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: as for `unreserve`.
+        // SAFETY: as for `unreserve` (rule 2).
         unsafe { virtual_memory::unmap(memory, offset, chunk, bytes) }
     }
 
@@ -210,7 +211,7 @@ impl Driver for Host {
     }
 
     unsafe fn unpin(&self, pinned: Block) -> Result<(), Fault> {
-        // SAFETY: as for `free`, whose contract is the same.
+        // SAFETY: as for `free`, whose contract is the same (rule 3).
         unsafe { self.free(pinned) }
     }
 
@@ -276,7 +277,7 @@ impl Driver for Host {
         to: (&Block, usize),
         bytes: usize,
     ) -> Result<(), Fault> {
-        // SAFETY: the caller's promises are those of `copy_on_device`.
+        // SAFETY: the caller's promises are those of `copy_on_device` (rules 1 and 2).
         unsafe { self.transfer(stream, from, to, bytes) }
     }
 
@@ -287,7 +288,7 @@ impl Driver for Host {
         to: (&Block, usize),
         bytes: usize,
     ) -> Result<(), Fault> {
-        // SAFETY: as for `copy_to_device`.
+        // SAFETY: as for `copy_to_device` (rules 1 and 2).
         unsafe { self.transfer(stream, from, to, bytes) }
     }
 
@@ -301,7 +302,8 @@ impl Driver for Host {
         let (from, to) = (from.at(from_offset, bytes), to.at(to_offset, bytes));
         self.run(stream, move || {
             // SAFETY: `at` checked both ranges against their blocks; the caller keeps the blocks alive until this has
-            // run, keeps the source initialised and unwritten, and the destination out of everybody else's hands.
+            // run, keeps the source initialised and unwritten, and the destination out of everybody else's
+            // hands (rules 1 and 2).
             unsafe { std::ptr::copy_nonoverlapping(from.get(), to.get(), bytes) }
         })
     }
@@ -319,7 +321,7 @@ impl Driver for Host {
         self.run(stream, move || {
             // SAFETY: `at` checked the range against the block, and the caller keeps the block alive and the range out
             // of everybody else's hands until this has run. `write_bytes` and the copies below initialise it from its
-            // start, so nothing uninitialised is read.
+            // start, so nothing uninitialised is read (rules 1 and 2).
             unsafe { fill(to.get(), bytes, &pattern) }
         })?;
         Ok(true)
@@ -330,19 +332,21 @@ impl Driver for Host {
 ///
 /// # Safety
 ///
-/// `to` is valid for writing `bytes` bytes, which nobody else touches meanwhile; `bytes` is a multiple of the length.
+/// `to` is valid for writing `bytes` bytes, which nobody else touches meanwhile; `bytes` is a multiple of the
+/// length (Rust's contract).
 unsafe fn fill(to: *mut u8, bytes: usize, pattern: &[u8]) {
     if pattern.iter().all(|byte| *byte == pattern[0]) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (Rust's contract).
         unsafe { to.write_bytes(pattern[0], bytes) };
         return;
     }
     let mut done = pattern.len().min(bytes);
-    // SAFETY: the pattern is a slice of its own and `done` is at most `bytes`.
+    // SAFETY: the pattern is a slice of its own and `done` is at most `bytes` (Rust's contract).
     unsafe { std::ptr::copy_nonoverlapping(pattern.as_ptr(), to, done) };
     while done < bytes {
         let next = done.min(bytes - done);
-        // SAFETY: the source is `0..next` with `next <= done`, the destination `done..done + next <= bytes`.
+        // SAFETY: the source is `0..next` with `next <= done`, the destination `done..done + next <= bytes`
+        // (Rust's contract).
         unsafe { std::ptr::copy_nonoverlapping(to, to.add(done), next) };
         done += next;
     }
@@ -381,7 +385,7 @@ mod tests {
             for count in [0, 1, 2, 3, 7, 64] {
                 let pattern: Vec<u8> = (1..=u8::try_from(width).unwrap()).collect();
                 let mut out = vec![0xee_u8; width * count + 3];
-                // SAFETY: the vector is longer than what is filled.
+                // SAFETY: the vector is longer than what is filled (Rust's contract).
                 unsafe { fill(out.as_mut_ptr(), width * count, &pattern) };
                 assert_eq!(out[..width * count], pattern.repeat(count), "{width} x {count}");
                 assert_eq!(out[width * count..], [0xee; 3], "nothing behind the end is touched");

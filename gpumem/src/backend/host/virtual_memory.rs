@@ -51,10 +51,10 @@ pub(super) fn reserve(bytes: usize) -> Result<Block, Fault> {
 ///
 /// # Safety
 ///
-/// That of [`Driver::unreserve`](crate::backend::Driver::unreserve).
+/// That of [`Driver::unreserve`](crate::backend::Driver::unreserve) (rule 2).
 pub(super) unsafe fn unreserve(memory: Block, bytes: usize) -> Result<(), Fault> {
     let start = memory.at(0, bytes);
-    // SAFETY: the caller vouches that the range was reserved as a whole and is given back once.
+    // SAFETY: the caller vouches that the range was reserved as a whole and is given back once (rule 2).
     unsafe { os::unreserve(start.get(), bytes) }
 }
 
@@ -62,11 +62,12 @@ pub(super) unsafe fn unreserve(memory: Block, bytes: usize) -> Result<(), Fault>
 ///
 /// # Safety
 ///
-/// That of [`Driver::map`](crate::backend::Driver::map).
+/// That of [`Driver::map`](crate::backend::Driver::map) (the system's contract).
 pub(super) unsafe fn map(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is mapped as a whole");
     let start = memory.at(offset, bytes);
-    // SAFETY: `at` checked the range against the reservation, which the caller keeps, with nothing mapped there.
+    // SAFETY: `at` checked the range against the reservation, which the caller keeps, with nothing mapped
+    // there (the system's contract).
     unsafe { os::commit(start.get(), bytes) }
 }
 
@@ -74,11 +75,12 @@ pub(super) unsafe fn map(memory: &Block, offset: usize, chunk: &Chunk, bytes: us
 ///
 /// # Safety
 ///
-/// That of [`Driver::unmap`](crate::backend::Driver::unmap).
+/// That of [`Driver::unmap`](crate::backend::Driver::unmap) (rule 2).
 pub(super) unsafe fn unmap(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is unmapped as a whole");
     let start = memory.at(offset, bytes);
-    // SAFETY: `at` checked the range against the reservation, which the caller keeps, and nothing touches it any more.
+    // SAFETY: `at` checked the range against the reservation, which the caller keeps, and nothing touches it
+    // any more (rule 2).
     unsafe { os::decommit(start.get(), bytes) }
 }
 
@@ -100,7 +102,8 @@ mod os {
         // The kernel aligns to a page, so one unit more is taken, and what lies before and behind is given back.
         let with_slack = bytes.checked_add(BYTES).filter(|all| isize::try_from(*all).is_ok());
         let with_slack = with_slack.ok_or(Fault::OutOfMemory)?;
-        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists (the
+        // system's contract).
         let all =
             unsafe { libc::mmap(ptr::null_mut(), with_slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) };
         if all == MAP_FAILED {
@@ -112,7 +115,8 @@ mod os {
         for (from, length) in [(all, head), (start.wrapping_add(bytes), BYTES - head)] {
             if length > 0 {
                 // Addresses that are not given back are wasted, and no more than that.
-                // SAFETY: the range lies in the new mapping, outside what is handed out.
+                // SAFETY: the range lies in the new mapping, outside what is handed out (the system's
+                // contract).
                 let _ = unsafe { libc::munmap(from.cast(), length) };
             }
         }
@@ -121,39 +125,39 @@ mod os {
 
     /// # Safety
     ///
-    /// The range came from [`reserve`] as a whole and is given back once; nothing uses it any more.
+    /// The range came from [`reserve`] as a whole and is given back once; nothing uses it any more (rule 2).
     pub(super) unsafe fn unreserve(start: *mut u8, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise (rule 2).
         check("munmap", Shortage::IsFailure, unsafe { libc::munmap(start.cast(), bytes) })
     }
 
     /// # Safety
     ///
-    /// The range is whole units of a reservation, and nothing is mapped there.
+    /// The range is whole units of a reservation, and nothing is mapped there (the system's contract).
     pub(super) unsafe fn commit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: the range is reserved, and more access harms nobody.
+        // SAFETY: the range is reserved, and more access harms nobody (the system's contract).
         let code = unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) };
         if let Err(fault) = check("mprotect", Shortage::IsOutOfMemory, code) {
             // It may have come half way, where the range was more than one entry of the kernel's table.
-            // SAFETY: nobody was told that there is memory, so nobody uses it.
+            // SAFETY: nobody was told that there is memory, so nobody uses it (rule 2).
             let _ = unsafe { decommit(start, bytes) };
             return Err(fault);
         }
         // Here and not for the whole reservation, since unmapping takes it back. A kernel without huge pages says no,
         // and the memory is as good.
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        // SAFETY: advice on the range that was just mapped; it changes no contents.
+        // SAFETY: advice on the range that was just mapped; it changes no contents (the system's contract).
         let _ = unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
         Ok(())
     }
 
     /// # Safety
     ///
-    /// The range is whole units of a reservation, and nothing uses it any more.
+    /// The range is whole units of a reservation, and nothing uses it any more (rule 2).
     pub(super) unsafe fn decommit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
         // SAFETY: what this replaces is a part of the reservation, and the caller vouches that nothing uses it. The
-        // kernel swaps the two at once, so no other thread's mapping can come in between.
+        // kernel swaps the two at once, so no other thread's mapping can come in between (rule 2).
         let replaced = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, flags, -1, 0) };
         if replaced == MAP_FAILED { Err(last_fault("mmap", Shortage::IsFailure)) } else { Ok(()) }
     }

@@ -22,14 +22,15 @@ impl Range {
     fn map(&mut self, first: usize, units: usize) {
         let (offset, bytes) = (first * unit(), units * unit());
         let chunk = self.host.create_chunk(bytes).unwrap();
-        // SAFETY: the tests map nothing twice, and the chunk is new.
+        // SAFETY: the tests map nothing twice, and the chunk is new (the system's contract).
         unsafe { self.host.map(&self.memory, offset, &chunk, bytes) }.unwrap();
         self.mapped.push((offset, bytes, chunk));
     }
 
     fn unmap_last(&mut self) {
         let (offset, bytes, chunk) = self.mapped.pop().unwrap();
-        // SAFETY: the chunk was mapped there and is not any more after this; the tests have waited for their streams.
+        // SAFETY: the chunk was mapped there and is not any more after this; the tests have waited for their
+        // streams (rule 2).
         unsafe {
             self.host.unmap(&self.memory, offset, &chunk, bytes).unwrap();
             self.host.release_chunk(chunk).unwrap();
@@ -39,7 +40,8 @@ impl Range {
     /// The bytes of some units, which must be mapped.
     fn bytes(&mut self, first: usize, units: usize) -> &mut [u8] {
         let start = self.memory.at(first * unit(), units * unit());
-        // SAFETY: mapped, as asked for; new pages are zero, so they are initialised; the borrow of `self` is exclusive.
+        // SAFETY: mapped, as asked for; new pages are zero, so they are initialised; the borrow of `self` is
+        // exclusive (Rust's contract).
         unsafe { std::slice::from_raw_parts_mut(start.get(), units * unit()) }
     }
 }
@@ -49,7 +51,7 @@ impl Drop for Range {
         while !self.mapped.is_empty() {
             self.unmap_last();
         }
-        // SAFETY: the range came from `reserve`, and nothing is mapped there any more.
+        // SAFETY: the range came from `reserve`, and nothing is mapped there any more (rule 2).
         unsafe { self.host.unreserve(self.memory, self.units * unit()) }.unwrap();
     }
 }
@@ -82,7 +84,7 @@ fn streams_work_across_the_border_of_two_chunks() {
     range.map(1, 2);
     let (at, bytes) = (unit() - 512, 1024);
     let stream = range.host.create_stream().unwrap();
-    // SAFETY: the target lies in the two chunks, which stay until the stream has been waited for.
+    // SAFETY: the target lies in the two chunks, which stay until the stream has been waited for (rule 2).
     let done = unsafe { range.host.fill(&stream, (&range.memory, at), b"xyzw", bytes / 4) };
     assert_eq!(done, Ok(true));
     range.host.synchronize(&range.host.record(&stream).unwrap()).unwrap();
@@ -144,7 +146,7 @@ fn reservations_are_aligned_and_may_be_many() {
         assert!(pair[0].address().addr() + (64 << 30) <= pair[1].address().addr(), "two ranges overlap");
     }
     for memory in ranges {
-        // SAFETY: reserved above, with nothing mapped.
+        // SAFETY: reserved above, with nothing mapped (rule 2).
         unsafe { host.unreserve(memory, 64 << 30) }.unwrap();
     }
 
@@ -152,7 +154,7 @@ fn reservations_are_aligned_and_may_be_many() {
     for tebibytes in [64, 100, 127, 128, 4096, 1 << 20, (1 << 23) - 1, 1 << 23] {
         let bytes = tebibytes << 40;
         match host.reserve(bytes) {
-            // SAFETY: just reserved.
+            // SAFETY: just reserved (rule 2).
             Ok(memory) => unsafe { host.unreserve(memory, bytes) }.unwrap(),
             Err(fault) => assert_eq!(fault, Fault::OutOfMemory, "{tebibytes} TiB"),
         }
@@ -169,7 +171,8 @@ mod linux {
     fn resident(memory: &Block, first: usize, units: usize) -> usize {
         let mut pages = vec![0_u8; units * unit() / 4096];
         let start = memory.at(first * unit(), units * unit());
-        // SAFETY: the vector has a byte for each page, since no page is smaller than 4 KiB; the range is mapped or reserved.
+        // SAFETY: the vector has a byte for each page, since no page is smaller than 4 KiB; the range is
+        // mapped or reserved (the system's contract).
         let code = unsafe { libc::mincore(start.get().cast(), units * unit(), pages.as_mut_ptr()) };
         assert_eq!(code, 0);
         pages.iter().filter(|page| **page & 1 != 0).count()
@@ -221,7 +224,8 @@ mod linux {
         let overcommits = std::fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap().trim() == "1";
         if let (false, Ok(memory)) = (overcommits, host.reserve(bytes)) {
             let chunk = Chunk { bytes };
-            // SAFETY: a new reservation, which nothing was mapped in before or is after.
+            // SAFETY: a new reservation, which nothing was mapped in before or is after (the system's
+            // contract).
             unsafe {
                 assert_eq!(host.map(&memory, 0, &chunk, bytes), Err(Fault::OutOfMemory));
                 assert_eq!(resident(&memory, 0, 4), 0);
@@ -244,7 +248,7 @@ fn chunks_and_mappings_fail_when_they_are_told_to() {
 
     faults.fail_driver(1..3);
     let chunk = host.create_chunk(unit()).unwrap();
-    // SAFETY: nothing is mapped; the chunk is new; after a fault it is mapped nowhere.
+    // SAFETY: nothing is mapped; the chunk is new; after a fault it is mapped nowhere (rule 2).
     unsafe {
         assert_eq!(host.map(&memory, 0, &chunk, unit()), Err(Fault::OutOfMemory));
         assert_eq!(host.map(&memory, 0, &chunk, unit()), Err(Fault::OutOfMemory));
@@ -252,7 +256,7 @@ fn chunks_and_mappings_fail_when_they_are_told_to() {
     }
 
     faults.fail_driver(0..1);
-    // SAFETY: the chunk is mapped there, unused; then nothing is.
+    // SAFETY: the chunk is mapped there, unused; then nothing is (rule 2).
     unsafe {
         host.unmap(&memory, 0, &chunk, unit()).unwrap();
         host.release_chunk(chunk).unwrap();

@@ -7,7 +7,7 @@
 // address 0 fails the context for good, as an illegal access does. What is called in a forked child, or in a context that has ended,
 // is refused, and so is what a capture forbids, which spoils the capture: captures are begun and ended and hold nothing.
 //
-// Functions that are not here come from the stand-in, whose answers are "not initialised" (see cuda-stub.sh).
+// Functions that are not here come from the stand-in, whose answers are "not initialised" (see xtask/src/cuda.rs).
 //
 // In the environment: FAKE_CUDA_SLOW=N lets each piece of work begin N microseconds late. With FAKE_CUDA_NO_POOLS=1 the device
 // has no stream-ordered memory, with FAKE_CUDA_NO_VMM=1 no virtual memory. FAKE_CUDA_MEMORY=N is how many MiB the device has; without it

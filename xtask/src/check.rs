@@ -1,0 +1,131 @@
+//! Everything that is checked of a change, on a machine without a GPU.
+//!
+//! No flag that reaches the compiler differs between the steps, so each finds what the ones before it have built.
+
+use crate::cuda;
+use crate::run::{Failure, Run, target};
+use std::path::Path;
+use std::time::Instant;
+
+type Step = (&'static str, fn() -> Result<(), Failure>);
+
+const STEPS: [Step; 9] = [
+    ("format", format),
+    ("clippy", clippy),
+    ("docs", docs),
+    ("tests", || Run::cargo("test --locked --workspace").go()),
+    ("cuda-without-driver", cuda_without_driver),
+    ("cuda-on-threads", cuda_on_threads),
+    ("cuda-without-virtual-memory", cuda_without_virtual_memory),
+    ("examples", examples),
+    ("packages", packages),
+];
+
+pub(crate) fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|(name, _)| *name).collect()
+}
+
+/// Runs the steps with these names, or all.
+pub(crate) fn run(wanted: &[String]) -> Result<(), Failure> {
+    if let Some(unknown) = wanted.iter().find(|name| !names().contains(&name.as_str())) {
+        return Err(Failure(format!("there is no step `{unknown}`; there are: {}", names().join(", "))));
+    }
+    let (began, mut times) = (Instant::now(), Vec::new());
+    for (name, step) in STEPS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name))
+    {
+        println!("\n== {name}");
+        let start = Instant::now();
+        step().map_err(|Failure(why)| format!("{name} (after {} s): {why}", began.elapsed().as_secs()))?;
+        times.push(format!("{:5} s  {name}", start.elapsed().as_secs()));
+    }
+    println!("\nall passed in {} s:\n{}", began.elapsed().as_secs(), times.join("\n"));
+    Ok(())
+}
+
+/// A command of cargo that sees the stand-in for the driver: cargo builds `cust` anew whenever that changes, so all have it.
+fn cargo(line: &str) -> Result<Run, Failure> {
+    Ok(Run::cargo(line).env("CUDA_LIBRARY_PATH", cuda::stand_in()?))
+}
+
+fn format() -> Result<(), Failure> {
+    Run::cargo("fmt --all --check").go()
+}
+
+fn clippy() -> Result<(), Failure> {
+    cargo("clippy --locked --workspace --all-targets -- -D warnings")?.go()?;
+    cargo("clippy --locked -p gpumem --no-default-features -- -D warnings")?.go()?;
+    cargo("clippy --locked --workspace --all-targets --all-features -- -D warnings")?.go()
+}
+
+fn docs() -> Result<(), Failure> {
+    for features in ["", "--all-features"] {
+        let line = format!("doc --locked --workspace --no-deps {features}");
+        cargo(&line)?.env("RUSTDOCFLAGS", "-D warnings").go()?;
+    }
+    Ok(())
+}
+
+/// Tests that need a card find none and say so. The stand-in is for these programs only: no other step sees it at run time.
+fn cuda_without_driver() -> Result<(), Failure> {
+    let lib = cuda::stand_in()?.join("lib64");
+    cargo("test --locked --workspace --features cuda")?.libraries(&lib).go()
+}
+
+/// The CUDA half of the suite, for real: on a driver that is a few threads, so that this path is tested without a card.
+fn on_threads(line: &str, lacks: &[&str]) -> Result<(), Failure> {
+    let mut run = cargo(&format!("test --locked --workspace --features cuda {line}"))?
+        .env("GPUMEM_REQUIRE_CUDA", "1")
+        .libraries(&cuda::fake_driver()?);
+    for lack in lacks {
+        run = run.env(lack, "1");
+    }
+    run.go()
+}
+
+fn cuda_on_threads() -> Result<(), Failure> {
+    on_threads("--lib --test suite --test card --test contexts", &[])
+}
+
+/// As on a card without virtual memory, and on one without stream-ordered memory either.
+fn cuda_without_virtual_memory() -> Result<(), Failure> {
+    on_threads("--test suite cuda", &["FAKE_CUDA_NO_VMM"])?;
+    on_threads("--test suite cuda -- --skip waits_for_no_kernel", &["FAKE_CUDA_NO_VMM", "FAKE_CUDA_NO_POOLS"])
+}
+
+fn examples() -> Result<(), Failure> {
+    let pictures = ["graph.svg", "stream.png", "stream.svg"];
+    for picture in pictures {
+        let _ = std::fs::remove_file(picture);
+    }
+    Run::cargo("run --locked --release --example graph").go()?;
+    Run::cargo("run --locked --release --example stream -- --frames 24 --stars 100000").go()?;
+    let empty = |picture: &&str| std::fs::metadata(picture).is_ok_and(|file| file.len() > 0);
+    match pictures.iter().find(|picture| !empty(picture)) {
+        Some(missing) => Err(Failure(format!("an example wrote no {missing}"))),
+        None => Ok(()),
+    }
+}
+
+/// To build the packed `gpumem`, cargo puts the packed `gpumem-derive` into a registry of its own, and takes what it has
+/// once unpacked or built from a registry for unchangeable: what an earlier run left is a derive of that time.
+fn packages() -> Result<(), Failure> {
+    let built = target().join("packages");
+    let _ = std::fs::remove_dir_all(&built);
+    for registry in std::fs::read_dir(cuda::cargo_home().join("registry/src"))?.flatten() {
+        if registry.file_name().to_string_lossy().starts_with('-') {
+            forget_derive(&registry.path())?;
+        }
+    }
+    cargo("package --locked --allow-dirty --all-features -p gpumem-derive -p gpumem --target-dir")?
+        .arguments([&built])
+        .go()
+}
+
+fn forget_derive(registry: &Path) -> Result<(), Failure> {
+    for package in std::fs::read_dir(registry)?.flatten() {
+        if package.file_name().to_string_lossy().starts_with("gpumem-derive-") {
+            std::fs::remove_dir_all(package.path())?;
+        }
+    }
+    Ok(())
+}

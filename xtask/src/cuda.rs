@@ -1,0 +1,133 @@
+//! CUDA without CUDA: a stand-in that programs are linked with, a driver made of threads that the tests run on, and what has to
+//! be carried to a machine that has a card.
+
+use crate::run::{Failure, Run, root, target};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+pub(crate) fn cargo_home() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo");
+    std::env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
+}
+
+fn compiler() -> String {
+    std::env::var("CC").unwrap_or_else(|_| "cc".into())
+}
+
+/// The folder for `CUDA_LIBRARY_PATH`, so that the feature `cuda` builds and its tests start where there is no toolkit and no
+/// driver. The library holds names only: every function answers that there is no driver. What is built needs a `libcuda.so.1` to
+/// start, the driver's or this one (`lib64`).
+pub(crate) fn stand_in() -> Result<PathBuf, Failure> {
+    let folder = target().join("cuda-stub");
+    let library = folder.join("lib64/libcuda.so");
+    if library.exists() {
+        return Ok(folder.canonicalize()?);
+    }
+    Run::cargo("fetch --locked").go()?;
+    fs::create_dir_all(folder.join("lib64"))?;
+    let answers: String = names()?.iter().map(|name| format!("int {name}(void) {{ return 3; }}\n")).collect(); // CUDA_ERROR_NOT_INITIALIZED
+    fs::write(folder.join("stub.c"), answers)?;
+    Run::new(&compiler())
+        .arguments(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"])
+        .arguments([&library, &folder.join("stub.c")])
+        .go()?;
+    fs::copy(&library, folder.join("lib64/libcuda.so.1"))?;
+    Ok(folder.canonicalize()?)
+}
+
+/// The functions that `cust` declares, in the version that the lock file holds.
+fn names() -> Result<BTreeSet<String>, Failure> {
+    let sources = cargo_home().join("registry/src");
+    let registries = fs::read_dir(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
+    let declarations = registries
+        .flatten()
+        .map(|registry| registry.path().join("cust_raw-0.11.3/src/cuda.rs"))
+        .find(|path| path.exists())
+        .ok_or("the source of cust_raw 0.11.3 is not in cargo's registry; run `cargo fetch` first")?;
+    let text = fs::read_to_string(declarations)?;
+    let after = text.split("pub fn ").skip(1);
+    let names = after.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next());
+    Ok(names.flatten().filter(|name| name.starts_with("cu")).map(String::from).collect())
+}
+
+/// The folder for `LD_LIBRARY_PATH` with the driver of `tests/fake-cuda`. What it lacks comes from the stand-in, whose names
+/// give way.
+pub(crate) fn fake_driver() -> Result<PathBuf, Failure> {
+    let (stand_in, folder) = (stand_in()?, target().join("fake-cuda"));
+    fs::create_dir_all(&folder)?;
+    let answers = fs::read_to_string(stand_in.join("stub.c"))?;
+    let rest = folder.join("rest.c");
+    fs::write(&rest, answers.replace("int cu", "__attribute__((weak)) int cu"))?;
+    let object = folder.join("driver.o");
+    Run::new(&compiler())
+        .arguments("-std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -c -fPIC".split(' '))
+        .arguments([&root().join("tests/fake-cuda/driver.c"), &PathBuf::from("-o"), &object])
+        .go()?;
+    Run::new(&compiler())
+        .arguments(["-shared", "-fPIC", "-w", "-Wl,-soname,libcuda.so.1", "-o"])
+        .arguments([&folder.join("libcuda.so.1"), &object, &rest])
+        .arguments(["-lpthread"])
+        .go()?;
+    Ok(folder.canonicalize()?)
+}
+
+/// NVIDIA's compiler, from the Python registry, in a folder of its own. Needs Python.
+fn nvcc() -> Result<PathBuf, Failure> {
+    const PACKAGES: &str = "nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96";
+    let venv = target().join("nvcc");
+    let pip = venv.join("bin/pip");
+    if !pip.exists() {
+        Run::new("python3 -m venv").arguments([&venv]).go()?;
+    }
+    Run::new(&pip.display().to_string())
+        .arguments(["install", "--quiet"])
+        .arguments(PACKAGES.split(' '))
+        .go()?;
+    let found = Run::new("find").arguments([&venv]).arguments(["-path", "*/bin/nvcc"]).output()?;
+    let first = found.lines().next().ok_or("the packages have no nvcc")?;
+    Ok(PathBuf::from(first))
+}
+
+/// Compiles the examples' kernels for a virtual architecture: the driver compiles them for the card that it finds, Turing or later.
+pub(crate) fn ptx() -> Result<(), Failure> {
+    let nvcc = nvcc()?.display().to_string();
+    for example in ["graph", "stream"] {
+        let folder = root().join("examples").join(example);
+        Run::new(&nvcc)
+            .arguments(["-ptx", "-O3", "-arch=compute_75", "-Werror", "all-warnings", "-o"])
+            .arguments([folder.join("kernels.ptx"), folder.join("kernels.cu")])
+            .go()?;
+    }
+    Ok(())
+}
+
+/// Builds what runs on a card, and collects it in `.gpu/`, stripped.
+pub(crate) fn card() -> Result<(), Failure> {
+    let folder = root().join(".gpu");
+    fs::create_dir_all(&folder)?;
+    let lines = [
+        "test --locked --workspace --features cuda --no-run --message-format=json-render-diagnostics",
+        "bench --locked -p gpumem --features cuda --no-run --message-format=json-render-diagnostics",
+    ];
+    for line in lines {
+        let messages = Run::cargo(line).env("CUDA_LIBRARY_PATH", stand_in()?).output()?;
+        for program in messages.lines().filter_map(|line| field(line, "executable")) {
+            // The name of a program is that of its target and a hash.
+            let file = PathBuf::from(program);
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = name.rsplit_once('-').map_or(name.clone(), |(name, _)| name.into());
+            let copy = folder.join(name);
+            fs::copy(&file, &copy)?;
+            Run::new("strip").arguments([&copy]).go()?;
+        }
+    }
+    println!("all in {}", folder.display());
+    Ok(())
+}
+
+/// The text that a message of cargo's has for `name`, if it has one.
+fn field<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = message.split_once(&format!("\"{name}\":\""))?;
+    rest.split_once('"').map(|(text, _)| text)
+}
