@@ -10,6 +10,7 @@
 //! `stable`, a block is a segment of its own, and memory is mapped behind what is there. Else it takes new memory, queues a
 //! copy of the elements on the compute lane and gives the old block back, which is free in the order of that lane: nothing waits.
 
+use super::growth::{Growth, Room, Space};
 use super::member::{Member, Share};
 use super::shadow::Shadows;
 use crate::backend::Backend;
@@ -47,47 +48,6 @@ pub struct RawMut<'a, B: Backend>(pub(crate) &'a mut RawBuffer<B>);
 
 /// A [`RawBuffer`] on its way to [`Set::close`](crate::__private::Set::close), opaque for the same reason.
 pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
-
-/// Memory for more elements, which a buffer has not taken yet: from [`RawBuffer::prepare`] to [`Growth::commit`]. Dropping it gives the
-/// memory back, and leaves the buffer and the device as they were.
-pub(crate) struct Growth<'a, B: Backend> {
-    raw: &'a mut RawBuffer<B>,
-    room: Room<B>,
-    /// Work may have been queued that writes the memory.
-    touched: bool,
-}
-
-pub(super) enum Room<B: Backend> {
-    /// The buffer has room.
-    Enough,
-    /// There is memory for `capacity` elements in all after the end of the block.
-    InPlace { before: Extent, capacity: usize, share: Share },
-    /// There is memory elsewhere.
-    New(Space<B>),
-}
-
-/// Memory that no buffer has moved to yet.
-pub(crate) struct Space<B: Backend> {
-    /// None only while it is dropped.
-    block: Option<Block<B>>,
-    core: Arc<Core<B>>,
-    capacity: usize,
-    share: Share,
-}
-
-impl<B: Backend> Space<B> {
-    pub(super) fn block(&self) -> Option<&Block<B>> {
-        self.block.as_ref()
-    }
-}
-
-impl<B: Backend> Drop for Space<B> {
-    fn drop(&mut self) {
-        if let Some(block) = self.block.take() {
-            self.core.retire(block);
-        }
-    }
-}
 
 impl<B: Backend> RawBuffer<B> {
     /// An empty buffer with room for `capacity` elements, or its `min` where that is more. `spec` has its element size.
@@ -237,7 +197,7 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn prepare(&mut self, need: usize) -> Result<Growth<'_, B>, Error> {
         self.check_limit(need)?;
         if need <= self.capacity {
-            return Ok(Growth { raw: self, room: Room::Enough, touched: false });
+            return Ok(Growth::Enough(self));
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
         // The application is asked to free something only for what is needed. Whatever is in the way of more, a factor that no memory is large
@@ -246,7 +206,7 @@ impl<B: Backend> RawBuffer<B> {
             Err(_) if next > need => self.room(need, true)?,
             other => other?,
         };
-        Ok(Growth { raw: self, room, touched: false })
+        Ok(Growth::new(self, room))
     }
 
     pub(super) fn check_limit(&self, need: usize) -> Result<(), Error> {
@@ -296,12 +256,13 @@ impl<B: Backend> RawBuffer<B> {
     fn space(&self, capacity: usize, share: Share, ask: bool, prepaid: bool) -> Result<Space<B>, Error> {
         let (core, bytes) = (self.core(), self.size_of(capacity)?);
         let want = Want { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
-        let block = Some(core.allocate(self.label, bytes, want)?);
-        Ok(Space { block, core: core.clone(), capacity, share })
+        let block = core.allocate(self.label, bytes, want)?;
+        Ok(Space::new(core.clone(), block, capacity, share))
     }
 
     /// Queues a copy of the elements to other memory and moves there. Fails only when the device has.
-    fn relocate(&mut self, space: Space<B>) -> Result<(), Error> {
+    #[inline]
+    pub(super) fn relocate(&mut self, space: Space<B>) -> Result<(), Error> {
         if let (Some(old), Some(new), 1..) = (&self.block, space.block(), self.len) {
             let core = self.core();
             let bytes = self.len * self.element_size();
@@ -319,12 +280,10 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// Changes to other memory, or to none.
+    #[inline]
     pub(super) fn move_to(&mut self, space: Option<Space<B>>) {
         let (block, capacity, share) = match space {
-            Some(mut space) => {
-                let share = std::mem::replace(&mut space.share, Share::none(None));
-                (space.block.take(), space.capacity, share)
-            }
+            Some(space) => space.into_parts(),
             None => (None, 0, Share::none(None)),
         };
         let mut old = std::mem::replace(&mut self.block, block);
@@ -334,6 +293,22 @@ impl<B: Backend> RawBuffer<B> {
         self.resized(capacity, share, old.is_some());
         if let Some(old) = old {
             self.core().retire(old);
+        }
+    }
+
+    /// Makes the memory after the end of the block a part of it.
+    pub(super) fn extend_to(&mut self, capacity: usize, share: Share) {
+        let bytes = capacity * self.element_size();
+        if let Some(block) = &mut self.block {
+            self.device.core().commit_growth(block, bytes);
+            self.resized(capacity, share, true);
+        }
+    }
+
+    /// Gives the memory after the end of the block back; see [`Core::undo_growth`].
+    pub(super) fn undo(&mut self, before: &Extent, touched: bool) {
+        if let Some(block) = &mut self.block {
+            self.device.core().undo_growth(block, before, touched);
         }
     }
 
@@ -371,8 +346,10 @@ impl<B: Backend> RawBuffer<B> {
         if capacity <= self.capacity {
             return Ok(());
         }
-        let room = self.room(capacity, true)?;
-        Growth { raw: self, room, touched: false }.commit()
+        match self.room(capacity, true)? {
+            Room::New(space) => self.relocate(space),
+            room => Growth::new(self, room).commit(),
+        }
     }
 
     pub(crate) fn resize(&mut self, len: usize) -> Result<(), Error> {
@@ -511,68 +488,6 @@ impl<B: Backend> RawBuffer<B> {
     pub(super) fn abandon_downloads(&self) {
         self.core().land();
         self.slots.abandon();
-    }
-}
-
-impl<B: Backend> Growth<'_, B> {
-    /// Makes the memory the buffer's. Fails only when the device has.
-    pub(crate) fn commit(mut self) -> Result<(), Error> {
-        match self.take_room() {
-            Room::New(space) => self.raw.relocate(space),
-            in_place => {
-                self.commit_in_place(in_place);
-                Ok(())
-            }
-        }
-    }
-
-    pub(super) fn raw(&mut self) -> &mut RawBuffer<B> {
-        self.raw
-    }
-
-    pub(super) fn room(&self) -> &Room<B> {
-        &self.room
-    }
-
-    /// The block to write to, before the buffer has it. None where there is no element.
-    pub(super) fn touch(&mut self) -> Option<&Block<B>> {
-        self.touched = true;
-        match &self.room {
-            Room::New(space) => space.block(),
-            Room::Enough | Room::InPlace { .. } => self.raw.block(),
-        }
-    }
-
-    /// What [`Self::commit`] does, where nothing that the buffer holds is to be copied. Then `then` changes the buffer.
-    pub(super) fn commit_without_copy(mut self, then: impl FnOnce(&mut RawBuffer<B>)) {
-        match self.take_room() {
-            Room::New(space) => self.raw.move_to(Some(space)),
-            in_place => self.commit_in_place(in_place),
-        }
-        then(self.raw);
-    }
-
-    fn commit_in_place(&mut self, room: Room<B>) {
-        let Room::InPlace { capacity, share, .. } = room else { return };
-        let bytes = capacity * self.raw.element_size();
-        let raw = &mut *self.raw;
-        if let Some(block) = &mut raw.block {
-            raw.device.core().commit_growth(block, bytes);
-            raw.resized(capacity, share, true);
-        }
-    }
-
-    fn take_room(&mut self) -> Room<B> {
-        std::mem::replace(&mut self.room, Room::Enough)
-    }
-}
-
-impl<B: Backend> Drop for Growth<'_, B> {
-    fn drop(&mut self) {
-        let room = self.take_room();
-        if let (Room::InPlace { before, .. }, Some(block)) = (&room, &mut self.raw.block) {
-            self.raw.device.core().undo_growth(block, before, self.touched);
-        }
     }
 }
 

@@ -10,7 +10,8 @@
 //!
 //! Pinned memory is taken before the buffer is touched, so that a transfer for which there is none changes nothing (rule 6).
 
-use super::raw::{Growth, RawBuffer, Room};
+use super::growth::Growth;
+use super::raw::RawBuffer;
 use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
 use crate::memory::{Block, Core, Lane, NotQueued, Pieces, PinnedBlock, Turn, share, workers};
@@ -85,7 +86,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// How many elements `data` is: whole ones, which generated code, where it mixes up two buffers, might not give.
-    fn elements_in(&self, data: &[u8]) -> usize {
+    pub(super) fn elements_in(&self, data: &[u8]) -> usize {
         assert!(data.len().is_multiple_of(self.element_size()), "gpumem: the bytes of another element");
         data.len() / self.element_size()
     }
@@ -234,30 +235,9 @@ pub(crate) struct Prepared<'a, B: Backend> {
 impl<B: Backend> Prepared<'_, B> {
     /// Replaces the contents by the `data` that was prepared for. Fails only when the device has.
     pub(crate) fn commit(self, data: &[u8]) -> Result<(), Error> {
-        let Self { mut growth, staging } = self;
-        let count = growth.raw().elements_in(data);
+        let Self { growth, staging } = self;
+        let count = growth.elements_in(data);
         growth.replace(count, |core, block| send(core, staging, block, 0, data)).map(|_| ())
-    }
-}
-
-impl<B: Backend> Growth<'_, B> {
-    /// Replaces the contents by `count` elements, for which there is room: `send` queues the writing of all of them to the start of a
-    /// block. It is not called where there is no block, and so no element.
-    pub(super) fn replace<R>(
-        mut self,
-        count: usize,
-        send: impl FnOnce(&Arc<Core<B>>, &Block<B>) -> Result<R, Error>,
-    ) -> Result<Option<R>, Error> {
-        // New memory is filled before the buffer moves there: what it held need not be copied, and stays if this fails. Memory at the end
-        // of the block becomes the buffer's when nothing can fail any more.
-        if !matches!(self.room(), Room::New(_)) {
-            self.raw().order_after_uses()?;
-        }
-        let core = self.raw().core().clone();
-        let sent = self.touch().map(|block| send(&core, block)).transpose()?;
-        // SAFETY: the writing of these elements was just queued, in memory that has room for them (rule 5).
-        self.commit_without_copy(|raw| unsafe { raw.set_len(count) });
-        Ok(sent)
     }
 }
 

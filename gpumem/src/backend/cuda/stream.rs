@@ -134,7 +134,10 @@ fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), s
 impl Drop for Stream {
     /// Does not wait: the driver finishes what is queued and gives the stream back then.
     fn drop(&mut self) {
-        let Ok(_bound) = self.context.bind() else { return self.context.stream_gone(self.handle) };
+        let Ok(_bound) = self.context.bind() else {
+            self.context.stream_ended_unseen();
+            return self.context.stream_gone(self.handle);
+        };
         if let Err(fault) = event::note_end(self) {
             self.context.stream_ended_unseen();
             crate::log_safely::safely(|| {
