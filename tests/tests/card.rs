@@ -5,7 +5,7 @@ use cust::launch;
 use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::ffi::{c_int, c_void};
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const KERNELS: &str = include_str!("../src/kernels.ptx");
@@ -23,6 +23,14 @@ unsafe extern "C" {
     fn cuStreamEndCapture(stream: *mut c_void, graph: *mut *mut c_void) -> c_int;
 }
 
+/// One test at a time: some take most of the card's memory.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The turn to use the card.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn card() -> Option<Device<Cuda>> {
     Cuda::open(Device::builder())
 }
@@ -30,6 +38,7 @@ fn card() -> Option<Device<Cuda>> {
 /// Another device on the same card is to this one what another process is: neither knows what the other holds.
 #[test]
 fn memory_that_others_hold_is_survived() {
+    let _turn = turn();
     let Some(others) = card() else { return };
     if others.name() == "Threads as a card" {
         return println!("skipped: this driver refuses nothing");
@@ -64,6 +73,7 @@ fn memory_that_others_hold_is_survived() {
 /// without a failure, by composing, once the driver has said no for the first time.
 #[test]
 fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
+    let _turn = turn();
     let Some(others) = card() else { return };
     if others.name() == "Threads as a card" || !others.has_virtual_memory() {
         return println!("skipped: this driver refuses nothing, or gaps stay gaps");
@@ -101,6 +111,7 @@ fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
 
 #[test]
 fn kernels_on_streams_of_the_applications_own_are_waited_for() {
+    let _turn = turn();
     let Some(device) = card() else { return };
     let module = device.load_ptx(KERNELS).unwrap();
     let (occupy, add_one) = (module.get_function("occupy").unwrap(), module.get_function("add_one").unwrap());
@@ -138,6 +149,7 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
 
 #[test]
 fn a_bound_buffer_follows_its_stream() {
+    let _turn = turn();
     let Some(device) = card() else { return };
     let module = device.load_ptx(KERNELS).unwrap();
     let (occupy, add_one) = (module.get_function("occupy").unwrap(), module.get_function("add_one").unwrap());
@@ -182,6 +194,7 @@ fn a_bound_buffer_follows_its_stream() {
 /// meant for the graph.
 #[test]
 fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
+    let _turn = turn();
     let Some(device) = card() else { return };
     let mut buffer: Buffer<u32, Cuda, Async> =
         Buffer::from_slice(&device, "buffer", &vec![1; 1 << 20]).unwrap();
@@ -249,6 +262,7 @@ fn refuse(code: c_int, calls: c_int) -> bool {
 /// A refused call was taken for a dead device: the ticket stayed dead, and the memory was lost.
 #[test]
 fn a_refused_call_loses_nothing() {
+    let _turn = turn();
     let Some(device) = card() else { return };
     let refused = |error: Option<Error>| match error {
         Some(Error::CallRefused { operation, reason, .. }) => format!("{operation}: {reason}"),
@@ -311,6 +325,7 @@ fn refuse_after(code: c_int, calls: c_int) -> Option<bool> {
 /// An event that was refused after its copy was queued made the buffer unusable, and lost pinned memory.
 #[test]
 fn a_refused_event_loses_nothing() {
+    let _turn = turn();
     const LARGE: usize = 4 << 20;
     type Cells = Buffer<u32, Cuda, Async>;
     type Operation = fn(&mut Cells) -> Result<(), Error>;
@@ -350,6 +365,7 @@ fn a_refused_event_loses_nothing() {
 /// A refused question whether the device has come to its end kept all of its memory, and one while memory was taken kept that.
 #[test]
 fn a_refused_call_keeps_no_memory() {
+    let _turn = turn();
     let Some(other) = card() else { return };
     let free = || other.memory_info().unwrap().free.unwrap();
     let mut losses = 0;
@@ -382,6 +398,7 @@ fn a_refused_call_keeps_no_memory() {
 /// Launches that a card cannot do were taken for a dead device, some of them.
 #[test]
 fn launches_beyond_the_limits_are_refused() {
+    let _turn = turn();
     let Some(device) = card() else { return };
     let module = device.load_ptx(KERNELS).unwrap();
     let (occupy, stream) = (module.get_function("occupy").unwrap(), device.stream());
