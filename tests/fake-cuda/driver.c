@@ -875,7 +875,15 @@ Code cuModuleLoadDataEx(Handle *module, const char *ptx, unsigned count, unsigne
   __sync_fetch_and_add(&loaded, 1);
   return SUCCESS;
 }
-Code cuCtxSynchronize(void) { FORBIDDEN_IN_CAPTURE wait_for_everything(); return failed ? ILLEGAL_ADDRESS : SUCCESS; }
+// Whatever the mode of the thread: it would wait for what is captured.
+Code cuCtxSynchronize(void) {
+  NEEDS_CONTEXT
+  if (global_captures || own_captures) {
+    __sync_fetch_and_add(&spoilt, 1);
+    return CAPTURE_UNSUPPORTED;
+  }
+  wait_for_everything(); return failed ? ILLEGAL_ADDRESS : SUCCESS;
+}
 Code cuModuleUnload(Handle module) {
   FORBIDDEN_IN_CAPTURE
   wait_for_everything();

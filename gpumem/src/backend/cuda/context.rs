@@ -88,6 +88,15 @@ impl Context {
         Bound::enter(self.handle)
     }
 
+    pub(super) fn handle(&self) -> ContextHandle {
+        self.handle
+    }
+
+    /// Whether it was not found to be gone.
+    pub(super) fn is_there(&self) -> bool {
+        self.check().is_ok()
+    }
+
     /// A fault if another library has reset the primary context (`cudaDeviceReset` does), although this one
     /// has it retained. All handles have gone with it, and the driver follows dangling ones: on a stream of
     /// old, most calls end the program. So none is used any more, not even when somebody has the context made
@@ -306,7 +315,7 @@ impl End {
                 ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
             if unseen_end.load(Ordering::Relaxed) {
                 // SAFETY: the context is current. It waits for other devices of the card too, which only a
-                // lost event is worth (rule 7).
+                // lost event is worth, and it ruins the capture of another library (rule 7).
                 ended &= unsafe { driver::cuCtxSynchronize() } == driver::code::SUCCESS;
             }
             if ended {

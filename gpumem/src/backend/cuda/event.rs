@@ -1,9 +1,9 @@
 //! Events, kept for reuse: making one costs the driver far more than recording it.
 
-use super::context::Context;
-use super::driver::{self, EVENT_DISABLE_TIMING, EventHandle, code};
+use super::context::{Context, log_failure};
+use super::driver::{self, EVENT_DISABLE_TIMING, EventHandle, StreamHandle, code};
 use super::error::{check, fault};
-use super::stream::Stream;
+use super::stream::{self, Stream};
 use crate::backend::Fault;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -63,6 +63,35 @@ impl Recorded {
 impl Drop for Recorded {
     fn drop(&mut self) {
         self.context.spare_events().push(self.handle);
+    }
+}
+
+/// Events behind all that is queued now on these streams, which are alive and of the context; it is current. A stream that takes none is
+/// left out.
+fn ends_of(context: &Arc<Context>, streams: impl Iterator<Item = StreamHandle>) -> Vec<EventHandle> {
+    let mut recorded = Vec::new();
+    for stream in streams {
+        let Ok(event) = take(context) else { break };
+        // SAFETY: the caller's promise (the driver's contract).
+        if check("cuEventRecord", unsafe { driver::cuEventRecord(event, stream) }).is_ok() {
+            recorded.push(event);
+        } else {
+            context.spare_events().push(event);
+        }
+    }
+    recorded
+}
+
+/// Keeps the calling thread until all that is queued now on the streams of all devices of this context is done. The context is current.
+///
+/// Not by `cuCtxSynchronize`: while another library captures a stream of the context, in whatever mode, that ruins the capture.
+pub(super) fn wait_for_all_streams(context: &Arc<Context>) {
+    // Recorded under the lock, since no stream is destroyed meanwhile; waited for without.
+    let ends = stream::with_all(context, |streams| ends_of(context, streams));
+    for end in ends {
+        // SAFETY: the event is alive and of the context (the driver's contract).
+        log_failure("cuEventSynchronize", unsafe { driver::cuEventSynchronize(end) });
+        context.spare_events().push(end);
     }
 }
 

@@ -24,7 +24,7 @@ mod virtual_memory;
 pub(crate) use self::module::Module;
 pub use self::module::{Function, Kernel};
 
-use self::context::{Context, log_failure};
+use self::context::Context;
 use self::driver::{DeviceAddress, HOST_ALLOC_PORTABLE};
 use self::error::{check, check_memory};
 use self::event::RecordedEvent;
@@ -253,12 +253,11 @@ impl Driver for Cuda {
     }
 
     /// `cuMemFreeHost` waits for all kernels of the context, those of other devices too, and whoever queues
-    /// work meanwhile waits for it: 290 ms beside a kernel of 300 ms, on an H100. This waits for the kernels
-    /// before, alone.
+    /// work meanwhile waits for it: 290 ms beside a kernel of 300 ms, on an H100. This waits for the kernels of
+    /// this crate's devices before, alone; those of other libraries are not known here.
     fn settle(&self) {
         let Ok(_bound) = self.context.bind() else { return };
-        // SAFETY: the context is current (the driver's contract).
-        log_failure("cuCtxSynchronize", unsafe { driver::cuCtxSynchronize() });
+        event::wait_for_all_streams(&self.context);
     }
 
     fn tidy(&self) {

@@ -9,10 +9,38 @@ use crate::backend::Fault;
 use cust::function::{BlockSize, GridSize};
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Bytes of dynamic shared memory that every kernel may have, if it declares none by itself.
 const SHARED_UNASKED: u32 = 48 << 10;
+
+/// The streams of all devices of the process, each with its context, from its creation until just before its end.
+static ALL: Mutex<Vec<(Weak<Context>, StreamHandle)>> = Mutex::new(Vec::new());
+
+fn all() -> MutexGuard<'static, Vec<(Weak<Context>, StreamHandle)>> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls `act` with the streams of all devices whose context is the same as this one's. None of them ends meanwhile.
+pub(super) fn with_all<R>(
+    context: &Context,
+    act: impl FnOnce(&mut dyn Iterator<Item = StreamHandle>) -> R,
+) -> R {
+    let mut contexts = Vec::new();
+    let streams = all();
+    let same = |of: &Arc<Context>| of.handle() == context.handle() && of.is_there();
+    let mut found = streams.iter().filter_map(|(of, stream)| {
+        let of = of.upgrade()?;
+        let found = same(&of).then_some(*stream);
+        // Let go of without the lock: it may be the last.
+        contexts.push(of);
+        found
+    });
+    let result = act(&mut found);
+    drop(found);
+    drop(streams);
+    result
+}
 
 /// A stream of the runtime's own. It is non-blocking, which `cust` drops silently: a stream that is not would wait for
 /// the legacy stream, and with it for everything else in the process.
@@ -29,6 +57,7 @@ impl Stream {
         // SAFETY: the pointer is valid for a write, and the context is current (the driver's contract).
         check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) })?;
         context.stream_made(handle);
+        all().push((Arc::downgrade(context), handle));
         Ok(Self { handle, context: Arc::clone(context) })
     }
 
@@ -134,6 +163,7 @@ fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), s
 impl Drop for Stream {
     /// Does not wait: the driver finishes what is queued and gives the stream back then.
     fn drop(&mut self) {
+        all().retain(|(_, stream)| *stream != self.handle);
         let Ok(_bound) = self.context.bind() else {
             self.context.stream_ended_unseen();
             return self.context.stream_gone(self.handle);
