@@ -79,7 +79,9 @@ impl<B: Backend> Arrival<B> {
         match self.queue.watch(&self.flight, waker) {
             Ok(Some(watch)) => {
                 self.watch = Some(watch);
-                Poll::Pending
+                // Nothing is missed without this look. But a small transfer has ended while the wake thread was told, and then it saves
+                // two changes of thread: 10 us instead of 22 for 4 KiB on a card.
+                look(self)
             }
             // It has ended since it was looked at.
             Ok(None) => Poll::Ready(self.is_ready().map(|_| ())),
