@@ -99,8 +99,8 @@ fn examples() -> Result<(), Failure> {
     }
     Run::cargo("run --locked --release --example graph").go()?;
     Run::cargo("run --locked --release --example stream -- --frames 24 --stars 100000").go()?;
-    let empty = |picture: &&str| std::fs::metadata(picture).is_ok_and(|file| file.len() > 0);
-    match pictures.iter().find(|picture| !empty(picture)) {
+    let is_drawn = |picture: &&str| std::fs::metadata(picture).is_ok_and(|file| file.len() > 0);
+    match pictures.iter().find(|picture| !is_drawn(picture)) {
         Some(missing) => Err(Failure(format!("an example wrote no {missing}"))),
         None => Ok(()),
     }
