@@ -70,8 +70,8 @@
 //!
 //! What a dropped buffer held is kept for the next ones, and is theirs in the order of the compute stream: taking and giving
 //! back are some tens of nanoseconds, without a call to the driver and without a lock that threads share. How much is kept, and for how
-//! long, is the [`DeviceBuilder`]'s to say ([`slack`](DeviceBuilder::slack), [`keep`](DeviceBuilder::keep),
-//! [`keep_for`](DeviceBuilder::keep_for)); [`Device::trim`] gives back at once. When memory runs out, all that is kept is given back and
+//! long, is the [`DeviceBuilder`]'s to say ([`overhead`](DeviceBuilder::overhead), [`retain`](DeviceBuilder::retain),
+//! [`retain_for`](DeviceBuilder::retain_for)); [`Device::trim`] gives back at once. When memory runs out, all that is kept is given back and
 //! the allocation is tried again; then the application is asked ([`DeviceBuilder::on_pressure`]), and after that comes
 //! [`Error::OutOfMemory`] with the figures. [`Device::stats`] counts it all, calls to the driver included.
 //!

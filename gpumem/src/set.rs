@@ -6,8 +6,8 @@
 
 use crate::backend::Backend;
 use crate::buffer::{
-    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Growth, Member, Mode, RawBuffer, RawMut,
-    RawOwned, View,
+    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Growth, Mode, RawBuffer, RawMut,
+    RawOwned, SetShared, View,
 };
 use crate::device::Device;
 use crate::error::Error;
@@ -154,7 +154,7 @@ impl<T: Element, B: Backend> Target<B> for Vec<T> {
 /// What a generated manager holds besides its buffers.
 pub struct Set<B: Backend> {
     device: Device<B>,
-    member: Arc<Member>,
+    member: Arc<SetShared>,
 }
 
 impl<B: Backend> Set<B> {
@@ -171,8 +171,8 @@ impl<B: Backend> Set<B> {
     }
 
     fn with_budget(device: &Device<B>, label: &'static str, budget: Option<Budget>) -> Self {
-        let mark = device.core().ledger.new_set();
-        Self { device: device.clone(), member: Arc::new(Member { mark, label, budget }) }
+        let mark = device.state().ledger.new_set();
+        Self { device: device.clone(), member: Arc::new(SetShared { mark, label, budget }) }
     }
 
     /// The buffers of this set, empty and with room for so many elements each.
@@ -261,7 +261,7 @@ impl<B: Backend> Set<B> {
         F: Frame<Backend = B>,
     {
         let parts = buffers.map(|buffer| (buffer, 0..buffer.len()));
-        Downloads::start_when_free(self.device.core(), &parts).await
+        Downloads::start_when_free(self.device.state(), &parts).await
     }
 
     fn start<F>(&self, buffers: &[&RawBuffer<B>], busy: Busy) -> Result<Downloads<F>, Error>
@@ -269,7 +269,7 @@ impl<B: Backend> Set<B> {
         F: Frame<Backend = B>,
     {
         let parts: Vec<_> = buffers.iter().map(|buffer| (*buffer, 0..buffer.len())).collect();
-        Downloads::start(self.device.core(), &parts, busy)
+        Downloads::start(self.device.state(), &parts, busy)
     }
 
     /// Elements in each buffer.
@@ -372,7 +372,7 @@ impl<B: Backend> Set<B> {
         if self.member.mark.live() == present.len() {
             return Ok(());
         }
-        let escaped = self.device.core().ledger.list(Some(self.member.mark.id), &present);
+        let escaped = self.device.state().ledger.list(Some(self.member.mark.id), &present);
         if escaped.is_empty() {
             // The missing one went on another thread in between.
             return Ok(());

@@ -171,7 +171,7 @@ impl log::Log for Logger {
 fn a_logger_may_use_the_device() {
     log::set_logger(&Logger).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
-    let device = Device::builder().keep(1 << 20).keep_for(Duration::from_millis(20)).host().unwrap();
+    let device = Device::builder().retain(1 << 20).retain_for(Duration::from_millis(20)).host().unwrap();
     let stream = device.create_stream().unwrap();
     let used: Buffer<u8> = Buffer::from_slice(&device, "b", &vec![1; 4 * MIB]).unwrap();
     let spare = block(&device, 8 * MIB).unwrap();

@@ -90,7 +90,7 @@ fn what_is_held_is_a_quarter_more_than_what_lived() {
         "README.md",
         "What is held may be a quarter more than the most that ever lived while the limit and the end of the card are far away.",
     );
-    promised("gpumem/src/device/mod.rs", "the slack is a quarter (at least 64 MiB) while the limit");
+    promised("gpumem/src/device/mod.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
     let device = Device::builder().memory_limit(64 << 30).host().unwrap();
     let mut random = Random::new(11);
     // Only capacities: nothing touches the memory, so it costs the machine nothing.
@@ -413,12 +413,12 @@ fn closing_gives_everything_back_or_says_what_is_left() {
 fn trim_gives_back_what_no_buffer_uses() {
     promised(
         "gpumem/src/device/mod.rs",
-        "Gives memory back to the driver that no buffer uses, until at most `keep` bytes of it are kept. Returns the bytes that \
+        "Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are kept. Returns the bytes that \
          went back.",
     );
     promised(
         "gpumem/src/device/mod.rs",
-        "With `keep` at 0 pinned memory that no transfer uses goes back as well",
+        "With `retain` at 0 pinned memory that no transfer uses goes back as well",
     );
     let device = Device::host();
     let kept: Buffer<u8> = Buffer::from_slice(&device, "kept", &vec![1; 3 * MIB]).unwrap();
@@ -427,7 +427,7 @@ fn trim_gives_back_what_no_buffer_uses() {
     let held = device.stats().held_bytes;
     let back = device.trim(8 << 20).unwrap();
     assert!(back == held - device.stats().held_bytes && back > 0);
-    assert!(device.stats().kept_bytes <= 9 << 20, "8 MiB, and what the buffer's last unit has left");
+    assert!(device.stats().retained_bytes <= 9 << 20, "8 MiB, and what the buffer's last unit has left");
     device.trim(0).unwrap();
     let stats = device.stats();
     assert_eq!((stats.held_bytes, stats.pinned_bytes), (4 << 20, 0), "two units of the buffer");
@@ -441,7 +441,7 @@ fn idle_memory_goes_back_by_itself() {
         "A thread gives back what nobody has used for this time, after three times as long at the latest.",
     );
     const TIME: Duration = Duration::from_millis(100);
-    let device = Device::builder().keep_for(TIME).host().unwrap();
+    let device = Device::builder().retain_for(TIME).host().unwrap();
     let began = Instant::now();
     drop((block(&device, 8 * MIB).unwrap(), block(&device, 500).unwrap()));
     let mut looks = 0;

@@ -19,7 +19,7 @@ fn the_error_has_the_figures_and_nothing_has_changed() {
     drop(Buffer::<u8>::with_capacity(&device, "free", 32 * MIB).unwrap());
     drop(Buffer::<u8>::with_capacity(&device, "free", 30_000).unwrap());
     let before = device.stats();
-    assert!(before.kept_bytes > 32 << 20);
+    assert!(before.retained_bytes > 32 << 20);
     faults.fail_driver(0..usize::MAX);
     let error = Buffer::<u8>::with_capacity(&device, "huge", 100 * MIB).unwrap_err();
     let Error::OutOfMemory { buffer, requested, live, retired, kept, largest_free, free } = error else {
@@ -109,7 +109,7 @@ fn every_call_to_the_driver_may_fail() {
             for call in 0..1_000 {
                 let faults = Faults::new();
                 let device =
-                    Device::builder().slack(0.0).memory_limit(80 << 20).faults(&faults).host().unwrap();
+                    Device::builder().overhead(0.0).memory_limit(80 << 20).faults(&faults).host().unwrap();
                 let data = Random::new(42).vec(MIB);
                 let mut buffer: Buffer<u32> = Buffer::from_slice(&device, "buffer", &data).unwrap();
                 drop(Buffer::<u8>::with_capacity(&device, "free", 6 * MIB).unwrap());
@@ -140,7 +140,7 @@ fn every_call_to_the_driver_may_fail() {
                 drop(buffer);
                 device.trim(0).unwrap();
                 let stats = device.stats();
-                assert_eq!((stats.live_bytes, stats.held_bytes, stats.kept_bytes), (0, 0, 0), "{what}");
+                assert_eq!((stats.live_bytes, stats.held_bytes, stats.retained_bytes), (0, 0, 0), "{what}");
                 device.close().unwrap();
                 if call as u64 > done + 4 {
                     break;
@@ -211,7 +211,7 @@ fn failing_again_and_again_keeps_no_addresses() {
 #[test]
 fn growth_that_fails_half_way_keeps_nothing_behind_the_buffer() {
     let faults = Faults::new();
-    let device = Device::builder().memory_limit(300 << 20).slack(0.0).faults(&faults).host().unwrap();
+    let device = Device::builder().memory_limit(300 << 20).overhead(0.0).faults(&faults).host().unwrap();
     if !device.has_virtual_memory() {
         return;
     }

@@ -11,7 +11,8 @@ use super::shadow::{Spare, Turns};
 use crate::backend::{ALIGNMENT, Backend};
 use crate::error::{BufferLabel, Error};
 use crate::memory::{
-    Arrival, Block, Core, Flight, PartlyQueued, PinnedBlock, Slot, Slots, Stream, Waiting, use_together,
+    Block, Completion, DeviceState, InFlight, PartlyQueued, PinnedBlock, Slot, Slots, Stream, Waiting,
+    use_together,
 };
 use std::fmt;
 use std::future::poll_fn;
@@ -70,7 +71,7 @@ pub struct Download<T, B: Backend> {
 /// A ticket without its element type.
 pub(super) struct RawDownload<B: Backend> {
     /// None for a download of no elements.
-    arrival: Option<Arrival<B>>,
+    arrival: Option<Completion<B>>,
     len: usize,
     element_size: usize,
     label: BufferLabel,
@@ -109,45 +110,45 @@ impl<B: Backend> RawDownload<B> {
     /// of them can be queued meanwhile (it would need it mutably, rule 1), and the download lane waits once, for a point behind
     /// all that was queued before. One event behind all copies is the end of each.
     pub(super) fn start(
-        core: &Arc<Core<B>>,
+        state: &Arc<DeviceState<B>>,
         parts: &[(&RawBuffer<B>, Range<usize>)],
         busy: Busy,
     ) -> Result<Vec<Self>, Error> {
-        Self::start_behind(core, core.compute.stream(), parts, busy)
+        Self::start_behind(state, state.compute.stream(), parts, busy)
     }
 
     /// As [`Self::start`], of a point of `stream`, which is behind all that the compute lane does with the buffers. None of them is a
     /// snapshot, where it is another than the compute stream.
     pub(super) fn start_behind(
-        core: &Arc<Core<B>>,
+        state: &Arc<DeviceState<B>>,
         stream: &Stream<B>,
         parts: &[(&RawBuffer<B>, Range<usize>)],
         busy: Busy,
     ) -> Result<Vec<Self>, Error> {
-        let coming = to_copy(core, parts)?;
+        let coming = to_copy(state, parts)?;
         check_slots(&coming)?;
-        let slots = take_slots(core, &coming, busy)?;
-        Self::start_with(core, stream, parts, (coming, slots))
+        let slots = take_slots(state, &coming, busy)?;
+        Self::start_with(state, stream, parts, (coming, slots))
     }
 
     /// As [`Self::start`], when there are slots: the point of the stream is then.
     pub(super) async fn start_when_free(
-        core: &Arc<Core<B>>,
+        state: &Arc<DeviceState<B>>,
         parts: &[(&RawBuffer<B>, Range<usize>)],
     ) -> Result<Vec<Self>, Error> {
-        let coming = to_copy(core, parts)?;
+        let coming = to_copy(state, parts)?;
         check_slots(&coming)?;
         let wanted: Vec<&Slots<B>> = coming.iter().map(|(raw, ..)| raw.slots()).collect();
         let mut waiting = Waiting::default();
-        let slots = poll_fn(|context| waiting.poll(&wanted, core, context.waker())).await;
+        let slots = poll_fn(|context| waiting.poll(&wanted, state, context.waker())).await;
         drop(waiting);
         let slots = slots.map_err(Error::from_fault::<B>)?;
-        Self::start_with(core, core.compute.stream(), parts, (coming, slots))
+        Self::start_with(state, state.compute.stream(), parts, (coming, slots))
     }
 
     /// Starts the downloads of `parts`, of which `coming` have elements, and a slot each.
     fn start_with(
-        core: &Arc<Core<B>>,
+        state: &Arc<DeviceState<B>>,
         stream: &Stream<B>,
         parts: &[(&RawBuffer<B>, Range<usize>)],
         (coming, slots): (Vec<ToCopy<'_, B>>, Vec<Slot>),
@@ -156,11 +157,11 @@ impl<B: Backend> RawDownload<B> {
         for ((raw, block, range), slot) in coming.into_iter().zip(slots) {
             let size = raw.element_size();
             let range = range.start * size..range.end * size;
-            let pinned = PinnedBlock::take(core, raw.label(), range.len())?;
+            let pinned = PinnedBlock::take(state, raw.label(), range.len())?;
             plans.push(Plan { raw, block, range, pinned, slot });
         }
         let mut arrivals =
-            if plans.is_empty() { Vec::new() } else { queue(core, stream, plans)? }.into_iter();
+            if plans.is_empty() { Vec::new() } else { queue(state, stream, plans)? }.into_iter();
         let tickets = parts.iter().map(|(raw, range)| {
             let arrival = memory(raw, range).and_then(|_| arrivals.next());
             Self { arrival, len: range.len(), element_size: raw.element_size(), label: raw.label() }
@@ -174,17 +175,17 @@ impl<B: Backend> RawDownload<B> {
     }
 
     pub(super) fn is_ready(&self) -> Result<bool, Error> {
-        self.arrival.as_ref().map_or(Ok(true), Arrival::is_ready).map_err(Error::from_fault::<B>)
+        self.arrival.as_ref().map_or(Ok(true), Completion::is_ready).map_err(Error::from_fault::<B>)
     }
 
     /// Waits for the copy.
     pub(super) fn wait(&self) -> Result<(), Error> {
-        self.arrival.as_ref().map_or(Ok(()), Arrival::wait).map_err(Error::from_fault::<B>)
+        self.arrival.as_ref().map_or(Ok(()), Completion::wait).map_err(Error::from_fault::<B>)
     }
 
     /// Waits for the copy for at most `timeout`. Returns whether it has come.
     pub(super) fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
-        let wait = |arrival: &mut Arrival<B>| arrival.wait_timeout(timeout);
+        let wait = |arrival: &mut Completion<B>| arrival.wait_timeout(timeout);
         self.arrival.as_mut().map_or(Ok(true), wait).map_err(Error::from_fault::<B>)
     }
 
@@ -199,7 +200,7 @@ impl<B: Backend> RawDownload<B> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         // The copy has so many bytes that the guard makes `T`s of; generated code can bring the two together.
         assert_eq!(self.element_size, size_of::<T>(), "gpumem: a buffer of another element");
-        let take = |arrival: &Arrival<B>| {
+        let take = |arrival: &Completion<B>| {
             let cargo = arrival.take().map_err(Error::from_fault::<B>)?;
             cargo.ok_or(Error::DownloadAbandoned { buffer: self.label })
         };
@@ -219,10 +220,10 @@ fn memory<'a, B: Backend>(raw: &'a RawBuffer<B>, range: &Range<usize>) -> Option
 
 /// The parts that have elements. All of them are of the device.
 fn to_copy<'a, B: Backend>(
-    core: &Arc<Core<B>>,
+    state: &Arc<DeviceState<B>>,
     parts: &'a [(&'a RawBuffer<B>, Range<usize>)],
 ) -> Result<Vec<ToCopy<'a, B>>, Error> {
-    if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.core(), core)) {
+    if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.state(), state)) {
         let other = "the one that was asked for the download".into();
         return Err(Error::DifferentDevices { buffer: Some(raw.label()), other });
     }
@@ -230,14 +231,18 @@ fn to_copy<'a, B: Backend>(
 }
 
 /// Takes a slot for each part, all of them or none.
-fn take_slots<B: Backend>(core: &Core<B>, parts: &[ToCopy<'_, B>], busy: Busy) -> Result<Vec<Slot>, Error> {
+fn take_slots<B: Backend>(
+    state: &DeviceState<B>,
+    parts: &[ToCopy<'_, B>],
+    busy: Busy,
+) -> Result<Vec<Slot>, Error> {
     let wanted: Vec<&Slots<B>> = parts.iter().map(|(raw, ..)| raw.slots()).collect();
     match busy {
-        Busy::Wait => Slots::wait(&wanted, core).map_err(Error::from_fault::<B>),
+        Busy::Wait => Slots::wait(&wanted, state).map_err(Error::from_fault::<B>),
         Busy::Refuse => {
             // Downloads whose tickets were dropped may have ended: that is looked at only where a slot is missing.
             let landed = |_| {
-                core.land();
+                state.land();
                 Slots::take(&wanted)
             };
             Slots::take(&wanted).or_else(landed).map_err(|missing| {
@@ -265,10 +270,10 @@ fn check_slots<B: Backend>(parts: &[ToCopy<'_, B>]) -> Result<(), Error> {
 
 /// Queues the copies, behind all that is queued on a stream now. Returns the arrival of each; they share their event.
 fn queue<B: Backend>(
-    core: &Arc<Core<B>>,
+    state: &Arc<DeviceState<B>>,
     behind: &Stream<B>,
     plans: Vec<Plan<'_, B>>,
-) -> Result<Vec<Arrival<B>>, Error> {
+) -> Result<Vec<Completion<B>>, Error> {
     let mut turns = take_turns(&plans)?;
     let mut shadows = Vec::with_capacity(plans.len());
     for plan in &plans {
@@ -279,14 +284,14 @@ fn queue<B: Backend>(
         };
         shadows.push(turn.map(copy).transpose()?);
     }
-    core.order_download(behind).map_err(Error::from_fault::<B>)?;
+    state.order_download(behind).map_err(Error::from_fault::<B>)?;
     // What is read, and from where on: a shadow, which has the range at its start, or the buffer.
     let sources = plans.iter().zip(&shadows).map(|(plan, shadow)| match shadow {
         Some((turn, index)) => (turns[*turn].1.shadow(*index), 0),
         None => (plan.block, plan.range.start),
     });
     let (blocks, starts): (Vec<&Block<B>>, Vec<usize>) = sources.unzip();
-    let stream = core.download.stream();
+    let stream = state.download.stream();
     let copy = |part: usize| {
         let (block, start, plan) = (blocks[part], starts[part], &plans[part]);
         // SAFETY: the range lies in the block and was written (rule 5) by work that the lane was just put behind (rule 1). The
@@ -294,29 +299,29 @@ fn queue<B: Backend>(
         // (rule 3), which the event that all parts share tells.
         unsafe {
             let to = (plan.pinned.raw(), 0);
-            core.backend.copy_to_host(stream.raw(), block.at(start), to, plan.range.len())
+            state.backend.copy_to_host(stream.raw(), block.at(start), to, plan.range.len())
         }
     };
     let mut launch = None;
     let record = || {
-        launch = Some(core.download.launching());
-        core.backend.record_queued(stream.raw())
+        launch = Some(state.download.launching());
+        state.backend.record_queued(stream.raw())
     };
     let queued = use_together(&blocks, stream.number(), copy, record);
     match queued {
         Ok(event) => {
             turns.into_iter().for_each(|(raw, turns)| turns.done(raw));
-            let mut launch = launch.unwrap_or_else(|| core.download.launching());
+            let mut launch = launch.unwrap_or_else(|| state.download.launching());
             let mut flights = Vec::with_capacity(plans.len());
             for Plan { raw, range, pinned, slot, .. } in plans {
-                core.ledger.counters.downloaded(range.len() as u64, true);
+                state.ledger.counters.downloaded(range.len() as u64, true);
                 flights.push((raw, launch.flight(event.clone(), pinned, Some(slot))));
             }
             drop(launch);
             // Wakes who waits for a slot, so nothing is locked.
-            let arrival = |(raw, flight): (&RawBuffer<B>, Arc<Flight<B>>)| {
+            let arrival = |(raw, flight): (&RawBuffer<B>, Arc<InFlight<B>>)| {
                 raw.slots().remember(&flight);
-                Arrival::new(&core.download, flight)
+                Completion::new(&state.download, flight)
             };
             Ok(flights.into_iter().map(arrival).collect())
         }
@@ -326,7 +331,7 @@ fn queue<B: Backend>(
             // What was queued runs, and nobody will see it: its memory is kept until it has ended, or for good.
             for plan in plans.into_iter().take(parts) {
                 match &event {
-                    Some(event) => core.download.launch(event.clone(), plan.pinned),
+                    Some(event) => state.download.launch(event.clone(), plan.pinned),
                     None => plan.pinned.lose(),
                 }
             }
@@ -370,7 +375,7 @@ fn take_turns<'a, B: Backend>(plans: &[Plan<'a, B>]) -> Result<BufferTurns<'a, B
 impl<T: Element, B: Backend> Download<T, B> {
     /// Starts the download of a range that lies in the buffer.
     pub(super) fn start(raw: &RawBuffer<B>, range: Range<usize>, busy: Busy) -> Result<Self, Error> {
-        Self::start_behind(raw.core().compute.stream(), raw, range, busy)
+        Self::start_behind(raw.state().compute.stream(), raw, range, busy)
     }
 
     /// See [`RawDownload::start_behind`].
@@ -380,7 +385,7 @@ impl<T: Element, B: Backend> Download<T, B> {
         range: Range<usize>,
         busy: Busy,
     ) -> Result<Self, Error> {
-        let mut tickets = RawDownload::start_behind(raw.core(), stream, &[(raw, range)], busy)?;
+        let mut tickets = RawDownload::start_behind(raw.state(), stream, &[(raw, range)], busy)?;
         let raw = tickets.pop().unwrap_or_else(|| unreachable!("there is one a part"));
         Ok(Self { raw, element: PhantomData })
     }
@@ -389,7 +394,7 @@ impl<T: Element, B: Backend> Download<T, B> {
 impl<T: Element, B: Backend> Download<T, B> {
     /// See [`RawDownload::start_when_free`].
     pub(super) async fn start_when_free(raw: &RawBuffer<B>, range: Range<usize>) -> Result<Self, Error> {
-        let mut tickets = RawDownload::start_when_free(raw.core(), &[(raw, range)]).await?;
+        let mut tickets = RawDownload::start_when_free(raw.state(), &[(raw, range)]).await?;
         let raw = tickets.pop().unwrap_or_else(|| unreachable!("there is one a part"));
         Ok(Self { raw, element: PhantomData })
     }

@@ -9,7 +9,7 @@ use super::download::{Busy, DownloadGuard, RawDownload};
 use super::raw::RawBuffer;
 use crate::backend::Backend;
 use crate::error::Error;
-use crate::memory::Core;
+use crate::memory::DeviceState;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -132,19 +132,19 @@ pub struct Downloads<F: Frame> {
 impl<F: Frame> Downloads<F> {
     /// Starts the downloads of ranges (elements) that lie in their buffers, all of them or none.
     pub(crate) fn start(
-        core: &Arc<Core<F::Backend>>,
+        state: &Arc<DeviceState<F::Backend>>,
         parts: &[(&RawBuffer<F::Backend>, Range<usize>)],
         busy: Busy,
     ) -> Result<Self, Error> {
-        Ok(Self { parts: RawDownload::start(core, parts, busy)?, frame: PhantomData })
+        Ok(Self { parts: RawDownload::start(state, parts, busy)?, frame: PhantomData })
     }
 
     /// As [`Self::start`], when there are slots.
     pub(crate) async fn start_when_free(
-        core: &Arc<Core<F::Backend>>,
+        state: &Arc<DeviceState<F::Backend>>,
         parts: &[(&RawBuffer<F::Backend>, Range<usize>)],
     ) -> Result<Self, Error> {
-        Ok(Self { parts: RawDownload::start_when_free(core, parts).await?, frame: PhantomData })
+        Ok(Self { parts: RawDownload::start_when_free(state, parts).await?, frame: PhantomData })
     }
 
     /// Whether the data is there, all of it, so that [`wait`](Self::wait) returns at once. Asks the device, and does not wait.
@@ -223,7 +223,7 @@ mod tests {
     /// As generated code could, which brings buffers and frame together.
     fn floats(parts: &[&RawBuffer<Host>]) -> Result<Floats, Error> {
         let parts: Vec<_> = parts.iter().map(|raw| (*raw, 0..raw.len())).collect();
-        Downloads::<Floats>::start(parts[0].0.core(), &parts, Busy::Refuse)?.wait()
+        Downloads::<Floats>::start(parts[0].0.state(), &parts, Busy::Refuse)?.wait()
     }
 
     #[test]

@@ -9,42 +9,42 @@
 //! A growth borrows its buffer, so that an operation on several buffers prepares all of them before it commits the first, and
 //! whatever ends it in between undoes what was prepared.
 
-use super::member::Share;
+use super::member::SetCharge;
 use super::raw::RawBuffer;
 use crate::backend::Backend;
 use crate::error::Error;
-use crate::memory::{Block, Core, Extent};
+use crate::memory::{Block, DeviceState, Extent};
 use std::sync::Arc;
 
 pub(crate) enum Growth<'a, B: Backend> {
     /// The buffer has room.
     Enough(&'a mut RawBuffer<B>),
     /// There is memory after the end of the block.
-    InPlace(InPlace<'a, B>),
+    InPlaceGrowth(InPlaceGrowth<'a, B>),
     /// There is memory elsewhere.
-    Elsewhere(&'a mut RawBuffer<B>, Space<B>),
+    Elsewhere(&'a mut RawBuffer<B>, NewBlock<B>),
 }
 
 /// What a [`Growth`] is made of.
-pub(super) enum Room<B: Backend> {
+pub(super) enum GrowthPlan<B: Backend> {
     /// `capacity` elements in all, of a block that was as large as `before`.
-    InPlace {
+    InPlaceGrowth {
         before: Extent,
         capacity: usize,
-        share: Share,
+        share: SetCharge,
     },
-    New(Space<B>),
+    New(NewBlock<B>),
 }
 
 impl<'a, B: Backend> Growth<'a, B> {
     #[inline]
-    pub(super) fn new(raw: &'a mut RawBuffer<B>, room: Room<B>) -> Self {
+    pub(super) fn new(raw: &'a mut RawBuffer<B>, room: GrowthPlan<B>) -> Self {
         match room {
-            Room::InPlace { before, capacity, share } => {
+            GrowthPlan::InPlaceGrowth { before, capacity, share } => {
                 let before = Some(before);
-                Self::InPlace(InPlace { raw, before, capacity, share, touched: false })
+                Self::InPlaceGrowth(InPlaceGrowth { raw, before, capacity, share, touched: false })
             }
-            Room::New(space) => Self::Elsewhere(raw, space),
+            GrowthPlan::New(space) => Self::Elsewhere(raw, space),
         }
     }
 
@@ -52,7 +52,7 @@ impl<'a, B: Backend> Growth<'a, B> {
     pub(crate) fn commit(self) -> Result<(), Error> {
         match self {
             Self::Enough(_) => {}
-            Self::InPlace(growth) => growth.commit(|_| {}),
+            Self::InPlaceGrowth(growth) => growth.commit(|_| {}),
             Self::Elsewhere(raw, space) => raw.relocate(space)?,
         }
         Ok(())
@@ -63,10 +63,10 @@ impl<'a, B: Backend> Growth<'a, B> {
     pub(super) fn replace<R>(
         self,
         count: usize,
-        send: impl FnOnce(&Arc<Core<B>>, &Block<B>) -> Result<R, Error>,
+        send: impl FnOnce(&Arc<DeviceState<B>>, &Block<B>) -> Result<R, Error>,
     ) -> Result<Option<R>, Error> {
         let send_to = |raw: &RawBuffer<B>, block: Option<&Block<B>>| {
-            block.map(|block| send(raw.core(), block)).transpose()
+            block.map(|block| send(raw.state(), block)).transpose()
         };
         // SAFETY: called where the writing of these elements was just queued, in memory that has room for them (rule 5).
         let written = |raw: &mut RawBuffer<B>| unsafe { raw.set_len(count) };
@@ -77,7 +77,7 @@ impl<'a, B: Backend> Growth<'a, B> {
                 written(raw);
                 Ok(sent)
             }
-            Self::InPlace(mut growth) => {
+            Self::InPlaceGrowth(mut growth) => {
                 growth.raw.order_after_uses()?;
                 growth.touched = true;
                 // The memory becomes the buffer's when nothing can fail any more.
@@ -99,32 +99,32 @@ impl<'a, B: Backend> Growth<'a, B> {
     pub(super) fn elements_in(&self, data: &[u8]) -> usize {
         match self {
             Self::Enough(raw) | Self::Elsewhere(raw, _) => raw.elements_in(data),
-            Self::InPlace(growth) => growth.raw.elements_in(data),
+            Self::InPlaceGrowth(growth) => growth.raw.elements_in(data),
         }
     }
 }
 
 /// Memory after the end of a buffer's block. Dropping it gives the memory back.
-pub(crate) struct InPlace<'a, B: Backend> {
+pub(crate) struct InPlaceGrowth<'a, B: Backend> {
     raw: &'a mut RawBuffer<B>,
     /// None once it is committed.
     before: Option<Extent>,
     capacity: usize,
-    share: Share,
+    share: SetCharge,
     /// Work may have been queued that writes the memory.
     touched: bool,
 }
 
-impl<B: Backend> InPlace<'_, B> {
+impl<B: Backend> InPlaceGrowth<'_, B> {
     fn commit(mut self, then: impl FnOnce(&mut RawBuffer<B>)) {
         self.before = None;
-        let share = std::mem::replace(&mut self.share, Share::none(None));
+        let share = std::mem::replace(&mut self.share, SetCharge::none(None));
         self.raw.extend_to(self.capacity, share);
         then(self.raw);
     }
 }
 
-impl<B: Backend> Drop for InPlace<'_, B> {
+impl<B: Backend> Drop for InPlaceGrowth<'_, B> {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
             self.raw.undo(before, self.touched);
@@ -133,18 +133,23 @@ impl<B: Backend> Drop for InPlace<'_, B> {
 }
 
 /// Memory that no buffer has moved to yet. Dropping it gives it back.
-pub(crate) struct Space<B: Backend> {
+pub(crate) struct NewBlock<B: Backend> {
     /// None only while it is dropped.
     block: Option<Block<B>>,
-    core: Arc<Core<B>>,
+    state: Arc<DeviceState<B>>,
     capacity: usize,
-    share: Share,
+    share: SetCharge,
 }
 
-impl<B: Backend> Space<B> {
+impl<B: Backend> NewBlock<B> {
     #[inline]
-    pub(super) fn new(core: Arc<Core<B>>, block: Block<B>, capacity: usize, share: Share) -> Self {
-        Self { block: Some(block), core, capacity, share }
+    pub(super) fn new(
+        state: Arc<DeviceState<B>>,
+        block: Block<B>,
+        capacity: usize,
+        share: SetCharge,
+    ) -> Self {
+        Self { block: Some(block), state, capacity, share }
     }
 
     pub(super) fn block(&self) -> Option<&Block<B>> {
@@ -153,16 +158,16 @@ impl<B: Backend> Space<B> {
 
     /// The block, how many elements it has room for, and what that takes of the set's limit.
     #[inline]
-    pub(super) fn into_parts(mut self) -> (Option<Block<B>>, usize, Share) {
-        let share = std::mem::replace(&mut self.share, Share::none(None));
+    pub(super) fn into_parts(mut self) -> (Option<Block<B>>, usize, SetCharge) {
+        let share = std::mem::replace(&mut self.share, SetCharge::none(None));
         (self.block.take(), self.capacity, share)
     }
 }
 
-impl<B: Backend> Drop for Space<B> {
+impl<B: Backend> Drop for NewBlock<B> {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
-            self.core.retire(block);
+            self.state.retire(block);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the buffers of one set share: the mark by which the ledger knows them, the set's name, and its limit.
 //!
-//! The limit is on the capacities of the set's buffers together. Each buffer holds a [`Share`] of it, as large as its
+//! The limit is on the capacities of the set's buffers together. Each buffer holds a [`SetCharge`] of it, as large as its
 //! capacity; growing takes the difference before memory is taken, and whatever fails afterwards gives it back.
 
 use crate::error::{BufferLabel, Error};
@@ -10,25 +10,25 @@ use std::sync::Arc;
 
 /// A set, as its buffers know it.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct SetShared {
     pub(crate) mark: SetMark,
     pub(crate) label: &'static str,
     pub(crate) budget: Option<Budget>,
 }
 
 /// A part of a set's limit that is taken. Dropping it gives it back.
-pub(crate) struct Share {
-    set: Option<Arc<Member>>,
+pub(crate) struct SetCharge {
+    set: Option<Arc<SetShared>>,
     charge: Charge,
 }
 
-impl Share {
+impl SetCharge {
     /// Nothing yet of the limit of `set`, if there is one.
-    pub(super) fn none(set: Option<Arc<Member>>) -> Self {
+    pub(super) fn none(set: Option<Arc<SetShared>>) -> Self {
         Self { set: set.filter(|set| set.budget.is_some()), charge: Charge::none() }
     }
 
-    /// Takes what is missing to `bytes`, as a share of its own that [`Share::join`] adds to this one.
+    /// Takes what is missing to `bytes`, as a share of its own that [`SetCharge::join`] adds to this one.
     pub(super) fn extend_to(&self, bytes: u64, buffer: BufferLabel) -> Result<Self, Error> {
         let requested = bytes.saturating_sub(self.charge.bytes());
         let mut more = Self::none(self.set.clone());
@@ -65,7 +65,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for SetCharge {
     fn drop(&mut self) {
         self.give_back(self.charge.bytes());
     }

@@ -33,7 +33,7 @@ pub(crate) use self::download::Busy;
 pub use self::download::{Download, DownloadGuard};
 pub use self::frame::{Arrived, Downloads, Frame};
 pub(crate) use self::growth::Growth;
-pub(crate) use self::member::Member;
+pub(crate) use self::member::SetShared;
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
 pub use self::selection::{Part, Selection, SelectionPart};
 pub use self::stage::{Stage, Upload};

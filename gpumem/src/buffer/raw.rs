@@ -10,14 +10,14 @@
 //! `stable`, a block is a segment of its own, and memory is mapped behind what is there. Else it takes new memory, queues a
 //! copy of the elements on the compute lane and gives the old block back, which is free in the order of that lane: nothing waits.
 
-use super::growth::{Growth, Room, Space};
-use super::member::{Member, Share};
-use super::shadow::Shadows;
+use super::growth::{Growth, GrowthPlan, NewBlock};
+use super::member::{SetCharge, SetShared};
+use super::shadow::StagingCopies;
 use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::{BufferLabel, Error};
 use crate::ledger::{BufferStats, EntryId, SetMark};
-use crate::memory::{Block, Core, Extent, POOLED, Slots, Stream, Want};
+use crate::memory::{AllocRequest, Block, DeviceState, Extent, POOLED, Slots, Stream};
 use crate::spec::BufferSpec;
 use std::fmt;
 use std::ops::{Bound, Range, RangeBounds};
@@ -28,15 +28,15 @@ use std::sync::Arc;
 pub struct RawBuffer<B: Backend> {
     /// None when the capacity is 0. Given back to the device in `drop`, and the device goes after it.
     block: Option<Block<B>>,
-    shadows: Shadows<B>,
+    shadows: StagingCopies<B>,
     device: Device<B>,
     len: usize,
     capacity: usize,
     spec: BufferSpec,
     label: BufferLabel,
-    set: Option<Arc<Member>>,
+    set: Option<Arc<SetShared>>,
     /// What its capacity takes of the set's limit.
-    share: Share,
+    share: SetCharge,
     entry: EntryId,
     resizes: u64,
     slots: Slots<B>,
@@ -56,10 +56,10 @@ impl<B: Backend> RawBuffer<B> {
         device: &Device<B>,
         spec: BufferSpec,
         capacity: usize,
-        set: Option<Arc<Member>>,
+        set: Option<Arc<SetShared>>,
     ) -> Result<Self, Error> {
         spec.check()?;
-        if spec.is_stable() && spec.max_bytes().is_none() && !device.core().has_virtual_memory() {
+        if spec.is_stable() && spec.max_bytes().is_none() && !device.state().has_virtual_memory() {
             return Err(Error::InvalidSpec {
                 what: format!("buffer `{}`", spec.name()),
                 key: "max",
@@ -69,13 +69,13 @@ impl<B: Backend> RawBuffer<B> {
         }
         let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.name() };
         let mark = set.as_ref().map(|set| &set.mark);
-        let entry = device.core().ledger.open(label, Location::caller(), mark);
-        let share = Share::none(set.clone());
+        let entry = device.state().ledger.open(label, Location::caller(), mark);
+        let share = SetCharge::none(set.clone());
         let slots = Slots::new(spec.slot_count());
         let device = device.clone();
         let mut new = Self {
             block: None,
-            shadows: Shadows::new(),
+            shadows: StagingCopies::new(),
             device,
             len: 0,
             capacity: 0,
@@ -95,8 +95,8 @@ impl<B: Backend> RawBuffer<B> {
         &self.device
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core<B>> {
-        self.device.core()
+    pub(crate) fn state(&self) -> &Arc<DeviceState<B>> {
+        self.device.state()
     }
 
     pub(crate) fn block(&self) -> Option<&Block<B>> {
@@ -141,14 +141,14 @@ impl<B: Backend> RawBuffer<B> {
         &self.slots
     }
 
-    pub(super) fn shadows(&self) -> &Shadows<B> {
+    pub(super) fn shadows(&self) -> &StagingCopies<B> {
         &self.shadows
     }
 
     pub(crate) fn stats(&self) -> BufferStats {
         if self.slots.taken() > 0 {
             // Those of dropped tickets come back when somebody looks.
-            self.core().land();
+            self.state().land();
         }
         BufferStats {
             label: self.label,
@@ -226,7 +226,7 @@ impl<B: Backend> RawBuffer<B> {
         if need <= self.capacity {
             return Ok(());
         }
-        let budget = &self.core().budget;
+        let budget = &self.state().budget;
         let (used, limit) = (budget.used(), budget.limit());
         if requested > limit {
             return Err(Error::DeviceLimit { buffer: self.label, requested, used, limit });
@@ -235,43 +235,50 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// Memory for more elements, after the end of the block or elsewhere.
-    fn room(&mut self, capacity: usize, ask: bool) -> Result<Room<B>, Error> {
+    fn room(&mut self, capacity: usize, ask: bool) -> Result<GrowthPlan<B>, Error> {
         let bytes = self.size_of(capacity)?;
         let share = self.share.extend_to(bytes as u64, self.label)?;
-        let core = self.device.core();
+        let state = self.device.state();
         if let Some(block) = &mut self.block
-            && let Some(before) = core.grow(block, self.label, bytes, ask)?
+            && let Some(before) = state.grow(block, self.label, bytes, ask)?
         {
-            return Ok(Room::InPlace { before, capacity, share });
+            return Ok(GrowthPlan::InPlaceGrowth { before, capacity, share });
         }
         if self.spec.is_stable() && self.capacity > 0 {
             // It is as large as its addresses, which are those of all the memory that the device has.
             let limit = self.stats().live_bytes();
             return Err(Error::BufferLimit { buffer: self.label, requested: bytes as u64, limit });
         }
-        self.space(capacity, share, ask, false).map(Room::New)
+        self.space(capacity, share, ask, false).map(GrowthPlan::New)
     }
 
     /// Memory elsewhere. Where it is `prepaid`, it gets a part of the old block's charge when the buffer moves there.
-    fn space(&self, capacity: usize, share: Share, ask: bool, prepaid: bool) -> Result<Space<B>, Error> {
-        let (core, bytes) = (self.core(), self.size_of(capacity)?);
-        let want = Want { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
-        let block = core.allocate(self.label, bytes, want)?;
-        Ok(Space::new(core.clone(), block, capacity, share))
+    fn space(
+        &self,
+        capacity: usize,
+        share: SetCharge,
+        ask: bool,
+        prepaid: bool,
+    ) -> Result<NewBlock<B>, Error> {
+        let (state, bytes) = (self.state(), self.size_of(capacity)?);
+        let want =
+            AllocRequest { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
+        let block = state.allocate(self.label, bytes, want)?;
+        Ok(NewBlock::new(state.clone(), block, capacity, share))
     }
 
     /// Queues a copy of the elements to other memory and moves there. Fails only when the device has.
     #[inline]
-    pub(super) fn relocate(&mut self, space: Space<B>) -> Result<(), Error> {
+    pub(super) fn relocate(&mut self, space: NewBlock<B>) -> Result<(), Error> {
         if let (Some(old), Some(new), 1..) = (&self.block, space.block(), self.len) {
-            let core = self.core();
+            let state = self.state();
             let bytes = self.len * self.element_size();
             old.check().map_err(Error::from_fault::<B>)?;
             // SAFETY: both blocks hold `len` elements, the source's were written (rule 5). Both are free only in the order of
             // the compute lane, and all writers of either are queued on this lane (rule 1).
             unsafe {
-                let stream = core.compute.stream().raw();
-                core.backend.copy_on_device(stream, old.at(0), new.at(0), bytes)
+                let stream = state.compute.stream().raw();
+                state.backend.copy_on_device(stream, old.at(0), new.at(0), bytes)
             }
             .map_err(Error::from_fault::<B>)?;
         }
@@ -281,10 +288,10 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Changes to other memory, or to none.
     #[inline]
-    pub(super) fn move_to(&mut self, space: Option<Space<B>>) {
+    pub(super) fn move_to(&mut self, space: Option<NewBlock<B>>) {
         let (block, capacity, share) = match space {
             Some(space) => space.into_parts(),
-            None => (None, 0, Share::none(None)),
+            None => (None, 0, SetCharge::none(None)),
         };
         let mut old = std::mem::replace(&mut self.block, block);
         if let (Some(new), Some(old)) = (&mut self.block, &mut old) {
@@ -292,31 +299,31 @@ impl<B: Backend> RawBuffer<B> {
         }
         self.resized(capacity, share, old.is_some());
         if let Some(old) = old {
-            self.core().retire(old);
+            self.state().retire(old);
         }
     }
 
     /// Makes the memory after the end of the block a part of it.
-    pub(super) fn extend_to(&mut self, capacity: usize, share: Share) {
+    pub(super) fn extend_to(&mut self, capacity: usize, share: SetCharge) {
         let bytes = capacity * self.element_size();
         if let Some(block) = &mut self.block {
-            self.device.core().commit_growth(block, bytes);
+            self.device.state().commit_growth(block, bytes);
             self.resized(capacity, share, true);
         }
     }
 
-    /// Gives the memory after the end of the block back; see [`Core::undo_growth`].
+    /// Gives the memory after the end of the block back; see [`DeviceState::undo_growth`].
     pub(super) fn undo(&mut self, before: &Extent, touched: bool) {
         if let Some(block) = &mut self.block {
-            self.device.core().undo_growth(block, before, touched);
+            self.device.state().undo_growth(block, before, touched);
         }
     }
 
-    fn resized(&mut self, capacity: usize, share: Share, had_memory: bool) {
+    fn resized(&mut self, capacity: usize, share: SetCharge, had_memory: bool) {
         let bytes = (capacity * self.spec.element_size()) as u64;
         self.capacity = capacity;
         self.share.join(share, bytes);
-        let ledger = &self.device.core().ledger;
+        let ledger = &self.device.state().ledger;
         if had_memory {
             self.resizes += 1;
             ledger.counters.resized();
@@ -327,10 +334,10 @@ impl<B: Backend> RawBuffer<B> {
     /// Tells the ledger what the buffer holds, with its shadows.
     fn tell_bytes(&self) {
         let bytes = (self.capacity * self.element_size()) as u64;
-        self.device.core().ledger.resized(&self.entry, bytes + self.shadows.bytes());
+        self.device.state().ledger.resized(&self.entry, bytes + self.shadows.bytes());
     }
 
-    /// Room for `need` elements in all.
+    /// GrowthPlan for `need` elements in all.
     pub(crate) fn make_room(&mut self, need: usize) -> Result<(), Error> {
         self.prepare(need)?.commit()
     }
@@ -339,7 +346,7 @@ impl<B: Backend> RawBuffer<B> {
         self.make_room(self.len.saturating_add(additional))
     }
 
-    /// Room for exactly `capacity` elements (or the specification's `min`), unless there is more.
+    /// GrowthPlan for exactly `capacity` elements (or the specification's `min`), unless there is more.
     pub(crate) fn reserve_exact(&mut self, capacity: usize) -> Result<(), Error> {
         let capacity = capacity.max(self.min_capacity());
         self.check_limit(capacity)?;
@@ -347,7 +354,7 @@ impl<B: Backend> RawBuffer<B> {
             return Ok(());
         }
         match self.room(capacity, true)? {
-            Room::New(space) => self.relocate(space),
+            GrowthPlan::New(space) => self.relocate(space),
             room => Growth::new(self, room).commit(),
         }
     }
@@ -373,24 +380,24 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
-        self.shadows.clear(self.device.core());
+        self.shadows.clear(self.device.state());
         self.tell_bytes();
         let capacity = self.len.max(self.min_capacity());
         let bytes = self.size_of(capacity)?;
         if capacity >= self.capacity {
             // A free segment that was a little too large may have served the buffer.
-            let core = self.device.core();
-            if let Some(block) = self.block.as_mut().filter(|block| block.has_waste(core)) {
-                core.shrink(block, bytes, true)?;
+            let state = self.device.state();
+            if let Some(block) = self.block.as_mut().filter(|block| block.has_waste(state)) {
+                state.shrink(block, bytes, true)?;
             }
             return Ok(());
         }
         if self.spec.is_stable() || bytes > POOLED {
-            let core = self.device.core();
+            let state = self.device.state();
             if let Some(block) = &mut self.block
-                && core.shrink(block, bytes, self.spec.is_stable())?
+                && state.shrink(block, bytes, self.spec.is_stable())?
             {
-                self.resized(capacity, Share::none(None), true);
+                self.resized(capacity, SetCharge::none(None), true);
                 return Ok(());
             }
         }
@@ -415,8 +422,8 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Queues the waits for pending uses, as every write must first (rule 2).
     pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
-        let core = self.device.core();
-        let order = |block: &mut Block<B>| block.order_after_uses(core);
+        let state = self.device.state();
+        let order = |block: &mut Block<B>| block.order_after_uses(state);
         self.block.as_mut().map_or(Ok(()), order).map_err(Error::from_fault::<B>)
     }
 
@@ -437,13 +444,13 @@ impl<B: Backend> RawBuffer<B> {
             return Ok(());
         }
         origin.check().map_err(Error::from_fault::<B>)?;
-        let core = self.core();
+        let state = self.state();
         // SAFETY: the callers checked both ranges, and the source's elements are written (rule 5). Two buffers have two
         // blocks, so they do not overlap. Writers of either and their retirement come later on this lane (rule 1), and
         // readers of the target were waited for (rule 2).
         unsafe {
-            core.backend.copy_on_device(
-                core.compute.stream().raw(),
+            state.backend.copy_on_device(
+                state.compute.stream().raw(),
                 origin.at(from.start * size),
                 target.at(to * size),
                 from.len() * size,
@@ -459,22 +466,22 @@ impl<B: Backend> RawBuffer<B> {
 
     /// See [`Block::lend_to`].
     pub(crate) fn lend_to(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
-        if !self.core().owns(stream) {
+        if !self.state().owns(stream) {
             return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
         }
-        let lend = |block: &Block<B>| block.lend_to(self.core(), stream, write);
+        let lend = |block: &Block<B>| block.lend_to(self.state(), stream, write);
         self.block.as_ref().map_or(Ok(()), lend).map_err(Error::from_fault::<B>)
     }
 
     /// See [`Block::used_on`].
     pub(crate) fn used_on(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
-        let used = |block: &Block<B>| block.used_on(self.core(), stream, write);
+        let used = |block: &Block<B>| block.used_on(self.state(), stream, write);
         self.block.as_ref().map_or(Ok(()), used).map_err(Error::from_fault::<B>)
     }
 
     /// See [`Block::put_behind_uses`].
     pub(super) fn put_behind_uses(&self, stream: &Stream<B>) -> Result<(), Error> {
-        let put = |block: &Block<B>| block.put_behind_uses(self.core(), stream);
+        let put = |block: &Block<B>| block.put_behind_uses(self.state(), stream);
         self.block.as_ref().map_or(Ok(()), put).map_err(Error::from_fault::<B>)
     }
 
@@ -486,19 +493,19 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(super) fn abandon_downloads(&self) {
-        self.core().land();
+        self.state().land();
         self.slots.abandon();
     }
 }
 
 impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
-        let core = self.device.core();
+        let state = self.device.state();
         if let Some(block) = self.block.take() {
-            core.retire(block);
+            state.retire(block);
         }
-        self.shadows.clear(core);
-        core.ledger.close(&self.entry, self.set());
+        self.shadows.clear(state);
+        state.ledger.close(&self.entry, self.set());
     }
 }
 

@@ -93,7 +93,7 @@ impl<B: Backend> Device<B> {
     // By value, since a tuple of references is written in place.
     #[allow(clippy::needless_pass_by_value)]
     pub fn start_downloads<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start(self.core(), &selection.places(), Busy::Refuse)
+        Downloads::start(self.state(), &selection.places(), Busy::Refuse)
     }
 
     /// [`Device::start_downloads`] that waits for slots where there are not enough.
@@ -125,7 +125,7 @@ impl<B: Backend> Device<B> {
     // By value, since a tuple of references is written in place.
     #[allow(clippy::needless_pass_by_value)]
     pub fn start_downloads_wait<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start(self.core(), &selection.places(), Busy::Wait)
+        Downloads::start(self.state(), &selection.places(), Busy::Wait)
     }
 
     /// [`Device::start_downloads`] for a task: where there are not enough slots it awaits them, and keeps no thread.
@@ -141,7 +141,7 @@ impl<B: Backend> Device<B> {
         &self,
         selection: S,
     ) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start_when_free(self.core(), &selection.places()).await
+        Downloads::start_when_free(self.state(), &selection.places()).await
     }
 }
 

@@ -2,27 +2,27 @@
 //!
 //! A snapshot download copies the elements to a *shadow*, in the order of the compute lane, and the download lane reads the
 //! shadow. What writes the buffer next is behind a copy at the speed of device memory, and not behind one at the speed of the
-//! bus. Shadows are taken in turn, one for each slot, and are kept: when the turn comes round, the compute lane waits for the
+//! bus. StagingCopies are taken in turn, one for each slot, and are kept: when the turn comes round, the compute lane waits for the
 //! shadow's last download, which a program that has its slots back has seen the end of.
 
 use super::raw::RawBuffer;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::memory::{Block, Core, SlotsHeld, Want};
+use crate::memory::{AllocRequest, Block, DeviceState, SlotsHeld};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The shadows of one buffer.
-pub(super) struct Shadows<B: Backend> {
-    turn: Mutex<Turn<B>>,
+pub(super) struct StagingCopies<B: Backend> {
+    turn: Mutex<LaneLease<B>>,
 }
 
-struct Turn<B: Backend> {
+struct LaneLease<B: Backend> {
     blocks: Vec<Block<B>>,
     next: usize,
 }
 
-impl<B: Backend> Turn<B> {
+impl<B: Backend> LaneLease<B> {
     fn lacks(&self, index: usize, bytes: usize) -> bool {
         self.blocks.get(index).is_none_or(|block| block.bytes() < bytes)
     }
@@ -46,9 +46,9 @@ impl<B: Backend> Turn<B> {
     }
 }
 
-impl<B: Backend> Shadows<B> {
+impl<B: Backend> StagingCopies<B> {
     pub(super) fn new() -> Self {
-        Self { turn: Mutex::new(Turn { blocks: Vec::new(), next: 0 }) }
+        Self { turn: Mutex::new(LaneLease { blocks: Vec::new(), next: 0 }) }
     }
 
     /// Bytes of device memory that the shadows hold.
@@ -57,10 +57,10 @@ impl<B: Backend> Shadows<B> {
     }
 
     /// Gives the memory of all shadows back.
-    pub(super) fn clear(&self, core: &Core<B>) {
-        let turn = std::mem::replace(&mut *self.lock(), Turn { blocks: Vec::new(), next: 0 });
+    pub(super) fn clear(&self, state: &DeviceState<B>) {
+        let turn = std::mem::replace(&mut *self.lock(), LaneLease { blocks: Vec::new(), next: 0 });
         let blocks = turn.blocks;
-        blocks.into_iter().for_each(|block| core.retire(block));
+        blocks.into_iter().for_each(|block| state.retire(block));
     }
 
     /// Takes memory for those of the next `count` shadows that have no room for `bytes` bytes of `source`, the buffer's block.
@@ -81,7 +81,7 @@ impl<B: Backend> Shadows<B> {
         let _held = (lacking > 0).then(SlotsHeld::now);
         for _ in 0..lacking {
             // As large as the buffer, so that growing within the capacity takes no new one.
-            spare.blocks.push(raw.core().allocate(raw.label(), source.bytes(), Want::default())?);
+            spare.blocks.push(raw.state().allocate(raw.label(), source.bytes(), AllocRequest::default())?);
         }
         Ok(spare)
     }
@@ -91,7 +91,7 @@ impl<B: Backend> Shadows<B> {
         Turns { turn: self.lock(), copied: 0 }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Turn<B>> {
+    fn lock(&self) -> MutexGuard<'_, LaneLease<B>> {
         // Whatever failed half-way, the list holds whole blocks.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,7 +122,7 @@ impl<B: Backend> Spare<'_, B> {
         }
         let held: usize = turn.blocks.iter().map(Block::bytes).sum();
         let source = raw.block().map_or(0, Block::bytes);
-        raw.core().ledger.resized(raw.entry(), (source + held) as u64);
+        raw.state().ledger.resized(raw.entry(), (source + held) as u64);
         drop(turn);
         self.blocks.append(&mut surplus);
     }
@@ -130,13 +130,13 @@ impl<B: Backend> Spare<'_, B> {
 
 impl<B: Backend> Drop for Spare<'_, B> {
     fn drop(&mut self) {
-        self.blocks.drain(..).for_each(|block| self.raw.core().retire(block));
+        self.blocks.drain(..).for_each(|block| self.raw.state().retire(block));
     }
 }
 
 /// The next shadows of one buffer, for whoever downloads it now. Without [`Turns::done`] they are next again.
 pub(super) struct Turns<'a, B: Backend> {
-    turn: MutexGuard<'a, Turn<B>>,
+    turn: MutexGuard<'a, LaneLease<B>>,
     copied: usize,
 }
 
@@ -153,17 +153,17 @@ impl<B: Backend> Turns<'_, B> {
         source: &Block<B>,
         range: Range<usize>,
     ) -> Result<usize, Fault> {
-        let core = raw.core();
+        let state = raw.state();
         let index = (self.turn.next + self.copied) % raw.slots().limit();
         let shadow = &mut self.turn.blocks[index];
         assert!(shadow.bytes() >= range.len(), "gpumem: a shadow without room");
         source.check()?;
-        shadow.order_after_uses(core)?;
-        let stream = core.compute.stream().raw();
+        shadow.order_after_uses(state)?;
+        let stream = state.compute.stream().raw();
         // SAFETY: the range lies in the source and was written (rule 5); the shadow holds as many bytes, is another
         // block, and its last reader was put before (rule 2). Writers of the source, and the retirement of either, come
         // later on this lane (rule 1).
-        unsafe { core.backend.copy_on_device(stream, source.at(range.start), shadow.at(0), range.len()) }?;
+        unsafe { state.backend.copy_on_device(stream, source.at(range.start), shadow.at(0), range.len()) }?;
         self.copied += 1;
         Ok(index)
     }

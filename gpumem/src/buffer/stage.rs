@@ -9,7 +9,7 @@ use super::raw::RawBuffer;
 use super::transfer::IN_FLIGHT;
 use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Arrival, Block, Core, NotQueued, PinnedBlock};
+use crate::memory::{Block, Completion, DeviceState, NotQueued, PinnedBlock};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -52,11 +52,11 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         // Before any memory is pinned for what could never be committed.
         raw.check_limits(len)?;
         let bytes = raw.size_of(len)?;
-        let core = raw.core();
-        core.land();
+        let state = raw.state();
+        state.land();
         let ahead = (AHEAD / bytes.max(1)).clamp(2, IN_FLIGHT);
-        core.compute.hold_back(&core.backend, ahead).map_err(Error::from_fault::<B>)?;
-        let take = || PinnedBlock::take(raw.core(), raw.label(), bytes);
+        state.compute.hold_back(&state.backend, ahead).map_err(Error::from_fault::<B>)?;
+        let take = || PinnedBlock::take(raw.state(), raw.label(), bytes);
         let mut pinned = (bytes > 0).then(take).transpose()?;
         if let Some(pinned) = &mut pinned {
             pinned.initialise();
@@ -92,7 +92,7 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         let Self { raw, pinned, len, .. } = self;
         let (label, bytes) = (raw.label(), len * size_of::<T>());
         let growth = raw.prepare(len)?;
-        let sent = growth.replace(len, |core, block| send(core, block, 0, pinned, bytes))?;
+        let sent = growth.replace(len, |state, block| send(state, block, 0, pinned, bytes))?;
         Ok(Upload { arrival: sent.flatten(), label })
     }
 
@@ -104,9 +104,9 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub fn start_upload_at(self, offset: usize) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         raw.range(offset..offset.saturating_add(len))?;
-        let (core, label, bytes) = (raw.core().clone(), raw.label(), len * size_of::<T>());
+        let (state, label, bytes) = (raw.state().clone(), raw.label(), len * size_of::<T>());
         raw.order_after_uses()?;
-        let send = |block| send(&core, block, offset * size_of::<T>(), pinned, bytes);
+        let send = |block| send(&state, block, offset * size_of::<T>(), pinned, bytes);
         let sent = raw.block().map(send).transpose()?;
         Ok(Upload { arrival: sent.flatten(), label })
     }
@@ -115,25 +115,25 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
 /// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, where there is room and no pending use. Returns when it
 /// has ended; nothing for nothing.
 fn send<B: Backend>(
-    core: &Arc<Core<B>>,
+    state: &Arc<DeviceState<B>>,
     block: &Block<B>,
     start: usize,
     pinned: Option<PinnedBlock<B>>,
     bytes: usize,
-) -> Result<Option<Arrival<B>>, Error> {
+) -> Result<Option<Completion<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
-    let stream = core.compute.stream().raw();
+    let stream = state.compute.stream().raw();
     // SAFETY: the callers made sure that the range is in the block, which has no pending use (rule 2) and is retired later on this lane
     // (rule 1). All of the pinned block is initialised; nobody writes it any more, and it stays in flight until it is copied (rule 3).
-    let copy = || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), block.at(start), bytes) };
+    let copy = || unsafe { state.backend.copy_to_device(stream, (pinned.raw(), 0), block.at(start), bytes) };
     // The event may be awaited.
-    let mut launch = core.compute.launching();
-    let queued = NotQueued::attempt(copy, || core.backend.record_queued(stream));
+    let mut launch = state.compute.launching();
+    let queued = NotQueued::attempt(copy, || state.backend.record_queued(stream));
     if let Ok(event) = queued {
         let flight = launch.flight(event, pinned, None);
         drop(launch);
-        core.ledger.counters.uploaded(bytes as u64);
-        return Ok(Some(Arrival::new(&core.compute, flight)));
+        state.ledger.counters.uploaded(bytes as u64);
+        return Ok(Some(Completion::new(&state.compute, flight)));
     }
     drop(launch);
     queued.map(|_| None).map_err(|NotQueued { fault, runs }| {
@@ -204,7 +204,7 @@ impl<T, B: Backend> fmt::Debug for Stage<'_, T, B> {
 #[must_use = "the upload runs anyway; `Stage::commit` gives no ticket"]
 pub struct Upload<B: Backend> {
     /// None where nothing had to be sent.
-    arrival: Option<Arrival<B>>,
+    arrival: Option<Completion<B>>,
     label: BufferLabel,
 }
 
@@ -215,7 +215,7 @@ impl<B: Backend> Upload<B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        self.arrival.as_ref().map_or(Ok(true), Arrival::is_ready).map_err(Error::from_fault::<B>)
+        self.arrival.as_ref().map_or(Ok(true), Completion::is_ready).map_err(Error::from_fault::<B>)
     }
 
     /// Keeps the calling thread until the device has the elements.
@@ -224,7 +224,7 @@ impl<B: Backend> Upload<B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn wait(self) -> Result<(), Error> {
-        self.arrival.as_ref().map_or(Ok(()), Arrival::wait).map_err(Error::from_fault::<B>)
+        self.arrival.as_ref().map_or(Ok(()), Completion::wait).map_err(Error::from_fault::<B>)
     }
 
     /// Keeps the calling thread until the device has the elements, for at most `timeout`. Returns whether it has them.
@@ -233,7 +233,7 @@ impl<B: Backend> Upload<B> {
     ///
     /// Those of [`Upload::wait`], and [`Error::WouldDeadlock`] in a waker that is run by a thread of the device.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
-        let wait = |arrival: &mut Arrival<B>| arrival.wait_timeout(timeout);
+        let wait = |arrival: &mut Completion<B>| arrival.wait_timeout(timeout);
         self.arrival.as_mut().map_or(Ok(true), wait).map_err(Error::from_fault::<B>)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Data goes in pieces through *rings* of pinned blocks: while the device copies one piece, the host copies another. A transfer of
 //! up to 8 MiB has one ring of at most four blocks, one for each of its pieces. A larger one has a ring for each of several threads, where the machine has more than
-//! one core: see the module comment of `memory/workers.rs`. Uploads run on the compute lane, since they write, or on the transfer lanes, which the
+//! one core: see the module comment of `memory/transfer/copy_threads.rs`. Uploads run on the compute lane, since they write, or on the transfer lanes, which the
 //! compute lane is put behind; a call returns when the last piece is in pinned memory, and the rings' blocks stay in flight until the
 //! device has fetched them. Downloads run on the download lane or the transfer lanes, behind the compute lane's event, and return when
 //! the data is there. The smallest downloads run on the compute lane: they wait for it in any case, and what a lane of their own costs, an
@@ -14,7 +14,7 @@ use super::growth::Growth;
 use super::raw::RawBuffer;
 use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Block, Core, Lane, NotQueued, Pieces, PinnedBlock, Turn, share, workers};
+use crate::memory::{Block, DeviceState, Lane, LaneLease, NotQueued, Pieces, PinnedBlock, share, workers};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::iter::Enumerate;
@@ -61,7 +61,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Pinned memory for an upload of `bytes`.
     fn staging(&self, bytes: usize) -> Result<Option<Staging<B>>, Error> {
-        Staging::take(self.core(), &self.core().compute, self.label(), bytes)
+        Staging::take(self.state(), &self.state().compute, self.label(), bytes)
     }
 
     pub(crate) fn write(&mut self, offset: usize, data: &[u8]) -> Result<(), Error> {
@@ -94,7 +94,7 @@ impl<B: Backend> RawBuffer<B> {
     /// Queues the copy of `data` to the elements from `offset` on, for which there is room and no pending use.
     fn send(&self, staging: Option<Staging<B>>, offset: usize, data: &[u8]) -> Result<(), Error> {
         let Some(block) = self.block() else { return Ok(()) };
-        send(self.core(), staging, block, offset * self.element_size(), data)
+        send(self.state(), staging, block, offset * self.element_size(), data)
     }
 
     /// Copies elements to `target`, which is valid for writing their bytes. Returns when they are there.
@@ -104,9 +104,9 @@ impl<B: Backend> RawBuffer<B> {
     /// `target` is valid for writing as many bytes as the range has, which lies in the buffer (rule 4).
     pub(super) unsafe fn receive(&self, range: Range<usize>, target: *mut u8) -> Result<(), Error> {
         let bytes = range.len() * self.element_size();
-        let core = self.core();
-        let lane = if bytes <= SMALL { &core.compute } else { &core.download };
-        let staging = Staging::take(core, lane, self.label(), bytes)?;
+        let state = self.state();
+        let lane = if bytes <= SMALL { &state.compute } else { &state.download };
+        let staging = Staging::take(state, lane, self.label(), bytes)?;
         let Some(staging) = staging else { return Ok(()) };
         let Some(block) = self.block() else { return Ok(()) };
         // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised
@@ -116,16 +116,16 @@ impl<B: Backend> RawBuffer<B> {
         let piece = staging.piece;
         let pieces = Pieces::new(target.chunks_mut(piece).enumerate());
         let receive = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.receive(block, start, piece, pieces);
-        if let Some(turn) = staging.turn(core)? {
-            core.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
-            share(&pieces, staging.deal(core, turn.lanes()), receive)?;
+        if let Some(turn) = staging.turn(state)? {
+            state.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
+            share(&pieces, staging.deal(state, turn.lanes()), receive)?;
         } else {
-            if !core.is_compute(lane) {
-                core.order_download(core.compute.stream()).map_err(Error::from_fault::<B>)?;
+            if !state.is_compute(lane) {
+                state.order_download(state.compute.stream()).map_err(Error::from_fault::<B>)?;
             }
-            share(&pieces, staging.deal(core, std::slice::from_ref(lane)), receive)?;
+            share(&pieces, staging.deal(state, std::slice::from_ref(lane)), receive)?;
         }
-        core.ledger.counters.downloaded(bytes as u64, false);
+        state.ledger.counters.downloaded(bytes as u64, false);
         Ok(())
     }
 
@@ -142,11 +142,11 @@ impl<B: Backend> RawBuffer<B> {
         }
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
-        let core = self.core();
-        let stream = core.compute.stream().raw();
+        let state = self.state();
+        let stream = state.compute.stream().raw();
         // SAFETY: the callers made sure that the range is in the block. Readers were put before (rule 2), retirement and
         // other writers come later on this lane (rule 1).
-        let native = unsafe { core.backend.fill(stream, block.at(offset), pattern, count) };
+        let native = unsafe { state.backend.fill(stream, block.at(offset), pattern, count) };
         if native.map_err(Error::from_fault::<B>)? {
             return Ok(());
         }
@@ -161,8 +161,8 @@ impl<B: Backend> RawBuffer<B> {
         // An element may be large, and so is not copied once more.
         let repeated = if staged == 1 { Cow::Borrowed(pattern) } else { Cow::Owned(pattern.repeat(staged)) };
         let Some(block) = self.block() else { return Ok(()) };
-        let core = self.core();
-        send(core, staging, block, offset, &repeated)?;
+        let state = self.state();
+        send(state, staging, block, offset, &repeated)?;
         let mut done = staged;
         while done < count {
             let next = done.min(count - done);
@@ -171,7 +171,7 @@ impl<B: Backend> RawBuffer<B> {
             // work that the lane was put behind, and the target begins after all `done` of them; both lie in the
             // block. Order as in `fill_memory` (rules 1 and 5).
             unsafe {
-                core.backend.copy_on_device(core.compute.stream().raw(), block.at(offset), to, next * size)
+                state.backend.copy_on_device(state.compute.stream().raw(), block.at(offset), to, next * size)
             }
             .map_err(Error::from_fault::<B>)?;
             done += next;
@@ -182,7 +182,7 @@ impl<B: Backend> RawBuffer<B> {
 
 /// Queues the copy of `data` to `start` bytes into `block`, where there is room and no pending use.
 fn send<B: Backend>(
-    core: &Arc<Core<B>>,
+    state: &Arc<DeviceState<B>>,
     staging: Option<Staging<B>>,
     block: &Block<B>,
     start: usize,
@@ -192,29 +192,29 @@ fn send<B: Backend>(
     let piece = staging.piece;
     let pieces = Pieces::new(data.chunks(piece).enumerate());
     let send = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.send(block, start, piece, pieces);
-    if let Some(turn) = staging.turn(core)? {
-        core.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
-        let joined = Joined { core, block };
-        let sent = share(&pieces, staging.deal(core, turn.lanes()), send);
+    if let Some(turn) = staging.turn(state)? {
+        state.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
+        let joined = Joined { state, block };
+        let sent = share(&pieces, staging.deal(state, turn.lanes()), send);
         let joined = joined.end().map_err(Error::from_fault::<B>);
         sent.and(joined)?;
     } else {
-        share(&pieces, staging.deal(core, std::slice::from_ref(&core.compute)), send)?;
+        share(&pieces, staging.deal(state, std::slice::from_ref(&state.compute)), send)?;
     }
-    core.ledger.counters.uploaded(data.len() as u64);
+    state.ledger.counters.uploaded(data.len() as u64);
     Ok(())
 }
 
 /// Puts the compute lane behind an upload by way of transfer lanes, whatever happens to that.
 struct Joined<'a, B: Backend> {
-    core: &'a Core<B>,
+    state: &'a DeviceState<B>,
     block: &'a Block<B>,
 }
 
 impl<B: Backend> Joined<'_, B> {
     fn end(self) -> Result<(), Fault> {
         let this = std::mem::ManuallyDrop::new(self);
-        this.block.join_uses(this.core)
+        this.block.join_uses(this.state)
     }
 }
 
@@ -222,7 +222,7 @@ impl<B: Backend> Drop for Joined<'_, B> {
     /// Only when a worker has panicked.
     fn drop(&mut self) {
         // A failure is the block's from now on (`Block::check`).
-        let _ = self.block.join_uses(self.core);
+        let _ = self.block.join_uses(self.state);
     }
 }
 
@@ -237,7 +237,7 @@ impl<B: Backend> Prepared<'_, B> {
     pub(crate) fn commit(self, data: &[u8]) -> Result<(), Error> {
         let Self { growth, staging } = self;
         let count = growth.elements_in(data);
-        growth.replace(count, |core, block| send(core, staging, block, 0, data)).map(|_| ())
+        growth.replace(count, |state, block| send(state, staging, block, 0, data)).map(|_| ())
     }
 }
 
@@ -252,7 +252,7 @@ struct Staging<B: Backend> {
 impl<B: Backend> Staging<B> {
     /// Pinned memory for a transfer of `bytes` that will be on `lane`, if not on the transfer lanes; none for none.
     fn take(
-        core: &Arc<Core<B>>,
+        state: &Arc<DeviceState<B>>,
         lane: &Lane<B>,
         label: BufferLabel,
         bytes: usize,
@@ -262,19 +262,19 @@ impl<B: Backend> Staging<B> {
         }
         // More pieces than there are blocks are waited for, which a host kernel must not; so that is refused before the
         // first piece is queued.
-        if bytes > ALONE && !core.backend.may_wait() {
+        if bytes > ALONE && !state.backend.may_wait() {
             return Err(Error::WouldDeadlock);
         }
-        lane.hold_back(&core.backend, IN_FLIGHT).map_err(Error::from_fault::<B>)?;
+        lane.hold_back(&state.backend, IN_FLIGHT).map_err(Error::from_fault::<B>)?;
         let shared = bytes > ALONE && workers() > 1;
         let most = if shared { 2 * workers() } else { SLOTS };
         let piece = bytes.min(bytes.div_ceil(SLOTS).next_multiple_of(LEAST).min(PIECE));
         let mut blocks = Vec::new();
         for index in 0..most.min(bytes.div_ceil(piece)) {
-            match PinnedBlock::take(core, label, piece) {
+            match PinnedBlock::take(state, label, piece) {
                 Ok(block) => blocks.push(block),
                 // Two will do, where they can be waited for.
-                Err(Error::OutOfPinnedMemory { .. }) if index >= 2 && core.backend.may_wait() => break,
+                Err(Error::OutOfPinnedMemory { .. }) if index >= 2 && state.backend.may_wait() => break,
                 Err(error) => return Err(error),
             }
         }
@@ -282,16 +282,16 @@ impl<B: Backend> Staging<B> {
     }
 
     /// The transfer lanes, where they are to be used and nobody else uses them.
-    fn turn<'a>(&self, core: &'a Core<B>) -> Result<Option<Turn<'a, B>>, Error> {
+    fn turn<'a>(&self, state: &'a DeviceState<B>) -> Result<Option<LaneLease<'a, B>>, Error> {
         if !self.shared {
             return Ok(None);
         }
-        core.transfer_turn().map_err(Error::from_fault::<B>)
+        state.lease_transfer_lanes().map_err(Error::from_fault::<B>)
     }
 
     /// A ring for each lane, or for as many as there are blocks.
-    fn deal<'a>(self, core: &'a Core<B>, lanes: &'a [Lane<B>]) -> Vec<Ring<'a, B>> {
-        let ring = |lane| Ring { core, lane, slots: Vec::new() };
+    fn deal<'a>(self, state: &'a DeviceState<B>, lanes: &'a [Lane<B>]) -> Vec<Ring<'a, B>> {
+        let ring = |lane| Ring { state, lane, slots: Vec::new() };
         let mut rings: Vec<_> = lanes.iter().take(self.blocks.len()).map(ring).collect();
         let count = rings.len();
         for (index, pinned) in self.blocks.into_iter().enumerate() {
@@ -303,7 +303,7 @@ impl<B: Backend> Staging<B> {
 
 /// Pinned blocks that pieces of a transfer on one lane take turns in. Dropping it leaves those that are in use in flight.
 struct Ring<'a, B: Backend> {
-    core: &'a Core<B>,
+    state: &'a DeviceState<B>,
     lane: &'a Lane<B>,
     slots: Vec<RingSlot<B>>,
 }
@@ -331,9 +331,9 @@ impl<B: Backend> Ring<'_, B> {
         piece: usize,
         pieces: &Pieces<Enumerate<Chunks<'_, u8>>>,
     ) -> Result<(), Error> {
-        let Self { core, lane, .. } = self;
+        let Self { state, lane, .. } = self;
         let stream = lane.stream().raw();
-        let ordered = core.is_compute(lane);
+        let ordered = state.is_compute(lane);
         for turn in 0.. {
             let Some((index, data)) = pieces.next() else { break };
             self.queue(turn, |pinned| {
@@ -346,8 +346,8 @@ impl<B: Backend> Ring<'_, B> {
                 // behind the compute lane, the block carries this write as a pending use, which the compute lane is put behind at the
                 // end (`Joined`). The piece was just initialised and stays in flight until it is copied (rule 3).
                 let copy =
-                    || unsafe { core.backend.copy_to_device(stream, (pinned.raw(), 0), to, data.len()) };
-                let record = || core.backend.record_queued(stream);
+                    || unsafe { state.backend.copy_to_device(stream, (pinned.raw(), 0), to, data.len()) };
+                let record = || state.backend.record_queued(stream);
                 if ordered {
                     NotQueued::attempt(copy, record)
                 } else {
@@ -366,9 +366,9 @@ impl<B: Backend> Ring<'_, B> {
         piece: usize,
         pieces: &Pieces<Enumerate<ChunksMut<'_, MaybeUninit<u8>>>>,
     ) -> Result<(), Error> {
-        let Self { core, lane, .. } = self;
+        let Self { state, lane, .. } = self;
         let stream = lane.stream().raw();
-        let ordered = core.is_compute(lane);
+        let ordered = state.is_compute(lane);
         let mut coming = VecDeque::new();
         for turn in 0.. {
             let next = pieces.next();
@@ -380,9 +380,9 @@ impl<B: Backend> Ring<'_, B> {
                     // block comes later (rule 1). The ring keeps the pinned memory in flight (rule 3).
                     let copy = || unsafe {
                         let from = block.at(start + index * piece);
-                        core.backend.copy_to_host(stream, from, (pinned.raw(), 0), target.len())
+                        state.backend.copy_to_host(stream, from, (pinned.raw(), 0), target.len())
                     };
-                    let record = || core.backend.record_queued(stream);
+                    let record = || state.backend.record_queued(stream);
                     if ordered {
                         block.check().map_err(|fault| NotQueued { fault, runs: false })?;
                         NotQueued::attempt(copy, record)
@@ -433,7 +433,7 @@ impl<B: Backend> Ring<'_, B> {
         let count = self.slots.len();
         let slot = &mut self.slots[turn % count];
         if let Use::Until(event) = &slot.use_ {
-            self.core.backend.synchronize(event).map_err(Error::from_fault::<B>)?;
+            self.state.backend.synchronize(event).map_err(Error::from_fault::<B>)?;
             slot.use_ = Use::Idle;
         }
         Ok(&slot.pinned)

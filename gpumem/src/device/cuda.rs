@@ -91,8 +91,8 @@ impl Device<Cuda> {
     #[track_caller]
     pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
         let made_at = Location::caller();
-        let raw = self.core().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)?;
-        Ok(Module { raw, _listed: self.core().ledger.modules.add("module", made_at) })
+        let raw = self.state().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)?;
+        Ok(Module { raw, _listed: self.state().ledger.modules.add("module", made_at) })
     }
 
     /// Makes the card's primary context current on the calling thread and leaves it so, for code that calls `cust` or the
@@ -102,7 +102,7 @@ impl Device<Cuda> {
     ///
     /// [`Error::DeviceFailed`] when the driver refuses.
     pub fn make_current(&self) -> Result<(), Error> {
-        self.core().backend.make_current().map_err(Error::from_fault::<Cuda>)
+        self.state().backend.make_current().map_err(Error::from_fault::<Cuda>)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A device: what buffers live on and what work is queued on.
 //!
 //! [`Device`] is a handle. Buffers hold one each, so a device is open as long as anything is on it. What the handles
-//! share is [`Core`], which transfers and guards can keep alive for longer; see the module comment of `memory` for how
+//! share is [`DeviceState`], which transfers and guards can keep alive for longer; see the module comment of `memory` for how
 //! a device ends.
 
 #[cfg(feature = "cuda")]
@@ -15,7 +15,7 @@ pub use self::host::{HostArg, HostArgs};
 use crate::backend::{Backend, Host, MemoryInfo};
 use crate::error::Error;
 use crate::ledger::{DeviceStats, LeakReport, LiveBuffer};
-use crate::memory::{Core, MemoryReport, Pool, Pressure, PressureCallback, Settings, Stream};
+use crate::memory::{DeviceState, MemoryReport, Pool, Pressure, PressureCallback, Settings, Stream};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, PoisonError};
@@ -47,22 +47,22 @@ pub struct Device<B: Backend = Host> {
 
 /// What is alive as long as a user can queue work: a device, a buffer or a set.
 struct Handle<B: Backend> {
-    core: ManuallyDrop<Arc<Core<B>>>,
+    state: ManuallyDrop<Arc<DeviceState<B>>>,
 }
 
 impl<B: Backend> Handle<B> {
     /// The last handle has gone, and its owner waits for the end.
     fn close(self) {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped, so the core is taken out once (Rust's contract).
-        unsafe { ManuallyDrop::take(&mut this.core) }.close();
+        // SAFETY: `this` is never dropped, so the device state is taken out once (Rust's contract).
+        unsafe { ManuallyDrop::take(&mut this.state) }.close();
     }
 }
 
 impl<B: Backend> Drop for Handle<B> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once, and nothing reads the field after it (Rust's contract).
-        unsafe { ManuallyDrop::take(&mut self.core) }.finish();
+        unsafe { ManuallyDrop::take(&mut self.state) }.finish();
     }
 }
 
@@ -90,21 +90,21 @@ impl<B: Backend> Device<B> {
             Some(limit) => limit,
             None => default_limit::<B>(backend.memory_info().map_err(Error::from_opening::<B>)?),
         };
-        let DeviceBuilder { slack, keep, keep_for, on_pressure, .. } = builder;
+        let DeviceBuilder { overhead, retain, retain_for, on_pressure, .. } = builder;
         let default = Settings::new(limit);
         let settings = Settings {
-            slack,
-            keep: keep.unwrap_or(default.keep),
-            keep_for,
+            overhead,
+            retain: retain.unwrap_or(default.retain),
+            retain_for,
             on_pressure: on_pressure.map(|callback| callback.0),
             ..default
         };
-        let core = Core::new(backend, settings).map_err(Error::from_opening::<B>)?;
-        Ok(Self { handle: Arc::new(Handle { core: ManuallyDrop::new(core) }) })
+        let state = DeviceState::new(backend, settings).map_err(Error::from_opening::<B>)?;
+        Ok(Self { handle: Arc::new(Handle { state: ManuallyDrop::new(state) }) })
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core<B>> {
-        &self.handle.core
+    pub(crate) fn state(&self) -> &Arc<DeviceState<B>> {
+        &self.handle.state
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -114,13 +114,13 @@ impl<B: Backend> Device<B> {
     /// The device's name, as its driver gives it.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.core().backend.device_name()
+        self.state().backend.device_name()
     }
 
     /// The compute stream. All operations on buffers take their turn on it, and so do kernels that are launched on it.
     #[must_use]
     pub fn stream(&self) -> &Stream<B> {
-        self.core().compute.stream()
+        self.state().compute.stream()
     }
 
     /// Opens a stream of the application's own, for work beside the compute stream; see [`Stream`].
@@ -133,7 +133,7 @@ impl<B: Backend> Device<B> {
     /// [`Error::CallRefused`] when the device gives none, and [`Error::DeviceFailed`] when it has failed.
     #[track_caller]
     pub fn create_stream(&self) -> Result<Stream<B>, Error> {
-        self.core().create_stream().map_err(Error::from_fault::<B>)
+        self.state().create_stream().map_err(Error::from_fault::<B>)
     }
 
     /// Keeps the calling thread until everything that is queued on `stream`, one of this device's, is done.
@@ -143,11 +143,11 @@ impl<B: Backend> Device<B> {
     /// [`Error::DifferentDevices`] for a stream of another device, [`Error::DeviceFailed`] when the device
     /// has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
-        if !self.core().owns(stream) {
+        if !self.state().owns(stream) {
             let other = format!("device `{}`, which was asked to wait for it", self.name());
             return Err(Error::DifferentDevices { buffer: None, other });
         }
-        self.core().wait_for(stream).map_err(Error::from_fault::<B>)
+        self.state().wait_for(stream).map_err(Error::from_fault::<B>)
     }
 
     /// How much memory the device has and has free, by its own account.
@@ -156,13 +156,13 @@ impl<B: Backend> Device<B> {
     ///
     /// [`Error::DeviceFailed`] when the driver does not answer.
     pub fn memory_info(&self) -> Result<MemoryInfo, Error> {
-        self.core().backend.memory_info().map_err(Error::from_fault::<B>)
+        self.state().backend.memory_info().map_err(Error::from_fault::<B>)
     }
 
     /// Bytes that the buffers of this device may hold together; see [`DeviceBuilder::memory_limit`].
     #[must_use]
     pub fn memory_limit(&self) -> u64 {
-        self.core().budget.limit()
+        self.state().budget.limit()
     }
 
     /// Keeps the calling thread until everything that is queued now is done: the compute stream and all transfers, and what streams of the
@@ -172,21 +172,21 @@ impl<B: Backend> Device<B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize(&self) -> Result<(), Error> {
-        self.core().synchronize()
+        self.state().synchronize()
     }
 
     /// What the device holds and has done.
     #[must_use]
     pub fn stats(&self) -> DeviceStats {
-        self.core().stats()
+        self.state().stats()
     }
 
-    /// Gives memory back to the driver that no buffer uses, until at most `keep` bytes of it are kept. Returns the bytes that went
+    /// Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are kept. Returns the bytes that went
     /// back.
     ///
     /// Memory of dropped buffers is kept for the next ones, since taking it from the driver costs tens of microseconds. Call
     /// this where a program is done with a phase that needed much, or where another process needs the memory. It waits for the
-    /// device's work. With `keep` at 0 pinned memory that no transfer uses goes back as well, and so do
+    /// device's work. With `retain` at 0 pinned memory that no transfer uses goes back as well, and so do
     /// modules of kernels that were dropped; a CUDA driver then waits for kernels of other devices of the
     /// process too. Pieces of 2 MiB and more are given back only as a whole, so that a small buffer can keep
     /// the piece that it lies in.
@@ -196,7 +196,7 @@ impl<B: Backend> Device<B> {
     ///
     /// let device = Device::host();
     /// drop(Buffer::<u8>::with_capacity(&device, "scratch", 64 << 20)?);
-    /// assert_eq!(device.stats().kept_bytes, 64 << 20);
+    /// assert_eq!(device.stats().retained_bytes, 64 << 20);
     /// assert_eq!(device.trim(0)?, 64 << 20);
     /// assert_eq!(device.stats().held_bytes, 0);
     /// # Ok::<(), gpumem::Error>(())
@@ -205,8 +205,8 @@ impl<B: Backend> Device<B> {
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
-    pub fn trim(&self, keep: u64) -> Result<u64, Error> {
-        self.core().trim(keep)
+    pub fn trim(&self, retain: u64) -> Result<u64, Error> {
+        self.state().trim(retain)
     }
 
     /// Joins free pieces that lie side by side, and gives back to the driver all that is wholly free. Returns how memory lay before
@@ -228,14 +228,14 @@ impl<B: Backend> Device<B> {
     ///
     /// Those of [`Device::trim`].
     pub fn defragment(&self) -> Result<(MemoryReport, MemoryReport), Error> {
-        self.core().defragment()
+        self.state().defragment()
     }
 
     /// The pool without buffers, for measurements.
     #[doc(hidden)]
     #[must_use]
     pub fn __pool(&self) -> Pool<'_, B> {
-        Pool::new(self.core())
+        Pool::new(self.state())
     }
 
     /// Compares the figures of the device with each other. Nothing may be under way.
@@ -246,20 +246,20 @@ impl<B: Backend> Device<B> {
     #[cfg(all(debug_assertions, feature = "testing"))]
     #[doc(hidden)]
     pub fn __audit(&self) {
-        self.core().audit();
+        self.state().audit();
     }
 
     /// Whether the device has virtual memory, so that buffers above about 1 MiB grow where they are and nothing is copied. Without it
     /// growth allocates, copies and frees, with the same results.
     #[must_use]
     pub fn has_virtual_memory(&self) -> bool {
-        self.core().has_virtual_memory()
+        self.state().has_virtual_memory()
     }
 
     /// The buffers that are alive, each with the line that made it.
     #[must_use]
     pub fn live_buffers(&self) -> Vec<LiveBuffer> {
-        self.core().ledger.list(None, &[])
+        self.state().ledger.list(None, &[])
     }
 
     /// Checks that no buffer is alive on this device. Costs a lock and a comparison when none is.
@@ -268,7 +268,7 @@ impl<B: Backend> Device<B> {
     ///
     /// [`Error::Leaked`] with the list of those that are, or with the bytes that the driver did not take back.
     pub fn check_leaks(&self) -> Result<(), Error> {
-        let ledger = &self.core().ledger;
+        let ledger = &self.state().ledger;
         let lost = ledger.counters.lost_bytes();
         if ledger.live_buffers() == 0 && lost == 0 {
             return Ok(());
@@ -293,17 +293,17 @@ impl<B: Backend> Device<B> {
     /// device has failed. The device then ends with the last of them.
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
-        let ledger = &self.core().ledger;
+        let ledger = &self.state().ledger;
         let (lost, streams) = (ledger.counters.lost_bytes(), ledger.streams.list());
         if ledger.live_buffers() > 0 || lost > 0 || !streams.is_empty() {
             return Err(Error::Leaked(self.leaks(lost).with_handles(streams)));
         }
         // The idle thread is kept out until this handle has gone, so that it is neither counted nor the last. It takes the gate before
         // anything else, so whatever runs here meanwhile (a logger) holds up no thread but that one, which holds nothing.
-        let gate = self.core().idle_gate();
+        let gate = self.state().idle_gate();
         let _gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        // Besides this handle, only what the user holds of downloads keeps the core: the memory of each ticket and guard.
-        let handles = Arc::strong_count(&self.handle) + Arc::strong_count(self.core()) - 2;
+        // Besides this handle, only what the user holds of downloads keeps the device state: the memory of each ticket and guard.
+        let handles = Arc::strong_count(&self.handle) + Arc::strong_count(self.state()) - 2;
         if handles > 0 {
             return Err(Error::DeviceInUse { device: self.name().into(), handles });
         }
@@ -354,9 +354,9 @@ impl<B: Backend> fmt::Debug for Device<B> {
 #[derive(Clone, Debug, Default)]
 pub struct DeviceBuilder {
     memory_limit: Option<u64>,
-    slack: Option<f64>,
-    keep: Option<u64>,
-    keep_for: Option<Duration>,
+    overhead: Option<f64>,
+    retain: Option<u64>,
+    retain_for: Option<Duration>,
     on_pressure: Option<Callback>,
     #[cfg(feature = "testing")]
     faults: Option<crate::testing::Faults>,
@@ -395,32 +395,32 @@ impl DeviceBuilder {
 
     /// Sets how much more memory may be held than has ever lived at a time, as a share of that: finite and not negative.
     ///
-    /// Buffers of many sizes leave gaps that the next ones do not fit. Up to the slack, new memory is taken for them. Beyond it they are
+    /// Buffers of many sizes leave gaps that the next ones do not fit. Up to the overhead, new memory is taken for them. Beyond it they are
     /// composed from what is free, by taking it apart and mapping the pieces side by side, which costs some 35 to 100 µs each
-    /// time on a card. A larger slack makes that rare. At least 16 MiB of slack are always allowed.
+    /// time on a card. A larger overhead makes that rare. At least 16 MiB of overhead are always allowed.
     ///
-    /// Unless it is set, the slack is a quarter (at least 64 MiB) while the limit and the end of the device's memory are far away, and shrinks to nothing
+    /// Unless it is set, the overhead is a quarter (at least 64 MiB) while the limit and the end of the device's memory are far away, and shrinks to nothing
     /// as they come near: memory is taken freely where there is plenty, and every byte can be had where there is not. Set it, to 0.05
     /// say, where other programs need the memory more than this one needs the time.
     #[must_use]
-    pub fn slack(mut self, share: f64) -> Self {
-        self.slack = Some(share);
+    pub fn overhead(mut self, share: f64) -> Self {
+        self.overhead = Some(share);
         self
     }
 
     /// Sets how many free bytes are kept for later buffers. What is more goes back to the driver with the next operation that
     /// takes memory and does not find it in the thread's cache. By default everything is kept.
     #[must_use]
-    pub fn keep(mut self, bytes: u64) -> Self {
-        self.keep = Some(bytes);
+    pub fn retain(mut self, bytes: u64) -> Self {
+        self.retain = Some(bytes);
         self
     }
 
     /// Sets for how long free memory is kept: above 0. A thread gives back what nobody has used for this time, after three times as
     /// long at the latest. By default there is no such thread, and free memory is kept until something else takes or trims it.
     #[must_use]
-    pub fn keep_for(mut self, time: Duration) -> Self {
-        self.keep_for = Some(time);
+    pub fn retain_for(mut self, time: Duration) -> Self {
+        self.retain_for = Some(time);
         self
     }
 
@@ -491,11 +491,11 @@ impl DeviceBuilder {
             Self { memory_limit: Some(0), .. } => {
                 refuse("memory_limit", "0".into(), "it must be at least one byte")
             }
-            Self { keep_for: Some(Duration::ZERO), .. } => {
-                refuse("keep_for", "0".into(), "it must be a time; `keep(0)` keeps nothing")
+            Self { retain_for: Some(Duration::ZERO), .. } => {
+                refuse("retain_for", "0".into(), "it must be a time; `retain(0)` keeps nothing")
             }
-            Self { slack: Some(slack), .. } if !(slack.is_finite() && *slack >= 0.0) => {
-                refuse("slack", slack.to_string(), "it must be finite and not negative")
+            Self { overhead: Some(overhead), .. } if !(overhead.is_finite() && *overhead >= 0.0) => {
+                refuse("overhead", overhead.to_string(), "it must be finite and not negative")
             }
             _ => Ok(()),
         }
@@ -512,7 +512,7 @@ mod tests {
     fn a_device_ends_whatever_was_in_flight() {
         for round in 0..50 {
             let device = Device::host();
-            let core = Arc::downgrade(device.core());
+            let state = Arc::downgrade(device.state());
             let buffers: Vec<Buffer<u32, Host, Async>> = (0..8)
                 .map(|_| Buffer::from_slice(&device, "buffer", &vec![round; 10_000]).unwrap())
                 .collect();
@@ -526,7 +526,7 @@ mod tests {
                 buffers.into_iter().map(|buffer| std::thread::spawn(move || work(buffer))).collect();
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             let began = Instant::now();
-            while core.strong_count() > 0 {
+            while state.strong_count() > 0 {
                 assert!(began.elapsed() < Duration::from_secs(20), "round {round}: the device never ended");
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -536,13 +536,13 @@ mod tests {
     #[test]
     fn a_forgotten_ticket_keeps_nothing_once_it_is_abandoned() {
         let device = Device::host();
-        let core = Arc::downgrade(device.core());
+        let state = Arc::downgrade(device.state());
         let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
         std::mem::forget(buffer.start_download().unwrap());
         device.synchronize().unwrap();
         buffer.abandon_downloads();
         drop(buffer);
         device.close().unwrap();
-        assert_eq!(core.strong_count(), 0);
+        assert_eq!(state.strong_count(), 0);
     }
 }

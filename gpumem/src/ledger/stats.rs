@@ -107,7 +107,7 @@ pub struct DeviceStats {
     /// The most that `held_bytes` has been.
     pub peak_held_bytes: u64,
     /// Bytes of `held_bytes` that no buffer has: free for the next one, or lost to rounding.
-    pub kept_bytes: u64,
+    pub retained_bytes: u64,
     /// Bytes that could not be given back because the driver had failed.
     pub lost_bytes: u64,
     /// Bytes of pinned host memory, in use or kept for the next transfer. At most twice the most that was in use at a time, or 64 MiB

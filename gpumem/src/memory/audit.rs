@@ -4,11 +4,11 @@
 //! buffers told the ledger, and what was taken from the driver with the segments that are found in the pool. A device audits
 //! itself when it ends; a test does so whenever nothing is under way.
 
-use super::core::Core;
+use super::device_state::DeviceState;
 use crate::backend::Backend;
 use std::sync::atomic::Ordering::Relaxed;
 
-impl<B: Backend> Core<B> {
+impl<B: Backend> DeviceState<B> {
     /// Compares the figures. No other thread uses the device meanwhile.
     ///
     /// # Panics

@@ -1,18 +1,18 @@
 //! Device memory with one owner.
 
-use super::budget::Charge;
-use super::core::Core;
-use super::flight::Stream;
+use super::device_state::DeviceState;
 use super::lock;
-use super::physical::Segment;
-use super::size::Class;
+use super::pool::budget::Charge;
+use super::pool::physical::Segment;
+use super::pool::small::size::Class;
+use super::transfer::in_flight::Stream;
 use crate::backend::{Backend, Fault};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A block of device memory.
 ///
 /// It holds no reference to its device, so that threads which take and give back blocks have no counter in common. Its owner
-/// does, and hands it to [`Core::retire`] in the end; a block that is merely dropped is leaked.
+/// does, and hands it to [`DeviceState::retire`] in the end; a block that is merely dropped is leaked.
 pub(crate) struct Block<B: Backend> {
     pub(super) memory: B::Memory,
     pub(super) offset: usize,
@@ -21,14 +21,14 @@ pub(crate) struct Block<B: Backend> {
     /// What it takes of the device's limit: its bytes, and more while a growth is under way. Nothing while the block is to
     /// replace a larger one, whose charge it gets with [`Block::take_charge_of`].
     pub(super) charge: Charge,
-    pub(super) home: Home<B>,
+    pub(super) home: Origin<B>,
     /// What of it is in the device's sums.
     pub(super) noted: Noted,
     /// Boxed, since most blocks are never used on another lane and are moved about as they are taken and given back.
     pub(super) uses: Mutex<Option<Box<Uses<B>>>>,
 }
 
-/// What a block has added to sums over all blocks of the device; see [`Core::settle`].
+/// What a block has added to sums over all blocks of the device; see [`DeviceState::settle`].
 #[derive(Clone, Copy, Default)]
 pub(super) struct Noted {
     /// [`Block::waste`].
@@ -39,7 +39,7 @@ pub(super) struct Noted {
 }
 
 /// Where a block goes when it is given back.
-pub(super) enum Home<B: Backend> {
+pub(super) enum Origin<B: Backend> {
     /// A piece of a slab.
     Pool { node: u32, class: Class },
     /// It is a segment by itself.
@@ -156,7 +156,13 @@ pub(crate) fn use_together<B: Backend>(
 
 impl<B: Backend> Block<B> {
     #[inline]
-    pub(super) fn new(memory: B::Memory, offset: usize, bytes: usize, charge: Charge, home: Home<B>) -> Self {
+    pub(super) fn new(
+        memory: B::Memory,
+        offset: usize,
+        bytes: usize,
+        charge: Charge,
+        home: Origin<B>,
+    ) -> Self {
         Self { memory, offset, bytes, charge, home, noted: Noted::default(), uses: Mutex::new(None) }
     }
 
@@ -181,14 +187,14 @@ impl<B: Backend> Block<B> {
     /// Bytes of memory that its segment has; 0 for a piece of a slab.
     pub(super) fn mapped(&self) -> usize {
         match &self.home {
-            Home::Pool { .. } => 0,
-            Home::Segment(segment) => segment.mapped(),
+            Origin::Pool { .. } => 0,
+            Origin::Segment(segment) => segment.mapped(),
         }
     }
 
     /// Whether there is such memory.
-    pub(crate) fn has_waste(&self, core: &Core<B>) -> bool {
-        self.waste(core.unit()) > 0
+    pub(crate) fn has_waste(&self, state: &DeviceState<B>) -> bool {
+        self.waste(state.unit()) > 0
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -223,40 +229,50 @@ impl<B: Backend> Block<B> {
 
     /// Puts a stream of the application's own behind all that the compute lane does with the block, and, where it will `write`,
     /// behind all pending uses.
-    pub(crate) fn lend_to(&self, core: &Core<B>, stream: &Stream<B>, write: bool) -> Result<(), Fault> {
+    pub(crate) fn lend_to(
+        &self,
+        state: &DeviceState<B>,
+        stream: &Stream<B>,
+        write: bool,
+    ) -> Result<(), Fault> {
         let mut uses = lock(&self.uses);
         let uses = uses.get_or_insert_default();
         uses.check()?;
-        let now = core.backend.record(core.compute.stream().raw())?;
-        core.backend.wait(stream.raw(), &now)?;
+        let now = state.backend.record(state.compute.stream().raw())?;
+        state.backend.wait(stream.raw(), &now)?;
         if write {
             for (_, event) in &uses.pending {
-                core.backend.wait(stream.raw(), event)?;
+                state.backend.wait(stream.raw(), event)?;
             }
         }
         Ok(())
     }
 
     /// Puts a stream that the block was lent to behind all pending uses. They stay pending for the compute lane.
-    pub(crate) fn put_behind_uses(&self, core: &Core<B>, stream: &Stream<B>) -> Result<(), Fault> {
+    pub(crate) fn put_behind_uses(&self, state: &DeviceState<B>, stream: &Stream<B>) -> Result<(), Fault> {
         let uses = lock(&self.uses);
         let Some(uses) = uses.as_ref() else { return Ok(()) };
         uses.check()?;
         let mut others = uses.pending.iter().filter(|(lane, _)| *lane != stream.number());
-        others.try_for_each(|(_, event)| core.backend.wait(stream.raw(), event))
+        others.try_for_each(|(_, event)| state.backend.wait(stream.raw(), event))
     }
 
     /// Notes that what was queued on such a stream uses the block. After a write the compute lane waits for it, and with
     /// that everything that is ordered behind the compute lane.
-    pub(crate) fn used_on(&self, core: &Core<B>, stream: &Stream<B>, write: bool) -> Result<(), Fault> {
+    pub(crate) fn used_on(
+        &self,
+        state: &DeviceState<B>,
+        stream: &Stream<B>,
+        write: bool,
+    ) -> Result<(), Fault> {
         let mut uses = lock(&self.uses);
         let uses = uses.get_or_insert_default();
-        let noted = core.backend.record_queued(stream.raw()).and_then(|event| {
+        let noted = state.backend.record_queued(stream.raw()).and_then(|event| {
             if write {
-                core.backend.wait(core.compute.stream().raw(), &event)?;
+                state.backend.wait(state.compute.stream().raw(), &event)?;
             }
             if uses.pending.len() >= MANY {
-                uses.pending.retain(|(_, event)| !matches!(core.backend.is_done(event), Ok(true)));
+                uses.pending.retain(|(_, event)| !matches!(state.backend.is_done(event), Ok(true)));
             }
             uses.note(stream.number(), event);
             Ok(())
@@ -268,11 +284,11 @@ impl<B: Backend> Block<B> {
     }
 
     /// Keeps what is queued on the compute lane from now on behind all pending uses. Call it before any write.
-    pub(crate) fn order_after_uses(&mut self, core: &Core<B>) -> Result<(), Fault> {
+    pub(crate) fn order_after_uses(&mut self, state: &DeviceState<B>) -> Result<(), Fault> {
         let Some(uses) = self.uses.get_mut().unwrap_or_else(PoisonError::into_inner) else { return Ok(()) };
         uses.check()?;
         while let Some((_, event)) = uses.pending.last() {
-            core.backend.wait(core.compute.stream().raw(), event)?;
+            state.backend.wait(state.compute.stream().raw(), event)?;
             // The lane waits for it now, and so does whatever is queued there later, by the next owner too.
             uses.pending.pop();
         }
@@ -281,14 +297,14 @@ impl<B: Backend> Block<B> {
 
     /// Ends an upload by way of transfer lanes, half done ones too: keeps what is queued on the compute lane from now on behind all pending
     /// uses, which are that upload's. When this fails the block is either written no more or unusable.
-    pub(crate) fn join_uses(&self, core: &Core<B>) -> Result<(), Fault> {
+    pub(crate) fn join_uses(&self, state: &DeviceState<B>) -> Result<(), Fault> {
         let mut uses = lock(&self.uses);
         let Some(uses) = uses.as_mut() else { return Ok(()) };
         let mut result = uses.check();
         while let Some((_, event)) = uses.pending.last() {
-            if let Err(fault) = core.backend.wait(core.compute.stream().raw(), event) {
+            if let Err(fault) = state.backend.wait(state.compute.stream().raw(), event) {
                 // What the lane cannot wait for, the host does.
-                if core.backend.synchronize(event).is_err() {
+                if state.backend.synchronize(event).is_err() {
                     uses.unknown = Some(fault.clone());
                     return Err(fault);
                 }
@@ -300,15 +316,15 @@ impl<B: Backend> Block<B> {
     }
 
     /// Keeps the calling thread until nobody uses this block: no writer on the compute lane, no reader on another.
-    pub(crate) fn wait_until_unused(&mut self, core: &Core<B>) -> Result<(), Fault> {
-        self.order_after_uses(core)?;
-        core.wait_for_compute()
+    pub(crate) fn wait_until_unused(&mut self, state: &DeviceState<B>) -> Result<(), Fault> {
+        self.order_after_uses(state)?;
+        state.wait_for_compute()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::Want;
+    use super::super::pool::small::slabs::AllocRequest;
     use super::MANY;
     use crate::Device;
     use crate::error::BufferLabel;
@@ -317,15 +333,15 @@ mod tests {
     #[test]
     fn uses_that_are_past_do_not_pile_up() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let label = BufferLabel { set: None, name: "block" };
-        let block = core.allocate(label, 16, Want::default()).unwrap();
+        let block = state.allocate(label, 16, AllocRequest::default()).unwrap();
         for _ in 0..10 * MANY {
-            let stream = core.create_stream().unwrap();
-            block.used_on(core, &stream, false).unwrap();
+            let stream = state.create_stream().unwrap();
+            block.used_on(state, &stream, false).unwrap();
             device.synchronize_stream(&stream).unwrap();
         }
         assert!(block.uses.lock().unwrap().as_ref().unwrap().pending.len() <= MANY);
-        core.retire(block);
+        state.retire(block);
     }
 }

@@ -11,13 +11,13 @@
 //!   compute lane: the lane waits, not the host.
 //! * **Freeing** never waits, and asks the driver for nothing. A block that only the compute lane used is free at once *in the
 //!   order of that lane*: whoever takes it next queues work behind its last use. One that another lane still uses is *parked*
-//!   until that is past. What is free is kept for the next block ([`Core::retire`], `cache`, `store`).
+//!   until that is past. What is free is kept for the next block ([`DeviceState::retire`], `cache`, `store`).
 //! * **Memory goes back to the driver** only when the compute lane has passed the last use of it, which events tell (`epochs`),
 //!   and only by operations that take memory or are asked to give it back (`reclaim`); never in a drop.
-//! * **A flight** ([`Flight`]) is a running transfer. Its lane keeps it, with the pinned memory that it uses, until its
+//! * **A flight** ([`InFlight`]) is a running transfer. Its lane keeps it, with the pinned memory that it uses, until its
 //!   event is done; what the user holds is a second reference. So a ticket can be dropped, forgotten or sent to
 //!   another thread, and neither buffer nor device need outlive it.
-//! * **The end of a device** is when its last handle goes ([`Core::finish`]): no buffer is left then. What is still
+//! * **The end of a device** is when its last handle goes ([`DeviceState::finish`]): no buffer is left then. What is still
 //!   in flight is handed to a thread that waits for it, so that the drop does not.
 //! * **A failed device** gives a fault from every wait. Memory cannot be shown to be unused then: what is kept stays held, what
 //!   another lane used is counted in [`DeviceStats::lost_bytes`](crate::DeviceStats), and the end of the device leaks it all, which is
@@ -33,50 +33,31 @@
 //! buffer may have, `arrival` the end of one as a ticket sees it, `poller` the thread that wakes those who await it; `workers` are large
 //! transfers on several threads. `untyped` is for benchmarks. None of them knows element types.
 
-mod allocate;
-mod arrival;
 #[cfg(all(debug_assertions, feature = "testing"))]
 mod audit;
 mod block;
-mod budget;
-mod cache;
-mod compose;
-mod core;
-mod epochs;
-mod flight;
-mod heap;
-mod kept;
-mod latch;
-mod parking;
-mod physical;
-mod pinned;
-mod poller;
-mod queue;
-mod reclaim;
-mod size;
-mod slots;
-mod store;
+mod device_state;
+mod pool;
 #[cfg(test)]
 mod tests;
-mod untyped;
-mod workers;
+mod transfer;
 
-pub(crate) use self::allocate::Extent;
-pub use self::allocate::Pressure;
-pub(crate) use self::arrival::Arrival;
 pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
-pub(crate) use self::budget::{Budget, Charge};
-pub(crate) use self::core::Core;
-pub use self::flight::Stream;
-pub(crate) use self::flight::{Flight, Lane};
-pub(crate) use self::pinned::PinnedBlock;
-pub use self::reclaim::MemoryReport;
-pub(crate) use self::reclaim::{PressureCallback, Settings};
-pub(crate) use self::size::POOLED;
-pub(crate) use self::slots::{Slot, Slots, SlotsHeld, Waiting};
-pub(crate) use self::store::Want;
-pub use self::untyped::{Pool, PoolBlock};
-pub(crate) use self::workers::{Pieces, Turn, share, workers};
+pub(crate) use self::device_state::DeviceState;
+pub(crate) use self::pool::allocate::Extent;
+pub use self::pool::allocate::Pressure;
+pub(crate) use self::pool::budget::{Budget, Charge};
+pub use self::pool::reclaim::MemoryReport;
+pub(crate) use self::pool::reclaim::{PressureCallback, Settings};
+pub(crate) use self::pool::small::size::POOLED;
+pub(crate) use self::pool::small::slabs::AllocRequest;
+pub use self::pool::untyped::{Pool, PoolBlock};
+pub(crate) use self::transfer::completion::Completion;
+pub(crate) use self::transfer::copy_threads::{LaneLease, Pieces, share, workers};
+pub use self::transfer::in_flight::Stream;
+pub(crate) use self::transfer::in_flight::{InFlight, Lane};
+pub(crate) use self::transfer::pinned::PinnedBlock;
+pub(crate) use self::transfer::slots::{Slot, Slots, SlotsHeld, Waiting};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

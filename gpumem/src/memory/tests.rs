@@ -4,17 +4,17 @@ use crate::Device;
 use std::sync::mpsc;
 use std::time::Duration;
 
-// The gate in `Device::close`: the idle thread takes it before it takes a reference to the core.
+// The gate in `Device::close`: the idle thread takes it before it takes a reference to the device state.
 #[test]
 fn the_idle_thread_is_waited_for_by_close() {
     let device = Device::host();
-    let (core, gate) = (device.core().clone(), device.core().idle_gate());
+    let (state, gate) = (device.state().clone(), device.state().idle_gate());
     let (send, entered) = mpsc::channel();
     let idle = std::thread::spawn(move || {
         let gate = super::lock(&gate);
         send.send(()).unwrap();
         std::thread::sleep(Duration::from_millis(50));
-        drop(core);
+        drop(state);
         drop(gate);
     });
     entered.recv().unwrap();
@@ -28,7 +28,7 @@ fn the_idle_thread_is_waited_for_by_close() {
 fn who_finds_no_memory_waits_for_what_is_on_its_way_back() {
     let faults = crate::testing::Faults::new();
     let device = Device::builder().faults(&faults).host().unwrap();
-    let giving_back = device.core().store.giving_back(true);
+    let giving_back = device.state().store.giving_back(true);
     // The driver has none at first.
     faults.fail_driver(0..1);
     let (send, obtained) = mpsc::channel();

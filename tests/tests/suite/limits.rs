@@ -183,7 +183,7 @@ fn mix<B: TestBackend>(device: &Device<B>, sizes: Range<usize>, cap: usize) -> (
 }
 
 pub(crate) fn no_memory_is_there_that_cannot_be_had<B: TestBackend>(open: Open<'_, B>) {
-    let device = open!(open, Device::builder().slack(0.05));
+    let device = open!(open, Device::builder().overhead(0.05));
     if !device.has_virtual_memory() {
         // Without it, gaps stay gaps.
         assert!(mix(&device, MIB + 1..8 * MIB, CAP).0.live_bytes > 0);
@@ -191,7 +191,7 @@ pub(crate) fn no_memory_is_there_that_cannot_be_had<B: TestBackend>(open: Open<'
     }
     // With small ones among them, which share units instead of rounding.
     for smallest in [MIB + 1, 1] {
-        let device = open!(open, Device::builder().slack(0.05));
+        let device = open!(open, Device::builder().overhead(0.05));
         let (stats, rounding) = mix(&device, smallest..8 * MIB, CAP);
         // What lived, a twentieth more (and 16 MiB in any case), and rounding.
         let most = stats.peak_bytes + (stats.peak_bytes / 20).max(16 << 20) + rounding;
@@ -200,7 +200,7 @@ pub(crate) fn no_memory_is_there_that_cannot_be_had<B: TestBackend>(open: Open<'
 }
 
 pub(crate) fn memory_is_taken_freely_while_there_is_plenty<B: TestBackend>(open: Open<'_, B>) {
-    let (tight, free) = (open!(open, Device::builder().slack(0.05)), open!(open));
+    let (tight, free) = (open!(open, Device::builder().overhead(0.05)), open!(open));
     if !free.has_virtual_memory() {
         return;
     }
@@ -241,12 +241,12 @@ pub(crate) fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'
     let base = device.stats().held_bytes;
     let free: Vec<_> = (0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect();
     drop(free);
-    assert_eq!(device.stats().kept_bytes, 40 << 20);
+    assert_eq!(device.stats().retained_bytes, 40 << 20);
     assert_eq!(device.trim(u64::MAX).unwrap(), 0);
     assert_eq!(device.trim(20 << 20).unwrap(), 20 << 20);
     assert_eq!(device.stats().held_bytes, base + (20 << 20));
     assert_eq!(device.trim(0).unwrap(), 20 << 20);
-    assert_eq!((device.stats().held_bytes, device.stats().kept_bytes), (base, 0));
+    assert_eq!((device.stats().held_bytes, device.stats().retained_bytes), (base, 0));
     // Small ones too, from the caches of other threads, and behind work that runs.
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -263,22 +263,22 @@ pub(crate) fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'
     drop(kept);
     device.trim(0).unwrap();
     let stats = device.stats();
-    assert_eq!((stats.held_bytes, stats.kept_bytes, stats.pinned_bytes), (0, 0, 0));
+    assert_eq!((stats.held_bytes, stats.retained_bytes, stats.pinned_bytes), (0, 0, 0));
 }
 
 pub(crate) fn keep_bounds_what_is_free<B: TestBackend>(open: Open<'_, B>) {
     for keep in [0, 8 << 20] {
-        let device = open!(open, Device::builder().keep(keep));
+        let device = open!(open, Device::builder().retain(keep));
         drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
         drop((0..100).map(|_| block(&device, 100_000).unwrap()).collect::<Vec<_>>());
         device.synchronize().unwrap();
-        assert!(device.stats().kept_bytes > keep);
+        assert!(device.stats().retained_bytes > keep);
         // Each is larger than all that is there, so that the thread's cache has none. What has just been freed may need a moment
         // until the stream is seen to have passed it.
         let (began, mut live) = (Instant::now(), Vec::new());
         loop {
             live.push(block(&device, 10 * MIB).unwrap());
-            if device.stats().kept_bytes <= keep {
+            if device.stats().retained_bytes <= keep {
                 break;
             }
             assert!(began.elapsed() < Duration::from_secs(20), "keep {keep}: {:?}", device.stats());
@@ -289,11 +289,11 @@ pub(crate) fn keep_bounds_what_is_free<B: TestBackend>(open: Open<'_, B>) {
 }
 
 pub(crate) fn keeping_nothing_holds_as_soon_as_the_stream_is_idle<B: TestBackend>(open: Open<'_, B>) {
-    let device = open!(open, Device::builder().keep(0));
+    let device = open!(open, Device::builder().retain(0));
     drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
     device.synchronize().unwrap();
     let _next = block(&device, 10 * MIB).unwrap();
-    assert_eq!(device.stats().kept_bytes, 0, "the stream was waited for: {:?}", device.stats());
+    assert_eq!(device.stats().retained_bytes, 0, "the stream was waited for: {:?}", device.stats());
 }
 
 pub(crate) fn slabs_that_two_threads_took_at_once_go_back<B: TestBackend>(open: Open<'_, B>) {
@@ -312,12 +312,12 @@ pub(crate) fn slabs_that_two_threads_took_at_once_go_back<B: TestBackend>(open: 
         drop(live);
         device.trim(0).unwrap();
         let stats = device.stats();
-        assert_eq!((stats.held_bytes, stats.kept_bytes), (0, 0), "round {round}: {stats:?}");
+        assert_eq!((stats.held_bytes, stats.retained_bytes), (0, 0), "round {round}: {stats:?}");
     }
 }
 
 pub(crate) fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_, B>) {
-    let device = open!(open, Device::builder().keep_for(Duration::from_millis(40)));
+    let device = open!(open, Device::builder().retain_for(Duration::from_millis(40)));
     let mut used: Buffer<u32, B> = Buffer::from_slice(&device, "used", &[4; 700_000]).unwrap();
     let base = device.stats().held_bytes;
     drop((block(&device, 64 * MIB).unwrap(), block(&device, 500).unwrap()));
@@ -337,7 +337,7 @@ pub(crate) fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_,
 
 pub(crate) fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
     for round in 0..200 {
-        let device = open!(open, Device::builder().keep_for(Duration::from_micros(100)));
+        let device = open!(open, Device::builder().retain_for(Duration::from_micros(100)));
         drop(block(&device, 2_000_000).unwrap());
         drop(block(&device, 1_000).unwrap());
         if round % 2 == 0 {
@@ -354,9 +354,10 @@ pub(crate) fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B
 // What is shed stays mapped until the compute lane has passed its last use (rule 2). On a card, and on the host, a kernel that finds it gone
 // ends the program, or fails the device.
 pub(crate) fn what_is_shed_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
-    for keep_for in [false, true] {
+    for retain_for in [false, true] {
         let builder = Device::builder();
-        let builder = if keep_for { builder.keep_for(Duration::from_millis(5)) } else { builder.keep(0) };
+        let builder =
+            if retain_for { builder.retain_for(Duration::from_millis(5)) } else { builder.retain(0) };
         let device = open!(open, builder);
         let (occupy, add) = (B::occupier(&device), B::adder(&device));
         let mut large: Buffer<u32, B> = Buffer::from_slice(&device, "large", &vec![1; 3 * MIB]).unwrap();

@@ -200,10 +200,10 @@ pub(crate) fn bad_input_is_refused_with_its_figures<B: TestBackend>(open: Open<'
     assert_eq!((buffer.capacity(), buffer.download().unwrap()), (3, vec![1, 2, 3]));
     let builder = Device::builder;
     let refused = [
-        (builder().slack(f64::NAN), "slack", "NaN"),
-        (builder().slack(-0.5), "slack", "-0.5"),
-        (builder().slack(f64::INFINITY), "slack", "inf"),
-        (builder().keep_for(Duration::ZERO), "keep_for", "0"),
+        (builder().overhead(f64::NAN), "overhead", "NaN"),
+        (builder().overhead(-0.5), "overhead", "-0.5"),
+        (builder().overhead(f64::INFINITY), "overhead", "inf"),
+        (builder().retain_for(Duration::ZERO), "retain_for", "0"),
         (builder().memory_limit(0), "memory_limit", "0"),
     ];
     for (builder, expected, text) in refused {
@@ -211,5 +211,5 @@ pub(crate) fn bad_input_is_refused_with_its_figures<B: TestBackend>(open: Open<'
         let Error::InvalidSpec { key, value, .. } = &error else { panic!("{error}") };
         assert_eq!((*key, value.as_str()), (expected, text));
     }
-    open!(open, builder().slack(0.0).keep(0)).close().unwrap();
+    open!(open, builder().overhead(0.0).retain(0)).close().unwrap();
 }

@@ -208,7 +208,7 @@ pub(crate) fn free_segments_serve_the_next_buffer<B: TestBackend>(open: Open<'_,
     let make = |bytes: usize| Buffer::<u32, B>::with_capacity(&device, "buffer", elements(bytes)).unwrap();
     drop(make(64 * MIB));
     let before = device.stats();
-    assert_eq!((before.live_bytes, before.kept_bytes, before.held_bytes), (0, 64 << 20, 64 << 20));
+    assert_eq!((before.live_bytes, before.retained_bytes, before.held_bytes), (0, 64 << 20, 64 << 20));
     // The same size, a little less, and on a thread that has another cache.
     drop(make(64 * MIB));
     drop(make(60 * MIB));
@@ -220,7 +220,7 @@ pub(crate) fn free_segments_serve_the_next_buffer<B: TestBackend>(open: Open<'_,
 }
 
 pub(crate) fn free_chunks_serve_the_next_growth<B: TestBackend>(open: Open<'_, B>) {
-    let device = open!(open, Device::builder().slack(0.0));
+    let device = open!(open, Device::builder().overhead(0.0));
     if !device.has_virtual_memory() {
         return;
     }

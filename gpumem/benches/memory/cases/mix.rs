@@ -23,19 +23,24 @@ enum Setting {
     /// As it is by default: the limit is far away.
     Default,
     /// The overhead is fixed.
-    Slack(f64),
+    Overhead(f64),
     /// By default, with a limit of 1.05 times the most that lives. A request that fails ends the case.
     Limit,
 }
 
-const SETTINGS: [Setting; 5] =
-    [Setting::Default, Setting::Slack(0.05), Setting::Slack(0.15), Setting::Slack(0.5), Setting::Limit];
+const SETTINGS: [Setting; 5] = [
+    Setting::Default,
+    Setting::Overhead(0.05),
+    Setting::Overhead(0.15),
+    Setting::Overhead(0.5),
+    Setting::Limit,
+];
 
 impl Setting {
     fn name(self) -> String {
         match self {
             Self::Default => "by default".into(),
-            Self::Slack(slack) => format!("slack {slack}"),
+            Self::Overhead(overhead) => format!("overhead {overhead}"),
             Self::Limit => "limit 1.05 x".into(),
         }
     }
@@ -44,7 +49,7 @@ impl Setting {
         let builder = Device::builder();
         Ok(match self {
             Self::Default => builder,
-            Self::Slack(slack) => builder.slack(slack),
+            Self::Overhead(overhead) => builder.overhead(overhead),
             Self::Limit => {
                 let most = Nothing.mix(mix)?.peak as u64;
                 builder.memory_limit(most + most / 20)

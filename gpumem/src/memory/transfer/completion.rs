@@ -1,32 +1,32 @@
 //! The end of a transfer, for whoever holds a ticket: looked at, waited for, awaited.
 //!
-//! An [`Arrival`] refers to the flight and to the queue that the flight is in, never to the device: the flight's cargo keeps the device for
+//! An [`Completion`] refers to the flight and to the queue that the flight is in, never to the device: the flight's cargo keeps the device for
 //! as long as there is something to come, and a ticket that was forgotten keeps nothing afterwards. To look at the end takes the event and
 //! the backend, so a device that is closed while another thread looks is not in use. When the backend is gone too, the flight tells how it
 //! ended.
 
-use super::flight::{Flight, Lane};
-use super::lock;
+use super::in_flight::{InFlight, Lane};
 use super::pinned::PinnedBlock;
-use super::poller::{Watch, may_sleep};
 use super::queue::Queue;
 use super::slots::Slot;
+use super::wake_thread::{Watch, may_sleep};
 use crate::backend::{Backend, Fault};
+use crate::memory::lock;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// A flight's end, still to come.
-pub(crate) struct Arrival<B: Backend> {
+pub(crate) struct Completion<B: Backend> {
     queue: Arc<Queue<B>>,
-    flight: Arc<Flight<B>>,
+    flight: Arc<InFlight<B>>,
     /// Once it has been awaited.
     watch: Option<Arc<Watch>>,
 }
 
-impl<B: Backend> Arrival<B> {
+impl<B: Backend> Completion<B> {
     /// Of a flight of `lane` whose number and event were given under one lock: see [`Lane::launching`].
-    pub(crate) fn new(lane: &Lane<B>, flight: Arc<Flight<B>>) -> Self {
+    pub(crate) fn new(lane: &Lane<B>, flight: Arc<InFlight<B>>) -> Self {
         Self { queue: lane.queue().clone(), flight, watch: None }
     }
 
@@ -163,7 +163,7 @@ mod tests {
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
-    // Who waited had a reference to the core, so that the device was in use if it was closed before that thread had a turn.
+    // Who waited had a reference to the device state, so that the device was in use if it was closed before that thread had a turn.
     #[test]
     fn who_waits_for_an_upload_does_not_keep_the_device_in_use() {
         let device = Device::host();
@@ -172,7 +172,7 @@ mod tests {
         let mut buffer: Buffer<u32> = Buffer::new(&device, "buffer").unwrap();
         let upload = buffer.stage(10).unwrap().start_upload().unwrap();
         drop(buffer);
-        let references = Arc::strong_count(device.core());
+        let references = Arc::strong_count(device.state());
         let (send, started) = mpsc::channel();
         let waiter = std::thread::spawn(move || {
             send.send(()).unwrap();
@@ -180,13 +180,13 @@ mod tests {
         });
         started.recv().unwrap();
         std::thread::sleep(Duration::from_millis(50));
-        assert_eq!(Arc::strong_count(device.core()), references);
+        assert_eq!(Arc::strong_count(device.state()), references);
         drop(hold);
         device.close().unwrap();
         waiter.join().unwrap().unwrap();
     }
 
-    // A look took a reference to the core for its duration, so that closing failed in every third run.
+    // A look took a reference to the device state for its duration, so that closing failed in every third run.
     #[test]
     fn who_looks_at_an_upload_does_not_keep_the_device_in_use() {
         let rounds = 300;

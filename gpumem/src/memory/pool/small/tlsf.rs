@@ -7,14 +7,14 @@
 //! the memory, which the host cannot write.
 
 /// What sizes and offsets are counted in, in bytes.
-pub(super) const GRAIN: usize = crate::backend::ALIGNMENT;
+pub(crate) const GRAIN: usize = crate::backend::ALIGNMENT;
 
 const NONE: u32 = u32::MAX;
 const ROWS: usize = 30;
 
 /// The pieces of all slabs.
 #[derive(Debug)]
-pub(super) struct Heap {
+pub(crate) struct Tlsf {
     nodes: Vec<Node>,
     vacant: Vec<u32>,
     /// The first free node of each list.
@@ -48,16 +48,16 @@ impl Node {
 
 /// A piece that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// By which it is given back.
-    pub(super) node: u32,
-    pub(super) slab: u32,
+    pub(crate) node: u32,
+    pub(crate) slab: u32,
     /// In bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
 }
 
-impl Heap {
-    pub(super) fn new() -> Self {
+impl Tlsf {
+    pub(crate) fn new() -> Self {
         Self {
             nodes: Vec::new(),
             vacant: Vec::new(),
@@ -71,7 +71,7 @@ impl Heap {
     /// Adds a slab of `bytes` (a multiple of the grain, at most 4 GiB), all of it free. Returns its first node, which stays the
     /// first as long as the slab is there: a piece that is split keeps its node for its lower part, and pieces that join
     /// take that of the lower one.
-    pub(super) fn add(&mut self, slab: u32, bytes: usize) -> u32 {
+    pub(crate) fn add(&mut self, slab: u32, bytes: usize) -> u32 {
         let size = grains(bytes);
         let node = Node {
             slab,
@@ -90,7 +90,7 @@ impl Heap {
 
     /// Takes a piece of `bytes` (a multiple of the grain), if there is room for it in one place. Where only the list of its own size is
     /// left, `thorough` looks at all that is in there.
-    pub(super) fn take(&mut self, bytes: usize, thorough: bool) -> Option<Piece> {
+    pub(crate) fn take(&mut self, bytes: usize, thorough: bool) -> Option<Piece> {
         let size = grains(bytes);
         let index = self.find(size, thorough)?;
         self.remove(index);
@@ -117,7 +117,7 @@ impl Heap {
     }
 
     /// Gives a piece back. Returns its slab when all of that is free now.
-    pub(super) fn give_back(&mut self, piece: u32) -> Option<u32> {
+    pub(crate) fn give_back(&mut self, piece: u32) -> Option<u32> {
         let mut index = piece;
         debug_assert!(!self.nodes[index as usize].free);
         let Node { before, behind, .. } = self.nodes[index as usize];
@@ -136,30 +136,30 @@ impl Heap {
     }
 
     /// The slab that a piece belongs to.
-    pub(super) fn slab_of(&self, piece: u32) -> u32 {
+    pub(crate) fn slab_of(&self, piece: u32) -> u32 {
         self.nodes[piece as usize].slab
     }
 
     /// Whether all of a slab is free, by its first node.
-    pub(super) fn is_whole(&self, first: u32) -> bool {
+    pub(crate) fn is_whole(&self, first: u32) -> bool {
         self.nodes[first as usize].is_whole()
     }
 
     /// Takes a slab out that is [whole](Self::is_whole).
-    pub(super) fn remove_slab(&mut self, node: u32) {
+    pub(crate) fn remove_slab(&mut self, node: u32) {
         debug_assert!(self.nodes[node as usize].free);
         self.remove(node);
         self.vacate(node);
     }
 
     #[cfg(test)]
-    pub(super) fn free_bytes(&self) -> u64 {
+    pub(crate) fn free_bytes(&self) -> u64 {
         self.free_grains * GRAIN as u64
     }
 
     /// Compares the sum of the free pieces with the pieces themselves, and looks for free neighbours that have not joined.
     #[cfg(all(debug_assertions, feature = "testing"))]
-    pub(super) fn audit(&self) {
+    pub(crate) fn audit(&self) {
         let free = |index: u32| index != NONE && self.nodes[index as usize].free;
         let nodes = self.nodes.iter().filter(|node| node.free);
         let mut grains = 0;
@@ -171,7 +171,7 @@ impl Heap {
     }
 
     /// The size of the largest free piece in bytes, and how many free pieces there are.
-    pub(super) fn free_pieces(&self) -> (usize, usize) {
+    pub(crate) fn free_pieces(&self) -> (usize, usize) {
         let free = || self.nodes.iter().filter(|node| node.free);
         (free().map(|node| node.size as usize * GRAIN).max().unwrap_or(0), free().count())
     }
@@ -296,7 +296,7 @@ mod tests {
             random ^= random << 17;
             random % below
         };
-        let mut heap = Heap::new();
+        let mut heap = Tlsf::new();
         let slab = 4096 * GRAIN;
         let firsts = [heap.add(0, slab), heap.add(1, slab)];
         let mut taken = vec![vec![false; 4096]; 2];
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn what_fits_exactly_is_found() {
-        let mut heap = Heap::new();
+        let mut heap = Tlsf::new();
         heap.add(0, 1000 * GRAIN);
         let all = heap.take(1000 * GRAIN, false).unwrap();
         assert_eq!(heap.take(GRAIN, true), None);

@@ -23,8 +23,8 @@
 //!   seen to end*, awaited or not, waits for it, tells the watches there, and goes on with the next. So each flight costs it one
 //!   wait, and a flight is woken as soon as it has ended: the lane is in order, so the oldest ends first, and the thread is never
 //!   in a wait for a later one. For that the numbers of flights that are awaited are in the order of their events: a flight gets its number and its
-//!   event under one lock ([`Lane::launching`](super::Lane::launching)), and those that do not
-//!   ([`Lane::launch`](super::Lane::launch)) have an event that is older than their number, which ends no later.
+//!   event under one lock ([`Lane::launching`](crate::memory::Lane::launching)), and those that do not
+//!   ([`Lane::launch`](crate::memory::Lane::launch)) have an event that is older than their number, which ends no later.
 //! * A flight whose end another thread sees first leaves the queue. Its watches stay in a list (`left`), which the thread reads before
 //!   anything else. It alone wakes: a thread that comes across an end while it starts a transfer may be in the middle of anything.
 //! * No end is missed, and a poll looks at the event only once, before. Once the watch is in the queue the flight either leaves, which puts the
@@ -34,16 +34,16 @@
 //! * How it waits is the backend's matter ([`Driver::synchronize_asleep`](crate::backend::Driver::synchronize_asleep)): on the host it
 //!   sleeps until the lane's thread wakes it; on a card it asks, at first at once and then after pauses that grow with the time waited, since the
 //!   driver's own wait takes a whole core.
-//! * The thread never has the core: it keeps no device alive and is not counted as a handle. When the core goes, no flight is left, so whatever
+//! * The thread never has the device state: it keeps no device alive and is not counted as a handle. When the device state goes, no flight is left, so whatever
 //!   the thread waits for is over. It has the backend, and an event, only while it waits, and lets go of them before it wakes anybody: a
 //!   device that is closed afterwards gives back all that it has, and leaves nothing to a thread that the end of the program may cut off.
 //!
 //! Wakers are foreign code: they run, and are dropped, while nothing is locked, and one that panics is logged. One that runs its task in place
 //! may poll again, but must not sleep until the wake thread wakes it: that is refused ([`may_sleep`]).
 
-use super::lock;
 use super::queue::{Next, Queue};
 use crate::backend::{Backend, Fault};
+use crate::memory::lock;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,20 +52,20 @@ use std::task::{Poll, Waker};
 
 thread_local! {
     // Nothing to drop, so it is there until the thread has ended.
-    static IS_POLLER: Cell<bool> = const { Cell::new(false) };
+    static IS_WAKE_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A fault where the calling thread cannot sleep until a wake thread wakes it: in a host kernel of the device, and on a wake thread,
 /// that of another lane included, whose wakers may wait for this one.
 pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
-    if !backend.may_wait() || IS_POLLER.get() {
+    if !backend.may_wait() || IS_WAKE_THREAD.get() {
         return Err(Fault::WouldDeadlock);
     }
     Ok(())
 }
 
 /// Who is to be told of an end, and how it was.
-pub(super) type Ended = (Weak<Watch>, Result<(), Fault>);
+pub(crate) type Ended = (Weak<Watch>, Result<(), Fault>);
 
 /// Interest in the end of a flight.
 pub(crate) struct Watch {
@@ -81,7 +81,7 @@ enum Seen {
 }
 
 impl Watch {
-    pub(super) fn new(waker: Waker, awaited: &Arc<AtomicUsize>) -> Arc<Self> {
+    pub(crate) fn new(waker: Waker, awaited: &Arc<AtomicUsize>) -> Arc<Self> {
         awaited.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self { seen: Mutex::new(Seen::Nothing(waker)), awaited: awaited.clone() })
     }
@@ -121,7 +121,7 @@ impl Drop for Watch {
 }
 
 /// Wakes a task. A panic of the waker, which is foreign code, is logged.
-pub(super) fn wake(waker: Waker) {
+pub(crate) fn wake(waker: Waker) {
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
         crate::log_safely::safely(|| {
             log::error!("gpumem: the waker of a transfer panicked");
@@ -132,8 +132,8 @@ pub(super) fn wake(waker: Waker) {
 }
 
 /// The wake thread of a queue.
-pub(super) fn run<B: Backend>(queue: &Queue<B>) {
-    IS_POLLER.set(true);
+pub(crate) fn run<B: Backend>(queue: &Queue<B>) {
+    IS_WAKE_THREAD.set(true);
     while let Some(next) = queue.next() {
         let ended = match next {
             Next::Tell(ended) => ended,
@@ -172,7 +172,7 @@ mod tests {
         let mut left = 0;
         for _ in 0..50 {
             let device = Device::host();
-            let backend = Arc::downgrade(&device.core().backend);
+            let backend = Arc::downgrade(&device.state().backend);
             let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
             device.launch((), |()| std::thread::sleep(Duration::from_millis(2))).unwrap();
             let mut ticket = buffer.start_download().unwrap();

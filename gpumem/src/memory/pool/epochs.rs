@@ -6,7 +6,7 @@
 use crate::backend::{Backend, Fault};
 use std::collections::VecDeque;
 
-pub(super) struct Epochs<B: Backend> {
+pub(crate) struct Epochs<B: Backend> {
     /// The epoch that is now.
     now: u64,
     /// The ends of earlier ones that had not been reached when they were last looked at, oldest first.
@@ -19,21 +19,21 @@ pub(super) struct Epochs<B: Backend> {
 
 /// When something was freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Epoch(u64);
+pub(crate) struct Epoch(u64);
 
 impl<B: Backend> Epochs<B> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { now: 0, ends: VecDeque::new(), first_open: 0, used: false }
     }
 
     /// The epoch for what is freed now.
-    pub(super) fn current(&mut self) -> Epoch {
+    pub(crate) fn current(&mut self) -> Epoch {
         self.used = true;
         Epoch(self.now)
     }
 
     /// Ends the epoch, if anything was freed in it, and looks which are past: all of them where the lane has nothing to do.
-    pub(super) fn look(
+    pub(crate) fn look(
         &mut self,
         is_idle: impl FnOnce() -> Result<bool, Fault>,
         record: impl FnOnce() -> Result<B::Event, Fault>,
@@ -65,7 +65,7 @@ impl<B: Backend> Epochs<B> {
     }
 
     /// Whether the lane has passed all uses of what was freed then.
-    pub(super) fn is_past(&self, epoch: Epoch) -> bool {
+    pub(crate) fn is_past(&self, epoch: Epoch) -> bool {
         epoch.0 < self.first_open
     }
 }

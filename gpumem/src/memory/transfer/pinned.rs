@@ -10,10 +10,10 @@
 //! Idle blocks lie by their steps, so that finding one takes as long among a thousand as among two. Of several the one that came back
 //! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
 
-use super::core::Core;
-use super::lock;
 use crate::backend::{Backend, Driver, Fault};
 use crate::error::{BufferLabel, Error};
+use crate::memory::device_state::DeviceState;
+use crate::memory::lock;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 const KEEP: usize = 64 << 20;
 
 /// The idle blocks of a device.
-pub(super) struct PinnedPool<B: Backend> {
+pub(crate) struct PinnedPool<B: Backend> {
     state: Mutex<State<B>>,
 }
 
@@ -75,21 +75,21 @@ impl<T> Shelves<T> {
 }
 
 /// Pinned memory on loan from the pool. Dropping it gives it back, so it must not be dropped while a transfer uses it:
-/// see [`Flight`](super::Flight).
+/// see [`InFlight`](crate::memory::InFlight).
 pub(crate) struct PinnedBlock<B: Backend> {
-    core: Arc<Core<B>>,
+    state: Arc<DeviceState<B>>,
     pinned: ManuallyDrop<B::Pinned>,
     bytes: usize,
     initialised: bool,
 }
 
 impl<B: Backend> PinnedPool<B> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { state: Mutex::new(State { idle: Shelves::new(), idle_bytes: 0, used_bytes: 0 }) }
     }
 
     /// All idle blocks, for giving them back to the driver.
-    pub(super) fn drain(&self) -> Vec<(usize, B::Pinned)> {
+    pub(crate) fn drain(&self) -> Vec<(usize, B::Pinned)> {
         let mut state = lock(&self.state);
         state.idle_bytes = 0;
         state.idle.drain().map(|(size, (pinned, _))| (size, pinned)).collect()
@@ -130,28 +130,28 @@ impl<B: Backend> PinnedPool<B> {
 impl<B: Backend> PinnedBlock<B> {
     /// Takes at least `bytes` (above 0) from the pool, or pins them.
     ///
-    /// Transfers that have ended are looked for only where the pool has no block: that takes a call of the driver for each, which
+    /// TransferLanes that have ended are looked for only where the pool has no block: that takes a call of the driver for each, which
     /// is much where nothing is missing, and nothing beside pinning.
-    pub(crate) fn take(core: &Arc<Core<B>>, label: BufferLabel, bytes: usize) -> Result<Self, Error> {
+    pub(crate) fn take(state: &Arc<DeviceState<B>>, label: BufferLabel, bytes: usize) -> Result<Self, Error> {
         let bytes = step(bytes);
         let landed = || {
-            core.land();
-            core.pinned.reuse(bytes)
+            state.land();
+            state.pinned.reuse(bytes)
         };
-        let (bytes, pinned, initialised) = match core.pinned.reuse(bytes).or_else(landed) {
+        let (bytes, pinned, initialised) = match state.pinned.reuse(bytes).or_else(landed) {
             Some(block) => block,
-            None => (bytes, Self::pin(core, label, bytes)?, false),
+            None => (bytes, Self::pin(state, label, bytes)?, false),
         };
-        Ok(Self { core: core.clone(), pinned: ManuallyDrop::new(pinned), bytes, initialised })
+        Ok(Self { state: state.clone(), pinned: ManuallyDrop::new(pinned), bytes, initialised })
     }
 
-    fn pin(core: &Arc<Core<B>>, label: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
-        let pinned = match core.backend.pin(bytes) {
+    fn pin(state: &Arc<DeviceState<B>>, label: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
+        let pinned = match state.backend.pin(bytes) {
             Err(Fault::OutOfMemory) => {
                 // Give back what is kept, and try once more.
-                core.sweep();
-                core.unpin(core.pinned.drain());
-                core.backend.pin(bytes)
+                state.sweep();
+                state.unpin(state.pinned.drain());
+                state.backend.pin(bytes)
             }
             other => other,
         };
@@ -159,12 +159,12 @@ impl<B: Backend> PinnedBlock<B> {
             Fault::OutOfMemory => Error::OutOfPinnedMemory {
                 buffer: label,
                 requested: bytes as u64,
-                pinned: core.ledger.counters.pinned_bytes(),
+                pinned: state.ledger.counters.pinned_bytes(),
             },
             fault => Error::from_fault::<B>(fault),
         })?;
-        core.ledger.counters.pinned(bytes as u64);
-        core.unpin(core.pinned.grown(bytes));
+        state.ledger.counters.pinned(bytes as u64);
+        state.unpin(state.pinned.grown(bytes));
         Ok(pinned)
     }
 
@@ -190,17 +190,17 @@ impl<B: Backend> PinnedBlock<B> {
     /// not dropped either, since it may be what keeps the memory valid.
     pub(crate) fn lose(self) {
         let this = ManuallyDrop::new(self);
-        this.core.pinned.came_back(this.bytes, None);
-        this.core.ledger.counters.lost(this.bytes as u64);
+        this.state.pinned.came_back(this.bytes, None);
+        this.state.ledger.counters.lost(this.bytes as u64);
         crate::log_safely::safely(|| {
             log::error!(
                 "gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for",
                 this.bytes
             );
         });
-        // SAFETY: `this` is never dropped, so its reference to the core is read out once; it is dropped here
+        // SAFETY: `this` is never dropped, so its reference to the device state is read out once; it is dropped here
         // (Rust's contract).
-        drop(unsafe { std::ptr::read(&raw const this.core) });
+        drop(unsafe { std::ptr::read(&raw const this.state) });
     }
 }
 
@@ -208,11 +208,11 @@ impl<B: Backend> Drop for PinnedBlock<B> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once, and nothing reads the field after it (Rust's contract).
         let pinned = unsafe { ManuallyDrop::take(&mut self.pinned) };
-        self.core.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
-        if Arc::strong_count(&self.core) == 1 {
+        self.state.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
+        if Arc::strong_count(&self.state) == 1 {
             // A guard of a download that has outlived its device, or the last transfer: here the device ends,
             // which must not wait.
-            self.core.clone().finish();
+            self.state.clone().finish();
         }
     }
 }
@@ -267,7 +267,7 @@ mod tests {
     fn idle_memory_is_at_most_what_is_used_or_a_little() {
         let device = Device::host();
         let label = BufferLabel { set: None, name: "pinned" };
-        let take = |bytes| PinnedBlock::take(device.core(), label, bytes).unwrap();
+        let take = |bytes| PinnedBlock::take(device.state(), label, bytes).unwrap();
         let pinned = || device.stats().pinned_bytes;
         let large = KEEP as u64 / 2;
         // Three that come back: more than is kept, but nothing is freed in a drop.
@@ -287,12 +287,13 @@ mod tests {
     #[test]
     fn memory_that_has_landed_is_used_before_more_is_pinned() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let label = BufferLabel { set: None, name: "pinned" };
         for _ in 0..10 {
-            let block = PinnedBlock::take(core, label, 4096).unwrap();
-            let event = crate::backend::Driver::record(&*core.backend, core.compute.stream().raw()).unwrap();
-            core.compute.launch(event, block);
+            let block = PinnedBlock::take(state, label, 4096).unwrap();
+            let event =
+                crate::backend::Driver::record(&*state.backend, state.compute.stream().raw()).unwrap();
+            state.compute.launch(event, block);
             device.synchronize_stream(device.stream()).unwrap();
         }
         assert_eq!(device.stats().pinned_bytes, 4096);

@@ -1,20 +1,20 @@
 //! Taking blocks and giving them back; what happens when there is no more.
 //!
-//! The usual way is short: the thread's cache has budget and a block ([`Core::allocate`]), and takes them back
-//! ([`Core::retire`]). Everything else is here too, in the order in which it is tried: the budget that other caches keep,
+//! The usual way is short: the thread's cache has budget and a block ([`DeviceState::allocate`]), and takes them back
+//! ([`DeviceState::retire`]). Everything else is here too, in the order in which it is tried: the budget that other caches keep,
 //! memory that other lanes still use, a piece of a slab or a kept segment, the driver; and when that is out of memory, all
 //! that is kept goes back to it before one more attempt, and after that the application is asked
 //! ([`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure)) before the last.
 
-use super::block::{Block, Home, Noted, Uses};
 use super::budget::Charge;
-use super::cache::{Cache, Free, Surplus};
-use super::core::Core;
-use super::latch::Guard;
-use super::size::{Class, POOLED, whole};
-use super::store::Want;
+use super::small::cache::{Cache, Evicted, Free};
+use super::small::size::{Class, POOLED, whole};
+use super::small::slabs::AllocRequest;
+use super::small::spin_lock::SpinGuard;
 use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
+use crate::memory::block::{Block, Noted, Origin, Uses};
+use crate::memory::device_state::DeviceState;
 use std::cell::RefCell;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -33,7 +33,7 @@ pub struct Pressure {
     pub limited: bool,
 }
 
-/// How large a block was before a growth in place; see [`Core::grow`].
+/// How large a block was before a growth in place; see [`DeviceState::grow`].
 pub(crate) struct Extent {
     mapped: usize,
     charged: u64,
@@ -42,7 +42,7 @@ pub(crate) struct Extent {
 /// A charge for memory that is on its way. It goes back to the budget unless it is kept, whatever happens: a panic of the
 /// application's pressure callback included.
 struct Reserved<'a, B: Backend> {
-    core: &'a Core<B>,
+    state: &'a DeviceState<B>,
     charge: Charge,
 }
 
@@ -54,13 +54,18 @@ impl<B: Backend> Reserved<'_, B> {
 
 impl<B: Backend> Drop for Reserved<'_, B> {
     fn drop(&mut self) {
-        self.core.discharge(self.charge.take());
+        self.state.discharge(self.charge.take());
     }
 }
 
-impl<B: Backend> Core<B> {
+impl<B: Backend> DeviceState<B> {
     /// Takes device memory for `label`, within the device's limit.
-    pub(crate) fn allocate(&self, label: BufferLabel, bytes: usize, want: Want) -> Result<Block<B>, Error> {
+    pub(crate) fn allocate(
+        &self,
+        label: BufferLabel,
+        bytes: usize,
+        want: AllocRequest,
+    ) -> Result<Block<B>, Error> {
         if bytes > POOLED || want.stable {
             return self.allocate_segment(label, bytes, want);
         }
@@ -74,7 +79,7 @@ impl<B: Backend> Core<B> {
             cache.counts.reused += 1;
             drop(cache);
             self.raise_peak(used);
-            let home = Home::Pool { node: free.node, class };
+            let home = Origin::Pool { node: free.node, class };
             return Ok(Block::new(free.memory, free.offset, bytes, charge, home));
         }
         drop(cache);
@@ -82,10 +87,15 @@ impl<B: Backend> Core<B> {
         let ((free, reused), charge) = self.slowly(label, bytes, charge, want.ask, obtain)?;
         self.raise_peak(used);
         self.count_allocation(reused);
-        Ok(Block::new(free.memory, free.offset, bytes, charge, Home::Pool { node: free.node, class }))
+        Ok(Block::new(free.memory, free.offset, bytes, charge, Origin::Pool { node: free.node, class }))
     }
 
-    fn allocate_segment(&self, label: BufferLabel, bytes: usize, want: Want) -> Result<Block<B>, Error> {
+    fn allocate_segment(
+        &self,
+        label: BufferLabel,
+        bytes: usize,
+        want: AllocRequest,
+    ) -> Result<Block<B>, Error> {
         let too_much = || Error::SizeOverflow { buffer: label, elements: bytes, element_size: 1 };
         let (mapped, reserved) = self.extent(bytes, want).ok_or_else(too_much)?;
         let price = if want.prepaid { 0 } else { bytes as u64 };
@@ -106,13 +116,13 @@ impl<B: Backend> Core<B> {
             }
         };
         self.raise_peak(used);
-        let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Home::Segment(segment));
+        let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Origin::Segment(segment));
         self.settle(&mut block);
         Ok(block)
     }
 
     /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot grow. The block keeps its
-    /// size until [`Core::commit_growth`]; [`Core::undo_growth`] takes back what this did.
+    /// size until [`DeviceState::commit_growth`]; [`DeviceState::undo_growth`] takes back what this did.
     pub(crate) fn grow(
         &self,
         block: &mut Block<B>,
@@ -121,9 +131,9 @@ impl<B: Backend> Core<B> {
         ask: bool,
     ) -> Result<Option<Extent>, Error> {
         let mapped = match &block.home {
-            Home::Pool { class, .. } if bytes <= class.bytes() => None,
-            Home::Pool { .. } => return Ok(None),
-            Home::Segment(segment) => match whole(bytes, self.unit()) {
+            Origin::Pool { class, .. } if bytes <= class.bytes() => None,
+            Origin::Pool { .. } => return Ok(None),
+            Origin::Segment(segment) => match whole(bytes, self.unit()) {
                 Some(mapped) if mapped <= segment.reserved() => Some(mapped),
                 _ => return Ok(None),
             },
@@ -132,7 +142,7 @@ impl<B: Backend> Core<B> {
         let (_, charge, used) = self.charge(label, (bytes as u64).saturating_sub(before.charged), ask)?;
         let more = bytes.saturating_sub(block.bytes);
         let ((), charge) = self.slowly(label, more, charge, ask, || match (&mut block.home, mapped) {
-            (Home::Segment(segment), Some(mapped)) if mapped > segment.mapped() => {
+            (Origin::Segment(segment), Some(mapped)) if mapped > segment.mapped() => {
                 self.fill_segment(segment, mapped)
             }
             _ => Ok(()),
@@ -142,18 +152,18 @@ impl<B: Backend> Core<B> {
         Ok(Some(before))
     }
 
-    /// Makes a block the larger one that [`Core::grow`] took memory for.
+    /// Makes a block the larger one that [`DeviceState::grow`] took memory for.
     pub(crate) fn commit_growth(&self, block: &mut Block<B>, bytes: usize) {
         block.bytes = bytes;
         self.settle(block);
     }
 
-    /// Gives back what [`Core::grow`] took, since the block will not grow after all. Where work that was queued since may have
+    /// Gives back what [`DeviceState::grow`] took, since the block will not grow after all. Where work that was queued since may have
     /// `touched` the memory, the calling thread waits for that; memory that cannot be waited for stays with the block, which is
     /// charged for it no more.
     pub(crate) fn undo_growth(&self, block: &mut Block<B>, before: &Extent, touched: bool) {
         let is_unused = !touched || block.wait_until_unused(self).is_ok();
-        if let Home::Segment(segment) = &mut block.home
+        if let Origin::Segment(segment) = &mut block.home
             && is_unused
         {
             // SAFETY: what lies after `mapped` was mapped by `grow`. No work was queued that uses it, or it was waited for
@@ -167,7 +177,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Brings the device's sums over its blocks up to date with one of them. Call it whenever its memory or its size has changed.
-    pub(super) fn settle(&self, block: &mut Block<B>) {
+    pub(crate) fn settle(&self, block: &mut Block<B>) {
         let now = Noted {
             waste: block.waste(self.unit()),
             #[cfg(all(debug_assertions, feature = "testing"))]
@@ -195,8 +205,8 @@ impl<B: Backend> Core<B> {
         let unit = self.unit();
         let mapped = whole(bytes, unit).unwrap_or(usize::MAX);
         match &block.home {
-            Home::Pool { .. } => return Ok(false),
-            Home::Segment(segment) => {
+            Origin::Pool { .. } => return Ok(false),
+            Origin::Segment(segment) => {
                 let too_much = segment.stripped_to(mapped) - mapped.min(segment.mapped());
                 if !stays && too_much > (mapped / 8).max(unit) {
                     return Ok(false);
@@ -204,7 +214,7 @@ impl<B: Backend> Core<B> {
             }
         }
         block.wait_until_unused(self).map_err(Error::from_fault::<B>)?;
-        if let Home::Segment(segment) = &mut block.home {
+        if let Origin::Segment(segment) = &mut block.home {
             // SAFETY: the block is borrowed mutably and was waited for, so nothing touches it (rule 2).
             unsafe { self.strip_to(segment, mapped) };
         }
@@ -224,7 +234,7 @@ impl<B: Backend> Core<B> {
         label: BufferLabel,
         bytes: u64,
         ask: bool,
-    ) -> Result<(Guard<'_, Cache<B>>, Charge, u64), Error> {
+    ) -> Result<(SpinGuard<'_, Cache<B>>, Charge, u64), Error> {
         let mut cache = self.store.caches.mine();
         if let Some(charge) = cache.charge(&self.budget, bytes) {
             return Ok((cache, charge, 0));
@@ -234,7 +244,7 @@ impl<B: Backend> Core<B> {
         Ok((self.store.caches.mine(), charge, used))
     }
 
-    /// Notes what was used at the end of [`Core::charge`], less what does not live any more.
+    /// Notes what was used at the end of [`DeviceState::charge`], less what does not live any more.
     fn raise_peak(&self, used: u64) {
         if used > self.budget.peak() {
             self.budget.raise_peak(used.saturating_sub(self.retired_bytes()));
@@ -252,7 +262,7 @@ impl<B: Backend> Core<B> {
         mut obtain: impl FnMut() -> Result<R, Fault>,
     ) -> Result<(R, Charge), Error> {
         let requested = bytes as u64;
-        let reserved = Reserved { core: self, charge };
+        let reserved = Reserved { state: self, charge };
         let mut obtain = || {
             self.backend.before_block()?;
             obtain()
@@ -314,7 +324,7 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    pub(super) fn discharge(&self, charge: Charge) {
+    pub(crate) fn discharge(&self, charge: Charge) {
         if charge.bytes() > 0 {
             self.store.caches.mine().discharge(&self.budget, charge);
         }
@@ -365,7 +375,7 @@ impl<B: Backend> Core<B> {
                     requested,
                     live: self.live_bytes(),
                     retired: self.retired_bytes(),
-                    kept: self.kept_bytes(),
+                    kept: self.retained_bytes(),
                     largest_free,
                     free: self.backend.memory_info().ok().and_then(|info| info.free),
                 }
@@ -410,7 +420,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Keeps a block that only the compute lane may still use.
-    pub(super) fn put_back(&self, block: Block<B>) {
+    pub(crate) fn put_back(&self, block: Block<B>) {
         let Block { memory, offset, charge, home, noted, .. } = block;
         self.note(noted, Noted::default());
         let mut cache = self.store.caches.mine();
@@ -418,28 +428,28 @@ impl<B: Backend> Core<B> {
             cache.discharge(&self.budget, charge);
         }
         cache.counts.frees += 1;
-        let mut surplus = Surplus::none();
+        let mut surplus = Evicted::none();
         match home {
-            Home::Pool { node, class } => {
+            Origin::Pool { node, class } => {
                 surplus.small = cache.put_small(class, Free { memory, offset, node });
             }
-            Home::Segment(segment) => surplus.large.extend(cache.put_large(segment)),
+            Origin::Segment(segment) => surplus.large.extend(cache.put_large(segment)),
         }
         drop(cache);
         self.keep(surplus);
     }
 
     /// Gives a block up whose uses cannot be waited for.
-    pub(super) fn lose(&self, mut block: Block<B>, fault: Fault) {
+    pub(crate) fn lose(&self, mut block: Block<B>, fault: Fault) {
         self.discharge(block.charge.take());
         self.note(block.noted, Noted::default());
         self.store.caches.mine().counts.frees += 1;
         let held = match block.home {
-            Home::Pool { node, .. } => {
+            Origin::Pool { node, .. } => {
                 self.store.state().spoil(node);
                 block.bytes
             }
-            Home::Segment(_) => {
+            Origin::Segment(_) => {
                 self.store.lost_segments.fetch_add(block.mapped() as u64, Ordering::Relaxed);
                 block.mapped()
             }

@@ -1,23 +1,23 @@
 //! Blocks by themselves, for measuring what the pool costs without buffers around it.
 
-use super::block::Block;
-use super::core::Core;
-use super::store::Want;
+use super::small::slabs::AllocRequest;
 use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
+use crate::memory::block::Block;
+use crate::memory::device_state::DeviceState;
 
 /// The pool of a device. Not part of the public interface: `benches/memory` uses it.
-pub struct Pool<'a, B: Backend>(&'a Core<B>);
+pub struct Pool<'a, B: Backend>(&'a DeviceState<B>);
 
 /// A block that goes back when it is dropped. There is nothing to do with it but to have it.
 pub struct PoolBlock<'a, B: Backend> {
-    core: &'a Core<B>,
+    state: &'a DeviceState<B>,
     block: Option<Block<B>>,
 }
 
 impl<'a, B: Backend> Pool<'a, B> {
-    pub(crate) fn new(core: &'a Core<B>) -> Self {
-        Self(core)
+    pub(crate) fn new(state: &'a DeviceState<B>) -> Self {
+        Self(state)
     }
 
     /// Takes a block of `bytes`, above 0.
@@ -27,15 +27,15 @@ impl<'a, B: Backend> Pool<'a, B> {
     /// Those of [`Buffer::with_capacity`](crate::Buffer::with_capacity).
     pub fn take(&self, bytes: usize) -> Result<PoolBlock<'a, B>, Error> {
         let label = BufferLabel { set: None, name: "untyped" };
-        let block = self.0.allocate(label, bytes.max(1), Want::default())?;
-        Ok(PoolBlock { core: self.0, block: Some(block) })
+        let block = self.0.allocate(label, bytes.max(1), AllocRequest::default())?;
+        Ok(PoolBlock { state: self.0, block: Some(block) })
     }
 }
 
 impl<B: Backend> Drop for PoolBlock<'_, B> {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
-            self.core.retire(block);
+            self.state.retire(block);
         }
     }
 }

@@ -13,11 +13,11 @@
 //! The driver is asked without the lock, so a drop on another thread waits for a push to a queue at most. A block leaves its
 //! queue and its charge goes back to the budget under the lock: no thread finds the bytes neither here nor in the budget.
 
-use super::block::Block;
 use super::budget::Budget;
-use super::core::Core;
-use super::lock;
 use crate::backend::{Backend, Fault};
+use crate::memory::block::Block;
+use crate::memory::device_state::DeviceState;
+use crate::memory::lock;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
@@ -28,7 +28,7 @@ const BATCH: usize = 16;
 /// Lanes that an allocation asks, in turn. An application may have thousands of streams.
 const LANES: usize = 4;
 
-pub(super) struct Parking<B: Backend> {
+pub(crate) struct Parking<B: Backend> {
     queues: Mutex<Queues<B>>,
 }
 
@@ -54,12 +54,12 @@ struct Parked<B: Backend> {
 type Left<B> = (Block<B>, Result<(), Fault>);
 
 impl<B: Backend> Parking<B> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { queues: Mutex::new(Queues { lanes: BTreeMap::new(), last: 0, next: 0, bytes: 0 }) }
     }
 
     /// Adds a block with its pending uses, of which there is one at least: each a lane's number and an event of that lane.
-    pub(super) fn park(&self, block: Block<B>, pending: Vec<(u64, B::Event)>) {
+    pub(crate) fn park(&self, block: Block<B>, pending: Vec<(u64, B::Event)>) {
         let mut queues = self.lock();
         let number = queues.next;
         queues.next += 1;
@@ -68,16 +68,16 @@ impl<B: Backend> Parking<B> {
     }
 
     /// Bytes that the blocks are charged.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.lock().bytes
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lock().lanes.is_empty()
     }
 
     /// Runs `work` with the bytes that the blocks are charged. Nothing is parked, and nothing comes back from here, while it runs.
-    pub(super) fn standing_still<R>(&self, work: impl FnOnce(u64) -> R) -> R {
+    pub(crate) fn standing_still<R>(&self, work: impl FnOnce(u64) -> R) -> R {
         let queues = self.lock();
         work(queues.bytes)
     }
@@ -148,10 +148,10 @@ impl<B: Backend> Queues<B> {
     }
 }
 
-impl<B: Backend> Core<B> {
+impl<B: Backend> DeviceState<B> {
     /// Takes back some of the blocks that other lanes have done with. Waits for nothing, and takes about as long however many are
     /// parked.
-    pub(super) fn sweep_some_parked(&self) {
+    pub(crate) fn sweep_some_parked(&self) {
         for _ in 0..LANES {
             let Some(lane) = self.store.parking.next_lane() else { return };
             self.sweep_front(lane);
@@ -159,7 +159,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Takes back all blocks that other lanes have done with. Waits for nothing.
-    pub(super) fn sweep_parked(&self) {
+    pub(crate) fn sweep_parked(&self) {
         loop {
             let lanes: Vec<u64> = self.store.parking.lock().lanes.keys().copied().collect();
             let mut moved = false;
@@ -197,7 +197,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Waits for the other lanes' uses of what was dropped, where that is allowed. A fault shows in what the caller does next.
-    pub(super) fn wait_for_parked(&self) {
+    pub(crate) fn wait_for_parked(&self) {
         for event in self.store.parking.events() {
             let _ = self.backend.synchronize(&event);
         }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn blocks_come_free_after_the_last_of_their_lanes() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let streams = [device.create_stream().unwrap(), device.create_stream().unwrap()];
         let (go, gate): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
         for (stream, gate) in streams.iter().zip(gate) {
@@ -231,30 +231,30 @@ mod tests {
         }
         buffers.reverse();
         drop(buffers);
-        assert_eq!((core.retired_bytes(), core.live_bytes()), (50 * 64, 0));
+        assert_eq!((state.retired_bytes(), state.live_bytes()), (50 * 64, 0));
         let [first, second] = <[mpsc::Sender<()>; 2]>::try_from(go).unwrap();
         drop(second);
         device.synchronize_stream(&streams[1]).unwrap();
-        core.sweep_parked();
+        state.sweep_parked();
         // Only what the second stream alone used.
-        assert_eq!(core.retired_bytes(), (50 - 17) * 64);
+        assert_eq!(state.retired_bytes(), (50 - 17) * 64);
         drop(first);
         device.synchronize_stream(&streams[0]).unwrap();
-        core.sweep_parked();
-        assert!(core.retired_bytes() == 0 && core.store.parking.is_empty());
+        state.sweep_parked();
+        assert!(state.retired_bytes() == 0 && state.store.parking.is_empty());
     }
 
     // Each allocation asked for the events of all blocks, under the lock that a drop takes.
     #[test]
     fn an_allocation_asks_for_a_few_events() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let streams: Vec<_> = (0..20).map(|_| device.create_stream().unwrap()).collect();
         let (go, gate) = mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
         for stream in &streams {
             let gate = gate.clone();
-            device.launch_on(stream, (), move |()| _ = super::lock(&gate).recv()).unwrap();
+            device.launch_on(stream, (), move |()| _ = crate::memory::lock(&gate).recv()).unwrap();
         }
         for stream in &streams {
             for _ in 0..100 {
@@ -262,11 +262,11 @@ mod tests {
                 device.launch_on(stream, (&buffer,), |_| ()).unwrap();
             }
         }
-        let asked = core.backend.asked();
-        core.sweep_some_parked();
-        assert!(core.backend.asked() - asked <= super::LANES as u64);
+        let asked = state.backend.asked();
+        state.sweep_some_parked();
+        assert!(state.backend.asked() - asked <= super::LANES as u64);
         drop(go);
         device.synchronize().unwrap();
-        assert!(core.store.parking.is_empty());
+        assert!(state.store.parking.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 //! All memory calls to the backend, but for pinned memory, are made here, so that they are counted: a program in its steady
 //! state makes none, and [`DeviceStats::driver_calls`](crate::DeviceStats) shows it.
 
-use super::size::{UNIT, whole};
+use super::small::size::{UNIT, whole};
 use crate::backend::{Backend, Driver, Fault};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -14,7 +14,7 @@ const FREELY: u64 = 16 << 40;
 const SPARINGLY: usize = 4 << 30;
 
 /// The driver's side of a device's memory.
-pub(super) struct Physical {
+pub(crate) struct Physical {
     unit: usize,
     has_virtual: bool,
     /// What the device has in all, or as much as addresses can be reserved for.
@@ -29,7 +29,7 @@ pub(super) struct Physical {
 type Chunk<B> = (<B as Driver>::Chunk, usize);
 
 /// One piece of the driver's memory: a block, or a range of addresses with chunks mapped into its beginning.
-pub(super) struct Segment<B: Backend> {
+pub(crate) struct Segment<B: Backend> {
     memory: B::Memory,
     /// Bytes of addresses.
     reserved: usize,
@@ -43,7 +43,7 @@ pub(super) struct Segment<B: Backend> {
 }
 
 impl Physical {
-    pub(super) fn new<B: Backend>(backend: &B) -> Self {
+    pub(crate) fn new<B: Backend>(backend: &B) -> Self {
         let unit = backend.granularity();
         let total = backend.memory_info().ok().and_then(|info| info.total);
         Self {
@@ -57,36 +57,36 @@ impl Physical {
         }
     }
 
-    pub(super) fn has_virtual(&self) -> bool {
+    pub(crate) fn has_virtual(&self) -> bool {
         self.has_virtual
     }
 
     /// Bytes of memory that the device has in all, others' memory too.
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
     /// More bytes of addresses than these are of no use: the device has no more memory.
-    pub(super) fn most_addresses(&self) -> usize {
+    pub(crate) fn most_addresses(&self) -> usize {
         let total = usize::try_from(self.total).unwrap_or(SPARINGLY);
         whole(total, self.unit).unwrap_or(SPARINGLY)
     }
 
     /// Bytes that a chunk is a multiple of.
-    pub(super) fn unit(&self) -> usize {
+    pub(crate) fn unit(&self) -> usize {
         self.unit
     }
 
     /// Bytes taken from the driver and not given back.
-    pub(super) fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         self.held.load(Relaxed)
     }
 
-    pub(super) fn peak(&self) -> u64 {
+    pub(crate) fn peak(&self) -> u64 {
         self.peak.load(Relaxed)
     }
 
-    pub(super) fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Relaxed)
     }
 
@@ -104,7 +104,7 @@ impl Physical {
         self.held.fetch_sub(bytes as u64, Relaxed);
     }
 
-    pub(super) fn create_chunk<B: Backend>(&self, backend: &B, bytes: usize) -> Result<B::Chunk, Fault> {
+    pub(crate) fn create_chunk<B: Backend>(&self, backend: &B, bytes: usize) -> Result<B::Chunk, Fault> {
         let chunk = self.call(|| backend.create_chunk(bytes))?;
         self.hold(bytes);
         Ok(chunk)
@@ -113,7 +113,7 @@ impl Physical {
     /// # Safety
     ///
     /// The chunk has as many bytes and is mapped nowhere (rule 2).
-    pub(super) unsafe fn release_chunk<B: Backend>(
+    pub(crate) unsafe fn release_chunk<B: Backend>(
         &self,
         backend: &B,
         (chunk, bytes): (B::Chunk, usize),
@@ -125,7 +125,7 @@ impl Physical {
 
     /// Addresses for `reserve` bytes (whole units), or for whatever the device could hold where that is none; for fewer where there
     /// are not as many, unless it must be `all` of them, but for `least` at least. Nothing is mapped.
-    pub(super) fn reserve<B: Backend>(
+    pub(crate) fn reserve<B: Backend>(
         &self,
         backend: &B,
         reserve: Option<usize>,
@@ -150,7 +150,7 @@ impl Physical {
     }
 
     /// A plain block, on a device without virtual memory.
-    pub(super) fn plain<B: Backend>(&self, backend: &B, bytes: usize) -> Result<Segment<B>, Fault> {
+    pub(crate) fn plain<B: Backend>(&self, backend: &B, bytes: usize) -> Result<Segment<B>, Fault> {
         let memory = self.call(|| backend.allocate(bytes))?;
         self.hold(bytes);
         Ok(Segment {
@@ -165,27 +165,27 @@ impl Physical {
 }
 
 impl<B: Backend> Segment<B> {
-    pub(super) fn memory(&self) -> &B::Memory {
+    pub(crate) fn memory(&self) -> &B::Memory {
         &self.memory
     }
 
     /// Bytes of addresses that it can grow to without moving.
-    pub(super) fn reserved(&self) -> usize {
+    pub(crate) fn reserved(&self) -> usize {
         self.reserved
     }
 
     /// Bytes that can be used.
-    pub(super) fn mapped(&self) -> usize {
+    pub(crate) fn mapped(&self) -> usize {
         self.mapped
     }
 
     /// Whether it is a plain block, which is all there or gone.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
 
     /// What would be left of it if whole chunks were stripped and at least `mapped` bytes were to stay.
-    pub(super) fn stripped_to(&self, mapped: usize) -> usize {
+    pub(crate) fn stripped_to(&self, mapped: usize) -> usize {
         let strip = |left: usize, (_, bytes): &(B::Chunk, usize)| {
             left.checked_sub(*bytes).filter(|less| *less >= mapped)
         };
@@ -200,19 +200,19 @@ impl<B: Backend> Segment<B> {
     }
 
     /// The size of the last chunk, if there is one that could be stripped.
-    pub(super) fn last_chunk(&self) -> Option<usize> {
+    pub(crate) fn last_chunk(&self) -> Option<usize> {
         self.chunks.last().map(|(_, bytes)| *bytes)
     }
 
     /// Maps a chunk behind what is there. After a fault it is as it was, and the chunk comes back.
-    pub(super) fn extend(
+    pub(crate) fn extend(
         &mut self,
         backend: &B,
         physical: &Physical,
         (chunk, bytes): (B::Chunk, usize),
     ) -> Result<(), (Fault, (B::Chunk, usize))> {
         debug_assert!(!self.plain && self.mapped + bytes <= self.reserved);
-        // Room in the list first, so that nothing can fail between the call and its record.
+        // GrowthPlan in the list first, so that nothing can fail between the call and its record.
         self.chunks.reserve(1);
         // SAFETY: the callers checked that there are as many addresses left; behind `mapped` nothing is mapped, and a chunk is
         // either in one segment's list or in nobody's (the driver's contract).
@@ -231,7 +231,7 @@ impl<B: Backend> Segment<B> {
     /// # Safety
     ///
     /// Nothing that is queued or running touches the chunk (rule 2).
-    pub(super) unsafe fn strip(
+    pub(crate) unsafe fn strip(
         &mut self,
         backend: &B,
         physical: &Physical,
@@ -257,7 +257,7 @@ impl<B: Backend> Segment<B> {
     /// # Safety
     ///
     /// Nothing that is queued or running touches the segment (rule 2).
-    pub(super) unsafe fn destroy(mut self, backend: &B, physical: &Physical) -> Result<(), (Fault, usize)> {
+    pub(crate) unsafe fn destroy(mut self, backend: &B, physical: &Physical) -> Result<(), (Fault, usize)> {
         if self.plain {
             physical.let_go(self.mapped);
             let Self { memory, mapped, .. } = self;
@@ -287,28 +287,28 @@ impl<B: Backend> Segment<B> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::core::Core;
     use super::super::reclaim::Settings;
-    use super::super::store::Want;
+    use super::super::small::slabs::AllocRequest;
     use crate::Host;
     use crate::error::BufferLabel;
+    use crate::memory::device_state::DeviceState;
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
     // A slab of one unit was too small for the block, so another was made, for ever.
     #[test]
     fn units_smaller_than_a_pooled_block_will_do() {
-        let mut core = Core::new(Host::open(), Settings::new(8 << 20)).unwrap();
-        Arc::get_mut(&mut core).unwrap().store.physical.unit = 64 << 10;
+        let mut state = DeviceState::new(Host::open(), Settings::new(8 << 20)).unwrap();
+        Arc::get_mut(&mut state).unwrap().store.physical.unit = 64 << 10;
         let (send, ended) = mpsc::channel();
-        let taker = core.clone();
+        let taker = state.clone();
         std::thread::spawn(move || {
             let label = BufferLabel { set: None, name: "block" };
-            let block = taker.allocate(label, 1 << 20, Want::default()).unwrap();
+            let block = taker.allocate(label, 1 << 20, AllocRequest::default()).unwrap();
             taker.retire(block);
             send.send(()).unwrap();
         });
         ended.recv_timeout(Duration::from_secs(10)).expect("it never ends");
-        assert_eq!(core.store.physical.held(), 1 << 20);
+        assert_eq!(state.store.physical.held(), 1 << 20);
     }
 }

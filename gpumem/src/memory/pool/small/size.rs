@@ -5,11 +5,11 @@
 
 use crate::backend::ALIGNMENT;
 
-/// The largest block that comes from the pool. What is larger has addresses of its own; see [`Segment`](super::physical::Segment).
+/// The largest block that comes from the pool. What is larger has addresses of its own; see [`Segment`](crate::memory::pool::physical::Segment).
 pub(crate) const POOLED: usize = 1 << 20;
 
 /// What a chunk is counted in where the device does not say: CUDA's unit.
-pub(super) const UNIT: usize = 2 << 20;
+pub(crate) const UNIT: usize = 2 << 20;
 
 /// How many sizes there are between two powers of two, and its logarithm.
 const STEPS: usize = 16;
@@ -19,17 +19,17 @@ const STEP_BITS: u32 = STEPS.ilog2();
 const LINEAR: usize = STEPS * ALIGNMENT;
 
 /// How many classes there are.
-pub(super) const CLASSES: usize = STEPS + STEPS * (POOLED / LINEAR).ilog2() as usize;
+pub(crate) const CLASSES: usize = STEPS + STEPS * (POOLED / LINEAR).ilog2() as usize;
 
 /// A size of pooled blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Class(u8);
+pub(crate) struct Class(u8);
 
 impl Class {
     /// The smallest class that holds `bytes`, which are from 1 to [`POOLED`].
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // below `CLASSES`
-    pub(super) fn of(bytes: usize) -> Self {
+    pub(crate) fn of(bytes: usize) -> Self {
         debug_assert!((1..=POOLED).contains(&bytes));
         if bytes <= LINEAR {
             return Self(((bytes - 1) / ALIGNMENT) as u8);
@@ -41,13 +41,13 @@ impl Class {
     }
 
     #[inline]
-    pub(super) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
 
     /// Bytes of a block of this class.
     #[inline]
-    pub(super) fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         let index = self.index();
         if index < STEPS {
             return (index + 1) * ALIGNMENT;
@@ -59,7 +59,7 @@ impl Class {
 }
 
 /// Whole units that hold `bytes`, in bytes; none when no address range could.
-pub(super) fn whole(bytes: usize, unit: usize) -> Option<usize> {
+pub(crate) fn whole(bytes: usize, unit: usize) -> Option<usize> {
     bytes.checked_next_multiple_of(unit).filter(|bytes| isize::try_from(*bytes).is_ok())
 }
 

@@ -11,11 +11,11 @@
 //! holds no slot while it waits. Wakers of tasks are foreign code: they run while nothing is locked, wherever a slot comes back; so a slot is
 //! dropped only where no lock is held.
 
-use super::core::Core;
-use super::flight::Flight;
-use super::lock;
-use super::poller::{Watch, may_sleep, wake};
+use super::in_flight::InFlight;
+use super::wake_thread::{Watch, may_sleep, wake};
 use crate::backend::{Backend, Fault};
+use crate::memory::device_state::DeviceState;
+use crate::memory::lock;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,7 @@ pub(crate) struct Slots<B: Backend> {
 /// The flights of a buffer's downloads.
 struct Remembered<B: Backend> {
     /// Some of them have gone.
-    flights: Vec<Weak<Flight<B>>>,
+    flights: Vec<Weak<InFlight<B>>>,
     /// How many there are when those that have gone are looked for. At least twice as many as were left the last time, so that
     /// a download's share of the looking does not depend on how many are under way.
     look_at: usize,
@@ -152,17 +152,17 @@ impl<B: Backend> Slots<B> {
     /// whoever needs only some of them may have these. No buffer comes up more often than it has slots.
     ///
     /// The thread sleeps until the buffer that was the first to miss one has a change.
-    pub(crate) fn wait(wanted: &[&Self], core: &Core<B>) -> Result<Vec<Slot>, Fault> {
+    pub(crate) fn wait(wanted: &[&Self], state: &DeviceState<B>) -> Result<Vec<Slot>, Fault> {
         loop {
-            let (taken, changes) = match Self::look(wanted, core) {
+            let (taken, changes) = match Self::look(wanted, state) {
                 Ok(slots) => return Ok(slots),
                 Err(missing) => missing,
             };
-            may_sleep(&*core.backend)?;
+            may_sleep(&*state.backend)?;
             if HELD.get() > 0 {
                 return Err(Fault::WouldDeadlock);
             }
-            let Some(_watch) = taken.watch(core)? else { continue };
+            let Some(_watch) = taken.watch(state)? else { continue };
             let mut count = lock(&taken.count);
             while count.changes == changes {
                 count.sleepers += 1;
@@ -174,12 +174,12 @@ impl<B: Backend> Slots<B> {
 
     /// Takes a slot for each of `wanted`, after those of downloads that have ended came back. If one is missing: of which buffer, and what
     /// had happened to its slots until then.
-    fn look<'a>(wanted: &[&'a Self], core: &Core<B>) -> Result<Vec<Slot>, (&'a Arc<Taken>, u64)> {
-        core.land();
+    fn look<'a>(wanted: &[&'a Self], state: &DeviceState<B>) -> Result<Vec<Slot>, (&'a Arc<Taken>, u64)> {
+        state.land();
         Self::take(wanted).map_err(|Missing { part, changes }| (wanted[part].counted(), changes))
     }
 
-    pub(crate) fn remember(&self, flight: &Arc<Flight<B>>) {
+    pub(crate) fn remember(&self, flight: &Arc<InFlight<B>>) {
         let mut remembered = lock(&self.flights);
         let Remembered { flights, look_at } = &mut *remembered;
         if flights.len() >= *look_at {
@@ -214,18 +214,18 @@ impl Waiting {
     pub(crate) fn poll<B: Backend>(
         &mut self,
         wanted: &[&Slots<B>],
-        core: &Core<B>,
+        state: &DeviceState<B>,
         waker: &Waker,
     ) -> Poll<Result<Vec<Slot>, Fault>> {
         loop {
-            let (taken, changes) = match Slots::look(wanted, core) {
+            let (taken, changes) = match Slots::look(wanted, state) {
                 Ok(slots) => return Poll::Ready(Ok(slots)),
                 Err(missing) => missing,
             };
-            if !core.backend.may_wait() {
+            if !state.backend.may_wait() {
                 return Poll::Ready(Err(Fault::WouldDeadlock));
             }
-            match taken.watch(core) {
+            match taken.watch(state) {
                 Ok(Some(watch)) => self.watch = watch,
                 Ok(None) => continue,
                 Err(fault) => return Poll::Ready(Err(fault)),
@@ -286,10 +286,13 @@ impl Taken {
 
     /// Has the poller tell of a change when the oldest download of the device has ended, for as long as what is returned lives. `None` when
     /// it has ended already: then slots may have come back.
-    fn watch<B: Backend>(self: &Arc<Self>, core: &Core<B>) -> Result<Option<Option<Arc<Watch>>>, Fault> {
-        let Some(oldest) = core.download.oldest() else { return Ok(Some(None)) };
+    fn watch<B: Backend>(
+        self: &Arc<Self>,
+        state: &DeviceState<B>,
+    ) -> Result<Option<Option<Arc<Watch>>>, Fault> {
+        let Some(oldest) = state.download.oldest() else { return Ok(Some(None)) };
         // The flight is not held any longer than this: with its last reference the slot comes back.
-        Ok(core.download.queue().watch(&oldest, &Waker::from(self.clone()))?.map(Some))
+        Ok(state.download.queue().watch(&oldest, &Waker::from(self.clone()))?.map(Some))
     }
 }
 
@@ -306,38 +309,38 @@ impl Drop for Slot {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::super::pinned::PinnedBlock;
     use super::*;
     use crate::Device;
     use crate::backend::{Driver, Host};
     use crate::error::BufferLabel;
 
-    pub(in super::super) fn one(slots: &Slots<Host>) -> Slot {
+    pub(crate) fn one(slots: &Slots<Host>) -> Slot {
         Slots::take(&[slots]).unwrap_or_else(|_| panic!("there is one")).remove(0)
     }
 
-    pub(in super::super) fn fly(core: &Arc<Core<Host>>, slot: Slot) -> Arc<Flight<Host>> {
-        let pinned = PinnedBlock::take(core, BufferLabel { set: None, name: "flown" }, 1).unwrap();
-        let event = core.backend.record(core.download.stream().raw()).unwrap();
-        core.download.launching().flight(event, pinned, Some(slot))
+    pub(crate) fn fly(state: &Arc<DeviceState<Host>>, slot: Slot) -> Arc<InFlight<Host>> {
+        let pinned = PinnedBlock::take(state, BufferLabel { set: None, name: "flown" }, 1).unwrap();
+        let event = state.backend.record(state.download.stream().raw()).unwrap();
+        state.download.launching().flight(event, pinned, Some(slot))
     }
 
     #[test]
     fn flights_that_have_gone_are_forgotten() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let slots = Slots::<Host>::new(200);
-        let flights: Vec<_> = (0..100).map(|_| fly(core, one(&slots))).collect();
+        let flights: Vec<_> = (0..100).map(|_| fly(state, one(&slots))).collect();
         flights.iter().for_each(|flight| slots.remember(flight));
         // Tickets that are redeemed, many more than are under way at a time.
         for _ in 0..10_000 {
-            let flight = fly(core, one(&slots));
+            let flight = fly(state, one(&slots));
             slots.remember(&flight);
-            core.backend.synchronize(flight.event()).unwrap();
+            state.backend.synchronize(flight.event()).unwrap();
             drop(flight.take());
             drop(flight);
-            core.land();
+            state.land();
         }
         let remembered = lock(&slots.flights).flights.len();
         assert!((100..=202).contains(&remembered), "{remembered} flights are remembered");
@@ -351,13 +354,13 @@ pub(super) mod tests {
     #[test]
     fn every_sleeper_is_woken() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let slots = Slots::<Host>::new(1);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let slot = Slots::wait(&[&slots], core).unwrap();
+                        let slot = Slots::wait(&[&slots], state).unwrap();
                         std::thread::yield_now();
                         drop(slot);
                     }

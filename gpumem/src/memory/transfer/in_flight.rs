@@ -1,18 +1,18 @@
 //! Lanes and what is in flight on them.
 //!
-//! A lane keeps a [`Flight`] for each transfer until the transfer's event is done. The flight owns the transfer's cargo: the
+//! A lane keeps a [`InFlight`] for each transfer until the transfer's event is done. The flight owns the transfer's cargo: the
 //! pinned memory, and the buffer's download slot where there is one. Cargo that is *claimed*, that of an async download, waits for the
 //! user's ticket, which has a second reference to the flight: a ticket that is redeemed takes the cargo out, and it is freed with the
 //! last reference otherwise. Cargo that nobody claims, that of uploads and blocking transfers, goes when the lane sees the end.
 //!
 //! How a flight ended is noted in it, so that a ticket can tell when the device is gone.
 
-use super::lock;
 use super::pinned::PinnedBlock;
 use super::queue::{Launch, Queue};
 use super::slots::Slot;
 use crate::backend::{Backend, Fault};
 use crate::ledger::Listed;
+use crate::memory::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -41,7 +41,7 @@ impl<B: Backend> Stream<B> {
     }
 
     /// The same for the application, which is told of it when the device is to be closed.
-    pub(super) fn listed(self, listed: Listed) -> Self {
+    pub(crate) fn listed(self, listed: Listed) -> Self {
         Self { _listed: Some(listed), ..self }
     }
 
@@ -72,21 +72,21 @@ impl<B: Backend> Launch<'_, B> {
         event: B::Event,
         pinned: PinnedBlock<B>,
         slot: Option<Slot>,
-    ) -> Arc<Flight<B>> {
+    ) -> Arc<InFlight<B>> {
         let cargo = match slot {
-            Some(slot) => Hold::Claimed(pinned, slot),
-            None => Hold::Unclaimed(pinned),
+            Some(slot) => Payload::Claimed(pinned, slot),
+            None => Payload::Unclaimed(pinned),
         };
         self.enter(event, State { cargo, end: None })
     }
 }
 
 impl<B: Backend> Lane<B> {
-    pub(super) fn new(raw: B::Stream, device: u64, backend: &Arc<B>) -> Self {
+    pub(crate) fn new(raw: B::Stream, device: u64, backend: &Arc<B>) -> Self {
         Self { stream: Stream::new(raw, device), queue: Arc::new(Queue::new(backend)) }
     }
 
-    pub(super) fn queue(&self) -> &Arc<Queue<B>> {
+    pub(crate) fn queue(&self) -> &Arc<Queue<B>> {
         &self.queue
     }
 
@@ -120,38 +120,38 @@ impl<B: Backend> Lane<B> {
     }
 
     /// The oldest flight that has not been seen to end.
-    pub(crate) fn oldest(&self) -> Option<Arc<Flight<B>>> {
+    pub(crate) fn oldest(&self) -> Option<Arc<InFlight<B>>> {
         self.queue.oldest()
     }
 
     /// The events of all flights.
-    pub(super) fn events(&self) -> Vec<B::Event> {
+    pub(crate) fn events(&self) -> Vec<B::Event> {
         self.queue.events()
     }
 }
 
 impl<B: Backend> Drop for Lane<B> {
-    /// With the core.
+    /// With the device state.
     fn drop(&mut self) {
         self.queue.close();
     }
 }
 
 /// A transfer that is under way, or whose result has not been taken.
-pub(crate) struct Flight<B: Backend> {
+pub(crate) struct InFlight<B: Backend> {
     /// How many were launched on the lane before.
     number: u64,
     event: B::Event,
     state: Mutex<State<B>>,
 }
 
-pub(super) struct State<B: Backend> {
-    cargo: Hold<B>,
+pub(crate) struct State<B: Backend> {
+    cargo: Payload<B>,
     /// How the transfer ended, once the lane has seen it and let go.
     end: Option<Result<(), Fault>>,
 }
 
-enum Hold<B: Backend> {
+enum Payload<B: Backend> {
     /// For a ticket. The slot is only held: it comes back when it goes.
     Claimed(PinnedBlock<B>, Slot),
     /// Nobody will ask for it; it goes when the transfer has ended.
@@ -159,12 +159,12 @@ enum Hold<B: Backend> {
     Gone,
 }
 
-impl<B: Backend> Flight<B> {
-    pub(super) fn new(number: u64, event: B::Event, state: State<B>) -> Self {
+impl<B: Backend> InFlight<B> {
+    pub(crate) fn new(number: u64, event: B::Event, state: State<B>) -> Self {
         Self { number, event, state: Mutex::new(state) }
     }
 
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
@@ -173,15 +173,15 @@ impl<B: Backend> Flight<B> {
     }
 
     /// How the transfer ended, if its lane has seen it.
-    pub(super) fn end(&self) -> Option<Result<(), Fault>> {
+    pub(crate) fn end(&self) -> Option<Result<(), Fault>> {
         lock(&self.state).end.clone()
     }
 
     /// Takes the result. The caller has seen the event done. `None` when it was given up: abandoned, or lost when the device failed.
-    pub(super) fn take(&self) -> Option<(PinnedBlock<B>, Slot)> {
+    pub(crate) fn take(&self) -> Option<(PinnedBlock<B>, Slot)> {
         let mut state = lock(&self.state);
-        match std::mem::replace(&mut state.cargo, Hold::Gone) {
-            Hold::Claimed(pinned, slot) => Some((pinned, slot)),
+        match std::mem::replace(&mut state.cargo, Payload::Gone) {
+            Payload::Claimed(pinned, slot) => Some((pinned, slot)),
             other => {
                 state.cargo = other;
                 None
@@ -190,18 +190,18 @@ impl<B: Backend> Flight<B> {
     }
 
     /// Whether the cargo is gone.
-    pub(super) fn is_empty(&self) -> bool {
-        matches!(lock(&self.state).cargo, Hold::Gone)
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(lock(&self.state).cargo, Payload::Gone)
     }
 
     /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the lane has seen
     /// the end of it.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         let mut state = lock(&self.state);
-        let gone = match std::mem::replace(&mut state.cargo, Hold::Gone) {
-            Hold::Claimed(pinned, slot) if state.end.is_some() => (Some(pinned), Some(slot)),
-            Hold::Claimed(pinned, slot) => {
-                state.cargo = Hold::Unclaimed(pinned);
+        let gone = match std::mem::replace(&mut state.cargo, Payload::Gone) {
+            Payload::Claimed(pinned, slot) if state.end.is_some() => (Some(pinned), Some(slot)),
+            Payload::Claimed(pinned, slot) => {
+                state.cargo = Payload::Unclaimed(pinned);
                 (None, Some(slot))
             }
             other => {
@@ -214,21 +214,21 @@ impl<B: Backend> Flight<B> {
     }
 
     /// The lane has seen the end of the transfer, or the failure of the device.
-    pub(super) fn landed(&self, end: Result<(), Fault>) {
+    pub(crate) fn landed(&self, end: Result<(), Fault>) {
         let failed = end.is_err();
         let cargo = {
             let mut state = lock(&self.state);
             state.end = Some(end);
             // A ticket may still ask for what has arrived; without one this was the last reference, and the cargo goes with it.
-            if !failed && matches!(state.cargo, Hold::Claimed(..)) {
+            if !failed && matches!(state.cargo, Payload::Claimed(..)) {
                 return;
             }
-            std::mem::replace(&mut state.cargo, Hold::Gone)
+            std::mem::replace(&mut state.cargo, Payload::Gone)
         };
         // Outside the lock: it is logged, or goes back to a pool with a lock of its own.
         match cargo {
-            Hold::Claimed(pinned, _slot) => pinned.lose(),
-            Hold::Unclaimed(pinned) if failed => pinned.lose(),
+            Payload::Claimed(pinned, _slot) => pinned.lose(),
+            Payload::Unclaimed(pinned) if failed => pinned.lose(),
             other => drop(other),
         }
     }

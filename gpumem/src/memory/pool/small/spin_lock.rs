@@ -29,34 +29,34 @@ const NAP: Duration = Duration::from_micros(20);
 /// The longest.
 const LONGEST_NAP: Duration = Duration::from_millis(1);
 
-pub(super) struct Latch<T> {
+pub(crate) struct SpinLock<T> {
     taken: AtomicBool,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the value is reached only through a guard, of which there is at most one at a time; so sharing the latch moves the
 // value from thread to thread and never shares it (Rust's contract).
-unsafe impl<T: Send> Sync for Latch<T> {}
+unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 /// Access to what a latch guards. Dropping it leaves the latch.
-pub(super) struct Guard<'a, T> {
-    latch: &'a Latch<T>,
+pub(crate) struct SpinGuard<'a, T> {
+    latch: &'a SpinLock<T>,
     /// The guard stays on its thread and is not shared: a latch asks of its value only that it may be moved to another thread.
     _thread: PhantomData<*const T>,
 }
 
-impl<T> Latch<T> {
-    pub(super) fn new(value: T) -> Self {
+impl<T> SpinLock<T> {
+    pub(crate) fn new(value: T) -> Self {
         Self { taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     #[inline]
-    pub(super) fn lock(&self) -> Guard<'_, T> {
+    pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
         // Acquire: what the last holder did is seen.
         if self.taken.swap(true, Ordering::Acquire) {
             self.wait();
         }
-        Guard { latch: self, _thread: PhantomData }
+        SpinGuard { latch: self, _thread: PhantomData }
     }
 
     #[cold]
@@ -79,7 +79,7 @@ impl<T> Latch<T> {
     }
 }
 
-impl<T> Deref for Guard<'_, T> {
+impl<T> Deref for SpinGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -90,7 +90,7 @@ impl<T> Deref for Guard<'_, T> {
     }
 }
 
-impl<T> DerefMut for Guard<'_, T> {
+impl<T> DerefMut for SpinGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above; the guard is borrowed mutably, so there is no other reference from it (Rust's
@@ -99,7 +99,7 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
-impl<T> Drop for Guard<'_, T> {
+impl<T> Drop for SpinGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // Release: what this holder did is seen by the next.
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn one_thread_at_a_time() {
-        let latch = Latch::new((0_u64, 0_u64));
+        let latch = SpinLock::new((0_u64, 0_u64));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_panic_leaves_the_latch() {
-        let latch = Latch::new(1);
+        let latch = SpinLock::new(1);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _guard = latch.lock();
             panic!("planted");
@@ -144,7 +144,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_waits_long_takes_no_core() {
-        let latch = Latch::new(());
+        let latch = SpinLock::new(());
         let guard = latch.lock();
         let held = Duration::from_millis(400);
         std::thread::scope(|scope| {

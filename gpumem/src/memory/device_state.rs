@@ -1,12 +1,12 @@
 //! What all handles of a device share: the backend, its lanes, the budget, the pools and the ledger.
 
-use super::budget::Budget;
-use super::flight::{Lane, Stream};
 use super::lock;
-use super::pinned::PinnedPool;
-use super::reclaim::Settings;
-use super::store::Store;
-use super::workers::Transfers;
+use super::pool::budget::Budget;
+use super::pool::reclaim::Settings;
+use super::pool::small::slabs::Store;
+use super::transfer::copy_threads::TransferLanes;
+use super::transfer::in_flight::{Lane, Stream};
+use super::transfer::pinned::PinnedPool;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::ledger::{DeviceStats, Ledger, LiveHandle};
@@ -16,26 +16,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-/// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a device.
-pub(crate) struct Core<B: Backend> {
-    /// Lent to the lanes' pollers, and to those who wait for a transfer, which must not have the core.
+/// The state of a device. TransferLanes and guards each keep it alive; blocks do not, but their owners hold a device.
+pub(crate) struct DeviceState<B: Backend> {
+    /// Lent to the lanes' pollers, and to those who wait for a transfer, which must not have the device state.
     pub(crate) backend: Arc<B>,
     /// Tells the devices of a process apart.
     pub(super) number: u64,
     pub(crate) compute: Lane<B>,
     pub(crate) download: Lane<B>,
-    pub(super) transfers: Transfers<B>,
+    pub(super) transfers: TransferLanes<B>,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
     pub(super) settings: Settings,
     pub(super) store: Store<B>,
     pub(super) pinned: PinnedPool<B>,
-    /// Held by the idle thread while it has a reference to the core, so that others can be counted.
+    /// Held by the idle thread while it has a reference to the device state, so that others can be counted.
     pub(super) idle_gate: Arc<Mutex<()>>,
-    /// What could not be given back and is not logged yet; see [`Core::log_losses`].
+    /// What could not be given back and is not logged yet; see [`DeviceState::log_losses`].
     losses: Mutex<Vec<Loss>>,
     has_losses: AtomicBool,
-    /// Dropped with the core, which ends the idle thread.
+    /// Dropped with the device state, which ends the idle thread.
     _end: mpsc::Sender<()>,
 }
 
@@ -66,16 +66,16 @@ pub(super) fn log(losses: Vec<Loss>) {
     }
 }
 
-impl<B: Backend> Core<B> {
+impl<B: Backend> DeviceState<B> {
     pub(crate) fn new(backend: B, settings: Settings) -> Result<Arc<Self>, Fault> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (send, end) = mpsc::channel();
         let backend = Arc::new(backend);
-        let core = Arc::new(Self {
+        let state = Arc::new(Self {
             compute: Lane::new(backend.create_stream()?, number, &backend),
             download: Lane::new(backend.create_stream()?, number, &backend),
-            transfers: Transfers::new(),
+            transfers: TransferLanes::new(),
             number,
             ledger: Ledger::default(),
             budget: Budget::new(settings.limit),
@@ -88,8 +88,8 @@ impl<B: Backend> Core<B> {
             _end: send,
             backend,
         });
-        core.start(end)?;
-        Ok(core)
+        state.start(end)?;
+        Ok(state)
     }
 
     /// Opens a stream of the application's own, at the caller's line.
@@ -199,10 +199,10 @@ impl<B: Backend> Core<B> {
             return;
         }
         // Not dropped with the closure, so that a thread that does not start leaks it: the memory is in use.
-        let core = std::mem::ManuallyDrop::new(self);
+        let state = std::mem::ManuallyDrop::new(self);
         let wait = std::thread::Builder::new().name("gpumem-finish".into()).spawn(move || {
-            let core = std::mem::ManuallyDrop::into_inner(core);
-            let end = std::panic::AssertUnwindSafe(|| core.end());
+            let state = std::mem::ManuallyDrop::into_inner(state);
+            let end = std::panic::AssertUnwindSafe(|| state.end());
             // Only an audit panics, in tests, and on this thread a panic would go unnoticed.
             if std::panic::catch_unwind(end).is_err() && cfg!(feature = "testing") {
                 std::process::abort();
@@ -241,7 +241,7 @@ impl<B: Backend> Core<B> {
 
     /// Waits until nothing is queued, in flight or parked. Nobody queues anything any more.
     ///
-    /// Flights refer to the core, so it goes only when the last of them has gone. A failed device answers every wait with
+    /// Flights refer to the device state, so it goes only when the last of them has gone. A failed device answers every wait with
     /// a fault, which lets the sweep give up on what it concerns.
     fn drain(&self) {
         for lane in self.lanes() {
@@ -301,7 +301,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Bytes that are held from the driver for nobody in particular.
-    pub(crate) fn kept_bytes(&self) -> u64 {
+    pub(crate) fn retained_bytes(&self) -> u64 {
         self.kept_beside(self.live_bytes(), self.retired_bytes())
     }
 
@@ -333,7 +333,7 @@ impl<B: Backend> Core<B> {
             retired_bytes,
             held_bytes: physical.held(),
             peak_held_bytes: physical.peak(),
-            kept_bytes: self.kept_beside(live, retired_bytes),
+            retained_bytes: self.kept_beside(live, retired_bytes),
             allocations: counts.allocations,
             frees: counts.frees,
             reused: counts.reused,
@@ -342,15 +342,15 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// What keeps the idle thread from having a reference to the core.
+    /// What keeps the idle thread from having a reference to the device state.
     pub(crate) fn idle_gate(&self) -> Arc<Mutex<()>> {
         self.idle_gate.clone()
     }
 }
 
-impl<B: Backend> Drop for Core<B> {
+impl<B: Backend> Drop for DeviceState<B> {
     fn drop(&mut self) {
-        // No block, transfer or guard is left, or it would have kept the core (a block by way of its owner's device).
+        // No block, transfer or guard is left, or it would have kept the device state (a block by way of its owner's device).
         let idle = self.pinned.drain();
         if !idle.is_empty() {
             self.backend.settle();

@@ -1,6 +1,6 @@
 //! Making a segment where none fits, out of what is kept and what the driver gives.
 //!
-//! How much is kept: what is held may exceed the most that lived at a time by a share, the *slack*, and by no more than the
+//! How much is kept: what is held may exceed the most that lived at a time by a share, the *overhead*, and by no more than the
 //! device has room for. While it does not, a request that nothing fits takes new memory from the driver, which costs little.
 //! When it would, the request is *composed* instead:
 //! a free segment that is too small is made larger, others are taken apart, their chunks are mapped behind it where they fit
@@ -9,20 +9,20 @@
 //! device only where its limit would otherwise be passed.
 //!
 //! ```text
-//!   held:   0 ........ lived ........ lived + slack ........ limit, or what the driver was found to have
+//!   held:   0 ........ lived ........ lived + overhead ........ limit, or what the driver was found to have
 //!           take new memory    |    compose    (whichever of the two marks comes first)
 //! ```
 //!
-//! By default the slack is a quarter, which is rarely used up: composing costs about 35 us a request on a card, taking new memory
-//! for the same request a hundredth part of that on average. Near the limit the slack is what is left below the limit. The
-//! device's own end is not known in advance, since others use it too: the driver's first refusal tells ([`Core::note_full`]).
+//! By default the overhead is a quarter, which is rarely used up: composing costs about 35 us a request on a card, taking new memory
+//! for the same request a hundredth part of that on average. Near the limit the overhead is what is left below the limit. The
+//! device's own end is not known in advance, since others use it too: the driver's first refusal tells ([`DeviceState::note_full`]).
 
-use super::core::Core;
-use super::kept::Entry;
+use super::free_segments::FreeSegment;
 use super::physical::Segment;
-use super::size::whole;
-use super::store::{State, Want};
+use super::small::size::whole;
+use super::small::slabs::{AllocRequest, State};
 use crate::backend::{Backend, Fault};
+use crate::memory::device_state::DeviceState;
 use std::sync::atomic::Ordering;
 
 /// What may be kept in any case, so that small programs do not take memory apart for a few bytes.
@@ -33,18 +33,18 @@ const FLOOR: u64 = 16 << 20;
 /// `benches/memory` composing became half as fast where all that fitted was moved.
 const MOVED: usize = 256 << 20;
 
-/// The slack where none is set, and its least: a program with some dozen buffers of a few MiB loses half of a quarter to rounding.
+/// The overhead where none is set, and its least: a program with some dozen buffers of a few MiB loses half of a quarter to rounding.
 const PLENTY: f64 = 0.25;
 const PLENTY_FLOOR: u64 = 64 << 20;
 
 /// Live segments may be larger than what is asked of them by this part of the limit, or of the device's memory, at most, where no
-/// slack is set: what they waste while the end is far away is still wasted when it is near.
+/// overhead is set: what they waste while the end is far away is still wasted when it is near.
 const WASTED: u64 = 40;
 
 /// A segment, and whether it was there already.
 type Obtained<B> = (Box<Segment<B>>, bool);
 
-impl<B: Backend> Core<B> {
+impl<B: Backend> DeviceState<B> {
     /// The most bytes that have lived at a time, or will when what is asked for now is there.
     fn lived(&self) -> u64 {
         self.budget.peak().max(self.budget.used())
@@ -53,35 +53,36 @@ impl<B: Backend> Core<B> {
     /// Bytes that should be held at most.
     fn target(&self) -> u64 {
         let lived = self.lived();
-        let (share, floor) = self.settings.slack.map_or((PLENTY, PLENTY_FLOOR), |slack| (slack, FLOOR));
+        let (share, floor) =
+            self.settings.overhead.map_or((PLENTY, PLENTY_FLOOR), |overhead| (overhead, FLOOR));
         // The peak is below 2^53 bytes, so nothing is lost in between.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let slack = (lived as f64 * share) as u64;
+        let overhead = (lived as f64 * share) as u64;
         let ceiling = self.store.ceiling.load(Ordering::Relaxed);
-        lived.saturating_add(slack.max(floor)).min(self.budget.limit()).min(ceiling.max(FLOOR))
+        lived.saturating_add(overhead.max(floor)).min(self.budget.limit()).min(ceiling.max(FLOOR))
     }
 
-    /// Bytes by which segments may be larger than what is asked of them, in all and from now on: a part of the slack.
+    /// Bytes by which segments may be larger than what is asked of them, in all and from now on: a part of the overhead.
     ///
     /// How large a part was tried out on the random mix of `benches/memory`: a larger one leaves too little to compose from
-    /// where the slack is small, and a smaller one composes for nothing where there is plenty.
+    /// where the overhead is small, and a smaller one composes for nothing where there is plenty.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // below 2^53
     fn waste_left(&self) -> usize {
         let lived = self.lived().max(1);
-        let slack = self.target().saturating_sub(lived) as f64;
-        let share = slack / (slack + PLENTY * lived as f64);
-        let most = match self.settings.slack {
+        let overhead = self.target().saturating_sub(lived) as f64;
+        let share = overhead / (overhead + PLENTY * lived as f64);
+        let most = match self.settings.overhead {
             Some(_) => u64::MAX,
             None => self.budget.limit().min(self.store.physical.total()) / WASTED,
         };
-        let most = ((slack * share) as u64).min(most).max(FLOOR);
+        let most = ((overhead * share) as u64).min(most).max(FLOOR);
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         usize::try_from(most - self.store.waste.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
     /// The driver has no more memory: what is held now is as much as there is. From here on requests are composed of it before the
     /// driver is asked again.
-    pub(super) fn note_full(&self) {
+    pub(crate) fn note_full(&self) {
         self.store.ceiling.store(self.store.physical.held(), Ordering::Relaxed);
     }
 
@@ -95,7 +96,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Bytes by which `more` would pass what should be held.
-    pub(super) fn surplus(&self, more: usize) -> u64 {
+    pub(crate) fn surplus(&self, more: usize) -> u64 {
         self.store.physical.held().saturating_add(more as u64).saturating_sub(self.target())
     }
 
@@ -103,7 +104,7 @@ impl<B: Backend> Core<B> {
     ///
     /// More than the device has memory is of no use to anybody. Without a `max` a segment gets addresses for all of it, which cost nothing;
     /// but a kept one with fewer is as good, unless the block is to stay where it is.
-    fn addresses(&self, mapped: usize, want: Want) -> (usize, Option<usize>) {
+    fn addresses(&self, mapped: usize, want: AllocRequest) -> (usize, Option<usize>) {
         let unit = self.store.physical.unit();
         let most = self.store.physical.most_addresses().max(mapped);
         let wanted = want.reserve.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -113,7 +114,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// What a block of `bytes` is to have mapped, and the addresses that it must have.
-    pub(super) fn extent(&self, bytes: usize, want: Want) -> Option<(usize, usize)> {
+    pub(crate) fn extent(&self, bytes: usize, want: AllocRequest) -> Option<(usize, usize)> {
         let mapped = whole(bytes, self.store.physical.unit())?;
         let (reserved, _) = self.addresses(mapped, want);
         // Without virtual memory a block that is to stay gets everything at once.
@@ -122,10 +123,10 @@ impl<B: Backend> Core<B> {
     }
 
     /// A segment with `mapped` bytes (whole units) of memory.
-    pub(super) fn obtain_segment(&self, mapped: usize, want: Want) -> Result<Obtained<B>, Fault> {
+    pub(crate) fn obtain_segment(&self, mapped: usize, want: AllocRequest) -> Result<Obtained<B>, Fault> {
         let unit = self.store.physical.unit();
         let (reserved, wanted) = self.addresses(mapped, want);
-        // An eighth too large is better than a call to the driver, as long as there is slack for it; anything is better than composing.
+        // An eighth too large is better than a call to the driver, as long as there is overhead for it; anything is better than composing.
         let fit = |waste: usize| {
             let most = mapped.saturating_add(waste.min(self.waste_left()));
             self.store.state().kept.take_fit(mapped, most, reserved)
@@ -213,7 +214,7 @@ impl<B: Backend> Core<B> {
 
     /// Maps chunks into a segment until it has `mapped` bytes (whole units, within its addresses). After a fault it has what it
     /// had.
-    pub(super) fn fill_segment(&self, segment: &mut Segment<B>, mapped: usize) -> Result<(), Fault> {
+    pub(crate) fn fill_segment(&self, segment: &mut Segment<B>, mapped: usize) -> Result<(), Fault> {
         let (backend, physical) = (&*self.backend, &self.store.physical);
         let before = segment.mapped();
         let filled = self.make_way(segment, mapped).and_then(|()| {
@@ -269,7 +270,7 @@ impl<B: Backend> Core<B> {
         result
     }
 
-    pub(super) fn passes_limit(&self, more: usize) -> bool {
+    pub(crate) fn passes_limit(&self, more: usize) -> bool {
         self.store.physical.held().saturating_add(more as u64) > self.budget.limit()
     }
 
@@ -285,7 +286,7 @@ impl<B: Backend> Core<B> {
                 let State { kept, epochs, .. } = &mut *state;
                 kept.take_victim(bytes - taken, |epoch| epochs.is_past(epoch))
             };
-            let Some(Entry { mut segment, epoch, since }) = victim else { break };
+            let Some(FreeSegment { mut segment, epoch, since }) = victim else { break };
             if segment.is_plain() {
                 taken += segment.mapped() as u64;
                 // SAFETY: as below (rule 2).
@@ -305,7 +306,7 @@ impl<B: Backend> Core<B> {
                 }
             }
             if segment.mapped() > 0 {
-                self.store.state().kept.put(Entry { segment, epoch, since });
+                self.store.state().kept.put(FreeSegment { segment, epoch, since });
             } else {
                 // SAFETY: as above; only its addresses are left (rule 2).
                 unsafe { self.destroy(segment) };
@@ -315,7 +316,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Gives chunks that are mapped nowhere back to the driver.
-    pub(super) fn release(&self, chunks: impl IntoIterator<Item = (B::Chunk, usize)>) {
+    pub(crate) fn release(&self, chunks: impl IntoIterator<Item = (B::Chunk, usize)>) {
         for (chunk, bytes) in chunks {
             // SAFETY: the callers have just unmapped it, never mapped it, or failed to (rule 2).
             if let Err(fault) = unsafe { self.store.physical.release_chunk(&*self.backend, (chunk, bytes)) } {
@@ -328,7 +329,7 @@ impl<B: Backend> Core<B> {
     ///
     /// Nothing that is queued or running touches the segment (rule 2).
     #[allow(clippy::boxed_local)] // every segment comes in the box that it is kept in
-    pub(super) unsafe fn destroy(&self, segment: Box<Segment<B>>) {
+    pub(crate) unsafe fn destroy(&self, segment: Box<Segment<B>>) {
         // SAFETY: the caller's promise (rule 2).
         if let Err((fault, bytes)) = unsafe { segment.destroy(&*self.backend, &self.store.physical) } {
             self.lost(bytes, fault);

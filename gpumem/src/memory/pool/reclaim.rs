@@ -1,12 +1,12 @@
 //! Giving memory back to the driver: on demand, when there is too much, and after a while.
 
-use super::cache::Surplus;
-use super::core::Core;
-use super::lock;
 use super::physical::Segment;
-use super::store::State;
+use super::small::cache::Evicted;
+use super::small::slabs::State;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
+use crate::memory::device_state::DeviceState;
+use crate::memory::lock;
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -16,24 +16,24 @@ use std::time::{Duration, Instant};
 pub(crate) struct Settings {
     pub(crate) limit: u64,
     /// What may be held above the most that lived, as a share of it; see `compose` for where none is set.
-    pub(crate) slack: Option<f64>,
+    pub(crate) overhead: Option<f64>,
     /// Free bytes that are kept.
-    pub(crate) keep: u64,
+    pub(crate) retain: u64,
     /// How long.
-    pub(crate) keep_for: Option<Duration>,
+    pub(crate) retain_for: Option<Duration>,
     pub(crate) on_pressure: Option<PressureCallback>,
 }
 
-pub(crate) type PressureCallback = Arc<dyn Fn(&super::Pressure) + Send + Sync>;
+pub(crate) type PressureCallback = Arc<dyn Fn(&crate::memory::Pressure) + Send + Sync>;
 
 impl Settings {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, slack: None, keep: u64::MAX, keep_for: None, on_pressure: None }
+        Self { limit, overhead: None, retain: u64::MAX, retain_for: None, on_pressure: None }
     }
 
     /// The time, where anybody wants to know.
-    pub(super) fn now(&self) -> Option<Instant> {
-        self.keep_for.map(|_| Instant::now())
+    pub(crate) fn now(&self) -> Option<Instant> {
+        self.retain_for.map(|_| Instant::now())
     }
 }
 
@@ -51,27 +51,27 @@ pub struct MemoryReport {
     pub free_pieces: u64,
 }
 
-impl<B: Backend> Core<B> {
+impl<B: Backend> DeviceState<B> {
     /// Notes which epochs are past. A fault leaves those that are not known to be past.
-    pub(super) fn look(&self, state: &mut State<B>) {
+    pub(crate) fn look(&self, state: &mut State<B>) {
         let lane = self.compute.stream().raw();
         let (is_idle, record) = (|| self.backend.is_idle(lane), || self.backend.record(lane));
         let _ = state.epochs.look(is_idle, record, |event| self.backend.is_done(event));
     }
 
     /// Empties the thread caches, so that neighbours join and segments are found.
-    pub(super) fn flush(&self) {
+    pub(crate) fn flush(&self) {
         self.keep(self.store.caches.flush(false));
     }
 
-    /// As [`Core::flush`]; and slabs that are wholly free become segments, so that whoever wants memory finds all that there is.
-    pub(super) fn gather(&self) {
+    /// As [`DeviceState::flush`]; and slabs that are wholly free become segments, so that whoever wants memory finds all that there is.
+    pub(crate) fn gather(&self) {
         self.flush();
         self.store.state().dissolve_slabs();
     }
 
     /// Puts what the caches let go of where all threads find it.
-    pub(super) fn keep(&self, surplus: Surplus<B>) {
+    pub(crate) fn keep(&self, surplus: Evicted<B>) {
         if surplus.is_empty() {
             return;
         }
@@ -82,7 +82,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
-    pub(super) fn reclaim(&self) {
+    pub(crate) fn reclaim(&self) {
         // Before anything is locked: who waits for a download's slot is woken by it.
         self.land();
         let _giving_back = self.store.giving_back(self.backend.may_wait());
@@ -93,7 +93,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// Empties the caches, and waits until the compute lane has passed what was in them and all that is kept.
-    pub(super) fn pass(&self) -> Result<(), Fault> {
+    pub(crate) fn pass(&self) -> Result<(), Fault> {
         self.flush();
         {
             let mut state = self.store.state();
@@ -105,7 +105,7 @@ impl<B: Backend> Core<B> {
 
     /// Gives kept segments and free slabs back, which become such segments, until at most `most` bytes of them are left, those
     /// first that came free first, and only those that came free before `before`. What the compute lane may still use stays. Returns the bytes.
-    pub(super) fn shed(&self, most: u64, before: Option<Instant>) -> u64 {
+    pub(crate) fn shed(&self, most: u64, before: Option<Instant>) -> u64 {
         let victims = {
             let mut state = self.store.state();
             self.look(&mut state);
@@ -130,16 +130,16 @@ impl<B: Backend> Core<B> {
         bytes
     }
 
-    /// Keeps to [`Settings::keep`].
-    pub(super) fn shed_what_is_too_much(&self) {
-        if self.settings.keep < u64::MAX && self.kept_bytes() > self.settings.keep {
+    /// Keeps to [`Settings::retain`].
+    pub(crate) fn shed_what_is_too_much(&self) {
+        if self.settings.retain < u64::MAX && self.retained_bytes() > self.settings.retain {
             let _giving_back = self.store.giving_back(self.backend.may_wait());
             self.flush();
-            self.shed(self.settings.keep, None);
+            self.shed(self.settings.retain, None);
         }
     }
 
-    /// Gives memory back that no buffer uses, until at most `keep` bytes are kept. Waits for the device's work.
+    /// Gives memory back that no buffer uses, until at most `retain` bytes are kept. Waits for the device's work.
     pub(crate) fn trim(&self, keep: u64) -> Result<u64, Error> {
         let before = self.store.physical.held();
         self.synchronize()?;
@@ -156,7 +156,7 @@ impl<B: Backend> Core<B> {
     }
 
     /// The size of the largest free piece, and how many there are.
-    pub(super) fn free_pieces(&self) -> (u64, u64) {
+    pub(crate) fn free_pieces(&self) -> (u64, u64) {
         let state = self.store.state();
         let (piece, pieces) = state.heap.free_pieces();
         let (segment, segments) = state.kept.largest();
@@ -181,7 +181,7 @@ impl<B: Backend> Core<B> {
     /// # Safety
     ///
     /// Nothing that is queued or running touches the segment (rule 2).
-    pub(super) unsafe fn strip_to(&self, segment: &mut Segment<B>, mapped: usize) {
+    pub(crate) unsafe fn strip_to(&self, segment: &mut Segment<B>, mapped: usize) {
         while segment.last_chunk().is_some_and(|last| segment.mapped() - last >= mapped) {
             // SAFETY: the caller's promise (rule 2).
             match unsafe { segment.strip(&*self.backend, &self.store.physical) } {
@@ -192,39 +192,39 @@ impl<B: Backend> Core<B> {
         }
     }
 
-    /// Starts the thread that gives back what has been free for `keep_for`. It ends with the device.
-    fn start_idle_cleanup(self: &Arc<Self>, keep_for: Duration, end: mpsc::Receiver<()>) -> io::Result<()> {
-        let (core, gate) = (Arc::downgrade(self), self.idle_gate.clone());
+    /// Starts the thread that gives back what has been free for `retain_for`. It ends with the device.
+    fn start_idle_cleanup(self: &Arc<Self>, retain_for: Duration, end: mpsc::Receiver<()>) -> io::Result<()> {
+        let (state, gate) = (Arc::downgrade(self), self.idle_gate.clone());
         // Twice in the time: a cache has to be seen unused at two times, and what was in it then waits for its own.
-        let pause = (keep_for / 2).max(Duration::from_millis(1));
+        let pause = (retain_for / 2).max(Duration::from_millis(1));
         let work = move || {
             while end.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let gate = lock(&gate);
-                let Some(core) = core.upgrade() else { break };
-                core.idle_cleanup(keep_for);
-                let losses = core.take_losses();
+                let Some(state) = state.upgrade() else { break };
+                state.idle_cleanup(retain_for);
+                let losses = state.take_losses();
                 // The logger may use the device, or close it.
-                drop(core);
+                drop(state);
                 drop(gate);
-                super::core::log(losses);
+                crate::memory::device_state::log(losses);
             }
         };
         std::thread::Builder::new().name("gpumem-idle".into()).spawn(work).map(drop)
     }
 
     /// Starts what runs beside the device, if its settings ask for it.
-    pub(super) fn start(self: &Arc<Self>, end: mpsc::Receiver<()>) -> Result<(), Fault> {
-        let Some(keep_for) = self.settings.keep_for else { return Ok(()) };
+    pub(crate) fn start(self: &Arc<Self>, end: mpsc::Receiver<()>) -> Result<(), Fault> {
+        let Some(retain_for) = self.settings.retain_for else { return Ok(()) };
         let operation = "start the thread that gives idle memory back";
-        self.start_idle_cleanup(keep_for, end)
+        self.start_idle_cleanup(retain_for, end)
             .map_err(|error| Fault::Denied { operation, reason: error.to_string() })
     }
 
-    fn idle_cleanup(&self, keep_for: Duration) {
+    fn idle_cleanup(&self, retain_for: Duration) {
         let _giving_back = self.store.giving_back(true);
         self.sweep_parked();
         self.keep(self.store.caches.flush(true));
-        if let Some(before) = Instant::now().checked_sub(keep_for) {
+        if let Some(before) = Instant::now().checked_sub(retain_for) {
             self.shed(0, Some(before));
         }
     }

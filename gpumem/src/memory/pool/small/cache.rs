@@ -9,11 +9,11 @@
 //! Blocks that another lane still reads do not come here. A block that one thread takes and another drops ends in the cache of
 //! the second; when that is full, everything in it goes to the store, where pieces join their slabs.
 
-use super::latch::{Guard, Latch};
-use super::physical::Segment;
 use super::size::{CLASSES, Class};
-use super::{Budget, Charge, lock};
+use super::spin_lock::{SpinGuard, SpinLock};
 use crate::backend::Backend;
+use crate::memory::pool::physical::Segment;
+use crate::memory::{Budget, Charge, lock};
 use crate::threads;
 use std::sync::Mutex;
 
@@ -27,14 +27,14 @@ const LARGE: usize = 2;
 const CACHES: usize = 64;
 
 /// A pooled block that nobody owns.
-pub(super) struct Free<B: Backend> {
-    pub(super) memory: B::Memory,
-    pub(super) offset: usize,
-    pub(super) node: u32,
+pub(crate) struct Free<B: Backend> {
+    pub(crate) memory: B::Memory,
+    pub(crate) offset: usize,
+    pub(crate) node: u32,
 }
 
 /// The caches of a device.
-pub(super) struct Caches<B: Backend> {
+pub(crate) struct Caches<B: Backend> {
     caches: Box<[Padded<B>]>,
     /// Held while credits are on their way from the caches to the budget, so that nobody finds them in neither.
     collecting: Mutex<()>,
@@ -42,9 +42,9 @@ pub(super) struct Caches<B: Backend> {
 
 /// So that two threads' locks are never in one line of the processor's cache (or in two that it fetches together).
 #[repr(align(128))]
-struct Padded<B: Backend>(Latch<Cache<B>>);
+struct Padded<B: Backend>(SpinLock<Cache<B>>);
 
-pub(super) struct Cache<B: Backend> {
+pub(crate) struct Cache<B: Backend> {
     /// By class; empty until the first block comes.
     small: Vec<Vec<Free<B>>>,
     small_bytes: usize,
@@ -53,38 +53,38 @@ pub(super) struct Cache<B: Backend> {
     credit: Charge,
     /// The budget knows of this cache.
     takes: bool,
-    pub(super) counts: Counts,
+    pub(crate) counts: Counts,
     /// Allocations and frees when somebody last looked whether the cache is idle.
     seen: u64,
 }
 
 /// How often something happened; each cache counts for itself.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) allocations: u64,
-    pub(super) frees: u64,
+pub(crate) struct Counts {
+    pub(crate) allocations: u64,
+    pub(crate) frees: u64,
     /// Allocations for which the driver was asked for nothing.
-    pub(super) reused: u64,
+    pub(crate) reused: u64,
 }
 
 /// What a cache had to let go of.
-pub(super) struct Surplus<B: Backend> {
-    pub(super) small: Vec<Free<B>>,
-    pub(super) large: Vec<Box<Segment<B>>>,
+pub(crate) struct Evicted<B: Backend> {
+    pub(crate) small: Vec<Free<B>>,
+    pub(crate) large: Vec<Box<Segment<B>>>,
 }
 
-impl<B: Backend> Surplus<B> {
-    pub(super) fn none() -> Self {
+impl<B: Backend> Evicted<B> {
+    pub(crate) fn none() -> Self {
         Self { small: Vec::new(), large: Vec::new() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.small.is_empty() && self.large.is_empty()
     }
 }
 
 impl<B: Backend> Caches<B> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let cache = || Cache {
             small: Vec::new(),
             small_bytes: 0,
@@ -96,19 +96,19 @@ impl<B: Backend> Caches<B> {
         };
         Self {
             collecting: Mutex::new(()),
-            caches: (0..CACHES).map(|_| Padded(Latch::new(cache()))).collect(),
+            caches: (0..CACHES).map(|_| Padded(SpinLock::new(cache()))).collect(),
         }
     }
 
     /// The calling thread's.
     #[inline]
-    pub(super) fn mine(&self) -> Guard<'_, Cache<B>> {
+    pub(crate) fn mine(&self) -> SpinGuard<'_, Cache<B>> {
         self.caches[threads::number() % CACHES].0.lock()
     }
 
     /// Gives the budget back that the caches keep, and takes `bytes` of it. Returns how many are used then, with what was taken or
     /// without.
-    pub(super) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Result<(Charge, u64), u64> {
+    pub(crate) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Result<(Charge, u64), u64> {
         let _collecting = lock(&self.collecting);
         if budget.was_credited() {
             for cache in self.in_use() {
@@ -134,14 +134,14 @@ impl<B: Backend> Caches<B> {
     }
 
     /// Empties all of them, or only those that nobody has used since this was last called with `only_idle`.
-    pub(super) fn flush(&self, only_idle: bool) -> Surplus<B> {
-        let mut all = Surplus::none();
+    pub(crate) fn flush(&self, only_idle: bool) -> Evicted<B> {
+        let mut all = Evicted::none();
         for cache in self.in_use() {
             let mut cache = cache.0.lock();
             if only_idle && !cache.is_idle() {
                 continue;
             }
-            let Surplus { small, large } = cache.empty();
+            let Evicted { small, large } = cache.empty();
             all.small.extend(small);
             all.large.extend(large);
         }
@@ -149,8 +149,8 @@ impl<B: Backend> Caches<B> {
     }
 
     /// Takes the segments out of all of them, and leaves the pooled blocks.
-    pub(super) fn take_segments(&self) -> Surplus<B> {
-        let mut all = Surplus::none();
+    pub(crate) fn take_segments(&self) -> Evicted<B> {
+        let mut all = Evicted::none();
         for cache in self.in_use() {
             all.large.append(&mut cache.0.lock().large);
         }
@@ -158,7 +158,7 @@ impl<B: Backend> Caches<B> {
     }
 
     /// Lets go of the budget that the caches keep, at the end of the device.
-    pub(super) fn forget_credits(&self, budget: &Budget) {
+    pub(crate) fn forget_credits(&self, budget: &Budget) {
         for cache in self.in_use() {
             budget.give_back(cache.0.lock().credit.take());
         }
@@ -166,14 +166,14 @@ impl<B: Backend> Caches<B> {
 
     /// Bytes of the segments in the caches.
     #[cfg(all(debug_assertions, feature = "testing"))]
-    pub(super) fn mapped(&self) -> u64 {
+    pub(crate) fn mapped(&self) -> u64 {
         let mapped =
             |cache: &Cache<B>| cache.large.iter().map(|segment| segment.mapped() as u64).sum::<u64>();
         self.in_use().iter().map(|cache| mapped(&cache.0.lock())).sum()
     }
 
     /// The sum of the counts, and of the budget that the caches keep.
-    pub(super) fn sum(&self) -> (Counts, u64) {
+    pub(crate) fn sum(&self) -> (Counts, u64) {
         let mut sum = (Counts::default(), 0);
         for cache in self.in_use() {
             let cache = cache.0.lock();
@@ -189,7 +189,7 @@ impl<B: Backend> Caches<B> {
 impl<B: Backend> Cache<B> {
     /// Takes `bytes` of the limit, if that can be had without looking into other caches.
     #[inline]
-    pub(super) fn charge(&mut self, budget: &Budget, bytes: u64) -> Option<Charge> {
+    pub(crate) fn charge(&mut self, budget: &Budget, bytes: u64) -> Option<Charge> {
         if self.credit.bytes() >= bytes {
             return Some(self.credit.split(bytes));
         }
@@ -205,13 +205,13 @@ impl<B: Backend> Cache<B> {
 
     /// Gives a part of the limit back.
     #[inline]
-    pub(super) fn discharge(&mut self, budget: &Budget, charge: Charge) {
+    pub(crate) fn discharge(&mut self, budget: &Budget, charge: Charge) {
         self.credit.merge(charge);
         budget.credited();
     }
 
     #[inline]
-    pub(super) fn take_small(&mut self, class: Class) -> Option<Free<B>> {
+    pub(crate) fn take_small(&mut self, class: Class) -> Option<Free<B>> {
         let free = self.small.get_mut(class.index())?.pop()?;
         self.small_bytes -= class.bytes();
         Some(free)
@@ -219,7 +219,7 @@ impl<B: Backend> Cache<B> {
 
     /// A segment of exactly `mapped` bytes, with addresses for `reserved` at least.
     #[inline]
-    pub(super) fn take_large(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
+    pub(crate) fn take_large(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
         let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;
         let index = self.large.iter().rposition(|segment| fits(segment))?;
         Some(self.large.remove(index))
@@ -227,7 +227,7 @@ impl<B: Backend> Cache<B> {
 
     /// Keeps a pooled block; where that is too much, everything pooled goes.
     #[inline]
-    pub(super) fn put_small(&mut self, class: Class, free: Free<B>) -> Vec<Free<B>> {
+    pub(crate) fn put_small(&mut self, class: Class, free: Free<B>) -> Vec<Free<B>> {
         if self.small.is_empty() {
             self.small.resize_with(CLASSES, Vec::new);
         }
@@ -238,7 +238,7 @@ impl<B: Backend> Cache<B> {
 
     /// Keeps a segment; where that is one too many, the oldest goes.
     #[inline]
-    pub(super) fn put_large(&mut self, segment: Box<Segment<B>>) -> Option<Box<Segment<B>>> {
+    pub(crate) fn put_large(&mut self, segment: Box<Segment<B>>) -> Option<Box<Segment<B>>> {
         self.large.push(segment);
         (self.large.len() > LARGE).then(|| self.large.remove(0))
     }
@@ -249,8 +249,8 @@ impl<B: Backend> Cache<B> {
         std::mem::replace(&mut self.seen, used) == used
     }
 
-    fn empty(&mut self) -> Surplus<B> {
-        Surplus { small: self.empty_small(), large: std::mem::take(&mut self.large) }
+    fn empty(&mut self) -> Evicted<B> {
+        Evicted { small: self.empty_small(), large: std::mem::take(&mut self.large) }
     }
 
     fn empty_small(&mut self) -> Vec<Free<B>> {

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! `used = reserved + live + retired + credit` therefore holds at any time, and `live` equals the capacities of the buffers
-//! in the ledger whenever no operation is under way. `Core::audit` compares the two.
+//! in the ledger whenever no operation is under way. `DeviceState::audit` compares the two.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -105,12 +105,12 @@ impl Budget {
     }
 
     /// Notes that so many bytes have lived at a time.
-    pub(super) fn raise_peak(&self, lived: u64) {
+    pub(crate) fn raise_peak(&self, lived: u64) {
         self.peak.fetch_max(lived, Ordering::Relaxed);
     }
 
     /// Notes that a cache takes for the first time.
-    pub(super) fn add_taker(&self) {
+    pub(crate) fn add_taker(&self) {
         self.takers.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -118,7 +118,7 @@ impl Budget {
     /// of what is used in its cache. Else threads that let go and take all the time would raise what is used, though not what
     /// lives, and look into each other's caches all the time.
     #[inline]
-    pub(super) fn take_below_peak(&self, bytes: u64) -> Option<Charge> {
+    pub(crate) fn take_below_peak(&self, bytes: u64) -> Option<Charge> {
         let others = self.takers.load(Ordering::Relaxed).saturating_sub(1);
         let most = self.peak.load(Ordering::Relaxed).saturating_add(others * A_LITTLE).min(self.limit);
         let within = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= most);
@@ -128,7 +128,7 @@ impl Budget {
 
     /// Notes that a cache has come to hold some of what is used.
     #[inline]
-    pub(super) fn credited(&self) {
+    pub(crate) fn credited(&self) {
         // Looked at first: a line that many threads only read is not fought over. Who clears it looks into the caches afterwards, each
         // under the lock that the caller holds.
         if !self.credited.load(Ordering::Acquire) {
@@ -137,7 +137,7 @@ impl Budget {
     }
 
     /// Whether a cache has come to hold some since this was last asked.
-    pub(super) fn was_credited(&self) -> bool {
+    pub(crate) fn was_credited(&self) -> bool {
         self.credited.swap(false, Ordering::AcqRel)
     }
 

@@ -4,10 +4,10 @@
 //! ([`Launch::flight`]) and leave at the front ([`Queue::sweep`], [`Queue::taken`]), so their numbers have no gaps, and a flight is found by its number.
 //! The list also says who awaits each flight; the module comment of `poller` has the protocol.
 
-use super::flight::{Flight, State};
-use super::lock;
-use super::poller::{self, Ended, Watch};
+use super::in_flight::{InFlight, State};
+use super::wake_thread::{self, Ended, Watch};
 use crate::backend::{Backend, Fault};
+use crate::memory::lock;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,7 +18,7 @@ use std::task::Waker;
 const MANY: usize = 8;
 
 /// The transfers of a lane that have not been seen to end.
-pub(super) struct Queue<B: Backend> {
+pub(crate) struct Queue<B: Backend> {
     /// The core's.
     backend: Weak<B>,
     flights: Mutex<Flights<B>>,
@@ -32,7 +32,7 @@ pub(super) struct Queue<B: Backend> {
 
 struct Flights<B: Backend> {
     /// In the order of their numbers, and nearly in that of the stream, so those that are done are at the front. A flight that was launched
-    /// after its event was recorded ([`Lane::launch`](super::Lane::launch)) may end before those in front of it; then it is let go of a
+    /// after its event was recorded ([`Lane::launch`](crate::memory::Lane::launch)) may end before those in front of it; then it is let go of a
     /// little later.
     running: VecDeque<Running<B>>,
     /// How many there have been.
@@ -46,7 +46,7 @@ struct Flights<B: Backend> {
 }
 
 struct Running<B: Backend> {
-    flight: Arc<Flight<B>>,
+    flight: Arc<InFlight<B>>,
     /// Some may have been dropped.
     watches: Vec<Weak<Watch>>,
 }
@@ -65,7 +65,7 @@ impl<B: Backend> Flights<B> {
 
     /// Takes the flight at the front out. Those who await it are told by the wake thread, which need not be woken for it: it does not sleep
     /// before all are told.
-    fn leave(&mut self, end: &Result<(), Fault>) -> Option<Arc<Flight<B>>> {
+    fn leave(&mut self, end: &Result<(), Fault>) -> Option<Arc<InFlight<B>>> {
         let Running { flight, watches } = self.running.pop_front()?;
         let live = watches.into_iter().filter(|watch| watch.strong_count() > 0);
         self.left.extend(live.map(|watch| (watch, end.clone())));
@@ -80,8 +80,8 @@ pub(crate) struct Launch<'a, B: Backend> {
 }
 
 impl<B: Backend> Launch<'_, B> {
-    pub(super) fn enter(&mut self, event: B::Event, state: State<B>) -> Arc<Flight<B>> {
-        let flight = Arc::new(Flight::new(self.flights.launched, event, state));
+    pub(crate) fn enter(&mut self, event: B::Event, state: State<B>) -> Arc<InFlight<B>> {
+        let flight = Arc::new(InFlight::new(self.flights.launched, event, state));
         self.flights.launched += 1;
         self.flights.running.push_back(Running { flight: flight.clone(), watches: Vec::new() });
         flight
@@ -89,7 +89,7 @@ impl<B: Backend> Launch<'_, B> {
 }
 
 /// What the wake thread does next.
-pub(super) enum Next<B: Backend> {
+pub(crate) enum Next<B: Backend> {
     /// It tells these.
     Tell(Vec<Ended>),
     /// It waits for the flight with this number.
@@ -97,7 +97,7 @@ pub(super) enum Next<B: Backend> {
 }
 
 impl<B: Backend> Queue<B> {
-    pub(super) fn new(backend: &Arc<B>) -> Self {
+    pub(crate) fn new(backend: &Arc<B>) -> Self {
         let flights =
             Flights { running: VecDeque::new(), launched: 0, seen: 0, left: Vec::new(), closed: false };
         Self {
@@ -110,16 +110,16 @@ impl<B: Backend> Queue<B> {
     }
 
     /// The device's backend, as long as the device is there.
-    pub(super) fn backend(&self) -> Option<Arc<B>> {
+    pub(crate) fn backend(&self) -> Option<Arc<B>> {
         self.backend.upgrade()
     }
 
-    pub(super) fn launching(&self) -> Launch<'_, B> {
+    pub(crate) fn launching(&self) -> Launch<'_, B> {
         Launch { flights: lock(&self.flights) }
     }
 
     /// Lets go of the flights that have ended. Returns whether none is left.
-    pub(super) fn sweep(&self, backend: &B) -> bool {
+    pub(crate) fn sweep(&self, backend: &B) -> bool {
         let mut ended = Vec::new();
         let mut flights = lock(&self.flights);
         while let Some(Running { flight, .. }) = flights.running.front() {
@@ -145,7 +145,7 @@ impl<B: Backend> Queue<B> {
     }
 
     /// Lets go of the oldest flights whose results have been taken. The device is asked about others only where there are many.
-    pub(super) fn taken(&self, backend: &B) {
+    pub(crate) fn taken(&self, backend: &B) {
         loop {
             let mut flights = lock(&self.flights);
             let is_taken = flights.running.front().is_some_and(|running| running.flight.is_empty());
@@ -165,19 +165,19 @@ impl<B: Backend> Queue<B> {
     }
 
     /// The oldest flight that has not been seen to end, but for as many as `most`.
-    pub(super) fn surplus(&self, most: usize) -> Option<B::Event> {
+    pub(crate) fn surplus(&self, most: usize) -> Option<B::Event> {
         let flights = lock(&self.flights);
         let index = flights.running.len().checked_sub(most + 1)?;
         flights.running.get(index).map(|running| running.flight.event().clone())
     }
 
     /// The oldest flight that has not been seen to end.
-    pub(super) fn oldest(&self) -> Option<Arc<Flight<B>>> {
+    pub(crate) fn oldest(&self) -> Option<Arc<InFlight<B>>> {
         lock(&self.flights).running.front().map(|running| running.flight.clone())
     }
 
     /// The events of all flights.
-    pub(super) fn events(&self) -> Vec<B::Event> {
+    pub(crate) fn events(&self) -> Vec<B::Event> {
         lock(&self.flights).running.iter().map(|running| running.flight.event().clone()).collect()
     }
 
@@ -185,9 +185,9 @@ impl<B: Backend> Queue<B> {
     ///
     /// What ends meanwhile is not missed, so the caller need not look again: the watch is in the list before this returns, and then the
     /// flight leaves the list or is waited for, both of which tell the watch.
-    pub(super) fn watch(
+    pub(crate) fn watch(
         self: &Arc<Self>,
-        flight: &Flight<B>,
+        flight: &InFlight<B>,
         waker: &Waker,
     ) -> Result<Option<Arc<Watch>>, Fault> {
         self.start()?;
@@ -215,10 +215,10 @@ impl<B: Backend> Queue<B> {
         let mut started = lock(&self.started);
         if !*started {
             let queue = self.clone();
-            let thread = std::thread::Builder::new().name("gpumem-poller".into());
+            let thread = std::thread::Builder::new().name("gpumem-wake".into());
             let operation = "start the thread that wakes those who await transfers";
             thread
-                .spawn(move || poller::run(&queue))
+                .spawn(move || wake_thread::run(&queue))
                 .map_err(|error| Fault::Denied { operation, reason: error.to_string() })?;
             *started = true;
         }
@@ -226,7 +226,7 @@ impl<B: Backend> Queue<B> {
     }
 
     /// For the wake thread: what it does next, once there is something; `None` at the end of the device.
-    pub(super) fn next(&self) -> Option<Next<B>> {
+    pub(crate) fn next(&self) -> Option<Next<B>> {
         let mut flights = lock(&self.flights);
         loop {
             if !flights.left.is_empty() {
@@ -247,7 +247,7 @@ impl<B: Backend> Queue<B> {
 
     /// For the wake thread: flight `number`, which it waited for, has ended. Returns who is to be told: those who await it, and all who
     /// await anything where the device has failed or refused the wait, after which they ask again.
-    pub(super) fn has_ended(&self, number: u64, end: &Result<(), Fault>) -> Vec<Ended> {
+    pub(crate) fn has_ended(&self, number: u64, end: &Result<(), Fault>) -> Vec<Ended> {
         let mut flights = lock(&self.flights);
         let mut watches = Vec::new();
         match end {
@@ -265,7 +265,7 @@ impl<B: Backend> Queue<B> {
 
     /// The core has gone, so nothing is in flight: what is left are transfers whose results were taken. Tickets that know the queue shall
     /// not keep their events.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut flights = lock(&self.flights);
         flights.closed = true;
         let mut gone = Vec::new();
@@ -293,16 +293,16 @@ mod tests {
     #[test]
     fn flights_that_were_taken_do_not_pile_up() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let slots = Slots::<Host>::new(2);
-        drop(fly(core, one(&slots)));
+        drop(fly(state, one(&slots)));
         for _ in 0..1_000 {
-            let flight = fly(core, one(&slots));
-            core.backend.synchronize(flight.event()).unwrap();
+            let flight = fly(state, one(&slots));
+            state.backend.synchronize(flight.event()).unwrap();
             drop(flight.take());
-            core.download.queue().taken(&core.backend);
+            state.download.queue().taken(&state.backend);
         }
-        let left = lock(&core.download.queue().flights).running.len();
+        let left = lock(&state.download.queue().flights).running.len();
         assert!(left <= MANY, "{left} flights are kept");
         assert_eq!(slots.taken(), 0, "the first has ended too");
     }
@@ -325,7 +325,7 @@ mod tests {
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
         let mut tickets: Vec<_> = (0..MOST).map(|_| buffer.start_download().unwrap()).collect();
-        let queue = device.core().download.queue().clone();
+        let queue = device.state().download.queue().clone();
         let event = queue.oldest().unwrap().event().clone();
         let woken = Arc::new(Counter(AtomicUsize::new(0)));
         let waker = Waker::from(woken.clone());
@@ -378,7 +378,7 @@ mod tests {
         drop(hold);
         is_held.recv().unwrap();
         device.synchronize().unwrap();
-        let queue = device.core().download.queue();
+        let queue = device.state().download.queue();
         assert!(queue.oldest().is_none(), "both have left");
         assert_eq!(woken.0.load(Ordering::SeqCst), 0, "only the wake thread wakes");
         drop(let_go);
@@ -394,13 +394,13 @@ mod tests {
     #[test]
     fn a_flight_whose_end_was_seen_takes_no_watch() {
         let device = Device::host();
-        let core = device.core();
+        let state = device.state();
         let slots = Slots::<Host>::new(1);
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
-        core.order_download(core.compute.stream()).unwrap();
-        let flight = fly(core, one(&slots));
-        let queue = core.download.queue();
+        state.order_download(state.compute.stream()).unwrap();
+        let flight = fly(state, one(&slots));
+        let queue = state.download.queue();
         let woken = Arc::new(Counter(AtomicUsize::new(0)));
         let waker = Waker::from(woken.clone());
         let watch = queue.watch(&flight, &waker).unwrap();
@@ -411,7 +411,7 @@ mod tests {
         }
         assert!(queue.oldest().is_some(), "it is still there");
         assert!(queue.watch(&flight, &waker).unwrap().is_none(), "seen");
-        device.core().land();
+        device.state().land();
         assert!(queue.watch(&flight, &waker).unwrap().is_none(), "gone");
         drop(flight.take());
     }
@@ -424,7 +424,7 @@ mod tests {
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
         let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
         let ticket = buffer.start_download().unwrap();
-        let queue = device.core().download.queue();
+        let queue = device.state().download.queue();
         let flight = queue.oldest().unwrap();
         let waker = Waker::from(Arc::new(Counter(AtomicUsize::new(0))));
         for _ in 0..1_000 {

@@ -3,12 +3,12 @@
 //! One core copies to and from pinned memory at a fraction of the rate of the bus, and touching new memory is slower yet. So a large
 //! blocking transfer is done by up to [`WORKERS`] threads, of which the calling thread is one. The protocol:
 //!
-//! * **Lanes.** A device has a *transfer lane* for each worker, made by the first large transfer and kept ([`Transfers`]). One transfer
-//!   has all of them at a time ([`Turn`]), so that two transfers never come in between each other; whoever finds them taken
+//! * **Lanes.** A device has a *transfer lane* for each worker, made by the first large transfer and kept ([`TransferLanes`]). One transfer
+//!   has all of them at a time ([`LaneLease`]), so that two transfers never come in between each other; whoever finds them taken
 //!   goes the way of small transfers, by itself on one lane.
-//! * **Order.** Before the first piece, every transfer lane is put behind the compute lane ([`Core::order_behind_compute`]). Each piece
+//! * **Order.** Before the first piece, every transfer lane is put behind the compute lane ([`DeviceState::order_behind_compute`]). Each piece
 //!   is a pending use of the block (rule 2), a write as well as a read. A download waits for its pieces. An upload does not: at its
-//!   end, failed or not, the compute lane is put behind all pieces ([`Block::join_uses`](super::Block::join_uses)), and then they are as
+//!   end, failed or not, the compute lane is put behind all pieces ([`Block::join_uses`](crate::memory::Block::join_uses)), and then they are as
 //!   good as queued there (rule 1).
 //! * **Pinned memory.** Each worker has a ring of its own, whose blocks stay in flight on its lane when it is dropped (rule 3).
 //! * **Threads.** They are scoped: they borrow the user's slice, and none outlives the call. Starting three costs some 0.1 ms
@@ -17,11 +17,11 @@
 //! * **Pieces** are handed out one by one ([`Pieces`]), so a slow thread does less, and each is a slice that no other worker has. When a
 //!   worker fails, the others get no more.
 
-use super::core::Core;
-use super::flight::Lane;
-use super::lock;
+use super::in_flight::Lane;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
+use crate::memory::device_state::DeviceState;
+use crate::memory::lock;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::thread;
@@ -29,7 +29,7 @@ use std::thread;
 /// Threads and lanes of a large transfer: as many as it takes for the bus to be what limits it.
 const WORKERS: usize = 4;
 
-/// Transfers that may be under way on each lane before a further large transfer waits for the oldest.
+/// TransferLanes that may be under way on each lane before a further large transfer waits for the oldest.
 const IN_FLIGHT: usize = 8;
 
 /// How many threads do a large transfer on this machine.
@@ -39,7 +39,7 @@ pub(crate) fn workers() -> usize {
 }
 
 /// The transfer lanes of a device.
-pub(crate) struct Transfers<B: Backend> {
+pub(crate) struct TransferLanes<B: Backend> {
     /// Made with the first large transfer, by whoever has the turn.
     lanes: OnceLock<Vec<Lane<B>>>,
     /// Only ever tried: who finds it taken goes another way. So no thread is held up by what runs meanwhile, a logger that is told of lost memory
@@ -48,31 +48,31 @@ pub(crate) struct Transfers<B: Backend> {
 }
 
 /// All transfer lanes, for one transfer.
-pub(crate) struct Turn<'a, B: Backend> {
+pub(crate) struct LaneLease<'a, B: Backend> {
     lanes: &'a [Lane<B>],
     _turn: MutexGuard<'a, ()>,
 }
 
-impl<B: Backend> Transfers<B> {
-    pub(super) fn new() -> Self {
+impl<B: Backend> TransferLanes<B> {
+    pub(crate) fn new() -> Self {
         Self { lanes: OnceLock::new(), turn: Mutex::default() }
     }
 
     /// The lanes that there are.
-    pub(super) fn lanes(&self) -> &[Lane<B>] {
+    pub(crate) fn lanes(&self) -> &[Lane<B>] {
         self.lanes.get().map_or(&[], Vec::as_slice)
     }
 }
 
-impl<B: Backend> Turn<'_, B> {
+impl<B: Backend> LaneLease<'_, B> {
     pub(crate) fn lanes(&self) -> &[Lane<B>] {
         self.lanes
     }
 }
 
-impl<B: Backend> Core<B> {
+impl<B: Backend> DeviceState<B> {
     /// The transfer lanes, unless another transfer has them. May wait for earlier transfers.
-    pub(crate) fn transfer_turn(&self) -> Result<Option<Turn<'_, B>>, Fault> {
+    pub(crate) fn lease_transfer_lanes(&self) -> Result<Option<LaneLease<'_, B>>, Fault> {
         let turn = match self.transfers.turn.try_lock() {
             Ok(turn) => turn,
             // It guards nothing that could be half done.
@@ -94,7 +94,7 @@ impl<B: Backend> Core<B> {
         for lane in lanes {
             lane.hold_back(&self.backend, IN_FLIGHT)?;
         }
-        Ok(Some(Turn { lanes, _turn: turn }))
+        Ok(Some(LaneLease { lanes, _turn: turn }))
     }
 }
 

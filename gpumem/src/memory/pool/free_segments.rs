@@ -13,51 +13,51 @@ const EMPTY: usize = 32;
 /// any number, and no allocation is to stand still for it.
 const GOING: usize = 8;
 
-pub(super) struct Kept<B: Backend> {
+pub(crate) struct FreeSegments<B: Backend> {
     /// By mapped bytes, and in reverse order of their coming: of equal ones the last that came is taken, and the others get old.
-    segments: BTreeMap<Key, Entry<B>>,
+    segments: BTreeMap<Key, FreeSegment<B>>,
     next: u64,
     bytes: u64,
 }
 
 type Key = (usize, u64);
 
-pub(super) struct Entry<B: Backend> {
-    pub(super) segment: Box<Segment<B>>,
-    pub(super) epoch: Epoch,
-    pub(super) since: Option<Instant>,
+pub(crate) struct FreeSegment<B: Backend> {
+    pub(crate) segment: Box<Segment<B>>,
+    pub(crate) epoch: Epoch,
+    pub(crate) since: Option<Instant>,
 }
 
-impl<B: Backend> Kept<B> {
-    pub(super) fn new() -> Self {
+impl<B: Backend> FreeSegments<B> {
+    pub(crate) fn new() -> Self {
         Self { segments: BTreeMap::new(), next: u64::MAX, bytes: 0 }
     }
 
-    pub(super) fn put(&mut self, entry: Entry<B>) {
+    pub(crate) fn put(&mut self, entry: FreeSegment<B>) {
         self.bytes += entry.segment.mapped() as u64;
         self.segments.insert((entry.segment.mapped(), self.next), entry);
         self.next -= 1;
     }
 
-    fn remove(&mut self, key: Key) -> Option<Entry<B>> {
+    fn remove(&mut self, key: Key) -> Option<FreeSegment<B>> {
         let entry = self.segments.remove(&key)?;
         self.bytes -= entry.segment.mapped() as u64;
         Some(entry)
     }
 
     /// Mapped bytes of all of them.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         debug_assert_eq!(self.bytes, self.segments.keys().map(|(mapped, _)| *mapped as u64).sum::<u64>());
         self.bytes
     }
 
     /// The most that one of them has mapped, and how many there are.
-    pub(super) fn largest(&self) -> (usize, usize) {
+    pub(crate) fn largest(&self) -> (usize, usize) {
         (self.segments.last_key_value().map_or(0, |((mapped, _), _)| *mapped), self.segments.len())
     }
 
     /// The smallest that has `mapped` bytes and at most `most`, and addresses for `reserved`.
-    pub(super) fn take_fit(
+    pub(crate) fn take_fit(
         &mut self,
         mapped: usize,
         most: usize,
@@ -70,7 +70,7 @@ impl<B: Backend> Kept<B> {
     }
 
     /// One without memory that has addresses for `reserved`: of the first few that fit, the one with the fewest.
-    pub(super) fn take_empty(&mut self, reserved: usize) -> Option<Box<Segment<B>>> {
+    pub(crate) fn take_empty(&mut self, reserved: usize) -> Option<Box<Segment<B>>> {
         let few = self.segments.range(..(1, 0)).take(EMPTY);
         let fits = few.filter(|(_, entry)| entry.segment.reserved() >= reserved);
         let key = *fits.min_by_key(|(_, entry)| entry.segment.reserved())?.0;
@@ -78,24 +78,24 @@ impl<B: Backend> Kept<B> {
     }
 
     /// Some of those without memory that are too many, the oldest of them.
-    pub(super) fn take_old_empty(&mut self) -> Vec<Box<Segment<B>>> {
+    pub(crate) fn take_old_empty(&mut self) -> Vec<Box<Segment<B>>> {
         let old: Vec<Key> =
             self.segments.range(..(1, 0)).skip(EMPTY).take(GOING).map(|(key, _)| *key).collect();
         old.into_iter().filter_map(|key| self.remove(key)).map(|entry| entry.segment).collect()
     }
 
     /// The largest that has less than `mapped` bytes and addresses for `reserved`.
-    pub(super) fn take_below(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
-        let fits = |entry: &Entry<B>| entry.segment.reserved() >= reserved.max(mapped);
+    pub(crate) fn take_below(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
+        let fits = |entry: &FreeSegment<B>| entry.segment.reserved() >= reserved.max(mapped);
         let (key, _) = self.segments.range(..(mapped, 0)).rev().find(|(_, entry)| fits(entry))?;
         let key = *key;
         self.remove(key).map(|entry| entry.segment)
     }
 
     /// One that `may` be changed, with the smallest last chunk of at least `bytes`, or with the largest where all are smaller.
-    pub(super) fn take_victim(&mut self, bytes: u64, may: impl Fn(Epoch) -> bool) -> Option<Entry<B>> {
+    pub(crate) fn take_victim(&mut self, bytes: u64, may: impl Fn(Epoch) -> bool) -> Option<FreeSegment<B>> {
         let candidates = self.segments.iter().filter(|(_, entry)| may(entry.epoch));
-        let rank = |entry: &Entry<B>| {
+        let rank = |entry: &FreeSegment<B>| {
             let last = entry.segment.last_chunk().unwrap_or(entry.segment.mapped()) as u64;
             if last >= bytes { (0, last) } else { (1, u64::MAX - last) }
         };
@@ -104,10 +104,10 @@ impl<B: Backend> Kept<B> {
     }
 
     /// Those that `may` go, the oldest first, until what is left is at most `most` bytes.
-    pub(super) fn take_surplus(
+    pub(crate) fn take_surplus(
         &mut self,
         most: u64,
-        may: impl Fn(&Entry<B>) -> bool,
+        may: impl Fn(&FreeSegment<B>) -> bool,
     ) -> Vec<Box<Segment<B>>> {
         let mut keys: Vec<Key> =
             self.segments.iter().filter(|(_, entry)| may(entry)).map(|(key, _)| *key).collect();
