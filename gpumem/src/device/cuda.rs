@@ -91,7 +91,7 @@ impl Device<Cuda> {
     #[track_caller]
     pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
         let made_at = Location::caller();
-        let raw = self.state().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)?;
+        let raw = self.state().backend.load_ptx(ptx)?;
         Ok(Module { raw, _listed: self.state().ledger.modules.add("module", made_at) })
     }
 
@@ -102,7 +102,7 @@ impl Device<Cuda> {
     ///
     /// [`Error::DeviceFailed`] when the driver refuses.
     pub fn make_current(&self) -> Result<(), Error> {
-        self.state().backend.make_current().map_err(Error::from_fault::<Cuda>)
+        Ok(self.state().backend.make_current()?)
     }
 }
 
@@ -114,7 +114,7 @@ impl DeviceBuilder {
     /// Those of [`Device::cuda`], and [`Error::InvalidSpec`] for a limit of 0.
     pub fn cuda(self, ordinal: usize) -> Result<Device<Cuda>, Error> {
         self.check()?;
-        let backend = Cuda::open(ordinal).map_err(Error::from_opening::<Cuda>)?;
+        let backend = Cuda::open(ordinal).map_err(Error::from_opening)?;
         Device::open(backend, self)
     }
 }
@@ -160,7 +160,7 @@ impl Stream<Cuda> {
         // SAFETY: the conditions are the same; memory of buffers is free only in the order of the compute stream, or
         // of the uses that are noted for another, so what the kernel uses stays alive until it has ended (rules 1 and 2).
         unsafe { self.raw().launch(kernel, grid.into(), block.into(), shared_bytes, args) }
-            .map_err(Error::from_fault::<Cuda>)
+            .map_err(Error::from)
     }
 }
 
@@ -185,7 +185,7 @@ impl Module {
     ///
     /// [`Error::KernelRefused`] when the module has no such kernel, or its device is closed.
     pub fn get_function(&self, name: impl AsRef<str>) -> Result<Function<'_>, Error> {
-        self.raw.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
+        Ok(self.raw.function(name.as_ref())?)
     }
 }
 
@@ -199,7 +199,7 @@ impl Function<'_> {
     ///
     /// [`Error::KernelRefused`] with the most that there is, when that is less.
     pub fn allow_shared_bytes(&self, bytes: u32) -> Result<(), Error> {
-        self.allow_shared(bytes).map_err(Error::from_fault::<Cuda>)
+        Ok(self.allow_shared(bytes)?)
     }
 }
 

@@ -88,7 +88,7 @@ impl<B: Backend> Device<B> {
     pub(crate) fn open(backend: B, builder: DeviceBuilder) -> Result<Self, Error> {
         let limit = match builder.memory_limit {
             Some(limit) => limit,
-            None => default_limit::<B>(backend.memory_info().map_err(Error::from_opening::<B>)?),
+            None => default_limit::<B>(backend.memory_info().map_err(Error::from_opening)?),
         };
         let DeviceBuilder { overhead, retain, retain_for, on_pressure, .. } = builder;
         let default = Settings::new(limit);
@@ -99,7 +99,7 @@ impl<B: Backend> Device<B> {
             on_pressure: on_pressure.map(|callback| callback.0),
             ..default
         };
-        let state = DeviceState::new(backend, settings).map_err(Error::from_opening::<B>)?;
+        let state = DeviceState::new(backend, settings).map_err(Error::from_opening)?;
         Ok(Self { handle: Arc::new(Handle { state: ManuallyDrop::new(state) }) })
     }
 
@@ -133,7 +133,7 @@ impl<B: Backend> Device<B> {
     /// [`Error::CallRefused`] when the device gives none, and [`Error::DeviceFailed`] when it has failed.
     #[track_caller]
     pub fn create_stream(&self) -> Result<Stream<B>, Error> {
-        self.state().create_stream().map_err(Error::from_fault::<B>)
+        Ok(self.state().create_stream()?)
     }
 
     /// Keeps the calling thread until everything that is queued on `stream`, one of this device's, is done.
@@ -147,7 +147,7 @@ impl<B: Backend> Device<B> {
             let other = format!("device `{}`, which was asked to wait for it", self.name());
             return Err(Error::DifferentDevices { buffer: None, other });
         }
-        self.state().wait_for(stream).map_err(Error::from_fault::<B>)
+        Ok(self.state().wait_for(stream)?)
     }
 
     /// How much memory the device has and has free, by its own account.
@@ -156,7 +156,7 @@ impl<B: Backend> Device<B> {
     ///
     /// [`Error::DeviceFailed`] when the driver does not answer.
     pub fn memory_info(&self) -> Result<MemoryInfo, Error> {
-        self.state().backend.memory_info().map_err(Error::from_fault::<B>)
+        Ok(self.state().backend.memory_info()?)
     }
 
     /// Bytes that the buffers of this device may hold together; see [`DeviceBuilder::memory_limit`].
