@@ -242,7 +242,7 @@ fn take_slots<B: Backend>(
         Busy::Refuse => {
             // Downloads whose tickets were dropped may have ended: that is looked at only where a slot is missing.
             let landed = |_| {
-                state.land();
+                state.release_ended();
                 Slots::take(&wanted)
             };
             Slots::take(&wanted).or_else(landed).map_err(|missing| {
@@ -284,7 +284,7 @@ fn queue<B: Backend>(
         };
         shadows.push(turn.map(copy).transpose()?);
     }
-    state.order_download(behind)?;
+    state.order_download_after(behind)?;
     // What is read, and from where on: a shadow, which has the range at its start, or the buffer.
     let sources = plans.iter().zip(&shadows).map(|(plan, shadow)| match shadow {
         Some((turn, index)) => (turns[*turn].1.shadow(*index), 0),
@@ -304,18 +304,18 @@ fn queue<B: Backend>(
     };
     let mut launch = None;
     let record = || {
-        launch = Some(state.download.launching());
+        launch = Some(state.download.lock());
         state.backend.record_queued(stream.raw())
     };
     let queued = use_together(&blocks, stream.number(), copy, record);
     match queued {
         Ok(event) => {
             turns.into_iter().for_each(|(raw, turns)| turns.done(raw));
-            let mut launch = launch.unwrap_or_else(|| state.download.launching());
+            let mut launch = launch.unwrap_or_else(|| state.download.lock());
             let mut flights = Vec::with_capacity(plans.len());
             for Plan { raw, range, pinned, slot, .. } in plans {
                 state.ledger.counters.downloaded(range.len() as u64, true);
-                flights.push((raw, launch.flight(event.clone(), pinned, Some(slot))));
+                flights.push((raw, launch.push(event.clone(), pinned, Some(slot))));
             }
             drop(launch);
             // Wakes who waits for a slot, so nothing is locked.
@@ -331,7 +331,7 @@ fn queue<B: Backend>(
             // What was queued runs, and nobody will see it: its memory is kept until it has ended, or for good.
             for plan in plans.into_iter().take(parts) {
                 match &event {
-                    Some(event) => state.download.launch(event.clone(), plan.pinned),
+                    Some(event) => state.download.hold(event.clone(), plan.pinned),
                     None => plan.pinned.lose(),
                 }
             }

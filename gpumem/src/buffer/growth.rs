@@ -167,7 +167,7 @@ impl<B: Backend> NewBlock<B> {
 impl<B: Backend> Drop for NewBlock<B> {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
-            self.state.retire(block);
+            self.state.pool.give_back(block);
         }
     }
 }

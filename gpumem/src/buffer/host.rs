@@ -39,7 +39,7 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     pub fn as_mut_slice(&mut self) -> Result<&mut [T], Error> {
         let state = self.raw.state().clone();
         if let Some(block) = self.raw.block_mut() {
-            block.wait_until_unused(&state)?;
+            block.wait_until_unused(&state.backend, state.compute.stream())?;
         }
         // SAFETY: as for `as_slice`; readers were waited for as well (rule 2), and nothing can be queued on the buffer while
         // it is borrowed mutably.

@@ -17,7 +17,7 @@ use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::{BufferLabel, Error};
 use crate::ledger::{BufferStats, EntryId, SetMark};
-use crate::memory::{AllocRequest, Block, DeviceState, Extent, POOLED, Slots, Stream};
+use crate::memory::{AllocRequest, Block, DeviceState, Extent, LARGEST_SMALL, Slots, Stream};
 use crate::spec::BufferSpec;
 use std::fmt;
 use std::ops::{Bound, Range, RangeBounds};
@@ -59,7 +59,7 @@ impl<B: Backend> RawBuffer<B> {
         set: Option<Arc<SetShared>>,
     ) -> Result<Self, Error> {
         spec.check()?;
-        if spec.is_stable() && spec.max_bytes().is_none() && !device.state().has_virtual_memory() {
+        if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
             return Err(Error::InvalidSpec {
                 what: format!("buffer `{}`", spec.name()),
                 key: "max",
@@ -148,7 +148,7 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn stats(&self) -> BufferStats {
         if self.slots.taken() > 0 {
             // Those of dropped tickets come back when somebody looks.
-            self.state().land();
+            self.state().release_ended();
         }
         BufferStats {
             label: self.label,
@@ -226,7 +226,7 @@ impl<B: Backend> RawBuffer<B> {
         if need <= self.capacity {
             return Ok(());
         }
-        let budget = &self.state().budget;
+        let budget = self.state().pool.budget();
         let (used, limit) = (budget.used(), budget.limit());
         if requested > limit {
             return Err(Error::DeviceLimit { buffer: self.label, requested, used, limit });
@@ -298,7 +298,7 @@ impl<B: Backend> RawBuffer<B> {
         }
         self.resized(capacity, share, old.is_some());
         if let Some(old) = old {
-            self.state().retire(old);
+            self.state().pool.give_back(old);
         }
     }
 
@@ -306,15 +306,15 @@ impl<B: Backend> RawBuffer<B> {
     pub(super) fn extend_to(&mut self, capacity: usize, share: SetCharge) {
         let bytes = capacity * self.element_size();
         if let Some(block) = &mut self.block {
-            self.device.state().commit_growth(block, bytes);
+            self.device.state().pool.commit_growth(block, bytes);
             self.resized(capacity, share, true);
         }
     }
 
-    /// Gives the memory after the end of the block back; see [`DeviceState::undo_growth`].
+    /// Gives the memory after the end of the block back; see [`DevicePool::undo_growth`](crate::memory::DevicePool).
     pub(super) fn undo(&mut self, before: &Extent, touched: bool) {
         if let Some(block) = &mut self.block {
-            self.device.state().undo_growth(block, before, touched);
+            self.device.state().pool.undo_growth(block, before, touched);
         }
     }
 
@@ -336,7 +336,7 @@ impl<B: Backend> RawBuffer<B> {
         self.device.state().ledger.resized(&self.entry, bytes + self.shadows.bytes());
     }
 
-    /// GrowthPlan for `need` elements in all.
+    /// Makes room for `need` elements in all.
     pub(crate) fn make_room(&mut self, need: usize) -> Result<(), Error> {
         self.prepare(need)?.commit()
     }
@@ -345,7 +345,7 @@ impl<B: Backend> RawBuffer<B> {
         self.make_room(self.len.saturating_add(additional))
     }
 
-    /// GrowthPlan for exactly `capacity` elements (or the specification's `min`), unless there is more.
+    /// Makes room for exactly `capacity` elements (or the specification's `min`), unless there is more.
     pub(crate) fn reserve_exact(&mut self, capacity: usize) -> Result<(), Error> {
         let capacity = capacity.max(self.min_capacity());
         self.check_limit(capacity)?;
@@ -386,15 +386,15 @@ impl<B: Backend> RawBuffer<B> {
         if capacity >= self.capacity {
             // A free segment that was a little too large may have served the buffer.
             let state = self.device.state();
-            if let Some(block) = self.block.as_mut().filter(|block| block.has_waste(state)) {
-                state.shrink(block, bytes, true)?;
+            if let Some(block) = self.block.as_mut().filter(|block| state.pool.has_waste(block)) {
+                state.pool.shrink(block, bytes, true)?;
             }
             return Ok(());
         }
-        if self.spec.is_stable() || bytes > POOLED {
+        if self.spec.is_stable() || bytes > LARGEST_SMALL {
             let state = self.device.state();
             if let Some(block) = &mut self.block
-                && state.shrink(block, bytes, self.spec.is_stable())?
+                && state.pool.shrink(block, bytes, self.spec.is_stable())?
             {
                 self.resized(capacity, SetCharge::none(None), true);
                 return Ok(());
@@ -422,7 +422,7 @@ impl<B: Backend> RawBuffer<B> {
     /// Queues the waits for pending uses, as every write must first (rule 2).
     pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
         let state = self.device.state();
-        let order = |block: &mut Block<B>| block.order_after_uses(state);
+        let order = |block: &mut Block<B>| block.order_after_uses(&state.backend, state.compute.stream());
         Ok(self.block.as_mut().map_or(Ok(()), order)?)
     }
 
@@ -468,19 +468,23 @@ impl<B: Backend> RawBuffer<B> {
         if !self.state().owns(stream) {
             return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
         }
-        let lend = |block: &Block<B>| block.lend_to(self.state(), stream, write);
+        let lend = |block: &Block<B>| {
+            block.lend_to(&self.state().backend, self.state().compute.stream(), stream, write)
+        };
         Ok(self.block.as_ref().map_or(Ok(()), lend)?)
     }
 
     /// See [`Block::used_on`].
     pub(crate) fn used_on(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
-        let used = |block: &Block<B>| block.used_on(self.state(), stream, write);
+        let used = |block: &Block<B>| {
+            block.used_on(&self.state().backend, self.state().compute.stream(), stream, write)
+        };
         Ok(self.block.as_ref().map_or(Ok(()), used)?)
     }
 
-    /// See [`Block::put_behind_uses`].
+    /// See [`Block::order_stream_after_uses`].
     pub(super) fn put_behind_uses(&self, stream: &Stream<B>) -> Result<(), Error> {
-        let put = |block: &Block<B>| block.put_behind_uses(self.state(), stream);
+        let put = |block: &Block<B>| block.order_stream_after_uses(&self.state().backend, stream);
         Ok(self.block.as_ref().map_or(Ok(()), put)?)
     }
 
@@ -492,7 +496,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(super) fn abandon_downloads(&self) {
-        self.state().land();
+        self.state().release_ended();
         self.slots.abandon();
     }
 }
@@ -501,7 +505,7 @@ impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
         let state = self.device.state();
         if let Some(block) = self.block.take() {
-            state.retire(block);
+            state.pool.give_back(block);
         }
         self.shadows.clear(state);
         state.ledger.close(&self.entry, self.set());

@@ -2,7 +2,7 @@
 //!
 //! A snapshot download copies the elements to a *shadow*, in the order of the compute lane, and the download lane reads the
 //! shadow. What writes the buffer next is behind a copy at the speed of device memory, and not behind one at the speed of the
-//! bus. StagingCopies are taken in turn, one for each slot, and are kept: when the turn comes round, the compute lane waits for the
+//! bus. Staging copies are taken in turn, one for each slot, and are kept: when the turn comes round, the compute lane waits for the
 //! shadow's last download, which a program that has its slots back has seen the end of.
 
 use super::raw::RawBuffer;
@@ -60,7 +60,7 @@ impl<B: Backend> StagingCopies<B> {
     pub(super) fn clear(&self, state: &DeviceState<B>) {
         let turn = std::mem::replace(&mut *self.lock(), LaneLease { blocks: Vec::new(), next: 0 });
         let blocks = turn.blocks;
-        blocks.into_iter().for_each(|block| state.retire(block));
+        blocks.into_iter().for_each(|block| state.pool.give_back(block));
     }
 
     /// Takes memory for those of the next `count` shadows that have no room for `bytes` bytes of `source`, the buffer's block.
@@ -130,7 +130,7 @@ impl<B: Backend> Spare<'_, B> {
 
 impl<B: Backend> Drop for Spare<'_, B> {
     fn drop(&mut self) {
-        self.blocks.drain(..).for_each(|block| self.raw.state().retire(block));
+        self.blocks.drain(..).for_each(|block| self.raw.state().pool.give_back(block));
     }
 }
 
@@ -158,7 +158,7 @@ impl<B: Backend> Turns<'_, B> {
         let shadow = &mut self.turn.blocks[index];
         assert!(shadow.bytes() >= range.len(), "gpumem: a shadow without room");
         source.check()?;
-        shadow.order_after_uses(state)?;
+        shadow.order_after_uses(&state.backend, state.compute.stream())?;
         let stream = state.compute.stream().raw();
         // SAFETY: the range lies in the source and was written (rule 5); the shadow holds as many bytes, is another
         // block, and its last reader was put before (rule 2). Writers of the source, and the retirement of either, come

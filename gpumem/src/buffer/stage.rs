@@ -53,9 +53,9 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         raw.check_limits(len)?;
         let bytes = raw.size_of(len)?;
         let state = raw.state();
-        state.land();
+        state.release_ended();
         let ahead = (AHEAD / bytes.max(1)).clamp(2, IN_FLIGHT);
-        state.compute.hold_back(&state.backend, ahead)?;
+        state.compute.wait_for_all_but(ahead, &state.backend)?;
         let take = || PinnedBlock::take(raw.state(), raw.label(), bytes);
         let mut pinned = (bytes > 0).then(take).transpose()?;
         if let Some(pinned) = &mut pinned {
@@ -127,10 +127,10 @@ fn send<B: Backend>(
     // (rule 1). All of the pinned block is initialised; nobody writes it any more, and it stays in flight until it is copied (rule 3).
     let copy = || unsafe { state.backend.copy_to_device(stream, (pinned.raw(), 0), block.at(start), bytes) };
     // The event may be awaited.
-    let mut launch = state.compute.launching();
+    let mut launch = state.compute.lock();
     let queued = NotQueued::attempt(copy, || state.backend.record_queued(stream));
     if let Ok(event) = queued {
-        let flight = launch.flight(event, pinned, None);
+        let flight = launch.push(event, pinned, None);
         drop(launch);
         state.ledger.counters.uploaded(bytes as u64);
         return Ok(Some(Completion::new(&state.compute, flight)));

@@ -14,7 +14,9 @@ use super::growth::Growth;
 use super::raw::RawBuffer;
 use crate::backend::{Backend, Fault};
 use crate::error::{BufferLabel, Error};
-use crate::memory::{Block, DeviceState, Lane, LaneLease, NotQueued, Pieces, PinnedBlock, share, workers};
+use crate::memory::{
+    Block, DeviceState, Lane, LaneLease, NotQueued, Pieces, PinnedBlock, copy_threads, run_on_threads,
+};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::iter::Enumerate;
@@ -117,13 +119,13 @@ impl<B: Backend> RawBuffer<B> {
         let pieces = Pieces::new(target.chunks_mut(piece).enumerate());
         let receive = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.receive(block, start, piece, pieces);
         if let Some(turn) = staging.turn(state)? {
-            state.order_behind_compute(turn.lanes())?;
-            share(&pieces, staging.deal(state, turn.lanes()), receive)?;
+            state.order_after_compute(turn.lanes())?;
+            run_on_threads(&pieces, staging.deal(state, turn.lanes()), receive)?;
         } else {
             if !state.is_compute(lane) {
-                state.order_download(state.compute.stream())?;
+                state.order_download_after(state.compute.stream())?;
             }
-            share(&pieces, staging.deal(state, std::slice::from_ref(lane)), receive)?;
+            run_on_threads(&pieces, staging.deal(state, std::slice::from_ref(lane)), receive)?;
         }
         state.ledger.counters.downloaded(bytes as u64, false);
         Ok(())
@@ -192,13 +194,13 @@ fn send<B: Backend>(
     let pieces = Pieces::new(data.chunks(piece).enumerate());
     let send = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.send(block, start, piece, pieces);
     if let Some(turn) = staging.turn(state)? {
-        state.order_behind_compute(turn.lanes())?;
+        state.order_after_compute(turn.lanes())?;
         let joined = Joined { state, block };
-        let sent = share(&pieces, staging.deal(state, turn.lanes()), send);
+        let sent = run_on_threads(&pieces, staging.deal(state, turn.lanes()), send);
         let joined = joined.end().map_err(Error::from);
         sent.and(joined)?;
     } else {
-        share(&pieces, staging.deal(state, std::slice::from_ref(&state.compute)), send)?;
+        run_on_threads(&pieces, staging.deal(state, std::slice::from_ref(&state.compute)), send)?;
     }
     state.ledger.counters.uploaded(data.len() as u64);
     Ok(())
@@ -213,7 +215,7 @@ struct Joined<'a, B: Backend> {
 impl<B: Backend> Joined<'_, B> {
     fn end(self) -> Result<(), Fault> {
         let this = std::mem::ManuallyDrop::new(self);
-        this.block.join_uses(this.state)
+        this.block.join_uses(&this.state.backend, this.state.compute.stream())
     }
 }
 
@@ -221,7 +223,7 @@ impl<B: Backend> Drop for Joined<'_, B> {
     /// Only when a worker has panicked.
     fn drop(&mut self) {
         // A failure is the block's from now on (`Block::check`).
-        let _ = self.block.join_uses(self.state);
+        let _ = self.block.join_uses(&self.state.backend, self.state.compute.stream());
     }
 }
 
@@ -264,9 +266,9 @@ impl<B: Backend> Staging<B> {
         if bytes > ALONE && !state.backend.may_wait() {
             return Err(Error::WouldDeadlock);
         }
-        lane.hold_back(&state.backend, IN_FLIGHT)?;
-        let shared = bytes > ALONE && workers() > 1;
-        let most = if shared { 2 * workers() } else { SLOTS };
+        lane.wait_for_all_but(IN_FLIGHT, &state.backend)?;
+        let shared = bytes > ALONE && copy_threads() > 1;
+        let most = if shared { 2 * copy_threads() } else { SLOTS };
         let piece = bytes.min(bytes.div_ceil(SLOTS).next_multiple_of(LEAST).min(PIECE));
         let mut blocks = Vec::new();
         for index in 0..most.min(bytes.div_ceil(piece)) {
@@ -350,7 +352,7 @@ impl<B: Backend> Ring<'_, B> {
                 if ordered {
                     NotQueued::attempt(copy, record)
                 } else {
-                    block.use_on_lane(lane.stream().number(), copy, record)
+                    block.use_on_stream(lane.stream().number(), copy, record)
                 }
             })?;
         }
@@ -386,7 +388,7 @@ impl<B: Backend> Ring<'_, B> {
                         block.check().map_err(|fault| NotQueued { fault, runs: false })?;
                         NotQueued::attempt(copy, record)
                     } else {
-                        block.use_on_lane(lane.stream().number(), copy, record)
+                        block.use_on_stream(lane.stream().number(), copy, record)
                     }
                 })?;
                 coming.push_back((turn, target));
@@ -444,7 +446,7 @@ impl<B: Backend> Drop for Ring<'_, B> {
         for RingSlot { pinned, use_ } in self.slots.drain(..) {
             match use_ {
                 Use::Idle => drop(pinned),
-                Use::Until(event) => self.lane.launch(event, pinned),
+                Use::Until(event) => self.lane.hold(event, pinned),
                 Use::Unknown => pinned.lose(),
             }
         }

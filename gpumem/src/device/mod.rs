@@ -162,7 +162,7 @@ impl<B: Backend> Device<B> {
     /// Bytes that the buffers of this device may hold together; see [`DeviceBuilder::memory_limit`].
     #[must_use]
     pub fn memory_limit(&self) -> u64 {
-        self.state().budget.limit()
+        self.state().pool.budget().limit()
     }
 
     /// Keeps the calling thread until everything that is queued now is done: the compute stream and all transfers, and what streams of the
@@ -253,7 +253,7 @@ impl<B: Backend> Device<B> {
     /// growth allocates, copies and frees, with the same results.
     #[must_use]
     pub fn has_virtual_memory(&self) -> bool {
-        self.state().has_virtual_memory()
+        self.state().pool.has_virtual_memory()
     }
 
     /// The buffers that are alive, each with the line that made it.
@@ -269,7 +269,7 @@ impl<B: Backend> Device<B> {
     /// [`Error::Leaked`] with the list of those that are, or with the bytes that the driver did not take back.
     pub fn check_leaks(&self) -> Result<(), Error> {
         let ledger = &self.state().ledger;
-        let lost = ledger.counters.lost_bytes();
+        let lost = self.state().losses.bytes();
         if ledger.live_buffers() == 0 && lost == 0 {
             return Ok(());
         }
@@ -294,7 +294,7 @@ impl<B: Backend> Device<B> {
     pub fn close(self) -> Result<(), Error> {
         self.synchronize()?;
         let ledger = &self.state().ledger;
-        let (lost, streams) = (ledger.counters.lost_bytes(), ledger.streams.list());
+        let (lost, streams) = (self.state().losses.bytes(), ledger.streams.list());
         if ledger.live_buffers() > 0 || lost > 0 || !streams.is_empty() {
             return Err(Error::Leaked(self.leaks(lost).with_handles(streams)));
         }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) sets: AtomicU64,
-    lost_bytes: AtomicU64,
     pinned_bytes: AtomicU64,
     resizes: AtomicU64,
     uploads: AtomicU64,
@@ -18,11 +17,6 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// A block, or pinned memory, can never be freed.
-    pub(crate) fn lost(&self, bytes: u64) {
-        self.lost_bytes.fetch_add(bytes, Relaxed);
-    }
-
     pub(crate) fn pinned(&self, bytes: u64) {
         self.pinned_bytes.fetch_add(bytes, Relaxed);
     }
@@ -52,15 +46,10 @@ impl Counters {
         self.pinned_bytes.load(Relaxed)
     }
 
-    pub(crate) fn lost_bytes(&self) -> u64 {
-        self.lost_bytes.load(Relaxed)
-    }
-
     /// What the ledger knows; the figures of memory are the memory room's.
     pub(crate) fn snapshot(&self, live_buffers: usize) -> DeviceStats {
         DeviceStats {
             live_buffers: live_buffers as u64,
-            lost_bytes: self.lost_bytes(),
             pinned_bytes: self.pinned_bytes(),
             resizes: self.resizes.load(Relaxed),
             uploads: self.uploads.load(Relaxed),

@@ -11,7 +11,7 @@ fn the_idle_thread_is_waited_for_by_close() {
     let (state, gate) = (device.state().clone(), device.state().idle_gate());
     let (send, entered) = mpsc::channel();
     let idle = std::thread::spawn(move || {
-        let gate = super::lock(&gate);
+        let gate = super::locks::lock(&gate);
         send.send(()).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         drop(state);
@@ -22,13 +22,13 @@ fn the_idle_thread_is_waited_for_by_close() {
     idle.join().unwrap();
 }
 
-// Memory that another thread is giving back is neither kept nor to be had from the driver: whoever finds none waits for it.
+// Memory that another thread is giving back is neither free nor to be had from the driver: a thread that finds none waits for it.
 #[cfg(feature = "testing")]
 #[test]
-fn who_finds_no_memory_waits_for_what_is_on_its_way_back() {
+fn a_thread_that_finds_no_memory_waits_for_memory_on_its_way_back() {
     let faults = crate::testing::Faults::new();
     let device = Device::builder().faults(&faults).host().unwrap();
-    let giving_back = device.state().store.giving_back(true);
+    let giving_back = device.state().pool.giving_back();
     // The driver has none at first.
     faults.fail_driver(0..1);
     let (send, obtained) = mpsc::channel();

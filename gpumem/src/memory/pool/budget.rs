@@ -1,24 +1,24 @@
-//! The device's memory limit: one atomic number, exact however many threads ask at once.
+//! The limit of a device's memory: one atomic number, exact however many threads ask at once.
 //!
 //! Every byte that counts against a limit is in exactly one [`Charge`]. A charge is made only by taking it from the budget
-//! or by splitting another charge, and it ends only when it is given back to the budget. So nothing is charged twice and
-//! nothing is given back that was not taken. A charge of a device lies in one of four places:
+//! or by splitting another charge, and it ends only when it is given back to the budget. So no byte is charged twice, and no byte is
+//! given back that was not taken. A charge of a device is in one of five places:
 //!
 //! ```text
-//!              take                     drop of a buffer            last use on another lane is past
-//!   budget ------------> reserved ---> live (a block) ---> retired (a parked block) ---> budget
-//!      ^    for memory that is on      |
-//!      |    its way                    | drop of a buffer that no other lane uses
-//!      +----------- credit <-----------+
-//!        collected  (a thread's cache)
+//!              take                      drop of a buffer             last use by another stream is done
+//!   budget ------------> reservation -> live (a block) ---> retired (a parked block) ---> budget
+//!      ^   while memory                |
+//!      |   is found                    | drop of a buffer that no other stream uses
+//!      +------ reserved budget <-------+
+//!     collected (in a thread's cache)
 //! ```
 //!
-//! `used = reserved + live + retired + credit` therefore holds at any time, and `live` equals the capacities of the buffers
-//! in the ledger whenever no operation is under way. `DeviceState::audit` compares the two.
+//! `used = reservations + live + retired + reserved` therefore holds at any time, and `live` equals the capacities of the buffers
+//! in the ledger whenever no operation is under way. `pool/audit.rs` compares the two.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// By how much the peak may be too low for each thread but one, in bytes.
+/// By how much the peak may be too low per thread but one, in bytes.
 const A_LITTLE: u64 = 1 << 20;
 
 /// Bytes that were taken from a budget; see the module comment. It must reach [`Budget::give_back`] in the end, which debug
@@ -71,8 +71,8 @@ pub(crate) struct Budget {
     limit: u64,
     used: AtomicU64,
     peak: AtomicU64,
-    /// A thread's cache may hold some of `used` for nobody.
-    credited: AtomicBool,
+    /// A thread's cache may hold a part of `used` that no block has.
+    has_reserved: AtomicBool,
     /// How many caches have taken anything.
     takers: AtomicU64,
 }
@@ -83,7 +83,7 @@ impl Budget {
             limit,
             used: AtomicU64::new(0),
             peak: AtomicU64::new(0),
-            credited: AtomicBool::new(false),
+            has_reserved: AtomicBool::new(false),
             takers: AtomicU64::new(0),
         }
     }
@@ -96,7 +96,7 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Takes `bytes` if they are within the limit. Tells how many are used then. Compare and swap, so that two callers that
+    /// Takes `bytes` if they are within the limit. Returns how many bytes are used then too. Compare and swap, so that two callers that
     /// together ask for too much never both get it.
     pub(crate) fn take(&self, bytes: u64) -> Option<(Charge, u64)> {
         let within = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
@@ -104,7 +104,7 @@ impl Budget {
         Some((Charge { bytes }, used + bytes))
     }
 
-    /// Notes that so many bytes have lived at a time.
+    /// Notes that so many bytes have lived at the same time.
     pub(crate) fn raise_peak(&self, lived: u64) {
         self.peak.fetch_max(lived, Ordering::Relaxed);
     }
@@ -114,9 +114,9 @@ impl Budget {
         self.takers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes `bytes` if that is within the limit and does not raise the peak; but for a little, for each other thread that may have some
-    /// of what is used in its cache. Else threads that let go and take all the time would raise what is used, though not what
-    /// lives, and look into each other's caches all the time.
+    /// Takes `bytes` if that is within the limit and does not raise the peak. A little more is allowed per other thread, which may hold a
+    /// part of the budget in its cache: otherwise threads that free and allocate all the time would raise what is used, though not
+    /// what lives, and look into each other's caches all the time.
     #[inline]
     pub(crate) fn take_below_peak(&self, bytes: u64) -> Option<Charge> {
         let others = self.takers.load(Ordering::Relaxed).saturating_sub(1);
@@ -126,22 +126,22 @@ impl Budget {
         Some(Charge { bytes })
     }
 
-    /// Notes that a cache has come to hold some of what is used.
+    /// Notes that a cache has come to hold a part of the budget.
     #[inline]
-    pub(crate) fn credited(&self) {
-        // Looked at first: a line that many threads only read is not fought over. Who clears it looks into the caches afterwards, each
-        // under the lock that the caller holds.
-        if !self.credited.load(Ordering::Acquire) {
-            self.credited.store(true, Ordering::Release);
+    pub(crate) fn set_reserved_flag(&self) {
+        // Read first: a cache line that many threads only read does not move between them. The thread that clears the flag looks into
+        // the caches afterwards, each under the lock that this caller holds.
+        if !self.has_reserved.load(Ordering::Acquire) {
+            self.has_reserved.store(true, Ordering::Release);
         }
     }
 
-    /// Whether a cache has come to hold some since this was last asked.
-    pub(crate) fn was_credited(&self) -> bool {
-        self.credited.swap(false, Ordering::AcqRel)
+    /// Whether a cache has come to hold a part of the budget since the last call.
+    pub(crate) fn take_reserved_flag(&self) -> bool {
+        self.has_reserved.swap(false, Ordering::AcqRel)
     }
 
-    /// The most that has lived at a time.
+    /// The most bytes that have lived at the same time.
     pub(crate) fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
     }

@@ -1,12 +1,309 @@
-//! What a device has: memory that is taken from the driver, and the blocks made of it.
+//! The memory that a device has: taken from the driver, divided into blocks, and given out within the device's limit.
+//!
+//! [`DevicePool`] owns all of it. Blocks are taken from it and given back to it, and nothing outside this folder sees how it finds
+//! them:
+//!
+//! ```text
+//!                       take_ready                                        give_back
+//!   caller <---------------------------- thread's cache (`small`) <------------------------ caller's block
+//!     ^                                     ^          | too full, emptied          (or first to `parking`, while
+//!     |                              refill |          v                             another stream uses it)
+//!     |    reserve, obtain, admit         slabs and free segments (`free_memory`)
+//!     +--------------------------------------- |       ^
+//!                                    assemble  |       | shed, trim: after the compute stream has passed it (`epochs`)
+//!                                  (`segments`)v       v
+//!                                            the driver
+//! ```
+//!
+//! A request takes two steps where the cache has nothing: a [`Reservation`] of the bytes within the limit (`budget`), and then the memory.
+//! The caller (`memory/pressure.rs`) decides what happens where either is missing.
 
-pub(crate) mod allocate;
-pub(crate) mod assemble;
-pub(crate) mod budget;
-pub(crate) mod epochs;
-pub(crate) mod free_segments;
-pub(crate) mod parking;
-pub(crate) mod physical;
-pub(crate) mod reclaim;
-pub(crate) mod small;
-pub(crate) mod untyped;
+#[cfg(all(debug_assertions, feature = "testing"))]
+mod audit;
+mod budget;
+mod epochs;
+mod free_memory;
+mod give_back;
+mod growth;
+mod parking;
+mod segments;
+mod small;
+mod take;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::budget::{Budget, Charge};
+pub(crate) use self::growth::Extent;
+pub(crate) use self::segments::Segment;
+pub(crate) use self::small::{Class, LARGEST_SMALL};
+pub(crate) use self::take::{AllocRequest, Reservation};
+
+use self::free_memory::FreeMemory;
+use self::parking::Parking;
+use self::segments::{Assembler, Ceiling, PhysicalMemory, Watermark};
+use self::small::{Cache, Caches, Evicted, FreePiece};
+use super::block::{Block, Counted, Origin, Uses};
+use super::locks::lock;
+use super::losses::Losses;
+use super::settings::Settings;
+use super::stream::Stream;
+use crate::backend::{Backend, Fault};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The memory of a device.
+pub(crate) struct DevicePool<B: Backend> {
+    backend: Arc<B>,
+    /// In the order of which freed memory is free.
+    compute: Arc<Stream<B>>,
+    settings: Settings,
+    budget: Budget,
+    caches: Caches<B>,
+    free: Mutex<FreeMemory<B>>,
+    parking: Parking<B>,
+    physical: PhysicalMemory<B>,
+    ceiling: Ceiling,
+    sums: Sums,
+    losses: Arc<Losses>,
+    /// Held while memory is on its way back to the driver, so that no thread finds it neither free nor to be had from the driver.
+    giving_back: Mutex<()>,
+}
+
+/// Sums over all blocks.
+#[derive(Default)]
+struct Sums {
+    /// Bytes by which the segments of live blocks are larger than the blocks, beyond rounding.
+    waste: AtomicI64,
+    /// Bytes of blocks that were lost, which are still held.
+    lost: AtomicU64,
+    /// The part of them that is segments.
+    lost_segments: AtomicU64,
+    /// Bytes of the segments of all blocks, for the audit.
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    lent: AtomicU64,
+}
+
+/// What a pool holds and has done.
+pub(crate) struct Figures {
+    /// Bytes that live buffers have.
+    pub(crate) live: u64,
+    /// Bytes of dropped buffers that other streams still use.
+    pub(crate) retired: u64,
+    /// Bytes taken from the driver.
+    pub(crate) held: u64,
+    pub(crate) peak_held: u64,
+    /// The part of them that no buffer has.
+    pub(crate) retained: u64,
+    pub(crate) allocations: u64,
+    pub(crate) frees: u64,
+    pub(crate) reused: u64,
+    pub(crate) driver_calls: u64,
+}
+
+impl<B: Backend> DevicePool<B> {
+    pub(crate) fn new(
+        backend: &Arc<B>,
+        compute: &Arc<Stream<B>>,
+        settings: Settings,
+        losses: &Arc<Losses>,
+    ) -> Self {
+        Self {
+            backend: backend.clone(),
+            compute: compute.clone(),
+            budget: Budget::new(settings.limit),
+            settings,
+            caches: Caches::new(),
+            free: Mutex::new(FreeMemory::new()),
+            parking: Parking::new(),
+            physical: PhysicalMemory::new(backend, losses),
+            ceiling: Ceiling::unknown(),
+            sums: Sums::default(),
+            losses: losses.clone(),
+            giving_back: Mutex::new(()),
+        }
+    }
+
+    /// The device's limit, and what is used of it.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Whether blocks can grow where they are, up to addresses that are reserved for them.
+    pub(crate) fn has_virtual_memory(&self) -> bool {
+        self.physical.has_virtual()
+    }
+
+    /// Bytes that chunks are multiples of.
+    fn unit(&self) -> usize {
+        self.physical.unit()
+    }
+
+    /// The time, where a setting depends on it.
+    fn now(&self) -> Option<Instant> {
+        self.settings.retain_for.map(|_| Instant::now())
+    }
+
+    fn free(&self) -> MutexGuard<'_, FreeMemory<B>> {
+        lock(&self.free)
+    }
+
+    /// Notes that the driver has no more memory: from now on requests are assembled from free memory first.
+    pub(crate) fn note_full(&self) {
+        Watermark::of(self).set_ceiling();
+    }
+
+    /// Puts memory that has left the caches where all threads find it.
+    fn put_evicted(&self, evicted: Evicted<B>) {
+        if !evicted.is_empty() {
+            let since = self.now();
+            self.free().put(evicted, since);
+        }
+    }
+
+    fn discharge(&self, charge: Charge) {
+        if charge.bytes() > 0 {
+            self.caches.mine().discharge(&self.budget, charge);
+        }
+    }
+
+    /// Takes a block from its owner. Never waits, and asks the driver for nothing but whether pending uses are done.
+    pub(crate) fn give_back(&self, mut block: Block<B>) {
+        let uses = block.uses.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(uses) = uses else { return self.put_back(block) };
+        let Uses { mut pending, unknown } = *uses;
+        let done = match unknown {
+            Some(fault) => Err(fault),
+            None => self.forget_done(&mut pending),
+        };
+        match done {
+            Err(fault) => {
+                self.lose(block, fault);
+                self.losses.log();
+            }
+            Ok(()) if pending.is_empty() => self.put_back(block),
+            Ok(()) => self.parking.park(block, pending),
+        }
+    }
+
+    /// Forgets the uses that are done. A fault when the device has failed, so that it cannot be told which are; uses about which the
+    /// driver only refuses to answer stay.
+    fn forget_done(&self, pending: &mut Vec<(u64, B::Event)>) -> Result<(), Fault> {
+        let mut result = Ok(());
+        pending.retain(|(_, event)| match self.backend.is_done(event) {
+            Ok(done) => !done,
+            Err(fault) => {
+                if fault.is_failure() {
+                    result = Err(fault);
+                }
+                true
+            }
+        });
+        result
+    }
+
+    /// Puts a block that only the compute stream may still use into the thread's cache.
+    fn put_back(&self, block: Block<B>) {
+        let Block { memory, offset, charge, origin, counted, .. } = block;
+        self.sums.count(counted, Counted::default());
+        let mut cache = self.caches.mine();
+        if charge.bytes() > 0 {
+            cache.discharge(&self.budget, charge);
+        }
+        cache.counts.frees += 1;
+        let evicted = Self::put_into(&mut cache, memory, offset, origin);
+        drop(cache);
+        self.put_evicted(evicted);
+    }
+
+    #[inline]
+    fn put_into(cache: &mut Cache<B>, memory: B::Memory, offset: usize, origin: Origin<B>) -> Evicted<B> {
+        let mut evicted = Evicted::none();
+        match origin {
+            Origin::Slab { node, class } => {
+                evicted.small = cache.put_small(class, FreePiece { memory, offset, node });
+            }
+            Origin::Segment(segment) => evicted.large.extend(cache.put_large(segment)),
+        }
+        evicted
+    }
+
+    /// Gives a block up whose uses cannot be waited for.
+    fn lose(&self, mut block: Block<B>, fault: Fault) {
+        self.discharge(block.charge.take());
+        self.sums.count(block.counted, Counted::default());
+        self.caches.mine().counts.frees += 1;
+        let held = match block.origin {
+            Origin::Slab { node, .. } => {
+                self.free().slabs.give_up(node);
+                block.bytes
+            }
+            Origin::Segment(_) => {
+                self.sums.lost_segments.fetch_add(block.mapped() as u64, Ordering::Relaxed);
+                block.mapped()
+            }
+        };
+        self.sums.lost.fetch_add(held as u64, Ordering::Relaxed);
+        self.losses.note(block.bytes, "device memory", fault);
+        // Handles do nothing when they are dropped: this is the leak.
+        drop(block);
+    }
+
+    /// Takes back some parked blocks whose uses are done. Waits for nothing, and takes about as long however many are parked.
+    fn sweep_some_parked(&self) {
+        self.put_back_parked(self.parking.take_some(&self.backend, &self.budget));
+    }
+
+    /// Takes back all parked blocks whose uses are done. Waits for nothing. Returns whether none is left.
+    pub(crate) fn sweep_parked(&self) -> bool {
+        self.put_back_parked(self.parking.take_all(&self.backend, &self.budget));
+        self.parking.is_empty()
+    }
+
+    fn put_back_parked(&self, left: Vec<parking::Left<B>>) {
+        for (block, done) in left {
+            match done {
+                Ok(()) => self.put_back(block),
+                Err(fault) => self.lose(block, fault),
+            }
+        }
+    }
+
+    /// Waits for the uses of parked blocks, where the thread may wait. A fault shows in what the caller does next.
+    pub(crate) fn wait_for_parked(&self) {
+        for event in self.parking.events() {
+            let _ = self.backend.synchronize(&event);
+        }
+        self.sweep_parked();
+    }
+
+    /// What the pool holds and has done.
+    pub(crate) fn figures(&self) -> Figures {
+        let (counts, reserved) = self.caches.sum();
+        let retired = self.parking.bytes();
+        let live = self.budget.used().saturating_sub(reserved).saturating_sub(retired);
+        let (held, lost) = (self.physical.held(), self.sums.lost.load(Ordering::Relaxed));
+        Figures {
+            live,
+            retired,
+            held,
+            peak_held: self.physical.peak(),
+            retained: held.saturating_sub(live + retired + lost),
+            allocations: counts.allocations,
+            frees: counts.frees,
+            reused: counts.reused,
+            driver_calls: self.physical.calls(),
+        }
+    }
+
+    /// Notes that so many bytes live. Returns the most that have lived at the same time.
+    pub(crate) fn peak(&self, live: u64) -> u64 {
+        self.budget.raise_peak(live);
+        self.budget.peak()
+    }
+
+    /// The size of the largest free piece or segment in bytes, and how many pieces and segments are free.
+    pub(crate) fn free_pieces(&self) -> (u64, u64) {
+        self.free().free_pieces()
+    }
+}

@@ -1,45 +1,46 @@
-//! The end of a transfer, for whoever holds a ticket: looked at, waited for, awaited.
+//! The end of a transfer, as a ticket sees it: looked at, waited for, awaited.
 //!
-//! An [`Completion`] refers to the flight and to the queue that the flight is in, never to the device: the flight's cargo keeps the device for
-//! as long as there is something to come, and a ticket that was forgotten keeps nothing afterwards. To look at the end takes the event and
-//! the backend, so a device that is closed while another thread looks is not in use. When the backend is gone too, the flight tells how it
-//! ended.
+//! A [`Completion`] refers to the transfer and to the queue that the transfer is in, never to the device. The transfer's payload keeps the
+//! device alive for as long as there is something to come, and a ticket that was forgotten keeps nothing alive afterwards. To look at the end
+//! takes the event and the backend only, so a device that is closed while another thread looks is not in use. When the backend is gone too,
+//! the transfer tells how it ended.
 
-use super::in_flight::{InFlight, Lane};
+use super::in_flight::InFlight;
+use super::lane::Lane;
 use super::pinned::PinnedBlock;
 use super::queue::Queue;
 use super::slots::Slot;
 use super::wake_thread::{Watch, may_sleep};
 use crate::backend::{Backend, Fault};
-use crate::memory::lock;
+use crate::memory::locks::lock;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-/// A flight's end, still to come.
+/// The end of a transfer, still to come.
 pub(crate) struct Completion<B: Backend> {
     queue: Arc<Queue<B>>,
-    flight: Arc<InFlight<B>>,
+    transfer: Arc<InFlight<B>>,
     /// Once it has been awaited.
     watch: Option<Arc<Watch>>,
 }
 
 impl<B: Backend> Completion<B> {
-    /// Of a flight of `lane` whose number and event were given under one lock: see [`Lane::launching`].
-    pub(crate) fn new(lane: &Lane<B>, flight: Arc<InFlight<B>>) -> Self {
-        Self { queue: lane.queue().clone(), flight, watch: None }
+    /// Of a transfer of `lane` that got its number and its event under one lock: see [`Lane::lock`].
+    pub(crate) fn new(lane: &Lane<B>, transfer: Arc<InFlight<B>>) -> Self {
+        Self { queue: lane.queue().clone(), transfer, watch: None }
     }
 
-    /// The device's backend; without one, how the flight ended.
+    /// The device's backend; without one, how the transfer ended.
     fn backend(&self) -> Result<Arc<B>, Result<(), Fault>> {
-        // What was abandoned before its end has none, which `take` tells.
-        self.queue.backend().ok_or_else(|| self.flight.end().unwrap_or(Ok(())))
+        // A transfer that was abandoned before its end has no end, which `take` tells.
+        self.queue.backend().ok_or_else(|| self.transfer.end().unwrap_or(Ok(())))
     }
 
     /// Whether the transfer has ended.
     pub(crate) fn is_ready(&self) -> Result<bool, Fault> {
         match self.backend() {
-            Ok(backend) => backend.is_done(self.flight.event()),
+            Ok(backend) => backend.is_done(self.transfer.event()),
             Err(end) => end.map(|()| true),
         }
     }
@@ -47,7 +48,7 @@ impl<B: Backend> Completion<B> {
     /// Waits for the end.
     pub(crate) fn wait(&self) -> Result<(), Fault> {
         match self.backend() {
-            Ok(backend) => backend.synchronize(self.flight.event()),
+            Ok(backend) => backend.synchronize(self.transfer.event()),
             Err(end) => end,
         }
     }
@@ -70,13 +71,13 @@ impl<B: Backend> Completion<B> {
         if let Some(watch) = &self.watch {
             let end = watch.poll(waker);
             if matches!(end, Poll::Ready(Err(_))) {
-                // The poller is done with it. Where its call was only refused, the transfer is still to come,
-                // and is watched anew.
+                // The wake thread is done with it. Where the driver only refused its call, the transfer is still to come, and is watched
+                // anew.
                 self.watch = None;
             }
             return end;
         }
-        match self.queue.watch(&self.flight, waker) {
+        match self.queue.watch(&self.transfer, waker) {
             Ok(Some(watch)) => {
                 self.watch = Some(watch);
                 // Nothing is missed without this look. But a small transfer has ended while the wake thread was told, and then it saves
@@ -108,17 +109,17 @@ impl<B: Backend> Completion<B> {
         }
     }
 
-    /// Takes what has arrived. The caller has seen the end. `None` when it was abandoned.
+    /// Takes the result. The caller has seen the end. `None` when the transfer was abandoned.
     pub(crate) fn take(&self) -> Result<Option<(PinnedBlock<B>, Slot)>, Fault> {
-        let cargo = self.flight.take();
-        if cargo.is_none() {
+        let payload = self.transfer.take();
+        if payload.is_none() {
             // The device may have failed since the end was seen, and its memory was given up.
-            self.flight.end().unwrap_or(Ok(()))?;
+            self.transfer.end().unwrap_or(Ok(()))?;
         }
         if let Ok(backend) = self.backend() {
-            self.queue.taken(&backend);
+            self.queue.release_taken(&backend);
         }
-        Ok(cargo)
+        Ok(payload)
     }
 }
 

@@ -1,64 +1,64 @@
 //! Large transfers: several threads and lanes at once.
 //!
 //! One core copies to and from pinned memory at a fraction of the rate of the bus, and touching new memory is slower yet. So a large
-//! blocking transfer is done by up to [`WORKERS`] threads, of which the calling thread is one. The protocol:
+//! blocking transfer is done by up to [`MOST`] threads, of which the calling thread is one. The protocol:
 //!
-//! * **Lanes.** A device has a *transfer lane* for each worker, made by the first large transfer and kept ([`TransferLanes`]). One transfer
-//!   has all of them at a time ([`LaneLease`]), so that two transfers never come in between each other; whoever finds them taken
-//!   goes the way of small transfers, by itself on one lane.
-//! * **Order.** Before the first piece, every transfer lane is put behind the compute lane ([`DeviceState::order_behind_compute`]). Each piece
-//!   is a pending use of the block (rule 2), a write as well as a read. A download waits for its pieces. An upload does not: at its
-//!   end, failed or not, the compute lane is put behind all pieces ([`Block::join_uses`](crate::memory::Block::join_uses)), and then they are as
+//! * **Lanes.** A device has one *transfer lane* per copy thread, made by the first large transfer and kept ([`TransferLanes`]). One transfer
+//!   has all of them at a time ([`LaneLease`]), so that two transfers never come in between each other; a transfer that finds them taken
+//!   is done by its own thread alone, like a small one.
+//! * **Order.** Before the first piece, every transfer lane is ordered after the compute stream ([`DeviceState::order_after_compute`]). Each
+//!   piece is a pending use of the block (rule 2), a write as well as a read. A download waits for its pieces. An upload does not: at its
+//!   end, failed or not, the compute stream is ordered after all pieces ([`Block::join_uses`](crate::memory::Block::join_uses)), and then they are as
 //!   good as queued there (rule 1).
-//! * **Pinned memory.** Each worker has a ring of its own, whose blocks stay in flight on its lane when it is dropped (rule 3).
+//! * **Pinned memory.** Each copy thread has a ring of blocks, which stay in flight on its lane when the ring is dropped (rule 3).
 //! * **Threads.** They are scoped: they borrow the user's slice, and none outlives the call. Starting three costs some 0.1 ms
-//!   at most, where the smallest transfer that comes here takes longer than 0.3 ms; threads that were kept would have to be given
+//!   at most, where the smallest transfer that comes here takes longer than 0.3 ms; threads that live longer would have to be given
 //!   the slice with its lifetime taken away. A thread that does not start leaves its pieces to the others.
-//! * **Pieces** are handed out one by one ([`Pieces`]), so a slow thread does less, and each is a slice that no other worker has. When a
-//!   worker fails, the others get no more.
+//! * **Pieces** are handed out one by one ([`Pieces`]), so a slow thread does less, and each is a slice that no other thread has. When a
+//!   thread fails, the others get no more.
 
-use super::in_flight::Lane;
+use super::lane::Lane;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::memory::device_state::DeviceState;
-use crate::memory::lock;
+use crate::memory::locks::lock;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::thread;
 
 /// Threads and lanes of a large transfer: as many as it takes for the bus to be what limits it.
-const WORKERS: usize = 4;
+const MOST: usize = 4;
 
-/// TransferLanes that may be under way on each lane before a further large transfer waits for the oldest.
+/// Transfers that may be under way per lane before a further large transfer waits for the oldest.
 const IN_FLIGHT: usize = 8;
 
 /// How many threads do a large transfer on this machine.
-pub(crate) fn workers() -> usize {
+pub(crate) fn copy_threads() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
-    *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, usize::from).min(WORKERS))
+    *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, usize::from).min(MOST))
 }
 
 /// The transfer lanes of a device.
 pub(crate) struct TransferLanes<B: Backend> {
-    /// Made with the first large transfer, by whoever has the turn.
+    /// Made with the first large transfer, by the thread that has the lease.
     lanes: OnceLock<Vec<Lane<B>>>,
-    /// Only ever tried: who finds it taken goes another way. So no thread is held up by what runs meanwhile, a logger that is told of lost memory
-    /// and transfers something itself included.
-    turn: Mutex<()>,
+    /// Only ever tried: a thread that finds it taken goes another way. So no thread waits for what runs meanwhile, not even a logger that
+    /// is told of lost memory and transfers something itself.
+    lease: Mutex<()>,
 }
 
-/// All transfer lanes, for one transfer.
+/// All transfer lanes, leased to one transfer.
 pub(crate) struct LaneLease<'a, B: Backend> {
     lanes: &'a [Lane<B>],
-    _turn: MutexGuard<'a, ()>,
+    _lease: MutexGuard<'a, ()>,
 }
 
 impl<B: Backend> TransferLanes<B> {
     pub(crate) fn new() -> Self {
-        Self { lanes: OnceLock::new(), turn: Mutex::default() }
+        Self { lanes: OnceLock::new(), lease: Mutex::default() }
     }
 
-    /// The lanes that there are.
+    /// The lanes, none before the first large transfer.
     pub(crate) fn lanes(&self) -> &[Lane<B>] {
         self.lanes.get().map_or(&[], Vec::as_slice)
     }
@@ -73,13 +73,13 @@ impl<B: Backend> LaneLease<'_, B> {
 impl<B: Backend> DeviceState<B> {
     /// The transfer lanes, unless another transfer has them. May wait for earlier transfers.
     pub(crate) fn lease_transfer_lanes(&self) -> Result<Option<LaneLease<'_, B>>, Fault> {
-        let turn = match self.transfers.turn.try_lock() {
-            Ok(turn) => turn,
+        let lease = match self.transfer_lanes.lease.try_lock() {
+            Ok(lease) => lease,
             // It guards nothing that could be half done.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(None),
         };
-        let lanes = match self.transfers.lanes.get() {
+        let lanes = match self.transfer_lanes.lanes.get() {
             Some(lanes) => lanes,
             None => {
                 let lane = |_| {
@@ -87,18 +87,20 @@ impl<B: Backend> DeviceState<B> {
                     stream.map(|raw| Lane::new(raw, self.number, &self.backend))
                 };
                 // Where the device gives no more streams, the transfer goes alone: it may have been prepared already.
-                let Ok(lanes) = (0..workers()).map(lane).collect::<Result<_, _>>() else { return Ok(None) };
-                self.transfers.lanes.get_or_init(|| lanes)
+                let Ok(lanes) = (0..copy_threads()).map(lane).collect::<Result<_, _>>() else {
+                    return Ok(None);
+                };
+                self.transfer_lanes.lanes.get_or_init(|| lanes)
             }
         };
         for lane in lanes {
-            lane.hold_back(&self.backend, IN_FLIGHT)?;
+            lane.wait_for_all_but(IN_FLIGHT, &self.backend)?;
         }
-        Ok(Some(LaneLease { lanes, _turn: turn }))
+        Ok(Some(LaneLease { lanes, _lease: lease }))
     }
 }
 
-/// The pieces of a transfer that no worker has taken yet.
+/// The pieces of a transfer that no thread has taken yet.
 pub(crate) struct Pieces<I>(Mutex<Option<I>>);
 
 impl<I: Iterator> Pieces<I> {
@@ -118,7 +120,7 @@ impl<I: Iterator> Pieces<I> {
 
 /// Runs `work` with each of the `tools` on a thread of its own, with the first on the calling thread. Returns when all have ended, with the
 /// first failure.
-pub(crate) fn share<I, W>(
+pub(crate) fn run_on_threads<I, W>(
     pieces: &Pieces<I>,
     tools: impl IntoIterator<Item = W>,
     work: impl Fn(W, &Pieces<I>) -> Result<(), Error> + Sync,
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_piece_is_given_to_one_worker() {
+    fn every_piece_is_given_to_one_thread() {
         let mut data = vec![0_u8; 1_000];
         let pieces = Pieces::new(data.chunks_mut(7));
         let work = |tool: u8, pieces: &Pieces<std::slice::ChunksMut<'_, u8>>| {
@@ -165,7 +167,7 @@ mod tests {
             }
             Ok(())
         };
-        share(&pieces, [1, 1, 1, 1], work).unwrap();
+        run_on_threads(&pieces, [1, 1, 1, 1], work).unwrap();
         assert_eq!(data, [1; 1_000]);
     }
 
@@ -180,7 +182,7 @@ mod tests {
             }
             Ok(())
         };
-        assert!(matches!(share(&pieces, 0..4, work), Err(Error::WouldDeadlock)));
+        assert!(matches!(run_on_threads(&pieces, 0..4, work), Err(Error::WouldDeadlock)));
         assert_eq!(pieces.next(), None);
     }
 }

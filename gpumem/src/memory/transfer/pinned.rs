@@ -1,32 +1,32 @@
 //! Pinned host memory for transfers, kept and used again.
 //!
-//! Pinning is slow (23 ms for 64 MiB on an H200's host), so blocks that come free are kept. They come in steps of an
+//! Pinning is slow (23 ms for 64 MiB on an H200's host), so the pool retains blocks that come free. Sizes are steps of an
 //! eighth of a power of two, so that a buffer that grows a little finds a block again while at most an eighth is wasted.
-//! Blocks are freed where a new one is pinned, which is slow anyway, and never in a drop or where an idle one is used again. Afterwards what is
-//! idle is no more than what is in use, or [`KEEP`] where that is more. All of what was in use then can become idle later, and is kept
-//! until a block is pinned again, or until [`Device::trim`](crate::Device::trim) or the lack of memory gives it back. So what is pinned
-//! in all is at most twice the most that was ever in use at a time, or [`KEEP`] more than that where this is more.
+//! Blocks are freed where a new one is pinned, which is slow anyway, and never in a drop or where an idle one is used again. Afterwards the
+//! idle bytes are no more than the bytes in use, or [`RETAINED`] where that is more. All blocks that were in use then can become idle later, and
+//! stay until a block is pinned again, or until [`Device::trim`](crate::Device::trim) or the lack of memory gives them back. So the pinned
+//! bytes are at most twice the most that were ever in use at the same time, or [`RETAINED`] more than that where this is more.
 //!
-//! Idle blocks lie by their steps, so that finding one takes as long among a thousand as among two. Of several the one that came back
+//! Idle blocks are sorted by their steps, so that finding one takes as long among a thousand as among two. Of several the one that came back
 //! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
 
 use crate::backend::{Backend, Driver};
 use crate::error::{BufferLabel, Error};
 use crate::memory::device_state::DeviceState;
-use crate::memory::lock;
+use crate::memory::locks::lock;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
 
-/// Idle bytes that are kept in any case where a block is pinned.
-const KEEP: usize = 64 << 20;
+/// Idle bytes that are retained in any case where a block is pinned.
+const RETAINED: usize = 64 << 20;
 
 /// The idle blocks of a device.
 pub(crate) struct PinnedPool<B: Backend> {
-    state: Mutex<State<B>>,
+    blocks: Mutex<Blocks<B>>,
 }
 
-struct State<B: Backend> {
+struct Blocks<B: Backend> {
     idle: Shelves<(B::Pinned, bool)>,
     idle_bytes: usize,
     used_bytes: usize,
@@ -85,44 +85,44 @@ pub(crate) struct PinnedBlock<B: Backend> {
 
 impl<B: Backend> PinnedPool<B> {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State { idle: Shelves::new(), idle_bytes: 0, used_bytes: 0 }) }
+        Self { blocks: Mutex::new(Blocks { idle: Shelves::new(), idle_bytes: 0, used_bytes: 0 }) }
     }
 
     /// All idle blocks, for giving them back to the driver.
     pub(crate) fn drain(&self) -> Vec<(usize, B::Pinned)> {
-        let mut state = lock(&self.state);
-        state.idle_bytes = 0;
-        state.idle.drain().map(|(size, (pinned, _))| (size, pinned)).collect()
+        let mut blocks = lock(&self.blocks);
+        blocks.idle_bytes = 0;
+        blocks.idle.drain().map(|(size, (pinned, _))| (size, pinned)).collect()
     }
 
     /// An idle block that holds `bytes` and wastes at most as much again as its step does.
     fn reuse(&self, bytes: usize) -> Option<Idle<B>> {
-        let mut state = lock(&self.state);
-        let (size, (pinned, initialised)) = state.idle.take(bytes, bytes.saturating_add(bytes / 4))?;
-        state.idle_bytes -= size;
-        state.used_bytes += size;
+        let mut blocks = lock(&self.blocks);
+        let (size, (pinned, initialised)) = blocks.idle.take(bytes, bytes.saturating_add(bytes / 4))?;
+        blocks.idle_bytes -= size;
+        blocks.used_bytes += size;
         Some((size, pinned, initialised))
     }
 
     /// Notes `bytes` more in use, and takes out the oldest idle blocks that are now too much.
     fn grown(&self, bytes: usize) -> Vec<(usize, B::Pinned)> {
-        let mut state = lock(&self.state);
-        state.used_bytes += bytes;
+        let mut blocks = lock(&self.blocks);
+        blocks.used_bytes += bytes;
         let mut surplus = Vec::new();
-        while state.idle_bytes > KEEP.max(state.used_bytes) {
-            let Some((size, (pinned, _))) = state.idle.take_oldest() else { break };
-            state.idle_bytes -= size;
+        while blocks.idle_bytes > RETAINED.max(blocks.used_bytes) {
+            let Some((size, (pinned, _))) = blocks.idle.take_oldest() else { break };
+            blocks.idle_bytes -= size;
             surplus.push((size, pinned));
         }
         surplus
     }
 
     fn came_back(&self, bytes: usize, pinned: Option<(B::Pinned, bool)>) {
-        let mut state = lock(&self.state);
-        state.used_bytes -= bytes;
+        let mut blocks = lock(&self.blocks);
+        blocks.used_bytes -= bytes;
         if let Some((pinned, initialised)) = pinned {
-            state.idle_bytes += bytes;
-            state.idle.put(bytes, (pinned, initialised));
+            blocks.idle_bytes += bytes;
+            blocks.idle.put(bytes, (pinned, initialised));
         }
     }
 }
@@ -130,15 +130,15 @@ impl<B: Backend> PinnedPool<B> {
 impl<B: Backend> PinnedBlock<B> {
     /// Takes at least `bytes` (above 0) from the pool, or pins them.
     ///
-    /// TransferLanes that have ended are looked for only where the pool has no block: that takes a call of the driver for each, which
+    /// Transfers that have ended are looked for only where the pool has no block: that takes a call of the driver for each, which
     /// is much where nothing is missing, and nothing beside pinning.
     pub(crate) fn take(state: &Arc<DeviceState<B>>, label: BufferLabel, bytes: usize) -> Result<Self, Error> {
         let bytes = step(bytes);
-        let landed = || {
-            state.land();
+        let ended = || {
+            state.release_ended();
             state.pinned.reuse(bytes)
         };
-        let (bytes, pinned, initialised) = match state.pinned.reuse(bytes).or_else(landed) {
+        let (bytes, pinned, initialised) = match state.pinned.reuse(bytes).or_else(ended) {
             Some(block) => block,
             None => (bytes, Self::pin(state, label, bytes)?, false),
         };
@@ -148,7 +148,7 @@ impl<B: Backend> PinnedBlock<B> {
     fn pin(state: &Arc<DeviceState<B>>, label: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
         let pinned = match state.backend.pin(bytes) {
             Err(fault) if fault.is_out_of_memory() => {
-                // Give back what is kept, and try once more.
+                // Give idle blocks back, and try once more.
                 state.sweep();
                 state.unpin(state.pinned.drain());
                 state.backend.pin(bytes)
@@ -159,11 +159,8 @@ impl<B: Backend> PinnedBlock<B> {
             if !fault.is_out_of_memory() {
                 return fault.into();
             }
-            Error::OutOfPinnedMemory {
-                buffer: label,
-                requested: bytes as u64,
-                pinned: state.ledger.counters.pinned_bytes(),
-            }
+            let pinned = state.ledger.counters.pinned_bytes();
+            Error::OutOfPinnedMemory { buffer: label, requested: bytes as u64, pinned }
         })?;
         state.ledger.counters.pinned(bytes as u64);
         state.unpin(state.pinned.grown(bytes));
@@ -193,7 +190,7 @@ impl<B: Backend> PinnedBlock<B> {
     pub(crate) fn lose(self) {
         let this = ManuallyDrop::new(self);
         this.state.pinned.came_back(this.bytes, None);
-        this.state.ledger.counters.lost(this.bytes as u64);
+        this.state.losses.count(this.bytes);
         crate::log_safely::safely(|| {
             log::error!(
                 "gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for",
@@ -231,7 +228,7 @@ fn step(bytes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEEP, PinnedBlock, Shelves, step};
+    use super::{PinnedBlock, RETAINED, Shelves, step};
     use crate::Device;
     use crate::error::BufferLabel;
 
@@ -271,12 +268,12 @@ mod tests {
         let label = BufferLabel { set: None, name: "pinned" };
         let take = |bytes| PinnedBlock::take(device.state(), label, bytes).unwrap();
         let pinned = || device.stats().pinned_bytes;
-        let large = KEEP as u64 / 2;
+        let large = RETAINED as u64 / 2;
         // Three that come back: more than is kept, but nothing is freed in a drop.
-        drop([take(KEEP / 2), take(KEEP / 2), take(KEEP / 2)]);
+        drop([take(RETAINED / 2), take(RETAINED / 2), take(RETAINED / 2)]);
         assert_eq!(pinned(), 3 * large);
         // They fit, so they are used again, and nothing is pinned.
-        let again = [take(KEEP / 2), take(KEEP / 2 - 1)];
+        let again = [take(RETAINED / 2), take(RETAINED / 2 - 1)];
         assert_eq!(pinned(), 3 * large);
         drop(again);
         // None of them fits: one is pinned, and the oldest that are too much are freed.
@@ -287,7 +284,7 @@ mod tests {
 
     // What a transfer has left in flight is looked for before memory is pinned.
     #[test]
-    fn memory_that_has_landed_is_used_before_more_is_pinned() {
+    fn memory_of_ended_transfers_is_used_before_more_is_pinned() {
         let device = Device::host();
         let state = device.state();
         let label = BufferLabel { set: None, name: "pinned" };
@@ -295,7 +292,7 @@ mod tests {
             let block = PinnedBlock::take(state, label, 4096).unwrap();
             let event =
                 crate::backend::Driver::record(&*state.backend, state.compute.stream().raw()).unwrap();
-            state.compute.launch(event, block);
+            state.compute.hold(event, block);
             device.synchronize_stream(device.stream()).unwrap();
         }
         assert_eq!(device.stats().pinned_bytes, 4096);

@@ -1,108 +1,109 @@
-//! What is in flight on a lane: one list, that lanes, tickets and the lane's wake thread share.
+//! The transfers in flight on a lane: one list, which the lane, its tickets and its wake thread share.
 //!
-//! It knows neither the stream nor the device, so that a thread that looks at a ticket keeps neither of them. Flights enter at the end
-//! ([`Launch::flight`]) and leave at the front ([`Queue::sweep`], [`Queue::taken`]), so their numbers have no gaps, and a flight is found by its number.
-//! The list also says who awaits each flight; the module comment of `poller` has the protocol.
+//! It refers neither to the stream nor to the device, so a thread that looks at a ticket keeps neither of them alive. Transfers enter at the
+//! end ([`LaneGuard::enter`]) and leave at the front ([`Queue::release_ended`], [`Queue::release_taken`]), so their numbers have no gaps,
+//! and a transfer is found by its number. The list also has the watches of the tasks that await each transfer; the module comment
+//! of `wake_thread` has the protocol.
 
-use super::in_flight::{InFlight, State};
+use super::in_flight::{InFlight, Payload};
 use super::wake_thread::{self, Ended, Watch};
 use crate::backend::{Backend, Fault};
-use crate::memory::lock;
+use crate::memory::locks::lock;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
-/// Flights beyond which those that have ended are looked for when a result is taken: after one whose ticket was dropped, those whose
-/// results are taken stay.
+/// With more transfers than this, those that have ended are looked for when a result is taken: after a transfer whose ticket was dropped,
+/// those whose results were taken stay.
 const MANY: usize = 8;
 
 /// The transfers of a lane that have not been seen to end.
 pub(crate) struct Queue<B: Backend> {
-    /// The core's.
+    /// The device state's.
     backend: Weak<B>,
-    flights: Mutex<Flights<B>>,
-    /// Something is awaited that was not, or the device has ended.
+    transfers: Mutex<Transfers<B>>,
+    /// A transfer is awaited that was not, or the device has ended.
     changed: Condvar,
     /// Whether the wake thread was started.
     started: Mutex<bool>,
-    /// Watches that have not been told of the end: while there are none, the wake thread waits for no flight.
+    /// Watches that have not been told of the end: while there are none, the wake thread waits for no transfer.
     awaited: Arc<AtomicUsize>,
 }
 
-struct Flights<B: Backend> {
-    /// In the order of their numbers, and nearly in that of the stream, so those that are done are at the front. A flight that was launched
-    /// after its event was recorded ([`Lane::launch`](crate::memory::Lane::launch)) may end before those in front of it; then it is let go of a
-    /// little later.
+struct Transfers<B: Backend> {
+    /// In the order of their numbers, and nearly in that of the stream, so those that are done are at the front. A transfer that entered
+    /// some time after its event was recorded ([`Lane::hold`](super::Lane::hold)) may end before those in front of it; then it is
+    /// released a little later.
     running: VecDeque<Running<B>>,
     /// How many there have been.
-    launched: u64,
-    /// The wake thread has seen the ends of all flights with smaller numbers than this.
+    entered: u64,
+    /// The wake thread has seen the ends of all transfers with smaller numbers than this.
     seen: u64,
-    /// Watches of flights that left before the wake thread saw them, and how these ended.
+    /// Watches of transfers that left before the wake thread saw them, and how these ended.
     left: Vec<Ended>,
     /// The device has ended.
     closed: bool,
 }
 
 struct Running<B: Backend> {
-    flight: Arc<InFlight<B>>,
+    transfer: Arc<InFlight<B>>,
     /// Some may have been dropped.
     watches: Vec<Weak<Watch>>,
 }
 
-impl<B: Backend> Flights<B> {
-    /// The number of the flight at the front.
+impl<B: Backend> Transfers<B> {
+    /// The number of the transfer at the front.
     fn first(&self) -> u64 {
-        self.launched - self.running.len() as u64
+        self.entered - self.running.len() as u64
     }
 
-    /// The flight with this number, if it is there.
+    /// The transfer with this number, if it is there.
     fn get(&mut self, number: u64) -> Option<&mut Running<B>> {
         let index = number.checked_sub(self.first())?;
         self.running.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Takes the flight at the front out. Those who await it are told by the wake thread, which need not be woken for it: it does not sleep
+    /// Takes the transfer at the front out. The wake thread tells the tasks that await it. It need not be woken for that: it does not sleep
     /// before all are told.
     fn leave(&mut self, end: &Result<(), Fault>) -> Option<Arc<InFlight<B>>> {
-        let Running { flight, watches } = self.running.pop_front()?;
+        let Running { transfer, watches } = self.running.pop_front()?;
         let live = watches.into_iter().filter(|watch| watch.strong_count() > 0);
         self.left.extend(live.map(|watch| (watch, end.clone())));
-        Some(flight)
+        Some(transfer)
     }
 }
 
-/// A lane on which no other thread launches: an event that is recorded now comes after those of all flights so far, and before those
-/// of all that will be launched with one recorded in the same way.
-pub(crate) struct Launch<'a, B: Backend> {
-    flights: MutexGuard<'a, Flights<B>>,
+/// A lane to which no other thread adds transfers: an event that is recorded now comes after those of all transfers so far, and before those
+/// of all transfers that enter with an event recorded in the same way.
+pub(crate) struct LaneGuard<'a, B: Backend> {
+    transfers: MutexGuard<'a, Transfers<B>>,
 }
 
-impl<B: Backend> Launch<'_, B> {
-    pub(crate) fn enter(&mut self, event: B::Event, state: State<B>) -> Arc<InFlight<B>> {
-        let flight = Arc::new(InFlight::new(self.flights.launched, event, state));
-        self.flights.launched += 1;
-        self.flights.running.push_back(Running { flight: flight.clone(), watches: Vec::new() });
-        flight
+impl<B: Backend> LaneGuard<'_, B> {
+    pub(super) fn enter(&mut self, event: B::Event, payload: Payload<B>) -> Arc<InFlight<B>> {
+        let transfer = Arc::new(InFlight::new(self.transfers.entered, event, payload));
+        self.transfers.entered += 1;
+        self.transfers.running.push_back(Running { transfer: transfer.clone(), watches: Vec::new() });
+        transfer
     }
 }
 
 /// What the wake thread does next.
 pub(crate) enum Next<B: Backend> {
-    /// It tells these.
+    /// It tells these watches.
     Tell(Vec<Ended>),
-    /// It waits for the flight with this number.
+    /// It waits for the transfer with this number.
     Wait(u64, B::Event),
 }
 
 impl<B: Backend> Queue<B> {
     pub(crate) fn new(backend: &Arc<B>) -> Self {
-        let flights =
-            Flights { running: VecDeque::new(), launched: 0, seen: 0, left: Vec::new(), closed: false };
+        let transfers =
+            Transfers { running: VecDeque::new(), entered: 0, seen: 0, left: Vec::new(), closed: false };
         Self {
             backend: Arc::downgrade(backend),
-            flights: Mutex::new(flights),
+            transfers: Mutex::new(transfers),
             changed: Condvar::new(),
             started: Mutex::new(false),
             awaited: Arc::default(),
@@ -114,89 +115,89 @@ impl<B: Backend> Queue<B> {
         self.backend.upgrade()
     }
 
-    pub(crate) fn launching(&self) -> Launch<'_, B> {
-        Launch { flights: lock(&self.flights) }
+    pub(crate) fn lock(&self) -> LaneGuard<'_, B> {
+        LaneGuard { transfers: lock(&self.transfers) }
     }
 
-    /// Lets go of the flights that have ended. Returns whether none is left.
-    pub(crate) fn sweep(&self, backend: &B) -> bool {
+    /// Releases the transfers that have ended. Returns whether none is left.
+    pub(crate) fn release_ended(&self, backend: &B) -> bool {
         let mut ended = Vec::new();
-        let mut flights = lock(&self.flights);
-        while let Some(Running { flight, .. }) = flights.running.front() {
-            // The end of one whose cargo is gone has been seen, or concerns nobody: the device need not be asked.
-            let end = if flight.is_empty() { Ok(true) } else { backend.is_done(flight.event()) };
+        let mut transfers = lock(&self.transfers);
+        while let Some(Running { transfer, .. }) = transfers.running.front() {
+            // Where the payload is gone, the end has been seen or concerns no thread: the device need not be asked.
+            let end = if transfer.is_taken() { Ok(true) } else { backend.is_done(transfer.event()) };
             let end = match end {
                 Ok(false) => break,
                 Ok(true) => Ok(()),
                 // A failed device does not tell when its copies stop, so their memory is not used again.
                 Err(fault) if fault.is_failure() => Err(fault),
-                // The question was refused: it is asked again.
+                // The driver refused the question: it is asked again later.
                 Err(_) => break,
             };
-            ended.extend(flights.leave(&end).map(|flight| (flight, end)));
+            ended.extend(transfers.leave(&end).map(|transfer| (transfer, end)));
         }
-        let empty = flights.running.is_empty();
-        drop(flights);
-        // Outside the lock: cargo that is dropped goes back to a pool with a lock of its own.
-        for (flight, end) in ended {
-            flight.landed(end);
+        let empty = transfers.running.is_empty();
+        drop(transfers);
+        // Outside the lock: a payload that is dropped goes back to a pool with a lock of its own.
+        for (transfer, end) in ended {
+            transfer.ended(end);
         }
         empty
     }
 
-    /// Lets go of the oldest flights whose results have been taken. The device is asked about others only where there are many.
-    pub(crate) fn taken(&self, backend: &B) {
+    /// Releases the oldest transfers whose results have been taken. The device is asked about others only where there are many.
+    pub(crate) fn release_taken(&self, backend: &B) {
         loop {
-            let mut flights = lock(&self.flights);
-            let is_taken = flights.running.front().is_some_and(|running| running.flight.is_empty());
+            let mut transfers = lock(&self.transfers);
+            let is_taken = transfers.running.front().is_some_and(|running| running.transfer.is_taken());
             if !is_taken {
-                let many = flights.running.len() > MANY;
-                drop(flights);
+                let many = transfers.running.len() > MANY;
+                drop(transfers);
                 if many {
-                    self.sweep(backend);
+                    self.release_ended(backend);
                 }
                 return;
             }
-            let flight = flights.leave(&Ok(()));
-            drop(flights);
+            let transfer = transfers.leave(&Ok(()));
+            drop(transfers);
             // Outside the lock, with its event.
-            drop(flight);
+            drop(transfer);
         }
     }
 
-    /// The oldest flight that has not been seen to end, but for as many as `most`.
-    pub(crate) fn surplus(&self, most: usize) -> Option<B::Event> {
-        let flights = lock(&self.flights);
-        let index = flights.running.len().checked_sub(most + 1)?;
-        flights.running.get(index).map(|running| running.flight.event().clone())
+    /// The event of the newest transfer but for `most`: when it is done, at most `most` are left.
+    pub(crate) fn newest_beyond(&self, most: usize) -> Option<B::Event> {
+        let transfers = lock(&self.transfers);
+        let index = transfers.running.len().checked_sub(most + 1)?;
+        transfers.running.get(index).map(|running| running.transfer.event().clone())
     }
 
-    /// The oldest flight that has not been seen to end.
+    /// The oldest transfer that has not been seen to end.
     pub(crate) fn oldest(&self) -> Option<Arc<InFlight<B>>> {
-        lock(&self.flights).running.front().map(|running| running.flight.clone())
+        lock(&self.transfers).running.front().map(|running| running.transfer.clone())
     }
 
-    /// The events of all flights.
+    /// The events of all transfers.
     pub(crate) fn events(&self) -> Vec<B::Event> {
-        lock(&self.flights).running.iter().map(|running| running.flight.event().clone()).collect()
+        lock(&self.transfers).running.iter().map(|running| running.transfer.event().clone()).collect()
     }
 
-    /// Lets `waker` be woken when the flight has ended. `None` where that is known already: by a look at the event everybody can see it.
+    /// Has `waker` woken when the transfer has ended. `None` where it has been seen to end already: then its event is done.
     ///
-    /// What ends meanwhile is not missed, so the caller need not look again: the watch is in the list before this returns, and then the
-    /// flight leaves the list or is waited for, both of which tell the watch.
+    /// An end meanwhile is not missed, so the caller need not look again: the watch is in the list before this returns, and then the
+    /// transfer leaves the list or is waited for, both of which tell the watch.
     pub(crate) fn watch(
         self: &Arc<Self>,
-        flight: &InFlight<B>,
+        transfer: &InFlight<B>,
         waker: &Waker,
     ) -> Result<Option<Arc<Watch>>, Fault> {
         self.start()?;
         // Before the lock: the clone of a waker is foreign code.
         let watch = Watch::new(waker.clone(), &self.awaited);
-        let mut flights = lock(&self.flights);
-        let seen = flights.seen > flight.number();
-        let Some(Running { watches, .. }) = flights.get(flight.number()).filter(|_| !seen) else {
-            drop(flights);
+        let mut transfers = lock(&self.transfers);
+        let seen = transfers.seen > transfer.number();
+        let Some(Running { watches, .. }) = transfers.get(transfer.number()).filter(|_| !seen) else {
+            drop(transfers);
             return Ok(None);
         };
         if watches.len() == watches.capacity() {
@@ -205,7 +206,7 @@ impl<B: Backend> Queue<B> {
             watches.reserve(watches.len().max(1));
         }
         watches.push(Arc::downgrade(&watch));
-        drop(flights);
+        drop(transfers);
         self.changed.notify_one();
         Ok(Some(watch))
     }
@@ -225,55 +226,55 @@ impl<B: Backend> Queue<B> {
         Ok(())
     }
 
-    /// For the wake thread: what it does next, once there is something; `None` at the end of the device.
+    /// For the wake thread: what it does next, once there is something to do; `None` at the end of the device.
     pub(crate) fn next(&self) -> Option<Next<B>> {
-        let mut flights = lock(&self.flights);
+        let mut transfers = lock(&self.transfers);
         loop {
-            if !flights.left.is_empty() {
-                return Some(Next::Tell(std::mem::take(&mut flights.left)));
+            if !transfers.left.is_empty() {
+                return Some(Next::Tell(std::mem::take(&mut transfers.left)));
             }
-            if flights.closed {
+            if transfers.closed {
                 return None;
             }
             if self.awaited.load(Ordering::Relaxed) > 0 {
-                let number = flights.seen.max(flights.first());
-                if let Some(Running { flight, .. }) = flights.get(number) {
-                    return Some(Next::Wait(number, flight.event().clone()));
+                let number = transfers.seen.max(transfers.first());
+                if let Some(Running { transfer, .. }) = transfers.get(number) {
+                    return Some(Next::Wait(number, transfer.event().clone()));
                 }
             }
-            flights = self.changed.wait(flights).unwrap_or_else(PoisonError::into_inner);
+            transfers = self.changed.wait(transfers).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// For the wake thread: flight `number`, which it waited for, has ended. Returns who is to be told: those who await it, and all who
-    /// await anything where the device has failed or refused the wait, after which they ask again.
+    /// For the wake thread: transfer `number`, which it waited for, has ended. Returns the watches to tell: those of this transfer, and all
+    /// watches of the lane where the device has failed or refused the wait, after which the tasks ask again.
     pub(crate) fn has_ended(&self, number: u64, end: &Result<(), Fault>) -> Vec<Ended> {
-        let mut flights = lock(&self.flights);
+        let mut transfers = lock(&self.transfers);
         let mut watches = Vec::new();
         match end {
             Ok(()) => {
-                flights.seen = number + 1;
-                // If it is gone, those who awaited it are among those that left.
-                if let Some(running) = flights.get(number) {
+                transfers.seen = number + 1;
+                // If the transfer is gone, its watches are among those that left.
+                if let Some(running) = transfers.get(number) {
                     watches = std::mem::take(&mut running.watches);
                 }
             }
-            Err(_) => flights.running.iter_mut().for_each(|running| watches.append(&mut running.watches)),
+            Err(_) => transfers.running.iter_mut().for_each(|running| watches.append(&mut running.watches)),
         }
         watches.into_iter().map(|watch| (watch, end.clone())).collect()
     }
 
-    /// The core has gone, so nothing is in flight: what is left are transfers whose results were taken. Tickets that know the queue shall
-    /// not keep their events.
+    /// The device state has gone, so no transfer is under way: those that are left have had their results taken. Tickets that refer to the
+    /// queue shall not keep their events alive.
     pub(crate) fn close(&self) {
-        let mut flights = lock(&self.flights);
-        flights.closed = true;
+        let mut transfers = lock(&self.transfers);
+        transfers.closed = true;
         let mut gone = Vec::new();
-        while let Some(running) = flights.running.front() {
-            let end = running.flight.end().unwrap_or(Ok(()));
-            gone.extend(flights.leave(&end));
+        while let Some(running) = transfers.running.front() {
+            let end = running.transfer.end().unwrap_or(Ok(()));
+            gone.extend(transfers.leave(&end));
         }
-        drop(flights);
+        drop(transfers);
         self.changed.notify_one();
         drop(gone);
     }
@@ -289,7 +290,7 @@ mod tests {
     use std::sync::mpsc;
     use std::task::{Context, Wake};
 
-    // After one whose ticket was dropped, flights with nothing in them would pile up.
+    // After one whose ticket was dropped, transfers with nothing in them would pile up.
     #[test]
     fn flights_that_were_taken_do_not_pile_up() {
         let device = Device::host();
@@ -297,13 +298,13 @@ mod tests {
         let slots = Slots::<Host>::new(2);
         drop(fly(state, one(&slots)));
         for _ in 0..1_000 {
-            let flight = fly(state, one(&slots));
-            state.backend.synchronize(flight.event()).unwrap();
-            drop(flight.take());
-            state.download.queue().taken(&state.backend);
+            let transfer = fly(state, one(&slots));
+            state.backend.synchronize(transfer.event()).unwrap();
+            drop(transfer.take());
+            state.download.queue().release_taken(&state.backend);
         }
-        let left = lock(&state.download.queue().flights).running.len();
-        assert!(left <= MANY, "{left} flights are kept");
+        let left = lock(&state.download.queue().transfers).running.len();
+        assert!(left <= MANY, "{left} transfers are kept");
         assert_eq!(slots.taken(), 0, "the first has ended too");
     }
 
@@ -315,7 +316,7 @@ mod tests {
         }
     }
 
-    // A first poll copied the events of all flights before its own.
+    // A first poll copied the events of all transfers before its own.
     #[test]
     fn to_await_costs_the_same_however_many_are_awaited() {
         const MOST: usize = 64;
@@ -334,7 +335,7 @@ mod tests {
         };
         let before = event.references();
         tickets.iter_mut().rev().for_each(|ticket| assert!(poll(ticket).is_pending()));
-        // The wake thread has one event, the oldest flight's; nothing else was made of all these polls.
+        // The wake thread has one event, the oldest transfer's; nothing else was made of all these polls.
         let more = event.references() - before;
         assert!(more <= 1, "{more} more events are kept");
         assert_eq!(queue.awaited.load(Ordering::Relaxed), MOST);
@@ -359,7 +360,7 @@ mod tests {
         }
     }
 
-    // The wake thread is elsewhere when another thread sees the end, and the flight leaves: it is told of all the same.
+    // The wake thread is elsewhere when another thread sees the end, and the transfer leaves: it is told of all the same.
     #[test]
     fn flights_that_left_wake_those_who_await_them() {
         let device = Device::host();
@@ -398,25 +399,25 @@ mod tests {
         let slots = Slots::<Host>::new(1);
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
-        state.order_download(state.compute.stream()).unwrap();
-        let flight = fly(state, one(&slots));
+        state.order_download_after(state.compute.stream()).unwrap();
+        let transfer = fly(state, one(&slots));
         let queue = state.download.queue();
         let woken = Arc::new(Counter(AtomicUsize::new(0)));
         let waker = Waker::from(woken.clone());
-        let watch = queue.watch(&flight, &waker).unwrap();
+        let watch = queue.watch(&transfer, &waker).unwrap();
         assert!(watch.is_some());
         drop(hold);
         while woken.0.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
         assert!(queue.oldest().is_some(), "it is still there");
-        assert!(queue.watch(&flight, &waker).unwrap().is_none(), "seen");
-        device.state().land();
-        assert!(queue.watch(&flight, &waker).unwrap().is_none(), "gone");
-        drop(flight.take());
+        assert!(queue.watch(&transfer, &waker).unwrap().is_none(), "seen");
+        device.state().release_ended();
+        assert!(queue.watch(&transfer, &waker).unwrap().is_none(), "gone");
+        drop(transfer.take());
     }
 
-    // Who awaits the oldest flight again and again, as tasks that wait for slots do, leaves no trail.
+    // Who awaits the oldest transfer again and again, as tasks that wait for slots do, leaves no trail.
     #[test]
     fn watches_that_were_dropped_do_not_pile_up() {
         let device = Device::host();
@@ -425,14 +426,14 @@ mod tests {
         let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
         let ticket = buffer.start_download().unwrap();
         let queue = device.state().download.queue();
-        let flight = queue.oldest().unwrap();
+        let transfer = queue.oldest().unwrap();
         let waker = Waker::from(Arc::new(Counter(AtomicUsize::new(0))));
         for _ in 0..1_000 {
-            drop(queue.watch(&flight, &waker).unwrap().expect("it has not ended"));
+            drop(queue.watch(&transfer, &waker).unwrap().expect("it has not ended"));
         }
-        let kept = lock(&queue.flights).running[0].watches.len();
+        let kept = lock(&queue.transfers).running[0].watches.len();
         assert!(kept <= 8, "{kept} watches are kept");
         assert_eq!(queue.awaited.load(Ordering::Relaxed), 0);
-        drop((hold, flight, ticket));
+        drop((hold, transfer, ticket));
     }
 }

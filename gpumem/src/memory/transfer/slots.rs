@@ -1,25 +1,25 @@
-//! Download slots: how many downloads of a buffer may be under way or unread, and who waits for one.
+//! Download slots: how many downloads of a buffer may be under way or unread, and the threads and tasks that wait for one.
 //!
-//! A slot is taken before a download starts and goes with its cargo. It comes back when the ticket or guard goes, or, where the ticket was
-//! dropped early, when the lane lets go of the flight; and nobody need be looking then. So whoever waits for a slot, a thread
-//! ([`Slots::wait`]) or a task ([`Waiting`]), has itself woken by
+//! A slot is taken before a download starts and goes with its payload. It comes back when the ticket or guard is dropped, or, where the
+//! ticket was dropped early, when the lane releases the transfer; and it may be that no thread looks then. So a thread
+//! ([`Slots::wait`]) or task ([`Waiting`]) that waits for a slot is woken by
 //!
-//! * each slot that comes back, and each new flight, which it may have to watch;
-//! * the poller, when the oldest flight of the lane ends. That wake-up counts as a change, and each waiter looks again.
+//! * each slot that comes back, and each new transfer, which it may have to watch;
+//! * the wake thread, when the oldest transfer of the lane ends. That wake-up counts as a change, and each waiter looks again.
 //!
-//! A waiter reads the number of changes before it looks for slots, and sleeps only if it is the same afterwards, so no change is missed. It
-//! holds no slot while it waits. Wakers of tasks are foreign code: they run while nothing is locked, wherever a slot comes back; so a slot is
-//! dropped only where no lock is held.
+//! A waiter reads the number of changes before it looks for slots, and sleeps only if it is the same afterwards, so it misses no change. It
+//! holds no slot while it waits. Wakers of tasks are foreign code, and run wherever a slot comes back; so a slot is dropped only
+//! while the thread holds no lock.
 
 use super::in_flight::InFlight;
 use super::wake_thread::{Watch, may_sleep, wake};
 use crate::backend::{Backend, Fault};
 use crate::memory::device_state::DeviceState;
-use crate::memory::lock;
+use crate::memory::locks::{lock, lock_together};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Wake, Waker};
 
 /// The download slots of one buffer.
@@ -27,14 +27,14 @@ pub(crate) struct Slots<B: Backend> {
     limit: usize,
     /// Made with the first download, since most buffers have none.
     taken: OnceLock<Arc<Taken>>,
-    /// For giving up those whose tickets were forgotten.
-    flights: Mutex<Remembered<B>>,
+    /// To give up those whose tickets were forgotten.
+    transfers: Mutex<Remembered<B>>,
 }
 
-/// The flights of a buffer's downloads.
+/// The transfers of a buffer's downloads.
 struct Remembered<B: Backend> {
     /// Some of them have gone.
-    flights: Vec<Weak<InFlight<B>>>,
+    transfers: Vec<Weak<InFlight<B>>>,
     /// How many there are when those that have gone are looked for. At least twice as many as were left the last time, so that
     /// a download's share of the looking does not depend on how many are under way.
     look_at: usize,
@@ -42,11 +42,11 @@ struct Remembered<B: Backend> {
 
 impl<B: Backend> Default for Remembered<B> {
     fn default() -> Self {
-        Self { flights: Vec::new(), look_at: 0 }
+        Self { transfers: Vec::new(), look_at: 0 }
     }
 }
 
-/// How many slots are taken, for those who wait for one. It guards no memory, the cargo's own lock does.
+/// How many slots are taken, for the threads and tasks that wait for one. It guards no memory; the payload's own lock does.
 #[derive(Default)]
 struct Taken {
     count: Mutex<Count>,
@@ -56,11 +56,11 @@ struct Taken {
 #[derive(Default)]
 struct Count {
     taken: usize,
-    /// What has happened that may let a waiter have a slot.
+    /// Events so far that may let a waiter have a slot.
     changes: u64,
-    /// How many threads sleep until something has. To wake nobody takes a call of the system each time.
+    /// How many threads sleep until there is a change. To notify a condition variable takes a system call even where no thread sleeps.
     sleepers: usize,
-    /// The tasks that wait until something has, by their numbers.
+    /// The tasks that wait until there is a change, by their numbers.
     tasks: Vec<(u64, Waker)>,
 }
 
@@ -68,7 +68,7 @@ struct Count {
 pub(crate) struct Missing {
     /// The first that had none left.
     pub(crate) part: usize,
-    /// What had happened to its buffer's slots until then.
+    /// The changes of its buffer's slots until then.
     changes: u64,
 }
 
@@ -80,7 +80,7 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// While it lives, the calling thread has slots that it will give back later, and may run code of the application: that is not to
+/// While it lives, the calling thread has slots that it will give back later, and may run code of the application. That code must not
 /// wait for slots, which might be these.
 pub(crate) struct SlotsHeld(PhantomData<*const ()>);
 
@@ -99,7 +99,7 @@ impl Drop for SlotsHeld {
 
 impl<B: Backend> Slots<B> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, taken: OnceLock::new(), flights: Mutex::default() }
+        Self { limit, taken: OnceLock::new(), transfers: Mutex::default() }
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -116,11 +116,10 @@ impl<B: Backend> Slots<B> {
 
     /// Takes a slot for each of `wanted`, in which a buffer may come up more than once: all of them, or none.
     ///
-    /// All counts are locked meanwhile, each of them once and in the order of their addresses, so that nobody sees slots taken
-    /// that are given back because others are missing, and threads do not wait for each other in a circle.
+    /// All counts are locked meanwhile, so no thread sees slots taken that are given back because others are missing.
     pub(crate) fn take(wanted: &[&Self]) -> Result<Vec<Slot>, Missing> {
         if let [one] = wanted {
-            // As below, without the lists.
+            // The same without the lists.
             let mut count = lock(&one.counted().count);
             if count.taken >= one.limit {
                 return Err(Missing { part: 0, changes: count.changes });
@@ -128,18 +127,12 @@ impl<B: Backend> Slots<B> {
             count.taken += 1;
             return Ok(vec![Slot(one.counted().clone())]);
         }
-        let place = |slots: &&Self| std::ptr::from_ref::<Self>(slots).addr();
-        let mut in_order = wanted.to_vec();
-        in_order.sort_by_key(place);
-        in_order.dedup_by_key(|slots| place(slots));
-        let mut counts: Vec<MutexGuard<'_, Count>> =
-            in_order.iter().map(|slots| lock(&slots.counted().count)).collect();
-        let index = |slots: &&Self| in_order.partition_point(|other| place(other) < place(slots));
+        let mut counts = lock_together(wanted.iter().map(|slots| &slots.counted().count));
         for (part, slots) in wanted.iter().enumerate() {
-            let count = &mut counts[index(slots)];
+            let count = counts.get_mut(part);
             if count.taken >= slots.limit {
                 let changes = count.changes;
-                wanted[..part].iter().for_each(|slots| counts[index(slots)].taken -= 1);
+                (0..part).for_each(|before| counts.get_mut(before).taken -= 1);
                 return Err(Missing { part, changes });
             }
             count.taken += 1;
@@ -149,7 +142,7 @@ impl<B: Backend> Slots<B> {
     }
 
     /// Takes a slot for each of `wanted`, and keeps the calling thread until there are all of them. Meanwhile it holds none, so
-    /// whoever needs only some of them may have these. No buffer comes up more often than it has slots.
+    /// a thread that needs only some of them may have these. No buffer comes up more often than it has slots.
     ///
     /// The thread sleeps until the buffer that was the first to miss one has a change.
     pub(crate) fn wait(wanted: &[&Self], state: &DeviceState<B>) -> Result<Vec<Slot>, Fault> {
@@ -172,21 +165,21 @@ impl<B: Backend> Slots<B> {
         }
     }
 
-    /// Takes a slot for each of `wanted`, after those of downloads that have ended came back. If one is missing: of which buffer, and what
-    /// had happened to its slots until then.
+    /// Takes a slot for each of `wanted`, after those of downloads that have ended came back. If one is missing: the slots of which buffer,
+    /// and their changes until then.
     fn look<'a>(wanted: &[&'a Self], state: &DeviceState<B>) -> Result<Vec<Slot>, (&'a Arc<Taken>, u64)> {
-        state.land();
+        state.release_ended();
         Self::take(wanted).map_err(|Missing { part, changes }| (wanted[part].counted(), changes))
     }
 
-    pub(crate) fn remember(&self, flight: &Arc<InFlight<B>>) {
-        let mut remembered = lock(&self.flights);
-        let Remembered { flights, look_at } = &mut *remembered;
-        if flights.len() >= *look_at {
-            flights.retain(|flight| flight.strong_count() > 0);
-            *look_at = 2 * flights.len().max(4);
+    pub(crate) fn remember(&self, transfer: &Arc<InFlight<B>>) {
+        let mut remembered = lock(&self.transfers);
+        let Remembered { transfers, look_at } = &mut *remembered;
+        if transfers.len() >= *look_at {
+            transfers.retain(|transfer| transfer.strong_count() > 0);
+            *look_at = 2 * transfers.len().max(4);
         }
-        flights.push(Arc::downgrade(flight));
+        transfers.push(Arc::downgrade(transfer));
         drop(remembered);
         if let Some(taken) = self.taken.get() {
             taken.change(|_| ());
@@ -195,17 +188,17 @@ impl<B: Backend> Slots<B> {
 
     /// Gives back the slots of all downloads that have not been waited for.
     pub(crate) fn abandon(&self) {
-        let Remembered { flights, .. } = std::mem::take(&mut *lock(&self.flights));
-        flights.iter().filter_map(Weak::upgrade).for_each(|flight| flight.abandon());
+        let Remembered { transfers, .. } = std::mem::take(&mut *lock(&self.transfers));
+        transfers.iter().filter_map(Weak::upgrade).for_each(|transfer| transfer.abandon());
     }
 }
 
 /// A task that waits for slots.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    /// Where its waker is, and its number there.
+    /// The slots that have its waker, and its number there.
     place: Option<(Arc<Taken>, u64)>,
-    /// Of the oldest flight of the lane.
+    /// Of the oldest transfer of the lane.
     watch: Option<Arc<Watch>>,
 }
 
@@ -236,7 +229,7 @@ impl Waiting {
         }
     }
 
-    /// Leaves the waker where changes are told of, unless there was one since `changes`. Returns whether it did.
+    /// Leaves the waker with the slots, unless there was a change since `changes`. Returns whether it did.
     fn stay(&mut self, taken: &Arc<Taken>, changes: u64, waker: &Waker) -> bool {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         self.leave();
@@ -274,7 +267,7 @@ impl Taken {
         let mut count = lock(&self.count);
         change(&mut count.taken);
         count.changes += 1;
-        // Whoever is about to sleep has the lock until it does, and looks at the changes before.
+        // A thread that is about to sleep holds the lock until it does, and looks at the changes before.
         let asleep = count.sleepers > 0;
         let tasks = std::mem::take(&mut count.tasks);
         drop(count);
@@ -284,14 +277,14 @@ impl Taken {
         tasks.into_iter().for_each(|(_, waker)| wake(waker));
     }
 
-    /// Has the poller tell of a change when the oldest download of the device has ended, for as long as what is returned lives. `None` when
-    /// it has ended already: then slots may have come back.
+    /// Has the wake thread tell of a change when the oldest download of the device has ended, for as long as the returned watch lives. `None`
+    /// when it has ended already: then slots may have come back.
     fn watch<B: Backend>(
         self: &Arc<Self>,
         state: &DeviceState<B>,
     ) -> Result<Option<Option<Arc<Watch>>>, Fault> {
         let Some(oldest) = state.download.oldest() else { return Ok(Some(None)) };
-        // The flight is not held any longer than this: with its last reference the slot comes back.
+        // The transfer is not held any longer than this: with its last reference the slot comes back.
         Ok(state.download.queue().watch(&oldest, &Waker::from(self.clone()))?.map(Some))
     }
 }
@@ -323,32 +316,32 @@ pub(crate) mod tests {
     pub(crate) fn fly(state: &Arc<DeviceState<Host>>, slot: Slot) -> Arc<InFlight<Host>> {
         let pinned = PinnedBlock::take(state, BufferLabel { set: None, name: "flown" }, 1).unwrap();
         let event = state.backend.record(state.download.stream().raw()).unwrap();
-        state.download.launching().flight(event, pinned, Some(slot))
+        state.download.lock().push(event, pinned, Some(slot))
     }
 
     #[test]
-    fn flights_that_have_gone_are_forgotten() {
+    fn transfers_that_have_gone_are_forgotten() {
         let device = Device::host();
         let state = device.state();
         let slots = Slots::<Host>::new(200);
-        let flights: Vec<_> = (0..100).map(|_| fly(state, one(&slots))).collect();
-        flights.iter().for_each(|flight| slots.remember(flight));
+        let transfers: Vec<_> = (0..100).map(|_| fly(state, one(&slots))).collect();
+        transfers.iter().for_each(|transfer| slots.remember(transfer));
         // Tickets that are redeemed, many more than are under way at a time.
         for _ in 0..10_000 {
-            let flight = fly(state, one(&slots));
-            slots.remember(&flight);
-            state.backend.synchronize(flight.event()).unwrap();
-            drop(flight.take());
-            drop(flight);
-            state.land();
+            let transfer = fly(state, one(&slots));
+            slots.remember(&transfer);
+            state.backend.synchronize(transfer.event()).unwrap();
+            drop(transfer.take());
+            drop(transfer);
+            state.release_ended();
         }
-        let remembered = lock(&slots.flights).flights.len();
-        assert!((100..=202).contains(&remembered), "{remembered} flights are remembered");
+        let remembered = lock(&slots.transfers).transfers.len();
+        assert!((100..=202).contains(&remembered), "{remembered} transfers are remembered");
         // Nothing that is there was lost sight of.
         assert_eq!(slots.taken(), 100);
         slots.abandon();
         assert_eq!(slots.taken(), 0);
-        drop(flights);
+        drop(transfers);
     }
 
     #[test]

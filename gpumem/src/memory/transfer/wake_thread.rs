@@ -1,49 +1,49 @@
-//! Wakes those who await transfers.
+//! The wake thread: wakes the tasks that await transfers.
 //!
 //! A driver has no wait with a timeout and no wait that an executor could take part in, and a callback of the driver may not
-//! call the driver. So each lane whose flights are awaited has one thread, the *wake thread*, that waits in their place: that of the download
-//! lane for async downloads, that of the compute lane for staged uploads.
+//! call the driver. So each lane whose transfers are awaited has one thread, the *wake thread*, that waits in the tasks' place: the download
+//! lane's for async downloads, the compute lane's for staged uploads. Each task that it wakes then asks the driver itself.
 //!
 //! ```text
 //!            number:   7     8     9     10    11
 //!                    .-----.-----.-----.-----.-----.
-//!   leaves (sweep) <-|  F  |  F  |  F  |  F  |  F  |<- enters (launching)
+//! leaves (released) <-|  T  |  T  |  T  |  T  |  T  |<- enters
 //!                    '-----'--+--'-----'-----'--+--'
 //!     watches:             W  W                 W    <- a first poll puts a watch here
 //!                       ^
-//!                       seen = 8: the wake thread waits for flight 8, whether or not it is awaited
+//!                       seen = 8: the wake thread waits for transfer 8, whether or not it is awaited
 //! ```
 //!
-//! * The thread is started by the first await ([`Queue::watch`]) and ended with the device. It sleeps on a condition variable while nothing
-//!   is awaited.
-//! * A first poll makes a [`Watch`], which holds the waker of the last poll. The ticket has it; at the flight in the lane's queue there is
-//!   a weak reference, so dropping the future ends the matter, at any time and without asking the thread. A poll costs the same
-//!   however many flights there are.
-//! * While anything is awaited (a count of the watches that have not been told), the thread takes the *oldest flight of the lane that it has not
-//!   seen to end*, awaited or not, waits for it, tells the watches there, and goes on with the next. So each flight costs it one
-//!   wait, and a flight is woken as soon as it has ended: the lane is in order, so the oldest ends first, and the thread is never
-//!   in a wait for a later one. For that the numbers of flights that are awaited are in the order of their events: a flight gets its number and its
-//!   event under one lock ([`Lane::launching`](crate::memory::Lane::launching)), and those that do not
-//!   ([`Lane::launch`](crate::memory::Lane::launch)) have an event that is older than their number, which ends no later.
-//! * A flight whose end another thread sees first leaves the queue. Its watches stay in a list (`left`), which the thread reads before
-//!   anything else. It alone wakes: a thread that comes across an end while it starts a transfer may be in the middle of anything.
-//! * No end is missed, and a poll looks at the event only once, before. Once the watch is in the queue the flight either leaves, which puts the
-//!   watch in the list, or the thread comes to it, since it goes on while the count is above 0; and what the thread has passed
-//!   (`seen`) or what has left takes no watch, and shows its end to whoever looks at the event.
-//! * A fault from a wait is that of the device: everything that is awaited is woken, with the fault.
-//! * How it waits is the backend's matter ([`Driver::synchronize_asleep`](crate::backend::Driver::synchronize_asleep)): on the host it
+//! * The first await starts the thread ([`Queue::watch`]), and the device ends it. While no transfer is awaited it sleeps on a condition
+//!   variable.
+//! * A first poll makes a [`Watch`], which holds the waker of the last poll. The ticket owns the watch; the transfer's entry in the lane's
+//!   queue has a weak reference. So dropping the future ends the matter, at any time and without asking the thread. A poll costs the same
+//!   however many transfers there are.
+//! * While any transfer is awaited (a count of the watches that have not been told), the thread takes the *oldest transfer of the lane that it
+//!   has not seen to end*, awaited or not, waits for it, tells its watches, and goes on with the next. So each transfer costs it one
+//!   wait, and a task is woken as soon as its transfer has ended: the lane runs in order, so the oldest ends first, and the thread is never
+//!   in a wait for a later one. For that the numbers of awaited transfers are in the order of their events: a transfer gets its number and
+//!   its event under one lock ([`Lane::lock`](super::Lane::lock)), and those that do not
+//!   ([`Lane::hold`](super::Lane::hold)) have an event that is older than their number, which ends no later.
+//! * A transfer whose end another thread sees first leaves the queue. Its watches go to a list (`left`), which the wake thread reads before
+//!   anything else. Only the wake thread wakes: a thread that comes across an end while it starts a transfer may be in the middle of anything.
+//! * No end is missed, and a poll looks at the event only once, before. Once the watch is in the queue, the transfer either leaves, which puts
+//!   the watch in the list, or the wake thread comes to it, since it goes on while the count is above 0. A transfer that the thread has passed
+//!   (`seen`), or that has left, takes no watch; its event is done.
+//! * A fault from a wait is a fault of the device: all awaiting tasks of the lane are woken, with the fault.
+//! * How the thread waits is up to the backend ([`Driver::synchronize_asleep`](crate::backend::Driver::synchronize_asleep)): on the host it
 //!   sleeps until the lane's thread wakes it; on a card it asks, at first at once and then after pauses that grow with the time waited, since the
 //!   driver's own wait takes a whole core.
-//! * The thread never has the device state: it keeps no device alive and is not counted as a handle. When the device state goes, no flight is left, so whatever
-//!   the thread waits for is over. It has the backend, and an event, only while it waits, and lets go of them before it wakes anybody: a
-//!   device that is closed afterwards gives back all that it has, and leaves nothing to a thread that the end of the program may cut off.
+//! * The thread never holds the device state: it keeps no device alive and is not counted as a handle. When the state goes, no transfer is left,
+//!   so whatever the thread waits for is over. It holds the backend, and an event, only while it waits, and drops both before it wakes a
+//!   task: a device that is closed afterwards gives back everything, and leaves nothing to a thread that the end of the program may cut off.
 //!
-//! Wakers are foreign code: they run, and are dropped, while nothing is locked, and one that panics is logged. One that runs its task in place
-//! may poll again, but must not sleep until the wake thread wakes it: that is refused ([`may_sleep`]).
+//! Wakers are foreign code: they run, and are dropped, while the thread holds no lock, and a panic of one is logged. A waker that runs its task
+//! in place may poll again, but must not sleep until the wake thread wakes it: that is refused ([`may_sleep`]).
 
 use super::queue::{Next, Queue};
 use crate::backend::{Backend, Fault};
-use crate::memory::lock;
+use crate::memory::locks::lock;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,8 +55,8 @@ thread_local! {
     static IS_WAKE_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A fault where the calling thread cannot sleep until a wake thread wakes it: in a host kernel of the device, and on a wake thread,
-/// that of another lane included, whose wakers may wait for this one.
+/// A fault where the calling thread cannot sleep until a wake thread wakes it: in a host kernel of the device, and on a wake thread. The
+/// wake thread of another lane counts too, since its wakers may wait for this one.
 pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
     if !backend.may_wait() || IS_WAKE_THREAD.get() {
         return Err(Fault::would_deadlock(B::NAME));
@@ -64,13 +64,13 @@ pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Who is to be told of an end, and how it was.
+/// A watch to be told of an end, and the end.
 pub(crate) type Ended = (Weak<Watch>, Result<(), Fault>);
 
-/// Interest in the end of a flight.
+/// A task's interest in the end of a transfer.
 pub(crate) struct Watch {
     seen: Mutex<Seen>,
-    /// How many watches of the lane have not been told: this one is counted until it is told or dropped.
+    /// How many watches of the lane have not been told; this one counts until it is told or dropped.
     awaited: Arc<AtomicUsize>,
 }
 
@@ -86,7 +86,7 @@ impl Watch {
         Arc::new(Self { seen: Mutex::new(Seen::Nothing(waker)), awaited: awaited.clone() })
     }
 
-    /// What became of the flight; while there is nothing to tell, `waker` is the one that will be woken.
+    /// The end, once it was told. Until then `waker` is the one that will be woken.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<(), Fault>> {
         // Foreign code, as is dropping the one that is left over: neither runs under the lock.
         let mut spare = waker.clone();
@@ -147,12 +147,12 @@ pub(crate) fn run<B: Backend>(queue: &Queue<B>) {
     }
 }
 
-/// Waits for flight `number`. Returns who is to be told.
-// By value: the event is let go of here.
+/// Waits for transfer `number`. Returns the watches to tell.
+// By value: the event is dropped here.
 #[allow(clippy::needless_pass_by_value)]
 fn wait<B: Backend>(queue: &Queue<B>, number: u64, event: B::Event) -> Vec<Ended> {
     let Some(backend) = queue.backend() else {
-        // The core is going, and with it all flights: this only comes a moment earlier.
+        // The device state is going, and with it all transfers: this only comes a moment earlier.
         queue.close();
         return Vec::new();
     };

@@ -1,33 +1,35 @@
-//! What a thread has let go of and may want again: the way that allocating and freeing take when nothing is special.
+//! Per-thread caches of freed blocks: the fast path of allocating and freeing.
 //!
-//! A thread is given one of a fixed number of caches, by its number; it shares it only where there are more threads than
-//! caches. So the cache's lock is free as a rule, and no other memory that threads have in common is touched: a cache keeps some of
-//! the *budget* as well ([`Cache::credit`]), which was taken from the device's for blocks that have come back since. Who finds the
-//! budget used up, or is about to raise its peak, collects these credits first ([`Caches::collect_and_take`]), so that both are exact.
+//! Each thread uses one of a fixed number of caches, chosen by the thread's number; threads share a cache only where there are more
+//! threads than caches. So the cache's lock is free as a rule, and the fast path touches no other memory that threads share. For
+//! that a cache also holds a part of the *budget* ([`Cache::reserved`]): the charges of blocks that came back to it. A thread that finds the
+//! budget used up, or is about to raise its peak, first collects these parts ([`Caches::collect_and_take`]), so limit and peak are
+//! exact.
 //!
-//! What is in a cache is free in the order of the compute lane: whoever takes it queues work behind that of the last owner.
-//! Blocks that another lane still reads do not come here. A block that one thread takes and another drops ends in the cache of
-//! the second; when that is full, everything in it goes to the store, where pieces join their slabs.
+//! A block in a cache is free in the order of the compute stream: the thread that takes it queues its work after that of the last
+//! owner. Blocks that another stream still uses do not come here. A block that one thread takes and another drops ends in the
+//! cache of the second; when that is full, all its pieces go to the slabs, where they join their neighbours.
 
 use super::size::{CLASSES, Class};
 use super::spin_lock::{SpinGuard, SpinLock};
 use crate::backend::Backend;
-use crate::memory::pool::physical::Segment;
-use crate::memory::{Budget, Charge, lock};
+use crate::memory::locks::lock;
+use crate::memory::pool::budget::{Budget, Charge};
+use crate::memory::pool::segments::Segment;
 use crate::threads;
 use std::sync::Mutex;
 
-/// Pooled bytes that a cache keeps.
+/// Bytes of pieces that a cache holds at most.
 const SMALL: usize = 4 << 20;
 
-/// Segments that a cache keeps.
+/// Segments that a cache holds at most.
 const LARGE: usize = 2;
 
 /// More threads than this share caches.
 const CACHES: usize = 64;
 
-/// A pooled block that nobody owns.
-pub(crate) struct Free<B: Backend> {
+/// A piece of a slab without an owner.
+pub(crate) struct FreePiece<B: Backend> {
     pub(crate) memory: B::Memory,
     pub(crate) offset: usize,
     pub(crate) node: u32,
@@ -35,26 +37,27 @@ pub(crate) struct Free<B: Backend> {
 
 /// The caches of a device.
 pub(crate) struct Caches<B: Backend> {
-    caches: Box<[Padded<B>]>,
-    /// Held while credits are on their way from the caches to the budget, so that nobody finds them in neither.
+    caches: Box<[CacheLines<B>]>,
+    /// Held while budget is on its way from the caches to the device, so that no thread finds it in neither.
     collecting: Mutex<()>,
 }
 
-/// So that two threads' locks are never in one line of the processor's cache (or in two that it fetches together).
+/// Keeps the locks of two threads out of one line of the processor's cache (and out of two that it fetches together).
 #[repr(align(128))]
-struct Padded<B: Backend>(SpinLock<Cache<B>>);
+struct CacheLines<B: Backend>(SpinLock<Cache<B>>);
 
 pub(crate) struct Cache<B: Backend> {
-    /// By class; empty until the first block comes.
-    small: Vec<Vec<Free<B>>>,
+    /// By class; empty until the first piece comes.
+    small: Vec<Vec<FreePiece<B>>>,
     small_bytes: usize,
     /// Oldest first.
     large: Vec<Box<Segment<B>>>,
-    credit: Charge,
-    /// The budget knows of this cache.
-    takes: bool,
+    /// Budget for the next blocks.
+    reserved: Charge,
+    /// Whether the budget counts this cache as one that takes from it.
+    counted: bool,
     pub(crate) counts: Counts,
-    /// Allocations and frees when somebody last looked whether the cache is idle.
+    /// Allocations and frees at the last look whether the cache is idle.
     seen: u64,
 }
 
@@ -67,9 +70,16 @@ pub(crate) struct Counts {
     pub(crate) reused: u64,
 }
 
-/// What a cache had to let go of.
+impl Counts {
+    pub(crate) fn allocated(&mut self, reused: bool) {
+        self.allocations += 1;
+        self.reused += u64::from(reused);
+    }
+}
+
+/// Memory that has left a cache, on its way to where all threads find it.
 pub(crate) struct Evicted<B: Backend> {
-    pub(crate) small: Vec<Free<B>>,
+    pub(crate) small: Vec<FreePiece<B>>,
     pub(crate) large: Vec<Box<Segment<B>>>,
 }
 
@@ -89,14 +99,14 @@ impl<B: Backend> Caches<B> {
             small: Vec::new(),
             small_bytes: 0,
             large: Vec::new(),
-            credit: Charge::none(),
-            takes: false,
+            reserved: Charge::none(),
+            counted: false,
             counts: Counts::default(),
             seen: 0,
         };
         Self {
             collecting: Mutex::new(()),
-            caches: (0..CACHES).map(|_| Padded(SpinLock::new(cache()))).collect(),
+            caches: (0..CACHES).map(|_| CacheLines(SpinLock::new(cache()))).collect(),
         }
     }
 
@@ -106,34 +116,34 @@ impl<B: Backend> Caches<B> {
         self.caches[threads::number() % CACHES].0.lock()
     }
 
-    /// Gives the budget back that the caches keep, and takes `bytes` of it. Returns how many are used then, with what was taken or
+    /// Gives the budget back that the caches hold, and takes `bytes` of it. Returns how many bytes are used then, with what was taken or
     /// without.
     pub(crate) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Result<(Charge, u64), u64> {
         let _collecting = lock(&self.collecting);
-        if budget.was_credited() {
+        if budget.take_reserved_flag() {
             for cache in self.in_use() {
-                let credit = cache.0.lock().credit.take();
-                budget.give_back(credit);
+                let reserved = cache.0.lock().reserved.take();
+                budget.give_back(reserved);
             }
         }
         if let Some(taken) = budget.take(bytes) {
             return Ok(taken);
         }
-        // What went from a cache not looked at yet to one that had been was missed. So all are held at a time, those of threads that
-        // have just begun too; nobody else holds two.
+        // Budget that went meanwhile from a cache not looked at yet to one that had been was missed. So all are locked at a time, those
+        // of threads that have just begun too; no other thread locks two.
         let mut caches: Vec<_> = self.caches.iter().map(|cache| cache.0.lock()).collect();
         for cache in &mut caches {
-            budget.give_back(cache.credit.take());
+            budget.give_back(cache.reserved.take());
         }
         budget.take(bytes).ok_or_else(|| budget.used())
     }
 
-    /// Those that a thread can have used.
-    fn in_use(&self) -> &[Padded<B>] {
+    /// The caches that a thread can have used.
+    fn in_use(&self) -> &[CacheLines<B>] {
         &self.caches[..threads::count().min(CACHES)]
     }
 
-    /// Empties all of them, or only those that nobody has used since this was last called with `only_idle`.
+    /// Empties all caches, or only those that no thread has used since the last call with `only_idle`.
     pub(crate) fn flush(&self, only_idle: bool) -> Evicted<B> {
         let mut all = Evicted::none();
         for cache in self.in_use() {
@@ -141,14 +151,13 @@ impl<B: Backend> Caches<B> {
             if only_idle && !cache.is_idle() {
                 continue;
             }
-            let Evicted { small, large } = cache.empty();
-            all.small.extend(small);
-            all.large.extend(large);
+            all.small.append(&mut cache.empty_small());
+            all.large.append(&mut cache.large);
         }
         all
     }
 
-    /// Takes the segments out of all of them, and leaves the pooled blocks.
+    /// Takes the segments out of all caches, and leaves the pieces.
     pub(crate) fn take_segments(&self) -> Evicted<B> {
         let mut all = Evicted::none();
         for cache in self.in_use() {
@@ -157,10 +166,10 @@ impl<B: Backend> Caches<B> {
         all
     }
 
-    /// Lets go of the budget that the caches keep, at the end of the device.
-    pub(crate) fn forget_credits(&self, budget: &Budget) {
+    /// Gives the budget back that the caches hold, at the end of the device.
+    pub(crate) fn release_reserved(&self, budget: &Budget) {
         for cache in self.in_use() {
-            budget.give_back(cache.0.lock().credit.take());
+            budget.give_back(cache.0.lock().reserved.take());
         }
     }
 
@@ -172,7 +181,7 @@ impl<B: Backend> Caches<B> {
         self.in_use().iter().map(|cache| mapped(&cache.0.lock())).sum()
     }
 
-    /// The sum of the counts, and of the budget that the caches keep.
+    /// The sum of the counts, and of the budget that the caches hold.
     pub(crate) fn sum(&self) -> (Counts, u64) {
         let mut sum = (Counts::default(), 0);
         for cache in self.in_use() {
@@ -180,7 +189,7 @@ impl<B: Backend> Caches<B> {
             sum.0.allocations += cache.counts.allocations;
             sum.0.frees += cache.counts.frees;
             sum.0.reused += cache.counts.reused;
-            sum.1 += cache.credit.bytes();
+            sum.1 += cache.reserved.bytes();
         }
         sum
     }
@@ -190,70 +199,100 @@ impl<B: Backend> Cache<B> {
     /// Takes `bytes` of the limit, if that can be had without looking into other caches.
     #[inline]
     pub(crate) fn charge(&mut self, budget: &Budget, bytes: u64) -> Option<Charge> {
-        if self.credit.bytes() >= bytes {
-            return Some(self.credit.split(bytes));
+        if self.reserved.bytes() >= bytes {
+            return Some(self.reserved.split(bytes));
         }
-        if !self.takes {
-            self.takes = true;
+        if !self.counted {
+            self.counted = true;
             budget.add_taker();
         }
-        // Only what is missing, so that nothing is kept that was never given out.
-        let mut charge = budget.take_below_peak(bytes - self.credit.bytes())?;
-        charge.merge(self.credit.take());
+        // Only what is missing, so that the cache holds no budget that no block ever had.
+        let mut charge = budget.take_below_peak(bytes - self.reserved.bytes())?;
+        charge.merge(self.reserved.take());
         Some(charge)
     }
 
-    /// Gives a part of the limit back.
+    /// Takes a charge back, as budget for the next blocks.
     #[inline]
     pub(crate) fn discharge(&mut self, budget: &Budget, charge: Charge) {
-        self.credit.merge(charge);
-        budget.credited();
+        self.reserved.merge(charge);
+        budget.set_reserved_flag();
     }
 
+    /// Takes a piece of a class, with a charge of `price` bytes for its owner: both, or neither.
     #[inline]
-    pub(crate) fn take_small(&mut self, class: Class) -> Option<Free<B>> {
-        let free = self.small.get_mut(class.index())?.pop()?;
+    pub(crate) fn take_small(
+        &mut self,
+        budget: &Budget,
+        class: Class,
+        price: u64,
+    ) -> Option<(FreePiece<B>, Charge)> {
+        self.small.get(class.index())?.last()?;
+        let charge = self.charge(budget, price)?;
+        let piece = self.take_charged_small(class)?;
+        self.counts.allocated(true);
+        Some((piece, charge))
+    }
+
+    /// Takes a piece of a class for an owner that has its charge.
+    #[inline]
+    pub(crate) fn take_charged_small(&mut self, class: Class) -> Option<FreePiece<B>> {
+        let piece = self.small.get_mut(class.index())?.pop()?;
         self.small_bytes -= class.bytes();
-        Some(free)
+        Some(piece)
     }
 
-    /// A segment of exactly `mapped` bytes, with addresses for `reserved` at least.
+    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, and a charge of `price` bytes for its owner: both,
+    /// or neither.
     #[inline]
-    pub(crate) fn take_large(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
+    pub(crate) fn take_large(
+        &mut self,
+        budget: &Budget,
+        size: (usize, usize),
+        price: u64,
+    ) -> Option<(Box<Segment<B>>, Charge)> {
+        let index = self.find_large(size)?;
+        let charge = self.charge(budget, price)?;
+        self.counts.allocated(true);
+        Some((self.large.remove(index), charge))
+    }
+
+    /// Takes such a segment for an owner that has its charge.
+    pub(crate) fn take_charged_large(&mut self, size: (usize, usize)) -> Option<Box<Segment<B>>> {
+        self.find_large(size).map(|index| self.large.remove(index))
+    }
+
+    #[inline]
+    fn find_large(&self, (mapped, reserved): (usize, usize)) -> Option<usize> {
         let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;
-        let index = self.large.iter().rposition(|segment| fits(segment))?;
-        Some(self.large.remove(index))
+        self.large.iter().rposition(|segment| fits(segment))
     }
 
-    /// Keeps a pooled block; where that is too much, everything pooled goes.
+    /// Adds a piece. Returns all pieces where they are too many.
     #[inline]
-    pub(crate) fn put_small(&mut self, class: Class, free: Free<B>) -> Vec<Free<B>> {
+    pub(crate) fn put_small(&mut self, class: Class, piece: FreePiece<B>) -> Vec<FreePiece<B>> {
         if self.small.is_empty() {
             self.small.resize_with(CLASSES, Vec::new);
         }
-        self.small[class.index()].push(free);
+        self.small[class.index()].push(piece);
         self.small_bytes += class.bytes();
         if self.small_bytes > SMALL { self.empty_small() } else { Vec::new() }
     }
 
-    /// Keeps a segment; where that is one too many, the oldest goes.
+    /// Adds a segment. Returns the oldest where there is one too many.
     #[inline]
     pub(crate) fn put_large(&mut self, segment: Box<Segment<B>>) -> Option<Box<Segment<B>>> {
         self.large.push(segment);
         (self.large.len() > LARGE).then(|| self.large.remove(0))
     }
 
-    /// Whether nobody has used it since this was last asked.
+    /// Whether no thread has used the cache since the last call.
     fn is_idle(&mut self) -> bool {
         let used = self.counts.allocations + self.counts.frees;
         std::mem::replace(&mut self.seen, used) == used
     }
 
-    fn empty(&mut self) -> Evicted<B> {
-        Evicted { small: self.empty_small(), large: std::mem::take(&mut self.large) }
-    }
-
-    fn empty_small(&mut self) -> Vec<Free<B>> {
+    fn empty_small(&mut self) -> Vec<FreePiece<B>> {
         self.small_bytes = 0;
         self.small.iter_mut().flat_map(|class| class.drain(..)).collect()
     }

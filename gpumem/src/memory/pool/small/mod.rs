@@ -1,7 +1,22 @@
-//! Blocks of up to 1 MiB: pieces of slabs, by classes of sizes, with a cache per thread.
+//! Blocks of up to 1 MiB: pieces of slabs, in classes of sizes, with one cache per thread.
+//!
+//! ```text
+//!   thread's cache (`cache`, guarded by a `spin_lock`)      the fast path: no memory is shared with other threads
+//!        |        ^
+//!   empty|        | too full, or emptied
+//!        v        |
+//!   slabs (`slabs`), whose free pieces a `tlsf` allocator finds; a slab is a segment of up to 32 MiB
+//! ```
+//!
+//! Sizes are rounded up to one of a fixed number of classes (`size`), so a cache keeps a list per class.
 
-pub(crate) mod cache;
-pub(crate) mod size;
-pub(crate) mod slabs;
-pub(crate) mod spin_lock;
-pub(crate) mod tlsf;
+mod cache;
+mod size;
+mod slabs;
+mod spin_lock;
+mod tlsf;
+
+pub(super) use self::cache::{Cache, Caches, Evicted, FreePiece};
+pub(crate) use self::size::{Class, LARGEST_SMALL};
+pub(super) use self::size::{UNIT, whole};
+pub(super) use self::slabs::{SLAB, Slabs};

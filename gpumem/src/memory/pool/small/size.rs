@@ -1,14 +1,14 @@
-//! Sizes: the classes of pooled blocks, and whole units of chunks.
+//! Sizes: the classes of small blocks, and whole units of chunks.
 //!
-//! A pooled block has one of sixteen sizes between two powers of two, so that what comes free fits the next request of about
-//! its size, and three hundredths are lost on average over random sizes (a sixteenth at worst, above 4 KiB).
+//! A small block has one of sixteen sizes between two powers of two, so that a freed block fits the next request of about its
+//! size. Rounding up loses three hundredths on average over random sizes (a sixteenth at worst, above 4 KiB).
 
 use crate::backend::ALIGNMENT;
 
-/// The largest block that comes from the pool. What is larger has addresses of its own; see [`Segment`](crate::memory::pool::physical::Segment).
-pub(crate) const POOLED: usize = 1 << 20;
+/// The largest small block, in bytes. A larger block is a segment by itself.
+pub(crate) const LARGEST_SMALL: usize = 1 << 20;
 
-/// What a chunk is counted in where the device does not say: CUDA's unit.
+/// Bytes that chunks are multiples of, where the device does not say: CUDA's unit.
 pub(crate) const UNIT: usize = 2 << 20;
 
 /// How many sizes there are between two powers of two, and its logarithm.
@@ -19,18 +19,18 @@ const STEP_BITS: u32 = STEPS.ilog2();
 const LINEAR: usize = STEPS * ALIGNMENT;
 
 /// How many classes there are.
-pub(crate) const CLASSES: usize = STEPS + STEPS * (POOLED / LINEAR).ilog2() as usize;
+pub(crate) const CLASSES: usize = STEPS + STEPS * (LARGEST_SMALL / LINEAR).ilog2() as usize;
 
-/// A size of pooled blocks.
+/// A size of small blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class(u8);
 
 impl Class {
-    /// The smallest class that holds `bytes`, which are from 1 to [`POOLED`].
+    /// The smallest class that holds `bytes`, which are from 1 to [`LARGEST_SMALL`].
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // below `CLASSES`
     pub(crate) fn of(bytes: usize) -> Self {
-        debug_assert!((1..=POOLED).contains(&bytes));
+        debug_assert!((1..=LARGEST_SMALL).contains(&bytes));
         if bytes <= LINEAR {
             return Self(((bytes - 1) / ALIGNMENT) as u8);
         }
@@ -73,9 +73,10 @@ mod tests {
             (0..CLASSES).map(|index| Class(u8::try_from(index).unwrap()).bytes()).collect();
         assert_eq!(sizes[..4], [256, 512, 768, 1024]);
         assert_eq!(sizes[15..18], [4096, 4352, 4608]);
-        assert_eq!(sizes.last(), Some(&POOLED));
+        assert_eq!(sizes.last(), Some(&LARGEST_SMALL));
         assert!(sizes.is_sorted_by(|a, b| a < b));
-        for bytes in (1..=POOLED).filter(|bytes| *bytes < 9_000 || bytes % 97 == 0 || bytes.is_power_of_two())
+        for bytes in
+            (1..=LARGEST_SMALL).filter(|bytes| *bytes < 9_000 || bytes % 97 == 0 || bytes.is_power_of_two())
         {
             let class = Class::of(bytes);
             assert_eq!(class.bytes(), *sizes.iter().find(|size| **size >= bytes).unwrap(), "{bytes}");
@@ -84,8 +85,8 @@ mod tests {
 
     #[test]
     fn little_is_lost_on_average() {
-        let lost: usize = (1..=POOLED).step_by(13).map(|bytes| Class::of(bytes).bytes() - bytes).sum();
-        let all: usize = (1..=POOLED).step_by(13).sum();
+        let lost: usize = (1..=LARGEST_SMALL).step_by(13).map(|bytes| Class::of(bytes).bytes() - bytes).sum();
+        let all: usize = (1..=LARGEST_SMALL).step_by(13).sum();
         assert!(lost * 1000 < all * 32, "{lost} of {all}");
     }
 }

@@ -1,11 +1,12 @@
 //! A lock that is nearly always free: one atomic exchange to take it, a plain store to leave it.
 //!
-//! Each thread has a cache of its own, so its lock is contended only where somebody empties all caches, or reads the
+//! Each thread has a cache of its own, so the cache's lock is contended only where another thread empties all caches, or reads the
 //! statistics. `Mutex` asks for a second exchange on leaving, to learn whether a thread sleeps on it; on an H200's host that
-//! is a quarter of what taking and giving back a block costs. What is done under it is a few dozen instructions, with no driver call and no
+//! is a quarter of what taking and giving back a block costs. A thread runs a few dozen instructions under it, with no driver call and no
 //! foreign code.
 //!
-//! The price is that the holder does not know who waits, and wakes nobody. A thread that finds the latch taken looks again, in three steps:
+//! The price is that the holder does not know which threads wait, and wakes none. A thread that finds the lock taken looks again, in three
+//! steps:
 //!
 //! | looks | in between | what for |
 //! | --- | --- | --- |
@@ -13,7 +14,7 @@
 //! | 16 more | it gives way to other threads | the holder was put to sleep, and the system has to run it |
 //! | all others | it sleeps, from 20 µs on, twice as long each time up to 1 ms | to give way is not enough |
 //!
-//! To give way lets only threads of the same or a higher priority run. A real-time thread that waits for an ordinary one on the same core would
+//! Giving way lets only threads of the same or a higher priority run. A real-time thread that waits for an ordinary one on the same core would
 //! keep it from running for good (Linux stops such a thread for 50 ms a second, so it took two seconds). While it sleeps, every thread runs.
 //! It is at most one sleep late, a case in which the holder was stopped in the middle of its few instructions anyway.
 
@@ -34,14 +35,14 @@ pub(crate) struct SpinLock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only through a guard, of which there is at most one at a time; so sharing the latch moves the
+// SAFETY: the value is reached only through a guard, of which there is at most one at a time; so sharing the lock moves the
 // value from thread to thread and never shares it (Rust's contract).
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
-/// Access to what a latch guards. Dropping it leaves the latch.
+/// Access to the value. Dropping it unlocks.
 pub(crate) struct SpinGuard<'a, T> {
-    latch: &'a SpinLock<T>,
-    /// The guard stays on its thread and is not shared: a latch asks of its value only that it may be moved to another thread.
+    lock: &'a SpinLock<T>,
+    /// The guard stays on its thread and is not shared: the lock requires of its value only that it may be moved to another thread.
     _thread: PhantomData<*const T>,
 }
 
@@ -56,7 +57,7 @@ impl<T> SpinLock<T> {
         if self.taken.swap(true, Ordering::Acquire) {
             self.wait();
         }
-        SpinGuard { latch: self, _thread: PhantomData }
+        SpinGuard { lock: self, _thread: PhantomData }
     }
 
     #[cold]
@@ -84,9 +85,9 @@ impl<T> Deref for SpinGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the guard exists, so this thread has the latch and nobody else reaches the value (Rust's
+        // SAFETY: the guard exists, so this thread holds the lock and no other thread reaches the value (Rust's
         // contract).
-        unsafe { &*self.latch.value.get() }
+        unsafe { &*self.lock.value.get() }
     }
 }
 
@@ -95,7 +96,7 @@ impl<T> DerefMut for SpinGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above; the guard is borrowed mutably, so there is no other reference from it (Rust's
         // contract).
-        unsafe { &mut *self.latch.value.get() }
+        unsafe { &mut *self.lock.value.get() }
     }
 }
 
@@ -103,7 +104,7 @@ impl<T> Drop for SpinGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // Release: what this holder did is seen by the next.
-        self.latch.taken.store(false, Ordering::Release);
+        self.lock.taken.store(false, Ordering::Release);
     }
 }
 
@@ -113,12 +114,12 @@ mod tests {
 
     #[test]
     fn one_thread_at_a_time() {
-        let latch = SpinLock::new((0_u64, 0_u64));
+        let spin = SpinLock::new((0_u64, 0_u64));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..50_000 {
-                        let mut both = latch.lock();
+                        let mut both = spin.lock();
                         both.0 += 1;
                         assert_eq!(both.0, both.1 + 1, "two threads are in");
                         both.1 += 1;
@@ -126,31 +127,31 @@ mod tests {
                 });
             }
         });
-        assert_eq!(*latch.lock(), (200_000, 200_000));
+        assert_eq!(*spin.lock(), (200_000, 200_000));
     }
 
     #[test]
-    fn a_panic_leaves_the_latch() {
-        let latch = SpinLock::new(1);
+    fn a_panic_leaves_the_lock() {
+        let spin = SpinLock::new(1);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _guard = latch.lock();
+            let _guard = spin.lock();
             panic!("planted");
         }));
         assert!(panicked.is_err());
-        assert_eq!(*latch.lock(), 1);
+        assert_eq!(*spin.lock(), 1);
     }
 
     // It spun, or gave way and was chosen again at once: a real-time thread never let a holder run that was put to sleep on its core.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_waits_long_takes_no_core() {
-        let latch = SpinLock::new(());
-        let guard = latch.lock();
+        let spin = SpinLock::new(());
+        let guard = spin.lock();
         let held = Duration::from_millis(400);
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
                 let before = processor_time();
-                drop(latch.lock());
+                drop(spin.lock());
                 processor_time() - before
             });
             std::thread::sleep(held);

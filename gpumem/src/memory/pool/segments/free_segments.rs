@@ -1,20 +1,20 @@
-//! Segments that nobody owns, for the next buffer that fits: by size, and with the time at which they came free.
+//! Free segments, for the next block that fits: by size, each with the epoch and the time at which it came free.
 
-use super::epochs::Epoch;
 use super::physical::Segment;
 use crate::backend::Backend;
+use crate::memory::pool::epochs::Epoch;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Segments without memory that are kept for their addresses. Each takes an entry of the kernel's table of mappings.
+/// Segments without memory that are retained for their addresses. Each takes an entry of the kernel's table of mappings.
 const EMPTY: usize = 32;
 
-/// Segments without memory that go at a time, where there are too many: drops may add
-/// any number, and no allocation is to stand still for it.
+/// Segments without memory that are given back at a time, where there are too many: drops may add any number, and no
+/// single allocation is to give back all of them.
 const GOING: usize = 8;
 
 pub(crate) struct FreeSegments<B: Backend> {
-    /// By mapped bytes, and in reverse order of their coming: of equal ones the last that came is taken, and the others get old.
+    /// By mapped bytes, and of equal ones the newest first: the newest is taken, and the others get old.
     segments: BTreeMap<Key, FreeSegment<B>>,
     next: u64,
     bytes: u64,
@@ -45,18 +45,18 @@ impl<B: Backend> FreeSegments<B> {
         Some(entry)
     }
 
-    /// Mapped bytes of all of them.
+    /// Mapped bytes of all free segments.
     pub(crate) fn bytes(&self) -> u64 {
         debug_assert_eq!(self.bytes, self.segments.keys().map(|(mapped, _)| *mapped as u64).sum::<u64>());
         self.bytes
     }
 
-    /// The most that one of them has mapped, and how many there are.
+    /// The most bytes that one of them has mapped, and how many there are.
     pub(crate) fn largest(&self) -> (usize, usize) {
         (self.segments.last_key_value().map_or(0, |((mapped, _), _)| *mapped), self.segments.len())
     }
 
-    /// The smallest that has `mapped` bytes and at most `most`, and addresses for `reserved`.
+    /// Takes the smallest with `mapped` bytes at least, `most` at most, and addresses for `reserved`.
     pub(crate) fn take_fit(
         &mut self,
         mapped: usize,
@@ -69,7 +69,7 @@ impl<B: Backend> FreeSegments<B> {
         self.remove(key).map(|entry| entry.segment)
     }
 
-    /// One without memory that has addresses for `reserved`: of the first few that fit, the one with the fewest.
+    /// Takes one without memory that has addresses for `reserved`: of the first few that fit, the one with the fewest addresses.
     pub(crate) fn take_empty(&mut self, reserved: usize) -> Option<Box<Segment<B>>> {
         let few = self.segments.range(..(1, 0)).take(EMPTY);
         let fits = few.filter(|(_, entry)| entry.segment.reserved() >= reserved);
@@ -77,14 +77,14 @@ impl<B: Backend> FreeSegments<B> {
         self.remove(key).map(|entry| entry.segment)
     }
 
-    /// Some of those without memory that are too many, the oldest of them.
+    /// Takes some of those without memory, the oldest, where there are too many.
     pub(crate) fn take_old_empty(&mut self) -> Vec<Box<Segment<B>>> {
         let old: Vec<Key> =
             self.segments.range(..(1, 0)).skip(EMPTY).take(GOING).map(|(key, _)| *key).collect();
         old.into_iter().filter_map(|key| self.remove(key)).map(|entry| entry.segment).collect()
     }
 
-    /// The largest that has less than `mapped` bytes and addresses for `reserved`.
+    /// Takes the largest with less than `mapped` bytes, and addresses for `reserved`.
     pub(crate) fn take_below(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
         let fits = |entry: &FreeSegment<B>| entry.segment.reserved() >= reserved.max(mapped);
         let (key, _) = self.segments.range(..(mapped, 0)).rev().find(|(_, entry)| fits(entry))?;
@@ -92,7 +92,8 @@ impl<B: Backend> FreeSegments<B> {
         self.remove(key).map(|entry| entry.segment)
     }
 
-    /// One that `may` be changed, with the smallest last chunk of at least `bytes`, or with the largest where all are smaller.
+    /// Takes one whose memory `may` be unmapped: that with the smallest last chunk of at least `bytes`, or with the largest last chunk where
+    /// all are smaller.
     pub(crate) fn take_victim(&mut self, bytes: u64, may: impl Fn(Epoch) -> bool) -> Option<FreeSegment<B>> {
         let candidates = self.segments.iter().filter(|(_, entry)| may(entry.epoch));
         let rank = |entry: &FreeSegment<B>| {
@@ -103,7 +104,7 @@ impl<B: Backend> FreeSegments<B> {
         self.remove(key)
     }
 
-    /// Those that `may` go, the oldest first, until what is left is at most `most` bytes.
+    /// Takes those that `may` go, the oldest first, until at most `most` bytes are left.
     pub(crate) fn take_surplus(
         &mut self,
         most: u64,
@@ -114,7 +115,7 @@ impl<B: Backend> FreeSegments<B> {
         keys.sort_unstable_by_key(|(_, came)| std::cmp::Reverse(*came));
         let mut surplus = Vec::new();
         for key in keys {
-            // Where nothing is mapped there are addresses all the same.
+            // A segment without memory still has addresses.
             if self.bytes <= most && key.0 > 0 {
                 continue;
             }

@@ -1,15 +1,13 @@
-//! Blocks by themselves, for measuring what the pool costs without buffers around it.
+//! Blocks by themselves, to measure what the pool costs without buffers around it.
 
-use super::small::slabs::AllocRequest;
 use crate::backend::Backend;
 use crate::error::{BufferLabel, Error};
-use crate::memory::block::Block;
-use crate::memory::device_state::DeviceState;
+use crate::memory::{AllocRequest, Block, DeviceState};
 
 /// The pool of a device. Not part of the public interface: `benches/memory` uses it.
 pub struct Pool<'a, B: Backend>(&'a DeviceState<B>);
 
-/// A block that goes back when it is dropped. There is nothing to do with it but to have it.
+/// A block that goes back to the pool when it is dropped.
 pub struct PoolBlock<'a, B: Backend> {
     state: &'a DeviceState<B>,
     block: Option<Block<B>>,
@@ -35,7 +33,7 @@ impl<'a, B: Backend> Pool<'a, B> {
 impl<B: Backend> Drop for PoolBlock<'_, B> {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
-            self.state.retire(block);
+            self.state.pool.give_back(block);
         }
     }
 }

@@ -1,0 +1,129 @@
+//! Giving memory back to the driver: on demand, when there is too much, and after a while.
+//!
+//! Free memory goes back only when the compute stream has passed the last use of it (`epochs`), and only in operations that take memory or
+//! are asked to give it back; never in a drop.
+
+use super::{DevicePool, FreeMemory};
+use crate::backend::{Backend, Fault};
+use crate::memory::locks::lock;
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
+
+/// While it lives, no other thread gives memory back, so memory on its way to the driver is not missed by a thread that needs it.
+pub(crate) struct GivingBack<'a>(
+    /// None on a thread that may not wait: the holder may wait for the device.
+    #[allow(dead_code)] // it is there to be dropped
+    Option<MutexGuard<'a, ()>>,
+);
+
+impl<B: Backend> DevicePool<B> {
+    /// Waits until no other thread gives memory back, where this thread may wait.
+    pub(crate) fn giving_back(&self) -> GivingBack<'_> {
+        self.giving_back_if(self.backend.may_wait())
+    }
+
+    pub(crate) fn giving_back_if(&self, may_wait: bool) -> GivingBack<'_> {
+        GivingBack(if may_wait { Some(lock(&self.giving_back)) } else { self.giving_back.try_lock().ok() })
+    }
+
+    /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
+    pub(crate) fn give_everything_back(&self, _giving_back: &GivingBack<'_>) {
+        self.wait_for_parked();
+        let _ = self.pass();
+        self.shed(0, None);
+    }
+
+    /// Gives memory back until at most `retain` free bytes are left. Waits for the device's work.
+    pub(crate) fn trim(&self, retain: u64, _giving_back: &GivingBack<'_>) -> Result<(), Fault> {
+        self.pass()?;
+        self.shed(retain, None);
+        Ok(())
+    }
+
+    /// Keeps to [`Settings::retain`](crate::memory::Settings::retain).
+    pub(crate) fn shed_surplus(&self) {
+        if self.settings.retain < u64::MAX && self.figures().retained > self.settings.retain {
+            let _giving_back = self.giving_back();
+            self.flush();
+            self.shed(self.settings.retain, None);
+        }
+    }
+
+    /// Gives back memory that has been free for `retain_for`. Called again and again by the idle thread.
+    pub(crate) fn shed_idle(&self, retain_for: Duration) {
+        let _giving_back = self.giving_back_if(true);
+        self.sweep_parked();
+        self.put_evicted(self.caches.flush(true));
+        if let Some(before) = Instant::now().checked_sub(retain_for) {
+            self.shed(0, Some(before));
+        }
+    }
+
+    /// Gives free segments back, and free slabs, which become such segments, until at most `most` bytes of them are left: the oldest
+    /// first, and only those that came free before `before`. Memory that the compute stream may still use stays.
+    pub(super) fn shed(&self, most: u64, before: Option<Instant>) {
+        let victims = {
+            let mut free = self.free();
+            self.advance_epochs(&mut free);
+            let old = |since: Option<Instant>| {
+                before.is_none_or(|before| since.is_some_and(|since| since < before))
+            };
+            free.dissolve_slabs();
+            let FreeMemory { segments, epochs, .. } = &mut *free;
+            segments.take_surplus(most, |entry| epochs.is_past(entry.epoch) && old(entry.since))
+        };
+        for segment in victims {
+            // SAFETY: no block has the segment, and the compute stream has passed its last use (rule 2); uses by other streams were
+            // waited for before it came free.
+            unsafe { self.physical.destroy(segment) };
+        }
+    }
+
+    /// Empties the caches, and waits until the compute stream has passed all free memory.
+    pub(super) fn pass(&self) -> Result<(), Fault> {
+        self.flush();
+        {
+            let mut free = self.free();
+            free.epochs.current();
+            self.advance_epochs(&mut free);
+        }
+        self.compute.synchronize(&self.backend)
+    }
+
+    /// Notes which epochs are past. After a fault none more are known to be.
+    pub(super) fn advance_epochs(&self, free: &mut FreeMemory<B>) {
+        let stream = self.compute.raw();
+        let (is_idle, record) = (|| self.backend.is_idle(stream), || self.backend.record(stream));
+        let _ = free.epochs.advance(is_idle, record, |event| self.backend.is_done(event));
+    }
+
+    /// Empties the caches, so that neighbours join and segments are found.
+    pub(crate) fn flush(&self) {
+        self.put_evicted(self.caches.flush(false));
+    }
+
+    /// Empties the caches, and makes segments of the slabs all of which is free, so that a request finds all free memory.
+    pub(super) fn gather(&self) {
+        self.flush();
+        self.free().dissolve_slabs();
+    }
+
+    /// Gives every segment back, at the end of the device: no block is left. All streams are idle, unless the device has `failed`; then
+    /// everything is leaked. Returns the bytes that are leaked.
+    pub(crate) fn end(&self, failed: bool) -> u64 {
+        if failed {
+            self.caches.release_reserved(&self.budget);
+            self.losses.log();
+            return self.physical.held();
+        }
+        let segments = self.free().take_all();
+        for segment in segments {
+            // SAFETY: all streams have come to their ends, and nothing is queued any more. Uses by streams of the application were
+            // waited for before the memory came free, or it was lost, and a slab with a lost piece is not among these (rule 2).
+            unsafe { self.physical.destroy(segment) };
+        }
+        self.losses.log();
+        self.caches.release_reserved(&self.budget);
+        0
+    }
+}

@@ -1,0 +1,221 @@
+//! Taking blocks: the request, the fast path through the thread's cache, and the two steps of the slow one.
+
+use super::DevicePool;
+use super::budget::Charge;
+use super::segments::{Assembler, Watermark};
+use super::small::{Cache, Class, Evicted, FreePiece, LARGEST_SMALL, SLAB, whole};
+use crate::backend::{Backend, Fault};
+use crate::memory::block::{Block, Origin};
+
+/// A request for a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AllocRequest {
+    /// Bytes of addresses, where the caller knows how large the block may become.
+    pub(crate) reserve: Option<u64>,
+    /// Whether the block's address is to stay as long as it grows up to there.
+    pub(crate) stable: bool,
+    /// Whether the application is asked to free something before the request fails.
+    pub(crate) ask: bool,
+    /// Whether the bytes are charged already, to a block that this one replaces; see [`Block::take_charge_of`].
+    pub(crate) prepaid: bool,
+}
+
+impl Default for AllocRequest {
+    fn default() -> Self {
+        Self { reserve: None, stable: false, ask: true, prepaid: false }
+    }
+}
+
+impl AllocRequest {
+    /// Bytes that a block of `bytes` takes from the budget.
+    pub(crate) fn price(&self, bytes: usize) -> u64 {
+        if self.prepaid { 0 } else { bytes as u64 }
+    }
+}
+
+/// A charge for memory that is on its way. It goes back to the budget unless a block gets it, whatever happens: a panic of the
+/// application's pressure callback included.
+#[must_use]
+pub(crate) struct Reservation<'a, B: Backend> {
+    pool: &'a DevicePool<B>,
+    charge: Charge,
+    /// Bytes that are used with it, where these may be more than ever. They become the peak when the memory is there.
+    used: u64,
+}
+
+impl<B: Backend> Reservation<'_, B> {
+    /// The charge, for a block whose memory is there.
+    pub(crate) fn keep(mut self) -> Charge {
+        let budget = &self.pool.budget;
+        if self.used > budget.peak() {
+            // Retired bytes do not live any more.
+            budget.raise_peak(self.used.saturating_sub(self.pool.parking.bytes()));
+        }
+        self.charge.take()
+    }
+
+    /// Gives the charge to a block that was obtained for it.
+    pub(crate) fn admit(self, mut block: Block<B>, reused: bool) -> Block<B> {
+        let pool = self.pool;
+        block.charge = self.keep();
+        pool.count_again(&mut block);
+        pool.caches.mine().counts.allocated(reused);
+        block
+    }
+}
+
+impl<B: Backend> Drop for Reservation<'_, B> {
+    fn drop(&mut self) {
+        self.pool.discharge(self.charge.take());
+    }
+}
+
+impl<B: Backend> DevicePool<B> {
+    /// The fast path: a block from the calling thread's cache, with its charge, if both are there. Asks the driver for nothing.
+    #[inline]
+    pub(crate) fn take_ready(&self, bytes: usize, request: AllocRequest) -> Option<Block<B>> {
+        let price = request.price(bytes);
+        if bytes > LARGEST_SMALL || request.stable {
+            let size = self.extent(bytes, request)?;
+            let (segment, charge) = self.ready(|cache| cache.take_large(&self.budget, size, price))?;
+            let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Origin::Segment(segment));
+            self.count_again(&mut block);
+            return Some(block);
+        }
+        let class = Class::of(bytes);
+        let (piece, charge) = self.ready(|cache| cache.take_small(&self.budget, class, price))?;
+        let origin = Origin::Slab { node: piece.node, class };
+        Some(Block::new(piece.memory, piece.offset, bytes, charge, origin))
+    }
+
+    /// Takes `bytes` of the limit. Waits for dropped blocks that other streams use as long as these are in the way; where `bytes` would
+    /// not fit beside the live buffers either, it waits for nothing. `None` where they do not fit.
+    pub(crate) fn reserve(&self, bytes: u64) -> Option<Reservation<'_, B>> {
+        let reservation = |(charge, used)| Reservation { pool: self, charge, used };
+        if let Some(charge) = self.caches.mine().charge(&self.budget, bytes) {
+            return Some(reservation((charge, 0)));
+        }
+        let attempt = || self.caches.collect_and_take(&self.budget, bytes);
+        loop {
+            if let Ok(taken) = attempt() {
+                return Some(reservation(taken));
+            }
+            match self.parking.standing_still(|parked| attempt().map_err(|used| used - parked)) {
+                Ok(taken) => return Some(reservation(taken)),
+                Err(lives) if bytes > self.budget.limit().saturating_sub(lives) => return None,
+                Err(_) => {}
+            }
+            if !self.backend.may_wait() {
+                self.sweep_parked();
+                return attempt().ok().map(reservation);
+            }
+            self.wait_for_parked();
+        }
+    }
+
+    /// Whether addresses for so many bytes exist at all.
+    pub(crate) fn is_addressable(&self, bytes: usize) -> bool {
+        whole(bytes, self.unit()).is_some()
+    }
+
+    /// Memory for a block whose owner has its charge, and whether the driver was asked for nothing.
+    pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Block<B>, bool), Fault> {
+        if bytes <= LARGEST_SMALL && !request.stable {
+            let class = Class::of(bytes);
+            let ready = self.ready(|cache| cache.take_charged_small(class));
+            let (FreePiece { memory, offset, node }, reused) = match ready {
+                Some(piece) => (piece, true),
+                None => self.obtain_piece(class)?,
+            };
+            let block = Block::new(memory, offset, bytes, Charge::none(), Origin::Slab { node, class });
+            return Ok((block, reused));
+        }
+        let size = self.extent(bytes, request).unwrap_or((usize::MAX, usize::MAX));
+        let ready = self.ready(|cache| cache.take_charged_large(size));
+        let (segment, reused) = match ready {
+            Some(segment) => (segment, true),
+            None => Assembler::new(self).obtain(size.0, request)?,
+        };
+        let memory = segment.memory().clone();
+        Ok((Block::new(memory, 0, bytes, Charge::none(), Origin::Segment(segment)), reused))
+    }
+
+    /// Takes memory from the calling thread's cache; none where failures are injected, which must reach every request.
+    #[inline]
+    fn ready<R>(&self, take: impl FnOnce(&mut Cache<B>) -> Option<R>) -> Option<R> {
+        if self.backend.is_tested() { None } else { take(&mut self.caches.mine()) }
+    }
+
+    /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets where it is new.
+    ///
+    /// More than the device has memory is of no use. Without a `max` a segment gets addresses for all of it, which cost nothing;
+    /// but a free one with fewer is as good, unless the block is to stay where it is.
+    pub(super) fn addresses(&self, mapped: usize, request: AllocRequest) -> (usize, Option<usize>) {
+        let unit = self.unit();
+        let most = self.physical.most_addresses().max(mapped);
+        let wanted = request.reserve.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let wanted = wanted.or(request.stable.then_some(most));
+        let wanted = wanted.map(|bytes| whole(bytes, unit).unwrap_or(most).clamp(mapped, most));
+        (wanted.unwrap_or(mapped), wanted)
+    }
+
+    /// The memory that the segment of a block of `bytes` is to have, and the addresses that it must have.
+    fn extent(&self, bytes: usize, request: AllocRequest) -> Option<(usize, usize)> {
+        let mapped = whole(bytes, self.unit())?;
+        let (reserved, _) = self.addresses(mapped, request);
+        // Without virtual memory a block that is to stay gets everything at once.
+        let all = request.stable && !self.physical.has_virtual();
+        Some((if all { reserved } else { mapped }, reserved))
+    }
+
+    /// A piece for a small block, from the slabs, and whether the driver was asked for nothing. More pieces go to the thread's cache.
+    fn obtain_piece(&self, class: Class) -> Result<(FreePiece<B>, bool), Fault> {
+        let mut flushed = false;
+        let mut reused = true;
+        loop {
+            self.sweep_some_parked();
+            let (mut pieces, slabs) = {
+                let mut free = self.free();
+                (free.slabs.take(class, flushed), free.slabs.bytes())
+            };
+            if let Some(piece) = pieces.pop() {
+                self.cache_pieces(class, pieces);
+                return Ok((piece, reused));
+            }
+            // At least one block.
+            let unit = class.bytes().next_multiple_of(self.unit());
+            // A thirty-second part of all slabs, so that many small buffers make few slabs and few make small ones. Small slabs where the
+            // overhead is used up would only make more gaps.
+            let size = (slabs / 32).next_multiple_of(unit).clamp(unit, SLAB.max(unit));
+            let watermark = Watermark::of(self);
+            if watermark.excess(size) > 0 && !flushed {
+                flushed = true;
+                self.flush();
+                continue;
+            }
+            let size = if watermark.passes_limit(size) { unit } else { size };
+            let slab = |bytes: usize| {
+                let reserve = Some(bytes as u64);
+                let request = AllocRequest { reserve, ask: false, ..AllocRequest::default() };
+                Assembler::new(self).obtain(bytes, request)
+            };
+            let (segment, was_free) = match slab(size) {
+                Err(fault) if fault.is_out_of_memory() && size > unit => slab(unit),
+                other => other,
+            }?;
+            reused = was_free;
+            let since = self.now();
+            self.free().add_slab(segment, since);
+        }
+    }
+
+    fn cache_pieces(&self, class: Class, pieces: Vec<FreePiece<B>>) {
+        if pieces.is_empty() {
+            return;
+        }
+        let mut cache = self.caches.mine();
+        let small = pieces.into_iter().flat_map(|piece| cache.put_small(class, piece)).collect();
+        drop(cache);
+        self.put_evicted(Evicted { small, large: Vec::new() });
+    }
+}

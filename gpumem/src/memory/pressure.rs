@@ -1,0 +1,183 @@
+//! Taking blocks from the pool, and what happens where there is no room.
+//!
+//! The fast path ends after its first line: the thread's cache has the block. Otherwise a request goes through these steps, in this
+//! order, and stops at the first that helps:
+//!
+//! | in the way | steps |
+//! | --- | --- |
+//! | the limit | budget that other caches hold; a wait for dropped buffers that other streams use; the application's callback |
+//! | the driver has no memory | everything free goes back to it, pinned memory too, and it is asked again; the application's callback, and the same again |
+//!
+//! The callback is [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
+
+use super::block::Block;
+use super::device_state::DeviceState;
+use super::pool::{AllocRequest, Extent, Reservation};
+use crate::backend::{Backend, Fault};
+use crate::error::{BufferLabel, Error};
+use std::cell::RefCell;
+
+/// What a pressure callback is told; see [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pressure {
+    /// Bytes that could not be had.
+    pub requested: u64,
+    /// Bytes that live buffers hold.
+    pub live: u64,
+    /// The device's limit in bytes.
+    pub limit: u64,
+    /// Whether the limit is in the way; otherwise the device itself has no room.
+    pub limited: bool,
+}
+
+impl<B: Backend> DeviceState<B> {
+    /// Takes device memory for `label`, within the device's limit.
+    pub(crate) fn allocate(
+        &self,
+        label: BufferLabel,
+        bytes: usize,
+        request: AllocRequest,
+    ) -> Result<Block<B>, Error> {
+        if let Some(block) = self.pool.take_ready(bytes, request) {
+            return Ok(block);
+        }
+        if !self.pool.is_addressable(bytes) {
+            return Err(Error::SizeOverflow { buffer: label, elements: bytes, element_size: 1 });
+        }
+        let reservation = self.reserve(label, request.price(bytes), request.ask)?;
+        let obtain = || self.pool.obtain(bytes, request);
+        let ((block, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
+        Ok(reservation.admit(block, reused))
+    }
+
+    /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot grow. The block keeps
+    /// its size until [`commit_growth`](super::pool::DevicePool::commit_growth).
+    pub(crate) fn grow(
+        &self,
+        block: &mut Block<B>,
+        label: BufferLabel,
+        bytes: usize,
+        ask: bool,
+    ) -> Result<Option<Extent>, Error> {
+        if !self.pool.can_grow(block, bytes) {
+            return Ok(None);
+        }
+        let before = Extent::of(block);
+        let reservation = self.reserve(label, before.price(bytes), ask)?;
+        let more = bytes.saturating_sub(block.bytes());
+        let map = || self.pool.map_growth(block, bytes);
+        let ((), reservation) = self.obtain(label, more, reservation, ask, map)?;
+        block.charge.merge(reservation.keep());
+        Ok(Some(before))
+    }
+
+    /// Takes `bytes` of the limit.
+    fn reserve(&self, buffer: BufferLabel, requested: u64, ask: bool) -> Result<Reservation<'_, B>, Error> {
+        if let Some(reservation) = self.pool.reserve(requested) {
+            return Ok(reservation);
+        }
+        if ask
+            && self.relieve(requested, true)
+            && let Some(reservation) = self.pool.reserve(requested)
+        {
+            return Ok(reservation);
+        }
+        let budget = self.pool.budget();
+        Err(Error::DeviceLimit { buffer, requested, used: budget.used(), limit: budget.limit() })
+    }
+
+    /// Runs `obtain`, and again where memory could be found for its `bytes`. The reservation comes back with what was obtained, and
+    /// ends after an error.
+    fn obtain<'a, R>(
+        &self,
+        label: BufferLabel,
+        bytes: usize,
+        reservation: Reservation<'a, B>,
+        ask: bool,
+        mut obtain: impl FnMut() -> Result<R, Fault>,
+    ) -> Result<(R, Reservation<'a, B>), Error> {
+        let requested = bytes as u64;
+        let mut obtain = || {
+            self.backend.before_block()?;
+            obtain()
+        };
+        let is_full = |result: &Result<R, Fault>| result.as_ref().is_err_and(Fault::is_out_of_memory);
+        let mut result = obtain();
+        if is_full(&result) {
+            self.pool.note_full();
+            self.reclaim();
+            result = obtain();
+        }
+        if ask && is_full(&result) && self.relieve(requested, false) {
+            self.reclaim();
+            result = obtain();
+        }
+        self.pool.shed_surplus();
+        self.losses.log();
+        match result {
+            Ok(obtained) => Ok((obtained, reservation)),
+            Err(fault) => {
+                // Before the figures of the error are read.
+                drop(reservation);
+                Err(self.allocation_error(label, requested, fault))
+            }
+        }
+    }
+
+    /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
+    fn reclaim(&self) {
+        // Before anything is locked: a thread that waits for a download's slot is woken by it.
+        self.release_ended();
+        let giving_back = self.pool.giving_back();
+        self.pool.give_everything_back(&giving_back);
+        self.unpin(self.pinned.drain());
+    }
+
+    /// Asks the application to free something. Returns whether it was asked; it is not when it asks for memory in the callback.
+    fn relieve(&self, requested: u64, limited: bool) -> bool {
+        thread_local! {
+            /// The devices whose callbacks run on this thread.
+            static ASKING: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+        }
+        struct Asked;
+        impl Drop for Asked {
+            fn drop(&mut self) {
+                let _ = ASKING.try_with(|asking| asking.borrow_mut().pop());
+            }
+        }
+        let Some(callback) = &self.on_pressure else { return false };
+        // A thread that ends has no list any more, which says whether it asks already: then it does not ask.
+        let begin = ASKING.try_with(|asking| {
+            let mut asking = asking.borrow_mut();
+            let begins = !asking.contains(&self.number);
+            asking.extend(begins.then_some(self.number));
+            begins
+        });
+        if !begin.unwrap_or(false) {
+            return false;
+        }
+        let _asked = Asked;
+        // Where the device has no room the request is charged already, and does not live yet.
+        let live = self.pool.figures().live.saturating_sub(if limited { 0 } else { requested });
+        callback(&Pressure { requested, live, limit: self.pool.budget().limit(), limited });
+        true
+    }
+
+    fn allocation_error(&self, buffer: BufferLabel, requested: u64, fault: Fault) -> Error {
+        if !fault.is_out_of_memory() {
+            return fault.into();
+        }
+        let figures = self.pool.figures();
+        let (largest_free, _) = self.pool.free_pieces();
+        Error::OutOfMemory {
+            buffer,
+            requested,
+            live: figures.live,
+            retired: figures.retired,
+            kept: figures.retained,
+            largest_free,
+            free: self.backend.memory_info().ok().and_then(|info| info.free),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The settings of a device's memory, as [`DeviceBuilder`](crate::DeviceBuilder) makes them.
+
+use super::Pressure;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much memory a device may take, and what it does with memory that no buffer has.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// Bytes that all buffers may have together.
+    pub(crate) limit: u64,
+    /// Bytes that the device may hold beyond the most that ever lived, as a share of the latter; `pool/watermark.rs` has the default.
+    pub(crate) overhead: Option<f64>,
+    /// Free bytes that are retained for later buffers.
+    pub(crate) retain: u64,
+    /// For how long.
+    pub(crate) retain_for: Option<Duration>,
+    pub(crate) on_pressure: Option<PressureCallback>,
+}
+
+/// The application's function that may free something when an allocation would fail.
+pub(crate) type PressureCallback = Arc<dyn Fn(&Pressure) + Send + Sync>;
+
+impl Settings {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, overhead: None, retain: u64::MAX, retain_for: None, on_pressure: None }
+    }
+}
