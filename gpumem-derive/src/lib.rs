@@ -2,7 +2,6 @@
 //!
 //! Depend on `gpumem`, which re-exports it: what is generated calls the runtime of the same version.
 
-mod attrs;
 mod check;
 mod expand;
 mod model;
@@ -11,6 +10,7 @@ mod own_type;
 mod parse;
 mod sink;
 mod size;
+mod syntax;
 mod text;
 
 use proc_macro2::TokenStream;
@@ -54,17 +54,19 @@ use proc_macro2::TokenStream;
 /// | `GraphBuffersMut<'a, B>` | all buffers borrowed mutably at once, made by `split_mut` |
 /// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream, under way (a `gpumem::Downloads`) and arrived; only where there is such a field |
 ///
-/// The manager has, for a field `positions`, the accessors `positions()` and `positions_mut()`, and for the whole set `new`,
-/// `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`, `shrink_to_fit`, `upload_from`, `download`,
-/// `download_into`, `start_download`, `start_download_wait`, `start_download_when_free`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
-/// these names; `name` gives it another. Names that begin with `__` are those of the generated code: a constant or a static of such a
-/// name, beside the struct, may be in its way.
+/// The manager has, for a field `positions`, the accessors `positions()` and `positions_mut()`, and for the
+/// whole set `new`, `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`,
+/// `shrink_to_fit`, `upload_from`, `download`, `download_into`, `start_download`, `start_download_wait`,
+/// `start_download_when_free`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
+/// these names; `name` gives it another. Names that begin with `__` are those of the generated code: a
+/// constant or a static of such a name, beside the struct, may be in its way.
 ///
 /// # Fields
 ///
-/// A field is a `Vec<T>`, by whatever path `Vec` is named, but not by an alias, through which a derive cannot see. `T` is plain data
-/// (`bytemuck::Pod`) with a size: numbers, arrays of them, structs that derive `bytemuck::Pod`, `Option<NonZeroU32>`, parameters of
-/// the struct. Where a parameter is an element, the generated items ask for it to be one; the struct itself need not.
+/// A field is a `Vec<T>`, by whatever path `Vec` is named, but not by an alias, through which a derive cannot
+/// see. `T` is plain data (`bytemuck::Pod`) with a size: numbers, arrays of them, structs that derive
+/// `bytemuck::Pod`, `Option<NonZeroU32>`, parameters of the struct. Where a parameter is an element, the
+/// generated items ask for it to be one; the struct itself need not.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -86,14 +88,16 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// Fields that `#[cfg(…)]` removes are not there for the derive either. Doc comments and `#[deprecated]` are carried over to the
-/// accessors, `#[deprecated]` of the struct to the manager. What `#[allow(…)]` or `#[expect(…)]` on the struct or on a field permits, the
-/// generated code may do as well, since it repeats the types of the fields.
+/// Fields that `#[cfg(…)]` removes are not there for the derive either. Doc comments and `#[deprecated]` are
+/// carried over to the accessors, `#[deprecated]` of the struct to the manager. What `#[allow(…)]` or
+/// `#[expect(…)]` on the struct or on a field permits, the generated code may do as well, since it repeats
+/// the types of the fields.
 ///
 /// # Attributes
 ///
-/// A field says what its buffer is like in `#[buffer(…)]`, the struct what holds for all of them in `#[buffers(…)]`. Keys are separated
-/// by commas and may be spread over several attributes; each is given once. All are optional.
+/// A field says what its buffer is like in `#[buffer(…)]`, the struct what holds for all of them in
+/// `#[buffers(…)]`. Keys are separated by commas and may be spread over several attributes; each is given
+/// once. All are optional.
 ///
 /// | key | of a field | of the struct | without it |
 /// | --- | --- | --- | --- |
@@ -111,13 +115,14 @@ use proc_macro2::TokenStream;
 /// | [`limit = SIZE`](#limit--size) | – | the most bytes of all buffers together | no limit but the device's |
 /// | [`crate = PATH`](#crate--path) | – | where `gpumem` is | `::gpumem` |
 ///
-/// What a field says itself comes first, then what its `preset` or its `config` says, then what the struct says. A field with a `config` takes
-/// nothing from the struct: the constant says everything.
+/// What a field says itself comes first, then what its `preset` or its `config` says, then what the struct
+/// says. A field with a `config` takes nothing from the struct: the constant says everything.
 ///
-/// A size is a number and a unit in quotes (`B`; `KB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`, `GiB`, `TiB` in powers of 1024), or
-/// a whole number of bytes without quotes. It comes to whole bytes.
+/// A size is a number and a unit in quotes (`B`; `KB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`,
+/// `GiB`, `TiB` in powers of 1024), or a whole number of bytes without quotes. It comes to whole bytes.
 ///
-/// All mistakes of a struct are reported at once, and the manager is generated as well as it can be whatever they are.
+/// All mistakes of a struct are reported at once, and the manager is generated as well as it can be whatever
+/// they are.
 ///
 /// ## `growth = FACTOR`
 ///
@@ -171,8 +176,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `async`
 ///
-/// The buffer has downloads that run while other work goes on, its own `start_download` and a part in that of the set. Its type is
-/// `Buffer<T, B, Async>`; that of the others is `Buffer<T, B>`.
+/// The buffer has downloads that run while other work goes on, its own `start_download` and a part in that of
+/// the set. Its type is `Buffer<T, B, Async>`; that of the others is `Buffer<T, B>`.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -189,11 +194,13 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// A ticket is a `Future`: where there is an executor, `gpu.start_download()?.await?` gives a frame of all `async` fields, and
-/// `gpu.positions().start_download()?.await?` a guard of one. A choice of fields, or ranges of them, is a selection:
+/// A ticket is a `Future`: where there is an executor, `gpu.start_download()?.await?` gives a frame of all
+/// `async` fields, and `gpu.positions().start_download()?.await?` a guard of one. A choice of fields, or
+/// ranges of them, is a selection:
 /// `device.start_downloads((gpu.positions(), gpu.velocities().part(..100)?))?`.
 ///
-/// `async = false` switches off what the struct or a preset says; `async = true` is the same as `async`, for macros that pass it on.
+/// `async = false` switches off what the struct or a preset says; `async = true` is the same as `async`, for
+/// macros that pass it on.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -210,10 +217,11 @@ use proc_macro2::TokenStream;
 ///
 /// ## `async(slots = N, snapshot)`
 ///
-/// `slots`, from 1 to 64, is how many downloads can be under way or unread at a time; without it, 2. Each is pinned memory as large as what is
-/// downloaded. With `snapshot`, a download first copies on the device, so that what writes the buffer next waits for that copy and not for
-/// the bus; it costs device memory as large as the buffer for each slot in use. The options belong to the `async` that they stand in: a field
-/// that says `async` itself has none of the struct's.
+/// `slots`, from 1 to 64, is how many downloads can be under way or unread at a time; without it, 2. Each is
+/// pinned memory as large as what is downloaded. With `snapshot`, a download first copies on the device, so
+/// that what writes the buffer next waits for that copy and not for the bus; it costs device memory as large
+/// as the buffer for each slot in use. The options belong to the `async` that they stand in: a field that
+/// says `async` itself has none of the struct's.
 ///
 /// ```
 /// # use gpumem::{Device, Error, GpuBuffers};
@@ -232,13 +240,15 @@ use proc_macro2::TokenStream;
 ///
 /// ## `stable`
 ///
-/// The buffer's address on the device never changes while it grows, up to its `max`, or up to the device's memory where it has none: what
-/// holds the address, such as a pointer that a kernel keeps in another buffer, need not be told of growth. A stable buffer grows behind what
-/// is there and copies nothing. It takes a segment of virtual memory from its first byte on, which is more than a small buffer needs; one that
-/// is not stable starts in memory that it shares with others, moves once, at about 1 MiB, and grows in place above that.
+/// The buffer's address on the device never changes while it grows, up to its `max`, or up to the device's
+/// memory where it has none: what holds the address, such as a pointer that a kernel keeps in another buffer,
+/// need not be told of growth. A stable buffer grows behind what is there and copies nothing. It takes a
+/// segment of virtual memory from its first byte on, which is more than a small buffer needs; one that is not
+/// stable starts in memory that it shares with others, moves once, at about 1 MiB, and grows in place above
+/// that.
 ///
-/// On a device without virtual memory, a stable buffer needs a `max`, all of which is allocated at once; without one, making the buffer is
-/// an error.
+/// On a device without virtual memory, a stable buffer needs a `max`, all of which is allocated at once;
+/// without one, making the buffer is an error.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -252,7 +262,8 @@ use proc_macro2::TokenStream;
 /// assert!(Graph::BUFFERS[0].is_stable() && !Graph::BUFFERS[1].is_stable());
 /// ```
 ///
-/// `stable = false` switches off what the struct or a constant says; `stable = true` is the same as `stable`, for macros that pass it on.
+/// `stable = false` switches off what the struct or a constant says; `stable = true` is the same as `stable`,
+/// for macros that pass it on.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -294,9 +305,9 @@ use proc_macro2::TokenStream;
 ///
 /// ## `config = PATH`
 ///
-/// The settings of a constant of type `BufferSpec`, under the name of the field. Keys beside it override it. Whether the buffer is async is part
-/// of its type, which a constant cannot choose: one that is `asynchronous` has `async` beside it, any other has not, and the compiler
-/// checks that.
+/// The settings of a constant of type `BufferSpec`, under the name of the field. Keys beside it override it.
+/// Whether the buffer is async is part of its type, which a constant cannot choose: one that is
+/// `asynchronous` has `async` beside it, any other has not, and the compiler checks that.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -317,8 +328,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `name = "…"`
 ///
-/// On a field, the name of the buffer: of its accessors, in the struct of lengths, in frames, in reports. It resolves what would collide with
-/// a method of the manager.
+/// On a field, the name of the buffer: of its accessors, in the struct of lengths, in frames, in reports. It
+/// resolves what would collide with a method of the manager.
 ///
 /// On the struct, the name of the manager.
 ///
@@ -339,9 +350,10 @@ use proc_macro2::TokenStream;
 ///
 /// ## `skip` and `skip(default)`
 ///
-/// The field stays on the host, and may have any type; the last may be one without a size, such as `[u8]`. `download` fills it with its default; `download_into` and `upload_from` leave it
-/// alone. With `skip`, the default is asked for where `download` is called, so that a type without one is no mistake where nobody does; with
-/// `skip(default)` it is asked for at the field. Neither takes another key beside it.
+/// The field stays on the host, and may have any type; the last may be one without a size, such as `[u8]`.
+/// `download` fills it with its default; `download_into` and `upload_from` leave it alone. With `skip`, the
+/// default is asked for where `download` is called, so that a type without one is no mistake where nobody
+/// does; with `skip(default)` it is asked for at the field. Neither takes another key beside it.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -459,7 +471,7 @@ fn derive(input: TokenStream) -> TokenStream {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
-    own_type::name(&mut input);
+    own_type::replace_self(&mut input);
     let mut sink = sink::Sink::default();
     let mut model = model::Model::read(&input, &mut sink);
     check::check(&mut model, &mut sink);

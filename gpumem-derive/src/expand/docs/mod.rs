@@ -1,14 +1,18 @@
-//! The documentation of what is generated, which is to read as if a person had written it for this struct.
+//! The documentation of the generated items: the user's own, and facts about this struct and its buffers.
 
-use super::{Context, Part, example};
-use crate::model::{Buffer, Field, attrs_named, value};
+mod example;
+
+use super::context::{Context, Part};
+use crate::model::{Buffer, Field};
+use crate::parse::settings::given;
+use crate::syntax::attrs_named;
 use crate::text;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// `#[doc]` attributes, one a line.
+/// `#[doc]` attributes, one per line.
 pub(super) fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
-    // rustdoc takes the space away that `///` leaves at the start of each line.
+    // `/// text` has a space before the text, which rustdoc removes.
     let lines = lines.into_iter().map(|line| match line.as_ref() {
         "" => String::new(),
         line => format!(" {line}"),
@@ -16,20 +20,26 @@ pub(super) fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenS
     quote!(#(#[doc = #lines])*)
 }
 
-/// The field's own documentation, or a line that names it.
-pub(super) fn of_field(field: &Field<'_>) -> TokenStream {
+/// `#[doc]` attributes, one per line of `text`.
+pub(super) fn page(text: &str) -> TokenStream {
+    lines(text.lines())
+}
+
+/// The field's own documentation, or a line with its name.
+fn of_field(field: &Field<'_>) -> TokenStream {
     let own = attrs_named(field.attrs, "doc");
     if own.is_empty() { lines([format!("The `{}` buffer.", field.name)]) } else { own }
 }
 
-/// What an accessor says after the field's own documentation.
+/// The documentation of an accessor: the field's own, then `lead` and the facts about the buffer.
 pub(super) fn with_facts(part: &Part<'_>, lead: &str) -> TokenStream {
-    let docs = &part.docs;
+    let docs = of_field(part.field);
     let facts = lines([String::new(), format!("{lead}{}", facts(part.buffer))]);
     quote!(#docs #facts)
 }
 
-/// Element type, bytes an element, growth, limit, whether the address is stable, and mode, in one line.
+/// Element type, bytes per element, growth, limit, whether the address is stable, and the kind of downloads,
+/// in one line.
 fn facts(buffer: &Buffer<'_>) -> String {
     let Buffer { element_text, growth, slots, .. } = buffer;
     let size = match buffer.element_size {
@@ -65,7 +75,7 @@ fn facts(buffer: &Buffer<'_>) -> String {
     format!("`{element_text}`{size}. {grows}{stable}. {mode}{slots}.")
 }
 
-/// The page of the manager, down to the table of its buffers.
+/// The page of the manager: a table of its buffers, the constructors, and an example.
 pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
     let (name, root) = (&cx.model.name, text::of(cx.root));
     let lens = &cx.model.names.lens;
@@ -81,7 +91,7 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
         page.push("| buffer | element | bytes | growth | limit | downloads |".to_owned());
         page.push("| --- | --- | ---: | ---: | ---: | --- |".to_owned());
         page.extend(cx.buffers.iter().map(row));
-        if let Some(limit) = value(cx.model.settings.limit.as_ref()) {
+        if let Some(limit) = given(cx.model.settings.limit.as_ref()) {
             page.push(String::new());
             page.push(format!("All of them together take at most {}.", limit.text));
         }
@@ -98,6 +108,7 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
     lines(page)
 }
 
+/// A row of the table of buffers.
 fn row(part: &Part<'_>) -> String {
     let Buffer { element_text, element_size, max, asynchronous, .. } = part.buffer;
     let config = part.buffer.config.as_ref().map(|config| format!("`{}`", text::of(config)));
@@ -106,7 +117,7 @@ fn row(part: &Part<'_>) -> String {
         _ => part.buffer.growth.to_string(),
     };
     let stable = if part.buffer.stable == Some(true) { ", stable" } else { "" };
-    // A bar would end the cell, even inside code.
+    // A `|` ends a cell of the table, even inside code.
     let element = element_text.replace('|', "\\|");
     let bytes = element_size.map_or_else(|| "–".to_owned(), |size| size.to_string());
     let max = max.as_ref().map_or(config.as_deref().unwrap_or("none"), |max| &max.text);
