@@ -97,8 +97,8 @@ impl<'a> Context<'a> {
         (!self.buffers.is_empty()).then(|| quote!(use #private::PlainData as __PlainData;))
     }
 
-    /// The body of a function that reads or constructs values of the struct. After a mistake in the struct
-    /// the function exists with an empty body, so that calls of it are no further errors.
+    /// The body of a function that reads or constructs values of the struct. After a mistake in the struct it
+    /// is `unreachable!()`: the function exists, so that calls of it are no further errors.
     pub(super) fn body(&self, body: TokenStream) -> TokenStream {
         let core = &self.core;
         if self.model.is_broken() { quote!(#core::unreachable!()) } else { body }

@@ -29,7 +29,7 @@ fn ticket(cx: &Context<'_>) -> TokenStream {
     let names = &cx.model.names;
     let (manager, download, frame) = (&names.manager, &names.download, &names.frame);
     let (alias, args) = (params.alias(), params.args(None));
-    let page = docs::page(&format!(
+    let page = docs::of_text(&format!(
         "A download of a [`{manager}`] that is under way, made by [`start_download`]({manager}::start_download).\n\
          \n\
          To wait for it, or to `.await` it, gives a [`{frame}`]. Dropping it is harmless: the copies end by themselves, and \
@@ -52,7 +52,7 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
     let marker = cx.marker(cx.async_parts(), &[]).field;
     let fields = parts.iter().map(|part| &part.buffer.accessor);
     let elements = parts.iter().map(|part| &part.buffer.element);
-    let page = docs::page(&format!(
+    let page = docs::of_text(&format!(
         "What a download of a [`{manager}`] brought: {list}, read in the pinned memory that the device wrote.\n\
          \n\
          Dropping it frees that memory for the next download.",

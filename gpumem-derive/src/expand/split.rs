@@ -9,7 +9,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { vis, params, lints, deprecated, .. } = cx;
     let names = &cx.model.names;
     let (split, lifetime) = (&names.split, &names.lifetime);
-    let page = docs::page(&format!(
+    let page = docs::of_text(&format!(
         "Every buffer of a [`{manager}`], borrowed mutably at once by [`split_mut`]({manager}::split_mut).",
         manager = names.manager
     ));

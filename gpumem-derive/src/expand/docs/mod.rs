@@ -11,7 +11,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 /// `#[doc]` attributes, one per line.
-pub(super) fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
+fn of_lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenStream {
     // `/// text` has a space before the text, which rustdoc removes.
     let lines = lines.into_iter().map(|line| match line.as_ref() {
         "" => String::new(),
@@ -21,20 +21,20 @@ pub(super) fn lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> TokenS
 }
 
 /// `#[doc]` attributes, one per line of `text`.
-pub(super) fn page(text: &str) -> TokenStream {
-    lines(text.lines())
+pub(super) fn of_text(text: &str) -> TokenStream {
+    of_lines(text.lines())
 }
 
 /// The field's own documentation, or a line with its name.
 fn of_field(field: &Field<'_>) -> TokenStream {
     let own = attrs_named(field.attrs, "doc");
-    if own.is_empty() { lines([format!("The `{}` buffer.", field.name)]) } else { own }
+    if own.is_empty() { of_lines([format!("The `{}` buffer.", field.name)]) } else { own }
 }
 
 /// The documentation of an accessor: the field's own, then `lead` and the facts about the buffer.
 pub(super) fn with_facts(part: &Part<'_>, lead: &str) -> TokenStream {
     let docs = of_field(part.field);
-    let facts = lines([String::new(), format!("{lead}{}", facts(part.buffer))]);
+    let facts = of_lines([String::new(), format!("{lead}{}", facts(part.buffer))]);
     quote!(#docs #facts)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
         ),
     ]);
     page.extend(example::lines(cx));
-    lines(page)
+    of_lines(page)
 }
 
 /// A row of the table of buffers.

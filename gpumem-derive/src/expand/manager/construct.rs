@@ -12,14 +12,14 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { root, core, vis, backend, .. } = cx;
     let lens = &cx.model.names.lens;
     let (set, self_type, names) = (new_set(cx), cx.model.self_type(), cx.accessors());
-    let new = docs::page(
+    let new = docs::of_text(
         "An empty set on `device`: it takes no more memory than the `min` of its buffers asks for.\n\
          \n\
          # Errors\n\
          \n\
          If the device has no room for that.",
     );
-    let with_capacity = docs::page(
+    let with_capacity = docs::of_text(
         "An empty set on `device` with room for `capacity` elements in each buffer.\n\
          \n\
          # Errors\n\

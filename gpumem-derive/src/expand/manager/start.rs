@@ -58,7 +58,7 @@ fn without_async(cx: &Context<'_>) -> TokenStream {
 
 fn docs_of_start(cx: &Context<'_>) -> TokenStream {
     let (buffers, frame) = (download::list(cx), &cx.model.names.frame);
-    docs::page(&format!(
+    docs::of_text(&format!(
         "Starts to copy {buffers} to the host, and returns at once: work may be queued while the copies run.\n\
          \n\
          What arrives is what the buffers hold when the work queued so far has run, all of them at that one point.\n\
@@ -73,7 +73,7 @@ fn docs_of_start(cx: &Context<'_>) -> TokenStream {
 }
 
 fn docs_of_wait() -> TokenStream {
-    docs::page(
+    docs::of_text(
         "[`start_download`](Self::start_download) that waits until every buffer has a free slot.\n\
          \n\
          It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever. A \
@@ -86,7 +86,7 @@ fn docs_of_wait() -> TokenStream {
 }
 
 fn docs_of_when_free() -> TokenStream {
-    docs::page(
+    docs::of_text(
         "[`start_download`](Self::start_download) for a task: awaits a free slot of every buffer, and then starts.\n\
          \n\
          The future borrows the set until then, and may be dropped at any time.\n\

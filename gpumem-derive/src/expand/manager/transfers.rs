@@ -21,7 +21,7 @@ fn upload_from(cx: &Context<'_>) -> TokenStream {
     let fields = cx.buffers.iter().map(|part| user_ident(part.field));
     let plain = cx.buffers.iter().map(|part| &part.plain);
     let import = cx.import();
-    let docs = docs::page(&format!(
+    let docs = docs::of_text(&format!(
         "Replaces what every buffer holds with the fields of a [`{name}`].\n\
          \n\
          # Errors\n\
@@ -48,7 +48,7 @@ fn download(cx: &Context<'_>) -> TokenStream {
     let (self_type, struct_name, name) = (cx.model.self_type(), cx.model.struct_name(), &cx.model.name);
     let is_mixed = cx.model.skipped().next().is_some();
     let defaults = if is_mixed { " Fields that are no buffers get their default." } else { "" };
-    let docs = docs::page(&format!(
+    let docs = docs::of_text(&format!(
         "Waits for the device and copies every buffer into a new [`{name}`].{defaults}\n\
          \n\
          # Errors\n\
@@ -122,7 +122,7 @@ fn download_into(cx: &Context<'_>) -> TokenStream {
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
     let is_mixed = cx.model.skipped().next().is_some();
     let left_alone = if is_mixed { " Fields that are no buffers are left alone." } else { "" };
-    let docs = docs::page(&format!(
+    let docs = docs::of_text(&format!(
         "Waits for the device and copies every buffer into a [`{name}`], whose memory is reused.{left_alone}\n\
          \n\
          # Errors\n\
