@@ -30,10 +30,10 @@ fn ticket(cx: &Context<'_>) -> TokenStream {
     let (manager, download, frame) = (&names.manager, &names.download, &names.frame);
     let (alias, args) = (params.alias(), params.args(None));
     let page = docs::of_text(&format!(
-        "A download of a [`{manager}`] that is under way, made by [`start_download`]({manager}::start_download).\n\
+        "A download of a [`{manager}`] in flight, returned by [`start_download`]({manager}::start_download).\n\
          \n\
-         To wait for it, or to `.await` it, gives a [`{frame}`]. Dropping it is harmless: the copies end by themselves, and \
-         nobody reads them."
+         To wait for it, or to `.await` it, gives a [`{frame}`]. Dropping it is harmless: the copies end on their own, and \
+         the memory that they fill is used again."
     ));
     quote! {
         #page
@@ -53,9 +53,9 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
     let fields = parts.iter().map(|part| &part.buffer.accessor);
     let elements = parts.iter().map(|part| &part.buffer.element);
     let page = docs::of_text(&format!(
-        "What a download of a [`{manager}`] brought: {list}, read in the pinned memory that the device wrote.\n\
+        "The result of a download of a [`{manager}`]: the elements of {list}, in pinned memory.\n\
          \n\
-         Dropping it frees that memory for the next download.",
+         Dropping the frame frees that memory for the next download.",
         manager = cx.model.names.manager,
         list = list(cx)
     ));

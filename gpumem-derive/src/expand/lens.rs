@@ -9,13 +9,13 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { core, vis, deprecated, .. } = cx;
     let (lens, manager) = (&cx.model.names.lens, &cx.model.names.manager);
     let page = docs::of_text(&format!(
-        "One number a buffer of [`{manager}`]: lengths, capacities, or how many elements more.\n\
+        "One number per buffer of [`{manager}`]: lengths, capacities, or numbers of additional elements.\n\
          \n\
-         Buffers that are not named stay at zero with `..Default::default()`."
+         With `..Default::default()`, the other buffers get zero."
     ));
     let fields = cx.buffers.iter().map(|part| {
         let (name, deprecated) = (&part.buffer.accessor, &part.deprecated);
-        let docs = docs::of_text(&format!("Elements of `{}`.", part.field.name));
+        let docs = docs::of_text(&format!("The number of elements of `{}`.", part.field.name));
         quote!(#docs #deprecated #vis #name: #core::primitive::usize,)
     });
     quote! {

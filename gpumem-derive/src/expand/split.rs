@@ -10,7 +10,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let names = &cx.model.names;
     let (split, lifetime) = (&names.split, &names.lifetime);
     let page = docs::of_text(&format!(
-        "Every buffer of a [`{manager}`], borrowed mutably at once by [`split_mut`]({manager}::split_mut).",
+        "Mutable borrows of all buffers of a [`{manager}`], returned by [`split_mut`]({manager}::split_mut).",
         manager = names.manager
     ));
     let (declare, clause) = (params.declaration(Some(lifetime)), params.where_clause());

@@ -49,7 +49,7 @@ pub(super) fn lines(cx: &Context<'_>) -> Vec<String> {
     ]);
     lines.extend(download(&part.buffer.accessor, downloaded.is_some(), len));
     lines.extend([
-        "gpu.close()?; // everything given back, or an error that lists what was not".to_owned(),
+        "gpu.close()?; // gives all memory back, or reports a leak".to_owned(),
         format!("# Ok::<(), {root}::Error>(())"),
         "```".to_owned(),
     ]);
@@ -62,7 +62,7 @@ fn download(accessor: &Ident, is_async: bool, len: u64) -> Vec<String> {
         return vec![format!("assert_eq!(gpu.{accessor}().download()?.len(), {len});")];
     }
     vec![
-        "let download = gpu.start_download()?; // more work may be queued while the copies run".to_owned(),
+        "let download = gpu.start_download()?; // more work can be queued while the copies run".to_owned(),
         "let frame = download.wait()?;".to_owned(),
         format!("assert_eq!(frame.{accessor}().len(), {len});"),
     ]

@@ -43,22 +43,22 @@ pub(super) fn with_facts(part: &Part<'_>, lead: &str) -> TokenStream {
 fn facts(buffer: &Buffer<'_>) -> String {
     let Buffer { element_text, growth, slots, .. } = buffer;
     let size = match buffer.element_size {
-        Some(1) => ", 1 byte an element".to_owned(),
-        Some(size) => format!(", {size} bytes an element"),
+        Some(1) => ", 1 byte per element".to_owned(),
+        Some(size) => format!(", {size} bytes per element"),
         None => String::new(),
     };
     let limit = match (&buffer.min, &buffer.max) {
         (None, None) if buffer.config.is_some() => String::new(),
         (None, None) => ", without a limit of its own".to_owned(),
-        (None, Some(max)) => format!(", to {} at most", max.text),
-        (Some(min), None) => format!(", from {} on, without a limit of its own", min.text),
-        (Some(min), Some(max)) => format!(", from {} to {} at most", min.text, max.text),
+        (None, Some(max)) => format!(", up to {}", max.text),
+        (Some(min), None) => format!(", from {}, without a limit of its own", min.text),
+        (Some(min), Some(max)) => format!(", from {} up to {}", min.text, max.text),
     };
     let grows = match &buffer.config {
         Some(config) if buffer.growth_is_given => {
-            format!("As `{}` says, but grows by a factor of {growth}{limit}", text::of(config))
+            format!("Has the settings of `{}`, but grows by a factor of {growth}{limit}", text::of(config))
         }
-        Some(config) => format!("Grows as `{}` says{limit}", text::of(config)),
+        Some(config) => format!("Grows as `{}` specifies{limit}", text::of(config)),
         None => format!("Grows by a factor of {growth}{limit}"),
     };
     let stable = if buffer.stable == Some(true) { ", at a stable address" } else { "" };
@@ -69,7 +69,7 @@ fn facts(buffer: &Buffer<'_>) -> String {
     };
     let slots = match slots {
         Some(1) => ", one at a time".to_owned(),
-        Some(slots) => format!(", {slots} at a time"),
+        Some(slots) => format!(", up to {slots} at a time"),
         None => String::new(),
     };
     format!("`{element_text}`{size}. {grows}{stable}. {mode}{slots}.")
@@ -81,27 +81,28 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
     let lens = &cx.model.names.lens;
     let mut page = vec![
         format!(
-            "The buffers of a [`{name}`] on a device: one [`Buffer`]({root}::Buffer) a field, each with its own type."
+            "The buffers of a [`{name}`] on a device: one [`Buffer`]({root}::Buffer) per field, each with its own type."
         ),
         String::new(),
     ];
     if cx.buffers.is_empty() {
-        page.push(format!("`{name}` has no field that is a buffer, so there is nothing here to fill."));
+        page.push(format!("`{name}` has no field that is a buffer, so this set is always empty."));
     } else {
-        page.push("| buffer | element | bytes | growth | limit | downloads |".to_owned());
+        page.push("| buffer | element | bytes | growth | max | downloads |".to_owned());
         page.push("| --- | --- | ---: | ---: | ---: | --- |".to_owned());
         page.extend(cx.buffers.iter().map(row));
         if let Some(limit) = given(cx.model.settings.limit.as_ref()) {
             page.push(String::new());
-            page.push(format!("All of them together take at most {}.", limit.text));
+            page.push(format!("All buffers together have a limit of {}.", limit.text));
         }
     }
     page.extend([
         String::new(),
         format!(
-            "[`upload`]({root}::GpuBuffers::upload) makes the set from a `{name}`, [`new`](Self::new) makes it empty, and \
-             [`with_capacity`](Self::with_capacity) with room for a [`{lens}`]. [`close`](Self::close) gives everything \
-             back and says what could not be given back; dropping the set gives it back as well, without a word.",
+            "[`upload`]({root}::GpuBuffers::upload) creates the set from a `{name}`, [`new`](Self::new) creates an empty set, \
+             and [`with_capacity`](Self::with_capacity) creates an empty set with the capacities of a [`{lens}`]. \
+             [`close`](Self::close) gives all memory back, and reports buffers that are alive outside the set. Dropping \
+             the set gives the memory back too, and reports nothing.",
         ),
     ]);
     page.extend(example::lines(cx));

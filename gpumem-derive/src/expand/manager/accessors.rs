@@ -18,7 +18,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     quote! {
         #(#accessors)*
 
-        /// Borrows every buffer mutably at once, for a kernel or a call that takes several of them.
+        /// Borrows all buffers mutably at once, for a kernel or a call that takes several of them.
         #[inline]
         #vis fn split_mut(&mut self) -> #name #args {
             #name { #(#names: &mut self.#names,)* #marker }

@@ -13,18 +13,18 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let lens = &cx.model.names.lens;
     let (set, self_type, names) = (new_set(cx), cx.model.self_type(), cx.accessors());
     let new = docs::of_text(
-        "An empty set on `device`: it takes no more memory than the `min` of its buffers asks for.\n\
+        "Creates an empty set on `device`. It takes memory for the `min` of its buffers only.\n\
          \n\
          # Errors\n\
          \n\
-         If the device has no room for that.",
+         If the device does not have that memory.",
     );
     let with_capacity = docs::of_text(
-        "An empty set on `device` with room for `capacity` elements in each buffer.\n\
+        "Creates an empty set on `device`, with room for `capacity` elements in each buffer.\n\
          \n\
          # Errors\n\
          \n\
-         If a buffer would pass its limit, or the device has no room for all of them.",
+         If a limit would be exceeded, or the device does not have the memory for all buffers.",
     );
     let conversions = conversions(cx);
     quote! {

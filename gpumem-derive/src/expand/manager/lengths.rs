@@ -17,13 +17,13 @@ fn read(cx: &Context<'_>) -> TokenStream {
     let lens = &cx.model.names.lens;
     let (names, locals) = (cx.accessors(), cx.locals());
     quote! {
-        /// How many elements each buffer holds.
+        /// The number of elements in each buffer.
         #vis fn lens(&self) -> #lens {
             let [#(#locals),*] = self.__set.lens(self.__raw());
             #lens { #(#names: #locals),* }
         }
 
-        /// How many elements each buffer has room for.
+        /// The number of elements that each buffer has room for.
         #vis fn capacities(&self) -> #lens {
             let [#(#locals),*] = self.__set.capacities(self.__raw());
             #lens { #(#names: #locals),* }
@@ -37,27 +37,27 @@ fn change(cx: &Context<'_>) -> TokenStream {
     let lens = &cx.model.names.lens;
     let names = cx.accessors();
     quote! {
-        /// Makes room for so many more elements in each buffer: in all of them, or in none.
+        /// Makes room for `additional` more elements in each buffer: in all buffers, or in none.
         ///
         /// # Errors
         ///
-        /// If a buffer would pass its limit, or the device has no room for all of them.
+        /// If a limit would be exceeded, or the device does not have the memory for all buffers.
         #vis fn reserve(&mut self, __additional: #lens) -> #root::Result<()> {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.reserve(&mut __buffers, &[#(__additional.#names),*])
         }
 
-        /// Gives each buffer its new length, all of them or none; new elements are zero.
+        /// Sets the length of each buffer: of all buffers, or of none. New elements are zero.
         ///
         /// # Errors
         ///
-        /// If a buffer would pass its limit, or the device has no room for all of them.
+        /// If a limit would be exceeded, or the device does not have the memory for all buffers.
         #vis fn resize(&mut self, __lens: #lens) -> #root::Result<()> {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.resize(&mut __buffers, &[#(__lens.#names),*])
         }
 
-        /// Takes all elements out of every buffer. The memory is kept.
+        /// Removes all elements of every buffer. The buffers keep their memory.
         #vis fn clear(&mut self) {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.clear(&mut __buffers);
@@ -67,8 +67,8 @@ fn change(cx: &Context<'_>) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
-        /// what they have.
+        /// If the device fails, or does not have the smaller memory in addition to the larger. Then the buffers
+        /// after the one that failed keep their memory.
         #vis fn shrink_to_fit(&mut self) -> #root::Result<()> {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.shrink_to_fit(&mut __buffers)

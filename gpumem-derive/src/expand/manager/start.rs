@@ -59,40 +59,44 @@ fn without_async(cx: &Context<'_>) -> TokenStream {
 fn docs_of_start(cx: &Context<'_>) -> TokenStream {
     let (buffers, frame) = (download::list(cx), &cx.model.names.frame);
     docs::of_text(&format!(
-        "Starts to copy {buffers} to the host, and returns at once: work may be queued while the copies run.\n\
+        "Starts to copy {buffers} to the host, and returns at once. More work can be queued while the copies run.\n\
          \n\
-         What arrives is what the buffers hold when the work queued so far has run, all of them at that one point.\n\
+         The frame shows all buffers at one point: after the work that was queued before this call.\n\
          \n\
-         The ticket is waited for, `gpu.start_download()?.wait()?`, or awaited, `gpu.start_download()?.await?`; both give a \
-         [`{frame}`].\n\
+         `gpu.start_download()?.wait()?` waits for the copies, and `gpu.start_download()?.await?` awaits them. Both \
+         return a [`{frame}`].\n\
          \n\
          # Errors\n\
          \n\
-         If the slots of a buffer are all in use (`SlotsBusy`), or there is no pinned memory for the copies: then none was started."
+         If a buffer has no free slot (`SlotsBusy`), or there is no pinned memory for the copies. Then no copy was \
+         started."
     ))
 }
 
 fn docs_of_wait() -> TokenStream {
     docs::of_text(
-        "[`start_download`](Self::start_download) that waits until every buffer has a free slot.\n\
+        "Like [`start_download`](Self::start_download), but first waits until every buffer has a free slot.\n\
          \n\
-         It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever. A \
-         task of an executor awaits [`start_download_when_free`](Self::start_download_when_free) instead.\n\
+         The call blocks the thread, and holds no slot while it waits. It waits forever if the program never drops the \
+         tickets and frames that have the slots. A task of an executor awaits \
+         [`start_download_when_free`](Self::start_download_when_free) instead.\n\
          \n\
          # Errors\n\
          \n\
-         If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.",
+         If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host \
+         kernel.",
     )
 }
 
 fn docs_of_when_free() -> TokenStream {
     docs::of_text(
-        "[`start_download`](Self::start_download) for a task: awaits a free slot of every buffer, and then starts.\n\
+        "Like [`start_download`](Self::start_download), for a task: awaits a free slot of every buffer, and then starts.\n\
          \n\
-         The future borrows the set until then, and may be dropped at any time.\n\
+         The future borrows the set until then. It can be dropped at any time.\n\
          \n\
          # Errors\n\
          \n\
-         If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.",
+         If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host \
+         kernel.",
     )
 }

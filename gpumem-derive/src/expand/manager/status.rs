@@ -10,7 +10,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { root, core, vis, backend, .. } = cx;
     let names = cx.accessors();
     quote! {
-        /// What the set holds: lengths, capacities and bytes, a buffer and in all.
+        /// Lengths, capacities and bytes, per buffer and in total.
         #vis fn stats(&self) -> #root::SetStats {
             self.__set.stats(&self.__raw())
         }
@@ -21,20 +21,20 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
             self.__set.device()
         }
 
-        /// Checks that no buffer of the set is alive outside it.
+        /// Checks that no buffer of the set is alive outside the set.
         ///
         /// # Errors
         ///
-        /// If one is: the error lists it, with the place that made it.
+        /// If there is such a buffer: the error lists it, with the place in the code that made it.
         #vis fn check_leaks(&self) -> #root::Result<()> {
             self.__set.check_leaks(&self.__raw())
         }
 
-        /// Waits for the work that uses the buffers and gives all their memory back.
+        /// Waits for the work that uses the buffers, and gives all their memory back.
         ///
         /// # Errors
         ///
-        /// If a buffer of the set is alive outside it: the error lists it. If the device failed.
+        /// If a buffer of the set is alive outside the set: the error lists it. If the device has failed.
         #vis fn close(self) -> #root::Result<()> {
             self.__set.close(#core::convert::Into::into([#(self.#names.__into_raw()),*]))
         }

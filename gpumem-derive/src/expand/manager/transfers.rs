@@ -22,12 +22,12 @@ fn upload_from(cx: &Context<'_>) -> TokenStream {
     let plain = cx.buffers.iter().map(|part| &part.plain);
     let import = cx.import();
     let docs = docs::of_text(&format!(
-        "Replaces what every buffer holds with the fields of a [`{name}`].\n\
+        "Replaces the contents of every buffer with the fields of a [`{name}`].\n\
          \n\
          # Errors\n\
          \n\
-         If a buffer would pass its limit, or the device has no room for all of them: then none has changed. If the device \
-         fails."
+         If a limit would be exceeded, or the device does not have the memory for all buffers: then no buffer \
+         has changed. If the device fails."
     ));
     let body = cx.body(quote! {
         #import
@@ -47,7 +47,7 @@ fn download(cx: &Context<'_>) -> TokenStream {
     let Context { root, private, core, vis, .. } = cx;
     let (self_type, struct_name, name) = (cx.model.self_type(), cx.model.struct_name(), &cx.model.name);
     let is_mixed = cx.model.skipped().next().is_some();
-    let defaults = if is_mixed { " Fields that are no buffers get their default." } else { "" };
+    let defaults = if is_mixed { " Fields that are not buffers get their default." } else { "" };
     let docs = docs::of_text(&format!(
         "Waits for the device and copies every buffer into a new [`{name}`].{defaults}\n\
          \n\
@@ -121,13 +121,13 @@ fn download_into(cx: &Context<'_>) -> TokenStream {
     let Context { root, vis, .. } = cx;
     let (self_type, name) = (cx.model.self_type(), &cx.model.name);
     let is_mixed = cx.model.skipped().next().is_some();
-    let left_alone = if is_mixed { " Fields that are no buffers are left alone." } else { "" };
+    let left_alone = if is_mixed { " Fields that are not buffers stay as they are." } else { "" };
     let docs = docs::of_text(&format!(
-        "Waits for the device and copies every buffer into a [`{name}`], whose memory is reused.{left_alone}\n\
+        "Waits for the device and copies every buffer into a [`{name}`], whose memory it reuses.{left_alone}\n\
          \n\
          # Errors\n\
          \n\
-         If the device fails. The field at which it did is empty, those behind it are as they were."
+         If the device fails. Then the field of the buffer that failed is empty, and the fields after it are unchanged."
     ));
     let fields = cx.buffers.iter().map(|part| user_ident(part.field));
     let plain = cx.buffers.iter().map(|part| &part.plain);

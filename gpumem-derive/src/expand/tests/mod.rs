@@ -43,8 +43,8 @@ fn the_output_parses_and_has_every_item() {
         "impl ::gpumem::GpuBuffers for Graph {",
         "pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {",
         "pub fn edges_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; 2], B> {",
-        "`[f32; 2]`, 8 bytes an element. Grows by a factor of 1.3, to 512 MiB at most. Async downloads.",
-        "Grows by a factor of 2, from 64 bytes to 2 GiB at most. Blocking downloads.",
+        "`[f32; 2]`, 8 bytes per element. Grows by a factor of 1.3, up to 512 MiB. Async downloads.",
+        "Grows by a factor of 2, from 64 bytes up to 2 GiB. Blocking downloads.",
     ] {
         assert!(output.contains(item), "{item}\n{output}");
     }
@@ -68,11 +68,11 @@ fn a_stable_address_is_in_the_constant_and_in_the_documentation() {
         "named(SPEC, \"e\").element::<u8>().stable(),",
         "named(SPEC, \"f\").element::<u8>().__movable(),",
         "Grows by a factor of 1.5, without a limit of its own, at a stable address. Blocking downloads.",
-        "Grows by a factor of 1.5, to 64 bytes at most, at a stable address.",
+        "Grows by a factor of 1.5, up to 64 bytes, at a stable address.",
         "Grows by a factor of 1.5, without a limit of its own. Blocking downloads.",
-        "Grows as `SPEC` says. Blocking downloads.",
-        "Grows as `SPEC` says, at a stable address. Blocking downloads.",
-        "Grows by a factor of 2, to 2 GiB at most, at a stable address.",
+        "Grows as `SPEC` specifies. Blocking downloads.",
+        "Grows as `SPEC` specifies, at a stable address. Blocking downloads.",
+        "Grows by a factor of 2, up to 2 GiB, at a stable address.",
         "| [`a`](Self::a) | `u8` | 1 | 1.5, stable | none | blocking |",
         "| [`c`](Self::c) | `u8` | 1 | 1.5 | none | blocking |",
         "| [`e`](Self::e) | `u8` | 1 | `SPEC`, stable | `SPEC` | blocking |",
