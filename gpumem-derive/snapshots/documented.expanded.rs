@@ -1,11 +1,11 @@
-/// The buffers of a [`Scene`] on a device: one [`Buffer`](::gpumem::Buffer) a field, each with its own type.
+/// The buffers of a [`Scene`] on a device: one [`Buffer`](::gpumem::Buffer) per field, each with its own type.
 ///
-/// | buffer | element | bytes | growth | limit | downloads |
+/// | buffer | element | bytes | growth | max | downloads |
 /// | --- | --- | ---: | ---: | ---: | --- |
 /// | [`vertices`](Self::vertices) | `Vertex` | – | 2, stable | 1 GiB | blocking |
 /// | [`path`](Self::path) | `[f32; 3]` | 12 | 1.5 | none | async |
 ///
-/// [`upload`](::gpumem::GpuBuffers::upload) makes the set from a `Scene`, [`new`](Self::new) makes it empty, and [`with_capacity`](Self::with_capacity) with room for a [`SceneLens`]. [`close`](Self::close) gives everything back and says what could not be given back; dropping the set gives it back as well, without a word.
+/// [`upload`](::gpumem::GpuBuffers::upload) creates the set from a `Scene`, [`new`](Self::new) creates an empty set, and [`with_capacity`](Self::with_capacity) creates an empty set with the capacities of a [`SceneLens`]. [`close`](Self::close) gives all memory back, and reports buffers that are alive outside the set. Dropping the set gives the memory back too, and reports nothing.
 ///
 /// # Example
 ///
@@ -22,10 +22,10 @@
 /// let device = Device::host();
 /// let mut gpu = scene.upload(&device)?; // SceneBuffers, with the contents of a Scene
 /// gpu.path_mut().resize(1000)?; // new elements are zero
-/// let download = gpu.start_download()?; // more work may be queued while the copies run
+/// let download = gpu.start_download()?; // more work can be queued while the copies run
 /// let frame = download.wait()?;
 /// assert_eq!(frame.path().len(), 1000);
-/// gpu.close()?; // everything given back, or an error that lists what was not
+/// gpu.close()?; // gives all memory back, or reports a leak
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 pub struct SceneBuffers<B: ::gpumem::Backend = ::gpumem::Host> {
@@ -34,11 +34,11 @@ pub struct SceneBuffers<B: ::gpumem::Backend = ::gpumem::Host> {
     path: ::gpumem::Buffer<[f32; 3], B, ::gpumem::Async>,
 }
 impl<B: ::gpumem::Backend> SceneBuffers<B> {
-    /// An empty set on `device`: it takes no more memory than the `min` of its buffers asks for.
+    /// Creates an empty set on `device`. It takes memory for the `min` of its buffers only.
     ///
     /// # Errors
     ///
-    /// If the device has no room for that.
+    /// If the device does not have that memory.
     #[track_caller]
     pub fn new(__device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
         Self::with_capacity(
@@ -46,11 +46,11 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
             ::gpumem::__private::core::default::Default::default(),
         )
     }
-    /// An empty set on `device` with room for `capacity` elements in each buffer.
+    /// Creates an empty set on `device`, with room for `capacity` elements in each buffer.
     ///
     /// # Errors
     ///
-    /// If a buffer would pass its limit, or the device has no room for all of them.
+    /// If a limit would be exceeded, or the device does not have the memory for all buffers.
     #[track_caller]
     pub fn with_capacity(
         __device: &::gpumem::Device<B>,
@@ -87,33 +87,33 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// Corners of triangles.
     ///
-    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most, at a stable address. Blocking downloads.
+    /// `Vertex`. Grows by a factor of 2, up to 1 GiB, at a stable address. Blocking downloads.
     #[inline]
     pub fn vertices(&self) -> &::gpumem::Buffer<Vertex, B> {
         &self.vertices
     }
     /// Corners of triangles.
     ///
-    /// Borrowed mutably. `Vertex`. Grows by a factor of 2, to 1 GiB at most, at a stable address. Blocking downloads.
+    /// Borrowed mutably. `Vertex`. Grows by a factor of 2, up to 1 GiB, at a stable address. Blocking downloads.
     #[inline]
     pub fn vertices_mut(&mut self) -> &mut ::gpumem::Buffer<Vertex, B> {
         &mut self.vertices
     }
     /// Where the camera has been.
     ///
-    /// `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    /// `[f32; 3]`, 12 bytes per element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
     #[inline]
     pub fn path(&self) -> &::gpumem::Buffer<[f32; 3], B, ::gpumem::Async> {
         &self.path
     }
     /// Where the camera has been.
     ///
-    /// Borrowed mutably. `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    /// Borrowed mutably. `[f32; 3]`, 12 bytes per element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
     #[inline]
     pub fn path_mut(&mut self) -> &mut ::gpumem::Buffer<[f32; 3], B, ::gpumem::Async> {
         &mut self.path
     }
-    /// Borrows every buffer mutably at once, for a kernel or a call that takes several of them.
+    /// Borrows all buffers mutably at once, for a kernel or a call that takes several of them.
     #[inline]
     pub fn split_mut(&mut self) -> SceneBuffersMut<'_, B> {
         SceneBuffersMut {
@@ -121,7 +121,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
             path: &mut self.path,
         }
     }
-    /// How many elements each buffer holds.
+    /// The number of elements in each buffer.
     pub fn lens(&self) -> SceneLens {
         let [__0, __1] = self.__set.lens(self.__raw());
         SceneLens {
@@ -129,7 +129,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
             path: __1,
         }
     }
-    /// How many elements each buffer has room for.
+    /// The number of elements that each buffer has room for.
     pub fn capacities(&self) -> SceneLens {
         let [__0, __1] = self.__set.capacities(self.__raw());
         SceneLens {
@@ -137,25 +137,25 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
             path: __1,
         }
     }
-    /// Makes room for so many more elements in each buffer: in all of them, or in none.
+    /// Makes room for `additional` more elements in each buffer: in all buffers, or in none.
     ///
     /// # Errors
     ///
-    /// If a buffer would pass its limit, or the device has no room for all of them.
+    /// If a limit would be exceeded, or the device does not have the memory for all buffers.
     pub fn reserve(&mut self, __additional: SceneLens) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.reserve(&mut __buffers, &[__additional.vertices, __additional.path])
     }
-    /// Gives each buffer its new length, all of them or none; new elements are zero.
+    /// Sets the length of each buffer: of all buffers, or of none. New elements are zero.
     ///
     /// # Errors
     ///
-    /// If a buffer would pass its limit, or the device has no room for all of them.
+    /// If a limit would be exceeded, or the device does not have the memory for all buffers.
     pub fn resize(&mut self, __lens: SceneLens) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[__lens.vertices, __lens.path])
     }
-    /// Takes all elements out of every buffer. The memory is kept.
+    /// Removes all elements of every buffer. The buffers keep their memory.
     pub fn clear(&mut self) {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.clear(&mut __buffers);
@@ -164,17 +164,17 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// # Errors
     ///
-    /// If the device has no room for the smaller memory beside the larger, or fails. Buffers that were not reached keep
-    /// what they have.
+    /// If the device fails, or does not have the smaller memory in addition to the larger. Then the buffers
+    /// after the one that failed keep their memory.
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.shrink_to_fit(&mut __buffers)
     }
-    /// Replaces what every buffer holds with the fields of a [`Scene`].
+    /// Replaces the contents of every buffer with the fields of a [`Scene`].
     ///
     /// # Errors
     ///
-    /// If a buffer would pass its limit, or the device has no room for all of them: then none has changed. If the device fails.
+    /// If a limit would be exceeded, or the device does not have the memory for all buffers: then no buffer has changed. If the device fails.
     pub fn upload_from(&mut self, __data: &Scene) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
         let (__set, mut __buffers) = self.__raw_mut();
@@ -200,11 +200,11 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
         self.download_into(&mut __data)?;
         ::gpumem::__private::core::result::Result::Ok(__data)
     }
-    /// Waits for the device and copies every buffer into a [`Scene`], whose memory is reused.
+    /// Waits for the device and copies every buffer into a [`Scene`], whose memory it reuses.
     ///
     /// # Errors
     ///
-    /// If the device fails. The field at which it did is empty, those behind it are as they were.
+    /// If the device fails. Then the field of the buffer that failed is empty, and the fields after it are unchanged.
     pub fn download_into(&self, __data: &mut Scene) -> ::gpumem::Result<()> {
         use ::gpumem::__private::PlainData as __PlainData;
         self.__set
@@ -216,35 +216,35 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
                 ],
             )
     }
-    /// Starts to copy `path` to the host, and returns at once: work may be queued while the copies run.
+    /// Starts to copy `path` to the host, and returns at once. More work can be queued while the copies run.
     ///
-    /// What arrives is what the buffers hold when the work queued so far has run, all of them at that one point.
+    /// The frame shows all buffers at one point: after the work that was queued before this call.
     ///
-    /// The ticket is waited for, `gpu.start_download()?.wait()?`, or awaited, `gpu.start_download()?.await?`; both give a [`SceneFrame`].
+    /// `gpu.start_download()?.wait()?` waits for the copies, and `gpu.start_download()?.await?` awaits them. Both return a [`SceneFrame`].
     ///
     /// # Errors
     ///
-    /// If the slots of a buffer are all in use (`SlotsBusy`), or there is no pinned memory for the copies: then none was started.
+    /// If a buffer has no free slot (`SlotsBusy`), or there is no pinned memory for the copies. Then no copy was started.
     pub fn start_download(&self) -> ::gpumem::Result<SceneDownload<B>> {
         self.__set.start_downloads(&[self.path.__raw()])
     }
-    /// [`start_download`](Self::start_download) that waits until every buffer has a free slot.
+    /// Like [`start_download`](Self::start_download), but first waits until every buffer has a free slot.
     ///
-    /// It keeps the calling thread meanwhile, and holds no slot. Tickets and frames that nobody lets go of it waits for for ever. A task of an executor awaits [`start_download_when_free`](Self::start_download_when_free) instead.
+    /// The call blocks the thread, and holds no slot while it waits. It waits forever if the program never drops the tickets and frames that have the slots. A task of an executor awaits [`start_download_when_free`](Self::start_download_when_free) instead.
     ///
     /// # Errors
     ///
-    /// If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.
+    /// If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host kernel.
     pub fn start_download_wait(&self) -> ::gpumem::Result<SceneDownload<B>> {
         self.__set.start_downloads_wait(&[self.path.__raw()])
     }
-    /// [`start_download`](Self::start_download) for a task: awaits a free slot of every buffer, and then starts.
+    /// Like [`start_download`](Self::start_download), for a task: awaits a free slot of every buffer, and then starts.
     ///
-    /// The future borrows the set until then, and may be dropped at any time.
+    /// The future borrows the set until then. It can be dropped at any time.
     ///
     /// # Errors
     ///
-    /// If there is no pinned memory for the copies: then none was started. If it would wait inside a host kernel.
+    /// If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host kernel.
     pub fn start_download_when_free(
         &self,
     ) -> impl ::gpumem::__private::core::future::Future<
@@ -252,7 +252,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     > + ::gpumem::__private::core::marker::Send + '_ {
         self.__set.start_downloads_when_free([self.path.__raw()])
     }
-    /// What the set holds: lengths, capacities and bytes, a buffer and in all.
+    /// Lengths, capacities and bytes, per buffer and in total.
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
     }
@@ -261,19 +261,19 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     pub fn device(&self) -> &::gpumem::Device<B> {
         self.__set.device()
     }
-    /// Checks that no buffer of the set is alive outside it.
+    /// Checks that no buffer of the set is alive outside the set.
     ///
     /// # Errors
     ///
-    /// If one is: the error lists it, with the place that made it.
+    /// If there is such a buffer: the error lists it, with the place in the code that made it.
     pub fn check_leaks(&self) -> ::gpumem::Result<()> {
         self.__set.check_leaks(&self.__raw())
     }
-    /// Waits for the work that uses the buffers and gives all their memory back.
+    /// Waits for the work that uses the buffers, and gives all their memory back.
     ///
     /// # Errors
     ///
-    /// If a buffer of the set is alive outside it: the error lists it. If the device failed.
+    /// If a buffer of the set is alive outside the set: the error lists it. If the device has failed.
     pub fn close(self) -> ::gpumem::Result<()> {
         self.__set
             .close(
@@ -293,15 +293,15 @@ impl<B: ::gpumem::Backend> ::gpumem::__private::core::fmt::Debug for SceneBuffer
         self.__set.debug(__f, "SceneBuffers", &self.__raw())
     }
 }
-/// Every buffer of a [`SceneBuffers`], borrowed mutably at once by [`split_mut`](SceneBuffers::split_mut).
+/// Mutable borrows of all buffers of a [`SceneBuffers`], returned by [`split_mut`](SceneBuffers::split_mut).
 pub struct SceneBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {
     /// Corners of triangles.
     ///
-    /// `Vertex`. Grows by a factor of 2, to 1 GiB at most, at a stable address. Blocking downloads.
+    /// `Vertex`. Grows by a factor of 2, up to 1 GiB, at a stable address. Blocking downloads.
     pub vertices: &'a mut ::gpumem::Buffer<Vertex, B>,
     /// Where the camera has been.
     ///
-    /// `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    /// `[f32; 3]`, 12 bytes per element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
     pub path: &'a mut ::gpumem::Buffer<[f32; 3], B, ::gpumem::Async>,
 }
 #[automatically_derived]
@@ -318,9 +318,9 @@ for SceneBuffersMut<'_, B> {
         )
     }
 }
-/// One number a buffer of [`SceneBuffers`]: lengths, capacities, or how many elements more.
+/// One number per buffer of [`SceneBuffers`]: lengths, capacities, or numbers of additional elements.
 ///
-/// Buffers that are not named stay at zero with `..Default::default()`.
+/// With `..Default::default()`, the other buffers get zero.
 #[derive(
     ::gpumem::__private::core::clone::Clone,
     ::gpumem::__private::core::marker::Copy,
@@ -331,25 +331,25 @@ for SceneBuffersMut<'_, B> {
     ::gpumem::__private::core::hash::Hash,
 )]
 pub struct SceneLens {
-    /// Elements of `vertices`.
+    /// The number of elements of `vertices`.
     pub vertices: ::gpumem::__private::core::primitive::usize,
-    /// Elements of `path`.
+    /// The number of elements of `path`.
     pub path: ::gpumem::__private::core::primitive::usize,
 }
-/// A download of a [`SceneBuffers`] that is under way, made by [`start_download`](SceneBuffers::start_download).
+/// A download of a [`SceneBuffers`] in flight, returned by [`start_download`](SceneBuffers::start_download).
 ///
-/// To wait for it, or to `.await` it, gives a [`SceneFrame`]. Dropping it is harmless: the copies end by themselves, and nobody reads them.
+/// To wait for it, or to `.await` it, gives a [`SceneFrame`]. Dropping it is harmless: the copies end on their own, and the memory that they fill is used again.
 pub type SceneDownload<B = ::gpumem::Host> = ::gpumem::Downloads<SceneFrame<B>>;
-/// What a download of a [`SceneBuffers`] brought: `path`, read in the pinned memory that the device wrote.
+/// The result of a download of a [`SceneBuffers`]: the elements of `path`, in pinned memory.
 ///
-/// Dropping it frees that memory for the next download.
+/// Dropping the frame frees that memory for the next download.
 pub struct SceneFrame<B: ::gpumem::Backend = ::gpumem::Host> {
     path: ::gpumem::DownloadGuard<[f32; 3], B>,
 }
 impl<B: ::gpumem::Backend> SceneFrame<B> {
     /// Where the camera has been.
     ///
-    /// `[f32; 3]`, 12 bytes an element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    /// `[f32; 3]`, 12 bytes per element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
     #[inline]
     pub fn path(&self) -> &[[f32; 3]] {
         &self.path

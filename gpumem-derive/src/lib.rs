@@ -1,8 +1,7 @@
 //! The derive macro of `gpumem`.
 //!
-//! Depend on `gpumem`, which re-exports it: what is generated calls the runtime of the same version.
+//! Depend on `gpumem`, which re-exports it: the generated code calls the runtime of the same version.
 
-mod attrs;
 mod check;
 mod expand;
 mod model;
@@ -11,6 +10,7 @@ mod own_type;
 mod parse;
 mod sink;
 mod size;
+mod syntax;
 mod text;
 
 use proc_macro2::TokenStream;
@@ -42,29 +42,32 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// # What is generated
+/// # Generated items
 ///
-/// For `struct Graph`, with its visibility, its type parameters, and documentation made of the fields' own:
+/// For `struct Graph`, the derive generates these items. They have the visibility and the type parameters of
+/// the struct, and documentation that includes the documentation of the fields.
 ///
-/// | item | what it is |
+/// | item | description |
 /// | --- | --- |
 /// | `impl GpuBuffers for Graph` | `upload`, the type of the manager, and the buffers as constants |
-/// | `GraphBuffers<B = Host>` | the manager: a `Buffer` a field on the backend `B` |
-/// | `GraphLens` | a `usize` a field: lengths or capacities of the whole set |
-/// | `GraphBuffersMut<'a, B>` | all buffers borrowed mutably at once, made by `split_mut` |
-/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream, under way (a `gpumem::Downloads`) and arrived; only where there is such a field |
+/// | `GraphBuffers<B = Host>` | the manager: one `Buffer` per field, on the backend `B` |
+/// | `GraphLens` | one `usize` per field: lengths or capacities of the whole set |
+/// | `GraphBuffersMut<'a, B>` | mutable borrows of all buffers at once, returned by `split_mut` |
+/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream: the ticket (a `gpumem::Downloads`) and the downloaded elements; only if a field is `async` |
 ///
-/// The manager has, for a field `positions`, the accessors `positions()` and `positions_mut()`, and for the whole set `new`,
-/// `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`, `shrink_to_fit`, `upload_from`, `download`,
-/// `download_into`, `start_download`, `start_download_wait`, `start_download_when_free`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
-/// these names; `name` gives it another. Names that begin with `__` are those of the generated code: a constant or a static of such a
-/// name, beside the struct, may be in its way.
+/// For a field `positions`, the manager has the accessors `positions()` and `positions_mut()`. For the whole
+/// set it has `new`, `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`,
+/// `shrink_to_fit`, `upload_from`, `download`, `download_into`, `start_download`, `start_download_wait`,
+/// `start_download_when_free`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
+/// these names; the key `name` gives it another. Names that begin with `__` belong to the generated code: a
+/// constant or a static with such a name, beside the struct, can conflict with it.
 ///
 /// # Fields
 ///
-/// A field is a `Vec<T>`, by whatever path `Vec` is named, but not by an alias, through which a derive cannot see. `T` is plain data
-/// (`bytemuck::Pod`) with a size: numbers, arrays of them, structs that derive `bytemuck::Pod`, `Option<NonZeroU32>`, parameters of
-/// the struct. Where a parameter is an element, the generated items ask for it to be one; the struct itself need not.
+/// A field is a `Vec<T>`. Any path can name `Vec`, but an alias cannot: a derive does not see its definition.
+/// `T` is plain data (`bytemuck::Pod`) with a size: numbers, arrays of them, structs that derive
+/// `bytemuck::Pod`, `Option<NonZeroU32>`, parameters of the struct. If a parameter is an element, the
+/// generated items have the bound that it needs; the struct itself needs no bound.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -86,42 +89,46 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// Fields that `#[cfg(…)]` removes are not there for the derive either. Doc comments and `#[deprecated]` are carried over to the
-/// accessors, `#[deprecated]` of the struct to the manager. What `#[allow(…)]` or `#[expect(…)]` on the struct or on a field permits, the
-/// generated code may do as well, since it repeats the types of the fields.
+/// The derive does not see fields that `#[cfg(…)]` removes. It copies doc comments and `#[deprecated]` of a
+/// field to the accessors, and `#[deprecated]` of the struct to the manager. The generated code repeats the
+/// types of the fields, so each `#[allow(…)]` and `#[expect(…)]` of the struct and of a field applies to it
+/// as well.
 ///
 /// # Attributes
 ///
-/// A field says what its buffer is like in `#[buffer(…)]`, the struct what holds for all of them in `#[buffers(…)]`. Keys are separated
-/// by commas and may be spread over several attributes; each is given once. All are optional.
+/// `#[buffer(…)]` on a field has the settings of its buffer. `#[buffers(…)]` on the struct has settings for all
+/// of them. Commas separate the keys, which can be spread over several attributes. Each key is given once, and
+/// all keys are optional.
 ///
-/// | key | of a field | of the struct | without it |
+/// | key | on a field | on the struct | without it |
 /// | --- | --- | --- | --- |
-/// | [`growth = FACTOR`](#growth--factor) | how a full buffer grows | the default of its fields | 1.5 |
+/// | [`growth = FACTOR`](#growth--factor) | growth of a full buffer | the default of its fields | 1.5 |
 /// | [`max = SIZE`](#max--size) | the most bytes of the buffer | the default of its fields | no limit but the device's |
-/// | [`min = SIZE`](#min--size) | bytes kept from the start | the default of its fields | 0 |
+/// | [`min = SIZE`](#min--size) | bytes that the buffer always has | the default of its fields | 0 |
 /// | [`async`](#async), [`async(…)`](#asyncslots--n-snapshot) | downloads that do not block | the default of its fields | blocking downloads |
-/// | [`stable`](#stable) | the address on the device stays the same | the default of its fields | it may change when the buffer grows |
-/// | [`preset = "…"`](#preset--) | growth, limit and mode under one name | – | |
+/// | [`stable`](#stable) | the address on the device stays the same | the default of its fields | it can change when the buffer grows |
+/// | [`preset = "…"`](#preset--) | `growth`, `max` and `async` under one name | – | |
 /// | [`config = PATH`](#config--path) | a constant with all settings | – | |
-/// | [`name = "…"`](#name--) | the name of accessors and in reports | the name of the manager | the field's; `GraphBuffers` |
+/// | [`name = "…"`](#name--) | the name of the accessors and in reports | the name of the manager | the field's; `GraphBuffers` |
 /// | [`skip`, `skip(default)`](#skip-and-skipdefault) | the field stays on the host | – | it is a buffer |
 /// | [`lens = "…"`](#lens--) | – | the name of the struct of lengths | `GraphLens` |
 /// | [`label = "…"`](#label--) | – | the set's name in reports | the struct's name |
 /// | [`limit = SIZE`](#limit--size) | – | the most bytes of all buffers together | no limit but the device's |
-/// | [`crate = PATH`](#crate--path) | – | where `gpumem` is | `::gpumem` |
+/// | [`crate = PATH`](#crate--path) | – | the path of `gpumem` | `::gpumem` |
 ///
-/// What a field says itself comes first, then what its `preset` or its `config` says, then what the struct says. A field with a `config` takes
-/// nothing from the struct: the constant says everything.
+/// The keys of a field override its `preset` or `config`, and these override the defaults of the struct. The
+/// struct's defaults do not apply to a field with a `config`: the constant has every setting.
 ///
-/// A size is a number and a unit in quotes (`B`; `KB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`, `GiB`, `TiB` in powers of 1024), or
-/// a whole number of bytes without quotes. It comes to whole bytes.
+/// A size is a number and a unit in quotes (`B`; `KB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`,
+/// `GiB`, `TiB` in powers of 1024), or a whole number of bytes without quotes. The result must be a whole
+/// number of bytes.
 ///
-/// All mistakes of a struct are reported at once, and the manager is generated as well as it can be whatever they are.
+/// The compiler reports all mistakes of a struct in one build. The derive generates the manager in spite of
+/// them, so that code that uses the manager has no further errors.
 ///
 /// ## `growth = FACTOR`
 ///
-/// How many times larger a full buffer is made: a number greater than 1 and at most 8.
+/// The factor by which the capacity of a full buffer grows: a number greater than 1 and at most 8.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -136,7 +143,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `max = SIZE`
 ///
-/// The limit of the buffer in bytes of device memory. There is room for at least one element.
+/// The limit of the buffer in bytes of device memory. It must have room for at least one element.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -154,7 +161,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `min = SIZE`
 ///
-/// The bytes that the buffer holds from the start and keeps; at most `max`.
+/// The number of bytes that the buffer has from the start, and never gives back. It is at most `max`.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -171,8 +178,9 @@ use proc_macro2::TokenStream;
 ///
 /// ## `async`
 ///
-/// The buffer has downloads that run while other work goes on, its own `start_download` and a part in that of the set. Its type is
-/// `Buffer<T, B, Async>`; that of the others is `Buffer<T, B>`.
+/// The buffer has downloads that run in parallel with other work. It has a `start_download` of its own, and
+/// takes part in the `start_download` of the set. Its type is `Buffer<T, B, Async>`; the type of other
+/// buffers is `Buffer<T, B>`.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -189,11 +197,12 @@ use proc_macro2::TokenStream;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
-/// A ticket is a `Future`: where there is an executor, `gpu.start_download()?.await?` gives a frame of all `async` fields, and
-/// `gpu.positions().start_download()?.await?` a guard of one. A choice of fields, or ranges of them, is a selection:
-/// `device.start_downloads((gpu.positions(), gpu.velocities().part(..100)?))?`.
+/// A ticket is a `Future`. In a task, `gpu.start_download()?.await?` returns a frame of all `async` fields,
+/// and `gpu.positions().start_download()?.await?` returns a guard of one. A selection names some of the
+/// fields, or ranges of them: `device.start_downloads((gpu.positions(), gpu.velocities().part(..100)?))?`.
 ///
-/// `async = false` switches off what the struct or a preset says; `async = true` is the same as `async`, for macros that pass it on.
+/// `async = false` overrides the struct and the preset. `async = true` is the same as `async`, for macros
+/// that pass the value on.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -210,10 +219,11 @@ use proc_macro2::TokenStream;
 ///
 /// ## `async(slots = N, snapshot)`
 ///
-/// `slots`, from 1 to 64, is how many downloads can be under way or unread at a time; without it, 2. Each is pinned memory as large as what is
-/// downloaded. With `snapshot`, a download first copies on the device, so that what writes the buffer next waits for that copy and not for
-/// the bus; it costs device memory as large as the buffer for each slot in use. The options belong to the `async` that they stand in: a field
-/// that says `async` itself has none of the struct's.
+/// `slots`, from 1 to 64, is the number of downloads that can be in flight or unread at a time. The default
+/// is 2. Each of them has pinned memory of the size of the download. With `snapshot`, a download first copies
+/// the elements on the device. A later write to the buffer then waits for that copy, and not for the copy
+/// over the bus. It costs device memory of the size of the buffer for each slot in use. The options belong to
+/// the `async` that they stand in: a field with its own `async` takes none of the struct's options.
 ///
 /// ```
 /// # use gpumem::{Device, Error, GpuBuffers};
@@ -232,13 +242,14 @@ use proc_macro2::TokenStream;
 ///
 /// ## `stable`
 ///
-/// The buffer's address on the device never changes while it grows, up to its `max`, or up to the device's memory where it has none: what
-/// holds the address, such as a pointer that a kernel keeps in another buffer, need not be told of growth. A stable buffer grows behind what
-/// is there and copies nothing. It takes a segment of virtual memory from its first byte on, which is more than a small buffer needs; one that
-/// is not stable starts in memory that it shares with others, moves once, at about 1 MiB, and grows in place above that.
+/// The buffer's address on the device never changes while the buffer grows, up to its `max`, or up to the
+/// device's memory if it has none. A pointer to the buffer, such as one that a kernel keeps in another
+/// buffer, stays valid. A stable buffer grows at its end and copies nothing. It takes a segment of virtual
+/// memory from its first byte on, which is more than a small buffer needs. A buffer that is not stable starts
+/// in memory that it shares with other buffers, moves once, at about 1 MiB, and then grows in place.
 ///
-/// On a device without virtual memory, a stable buffer needs a `max`, all of which is allocated at once; without one, making the buffer is
-/// an error.
+/// On a device without virtual memory, a stable buffer needs a `max`, and allocates all of it at once.
+/// Without a `max`, creating the buffer is an error.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -252,7 +263,8 @@ use proc_macro2::TokenStream;
 /// assert!(Graph::BUFFERS[0].is_stable() && !Graph::BUFFERS[1].is_stable());
 /// ```
 ///
-/// `stable = false` switches off what the struct or a constant says; `stable = true` is the same as `stable`, for macros that pass it on.
+/// `stable = false` overrides the struct and the constant. `stable = true` is the same as `stable`, for
+/// macros that pass the value on.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -269,7 +281,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `preset = "…"`
 ///
-/// What suits the data that many programs have. Keys beside it override it.
+/// Settings for data that many programs have. Keys beside `preset` override them.
 ///
 /// | preset | `growth` | `max` | `async` |
 /// | --- | ---: | ---: | --- |
@@ -294,9 +306,10 @@ use proc_macro2::TokenStream;
 ///
 /// ## `config = PATH`
 ///
-/// The settings of a constant of type `BufferSpec`, under the name of the field. Keys beside it override it. Whether the buffer is async is part
-/// of its type, which a constant cannot choose: one that is `asynchronous` has `async` beside it, any other has not, and the compiler
-/// checks that.
+/// The settings of a constant of type `BufferSpec`, with the name of the field. Keys beside `config` override
+/// them. The type of a buffer depends on whether it is async, and a constant cannot change that type: write
+/// `async` beside a constant that is `asynchronous`, and leave it out beside any other. The compiler checks
+/// this.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -317,8 +330,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `name = "…"`
 ///
-/// On a field, the name of the buffer: of its accessors, in the struct of lengths, in frames, in reports. It resolves what would collide with
-/// a method of the manager.
+/// On a field, the name of the buffer: of its accessors, in the struct of lengths, in frames, in reports. It
+/// resolves a collision with a method of the manager.
 ///
 /// On the struct, the name of the manager.
 ///
@@ -339,9 +352,10 @@ use proc_macro2::TokenStream;
 ///
 /// ## `skip` and `skip(default)`
 ///
-/// The field stays on the host, and may have any type; the last may be one without a size, such as `[u8]`. `download` fills it with its default; `download_into` and `upload_from` leave it
-/// alone. With `skip`, the default is asked for where `download` is called, so that a type without one is no mistake where nobody does; with
-/// `skip(default)` it is asked for at the field. Neither takes another key beside it.
+/// The field stays on the host and can have any type. The type of the last field may be unsized, such as
+/// `[u8]`. `download` fills the field with its default; `download_into` and `upload_from` do not touch it.
+/// With `skip`, the program needs the default only if it calls `download`: then a type without one is an
+/// error at the call. With `skip(default)`, it is an error at the field. Neither takes another key beside it.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -362,7 +376,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## Defaults of the struct
 ///
-/// `growth`, `max`, `min`, `async` and `stable` hold for every field that does not say otherwise.
+/// `growth`, `max`, `min`, `async` and `stable` on the struct apply to every field that has no setting of its
+/// own.
 ///
 /// ```
 /// # use gpumem::GpuBuffers;
@@ -381,7 +396,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `lens = "…"`
 ///
-/// The name of the struct that has a number for each buffer.
+/// The name of the struct with one number per buffer.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
@@ -414,7 +429,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `limit = SIZE`
 ///
-/// The most bytes that all buffers of a set have together, beside the `max` of each.
+/// The limit of the bytes of all buffers of a set together, in addition to the `max` of each.
 ///
 /// ```
 /// # use gpumem::{Device, Error, GpuBuffers};
@@ -433,7 +448,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `crate = PATH`
 ///
-/// Where the crate `gpumem` is, if not at `::gpumem`: renamed, or re-exported by another crate.
+/// The path of the crate `gpumem`, if it is not `::gpumem`: for a renamed crate, or one that another crate
+/// re-exports.
 ///
 /// ```
 /// mod engine {
@@ -453,17 +469,17 @@ pub fn gpu_buffers(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive(input.into()).into()
 }
 
-/// The derive on the tokens of `proc_macro2`, which tests can make.
+/// The derive on tokens of `proc_macro2`, which tests can construct.
 fn derive(input: TokenStream) -> TokenStream {
     let mut input: syn::DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
-    own_type::name(&mut input);
+    own_type::replace_self(&mut input);
     let mut sink = sink::Sink::default();
     let mut model = model::Model::read(&input, &mut sink);
     check::check(&mut model, &mut sink);
-    // The manager is written whatever was wrong, so that what uses it is not wrong as well.
+    // After a mistake the manager is there too, so that the code that uses it has no further errors.
     let mut output = expand::expand(&model);
     output.extend(sink.into_tokens());
     output

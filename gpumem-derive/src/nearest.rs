@@ -1,27 +1,27 @@
-//! Which of the words that are allowed a misspelt one was meant to be.
+//! Finds the valid word that a misspelt word probably stands for.
 
-/// The nearest of `words`, if it is near enough to be what was meant.
+/// The one of `words` that is nearest to `word`, if it is near enough to be a misspelling of it.
 pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
     let extends = |a: &str, b: &str| a.len() >= 3 && b.starts_with(a);
     words
         .iter()
-        // One mistake in three letters is a misspelling, more is another word.
+        // One edit per three letters is a misspelling. With more edits it is another word.
         .map(|candidate| (distance(word, candidate), *candidate))
         .filter(|(d, candidate)| *d <= candidate.len().div_ceil(3) && *d < candidate.len())
         .min_by_key(|(d, _)| *d)
         .map(|(_, candidate)| candidate)
-        // `asynchronous` and `maximum` are no misspellings, but it is plain what they mean.
+        // `asynchronous` and `maximum` are no misspellings, but they begin with a valid word.
         .or_else(|| {
             words.iter().find(|candidate| extends(candidate, word) || extends(word, candidate)).copied()
         })
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other, letter case
-/// aside.
+/// The number of edits from one word to the other: insertions, deletions, replacements and swaps of
+/// neighbours. Case does not count.
 fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.to_lowercase().chars().collect();
     let b: Vec<char> = b.to_lowercase().chars().collect();
-    // Three rows are enough: a swap of neighbours looks back two.
+    // A swap of neighbours looks two rows back, so three rows are enough.
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for i in 1..=a.len() {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn suggests_what_was_meant_and_nothing_else() {
+    fn suggests_near_words_and_no_others() {
         let keys = ["growth", "max", "min", "async", "skip"];
         for (word, meant) in [
             ("grwoth", "growth"),

@@ -1,14 +1,14 @@
-//! `Self`, by name. In the struct it means the struct. What is generated repeats the struct's types and bounds in impls of
-//! the manager, where it would mean the manager.
+//! Replaces `Self` by the name of the struct. The generated code repeats the struct's types and bounds in
+//! impls of the manager, and there `Self` would mean the manager.
 
-use crate::model::words;
-use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
+use crate::syntax::{generated_at, identifiers};
+use proc_macro2::{Group, Ident, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::Parse;
 use syn::{Data, DeriveInput, GenericParam};
 
-/// Writes the struct's own type instead of `Self` in its fields, its parameters and its where clause.
-pub(crate) fn name(input: &mut DeriveInput) {
+/// Replaces `Self` in the fields, the parameters and the where clause of a struct.
+pub(crate) fn replace_self(input: &mut DeriveInput) {
     let Some(own) = OwnType::of(input) else { return };
     for param in &mut input.generics.params {
         match param {
@@ -24,27 +24,28 @@ pub(crate) fn name(input: &mut DeriveInput) {
     }
 }
 
-/// The struct's type as its impls name it.
+/// The type of the struct, with its arguments.
 struct OwnType {
     ident: Ident,
     args: TokenStream,
 }
 
 impl OwnType {
-    /// `None` where nothing says `Self`, or where there is no struct to name.
+    /// `None` if `Self` does not occur, or if the input is no struct.
     fn of(input: &DeriveInput) -> Option<Self> {
         let Data::Struct(data) = &input.data else { return None };
         let clause = &input.generics.where_clause;
         let (fields, generics) = (&data.fields, &input.generics);
-        let used = words(quote!(#fields #generics #clause));
+        let used = identifiers(quote!(#fields #generics #clause));
         let (_, args, _) = generics.split_for_impl();
         let args = args.as_turbofish().to_token_stream();
         used.contains("Self").then(|| OwnType { ident: input.ident.clone(), args })
     }
 
+    /// Replaces `Self` in one node of the syntax tree.
     fn rename<T: Parse + ToTokens>(&self, node: &mut T) {
         let tokens = node.to_token_stream();
-        if words(tokens.clone()).contains("Self")
+        if identifiers(tokens.clone()).contains("Self")
             && let Ok(renamed) = syn::parse2(self.renamed(tokens))
         {
             *node = renamed;
@@ -57,11 +58,12 @@ impl OwnType {
         while let Some(token) = tokens.next() {
             match token {
                 TokenTree::Ident(word) if word == "Self" => {
-                    // As generated code, for which a deprecated struct is no warning.
+                    // As generated code, so that the compiler does not warn if the struct is deprecated.
                     let mut ident = self.ident.clone();
-                    ident.set_span(Span::call_site().located_at(word.span()));
+                    ident.set_span(generated_at(word.span()));
                     let args = &self.args;
-                    // `Self::Point` is a path from the type, which a name with arguments needs brackets for.
+                    // `Self::Point` becomes `<S<T>>::Point`: a type with arguments needs brackets before
+                    // `::`.
                     let leads = matches!(tokens.peek(), Some(TokenTree::Punct(mark))
                         if mark.as_char() == ':' && mark.spacing() == Spacing::Joint);
                     renamed.extend(if leads { quote!(<#ident #args>) } else { quote!(#ident #args) });
@@ -80,7 +82,7 @@ impl OwnType {
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::replace_self;
     use quote::ToTokens;
     use syn::DeriveInput;
 
@@ -91,7 +93,7 @@ mod tests {
              a: Vec<<Self as Shape>::Point>, b: [u8; Self::LEN], c: &'a Option<Box<Self>> }",
         )
         .unwrap();
-        name(&mut input);
+        replace_self(&mut input);
         let expected: DeriveInput = syn::parse_str(
             "struct S<'a, T: Into<S::<'a, T, N> >, const N: usize> \
              where S::<'a, T, N>: Shape, <S::<'a, T, N> as Shape>::Point: Copy { \

@@ -1,9 +1,10 @@
-//! Byte sizes: `"512MiB"`, `"1.5 GiB"`, `"2GB"`. Read exactly, in whole bytes, without floating point.
+//! Byte sizes: `"512MiB"`, `"1.5 GiB"`, `"2GB"`. They are read exactly, in whole bytes, without floating
+//! point.
 
 use crate::nearest::nearest;
 use std::ops::Range;
 
-/// The units, with what one of them is in bytes.
+/// The units, each with its number of bytes.
 const UNITS: &[(&str, u64)] = &[
     ("B", 1),
     ("KB", 1_000),
@@ -16,7 +17,7 @@ const UNITS: &[(&str, u64)] = &[
     ("TiB", 1 << 40),
 ];
 
-/// A size with the words that a reader is to see: those of the user, where there are any.
+/// A size, with its text for messages and documentation: the user's own text if the user wrote a unit.
 #[derive(Clone, Debug)]
 pub(crate) struct Size {
     pub(crate) bytes: u64,
@@ -24,17 +25,17 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// A size that was given as a number.
+    /// A size that the user wrote as a number of bytes.
     pub(crate) fn of_bytes(bytes: u64) -> Self {
         Size { bytes, text: display(bytes) }
     }
 }
 
-/// What is wrong with a size.
+/// Why a text is not a size.
 #[derive(Debug)]
 pub(crate) struct Mistake {
     pub(crate) message: String,
-    /// Where the unit stands in the text, if that is what is wrong.
+    /// The range of the unit in the text, if the unit is wrong.
     pub(crate) unit: Option<Range<usize>>,
 }
 
@@ -44,12 +45,12 @@ impl From<String> for Mistake {
     }
 }
 
-/// Whether this is the unit of a size.
+/// Whether `word` is the unit of a size.
 pub(crate) fn is_unit(word: &str) -> bool {
     UNITS.iter().any(|(unit, _)| *unit == word)
 }
 
-/// Reads a size, or says what is wrong with it.
+/// Reads a size.
 pub(crate) fn parse(whole: &str) -> Result<Size, Mistake> {
     let text = whole.trim();
     let unit_at = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_'))).unwrap_or(text.len());
@@ -87,8 +88,8 @@ pub(crate) fn parse(whole: &str) -> Result<Size, Mistake> {
     Ok(Size { bytes, text: format!("{number} {unit}") })
 }
 
-/// The digits of a decimal number as one integer, and how many of them stand behind the point. The integer is `None`
-/// where it is beyond `u128`; the whole is `None` where the text is not a number.
+/// The digits of a decimal number as one integer, and how many of them follow the point. The integer is
+/// `None` if it exceeds `u128`. The result is `None` if the text is not a number.
 fn decimal(number: &str) -> Option<(Option<u128>, u32)> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let starts_well = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
@@ -96,16 +97,17 @@ fn decimal(number: &str) -> Option<(Option<u128>, u32)> {
         return None;
     }
     let fraction = fraction.replace('_', "");
-    // Zeros at the end say nothing, and would make "1.50000000000000000000000000000000000000GiB" overflow.
+    // Without this, the zeros of "1.50000000000000000000000000000000000000GiB" would overflow.
     let fraction = fraction.trim_end_matches('0');
     let digits: String = whole.chars().filter(|c| *c != '_').chain(fraction.chars()).collect();
     Some((digits.parse().ok(), u32::try_from(fraction.len()).ok()?))
 }
 
+/// The message about a unit that does not exist.
 fn unknown_unit(unit: &str) -> String {
     let names: Vec<&str> = UNITS.iter().map(|(name, _)| *name).collect();
     let same_letters = names.iter().find(|name| name.eq_ignore_ascii_case(unit)).copied();
-    // `M` and `G` are what `dd` and others take for MiB and GiB; which one is meant is for the user to say.
+    // `M` is MiB for `dd` and MB for other programs, so the user has to choose.
     let short = ["K", "M", "G", "T"].iter().find(|short| short.eq_ignore_ascii_case(unit));
     if let Some(short) = short {
         return format!(
@@ -118,7 +120,7 @@ fn unknown_unit(unit: &str) -> String {
     }
 }
 
-/// Writes a number of bytes as a person would: in the unit that takes it whole with the fewest digits.
+/// A number of bytes in the largest unit of which it is a whole multiple.
 pub(crate) fn display(bytes: u64) -> String {
     let whole = UNITS.iter().filter(|(_, factor)| *factor > 1 && bytes != 0 && bytes.is_multiple_of(*factor));
     match whole.max_by_key(|(_, factor)| *factor) {
@@ -132,7 +134,7 @@ pub(crate) fn display(bytes: u64) -> String {
 mod tests {
     use super::display;
 
-    /// The bytes alone.
+    /// Reads a size; returns the bytes or the message.
     fn parse(text: &str) -> Result<u64, String> {
         super::parse(text).map(|size| size.bytes).map_err(|mistake| mistake.message)
     }
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn each_mistake_has_its_message() {
         for (text, part) in [
             ("lots", "`lots` is not a size"),
             ("", "an empty size"),
@@ -223,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_words_of_the_user() {
+    fn keeps_the_text_of_the_user() {
         assert_eq!(super::parse("512KB").unwrap().text, "512 KB");
         assert_eq!(super::parse(" 1.5   GiB").unwrap().text, "1.5 GiB");
         assert_eq!(super::Size::of_bytes(4096).text, "4 KiB");
     }
 
     #[test]
-    fn writes_sizes_as_a_person_would() {
+    fn writes_sizes_in_the_largest_whole_unit() {
         for (bytes, text) in [
             (0, "0 bytes"),
             (1, "1 byte"),

@@ -1,9 +1,10 @@
-//! Types as a reader expects to see them: `[f32; 2]`, not `[f32 ; 2]`.
+//! Text for messages and documentation: types with the usual spacing (`[f32; 2]`, not `[f32 ; 2]`), and
+//! lists.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// Keywords after which even a bracket needs a space.
+/// Keywords that are separated from an opening bracket by a space.
 const SPACED: &[&str] = &["mut", "const", "dyn", "as", "impl", "for"];
 
 /// The text of a type or a path.
@@ -11,6 +12,15 @@ pub(crate) fn of(tokens: impl ToTokens) -> String {
     let mut text = String::new();
     write(tokens.into_token_stream(), &mut text);
     text
+}
+
+/// `` `a`, `b` and `c` ``.
+pub(crate) fn quoted_list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
 }
 
 fn write(tokens: TokenStream, text: &mut String) {
@@ -36,7 +46,7 @@ fn write(tokens: TokenStream, text: &mut String) {
                 mark @ (',' | ';') => text.extend([mark, ' ']),
                 mark @ ('=' | '+') => text.extend([' ', mark, ' ']),
                 '\'' => {
-                    if text.ends_with(is_word) {
+                    if text.ends_with(in_word) {
                         text.push(' ');
                     }
                     text.push('\'');
@@ -47,7 +57,7 @@ fn write(tokens: TokenStream, text: &mut String) {
             },
             word => {
                 let word = word.to_string();
-                if !tick && text.ends_with(is_word) && word.starts_with(is_word) {
+                if !tick && text.ends_with(in_word) && word.starts_with(in_word) {
                     text.push(' ');
                 }
                 text.push_str(&word);
@@ -58,12 +68,12 @@ fn write(tokens: TokenStream, text: &mut String) {
     }
 }
 
-fn is_word(c: char) -> bool {
+fn in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
 fn ends_with_word(text: &str, word: &str) -> bool {
-    text.strip_suffix(word).is_some_and(|before| !before.ends_with(is_word))
+    text.strip_suffix(word).is_some_and(|before| !before.ends_with(in_word))
 }
 
 #[cfg(test)]
@@ -71,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_as_it_would_be_written() {
+    fn types_have_the_usual_spacing() {
         for ty in [
             "[f32; 2]",
             "u32",

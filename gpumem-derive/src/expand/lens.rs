@@ -1,20 +1,21 @@
-//! `GraphLens`: one `usize` a buffer.
+//! `GraphLens`: one `usize` per buffer.
 
-use super::{Context, docs};
+use super::context::Context;
+use super::docs;
 use proc_macro2::TokenStream;
 use quote::quote;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { core, vis, deprecated, .. } = cx;
     let (lens, manager) = (&cx.model.names.lens, &cx.model.names.manager);
-    let page = docs::lines([
-        format!("One number a buffer of [`{manager}`]: lengths, capacities, or how many elements more."),
-        String::new(),
-        "Buffers that are not named stay at zero with `..Default::default()`.".to_owned(),
-    ]);
+    let page = docs::of_text(&format!(
+        "One number per buffer of [`{manager}`]: lengths, capacities, or numbers of additional elements.\n\
+         \n\
+         With `..Default::default()`, the other buffers get zero."
+    ));
     let fields = cx.buffers.iter().map(|part| {
         let (name, deprecated) = (&part.buffer.accessor, &part.deprecated);
-        let docs = docs::lines([format!("Elements of `{}`.", part.field.name)]);
+        let docs = docs::of_text(&format!("The number of elements of `{}`.", part.field.name));
         quote!(#docs #deprecated #vis #name: #core::primitive::usize,)
     });
     quote! {

@@ -1,18 +1,19 @@
-//! `GraphBuffersMut`: all buffers, borrowed mutably at once.
+//! `GraphBuffersMut`: mutable borrows of all buffers at once.
 
-use super::{Context, Marker, docs};
+use super::context::{Context, Marker};
+use super::docs;
 use proc_macro2::TokenStream;
 use quote::quote;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let Context { vis, generics, lints, deprecated, .. } = cx;
+    let Context { vis, params, lints, deprecated, .. } = cx;
     let names = &cx.model.names;
     let (split, lifetime) = (&names.split, &names.lifetime);
-    let page = docs::lines([format!(
-        "Every buffer of a [`{manager}`], borrowed mutably at once by [`split_mut`]({manager}::split_mut).",
+    let page = docs::of_text(&format!(
+        "Mutable borrows of all buffers of a [`{manager}`], returned by [`split_mut`]({manager}::split_mut).",
         manager = names.manager
-    )]);
-    let (declare, clause) = (generics.declare(Some(lifetime)), generics.clause());
+    ));
+    let (declare, clause) = (params.declaration(Some(lifetime)), params.where_clause());
     let fields = cx.buffers.iter().map(|part| {
         let (name, ty, deprecated) = (&part.buffer.accessor, &part.ty, &part.deprecated);
         let docs = docs::with_facts(part, "");
@@ -20,7 +21,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     });
     let marker = marker(cx).field;
     let shown = cx.shown(cx.buffers.iter(), |name| quote!(self.#name));
-    let debug = cx.debug(split, &generics.args(Some(quote!('_))), &shown);
+    let debug = cx.debug(split, &params.args(Some(quote!('_))), &shown);
     quote! {
         #page
         #deprecated
@@ -34,7 +35,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     }
 }
 
-/// Where there are no buffers, nothing would use the lifetime and the backend.
+/// The marker of the split. Without buffers it also uses the lifetime and the backend.
 pub(super) fn marker(cx: &Context<'_>) -> Marker {
     let (lifetime, backend, core) = (&cx.model.names.lifetime, cx.backend, &cx.core);
     let extra = if cx.buffers.is_empty() {

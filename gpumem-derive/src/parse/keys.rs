@@ -1,21 +1,24 @@
-//! Which keys there are, where each may stand, and what to say of a word that is none of them.
+//! The keys, the places where each may stand, and the messages about keys that stand nowhere or in the wrong
+//! place.
 
-use crate::attrs::{Entry, Form};
+use super::entries::{Entry, Form};
 use crate::nearest::nearest;
 use crate::sink::Sink;
-use proc_macro2::Ident;
+use crate::text::quoted_list;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
 
-/// A key as it is written, the way that messages show it.
-pub(crate) struct Key {
-    pub(crate) name: &'static str,
-    pub(crate) example: &'static str,
+/// A key, with an example that messages show.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) example: &'static str,
 }
 
 /// A place where keys stand.
-pub(crate) struct Place {
-    /// How a list of its keys begins: `a buffer takes`.
+pub(super) struct Place {
+    /// The beginning of a list of its keys: `a buffer takes`.
     takes: &'static str,
-    pub(crate) keys: &'static [Key],
+    pub(super) keys: &'static [Key],
 }
 
 const fn key(name: &'static str, example: &'static str) -> Key {
@@ -23,7 +26,7 @@ const fn key(name: &'static str, example: &'static str) -> Key {
 }
 
 /// `#[buffer(…)]`.
-pub(crate) static FIELD: Place = Place {
+pub(super) static FIELD: Place = Place {
     takes: "a buffer takes",
     keys: &[
         key("growth", "growth = 1.5"),
@@ -39,7 +42,7 @@ pub(crate) static FIELD: Place = Place {
 };
 
 /// `#[buffers(…)]`.
-pub(crate) static STRUCT: Place = Place {
+pub(super) static STRUCT: Place = Place {
     takes: "a struct takes",
     keys: &[
         key("name", "name = \"GraphBuffers\""),
@@ -56,37 +59,43 @@ pub(crate) static STRUCT: Place = Place {
 };
 
 /// `async(…)`.
-pub(crate) static ASYNC: Place =
+pub(super) static ASYNC: Place =
     Place { takes: "`async(…)` takes", keys: &[key("slots", "slots = 3"), key("snapshot", "snapshot")] };
 
 /// `skip(…)`.
-pub(crate) static SKIP: Place = Place { takes: "`skip(…)` takes", keys: &[key("default", "default")] };
+pub(super) static SKIP: Place = Place { takes: "`skip(…)` takes", keys: &[key("default", "default")] };
 
 impl Place {
-    /// How `name` is written here.
-    pub(crate) fn example(&self, name: &str) -> &'static str {
-        self.keys.iter().find(|key| key.name == name).map_or("", |key| key.example)
+    /// The key `name` with a value, as it is written in this place.
+    pub(super) fn example(&self, name: &str) -> &'static str {
+        self.find(name).map_or("", |key| key.example)
     }
 
-    /// An entry that would be right here, for messages about what is none.
-    pub(crate) fn any(&self) -> &'static str {
+    /// An entry that is valid here, for messages about an invalid one.
+    pub(super) fn any(&self) -> &'static str {
         self.keys.first().map_or("", |key| key.example)
     }
 
     /// `` a buffer takes `growth`, `max` and `skip` ``.
-    pub(crate) fn list(&self) -> String {
-        let names: Vec<&str> = self.keys.iter().map(|key| key.name).collect();
-        format!("{} {}", self.takes, list(&names))
+    pub(super) fn list(&self) -> String {
+        format!("{} {}", self.takes, quoted_list(&self.names()))
     }
 
-    /// Says what the key of `entry`, which is none of this place, was perhaps meant to be, and gives that.
-    pub(super) fn unknown(&'static self, entry: &Entry, name: &str, sink: &mut Sink) -> Option<&'static str> {
+    fn names(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).collect()
+    }
+
+    fn find(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// Reports the key of `entry`, which does not belong here. Returns the key that the user probably meant.
+    pub(super) fn unknown(&self, entry: &Entry, name: &str, sink: &mut Sink) -> Option<&'static str> {
         let key = &entry.key;
-        let names: Vec<&str> = self.keys.iter().map(|key| key.name).collect();
-        sink.complete(key, self);
-        let meant = nearest(name, &names);
+        sink.complete(self.completion(key));
+        let meant = nearest(name, &self.names());
         let message = match (meant, &entry.form) {
-            // What stands behind it has been reported, and may be what is wrong with it.
+            // The value has been reported, and may be the actual mistake.
             (_, Form::Unreadable) => return meant,
             (Some(meant), _) => format!("unknown key `{name}`: did you mean `{meant}`?"),
             (None, _) => format!("unknown key `{name}`: {}", self.list()),
@@ -94,31 +103,50 @@ impl Place {
         sink.at(key, message);
         meant
     }
+
+    /// An import of `key`, with the key's own span, from a module with one item per key of this place. To
+    /// complete a word in an attribute, rust-analyzer looks up the place where the word ends up in the
+    /// expansion, and offers the names that fit there. The compiler never sees the import: rust-analyzer
+    /// alone sets this `cfg`.
+    fn completion(&self, key: &Ident) -> TokenStream {
+        let items = self.keys.iter().map(|candidate| {
+            // Both are keywords, which cannot name an item. `async` has a raw form; `crate` has none.
+            let name = match candidate.name {
+                "async" => Ident::new_raw("async", Span::call_site()),
+                "crate" => return TokenStream::new(),
+                name => Ident::new(name, Span::call_site()),
+            };
+            let example = format!(" `{}`", candidate.example);
+            quote!(#[doc = #example] pub fn #name() {})
+        });
+        quote! {
+            #[allow(unexpected_cfgs)]
+            const _: () = {
+                #[cfg(rust_analyzer)]
+                {
+                    mod keys { #(#items)* }
+                    use keys::#key as _;
+                }
+            };
+        }
+    }
 }
 
-/// Says of a key that belongs to the struct and stands on a field, or the other way round, where to write it.
+/// Reports a key of the struct that stands on a field, a key of a field that stands on the struct, and an
+/// option that stands outside its parentheses. Returns whether it was one of these.
 pub(super) fn misplaced(key: &Ident, name: &str, own: &Place, sink: &mut Sink) -> bool {
-    let (other, place, attribute) = match std::ptr::eq(own, &raw const FIELD) {
+    let (other, owner, attribute) = match std::ptr::eq(own, &raw const FIELD) {
         true => (&STRUCT, "the struct", "buffers"),
         false => (&FIELD, "a field", "buffer"),
     };
     for (place, of) in [(&ASYNC, "async"), (&SKIP, "skip")] {
-        if let Some(option) = place.keys.iter().find(|key| key.name == name) {
+        if let Some(option) = place.find(name) {
             sink.at(key, format!("`{name}` is an option of `{of}`: write `{of}({})`", option.example));
             return true;
         }
     }
-    let Some(found) = other.keys.iter().find(|key| key.name == name) else { return false };
-    let message = format!("`{name}` belongs to {place}: write `#[{attribute}({})]` above it", found.example);
+    let Some(found) = other.find(name) else { return false };
+    let message = format!("`{name}` belongs to {owner}: write `#[{attribute}({})]` above it", found.example);
     sink.at(key, message);
     true
-}
-
-/// `` `a`, `b` and `c` ``.
-pub(crate) fn list(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    }
 }

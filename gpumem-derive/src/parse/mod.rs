@@ -1,95 +1,20 @@
-//! From attributes to settings: which keys there are, and what each of them may be given.
+//! Reads attributes: from tokens to settings.
 
+mod entries;
 mod keys;
+pub(crate) mod settings;
 mod value;
 
-use self::keys::{ASYNC, FIELD, SKIP, STRUCT, misplaced};
-pub(crate) use self::keys::{Place, list};
-use crate::attrs::{Entry, Form, entries};
+use self::entries::{Entry, Form, entries};
+use self::keys::{ASYNC, FIELD, Place, SKIP, STRUCT, misplaced};
+use self::settings::{AsyncOptions, FieldSettings, Setting, Skip, StructSettings, Tuning};
 use crate::sink::Sink;
-use crate::size::Size;
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::{Attribute, Meta};
 
-/// A key as it was written, with its value where that could be read.
-pub(crate) struct Setting<T> {
-    pub(crate) key: Ident,
-    /// The tokens of the value, for errors that are found later.
-    pub(crate) tokens: TokenStream,
-    /// `None` where the value was wrong, which has been reported.
-    pub(crate) value: Option<T>,
-}
-
-/// What `async` says.
-#[derive(Clone, Copy, Default, PartialEq, Debug)]
-pub(crate) struct Mode {
-    /// False for `async = false`, which switches off what the struct or a preset says.
-    pub(crate) on: bool,
-    pub(crate) slots: Option<u8>,
-    pub(crate) snapshot: bool,
-}
-
-/// What `skip` says.
-pub(crate) struct Skip {
-    /// `skip(default)`: the type is to have a default, whether `download` is called or not.
-    pub(crate) default: bool,
-}
-
-/// A set of values under one name.
-pub(crate) struct Preset {
-    pub(crate) name: &'static str,
-    pub(crate) growth: f64,
-    pub(crate) max: (u64, &'static str),
-    pub(crate) asynchronous: bool,
-}
-
-/// What suits the data that many programs have.
-pub(crate) const PRESETS: &[Preset] = &[
-    Preset { name: "positions", growth: 1.3, max: (512 << 20, "512 MiB"), asynchronous: true },
-    Preset { name: "velocities", growth: 1.3, max: (512 << 20, "512 MiB"), asynchronous: true },
-    Preset { name: "edges", growth: 2.0, max: (2 << 30, "2 GiB"), asynchronous: false },
-    Preset { name: "grid_cells", growth: 1.5, max: (256 << 20, "256 MiB"), asynchronous: false },
-];
-
-/// The keys that a field has in common with the struct, where they are the defaults of all fields.
-#[derive(Default)]
-pub(crate) struct Tuning {
-    pub(crate) growth: Option<Setting<f64>>,
-    pub(crate) max: Option<Setting<Size>>,
-    pub(crate) min: Option<Setting<Size>>,
-    pub(crate) asynchronous: Option<Setting<Mode>>,
-    /// False for `stable = false`, which switches off what the struct or a constant says.
-    pub(crate) stable: Option<Setting<bool>>,
-}
-
-/// What the attributes of a field say.
-#[derive(Default)]
-pub(crate) struct FieldSettings {
-    pub(crate) tuning: Tuning,
-    pub(crate) name: Option<Setting<Ident>>,
-    pub(crate) preset: Option<Setting<&'static Preset>>,
-    pub(crate) config: Option<Setting<TokenStream>>,
-    pub(crate) skip: Option<Setting<Skip>>,
-    /// A key of this field could not be read, so that nothing is known about what it was to be.
-    pub(crate) unclear: bool,
-    /// That key was probably meant to be `skip`.
-    pub(crate) means_skip: bool,
-}
-
-/// What the attributes of the struct say.
-#[derive(Default)]
-pub(crate) struct StructSettings {
-    pub(crate) crate_path: Option<Setting<TokenStream>>,
-    pub(crate) name: Option<Setting<Ident>>,
-    pub(crate) lens: Option<Setting<Ident>>,
-    pub(crate) label: Option<Setting<String>>,
-    pub(crate) limit: Option<Setting<Size>>,
-    pub(crate) tuning: Tuning,
-}
-
 /// Reads the `#[buffer(…)]` attributes of a field.
-pub(crate) fn field(attrs: &[Attribute], sink: &mut Sink) -> FieldSettings {
+pub(crate) fn field_settings(attrs: &[Attribute], sink: &mut Sink) -> FieldSettings {
     let mut settings = FieldSettings::default();
     for attr in attrs {
         if attr.path().is_ident("buffers") {
@@ -104,7 +29,7 @@ pub(crate) fn field(attrs: &[Attribute], sink: &mut Sink) -> FieldSettings {
 }
 
 /// Reads the `#[buffers(…)]` attributes of the struct.
-pub(crate) fn container(attrs: &[Attribute], sink: &mut Sink) -> StructSettings {
+pub(crate) fn struct_settings(attrs: &[Attribute], sink: &mut Sink) -> StructSettings {
     let mut settings = StructSettings::default();
     for attr in attrs {
         if attr.path().is_ident("buffer") {
@@ -118,9 +43,10 @@ pub(crate) fn container(attrs: &[Attribute], sink: &mut Sink) -> StructSettings 
     settings
 }
 
+/// The entries of an attribute. `name` is the attribute's own name.
 fn attribute(attr: &Attribute, name: &str, place: &Place, sink: &mut Sink) -> Vec<Entry> {
     match &attr.meta {
-        // `#[buffer]` says that the field is a buffer, which it is.
+        // `#[buffer]` without keys is valid: each field is a buffer by default.
         Meta::Path(_) => Vec::new(),
         Meta::List(list) => entries(list.tokens.to_token_stream(), place.any(), sink),
         Meta::NameValue(pair) => {
@@ -138,7 +64,7 @@ fn field_entry(entry: Entry, settings: &mut FieldSettings, sink: &mut Sink) {
         "name" => store(&mut settings.name, entry, &FIELD, value::ident, sink),
         "preset" => store(&mut settings.preset, entry, &FIELD, value::preset, sink),
         "config" => store(&mut settings.config, entry, &FIELD, value::config, sink),
-        "skip" => store_word(skip, entry, sink, skip_value),
+        "skip" => store_flag(skip, entry, sink, skip_value),
         name if misplaced(&entry.key, name, &FIELD, sink) => {}
         name => {
             *unclear = true;
@@ -164,31 +90,32 @@ fn struct_entry(entry: Entry, settings: &mut StructSettings, sink: &mut Sink) {
 }
 
 impl Tuning {
+    /// Stores one of the keys that fields and the struct share.
     fn entry(&mut self, entry: Entry, place: &Place, sink: &mut Sink) {
         match entry.name().as_str() {
             "growth" => store(&mut self.growth, entry, place, value::growth, sink),
             "max" => store(&mut self.max, entry, place, value::max, sink),
             "min" => store(&mut self.min, entry, place, value::bytes, sink),
-            "stable" => store_word(&mut self.stable, entry, sink, stable_value),
-            _ => store_word(&mut self.asynchronous, entry, sink, async_value),
+            "stable" => store_flag(&mut self.stable, entry, sink, stable_value),
+            _ => store_flag(&mut self.asynchronous, entry, sink, async_value),
         }
     }
 }
 
-/// Stores a key with a value, unless the key is there already.
+/// Stores a key that needs a value, and reports a key that is given twice.
 fn store<T>(
-    slot: &mut Option<Setting<T>>,
+    stored: &mut Option<Setting<T>>,
     entry: Entry,
     place: &Place,
     read: impl FnOnce(&TokenStream) -> Result<T, syn::Error>,
     sink: &mut Sink,
 ) {
-    if is_duplicate(slot.as_ref(), &entry.key, sink) {
+    if is_duplicate(stored.as_ref(), &entry.key, sink) {
         return;
     }
     let name = entry.name();
     let key = entry.key;
-    *slot = Some(match entry.form {
+    *stored = Some(match entry.form {
         Form::Value(tokens) if !tokens.is_empty() => {
             let value = read(&tokens).map_err(|error| sink.push(error)).ok();
             Setting { key, tokens, value }
@@ -201,7 +128,9 @@ fn store<T>(
                 _ => String::new(),
             };
             let message = match form {
-                Form::List(_) => format!("`{name}` takes its value after `=`: write `{example}`{others}"),
+                Form::Parenthesized(_) => {
+                    format!("`{name}` takes its value after `=`: write `{example}`{others}")
+                }
                 _ => format!("`{name}` needs a value: write `{example}`{others}"),
             };
             sink.at(&key, message);
@@ -210,80 +139,81 @@ fn store<T>(
     });
 }
 
-/// Stores a key that may stand alone, unless it is there already. Whatever is wrong behind it, it is there.
-fn store_word<T>(
-    slot: &mut Option<Setting<T>>,
+/// Stores a key that needs no value, and reports a key that is given twice. The key counts as given even if
+/// the tokens after it are wrong.
+fn store_flag<T>(
+    stored: &mut Option<Setting<T>>,
     entry: Entry,
     sink: &mut Sink,
     read: impl FnOnce(&Entry, &mut Sink) -> T,
 ) {
-    if is_duplicate(slot.as_ref(), &entry.key, sink) {
+    if is_duplicate(stored.as_ref(), &entry.key, sink) {
         return;
     }
     let value = Some(read(&entry, sink));
-    *slot = Some(Setting { tokens: entry.key.to_token_stream(), key: entry.key, value });
+    *stored = Some(Setting { tokens: entry.key.to_token_stream(), key: entry.key, value });
 }
 
-fn async_value(entry: &Entry, sink: &mut Sink) -> Mode {
-    let on = Mode { on: true, ..Mode::default() };
+fn async_value(entry: &Entry, sink: &mut Sink) -> AsyncOptions {
+    let on = AsyncOptions { on: true, ..AsyncOptions::default() };
     match &entry.form {
-        Form::Word | Form::Cut | Form::Unreadable => on,
+        Form::KeyOnly | Form::Cut | Form::Unreadable => on,
         Form::Value(tokens) => {
-            let rest = "`async` stands alone, or with options, as in `async(slots = 3)`; `async = false` switches it off";
+            let message = "`async` stands alone, or with options, as in `async(slots = 3)`; `async = false` switches it off";
             match value::boolean(tokens) {
-                Some(value) => return Mode { on: value, ..Mode::default() },
-                None if tokens.is_empty() => sink.at(&entry.key, rest),
-                None => sink.at(tokens, rest),
+                Some(value) => return AsyncOptions { on: value, ..AsyncOptions::default() },
+                None if tokens.is_empty() => sink.at(&entry.key, message),
+                None => sink.at(tokens, message),
             }
             on
         }
-        Form::List(list) => {
+        Form::Parenthesized(group) => {
             let mut slots = None;
             let mut snapshot = None;
-            let options = entries(list.stream(), ASYNC.any(), sink);
-            if list.stream().is_empty() {
-                sink.at(list, format!("{}: name one, or write `async`", ASYNC.list()));
+            let options = entries(group.stream(), ASYNC.any(), sink);
+            if group.stream().is_empty() {
+                sink.at(group, format!("{}: name one, or write `async`", ASYNC.list()));
             }
             for option in options {
                 match option.name().as_str() {
                     "slots" => store(&mut slots, option, &ASYNC, value::slots, sink),
-                    "snapshot" => store_word(&mut snapshot, option, sink, alone),
+                    "snapshot" => store_flag(&mut snapshot, option, sink, no_value),
                     name => {
                         ASYNC.unknown(&option, name, sink);
                     }
                 }
             }
-            Mode { slots: slots.and_then(|slots| slots.value), snapshot: snapshot.is_some(), ..on }
+            AsyncOptions { slots: slots.and_then(|slots| slots.value), snapshot: snapshot.is_some(), ..on }
         }
     }
 }
 
 fn stable_value(entry: &Entry, sink: &mut Sink) -> bool {
     let at: &dyn ToTokens = match &entry.form {
-        Form::Word | Form::Cut | Form::Unreadable => return true,
+        Form::KeyOnly | Form::Cut | Form::Unreadable => return true,
         Form::Value(tokens) => match value::boolean(tokens) {
             Some(value) => return value,
             None if tokens.is_empty() => &entry.key,
             None => tokens,
         },
-        Form::List(list) => list,
+        Form::Parenthesized(group) => group,
     };
     sink.at(at, "`stable` is on or off: write `stable`, or `stable = false`");
     true
 }
 
 fn skip_value(entry: &Entry, sink: &mut Sink) -> Skip {
-    let Form::List(list) = &entry.form else {
-        alone(entry, sink);
+    let Form::Parenthesized(group) = &entry.form else {
+        no_value(entry, sink);
         return Skip { default: false };
     };
-    if list.stream().is_empty() {
-        sink.at(list, format!("{}: name it, or write `skip`", SKIP.list()));
+    if group.stream().is_empty() {
+        sink.at(group, format!("{}: name it, or write `skip`", SKIP.list()));
     }
     let mut default = None;
-    for option in entries(list.stream(), SKIP.any(), sink) {
+    for option in entries(group.stream(), SKIP.any(), sink) {
         match option.name().as_str() {
-            "default" => store_word(&mut default, option, sink, alone),
+            "default" => store_flag(&mut default, option, sink, no_value),
             name => {
                 SKIP.unknown(&option, name, sink);
             }
@@ -292,23 +222,24 @@ fn skip_value(entry: &Entry, sink: &mut Sink) -> Skip {
     Skip { default: default.is_some() }
 }
 
-/// A key that nothing may stand behind.
-fn alone(entry: &Entry, sink: &mut Sink) {
+/// Reports a value or options after a key that takes neither.
+fn no_value(entry: &Entry, sink: &mut Sink) {
     let name = entry.name();
     let at: &dyn ToTokens = match &entry.form {
-        Form::Word | Form::Cut | Form::Unreadable => return,
+        Form::KeyOnly | Form::Cut | Form::Unreadable => return,
         Form::Value(tokens) if !tokens.is_empty() => tokens,
-        Form::List(list) => list,
+        Form::Parenthesized(group) => group,
         Form::Value(_) => &entry.key,
     };
     sink.at(&at, format!("`{name}` takes no value: write `{name}`, or leave it out"));
 }
 
-fn is_duplicate<T>(slot: Option<&Setting<T>>, key: &Ident, sink: &mut Sink) -> bool {
-    if slot.is_some() {
+/// Reports `key` if it is stored already.
+fn is_duplicate<T>(stored: Option<&Setting<T>>, key: &Ident, sink: &mut Sink) -> bool {
+    if stored.is_some() {
         sink.at(&key, format!("`{key}` is given twice: this is the second"));
     }
-    slot.is_some()
+    stored.is_some()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the attributes accept, and what each mistake is told.
+//! Attributes that are accepted, and the message about each mistake.
 
 use super::value::{bytes, growth};
 use super::*;
@@ -16,7 +16,7 @@ fn read(tokens: &str) -> (FieldSettings, Vec<String>) {
     .unwrap();
     let syn::Data::Struct(data) = input.data else { panic!("a struct") };
     let mut sink = Sink::default();
-    let settings = field(&data.fields.iter().next().unwrap().attrs, &mut sink);
+    let settings = field_settings(&data.fields.iter().next().unwrap().attrs, &mut sink);
     (settings, sink.messages())
 }
 
@@ -24,7 +24,7 @@ fn read(tokens: &str) -> (FieldSettings, Vec<String>) {
 fn read_struct(attrs: &TokenStream) -> (StructSettings, Vec<String>) {
     let input: syn::DeriveInput = syn::parse2(quote!(#attrs struct S {})).unwrap();
     let mut sink = Sink::default();
-    let settings = container(&input.attrs, &mut sink);
+    let settings = struct_settings(&input.attrs, &mut sink);
     (settings, sink.messages())
 }
 
@@ -47,7 +47,7 @@ fn reads_every_key() {
     assert_eq!(growth.unwrap().value, Some(1.3));
     assert_eq!(max.unwrap().value.unwrap().bytes, 512 << 20);
     assert_eq!(min.unwrap().value.unwrap().bytes, 4096);
-    assert_eq!(asynchronous.unwrap().value, Some(Mode { on: true, slots: None, snapshot: false }));
+    assert_eq!(asynchronous.unwrap().value, Some(AsyncOptions { on: true, slots: None, snapshot: false }));
     assert_eq!(stable.unwrap().value, Some(true));
     assert!(settings.skip.is_none());
     let (settings, mistakes) =
@@ -156,9 +156,9 @@ fn async_has_options() {
         assert_eq!(mistakes, [""; 0], "{tokens}");
         settings.tuning.asynchronous.unwrap().value.unwrap()
     };
-    assert_eq!(mode("async(slots = 3, snapshot)"), Mode { on: true, slots: Some(3), snapshot: true });
-    assert_eq!(mode("async(snapshot,)"), Mode { on: true, slots: None, snapshot: true });
-    assert_eq!(mode("async(slots = 64)"), Mode { on: true, slots: Some(64), snapshot: false });
+    assert_eq!(mode("async(slots = 3, snapshot)"), AsyncOptions { on: true, slots: Some(3), snapshot: true });
+    assert_eq!(mode("async(snapshot,)"), AsyncOptions { on: true, slots: None, snapshot: true });
+    assert_eq!(mode("async(slots = 64)"), AsyncOptions { on: true, slots: Some(64), snapshot: false });
     assert_eq!(mode("async = true"), mode("async"));
     assert!(!mode("async = false").on);
     for slots in ["0", "65", "300", "-1", "1.5", "\"3\"", "many", "3u8"] {
@@ -235,7 +235,7 @@ fn presets_and_constants() {
         assert_eq!(found, [""; 0], "{path}");
         assert!(settings.config.is_some_and(|path| path.value.is_some()) && settings.tuning.growth.is_some());
     }
-    // Half typed, it hides no other key.
+    // A half-typed path hides no other key.
     assert!(read("config = Of::<f32, growth = 2").0.tuning.growth.is_some());
     one_mistake("config = Self::SPEC", "write the name of the type");
     one_mistake("config = Of::<Self>::SPEC", "write the name of the type");
@@ -255,7 +255,7 @@ fn stable_is_a_word_that_can_be_switched_off() {
     for tokens in ["stable = 3", "stable =", "stable = \"yes\"", "stable = on", "stable()", "stable(max = 5)"]
     {
         one_mistake(tokens, "`stable` is on or off: write `stable`, or `stable = false`");
-        // It is there all the same.
+        // The key counts as given.
         assert_eq!(read(tokens).0.tuning.stable.unwrap().value, Some(true), "{tokens}");
     }
     one_mistake("stable async", "expected a comma after `stable`");
@@ -267,7 +267,7 @@ fn stable_is_a_word_that_can_be_switched_off() {
 fn a_key_is_given_once() {
     one_mistake("async, async", "`async` is given twice: this is the second");
     one_mistake("growth = 2, async, growth = 3", "`growth` is given twice");
-    // The first was wrong, and is still the first.
+    // A key counts as given even if its value is wrong.
     assert_eq!(mistakes("max = 0, max = 1").len(), 2);
 }
 
@@ -287,7 +287,7 @@ fn literals_that_macros_pass_on_are_literals() {
 }
 
 #[test]
-fn a_struct_says_what_its_fields_do_not() {
+fn a_struct_gives_defaults_and_names() {
     let (settings, mistakes) = read_struct(&quote!(
         #[buffers(name = "Gpu", lens = "Counts", label = "a graph", limit = "4GiB")]
         #[buffers(growth = 2, max = "1GiB", min = 64, async(slots = 3), stable)]
@@ -333,7 +333,7 @@ fn the_crate_can_be_named() {
     one_mistake("crate = ::gpumem", "belongs to the struct: write `#[buffers(crate = ::gpumem)]`");
 }
 
-/// The reference page has a heading for each key, as it is written in messages.
+/// The reference page has a heading for each key.
 #[test]
 fn every_key_is_documented() {
     let page = include_str!("../lib.rs");

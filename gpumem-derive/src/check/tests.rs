@@ -1,6 +1,9 @@
-//! What the rules between keys and fields refuse, and what is left standing.
+//! Structs that the rules reject, and structs that they accept.
 
-use super::*;
+use super::check;
+use crate::expand;
+use crate::model::Model;
+use crate::sink::Sink;
 use syn::DeriveInput;
 
 fn mistakes(source: &str) -> Vec<String> {
@@ -50,7 +53,7 @@ fn a_buffer_is_a_vec_by_any_path() {
 }
 
 #[test]
-fn elements_that_are_never_plain_data_are_told_what_to_write() {
+fn the_message_about_an_element_suggests_another() {
     for (element, part) in [
         ("(f32, f32)", "write `[f32; 2]`"),
         ("(f32, u32)", "a `#[repr(C)]` struct"),
@@ -70,7 +73,7 @@ fn elements_that_are_never_plain_data_are_told_what_to_write() {
 }
 
 #[test]
-fn what_a_name_means_is_left_to_the_compiler() {
+fn named_types_are_left_to_the_compiler() {
     for element in [
         "Option<NonZeroU32>",
         "String",
@@ -97,7 +100,7 @@ fn min_is_at_most_max() {
 }
 
 #[test]
-fn bounds_come_from_the_field_its_preset_or_the_struct() {
+fn sizes_come_from_the_field_its_preset_or_the_struct() {
     let both = |of_struct: &str, of_field: &str| {
         format!(
             "#[buffers({of_struct})] struct S {{ #[buffer({of_field})] f: Vec<[f32; 2]>, #[buffer(skip)] g: u8 }}"
@@ -127,7 +130,7 @@ fn bounds_come_from_the_field_its_preset_or_the_struct() {
 }
 
 #[test]
-fn one_source_says_everything() {
+fn a_preset_and_a_constant_exclude_each_other() {
     one_mistake(
         "struct S { #[buffer(preset = \"edges\", config = SPEC)] f: Vec<u8> }",
         "remove one of the two",
@@ -145,7 +148,7 @@ fn constants_do_not_depend_on_parameters() {
 }
 
 #[test]
-fn items_have_names_of_their_own() {
+fn items_have_different_names() {
     for (keys, part) in [
         ("name = \"S\"", "`S` would be the manager, and is the struct itself"),
         ("lens = \"S\"", "`S` would be the struct of lengths, and is the struct itself"),
@@ -169,7 +172,7 @@ fn max_has_room_for_one_element() {
 }
 
 #[test]
-fn what_is_no_vec_is_told_which_one_to_write() {
+fn the_message_about_another_type_suggests_a_vec() {
     for (ty, part) in [
         ("[u32; 4]", "write `Vec<u32>`, or keep"),
         ("&'a [u8]", "write `Vec<u8>`, or keep"),
@@ -191,13 +194,13 @@ fn skip_stands_alone() {
     assert!(found[0].contains("`growth` has no effect"), "{}", found[0]);
     assert!(found[1].contains("`async` has no effect"), "{}", found[1]);
     assert!(found[2].contains("`stable` has no effect"), "{}", found[2]);
-    // What the struct says for its buffers is not said of a field that is none.
+    // The defaults of the struct do not count as keys of a field that is no buffer.
     assert_eq!(mistakes("#[buffers(stable)] struct S { #[buffer(skip)] f: u8, g: Vec<u8> }"), [""; 0]);
 }
 
 #[test]
 fn names_do_not_collide() {
-    for name in MANAGER_METHODS {
+    for name in expand::manager_methods() {
         one_mistake(
             &format!("struct S {{ {name}: Vec<u8> }}"),
             &format!("#[buffer(name = \"{name}_data\")]"),
@@ -213,7 +216,7 @@ fn names_do_not_collide() {
         "the accessor `split_mut` of this buffer is a method of `SBuffers` itself",
     );
     one_mistake("struct S { x: Vec<u8>, x_mut: Vec<u8> }", "the buffer `x` has an accessor `x_mut` already");
-    for name in RESERVED {
+    for name in expand::private_names() {
         one_mistake(
             &format!("struct S {{ {name}: Vec<u8> }}"),
             &format!("give the buffer another one, as in `#[buffer(name = \"{}_data\")]`", &name[2..]),
@@ -236,7 +239,7 @@ fn names_do_not_collide() {
 }
 
 #[test]
-fn what_has_no_size_has_no_default() {
+fn an_unsized_type_has_no_default() {
     for ty in ["[u8]", "str", "dyn Shape"] {
         one_mistake(&format!("struct S {{ #[buffer(skip(default))] f: {ty} }}"), "write `skip` alone");
         assert_eq!(mistakes(&format!("struct S {{ #[buffer(skip)] f: {ty} }}")), [""; 0]);

@@ -1,29 +1,32 @@
-//! The example on the manager's page. It is a documentation test of the user's crate, so it must compile there.
+//! The example on the manager's page. It is a documentation test of the user's crate, so it must compile
+//! there.
 //!
-//! Where the struct is in that crate, and whether it can be seen, a derive does not know. So the example has a hidden struct of
-//! its own, with the same name and with buffers of the same names, and shows only what holds for the user's as well. It is
-//! compiled and not run: that costs least, and starts nothing in tests that are none of ours.
+//! A derive does not know the path of the struct in that crate, nor whether a documentation test can see it.
+//! So the example has a hidden struct of its own, with the same name and the same buffers, and shows only
+//! calls that are valid for the user's struct too. rustdoc compiles the example and does not run it, so it
+//! costs little and has no effects in the user's tests.
 
-use super::{Context, Part};
+use crate::expand::context::{Context, Part};
 use crate::model::Buffer;
 use crate::text;
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 
-/// Elements in the example, where the limit has room for them.
+/// The number of elements in the example, if the buffer's limit has room for them.
 const LEN: u64 = 1_000;
 
-/// The lines of the example with its heading; none where there is nothing to show, or where the crate may not be found.
+/// The lines of the example with its heading. There are none if no buffer can be shown, or if the test may
+/// not find the crate.
 pub(super) fn lines(cx: &Context<'_>) -> Vec<String> {
     let Some(root) = external(cx.root) else { return Vec::new() };
     if is_taken(&cx.model.name) {
         return Vec::new();
     }
-    // What is on its way out is not what an example shows.
+    // A deprecated buffer is no good example.
     let Some(shown) = cx.buffers.iter().find(|part| part.deprecated.is_empty()) else { return Vec::new() };
-    let arriving = cx.async_parts().find(|part| part.deprecated.is_empty());
-    let part = arriving.unwrap_or(shown);
+    let downloaded = cx.async_parts().find(|part| part.deprecated.is_empty());
+    let part = downloaded.unwrap_or(shown);
     let (name, manager) = (&cx.model.name, &cx.model.names.manager);
-    let (value, accessor, accessor_mut) = (variable(name), &part.buffer.accessor, &part.buffer.accessor_mut);
+    let (value, accessor_mut) = (variable(name), &part.buffer.accessor_mut);
     let len = len(part.buffer);
     let mut lines = vec![
         String::new(),
@@ -36,7 +39,7 @@ pub(super) fn lines(cx: &Context<'_>) -> Vec<String> {
         format!("# #[buffers(crate = ::{root})]"),
         format!("# struct {name} {{"),
     ];
-    lines.extend(cx.buffers.iter().map(stand_in));
+    lines.extend(cx.buffers.iter().map(field));
     lines.extend([
         "# }".to_owned(),
         format!("# let {value} = {name}::default();"),
@@ -44,47 +47,50 @@ pub(super) fn lines(cx: &Context<'_>) -> Vec<String> {
         format!("let mut gpu = {value}.upload(&device)?; // {manager}, with the contents of a {name}"),
         format!("gpu.{accessor_mut}().resize({len})?; // new elements are zero"),
     ]);
-    if arriving.is_some() {
-        lines.extend([
-            "let download = gpu.start_download()?; // more work may be queued while the copies run"
-                .to_owned(),
-            "let frame = download.wait()?;".to_owned(),
-            format!("assert_eq!(frame.{accessor}().len(), {len});"),
-        ]);
-    } else {
-        lines.push(format!("assert_eq!(gpu.{accessor}().download()?.len(), {len});"));
-    }
+    lines.extend(download(&part.buffer.accessor, downloaded.is_some(), len));
     lines.extend([
-        "gpu.close()?; // everything given back, or an error that lists what was not".to_owned(),
+        "gpu.close()?; // gives all memory back, or reports a leak".to_owned(),
         format!("# Ok::<(), {root}::Error>(())"),
         "```".to_owned(),
     ]);
     lines
 }
 
-/// The path of `gpumem` for a documentation test. One that does not start with `::` may lead through a module, which is
-/// nowhere to be found there.
+/// The lines that download the elements of one buffer.
+fn download(accessor: &Ident, is_async: bool, len: u64) -> Vec<String> {
+    if !is_async {
+        return vec![format!("assert_eq!(gpu.{accessor}().download()?.len(), {len});")];
+    }
+    vec![
+        "let download = gpu.start_download()?; // more work can be queued while the copies run".to_owned(),
+        "let frame = download.wait()?;".to_owned(),
+        format!("assert_eq!(frame.{accessor}().len(), {len});"),
+    ]
+}
+
+/// The path of `gpumem` for a documentation test. `None` if it does not start with `::`: then it may lead
+/// through a module of the user's crate, and the test is not inside that module.
 fn external(root: &TokenStream) -> Option<String> {
     let starts =
         matches!(root.clone().into_iter().next(), Some(TokenTree::Punct(mark)) if mark.as_char() == ':');
     starts.then(|| text::of(root).trim_start_matches(':').to_owned())
 }
 
-/// Whether a struct of this name, or what is generated for it, would hide what the example uses.
+/// Whether a struct of this name, or an item generated for it, would hide a name that the example uses.
 fn is_taken(name: &str) -> bool {
     ["Default", "Device", "Gpu", "GpuBuffers", "Ok", "Vec"].contains(&name)
         || syn::parse_str::<syn::Ident>(name).is_err()
 }
 
-/// A field like the user's, of an element that is there in any crate.
-fn stand_in(part: &Part<'_>) -> String {
+/// A field like the user's. Its element is a primitive type, which every crate has.
+fn field(part: &Part<'_>) -> String {
     let Buffer { element_text, element_size, asynchronous, accessor, .. } = part.buffer;
     let element = element_size.map_or("u32", |_| element_text);
     let mode = if *asynchronous { "#[buffer(async)] " } else { "" };
     format!("#     {mode}{accessor}: Vec<{element}>,")
 }
 
-/// As many elements as there is room for, up to a round number.
+/// The number of elements that fit into the buffer, up to `LEN`.
 fn len(buffer: &Buffer<'_>) -> u64 {
     match (&buffer.max, buffer.element_size) {
         (Some(max), Some(size)) => (max.bytes / size.max(1)).clamp(1, LEN),
@@ -93,7 +99,7 @@ fn len(buffer: &Buffer<'_>) -> u64 {
     }
 }
 
-/// A variable for a value of the struct: `ForceGraph` is a `force_graph`.
+/// The name of a variable for a value of the struct: `force_graph` for `ForceGraph`.
 fn variable(name: &str) -> String {
     let mut variable = String::new();
     let mut before = None::<char>;
@@ -114,7 +120,7 @@ mod tests {
     use super::{is_taken, variable};
 
     #[test]
-    fn structs_that_would_be_in_the_way_have_no_example() {
+    fn structs_that_would_hide_names_have_no_example() {
         assert!(is_taken("Device") && is_taken("type") && !is_taken("Graph"));
     }
 

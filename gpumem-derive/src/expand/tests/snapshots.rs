@@ -1,7 +1,8 @@
-//! Snapshots: what is generated for six typical structs, in `snapshots/`, as a reader sees it. `NAME.rs` is the struct and
-//! `NAME.expanded.rs` what the derive makes of it, pretty-printed, without documentation except for `documented`.
+//! Snapshots of the output for six typical structs. In `snapshots/`, `NAME.rs` is the struct and
+//! `NAME.expanded.rs` is the output, pretty-printed. Only the snapshot `documented` has the documentation.
 //!
-//! `BLESS=1 cargo test -p gpumem-derive snapshots` writes them anew. Read the difference before it is committed.
+//! `BLESS=1 cargo test -p gpumem-derive snapshots` writes them again. Read the difference before you commit
+//! it.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +15,7 @@ fn expansions_are_as_in_the_snapshots() {
     let mut changed = Vec::new();
     for name in NAMES {
         let source = fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
-        let mut text = super::tests::pretty(&source);
+        let mut text = super::pretty(&source);
         if name != "documented" {
             let code = text.lines().filter(|line| !line.trim_start().starts_with("///"));
             text = code.flat_map(|line| [line, "\n"]).collect();

@@ -1,4 +1,6 @@
-//! The output as text: it is complete, small, and names nothing that the user might have named otherwise.
+//! The output as text: it is complete and small, and it does not depend on names that the user can choose.
+
+mod snapshots;
 
 use proc_macro2::{TokenStream, TokenTree};
 
@@ -20,7 +22,7 @@ fn expand(source: &str) -> TokenStream {
     crate::derive(source.parse().unwrap())
 }
 
-pub(super) fn pretty(source: &str) -> String {
+fn pretty(source: &str) -> String {
     prettyplease::unparse(&syn::parse2(expand(source)).unwrap())
 }
 
@@ -41,8 +43,8 @@ fn the_output_parses_and_has_every_item() {
         "impl ::gpumem::GpuBuffers for Graph {",
         "pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {",
         "pub fn edges_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; 2], B> {",
-        "`[f32; 2]`, 8 bytes an element. Grows by a factor of 1.3, to 512 MiB at most. Async downloads.",
-        "Grows by a factor of 2, from 64 bytes to 2 GiB at most. Blocking downloads.",
+        "`[f32; 2]`, 8 bytes per element. Grows by a factor of 1.3, up to 512 MiB. Async downloads.",
+        "Grows by a factor of 2, from 64 bytes up to 2 GiB. Blocking downloads.",
     ] {
         assert!(output.contains(item), "{item}\n{output}");
     }
@@ -66,17 +68,46 @@ fn a_stable_address_is_in_the_constant_and_in_the_documentation() {
         "named(SPEC, \"e\").element::<u8>().stable(),",
         "named(SPEC, \"f\").element::<u8>().__movable(),",
         "Grows by a factor of 1.5, without a limit of its own, at a stable address. Blocking downloads.",
-        "Grows by a factor of 1.5, to 64 bytes at most, at a stable address.",
+        "Grows by a factor of 1.5, up to 64 bytes, at a stable address.",
         "Grows by a factor of 1.5, without a limit of its own. Blocking downloads.",
-        "Grows as `SPEC` says. Blocking downloads.",
-        "Grows as `SPEC` says, at a stable address. Blocking downloads.",
-        "Grows by a factor of 2, to 2 GiB at most, at a stable address.",
+        "Grows as `SPEC` specifies. Blocking downloads.",
+        "Grows as `SPEC` specifies, at a stable address. Blocking downloads.",
+        "Grows by a factor of 2, up to 2 GiB, at a stable address.",
         "| [`a`](Self::a) | `u8` | 1 | 1.5, stable | none | blocking |",
         "| [`c`](Self::c) | `u8` | 1 | 1.5 | none | blocking |",
         "| [`e`](Self::e) | `u8` | 1 | `SPEC`, stable | `SPEC` | blocking |",
     ] {
         assert!(output.contains(part), "{part}\n{output}");
     }
+}
+
+/// The output for a struct without fields has no accessors, so its names are the reserved names. The
+/// parameter makes a marker necessary.
+#[test]
+fn the_manager_has_the_reserved_names_and_no_others() {
+    let output = expand("struct S<T> {}");
+    let file: syn::File = syn::parse2(output).unwrap();
+    let (mut methods, mut private) = (Vec::new(), Vec::new());
+    for item in file.items {
+        match item {
+            syn::Item::Impl(item) if item.trait_.is_none() => {
+                for item in item.items {
+                    let syn::ImplItem::Fn(method) = item else { continue };
+                    let name = method.sig.ident.to_string();
+                    if name.starts_with("__") { private.push(name) } else { methods.push(name) }
+                }
+            }
+            syn::Item::Struct(item) if item.ident == "SBuffers" => {
+                private.extend(item.fields.into_iter().filter_map(|field| Some(field.ident?.to_string())));
+            }
+            _ => {}
+        }
+    }
+    methods.sort();
+    private.sort();
+    let mut reserved: [Vec<_>; 2] = [super::manager_methods().collect(), super::private_names().collect()];
+    reserved.iter_mut().for_each(|names| names.sort_unstable());
+    assert_eq!([methods, private], reserved);
 }
 
 #[test]
@@ -104,32 +135,34 @@ fn the_output_is_small() {
     }
 }
 
-/// Every path starts at the crate's root, so the words that do not belong to the user's own types are these.
-#[test]
-fn nothing_is_taken_from_the_scope_of_the_user() {
-    fn walk(tokens: TokenStream, before: &mut Option<char>, found: &mut Vec<String>) {
-        for token in tokens {
-            match token {
-                TokenTree::Ident(ident) => {
-                    let word = ident.to_string();
-                    let first = word.chars().next().unwrap_or_default();
-                    if first.is_uppercase() && *before != Some(':') {
-                        found.push(word);
-                    }
-                    *before = None;
+/// The capitalised words that start a path. `before` is the mark before the next token.
+fn path_starts(tokens: TokenStream, before: &mut Option<char>, found: &mut Vec<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => {
+                let word = ident.to_string();
+                let first = word.chars().next().unwrap_or_default();
+                if first.is_uppercase() && *before != Some(':') {
+                    found.push(word);
                 }
-                TokenTree::Punct(punct) => *before = Some(punct.as_char()),
-                TokenTree::Group(group) => {
-                    *before = None;
-                    walk(group.stream(), before, found);
-                    *before = None;
-                }
-                TokenTree::Literal(_) => *before = None,
+                *before = None;
             }
+            TokenTree::Punct(punct) => *before = Some(punct.as_char()),
+            TokenTree::Group(group) => {
+                *before = None;
+                path_starts(group.stream(), before, found);
+                *before = None;
+            }
+            TokenTree::Literal(_) => *before = None,
         }
     }
+}
+
+/// Every path starts at the root of a crate, so these are the only capitalised words that start a path.
+#[test]
+fn nothing_is_taken_from_the_scope_of_the_user() {
     let mut found = Vec::new();
-    walk(expand(GRAPH), &mut None, &mut found);
+    path_starts(expand(GRAPH), &mut None, &mut found);
     found.sort();
     found.dedup();
     assert_eq!(
@@ -213,12 +246,12 @@ fn a_struct_with_mistakes_still_gets_its_manager() {
     {
         assert!(output.contains(part), "{part}\n{output}");
     }
-    // What stands in for the tuple, so that most of what uses the buffer is no mistake.
+    // The substitute for the tuple, so that most code that uses the buffer is no further error.
     assert!(output.contains("fn b(&self) -> &::gpumem::Buffer<[f32; 2usize], B>"), "{output}");
 }
 
 #[test]
-fn what_is_no_struct_still_gets_an_empty_manager() {
+fn an_enum_a_union_and_a_tuple_get_an_empty_manager() {
     for source in ["enum S { A }", "union S { a: u8 }", "struct S(Vec<u8>);", "struct S;"] {
         let output = pretty(source);
         assert_eq!(output.matches("compile_error!").count(), 1, "{output}");
@@ -229,7 +262,7 @@ fn what_is_no_struct_still_gets_an_empty_manager() {
 #[test]
 fn half_typed_attributes_keep_the_rest() {
     for keys in ["growth =", "growth", "max = \"", "asy", "growth = 1.,", "(", "= 3"] {
-        // What the tokenizer refuses never reaches a derive.
+        // A derive never sees tokens that the tokenizer rejects.
         let Ok(source) = format!("struct S {{ #[buffer({keys})] a: Vec<u8>, b: Vec<u8> }}").parse() else {
             continue;
         };
@@ -238,56 +271,58 @@ fn half_typed_attributes_keep_the_rest() {
     }
 }
 
-/// Whatever stands in an attribute, the rest of the manager is there and what is written parses.
+/// Tokens that a user may write, or half write, in an attribute.
+const PIECES: &[&str] = &[
+    "",
+    "growth",
+    "=",
+    "1.3",
+    "-",
+    "max",
+    "\"1KiB\"",
+    "\"",
+    "min = 5",
+    "async",
+    "(slots = 3)",
+    "skip",
+    ",",
+    ", ,",
+    ":",
+    "::",
+    "crate",
+    "r#async",
+    "[1, 2]",
+    "{}",
+    "'a",
+    "'x'",
+    "b\"1\"",
+    "1.5GiB",
+    "#",
+    "$",
+    "größe",
+    "\"größe\"",
+    "0x10",
+    "1e400",
+    "stable",
+    "stable = false",
+    "name = \"new\"",
+    "name = \"S\"",
+    "lens = \"SBuffers\"",
+    "preset = \"edges\"",
+    "config = A::B",
+    "config = <T as A>::B",
+    "skip(default)",
+    "async(snapshot, slots)",
+    "limit = \"0B\"",
+    "!",
+    "..=",
+    "()",
+];
+
+/// With any tokens in an attribute, the output parses and contains the rest of the manager.
 #[test]
 fn no_attribute_breaks_the_output() {
-    const PIECES: &[&str] = &[
-        "",
-        "growth",
-        "=",
-        "1.3",
-        "-",
-        "max",
-        "\"1KiB\"",
-        "\"",
-        "min = 5",
-        "async",
-        "(slots = 3)",
-        "skip",
-        ",",
-        ", ,",
-        ":",
-        "::",
-        "crate",
-        "r#async",
-        "[1, 2]",
-        "{}",
-        "'a",
-        "'x'",
-        "b\"1\"",
-        "1.5GiB",
-        "#",
-        "$",
-        "größe",
-        "\"größe\"",
-        "0x10",
-        "1e400",
-        "stable",
-        "stable = false",
-        "name = \"new\"",
-        "name = \"S\"",
-        "lens = \"SBuffers\"",
-        "preset = \"edges\"",
-        "config = A::B",
-        "config = <T as A>::B",
-        "skip(default)",
-        "async(snapshot, slots)",
-        "limit = \"0B\"",
-        "!",
-        "..=",
-        "()",
-    ];
-    // Every piece by itself, behind a key, where a value belongs, and before another key.
+    // Each piece alone, after a key, in the place of a value, and before another key.
     for piece in PIECES {
         for keys in [
             piece.to_string(),
@@ -297,7 +332,7 @@ fn no_attribute_breaks_the_output() {
         ] {
             let source =
                 format!("#[buffers({keys})] struct S {{ #[buffer({keys})] a: Vec<u8>, b: Vec<u8> }}");
-            // What is no sequence of tokens never reaches a derive.
+            // A derive never sees tokens that the tokenizer rejects.
             let Ok(tokens) = source.parse() else { continue };
             let output = crate::derive(tokens);
             assert!(output.to_string().contains("fn b_mut"), "{keys}");

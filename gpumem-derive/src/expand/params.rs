@@ -1,32 +1,33 @@
-//! The struct's parameters, with those that the generated items add: declared, used, and bounded.
+//! The generic parameters of the generated items: those of the struct, and the backend.
 
-use crate::model::{Model, param_name, words};
+use crate::model::Model;
+use crate::syntax::{identifiers, param_name};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{GenericParam, WherePredicate};
 
-/// The parameters of the struct, taken apart.
-pub(super) struct Generics {
+/// The parameters of the struct, in the forms that the output needs.
+pub(super) struct Params {
     lifetimes: Vec<TokenStream>,
     lifetime_args: Vec<TokenStream>,
-    /// Types and constants, as a declaration with defaults takes them.
+    /// Types and constants in a declaration: with bounds and defaults.
     declared: Vec<TokenStream>,
-    /// The same for an alias, in which bounds mean nothing.
+    /// The same in a type alias: without bounds, since the compiler does not check them there.
     aliased: Vec<TokenStream>,
-    /// The same for an `impl`.
+    /// The same in an `impl`: without defaults.
     bounded: Vec<TokenStream>,
     args: Vec<TokenStream>,
-    /// The parameters that a struct must use.
+    /// The names of the parameters that a struct must use.
     must_use: Vec<String>,
     predicates: Vec<TokenStream>,
     backend: TokenStream,
     root: TokenStream,
 }
 
-impl Generics {
+impl Params {
     pub(super) fn new(model: &Model<'_>) -> Self {
         let backend = &model.names.backend;
-        let mut generics = Generics {
+        let mut params = Params {
             lifetimes: Vec::new(),
             lifetime_args: Vec::new(),
             declared: Vec::new(),
@@ -39,25 +40,26 @@ impl Generics {
             root: model.root.clone(),
         };
         for param in &model.input.generics.params {
-            generics.add(param);
+            params.add(param);
         }
         let user: Option<Vec<&WherePredicate>> =
             model.input.generics.where_clause.as_ref().map(|clause| clause.predicates.iter().collect());
-        generics.predicates = user.into_iter().flatten().map(ToTokens::to_token_stream).collect();
-        // What a device needs of an element is asked here, so that the user's struct may ask for `Pod` alone, or for
-        // nothing.
+        params.predicates = user.into_iter().flatten().map(ToTokens::to_token_stream).collect();
+        // The output adds the bound that the runtime needs, so that the user's struct can have `Pod` as a
+        // bound, or none.
         let root = &model.root;
         let mut seen = Vec::new();
         for (_, buffer) in model.buffers().filter(|(_, buffer)| buffer.generic) {
             if !seen.contains(&&buffer.element_text) {
                 seen.push(&buffer.element_text);
                 let element = &buffer.element;
-                generics.predicates.push(quote!(#element: #root::Element));
+                params.predicates.push(quote!(#element: #root::Element));
             }
         }
-        generics
+        params
     }
 
+    /// Adds a parameter of the struct.
     fn add(&mut self, param: &GenericParam) {
         let name = param_name(param);
         match param {
@@ -95,47 +97,47 @@ impl Generics {
         }
     }
 
-    /// `<'x, 'a, T = f32, B: Backend = Host>`, for a declaration.
-    pub(super) fn declare(&self, lifetime: Option<&syn::Lifetime>) -> TokenStream {
-        let Generics { lifetimes, declared, backend, root, .. } = self;
+    /// `<'x, 'a, T = f32, B: Backend = Host>`, in a declaration.
+    pub(super) fn declaration(&self, lifetime: Option<&syn::Lifetime>) -> TokenStream {
+        let Params { lifetimes, declared, backend, root, .. } = self;
         let lifetime = lifetime.into_iter();
         quote!(<#(#lifetime,)* #(#lifetimes,)* #(#declared,)* #backend: #root::Backend = #root::Host>)
     }
 
-    /// `<'a, T = f32, B = Host>`, for an alias.
+    /// `<'a, T = f32, B = Host>`, in a type alias.
     pub(super) fn alias(&self) -> TokenStream {
-        let Generics { lifetime_args, aliased, backend, root, .. } = self;
+        let Params { lifetime_args, aliased, backend, root, .. } = self;
         quote!(<#(#lifetime_args,)* #(#aliased,)* #backend = #root::Host>)
     }
 
-    /// `<'a, T, B: Backend>`, behind `impl`.
-    pub(super) fn bind(&self) -> TokenStream {
-        let Generics { lifetimes, bounded, backend, root, .. } = self;
+    /// `<'a, T, B: Backend>`, after `impl`.
+    pub(super) fn impl_params(&self) -> TokenStream {
+        let Params { lifetimes, bounded, backend, root, .. } = self;
         quote!(<#(#lifetimes,)* #(#bounded,)* #backend: #root::Backend>)
     }
 
-    /// `<'a, T>`, behind the `impl` of something that has no backend.
-    pub(super) fn bind_struct(&self) -> TokenStream {
-        let Generics { lifetimes, bounded, .. } = self;
+    /// `<'a, T>`, after an `impl` for a type without a backend.
+    pub(super) fn impl_params_of_struct(&self) -> TokenStream {
+        let Params { lifetimes, bounded, .. } = self;
         quote!(<#(#lifetimes,)* #(#bounded,)*>)
     }
 
-    /// `<'x, 'a, T, B>`, behind the name of a generated type.
+    /// `<'x, 'a, T, B>`, after the name of a generated type.
     pub(super) fn args(&self, lifetime: Option<TokenStream>) -> TokenStream {
-        let Generics { lifetime_args, args, backend, .. } = self;
+        let Params { lifetime_args, args, backend, .. } = self;
         let lifetime = lifetime.into_iter();
         quote!(<#(#lifetime,)* #(#lifetime_args,)* #(#args,)* #backend>)
     }
 
-    /// The struct's own predicates, and what its elements must be.
-    pub(super) fn clause(&self) -> TokenStream {
+    /// The struct's own predicates, and `T: Element` for each generic element.
+    pub(super) fn where_clause(&self) -> TokenStream {
         let predicates = &self.predicates;
         if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates,)*) }
     }
 
-    /// Whether there is a parameter that none of `elements` uses.
+    /// Whether there is a parameter that a struct must use and none of `elements` does.
     pub(super) fn has_unused(&self, elements: impl Iterator<Item = TokenStream>) -> bool {
-        let used = words(elements.collect());
+        let used = identifiers(elements.collect());
         self.must_use.iter().any(|name| !used.contains(name))
     }
 }

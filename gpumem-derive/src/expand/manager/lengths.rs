@@ -1,0 +1,77 @@
+//! The methods about one length per buffer.
+
+use crate::expand::context::Context;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+pub(super) const METHODS: [&str; 6] = ["lens", "capacities", "reserve", "resize", "clear", "shrink_to_fit"];
+
+pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
+    let (read, change) = (read(cx), change(cx));
+    quote!(#read #change)
+}
+
+/// The methods that read lengths.
+fn read(cx: &Context<'_>) -> TokenStream {
+    let vis = &cx.vis;
+    let lens = &cx.model.names.lens;
+    let (names, locals) = (cx.accessors(), cx.locals());
+    quote! {
+        /// The number of elements in each buffer.
+        #vis fn lens(&self) -> #lens {
+            let [#(#locals),*] = self.__set.lens(self.__raw());
+            #lens { #(#names: #locals),* }
+        }
+
+        /// The number of elements that each buffer has room for.
+        #vis fn capacities(&self) -> #lens {
+            let [#(#locals),*] = self.__set.capacities(self.__raw());
+            #lens { #(#names: #locals),* }
+        }
+    }
+}
+
+/// The methods that change lengths and capacities.
+fn change(cx: &Context<'_>) -> TokenStream {
+    let Context { root, vis, .. } = cx;
+    let lens = &cx.model.names.lens;
+    let names = cx.accessors();
+    quote! {
+        /// Makes room for `additional` more elements in each buffer: in all buffers, or in none.
+        ///
+        /// # Errors
+        ///
+        /// If a limit would be exceeded, or the device does not have the memory for all buffers.
+        #vis fn reserve(&mut self, __additional: #lens) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.reserve(&mut __buffers, &[#(__additional.#names),*])
+        }
+
+        /// Sets the length of each buffer: of all buffers, or of none. New elements are zero.
+        ///
+        /// # Errors
+        ///
+        /// If a limit would be exceeded, or the device does not have the memory for all buffers.
+        #vis fn resize(&mut self, __lens: #lens) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.resize(&mut __buffers, &[#(__lens.#names),*])
+        }
+
+        /// Removes all elements of every buffer. The buffers keep their memory.
+        #vis fn clear(&mut self) {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.clear(&mut __buffers);
+        }
+
+        /// Gives back the memory that no element uses.
+        ///
+        /// # Errors
+        ///
+        /// If the device fails, or does not have the smaller memory in addition to the larger. Then the buffers
+        /// after the one that failed keep their memory.
+        #vis fn shrink_to_fit(&mut self) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.shrink_to_fit(&mut __buffers)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Questions about syntax that several modules ask: identifiers, types, attributes and spans.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use std::collections::HashSet;
+use syn::ext::IdentExt;
+use syn::{Attribute, Expr, GenericArgument, GenericParam, Lit, PathArguments, Type, TypeArray};
+
+/// All identifiers in `tokens`. A lifetime is listed without its tick, a raw identifier without `r#`.
+pub(crate) fn identifiers(tokens: TokenStream) -> HashSet<String> {
+    let mut found = HashSet::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => {
+                found.insert(ident.unraw().to_string());
+            }
+            TokenTree::Group(group) => found.extend(identifiers(group.stream())),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+    found
+}
+
+/// The name of a generic parameter, in the form that [`identifiers`] lists.
+pub(crate) fn param_name(param: &GenericParam) -> String {
+    match param {
+        GenericParam::Lifetime(param) => param.lifetime.ident.to_string(),
+        GenericParam::Type(param) => param.ident.unraw().to_string(),
+        GenericParam::Const(param) => param.ident.unraw().to_string(),
+    }
+}
+
+/// The attributes called `name`, as tokens that can be copied into the output.
+pub(crate) fn attrs_named(attrs: &[Attribute], name: &str) -> TokenStream {
+    attrs.iter().filter(|attr| attr.path().is_ident(name)).map(ToTokens::to_token_stream).collect()
+}
+
+/// A type without enclosing parentheses and without the invisible groups that `macro_rules!` inserts.
+pub(crate) fn bare(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            _ => return ty,
+        }
+    }
+}
+
+/// `T` of `Vec<T>`, whichever path names `Vec`.
+pub(crate) fn element_of(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = bare(ty) else { return None };
+    let last = path.path.segments.last()?;
+    let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
+    match args.args.first()? {
+        GenericArgument::Type(element) if last.ident == "Vec" && args.args.len() == 1 => Some(element),
+        _ => None,
+    }
+}
+
+/// The size in bytes of a primitive number, or of an array of them. `None` for every other type.
+pub(crate) fn size_from_syntax(ty: &Type) -> Option<u64> {
+    match bare(ty) {
+        Type::Path(path) => match path.path.get_ident()?.to_string().as_str() {
+            "u8" | "i8" => Some(1),
+            "u16" | "i16" => Some(2),
+            "u32" | "i32" | "f32" => Some(4),
+            "u64" | "i64" | "f64" => Some(8),
+            "u128" | "i128" => Some(16),
+            _ => None,
+        },
+        Type::Array(array) => {
+            let Expr::Lit(len) = &array.len else { return None };
+            let Lit::Int(len) = &len.lit else { return None };
+            size_from_syntax(&array.elem)?.checked_mul(len.base10_parse().ok()?)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the syntax alone shows that a type is unsized. `str` counts, because it is a built-in type.
+pub(crate) fn is_unsized(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Slice(_) | Type::TraitObject(_) => true,
+        Type::Path(path) => path.path.is_ident("str"),
+        _ => false,
+    }
+}
+
+/// Whether the length of an array is a literal zero.
+pub(crate) fn is_empty_array(array: &TypeArray) -> bool {
+    matches!(&array.len, Expr::Lit(len) if matches!(&len.lit, Lit::Int(len) if len.base10_digits() == "0"))
+}
+
+/// A span that points at `span` in messages, and that name resolution and lints treat as generated code.
+pub(crate) fn generated_at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+/// `tokens` as generated code ([`generated_at`]): all of them at `span`, or each at its own place.
+pub(crate) fn as_generated(tokens: TokenStream, span: Option<Span>) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        let generated = generated_at(span.unwrap_or_else(|| token.span()));
+        if let TokenTree::Group(group) = token {
+            token = Group::new(group.delimiter(), as_generated(group.stream(), span)).into();
+        }
+        token.set_span(generated);
+        token
+    };
+    tokens.into_iter().map(respan).collect()
+}
