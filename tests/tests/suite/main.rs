@@ -35,9 +35,7 @@ macro_rules! suite {
         mod cuda { $(mod $module { $(
             #[test]
             fn $case() {
-                // One at a time: they share a card, and a driver call that frees memory waits for the work of all of them,
-                // which would spoil those cases that check what does not wait.
-                let _turn = crate::TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let _turn = gpumem_tests::cuda::turn();
                 crate::wait_for_ends();
                 crate::$module::$case::<gpumem::Cuda>(&gpumem_tests::TestBackend::open);
             }
@@ -57,10 +55,6 @@ fn wait_for_ends() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
-
-/// Whose turn it is on the card.
-#[cfg(feature = "cuda")]
-static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 /// How a case gets a device: `None` when the machine has none.
 type Open<'a, B> = &'a dyn Fn(gpumem::DeviceBuilder) -> Option<gpumem::Device<B>>;
