@@ -93,7 +93,7 @@
 ///   what the buffer holds in the end, is compared with a plain `Vec`.
 /// * On the host the bus is made slow for that ([`testing::SlowBus`](crate#features), feature `testing`): a copy arrives in parts and takes its
 ///   time, so what is read too early, or written while it is copied, shows. The tests check that the copies really were under way.
-/// * `torn.rs` draws 10,000 frames of a buffer that a kernel writes all the time, with snapshots and without.
+/// * `tearing.rs` draws 10,000 frames of a buffer that a kernel writes all the time, with snapshots and without.
 /// * `cancellation.rs` drops, moves and forgets futures at every poll.
 /// * `tests/tests/faults.rs` fails each call to the backend once, in the middle of each operation.
 /// * The suite runs on the host, on a CUDA driver that is made of threads, and on a card. None of this proves anything of a driver: it is taken

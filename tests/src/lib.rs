@@ -1,8 +1,8 @@
 //! What the tests of `gpumem` share: how each backend is opened, kept busy, and made to run a kernel.
 //!
-//! A test of the suite is a function over `B: TestBackend`, and the macro `suite!` in `tests/suite/main.rs` makes one test a
-//! backend of it. On a machine without a card the CUDA tests say so and pass; where `GPUMEM_REQUIRE_CUDA=1` is set, as
-//! on a machine that has one, they fail.
+//! A case of the suite is a function over `B: TestBackend`, and the macro `on_each_backend!` in front of it (`tests/suite/main.rs`) makes
+//! a test per backend of it. On a machine without a card the CUDA tests say so and pass; where `GPUMEM_REQUIRE_CUDA=1` is set, as on a
+//! machine that has one, they fail.
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
