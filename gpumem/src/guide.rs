@@ -41,7 +41,7 @@
 /// | a future is cancelled, or moves to another thread | A future is a ticket; the thread that wakes has a weak reference to it (3). <br> Tests: `futures_may_be_dropped_at_every_poll`, `tasks_may_be_dropped_at_every_poll`, `futures_move_between_threads` |
 /// | a wake-up is lost | The event is looked at again after it was put on the list, and the last waker is the one that counts; a wake-up is only a reason to look at the event again. <br> Tests: `an_awaited_download_wakes_once_it_is_there`, `the_last_waker_is_the_one_that_is_woken`, `executors_may_poll_from_many_threads` |
 /// | a wake-up waits for later work | Transfers are woken in the order of their stream. <br> Tests: `an_earlier_download_does_not_wait_for_a_later_one`, `an_upload_wakes_whoever_awaits_it` |
-/// | a waker drops the future, polls another one, or waits for its own thread | Wakers run while nothing is locked. One that would sleep until its own thread wakes it is refused with [`Error::WouldDeadlock`](crate::Error::WouldDeadlock). <br> Tests: `futures_may_be_dropped_by_and_beside_their_wakers`, `a_waker_that_waits_for_its_own_thread_is_told_so` (`tests/tests/mended.rs`) |
+/// | a waker drops the future, polls another one, or waits for its own thread | Wakers run while nothing is locked. One that would sleep until its own thread wakes it is refused with [`Error::WouldDeadlock`](crate::Error::WouldDeadlock). <br> Tests: `futures_may_be_dropped_by_and_beside_their_wakers`, `a_waker_that_waits_for_its_own_thread_is_refused` (`tests/tests/regressions/transfers.rs`) |
 /// | the device is dropped first | What is in flight keeps what it needs of the device, and a thread waits for its end; awaiting keeps nothing of it alive (3, 7). <br> Tests: `pending_futures_outlive_buffers_and_device`, `an_awaited_download_outlives_buffer_and_device`, `the_poller_is_nobodys_handle` |
 /// | a wait inside a host kernel, for what is queued behind that kernel | It is refused with [`Error::WouldDeadlock`](crate::Error::WouldDeadlock). <br> Test: `a_kernel_cannot_wait_for_its_own_device` (`tests/tests/host.rs`) |
 /// | no slot ever comes back to one who waits for it | A waiter is woken by each slot that comes back, and watches the copies that run. <br> Tests: `a_download_waits_for_a_slot`, `many_threads_wait_for_two_slots` |
@@ -71,7 +71,7 @@
 /// | the upload overtakes a download or a kernel that uses the buffer, or is overtaken | It is queued on the compute stream, behind the events of all other uses (1, 2). <br> Tests: `uploads_under_way`, `stages_are_sent_from_where_they_were_filled` |
 /// | the buffer is used between filling and sending | The stage borrows it mutably. It does not compile: `tests/ui/usage/buffer_while_it_is_staged.rs` |
 /// | memory is shown that nobody has written | Pinned memory is zeroed before the host first sees it (5). Later it holds what an earlier transfer of this device has left: of no other device and no other process, but set all elements. <br> Test: `a_stage_shows_no_memory_as_it_was_pinned` |
-/// | the ticket is dropped or forgotten, or the device fails or goes | As for downloads. <br> Tests: `an_upload_is_awaited`, `tickets_of_a_failed_device_say_so_when_it_is_gone` (`tests/tests/mended.rs`) |
+/// | the ticket is dropped or forgotten, or the device fails or goes | As for downloads. <br> Tests: `an_upload_is_awaited`, `tickets_of_a_failed_device_give_its_error_when_it_is_gone` (`tests/tests/regressions/transfers.rs`) |
 ///
 /// # Streams of your own
 ///
@@ -83,7 +83,7 @@
 /// | a download, or the compute stream, reads what such a kernel still writes | A download of a bound buffer waits for its stream; all else goes by way of the compute stream, which is put behind that stream first (1, 2). <br> Tests: the same, and `kernels_on_streams_of_the_applications_own_are_waited_for` (`tests/tests/card.rs`) |
 /// | the buffer is used past the binding | The binding borrows it mutably, and the set that it is in. It does not compile: `tests/ui/usage/set_while_a_buffer_is_bound.rs` |
 /// | the guard is forgotten, so that the end of the use is not noted | On the host each kernel is noted at its launch. On a card, to end the use is a condition of the `unsafe` launch. <br> Test: `a_forgotten_binding_is_harmless` (`tests/tests/bound.rs`) |
-/// | the buffer is dropped while the stream uses it | As for downloads: its memory is parked (2). <br> Tests: the same, and `closing_waits_for_kernels_that_use_dropped_buffers` (`tests/tests/mended.rs`) |
+/// | the buffer is dropped while the stream uses it | As for downloads: its memory is parked (2). <br> Tests: the same, and `closing_waits_for_kernels_that_use_dropped_buffers` (`tests/tests/regressions/ends.rs`) |
 ///
 /// # How it is tested
 ///
