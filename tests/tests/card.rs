@@ -26,7 +26,7 @@ fn card() -> Option<Device<Cuda>> {
 
 /// Another device on the same card is to this one what another process is: neither knows what the other holds.
 #[test]
-fn memory_that_others_hold_is_survived() {
+fn out_of_memory_counts_what_another_device_holds() {
     let _turn = turn();
     let Some(others) = card() else { return };
     if others.name() == "Threads as a card" {

@@ -65,7 +65,7 @@ fn numbers(device: &Device<Cuda>) -> Buffer<u32, Cuda, Async> {
 /// A ticket that was redeemed or waited for kept its event, and that the context, of a device that said that
 /// it was closed.
 #[test]
-fn what_has_ended_keeps_no_context() {
+fn transfers_that_have_ended_keep_no_context() {
     let Some((device, _turn)) = card() else { return };
     device.close().unwrap();
     assert!(!is_retained());
@@ -283,7 +283,7 @@ fn reset_the_context() {
 /// To take pinned memory back, the driver waits for all kernels, and whoever queues work meanwhile waits for
 /// it.
 #[test]
-fn nobody_waits_for_the_end_of_another_device() {
+fn queueing_does_not_wait_for_the_end_of_another_device() {
     let Some((busy, _turn)) = card() else { return };
     let (ending, other) = (another(), another());
     let (work, mut buffer) = (busy.load_ptx(KERNELS).unwrap(), numbers(&other));

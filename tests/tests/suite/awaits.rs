@@ -142,8 +142,8 @@ fn a_wait_with_a_timeout_keeps_the_ticket<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(*ticket.wait().unwrap(), [1, 2, 3]);
 }
 
-on_each_backend!(the_poller_is_nobodys_handle);
-fn the_poller_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(the_wake_thread_keeps_no_device_open);
+fn the_wake_thread_keeps_no_device_open<B: TestBackend>(open: Open<'_, B>) {
     for round in 0..20 {
         let device = open!(open);
         let buffer = buffer(&device, &[round; 1_000]);

@@ -287,8 +287,8 @@ fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>)
     }
 }
 
-on_each_backend!(forgotten_futures_harm_nobody);
-fn forgotten_futures_harm_nobody<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(forgotten_futures_keep_only_their_pinned_memory);
+fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         B::occupy(&device, BUSY);

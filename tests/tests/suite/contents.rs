@@ -151,8 +151,8 @@ fn copies_between_buffers_stay_on_the_device<B: TestBackend>(open: Open<'_, B>) 
     assert_eq!(elsewhere.download().unwrap(), [1, 2]);
 }
 
-on_each_backend!(kernels_take_their_turn);
-fn kernels_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(kernels_run_in_the_order_of_the_stream);
+fn kernels_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &[0, 10, 20]).unwrap();
     for round in 0..50_u32 {

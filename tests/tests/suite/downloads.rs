@@ -66,8 +66,8 @@ fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-on_each_backend!(two_slots_and_no_more);
-fn two_slots_and_no_more<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_third_download_of_two_slots_is_refused);
+fn a_third_download_of_two_slots_is_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
     let first = buffer.start_download().unwrap();
@@ -123,8 +123,8 @@ fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open: Open<'_, B
     assert!(*guard == data);
 }
 
-on_each_backend!(ranges_and_nothing_at_all);
-fn ranges_and_nothing_at_all<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(ranges_and_empty_ranges_are_downloaded);
+fn ranges_and_empty_ranges_are_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap();
     let guard = buffer.start_download_range(1..3).unwrap().wait().unwrap();

@@ -336,8 +336,8 @@ fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(pair.left().stats().slots_taken, 0);
 }
 
-on_each_backend!(who_waits_for_slots_holds_none);
-fn who_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_thread_that_waits_for_slots_holds_none);
+fn a_thread_that_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let [a, b] = ["a", "b"].map(|name| numbers(&device, one_slot(name), &[1, 2]));
     for round in 0..4 {
@@ -567,8 +567,8 @@ fn a_set_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>) {
     assert!(format!("{frame:?}").starts_with("WideFrame { f0: 100, f1: 100, "));
 }
 
-on_each_backend!(a_frame_of_a_set_is_waited_for_in_every_way);
-fn a_frame_of_a_set_is_waited_for_in_every_way<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_frame_of_a_set_is_polled_awaited_and_waited_for);
+fn a_frame_of_a_set_is_polled_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let gpu = wide(10).upload(&device).unwrap();
     // The first one pins memory and starts threads.

@@ -5,8 +5,8 @@ use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::TestBackend;
 use std::time::{Duration, Instant};
 
-on_each_backend!(the_factor_decides_and_the_limit_caps);
-fn the_factor_decides_and_the_limit_caps<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(growth_follows_the_factor_up_to_the_limit);
+fn growth_follows_the_factor_up_to_the_limit<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let spec = BufferSpec::new("buffer").growth(1.3).max(4 * 1_500);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[5; 1_000]).unwrap();

@@ -127,22 +127,22 @@ fn words(first: &[Op], alphabet: &[Op], length: usize) -> Vec<Vec<Op>> {
     words
 }
 
-on_each_backend!(downloads_under_way);
-fn downloads_under_way<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(every_sequence_of_operations_around_a_download);
+fn every_sequence_of_operations_around_a_download<B: TestBackend>(open: Open<'_, B>) {
     for spec in [spec(), spec().snapshot()] {
         run_all(open, &spec, &[Start, StartRange], &DOWNLOADS, 4);
     }
 }
 
-on_each_backend!(downloads_under_way_for_longer);
-fn downloads_under_way_for_longer<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(longer_sequences_around_a_download);
+fn longer_sequences_around_a_download<B: TestBackend>(open: Open<'_, B>) {
     for spec in [spec(), spec().snapshot()] {
         run_all(open, &spec, &[Start], &ESSENCE, 5);
     }
 }
 
-on_each_backend!(downloads_of_buffers_that_grow_in_place);
-fn downloads_of_buffers_that_grow_in_place<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(sequences_around_a_download_of_a_buffer_that_grows_in_place);
+fn sequences_around_a_download_of_a_buffer_that_grows_in_place<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     // Without virtual memory there is no such growth.
     let spec = if device.has_virtual_memory() { spec().stable().max(1 << 22) } else { spec() };
@@ -150,8 +150,8 @@ fn downloads_of_buffers_that_grow_in_place<B: TestBackend>(open: Open<'_, B>) {
     run_all(open, &spec.snapshot(), &[Start], &ESSENCE, 4);
 }
 
-on_each_backend!(uploads_under_way);
-fn uploads_under_way<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(every_sequence_of_operations_around_an_upload);
+fn every_sequence_of_operations_around_an_upload<B: TestBackend>(open: Open<'_, B>) {
     run_all(open, &spec(), &[Start, Stage, StagePart], &UPLOADS, 4);
     run_all(open, &spec().snapshot(), &[Start, Stage, StagePart], &UPLOADS, 3);
 }

@@ -4,8 +4,8 @@ use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Error};
 use gpumem_tests::TestBackend;
 
-on_each_backend!(figures_are_counted);
-fn figures_are_counted<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(statistics_count_every_operation);
+fn statistics_count_every_operation<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap();
     let stats = device.stats();
@@ -52,8 +52,8 @@ fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_
 }
 
 // `close` said that all was well while the stream kept the device's context.
-on_each_backend!(a_stream_that_is_alive_is_named);
-fn a_stream_that_is_alive_is_named<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_leak_report_names_a_stream_that_lives);
+fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     let (device, other) = (open!(open), open!(open));
     let stream = device.create_stream().unwrap();
     let line = line!() - 1;
@@ -110,8 +110,8 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
 }
 
 // The record of the buffer kept what its snapshots' copies had taken.
-on_each_backend!(shadows_that_went_back_are_not_listed);
-fn shadows_that_went_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(staging_copies_that_were_given_back_are_not_listed);
+fn staging_copies_that_were_given_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     for stable in [false, true] {
         let spec = BufferSpec::new("buffer").snapshot().max(1 << 20);

@@ -37,8 +37,8 @@ fn threads_get_exactly_the_limit<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-on_each_backend!(what_lives_never_passes_the_limit);
-fn what_lives_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(live_memory_never_passes_the_limit);
+fn live_memory_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
     const LIMIT: u64 = 24 << 20;
     let device = open!(open, Device::builder().memory_limit(LIMIT));
     let (live, refused) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -77,8 +77,8 @@ fn what_lives_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
     assert!(stats.peak_bytes <= LIMIT, "{stats:?}");
 }
 
-on_each_backend!(what_fits_at_any_time_is_never_refused);
-fn what_fits_at_any_time_is_never_refused<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(requests_that_always_fit_are_never_refused);
+fn requests_that_always_fit_are_never_refused<B: TestBackend>(open: Open<'_, B>) {
     // Each thread has one block at most, and the limit is one for each: nobody ever asks for too much.
     const THREADS: usize = 6;
     for bytes in [1_000, 3 * MIB] {
@@ -121,8 +121,8 @@ fn growth_in_place_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(buffer.view(data.len()..data.len() + 2).unwrap().download().unwrap(), [5, 0]);
 }
 
-on_each_backend!(what_is_held_stays_within_the_limit);
-fn what_is_held_stays_within_the_limit<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(held_memory_stays_within_the_limit);
+fn held_memory_stays_within_the_limit<B: TestBackend>(open: Open<'_, B>) {
     const LIMIT: usize = 64 * MIB;
     let device = open!(open, Device::builder().memory_limit(LIMIT as u64));
     let check = |what: &str, rounding: usize| {
@@ -188,8 +188,8 @@ fn mix<B: TestBackend>(device: &Device<B>, sizes: Range<usize>, cap: usize) -> (
     (device.stats(), rounding as u64)
 }
 
-on_each_backend!(no_memory_is_there_that_cannot_be_had);
-fn no_memory_is_there_that_cannot_be_had<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(held_memory_is_live_memory_and_the_overhead);
+fn held_memory_is_live_memory_and_the_overhead<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().overhead(0.05));
     if !device.has_virtual_memory() {
         // Without it, gaps stay gaps.
@@ -276,8 +276,8 @@ fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((stats.held_bytes, stats.retained_bytes, stats.pinned_bytes), (0, 0, 0));
 }
 
-on_each_backend!(keep_bounds_what_is_free);
-fn keep_bounds_what_is_free<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(retain_bounds_the_free_memory);
+fn retain_bounds_the_free_memory<B: TestBackend>(open: Open<'_, B>) {
     for keep in [0, 8 << 20] {
         let device = open!(open, Device::builder().retain(keep));
         drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
@@ -299,8 +299,8 @@ fn keep_bounds_what_is_free<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-on_each_backend!(keeping_nothing_holds_as_soon_as_the_stream_is_idle);
-fn keeping_nothing_holds_as_soon_as_the_stream_is_idle<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(retaining_nothing_holds_as_soon_as_the_stream_is_idle);
+fn retaining_nothing_holds_as_soon_as_the_stream_is_idle<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().retain(0));
     drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
     device.synchronize().unwrap();
@@ -349,8 +349,8 @@ fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_, B>) {
     device.close().unwrap();
 }
 
-on_each_backend!(the_idle_thread_is_nobodys_handle);
-fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(the_idle_thread_keeps_no_device_open);
+fn the_idle_thread_keeps_no_device_open<B: TestBackend>(open: Open<'_, B>) {
     for round in 0..200 {
         let device = open!(open, Device::builder().retain_for(Duration::from_micros(100)));
         drop(block(&device, 2_000_000).unwrap());
@@ -368,8 +368,8 @@ fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
 
 // What is shed stays mapped until the compute lane has passed its last use (rule 2). On a card, and on the host, a kernel that finds it gone
 // ends the program, or fails the device.
-on_each_backend!(what_is_shed_is_not_unmapped_under_a_kernel);
-fn what_is_shed_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(memory_given_back_is_not_unmapped_under_a_kernel);
+fn memory_given_back_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
     for retain_for in [false, true] {
         let builder = Device::builder();
         let builder =

@@ -82,8 +82,8 @@ fn growth_that_can_do_with_less_is_no_pressure<B: TestBackend>(open: Open<'_, B>
     assert_eq!(calls.load(SeqCst), 0, "and nothing failed");
 }
 
-on_each_backend!(what_a_download_reads_is_not_used_again);
-fn what_a_download_reads_is_not_used_again<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(memory_that_a_download_reads_is_not_used_again);
+fn memory_that_a_download_reads_is_not_used_again<B: TestBackend>(open: Open<'_, B>) {
     for elements in [20_000, 2_500_000] {
         let device = open!(open);
         let data = Random::new(33).vec(elements);
@@ -110,8 +110,8 @@ fn what_a_download_reads_is_not_used_again<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-on_each_backend!(an_allocation_that_needs_it_waits_for_what_is_read);
-fn an_allocation_that_needs_it_waits_for_what_is_read<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_allocation_waits_for_memory_that_a_download_reads);
+fn an_allocation_waits_for_memory_that_a_download_reads<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(10 << 20));
     let data = Random::new(34).vec(2 * MIB);
     let busy = Duration::from_millis(60);
@@ -157,8 +157,8 @@ fn defragmenting_joins_and_gives_back<B: TestBackend>(open: Open<'_, B>) {
     assert!(large.download().unwrap() == vec![8; 1_000_000]);
 }
 
-on_each_backend!(a_report_knows_what_threads_have_let_go);
-fn a_report_knows_what_threads_have_let_go<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_memory_report_includes_the_caches_of_threads);
+fn a_memory_report_includes_the_caches_of_threads<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     drop(block(&device, 9 * MIB).unwrap());
     let (before, after) = device.defragment().unwrap();
@@ -168,8 +168,8 @@ fn a_report_knows_what_threads_have_let_go<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((after.held, after.live, after.largest_free, after.free_pieces), (0, 0, 0, 0));
 }
 
-on_each_backend!(bad_input_is_refused_with_its_figures);
-fn bad_input_is_refused_with_its_figures<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(bad_sizes_and_settings_are_refused_with_their_figures);
+fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(16 << 20));
     let spec = BufferSpec::new("buffer").max(4 << 20);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();

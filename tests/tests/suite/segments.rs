@@ -293,8 +293,8 @@ fn freed_blocks_come_back_in_the_order_of_the_stream<B: TestBackend>(open: Open<
     }
 }
 
-on_each_backend!(blocks_freed_by_another_thread_come_home);
-fn blocks_freed_by_another_thread_come_home<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(blocks_freed_by_another_thread_are_used_again);
+fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, B>) {
     for bytes in [5_000, 100 << 10, 3 * MIB] {
         let device = open!(open);
         let (send, receive) = mpsc::sync_channel::<Buffer<u8, B>>(4);

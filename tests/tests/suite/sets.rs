@@ -30,8 +30,8 @@ fn graph(nodes: usize, edges: usize) -> Graph {
     Graph { positions, kinds: random.vec(nodes), edges, title: "a graph".into() }
 }
 
-on_each_backend!(a_set_goes_up_and_comes_down);
-fn a_set_goes_up_and_comes_down<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_set_is_uploaded_and_downloaded);
+fn a_set_is_uploaded_and_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let host = graph(1_000, 300);
     let mut gpu = host.upload(&device).unwrap();

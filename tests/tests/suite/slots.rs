@@ -65,8 +65,8 @@ fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     assert!(matches!(error, Error::OutOfBounds { .. }), "{error:?}");
 }
 
-on_each_backend!(a_task_that_waits_for_a_slot_may_go);
-fn a_task_that_waits_for_a_slot_may_go<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_task_that_waits_for_a_slot_may_be_dropped);
+fn a_task_that_waits_for_a_slot_may_be_dropped<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer = buffer(&device, 1, &[1, 2, 3]);
     let guard = buffer.start_download().unwrap().wait().unwrap();

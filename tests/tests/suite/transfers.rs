@@ -76,8 +76,8 @@ fn large_transfers_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
     device.close().unwrap();
 }
 
-on_each_backend!(large_uploads_take_their_turn);
-fn large_uploads_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(large_uploads_run_in_the_order_of_the_stream);
+fn large_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let old: Vec<u32> = vec![1; 3 * MIB];
     let new: Vec<u32> = elements(3 * MIB, 5);
@@ -187,8 +187,8 @@ fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>
     device.close().unwrap();
 }
 
-on_each_backend!(stages_take_their_turn);
-fn stages_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(staged_uploads_run_in_the_order_of_the_stream);
+fn staged_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     B::occupy(&device, Duration::from_millis(30));

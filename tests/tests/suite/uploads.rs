@@ -37,8 +37,8 @@ fn an_upload_is_awaited<B: TestBackend>(open: Open<'_, B>) {
     block_on(awaited).unwrap();
 }
 
-on_each_backend!(an_upload_wakes_whoever_awaits_it);
-fn an_upload_wakes_whoever_awaits_it<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_upload_wakes_the_task_that_awaits_it);
+fn an_upload_wakes_the_task_that_awaits_it<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     block_on(send(&mut buffer, 0)).unwrap();
@@ -75,8 +75,8 @@ fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(device.stats().pinned_bytes, pinned, "this was other memory");
 }
 
-on_each_backend!(nothing_to_send_is_there_at_once);
-fn nothing_to_send_is_there_at_once<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_empty_upload_is_done_at_once);
+fn an_empty_upload_is_done_at_once<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     B::occupy(&device, BUSY);
