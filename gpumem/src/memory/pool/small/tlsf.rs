@@ -33,7 +33,7 @@ struct Node {
     size: u32,
     /// Neighbours in the slab.
     before: u32,
-    behind: u32,
+    after: u32,
     /// Neighbours in the free list.
     previous: u32,
     next: u32,
@@ -42,7 +42,7 @@ struct Node {
 
 impl Node {
     fn is_whole(&self) -> bool {
-        self.free && self.before == NONE && self.behind == NONE
+        self.free && self.before == NONE && self.after == NONE
     }
 }
 
@@ -78,7 +78,7 @@ impl Tlsf {
             offset: 0,
             size,
             before: NONE,
-            behind: NONE,
+            after: NONE,
             previous: NONE,
             next: NONE,
             free: false,
@@ -94,23 +94,23 @@ impl Tlsf {
         let size = grains(bytes);
         let index = self.find(size, thorough)?;
         self.remove(index);
-        let Node { slab, offset, size: found, behind, .. } = self.nodes[index as usize];
+        let Node { slab, offset, size: found, after, .. } = self.nodes[index as usize];
         if found > size {
             let rest = self.new_node(Node {
                 slab,
                 offset: offset + size,
                 size: found - size,
                 before: index,
-                behind,
+                after,
                 previous: NONE,
                 next: NONE,
                 free: false,
             });
-            if behind != NONE {
-                self.nodes[behind as usize].before = rest;
+            if after != NONE {
+                self.nodes[after as usize].before = rest;
             }
             let node = &mut self.nodes[index as usize];
-            (node.size, node.behind) = (size, rest);
+            (node.size, node.after) = (size, rest);
             self.insert(rest);
         }
         Some(Piece { node: index, slab, offset: offset as usize * GRAIN })
@@ -120,10 +120,10 @@ impl Tlsf {
     pub(crate) fn give_back(&mut self, piece: u32) -> Option<u32> {
         let mut index = piece;
         debug_assert!(!self.nodes[index as usize].free);
-        let Node { before, behind, .. } = self.nodes[index as usize];
-        if behind != NONE && self.nodes[behind as usize].free {
-            self.remove(behind);
-            self.join(index, behind);
+        let Node { before, after, .. } = self.nodes[index as usize];
+        if after != NONE && self.nodes[after as usize].free {
+            self.remove(after);
+            self.join(index, after);
         }
         if before != NONE && self.nodes[before as usize].free {
             self.remove(before);
@@ -165,7 +165,7 @@ impl Tlsf {
         let mut grains = 0;
         for node in nodes {
             grains += u64::from(node.size);
-            assert!(!free(node.before) && !free(node.behind), "gpumem: free neighbours have not joined");
+            assert!(!free(node.before) && !free(node.after), "gpumem: free neighbours have not joined");
         }
         assert_eq!(grains, self.free_grains, "gpumem: free grains");
     }
@@ -237,14 +237,14 @@ impl Tlsf {
         }
     }
 
-    /// Makes `second`, which lies behind `first`, a part of it.
+    /// Makes `second`, which lies after `first`, a part of it.
     fn join(&mut self, first: u32, second: u32) {
-        let Node { size, behind, .. } = self.nodes[second as usize];
+        let Node { size, after, .. } = self.nodes[second as usize];
         let node = &mut self.nodes[first as usize];
         node.size += size;
-        node.behind = behind;
-        if behind != NONE {
-            self.nodes[behind as usize].before = first;
+        node.after = after;
+        if after != NONE {
+            self.nodes[after as usize].before = first;
         }
         self.vacate(second);
     }
