@@ -51,8 +51,7 @@ pub(super) fn skip_default_is_sized(field: &mut Field<'_>, sink: &mut Sink) {
     }
 }
 
-/// The constant of a `config` uses no parameter of the struct: its value would be unknown until the parameter
-/// is.
+/// The constant of a `config` uses no parameter of the struct: it is the same for every argument.
 pub(super) fn config_uses_no_parameter(field: &mut Field<'_>, params: &[String], sink: &mut Sink) {
     let Role::Buffer(buffer) = &mut field.role else { return };
     let Some(config) = &buffer.config else { return };
