@@ -1,7 +1,7 @@
 //! What an attribute says of a buffer, as data.
 
-use crate::error::Bytes;
 use crate::error::Error;
+use crate::label::Bytes;
 
 /// How a buffer grows, how large it may become, and how it is downloaded: what `#[buffer(..)]` says, as a constant.
 ///

@@ -9,11 +9,11 @@
 //!   range of addresses that was reserved with nothing behind it, and chunks are mapped into it;
 //! * *pinned*: a block of host memory that the device reads and writes by itself, at an address that the host sees;
 //! * a *stream*: a queue. What is put on one stream runs in that order; two streams run side by side;
-//! * an *event*: a point in a stream, made by [`Driver::record`] and never changed after. An event is cheap to clone,
+//! * an *event*: a point in a stream, made by [`BackendOps::record`] and never changed after. An event is cheap to clone,
 //!   and it is done when all that was on its stream before it is done;
 //! * a *fault*: why something did not work, in the backend's own words.
 //!
-//! The trait is in two halves. [`Backend`] is the half that users name (`Device<B>`, `Buffer<T, B>`); [`Driver`] is the
+//! The trait is in two halves. [`Backend`] is the half that users name (`Device<B>`, `Buffer<T, B>`); [`BackendOps`] is the
 //! half that only the runtime calls: it lives in a private module, so nobody else can implement it, and nobody else is ever
 //! handed a backend to call it on. Its methods that queue work are `unsafe`: they take no part in deciding *when* a block may be touched or freed. That is
 //! the business of `memory` and `buffer`, whose module comments give the protocol.
@@ -48,22 +48,22 @@ use self::pauses::Pauses;
 /// assert_eq!(squares(&Device::host())?, [1, 4, 9]);
 /// # Ok::<(), gpumem::Error>(())
 /// ```
-pub trait Backend: Driver {
+pub trait Backend: BackendOps {
     /// The name used in messages and by command lines: `"host"`, `"cuda"`.
     const NAME: &'static str;
 }
 
 /// The half of a backend that only the runtime sees. See the module comment for the terms.
-pub trait Driver: Send + Sync + Sized + 'static {
+pub trait BackendOps: Send + Sync + Sized + 'static {
     /// Whether giving everything back at the end of a device may wait for more than the device's own work, so
     /// that a drop leaves it to a thread even where the device is idle.
     const WAITS_AT_THE_END: bool = false;
 
     /// Names a block of device memory, or a range of addresses. Cheap to clone; dropping it gives nothing back.
     type Memory: Clone + Send + Sync + 'static;
-    /// Physical memory that can be mapped. Dropping it without [`Driver::release_chunk`] leaks it.
+    /// Physical memory that can be mapped. Dropping it without [`BackendOps::release_chunk`] leaks it.
     type Chunk: Send + Sync + 'static;
-    /// A block of host memory that the device copies from and to. Dropping it without [`Driver::unpin`] leaks it.
+    /// A block of host memory that the device copies from and to. Dropping it without [`BackendOps::unpin`] leaks it.
     type Pinned: Send + Sync + 'static;
     /// A queue of work.
     type Stream: Send + Sync + 'static;
@@ -76,7 +76,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// How much memory the device has, as far as it can tell.
     fn memory_info(&self) -> Result<MemoryInfo, Fault>;
 
-    /// Whether blocks may be made to fail, for tests: then each asks [`Driver::before_block`], wherever it comes from.
+    /// Whether blocks may be made to fail, for tests: then each asks [`BackendOps::before_block`], wherever it comes from.
     fn is_tested(&self) -> bool {
         false
     }
@@ -93,7 +93,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// `memory` came from [`Driver::allocate`] of this backend and was not given back, and nothing that is queued or running
+    /// `memory` came from [`BackendOps::allocate`] of this backend and was not given back, and nothing that is queued or running
     /// touches it (rule 2).
     unsafe fn free(&self, memory: Self::Memory) -> Result<(), Fault>;
 
@@ -108,7 +108,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// `memory` came from [`Driver::reserve`] of this backend with as many bytes and was not given back, and nothing is mapped
+    /// `memory` came from [`BackendOps::reserve`] of this backend with as many bytes and was not given back, and nothing is mapped
     /// there (rule 2).
     unsafe fn unreserve(&self, memory: Self::Memory, bytes: usize) -> Result<(), Fault>;
 
@@ -208,7 +208,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// Gives back what the backend itself keeps for nobody. May wait for the device, and for others.
     fn tidy(&self) {}
 
-    /// As [`Driver::synchronize`], for a thread that may be some microseconds late but must not take a core while it waits.
+    /// As [`BackendOps::synchronize`], for a thread that may be some microseconds late but must not take a core while it waits.
     ///
     /// A backend whose own wait sleeps uses that. Otherwise the device is asked, at first all the time and then between pauses that grow with
     /// the time waited.
@@ -239,7 +239,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// As [`Driver::copy_to_device`], with the roles exchanged (rules 1, 2 and 3).
+    /// As [`BackendOps::copy_to_device`], with the roles exchanged (rules 1, 2 and 3).
     unsafe fn copy_to_host(
         &self,
         stream: &Self::Stream,
@@ -252,7 +252,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ///
     /// # Safety
     ///
-    /// As [`Driver::copy_to_device`]; the ranges do not overlap (rules 1 and 2).
+    /// As [`BackendOps::copy_to_device`]; the ranges do not overlap (rules 1 and 2).
     unsafe fn copy_on_device(
         &self,
         stream: &Self::Stream,

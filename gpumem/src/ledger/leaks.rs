@@ -1,6 +1,6 @@
 //! Reports of what is alive and should not be.
 
-use crate::error::{BufferLabel, Bytes};
+use crate::label::{BufferLabel, Bytes};
 use std::fmt;
 use std::panic::Location;
 

@@ -14,7 +14,7 @@ pub use leaks::{LeakReport, LiveBuffer, LiveHandle};
 pub(crate) use stats::Counters;
 pub use stats::{BufferStats, DeviceStats, SetStats};
 
-use crate::error::BufferLabel;
+use crate::label::BufferLabel;
 use crate::threads;
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};

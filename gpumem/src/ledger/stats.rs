@@ -1,6 +1,6 @@
 //! Running totals, and the figures that users read.
 
-use crate::error::BufferLabel;
+use crate::label::BufferLabel;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The totals of a device as they run. Relaxed throughout: each is a figure by itself, and nothing is decided by them.

@@ -23,17 +23,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<State>);
+pub struct Faults(Arc<Plan>);
 
 #[derive(Debug)]
-struct State {
+struct Plan {
     calls: AtomicUsize,
     fail_at: AtomicUsize,
     driver_calls: AtomicUsize,
     driver_fails: Mutex<Range<usize>>,
 }
 
-impl Default for State {
+impl Default for Plan {
     fn default() -> Self {
         Self {
             calls: AtomicUsize::new(0),
@@ -48,9 +48,9 @@ impl Default for State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     /// It takes a block.
-    Memory,
+    Block,
     /// It takes memory from the driver: a block, a chunk, or the mapping of one. Reserving addresses is not counted.
-    Driver,
+    NewMemory,
     /// It queues work.
     Queue,
 }
@@ -92,7 +92,7 @@ impl Faults {
 
     /// Counts a call that is about to be made; how it is to fail, if it was chosen.
     pub(crate) fn chosen(&self, call: Call) -> Option<Failure> {
-        if call == Call::Driver {
+        if call == Call::NewMemory {
             let number = self.0.driver_calls.fetch_add(1, Ordering::SeqCst);
             let fails = self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
             return fails.then_some(Failure::OutOfMemory);
@@ -104,7 +104,7 @@ impl Faults {
         let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
         match call {
             // The second attempt has the next number.
-            Call::Memory if number == planned || number == planned + 1 => Some(Failure::OutOfMemory),
+            Call::Block if number == planned || number == planned + 1 => Some(Failure::OutOfMemory),
             Call::Queue if number == planned => Some(Failure::OfTheDevice),
             _ => None,
         }

@@ -32,7 +32,7 @@ use self::fill::Fill;
 use self::heap::Heap;
 use self::stream::Stream;
 use self::virtual_memory::{Chunk, VirtualMemory};
-use super::{Backend, Driver, Fault, MemoryInfo};
+use super::{Backend, BackendOps, Fault, MemoryInfo};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub struct Pinned {
 }
 
 // SAFETY: the block belongs to no thread. Who may touch its bytes, and when, is decided by the callers of the unsafe
-// methods of `Driver` (rule 3: a running transfer keeps what it needs); this is only its address.
+// methods of `BackendOps` (rule 3: a running transfer keeps what it needs); this is only its address.
 unsafe impl Send for Pinned {}
 // SAFETY: as above; a shared reference gives the address away and no more (rule 3).
 unsafe impl Sync for Pinned {}
@@ -119,7 +119,7 @@ impl Backend for Cuda {
     const NAME: &'static str = NAME;
 }
 
-impl Driver for Cuda {
+impl BackendOps for Cuda {
     const WAITS_AT_THE_END: bool = true;
 
     type Memory = Memory;

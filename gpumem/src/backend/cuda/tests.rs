@@ -3,7 +3,7 @@
 
 use super::driver::{self, ContextHandle, code};
 use super::{Chunk, Cuda, Memory, Pinned, Stream};
-use crate::backend::{ALIGNMENT, Cause, Driver, Fault};
+use crate::backend::{ALIGNMENT, BackendOps, Cause, Fault};
 use cust::function::{BlockSize, GridSize};
 use std::ffi::{c_int, c_uint, c_void};
 use std::fmt::Display;

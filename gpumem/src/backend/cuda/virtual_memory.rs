@@ -75,7 +75,7 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::unreserve`](crate::backend::Driver::unreserve) (rule 2).
+    /// As of [`BackendOps::unreserve`](crate::backend::BackendOps::unreserve) (rule 2).
     pub(super) unsafe fn unreserve(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
         // SAFETY: the caller's part: the range came from `reserve`, whole, and nothing is mapped there, so nothing that is
@@ -100,7 +100,7 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::release_chunk`](crate::backend::Driver::release_chunk), which consumes the chunk: this
+    /// As of [`BackendOps::release_chunk`](crate::backend::BackendOps::release_chunk), which consumes the chunk: this
     /// is its last use (rule 2).
     pub(super) unsafe fn release(&self, chunk: &Chunk) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
@@ -113,7 +113,7 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::map`](crate::backend::Driver::map) (the driver's contract).
+    /// As of [`BackendOps::map`](crate::backend::BackendOps::map) (the driver's contract).
     pub(super) unsafe fn map(
         &self,
         address: DeviceAddress,
@@ -143,7 +143,7 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::unmap`](crate::backend::Driver::unmap) (rule 2).
+    /// As of [`BackendOps::unmap`](crate::backend::BackendOps::unmap) (rule 2).
     pub(super) unsafe fn unmap(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
         let _bound = self.context.bind()?;
         // SAFETY: the caller's part: exactly one chunk is mapped there, and nothing that is queued or running touches it (rule

@@ -2,7 +2,7 @@
 //!
 //! It frees nothing by itself: like a driver's handle, a block is a name. It may be copied at will, and a copy that is dropped
 //! gives nothing back. Nor does it know whether the memory is still there: who may touch it and who may free it, and when, is
-//! decided in `memory`, under the promises of `Driver`'s unsafe methods. All that is checked here is that a range lies in
+//! decided in `memory`, under the promises of `BackendOps`'s unsafe methods. All that is checked here is that a range lies in
 //! its block.
 
 use crate::backend::ALIGNMENT;
@@ -17,7 +17,7 @@ pub struct Block {
 }
 
 // SAFETY: a block is an address and a length; all access goes through raw pointers under the promises that the callers
-// of `Driver`'s unsafe methods make (rule 1, order, and rule 2, pending uses).
+// of `BackendOps`'s unsafe methods make (rule 1, order, and rule 2, pending uses).
 unsafe impl Send for Block {}
 // SAFETY: as for `Send`; a shared block gives out addresses only (rules 1 and 2).
 unsafe impl Sync for Block {}
@@ -80,7 +80,7 @@ impl Block {
 #[derive(Clone, Copy)]
 pub(super) struct Address(*mut u8);
 
-// SAFETY: only the job that it was made for uses it, under the promises of `Driver`'s unsafe methods (rules 1
+// SAFETY: only the job that it was made for uses it, under the promises of `BackendOps`'s unsafe methods (rules 1
 // and 2).
 unsafe impl Send for Address {}
 

@@ -10,7 +10,7 @@ mod fault;
 mod stream;
 mod virtual_memory;
 
-use super::{Backend, Driver, Fault, MemoryInfo};
+use super::{Backend, BackendOps, Fault, MemoryInfo};
 use block::Block;
 use fault::{out_of_memory, would_deadlock};
 use stream::Failed;
@@ -73,17 +73,10 @@ impl Host {
         }
     }
 
-    /// Where taking a block may be made to fail.
-    fn before_memory(&self) -> Result<(), Fault> {
-        #[cfg(feature = "testing")]
-        self.fail_if_chosen(Call::Memory)?;
-        self.failure.check()
-    }
-
     /// Where a call that takes memory from the driver may be made to fail.
-    fn before_driver(&self) -> Result<(), Fault> {
+    fn before_new_memory(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        self.fail_if_chosen(Call::Driver)?;
+        self.fail_if_chosen(Call::NewMemory)?;
         self.failure.check()
     }
 
@@ -104,7 +97,7 @@ impl Host {
     ///
     /// # Safety
     ///
-    /// As [`Driver::copy_on_device`] (rules 1 and 2).
+    /// As [`BackendOps::copy_on_device`] (rules 1 and 2).
     unsafe fn transfer(
         &self,
         stream: &HostStream,
@@ -141,7 +134,7 @@ impl Backend for Host {
     const NAME: &'static str = fault::NAME;
 }
 
-impl Driver for Host {
+impl BackendOps for Host {
     type Memory = Block;
     type Chunk = Chunk;
     type Pinned = Block;
@@ -162,11 +155,13 @@ impl Driver for Host {
     }
 
     fn before_block(&self) -> Result<(), Fault> {
-        self.before_memory()
+        #[cfg(feature = "testing")]
+        self.fail_if_chosen(Call::Block)?;
+        self.failure.check()
     }
 
     fn allocate(&self, bytes: usize) -> Result<Block, Fault> {
-        self.before_driver()?;
+        self.before_new_memory()?;
         Block::new(bytes).ok_or_else(out_of_memory)
     }
 
@@ -192,7 +187,7 @@ impl Driver for Host {
     }
 
     fn create_chunk(&self, bytes: usize) -> Result<Chunk, Fault> {
-        self.before_driver()?;
+        self.before_new_memory()?;
         Chunk::new(bytes, memory_left)
     }
 
@@ -202,7 +197,7 @@ impl Driver for Host {
     }
 
     unsafe fn map(&self, memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
-        self.before_driver()?;
+        self.before_new_memory()?;
         // SAFETY: as for `unreserve` (the system's contract).
         unsafe { virtual_memory::map(memory, offset, chunk, bytes) }
     }
@@ -213,7 +208,7 @@ impl Driver for Host {
     }
 
     fn pin(&self, bytes: usize) -> Result<Block, Fault> {
-        self.before_memory()?;
+        self.before_block()?;
         Block::new(bytes).ok_or_else(out_of_memory)
     }
 

@@ -52,7 +52,7 @@ pub(super) fn reserve(bytes: usize) -> Result<Block, Fault> {
 ///
 /// # Safety
 ///
-/// That of [`Driver::unreserve`](crate::backend::Driver::unreserve) (rule 2).
+/// That of [`BackendOps::unreserve`](crate::backend::BackendOps::unreserve) (rule 2).
 pub(super) unsafe fn unreserve(memory: Block, bytes: usize) -> Result<(), Fault> {
     let start = memory.at(0, bytes);
     // SAFETY: the caller vouches that the range was reserved as a whole and is given back once (rule 2).
@@ -63,7 +63,7 @@ pub(super) unsafe fn unreserve(memory: Block, bytes: usize) -> Result<(), Fault>
 ///
 /// # Safety
 ///
-/// That of [`Driver::map`](crate::backend::Driver::map) (the system's contract).
+/// That of [`BackendOps::map`](crate::backend::BackendOps::map) (the system's contract).
 pub(super) unsafe fn map(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is mapped as a whole");
     let start = memory.at(offset, bytes);
@@ -76,7 +76,7 @@ pub(super) unsafe fn map(memory: &Block, offset: usize, chunk: &Chunk, bytes: us
 ///
 /// # Safety
 ///
-/// That of [`Driver::unmap`](crate::backend::Driver::unmap) (rule 2).
+/// That of [`BackendOps::unmap`](crate::backend::BackendOps::unmap) (rule 2).
 pub(super) unsafe fn unmap(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is unmapped as a whole");
     let start = memory.at(offset, bytes);

@@ -1,7 +1,7 @@
 use super::Chunk;
 use crate::backend::host::Host;
 use crate::backend::host::block::Block;
-use crate::backend::{Driver, Fault};
+use crate::backend::{BackendOps, Fault};
 
 /// A reservation with its chunks, which are given back at its end.
 struct Range {
