@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What messages call a buffer: its name, behind that of its set where it belongs to one.
+/// The name of a buffer in messages: that of its set, if it belongs to one, and its own.
 ///
 /// ```
 /// # use gpumem::{Buffer, Device};
@@ -17,7 +17,7 @@ pub struct BufferLabel {
 }
 
 impl BufferLabel {
-    /// The set that the buffer was made for, such as `Graph`.
+    /// The set that the buffer belongs to, such as `Graph`.
     #[must_use]
     pub fn set(&self) -> Option<&'static str> {
         self.set
@@ -39,7 +39,7 @@ impl fmt::Display for BufferLabel {
     }
 }
 
-/// A number of bytes as a person reads it: `512 MiB` when that is exact, else both forms.
+/// A number of bytes for people to read: `512 MiB` if that is exact, otherwise both forms.
 pub(crate) struct Bytes(pub(crate) u64);
 
 impl fmt::Display for Bytes {
