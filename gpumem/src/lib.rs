@@ -96,6 +96,7 @@ mod buffer;
 mod device;
 mod error;
 pub mod guide;
+mod label;
 mod ledger;
 mod log_safely;
 mod memory;
@@ -113,7 +114,8 @@ pub use self::buffer::{
     Part, Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
 };
 pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
-pub use self::error::{BufferLabel, Error, Result};
+pub use self::error::{Error, Result};
+pub use self::label::BufferLabel;
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::GpuBuffers;

@@ -31,7 +31,7 @@
 //!   the watch in the list, or the wake thread comes to it, since it goes on while the count is above 0. A transfer that the thread has passed
 //!   (`seen`), or that has left, takes no watch; its event is done.
 //! * A fault from a wait is a fault of the device: all awaiting tasks of the lane are woken, with the fault.
-//! * How the thread waits is up to the backend ([`Driver::synchronize_asleep`](crate::backend::Driver::synchronize_asleep)): on the host it
+//! * How the thread waits is up to the backend ([`BackendOps::synchronize_asleep`](crate::backend::BackendOps::synchronize_asleep)): on the host it
 //!   sleeps until the lane's thread wakes it; on a card it asks, at first at once and then after pauses that grow with the time waited, since the
 //!   driver's own wait takes a whole core.
 //! * The thread never holds the device state: it keeps no device alive and is not counted as a handle. When the state goes, no transfer is left,

@@ -3,7 +3,7 @@
 //! All memory calls to the backend, except those for pinned memory, are made here, so that they are counted: a program in its steady
 //! state makes none, and [`DeviceStats::driver_calls`](crate::DeviceStats) shows it.
 
-use crate::backend::{Backend, Driver, Fault};
+use crate::backend::{Backend, BackendOps, Fault};
 use crate::memory::losses::Losses;
 use crate::memory::pool::small::{UNIT, whole};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(crate) struct PhysicalMemory<B: Backend> {
 }
 
 /// A chunk and its bytes.
-pub(crate) type Chunk<B> = (<B as Driver>::Chunk, usize);
+pub(crate) type Chunk<B> = (<B as BackendOps>::Chunk, usize);
 
 /// One range of addresses with chunks mapped into its beginning, or one plain allocation.
 pub(crate) struct Segment<B: Backend> {
