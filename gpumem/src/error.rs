@@ -8,14 +8,16 @@ use std::fmt;
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// The reason why an operation failed. Every buffer is as it was before the call then: contents, length, capacity.
+/// The reason why an operation failed. Every buffer is as it was before the call then: contents, length,
+/// capacity.
 ///
-/// Memory, limits and arguments are checked before anything is changed. Only the driver can still fail, in the middle of
-/// the work ([`Error::DeviceFailed`], and [`Error::CallRefused`] if it refuses one call). Even then each buffer has the
-/// length that it had, and the elements that the operation was not to write are what they were. Of those that it was to
-/// write some may be written, and where it made room first (`extend_from_slice`, `resize`, `copy_from`) the capacity may
-/// have grown. An operation on a whole set may have changed the buffers before the one at which the driver failed. The
-/// set's `shrink_to_fit` goes buffer by buffer in any case.
+/// Memory, limits and arguments are checked before anything is changed. Only the driver can still fail, in
+/// the middle of the work ([`Error::DeviceFailed`], and [`Error::CallRefused`] if it refuses one call). Even
+/// then each buffer has the length that it had, and the elements that the operation was not to write are what
+/// they were. Of those that it was to write some may be written, and where it made room first
+/// (`extend_from_slice`, `resize`, `copy_from`) the capacity may have grown. An operation on a whole set may
+/// have changed the buffers before the one at which the driver failed. The set's `shrink_to_fit` goes buffer
+/// by buffer in any case.
 ///
 /// In these texts *the driver* is CUDA's, or for the host backend the operating system.
 ///
@@ -42,8 +44,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// The device has no room, although the limits would allow it. All idle memory was given back, and the allocation was
-    /// tried again.
+    /// The device has no room, although the limits would allow it. All idle memory was given back, and the
+    /// allocation was tried again.
     #[error(
         "out of memory: {buffer} asked for {}; live buffers hold {}, transfers {} more; {} are kept, of which the largest \
          free piece has {}; {}",
@@ -170,7 +172,8 @@ pub enum Error {
         other: usize,
     },
 
-    /// A [`BufferSpec`](crate::BufferSpec) or a [`DeviceBuilder`](crate::DeviceBuilder) with a value that cannot work.
+    /// A [`BufferSpec`](crate::BufferSpec) or a [`DeviceBuilder`](crate::DeviceBuilder) with a value that
+    /// cannot work.
     #[error("{what}: `{key}` is {value}, and {rule}")]
     InvalidSpec {
         /// The owner of the setting.
@@ -187,10 +190,10 @@ pub enum Error {
     ///
     /// Remedies: drop a ticket or guard, wait for a slot with
     /// [`start_download_wait`](crate::Buffer::start_download_wait), or await one with
-    /// [`start_download_when_free`](crate::Buffer::start_download_when_free) (sets have both too, and selections
-    /// [`start_downloads_wait`](crate::Device::start_downloads_wait) and
-    /// [`start_downloads_when_free`](crate::Device::start_downloads_when_free)), or give the buffer more slots
-    /// ([`BufferSpec::slots`](crate::BufferSpec::slots), `async(slots = N)` on a field).
+    /// [`start_download_when_free`](crate::Buffer::start_download_when_free) (sets have both too, and
+    /// selections [`start_downloads_wait`](crate::Device::start_downloads_wait) and
+    /// [`start_downloads_when_free`](crate::Device::start_downloads_when_free)), or give the buffer more
+    /// slots ([`BufferSpec::slots`](crate::BufferSpec::slots), `async(slots = N)` on a field).
     /// [`abandon_downloads`](crate::Buffer::abandon_downloads) frees the slots of forgotten tickets.
     #[error(
         "{buffer}: none of its {slots} download slots is free; drop a download or a guard, wait for one with `start_download_wait`, or give \
@@ -203,7 +206,8 @@ pub enum Error {
         slots: usize,
     },
 
-    /// More parts of one buffer were to be downloaded together than it has download slots. A wait gives it no more.
+    /// More parts of one buffer were to be downloaded together than it has download slots. A wait gives it no
+    /// more.
     #[error(
         "{buffer}: {parts} parts of it were asked for in one frame, and each takes one of its download slots, of which it has {slots}; \
          give it more with `async(slots = {parts})` or `BufferSpec::slots`"
@@ -217,8 +221,8 @@ pub enum Error {
         parts: usize,
     },
 
-    /// The download was given up with [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads), or its data was
-    /// taken before: a ticket gives it once.
+    /// The download was given up with [`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads), or its
+    /// data was taken before: a ticket gives it once.
     #[error(
         "{buffer}: this download has no data to give: either its data was taken before, or it was given up with `abandon_downloads`"
     )]
@@ -227,8 +231,8 @@ pub enum Error {
         buffer: BufferLabel,
     },
 
-    /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer and a
-    /// stream, or a kernel and its arguments.
+    /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer
+    /// and a stream, or a kernel and its arguments.
     #[error(
         "{} lives on another device than {other}; {}", Misplaced(*buffer),
         if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }
@@ -241,8 +245,8 @@ pub enum Error {
         other: String,
     },
 
-    /// Buffers are alive, and none should be, or streams of a device that was to be closed. The report names them, with
-    /// their sizes and the lines that made them.
+    /// Buffers are alive, and none should be, or streams of a device that was to be closed. The report names
+    /// them, with their sizes and the lines that made them.
     #[error("{0}")]
     Leaked(LeakReport),
 
@@ -266,9 +270,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// The calling thread would wait for itself. A host kernel would wait for the device that it runs on. Or a waker that
-    /// runs its task in place would wait for the thread of the device that runs it. Or a pressure callback would wait for
-    /// slots, which may belong to the download that asks for the memory.
+    /// The calling thread would wait for itself. A host kernel would wait for the device that it runs on. Or
+    /// a waker that runs its task in place would wait for the thread of the device that runs it. Or a
+    /// pressure callback would wait for slots, which may belong to the download that asks for the memory.
     #[error(
         "this wait would wait for its own thread: a host kernel cannot wait for the device that it runs on, nor a waker for the \
          thread that runs it, nor a pressure callback for slots; do it before or after the launch, or in the woken task"
@@ -276,8 +280,8 @@ pub enum Error {
     WouldDeadlock,
 
     /// The driver refused one call, or had no memory for it. Nothing has failed: the device works on, with
-    /// all queued work, and the operation can be tried again. The top of this page tells the state after an operation
-    /// that was half done. Every operation that can give [`Error::DeviceFailed`] can give this too.
+    /// all queued work, and the operation can be tried again. The top of this page tells the state after an
+    /// operation that was half done. Every operation that can give [`Error::DeviceFailed`] can give this too.
     #[error(
         "the {backend} backend was refused {operation}: {reason}. Nothing is lost, and it can be tried again"
     )]
@@ -303,8 +307,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The error for a fault while a device is opened. No data is on the device yet that could be lost, so every fault
-    /// means the same: the device is not available.
+    /// The error for a fault while a device is opened. No data is on the device yet that could be lost, so
+    /// every fault means the same: the device is not available.
     pub(crate) fn from_opening(fault: Fault) -> Self {
         let told = fault.to_string();
         let (backend, cause) = fault.into_parts();
@@ -368,7 +372,8 @@ mod tests {
 
     #[test]
     fn errors_are_small_enough_to_return() {
-        // The threshold of clippy's `result_large_err`: above it every `Result` would cost its callers a copy.
+        // The threshold of clippy's `result_large_err`: above it every `Result` would cost its callers a
+        // copy.
         assert!(size_of::<Error>() <= 128, "{}", size_of::<Error>());
     }
 }

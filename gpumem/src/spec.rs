@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::label::Bytes;
 
-/// The settings of a buffer: its growth, its limit, and its downloads. `#[buffer(..)]` makes one as a constant.
+/// The settings of a buffer: its growth, its limit, and its downloads. `#[buffer(..)]` makes one as a
+/// constant.
 ///
 /// | setting | default | meaning |
 /// | --- | --- | --- |
@@ -95,29 +96,30 @@ impl BufferSpec {
         self
     }
 
-    /// Sets the number of async downloads that can be under way or unread at a time: 1 to 64, which is checked when a buffer
-    /// is made.
+    /// Sets the number of async downloads that can be under way or unread at a time: 1 to 64, which is
+    /// checked when a buffer is made.
     #[must_use]
     pub const fn slots(mut self, slots: usize) -> Self {
         self.slots = slots;
         self
     }
 
-    /// Lets async downloads copy on the device first. Later writes of the buffer then wait for that copy only, and
-    /// not for the bus. It costs device memory: a *staging copy* as large as the download, for each slot in use.
+    /// Lets async downloads copy on the device first. Later writes of the buffer then wait for that copy
+    /// only, and not for the bus. It costs device memory: a *staging copy* as large as the download, for each
+    /// slot in use.
     #[must_use]
     pub const fn snapshot(mut self) -> Self {
         self.snapshot = true;
         self
     }
 
-    /// Keeps the buffer at one address on the device while it grows, up to its [`max`](Self::max), or without one up to
-    /// the device's memory. The addresses are reserved when the buffer is made. Growth then copies nothing and adds memory
-    /// at the end. Without this setting, a buffer starts in memory that it shares with others and moves once, at about
-    /// 1 MiB.
+    /// Keeps the buffer at one address on the device while it grows, up to its [`max`](Self::max), or without
+    /// one up to the device's memory. The addresses are reserved when the buffer is made. Growth then copies
+    /// nothing and adds memory at the end. Without this setting, a buffer starts in memory that it shares
+    /// with others and moves once, at about 1 MiB.
     ///
-    /// On a device without virtual memory, all of `max` is allocated at once, and a stable buffer without a `max` is an
-    /// error.
+    /// On a device without virtual memory, all of `max` is allocated at once, and a stable buffer without a
+    /// `max` is an error.
     #[must_use]
     pub const fn stable(mut self) -> Self {
         self.stable = true;
@@ -222,11 +224,11 @@ impl BufferSpec {
         }
     }
 
-    /// The next capacity, in elements, when `need` elements no longer fit in `capacity`. The caller has checked that
-    /// `need` elements are within the limit.
+    /// The next capacity, in elements, when `need` elements no longer fit in `capacity`. The caller has
+    /// checked that `need` elements are within the limit.
     pub(crate) fn next_capacity(&self, capacity: usize, need: usize, element_size: usize) -> usize {
-        // A capacity above 2^53 elements would lose a few units to rounding, but no memory is that large. The cast
-        // saturates.
+        // A capacity above 2^53 elements would lose a few units to rounding, but no memory is that large. The
+        // cast saturates.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let grown = (capacity as f64 * self.growth) as usize;
         let limit = self.max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));

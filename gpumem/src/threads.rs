@@ -12,8 +12,8 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 #[inline]
 pub(crate) fn number() -> usize {
     thread_local! {
-        // One more than the number, or 0 before there is one. It has no destructor, so it lives until the thread has
-        // ended.
+        // One more than the number, or 0 before there is one. It has no destructor, so it lives until the
+        // thread has ended.
         static NUMBER: Cell<usize> = const { Cell::new(0) };
     }
     let number = NUMBER.get();
@@ -34,14 +34,14 @@ thread_local! {
     static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether drops on the calling thread may wait. In general a drop must not (rule 7), so this is true only inside
-/// [`waiting`].
+/// Whether drops on the calling thread may wait. In general a drop must not (rule 7), so this is true only
+/// inside [`waiting`].
 pub(crate) fn may_wait() -> bool {
     MAY_WAIT.get()
 }
 
-/// Runs `work`, whose drops may wait: on a thread that is there for that, or in a call by which the application asked
-/// for the end of a device.
+/// Runs `work`, whose drops may wait: on a thread that is there for that, or in a call by which the
+/// application asked for the end of a device.
 pub(crate) fn waiting<R>(work: impl FnOnce() -> R) -> R {
     struct Former(bool);
     impl Drop for Former {

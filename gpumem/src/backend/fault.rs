@@ -18,11 +18,11 @@ pub enum Cause {
     OutOfMemory,
     /// A kernel that does not exist, or a launch that the device cannot do. Nothing has failed.
     Refused(String),
-    /// The calling thread would wait for itself. It runs a host kernel, and the work may be queued after that kernel. Or
-    /// it runs wakers, and would wait to be woken. Or it has slots, and would wait for more.
+    /// The calling thread would wait for itself. It runs a host kernel, and the work may be queued after that
+    /// kernel. Or it runs wakers, and would wait to be woken. Or it has slots, and would wait for more.
     WouldDeadlock,
-    /// CUDA's driver, or for the host backend the operating system, refused this one call. Nothing has failed: queued
-    /// work runs on, and the call can be made again.
+    /// CUDA's driver, or for the host backend the operating system, refused this one call. Nothing has
+    /// failed: queued work runs on, and the call can be made again.
     Denied {
         /// The name of the call.
         operation: &'static str,
@@ -70,8 +70,8 @@ impl Fault {
         self.cause == Cause::OutOfMemory
     }
 
-    /// Whether the device has failed for good. After any other fault pending work stays pending, and the call can
-    /// be made again.
+    /// Whether the device has failed for good. After any other fault pending work stays pending, and the call
+    /// can be made again.
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self.cause, Cause::Failed { .. })
     }

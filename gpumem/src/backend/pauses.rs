@@ -1,9 +1,9 @@
 //! The pauses of a thread that polls an event.
 //!
-//! For the first microseconds the thread polls without a pause, since small transfers end then. After that it sleeps
-//! between two polls, for a part of the time that it has waited. So it is late by a small share of the wait, and the
-//! longer the wait, the less of a core it takes. Measured on the machine of an H100 with a poll of 0.36 µs: sleeps of
-//! 5 µs take 16 % of a core and are 10 µs late.
+//! For the first microseconds the thread polls without a pause, since small transfers end then. After that it
+//! sleeps between two polls, for a part of the time that it has waited. So it is late by a small share of the
+//! wait, and the longer the wait, the less of a core it takes. Measured on the machine of an H100 with a poll
+//! of 0.36 µs: sleeps of 5 µs take 16 % of a core and are 10 µs late.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,8 +46,8 @@ fn after(waited: Duration) -> Option<Duration> {
     (waited >= SPIN).then(|| (waited / SHARE).clamp(SHORTEST, LONGEST))
 }
 
-/// Makes the calling thread's sleeps exact. Otherwise Linux makes each up to 50 µs longer, to wake several threads at a
-/// time.
+/// Makes the calling thread's sleeps exact. Otherwise Linux makes each up to 50 µs longer, to wake several
+/// threads at a time.
 #[cfg(target_os = "linux")]
 fn fine_sleeps() {
     use std::cell::Cell;
@@ -55,8 +55,8 @@ fn fine_sleeps() {
         static ARE_FINE: Cell<bool> = const { Cell::new(false) };
     }
     if !ARE_FINE.replace(true) {
-        // SAFETY: with these arguments the call changes the precision of the calling thread's timers, and touches no
-        // memory. A refusal only makes sleeps longer (the system's contract).
+        // SAFETY: with these arguments the call changes the precision of the calling thread's timers, and
+        // touches no memory. A refusal only makes sleeps longer (the system's contract).
         unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
     }
 }

@@ -24,8 +24,8 @@ pub struct LiveHandle {
     pub made_at: &'static Location<'static>,
 }
 
-/// The result of a leak check. Its text is a list with each buffer's name, its size, and the line that made it. If a device
-/// was to be closed, the list has the application's streams too.
+/// The result of a leak check. Its text is a list with each buffer's name, its size, and the line that made
+/// it. If a device was to be closed, the list has the application's streams too.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Error};

@@ -1,10 +1,10 @@
 //! The live buffers, streams and modules of a device, and its running totals.
 //!
-//! Others write the ledger: a buffer reports its making, each change of its memory and its drop, the room `memory`
-//! reports losses and pinned memory, and transfers report their bytes. The ledger asks nothing and decides nothing, so no
-//! operation on it can fail. Records are small and live in shards. Each shard has a lock that is held for a few
-//! instructions. A thread uses the shard of its number, so that threads which make and drop buffers rarely wait for
-//! each other. Running totals are atomics.
+//! Others write the ledger: a buffer reports its making, each change of its memory and its drop, the room
+//! `memory` reports losses and pinned memory, and transfers report their bytes. The ledger asks nothing and
+//! decides nothing, so no operation on it can fail. Records are small and live in shards. Each shard has a
+//! lock that is held for a few instructions. A thread uses the shard of its number, so that threads which
+//! make and drop buffers rarely wait for each other. Running totals are atomics.
 
 mod handles;
 mod leaks;
@@ -55,7 +55,8 @@ struct Entry {
     bytes: u64,
 }
 
-/// The place of a buffer's record: its shard, and its index there. Not `Clone`, since the buffer hands it back once.
+/// The place of a buffer's record: its shard, and its index there. Not `Clone`, since the buffer hands it
+/// back once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct EntryId {
     shard: u8,
@@ -65,8 +66,8 @@ pub(crate) struct EntryId {
 /// The number of a set, different for each set of a device.
 pub(crate) type SetId = u64;
 
-/// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check of a set
-/// compares two numbers.
+/// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check
+/// of a set compares two numbers.
 #[derive(Debug)]
 pub(crate) struct SetMark {
     pub(crate) id: SetId,
@@ -102,8 +103,8 @@ impl Ledger {
             shard.entries[index as usize] = entry;
             return EntryId { shard: number, index };
         }
-        // A 2^32nd live buffer would need more memory for its bookkeeping than machines have. It would share the last
-        // record and be missing in a report, and no more than that.
+        // A 2^32nd live buffer would need more memory for its bookkeeping than machines have. It would share
+        // the last record and be missing in a report, and no more than that.
         let index = u32::try_from(shard.entries.len()).unwrap_or(u32::MAX);
         shard.entries.push(entry);
         EntryId { shard: number, index }

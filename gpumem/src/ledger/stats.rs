@@ -3,7 +3,8 @@
 use crate::label::BufferLabel;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The running totals of a device. All accesses are relaxed: each total stands by itself, and no decision rests on it.
+/// The running totals of a device. All accesses are relaxed: each total stands by itself, and no decision
+/// rests on it.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) sets: AtomicU64,
@@ -62,11 +63,11 @@ impl Counters {
     }
 }
 
-/// Statistics of a device: its memory now, and its operations since it was opened. Reading it waits for nothing and
-/// calls no driver. It takes the lock of each thread's cache for a moment.
+/// Statistics of a device: its memory now, and its operations since it was opened. Reading it waits for
+/// nothing and calls no driver. It takes the lock of each thread's cache for a moment.
 ///
-/// The figures are read one after the other while other threads go on, so they may be of slightly different moments.
-/// *The driver* is CUDA's, or for the host backend the operating system.
+/// The figures are read one after the other while other threads go on, so they may be of slightly different
+/// moments. *The driver* is CUDA's, or for the host backend the operating system.
 ///
 /// ```
 /// use gpumem::{Buffer, Device};
@@ -87,8 +88,9 @@ pub struct DeviceStats {
     pub live_buffers: u64,
     /// Bytes of device memory that live buffers hold (their capacities).
     pub live_bytes: u64,
-    /// The maximum of `live_bytes` so far. A growth that moves a buffer counts its old and its new memory. If several
-    /// threads make and drop buffers, it may be too low by up to 1 MiB for each but one, of at most 64.
+    /// The maximum of `live_bytes` so far. A growth that moves a buffer counts its old and its new memory. If
+    /// several threads make and drop buffers, it may be too low by up to 1 MiB for each but one, of at most
+    /// 64.
     pub peak_bytes: u64,
     /// Bytes of dropped buffers that a download, or another stream, still uses.
     pub retired_bytes: u64,
@@ -100,9 +102,9 @@ pub struct DeviceStats {
     pub retained_bytes: u64,
     /// Bytes that could not be given back because the driver had failed.
     pub lost_bytes: u64,
-    /// Bytes of pinned host memory, in use or retained for the next transfer. At most twice the most that was in use at a
-    /// time, or 64 MiB more than that where this is more; blocks are up to a quarter larger than the transfers that use
-    /// them. [`Device::trim`](crate::Device::trim) gives idle blocks back.
+    /// Bytes of pinned host memory, in use or retained for the next transfer. At most twice the most that was
+    /// in use at a time, or 64 MiB more than that where this is more; blocks are up to a quarter larger than
+    /// the transfers that use them. [`Device::trim`](crate::Device::trim) gives idle blocks back.
     pub pinned_bytes: u64,
     /// Blocks of device memory given to buffers.
     pub allocations: u64,

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Makes a chosen call to the host backend fail, to test how an application behaves then.
 ///
-/// Two kinds of calls count: those that take a block of device memory or of pinned memory, and those that queue work. The
-/// call with the chosen number fails, once. Memory fails twice in a row, since the runtime tries again. Calls by which
-/// the runtime takes new memory, to make blocks of it, count apart ([`Faults::fail_driver`]).
+/// Two kinds of calls count: those that take a block of device memory or of pinned memory, and those that
+/// queue work. The call with the chosen number fails, once. Memory fails twice in a row, since the runtime
+/// tries again. Calls by which the runtime takes new memory, to make blocks of it, count apart
+/// ([`Faults::fail_driver`]).
 ///
 /// ```
 /// use gpumem::testing::Faults;
@@ -49,8 +50,8 @@ impl Default for Plan {
 pub(crate) enum Call {
     /// It takes a block.
     Block,
-    /// It takes new memory from the operating system, which stands for the driver here: a block, a chunk, or the mapping
-    /// of one. To reserve addresses does not count.
+    /// It takes new memory from the operating system, which stands for the driver here: a block, a chunk, or
+    /// the mapping of one. To reserve addresses does not count.
     NewMemory,
     /// It queues work.
     Queue,
@@ -77,8 +78,8 @@ impl Faults {
     }
 
     /// Lets the calls fail by which the runtime takes new memory and maps it, by their numbers from now:
-    /// `fail_driver(0..1)` lets the next one fail, `fail_driver(0..usize::MAX)` all of them. They answer that there is no
-    /// memory.
+    /// `fail_driver(0..1)` lets the next one fail, `fail_driver(0..usize::MAX)` all of them. They answer that
+    /// there is no memory.
     pub fn fail_driver(&self, calls: Range<usize>) {
         self.0.driver_calls.store(0, Ordering::SeqCst);
         *self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner) = calls;

@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 /// The number of parts in which a transfer arrives.
 const PARTS: usize = 4;
 
-/// Makes transfers of the host backend take the time that a bus would, to test how an application behaves meanwhile.
+/// Makes transfers of the host backend take the time that a bus would, to test how an application behaves
+/// meanwhile.
 ///
-/// A transfer of N bytes, up or down, keeps its lane busy for N divided by the rate, asleep, while the other lanes and the
-/// program go on. It arrives in parts, the last of them at the end. So a test notices a read that comes too early, and a
-/// write during the copy. Copies that stay on the device, fills and kernels are as fast as ever.
+/// A transfer of N bytes, up or down, keeps its lane busy for N divided by the rate, asleep, while the other
+/// lanes and the program go on. It arrives in parts, the last of them at the end. So a test notices a read
+/// that comes too early, and a write during the copy. Copies that stay on the device, fills and kernels are
+/// as fast as ever.
 ///
-/// The rate belongs to all devices that were opened with this bus or a clone of it. It may be changed at any time, and a
-/// transfer has the rate that is set when it begins. Even at a low rate a download ends. Dropping a device does not wait
-/// for it: a thread frees the memory at its end.
+/// The rate belongs to all devices that were opened with this bus or a clone of it. It may be changed at any
+/// time, and a transfer has the rate that is set when it begins. Even at a low rate a download ends. Dropping
+/// a device does not wait for it: a thread frees the memory at its end.
 ///
 /// ```
 /// use gpumem::testing::SlowBus;
@@ -69,7 +71,8 @@ impl SlowBus {
         self.0.store(bytes_per_second, Ordering::Relaxed);
     }
 
-    /// Calls `copy` for `bytes` in parts, each at the time when it would have arrived. Runs on the thread of a lane.
+    /// Calls `copy` for `bytes` in parts, each at the time when it would have arrived. Runs on the thread of
+    /// a lane.
     pub(crate) fn carry(&self, bytes: usize, mut copy: impl FnMut(Range<usize>)) {
         let rate = self.0.load(Ordering::Relaxed);
         if rate == u64::MAX {

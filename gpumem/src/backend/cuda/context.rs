@@ -1,14 +1,14 @@
 //! The device's primary context: found, retained, and made current where a driver call needs it.
 //!
-//! The primary context is the one that the CUDA runtime library uses, and with it most other CUDA code of a process.
-//! So memory and kernels can be shared with that code. The driver counts its users: every opened
-//! [`Cuda`](super::Cuda) retains the context. Everything with a handle into it (streams, events, pinned blocks,
-//! modules) holds the [`Context`] in an `Arc`, so no handle outlives it. Device memory is the exception, see
-//! [`Memory`](super::Memory).
+//! The primary context is the one that the CUDA runtime library uses, and with it most other CUDA code of a
+//! process. So memory and kernels can be shared with that code. The driver counts its users: every opened
+//! [`Cuda`](super::Cuda) retains the context. Everything with a handle into it (streams, events, pinned
+//! blocks, modules) holds the [`Context`] in an `Arc`, so no handle outlives it. Device memory is the
+//! exception, see [`Memory`](super::Memory).
 //!
-//! A driver call works on the context that is current on the calling thread. [`Context::enter`] makes this one
-//! current while its guard lives, and then restores the former one. So any thread can use any buffer, and a context
-//! of the application's own is never disturbed.
+//! A driver call works on the context that is current on the calling thread. [`Context::enter`] makes this
+//! one current while its guard lives, and then restores the former one. So any thread can use any buffer, and
+//! a context of the application's own is never disturbed.
 
 use super::driver::{
     self, CAPTURE_MODE_RELAXED, ContextHandle, EVENT_DISABLE_TIMING, EventHandle, ModuleHandle,
@@ -43,7 +43,8 @@ struct Registry {
     streams: Mutex<Vec<StreamHandle>>,
     /// The ends of streams that were dropped before their work was done.
     stream_ends: Mutex<Vec<EventHandle>>,
-    /// Whether a busy stream was dropped whose end could not be recorded. Then no event tells when its work is done.
+    /// Whether a busy stream was dropped whose end could not be recorded. Then no event tells when its work
+    /// is done.
     has_unseen_end: AtomicBool,
 }
 
@@ -96,8 +97,8 @@ impl Context {
     }
 
     /// A fault if another library has reset the primary context (`cudaDeviceReset` does), although this one
-    /// has it retained. All handles are invalid then, and the driver does not notice: most calls on an old stream
-    /// end the program. So no handle is used any more, not even when another library makes the context
+    /// has it retained. All handles are invalid then, and the driver does not notice: most calls on an old
+    /// stream end the program. So no handle is used any more, not even when another library makes the context
     /// again, under the same handle. (Nothing helps against a reset during a call.)
     fn check(&self) -> Result<(), Fault> {
         const OPERATION: &str = "cuCtxGetApiVersion";
@@ -202,12 +203,12 @@ impl Context {
         ends.is_empty()
     }
 
-    /// Unloads the modules of dropped owners, if the device has no work. The driver waits for kernels of other
-    /// devices of the process, and for work that other threads queue meanwhile. So call this only on a thread that
-    /// may wait.
+    /// Unloads the modules of dropped owners, if the device has no work. The driver waits for kernels of
+    /// other devices of the process, and for work that other threads queue meanwhile. So call this only on a
+    /// thread that may wait.
     pub(super) fn unload_idle_modules(&self) {
-        // Taken before the look at the streams: the owners are dropped, so every kernel of these modules was launched
-        // before.
+        // Taken before the look at the streams: the owners are dropped, so every kernel of these modules was
+        // launched before.
         let modules = std::mem::take(&mut *locked(&self.registry.retired_modules));
         if modules.is_empty() {
             return;
@@ -260,10 +261,10 @@ unsafe fn unload(module: ModuleHandle) {
 }
 
 impl Drop for Context {
-    /// Everything with a handle into the context holds the context, so only the lists are left of it now. The driver
-    /// waits for kernels, those of other devices included, when it unloads a module and when the last
-    /// user of a context releases it. So both are left to another thread (rule 7), except where this thread may wait:
-    /// in `Device::close`, or if it is that thread.
+    /// Everything with a handle into the context holds the context, so only the lists are left of it now. The
+    /// driver waits for kernels, those of other devices included, when it unloads a module and when the last
+    /// user of a context releases it. So both are left to another thread (rule 7), except where this thread
+    /// may wait: in `Device::close`, or if it is that thread.
     fn drop(&mut self) {
         let end = End {
             handle: self.handle,
@@ -314,12 +315,13 @@ impl End {
         let modules = std::mem::take(&mut *locked(retired_modules));
         let ends = std::mem::take(&mut *locked(stream_ends));
         if !modules.is_empty() {
-            // SAFETY: the events are this context's and alive, and no other code has them (the driver's contract).
+            // SAFETY: the events are this context's and alive, and no other code has them (the driver's
+            // contract).
             let mut ended =
                 ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
             if has_unseen_end.load(Ordering::Relaxed) {
-                // SAFETY: the context is current. The call waits for other devices of the card too, and it ruins the
-                // capture of another library. Only a lost event is worth that (rule 7).
+                // SAFETY: the context is current. The call waits for other devices of the card too, and it
+                // ruins the capture of another library. Only a lost event is worth that (rule 7).
                 ended &= unsafe { driver::cuCtxSynchronize() } == driver::code::SUCCESS;
             }
             if ended {
@@ -333,15 +335,16 @@ impl End {
             }
         }
         for event in std::mem::take(&mut *locked(spare_events)).into_iter().chain(ends) {
-            // SAFETY: no other code has these events (rule 3: the registry has let go of them). If the device has not
-            // reached one yet, the driver frees it when it has.
+            // SAFETY: no other code has these events (rule 3: the registry has let go of them). If the device
+            // has not reached one yet, the driver frees it when it has.
             let answer = unsafe { driver::cuEventDestroy_v2(event) };
             log_failure("cuEventDestroy", answer);
         }
     }
 }
 
-/// While it lives, the context is current on this thread. It stays on the thread (it is neither `Send` nor `Sync`).
+/// While it lives, the context is current on this thread. It stays on the thread (it is neither `Send` nor
+/// `Sync`).
 pub(super) struct CurrentContext<'a> {
     is_pushed: bool,
     _relaxed: RelaxedCapture,
@@ -369,8 +372,8 @@ impl Drop for CurrentContext<'_> {
     fn drop(&mut self) {
         if self.is_pushed {
             let mut popped = ContextHandle::NULL;
-            // SAFETY: this thread pushed the context, and all code that ran since has left the stack as it was
-            // (the driver's contract).
+            // SAFETY: this thread pushed the context, and all code that ran since has left the stack as it
+            // was (the driver's contract).
             let answer = unsafe { driver::cuCtxPopCurrent_v2(&raw mut popped) };
             log_failure("cuCtxPopCurrent", answer);
         }
@@ -379,10 +382,10 @@ impl Drop for CurrentContext<'_> {
 
 /// While it lives, calls of this thread are independent of graphs that are being captured elsewhere.
 ///
-/// A library that captures a stream in the default mode, as `PyTorch` does, forbids all threads of the process any
-/// call that could be meant for its graph: to ask for the state of events and streams, to take and free memory, to
-/// load modules. Such a call fails, and ruins the capture too. No work of this crate is meant for a graph of another
-/// library, since none of this crate's streams is ever captured.
+/// A library that captures a stream in the default mode, as `PyTorch` does, forbids all threads of the
+/// process any call that could be meant for its graph: to ask for the state of events and streams, to take
+/// and free memory, to load modules. Such a call fails, and ruins the capture too. No work of this crate is
+/// meant for a graph of another library, since none of this crate's streams is ever captured.
 struct RelaxedCapture {
     former: c_uint,
     _thread: PhantomData<*const ()>,
@@ -412,8 +415,8 @@ fn device_name(device: c_int) -> Result<String, Fault> {
     let mut name: [c_char; 256] = [0; 256];
     // SAFETY: `device` is a device, and the array is longer than the driver is told (the driver's contract).
     check_open("cuDeviceGetName", unsafe { driver::cuDeviceGetName(name.as_mut_ptr(), 255, device) })?;
-    // SAFETY: the array ends with a NUL whatever the driver wrote, since it was told of one byte less; it is alive while
-    // the string is read (Rust's contract).
+    // SAFETY: the array ends with a NUL whatever the driver wrote, since it was told of one byte less; it is
+    // alive while the string is read (Rust's contract).
     Ok(unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
 }
 

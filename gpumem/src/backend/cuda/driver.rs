@@ -1,15 +1,17 @@
 //! The functions of CUDA's driver, declared once more.
 //!
-//! `cust` links the library and declares the same functions, but their result is a Rust enum of CUDA 11.4's codes. A
-//! driver that answers with a newer code would be undefined behaviour before any code looked at it. Here every
-//! function returns a plain `i32`. Where the driver has a second version of a function, it is the `_v2` symbol. The
-//! name without `_v2` is the old 32-bit interface, and only the C header maps one to the other.
+//! `cust` links the library and declares the same functions, but their result is a Rust enum of CUDA 11.4's
+//! codes. A driver that answers with a newer code would be undefined behaviour before any code looked at it.
+//! Here every function returns a plain `i32`. Where the driver has a second version of a function, it is the
+//! `_v2` symbol. The name without `_v2` is the old 32-bit interface, and only the C header maps one to the
+//! other.
 //!
 //! This file decides nothing. Codes become faults in `error`, and the callers state the rules for each call.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
-// Not a type of `cust`, but its link to the driver library: without a mention, `cust` would not be linked at all.
+// Not a type of `cust`, but its link to the driver library: without a mention, `cust` would not be linked at
+// all.
 use cust as _;
 
 /// The result of every function: 0, or the reason why it did not work.
@@ -31,12 +33,12 @@ macro_rules! handles {
             pub(super) const NULL: Self = Self(std::ptr::null_mut());
         }
 
-        // SAFETY: a handle is a name that only the driver resolves, and the driver's functions may be called on
-        // any thread. Those that need their context current are called after `context` has made it so (the
+        // SAFETY: a handle is a name that only the driver resolves, and the driver's functions may be called
+        // on any thread. Those that need their context current are called after `context` has made it so (the
         // driver's contract).
         unsafe impl Send for $name {}
-        // SAFETY: as above; a shared handle gives access to no memory of this process, so to no race (the driver's
-        // contract).
+        // SAFETY: as above; a shared handle gives access to no memory of this process, so to no race (the
+        // driver's contract).
         unsafe impl Sync for $name {}
     )*};
 }
@@ -195,8 +197,8 @@ pub(super) mod code {
 /// `cuThreadExchangeStreamCaptureMode` of 10.1.)
 pub(super) const OLDEST_DRIVER: c_int = 11_020;
 
-/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: the most shared memory that a kernel can have when it
-/// asks for it.
+/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: the most shared memory that a kernel can have
+/// when it asks for it.
 pub(super) const ATTRIBUTE_MAX_SHARED_BYTES: c_int = 97;
 /// `CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED`: the device has virtual memory.
 pub(super) const ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED: c_int = 102;
@@ -212,8 +214,8 @@ pub(super) const CAPTURE_MODE_RELAXED: c_uint = 2;
 pub(super) const STREAM_NON_BLOCKING: c_uint = 1;
 /// `CU_EVENT_DISABLE_TIMING`: an event that only orders, which is cheaper to record and to wait for.
 pub(super) const EVENT_DISABLE_TIMING: c_uint = 2;
-/// `CU_MEMHOSTALLOC_PORTABLE`: pinned for every context of the process. Write-combined memory, another common flag,
-/// is never asked for, since a CPU reads it many times slower.
+/// `CU_MEMHOSTALLOC_PORTABLE`: pinned for every context of the process. Write-combined memory, another common
+/// flag, is never asked for, since a CPU reads it many times slower.
 pub(super) const HOST_ALLOC_PORTABLE: c_uint = 1;
 /// `CU_MEM_ALLOCATION_TYPE_PINNED`: memory that stays in its place, the only kind that can be mapped.
 pub(super) const ALLOCATION_PINNED: c_uint = 1;
@@ -228,7 +230,8 @@ pub(super) const JIT_ERROR_LOG_BUFFER: c_uint = 5;
 /// `CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES`
 pub(super) const JIT_ERROR_LOG_BUFFER_SIZE: c_uint = 6;
 
-// The signatures are those of `cuda.h`. Enums as parameters are passed as the `unsigned int` that they are in C.
+// The signatures are those of `cuda.h`. Enums as parameters are passed as the `unsigned int` that they are in
+// C.
 unsafe extern "C" {
     pub(super) fn cuInit(flags: c_uint) -> Code;
     pub(super) fn cuDriverGetVersion(version: *mut c_int) -> Code;

@@ -1,7 +1,7 @@
 //! From the driver's codes to faults in words.
 //!
-//! `cust`'s own error panics in `to_string` when the driver cannot name a code. Without a working driver that is every
-//! code. So the names are asked for here, and a code without a name is written as a number.
+//! `cust`'s own error panics in `to_string` when the driver cannot name a code. Without a working driver that
+//! is every code. So the names are asked for here, and a code without a name is written as a number.
 
 use super::driver::{self, Code, OLDEST_DRIVER, code};
 use crate::backend::Fault;
@@ -27,8 +27,8 @@ fn out_of_memory() -> Fault {
     Fault::out_of_memory(NAME)
 }
 
-/// Turns a code into a result. `operation` is the driver function that returned it, called with handles of this
-/// crate's own.
+/// Turns a code into a result. `operation` is the driver function that returned it, called with handles of
+/// this crate's own.
 pub(super) fn check(operation: &'static str, answer: Code) -> Result<(), Fault> {
     if answer == code::SUCCESS { Ok(()) } else { Err(fault(operation, answer)) }
 }
@@ -41,8 +41,8 @@ pub(super) fn check_memory(operation: &'static str, answer: Code) -> Result<(), 
 /// The fault that stands for a code other than success.
 #[cold]
 pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
-    // The handles are alive as long as the context. If the driver does not know one, the context is gone: another
-    // library has reset it, for example.
+    // The handles are alive as long as the context. If the driver does not know one, the context is gone:
+    // another library has reset it, for example.
     let failed = is_sticky(answer) || answer == code::INVALID_HANDLE;
     let reason = describe(answer);
     if failed { context_failed(operation, reason) } else { denied(operation, answer, reason) }
@@ -62,9 +62,9 @@ pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> F
     Fault::denied(NAME, operation, reason + advice)
 }
 
-/// Whether the context has failed with this answer, or is gone. After a "sticky" code, by the driver's documentation,
-/// every call answers the same until the process ends. Others say that the driver or the context is not there any
-/// more. All other codes refuse the one call that they answer.
+/// Whether the context has failed with this answer, or is gone. After a "sticky" code, by the driver's
+/// documentation, every call answers the same until the process ends. Others say that the driver or the
+/// context is not there any more. All other codes refuse the one call that they answer.
 pub(super) fn is_sticky(answer: Code) -> bool {
     matches!(
         answer,
@@ -83,8 +83,8 @@ pub(super) fn is_sticky(answer: Code) -> bool {
             | code::TENSOR_MEMORY_LEAK
             | code::EXTERNAL_DEVICE
             | code::UNKNOWN
-            // The driver or the context is not there any more: at the end of the process, in a forked child, after a
-            // reset, without the MPS server.
+            // The driver or the context is not there any more: at the end of the process, in a forked child,
+            // after a reset, without the MPS server.
             | code::NOT_INITIALIZED
             | code::DEINITIALIZED
             | code::INVALID_CONTEXT
@@ -94,8 +94,8 @@ pub(super) fn is_sticky(answer: Code) -> bool {
     )
 }
 
-/// As [`check`], while a device is opened. Nothing is queued yet, so every other code means that this device is not
-/// available.
+/// As [`check`], while a device is opened. Nothing is queued yet, so every other code means that this device
+/// is not available.
 pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fault> {
     match answer {
         code::SUCCESS => Ok(()),
@@ -116,9 +116,9 @@ pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fa
 
 /// A code in the driver's words: its text, its name and its number.
 pub(super) fn describe(answer: Code) -> String {
-    // SAFETY: both functions fill the pointer with a static string of the driver. For an unknown code they leave it
-    // null or make it so. They may be called at any time, even before the driver is initialised (the driver's
-    // contract).
+    // SAFETY: both functions fill the pointer with a static string of the driver. For an unknown code they
+    // leave it null or make it so. They may be called at any time, even before the driver is initialised (the
+    // driver's contract).
     let (name, text) =
         unsafe { (ask(driver::cuGetErrorName, answer), ask(driver::cuGetErrorString, answer)) };
     compose(name, text, answer)
@@ -151,8 +151,8 @@ pub(super) fn too_old(version: c_int) -> String {
 ///
 /// # Safety
 ///
-/// `question` fills its pointer with a string that lives as long as the process, or leaves it null (the driver's
-/// contract).
+/// `question` fills its pointer with a string that lives as long as the process, or leaves it null (the
+/// driver's contract).
 unsafe fn ask(
     question: unsafe extern "C" fn(Code, *mut *const c_char) -> Code,
     answer: Code,
@@ -164,7 +164,8 @@ unsafe fn ask(
     if !known || string.is_null() {
         return None;
     }
-    // SAFETY: not null, so by this function's condition a C string that lives for ever (the driver's contract).
+    // SAFETY: not null, so by this function's condition a C string that lives for ever (the driver's
+    // contract).
     unsafe { CStr::from_ptr(string) }.to_str().ok()
 }
 

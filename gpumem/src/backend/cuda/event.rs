@@ -9,15 +9,17 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// A point in a stream.
 ///
-/// The runtime clones and drops these freely, on any thread. To drop the last clone makes no driver call for the
-/// event, which goes back to the context's list. If the event holds the last reference to the context, the context
-/// ends then. That makes driver calls, none of which keeps this thread waiting (see `Context`'s drop).
+/// The runtime clones and drops these freely, on any thread. To drop the last clone makes no driver call for
+/// the event, which goes back to the context's list. If the event holds the last reference to the context,
+/// the context ends then. That makes driver calls, none of which keeps this thread waiting (see `Context`'s
+/// drop).
 ///
-/// An event may go back before the device has reached it, and be recorded again at once. Work that waits for an
-/// event waits for the point that was recorded when the wait was queued, and a later recording changes nothing.
+/// An event may go back before the device has reached it, and be recorded again at once. Work that waits for
+/// an event waits for the point that was recorded when the wait was queued, and a later recording changes
+/// nothing.
 ///
-/// A point that was once seen to be past is known for good, and lets go of the driver's event and the context.
-/// So an old ticket keeps no context alive.
+/// A point that was once seen to be past is known for good, and lets go of the driver's event and the
+/// context. So an old ticket keeps no context alive.
 #[derive(Debug)]
 pub struct RecordedEvent(RwLock<Point>);
 
@@ -63,8 +65,8 @@ impl RecordedEvent {
         Ok(Arc::new(Self(RwLock::new(Point::Ahead(Recorded::now(stream)?)))))
     }
 
-    /// The same. If the driver refuses an event (it has no memory for it, say), the calling thread waits for the
-    /// stream, and the point is past.
+    /// The same. If the driver refuses an event (it has no memory for it, say), the calling thread waits for
+    /// the stream, and the point is past.
     pub(super) fn record_queued(stream: &Stream) -> Result<Arc<Self>, Fault> {
         match Self::record(stream) {
             Err(fault) if !fault.is_failure() => {
@@ -76,8 +78,9 @@ impl RecordedEvent {
         }
     }
 
-    /// Lets work that is queued on `stream` from now on wait for all work that is queued on `before` now. Between
-    /// the recording and the wait no other thread has the event, so no other point can be taken for this one.
+    /// Lets work that is queued on `stream` from now on wait for all work that is queued on `before` now.
+    /// Between the recording and the wait no other thread has the event, so no other point can be taken for
+    /// this one.
     pub(super) fn order(stream: &Stream, before: &Stream) -> Result<(), Fault> {
         let _current = before.context().enter()?;
         Recorded::now(before)?.hold(stream)
@@ -110,13 +113,14 @@ impl RecordedEvent {
         }
     }
 
-    /// Keeps the calling thread until the event is done. On a failed context the driver returns the failure at once.
+    /// Keeps the calling thread until the event is done. On a failed context the driver returns the failure
+    /// at once.
     pub(super) fn synchronize(&self) -> Result<(), Fault> {
         let end = match &*self.point() {
             Point::Ahead(event) => {
                 let _current = event.context.enter()?;
-                // SAFETY: the event is alive, and stays alive while the point is locked; its context is current
-                // (the driver's contract).
+                // SAFETY: the event is alive, and stays alive while the point is locked; its context is
+                // current (the driver's contract).
                 check("cuEventSynchronize", unsafe { driver::cuEventSynchronize(event.handle) })
             }
             Point::Past(end) => return end.clone(),
@@ -132,8 +136,8 @@ impl RecordedEvent {
     /// Notes the result of the work before the point. A refused call says nothing of it, and is not noted.
     fn passed(&self, end: Result<(), Fault>) -> Result<(), Fault> {
         if end.as_ref().map_or_else(Fault::is_failure, |()| true) {
-            // Another thread that is still in `synchronize` notes the result by itself. This thread does not wait
-            // for it.
+            // Another thread that is still in `synchronize` notes the result by itself. This thread does not
+            // wait for it.
             if let Ok(mut point) = self.0.try_write() {
                 let former = std::mem::replace(&mut *point, Point::Past(end.clone()));
                 drop(point);

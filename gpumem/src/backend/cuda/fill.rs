@@ -8,15 +8,16 @@ pub(super) enum Fill {
     Words(u32, usize),
 }
 
-/// The fill for `count` times `pattern` from byte `offset` of a block on, or `None` if the driver has none for it.
+/// The fill for `count` times `pattern` from byte `offset` of a block on, or `None` if the driver has none
+/// for it.
 ///
-/// A wider fill is never slower, so the widest one is taken that the start and the length allow. The driver requires a
-/// start that is aligned to the value. (Blocks themselves are aligned far beyond that.)
+/// A wider fill is never slower, so the widest one is taken that the start and the length allow. The driver
+/// requires a start that is aligned to the value. (Blocks themselves are aligned far beyond that.)
 pub(super) fn choose(pattern: &[u8], offset: usize, count: usize) -> Option<Fill> {
     let bytes = pattern.len().checked_mul(count)?;
     let words = offset.is_multiple_of(4) && bytes.is_multiple_of(4);
-    // Devices are little-endian. A pattern that repeats after two bytes may have an odd number of halves, such as
-    // three `u16`s. Then only the length as a whole has to be a multiple of four.
+    // Devices are little-endian. A pattern that repeats after two bytes may have an odd number of halves,
+    // such as three `u16`s. Then only the length as a whole has to be a multiple of four.
     if let Some([byte]) = period(pattern) {
         return Some(if words {
             Fill::Words(u32::from_le_bytes([byte; 4]), bytes / 4)

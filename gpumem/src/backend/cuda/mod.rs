@@ -12,9 +12,9 @@
 //! * `fill`: the choice of a fill;
 //! * `module`: modules of kernels, and launches.
 //!
-//! Users launch kernels with `cust`, and its types appear only there. No other code here is built on `cust`: among its
-//! safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs, `wait_event` consumes the
-//! event, and a stream's `NON_BLOCKING` is lost without a word.
+//! Users launch kernels with `cust`, and its types appear only there. No other code here is built on `cust`:
+//! among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs,
+//! `wait_event` consumes the event, and a stream's `NON_BLOCKING` is lost without a word.
 
 mod context;
 mod driver;
@@ -47,10 +47,10 @@ use std::sync::Arc;
 
 /// NVIDIA cards, through the CUDA driver (feature `cuda`).
 ///
-/// It appears as a type parameter: `Device<Cuda>` comes from [`Device::cuda`](crate::Device::cuda), and its buffers are
-/// `Buffer<T, Cuda>`. They use the device's primary context. So their addresses mean the same to every other CUDA
-/// library of the process that uses the primary context, as nearly all do. Any thread may use them: the context is made
-/// current during a call, and the former one is restored after it.
+/// It appears as a type parameter: `Device<Cuda>` comes from [`Device::cuda`](crate::Device::cuda), and its
+/// buffers are `Buffer<T, Cuda>`. They use the device's primary context. So their addresses mean the same to
+/// every other CUDA library of the process that uses the primary context, as nearly all do. Any thread may
+/// use them: the context is made current during a call, and the former one is restored after it.
 #[derive(Debug)]
 pub struct Cuda {
     context: Arc<Context>,
@@ -62,9 +62,10 @@ pub struct Cuda {
 
 /// A name for device memory or reserved addresses: their first address. It keeps nothing alive.
 ///
-/// The driver frees all memory with the context, and the address may then belong to another block. That does not
-/// happen while the name is used. It is only used through the [`Cuda`] that gave it out, which holds the context. The
-/// state of a device holds that, and outlives every block, retired ones included (rules 2 and 7).
+/// The driver frees all memory with the context, and the address may then belong to another block. That does
+/// not happen while the name is used. It is only used through the [`Cuda`] that gave it out, which holds the
+/// context. The state of a device holds that, and outlives every block, retired ones included (rules 2 and
+/// 7).
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     address: DeviceAddress,
@@ -74,12 +75,14 @@ pub struct Memory {
 #[derive(Debug)]
 pub struct Pinned {
     address: NonNull<u8>,
-    /// Keeps the address valid, since code on the CPU follows it: the driver frees all memory with the context.
+    /// Keeps the address valid, since code on the CPU follows it: the driver frees all memory with the
+    /// context.
     _context: Arc<Context>,
 }
 
-// SAFETY: the block belongs to no thread. The callers of the unsafe methods of `BackendOps` decide which code may touch
-// its bytes, and when (rule 3: a running transfer keeps the memory that it needs). This is only its address.
+// SAFETY: the block belongs to no thread. The callers of the unsafe methods of `BackendOps` decide which code
+// may touch its bytes, and when (rule 3: a running transfer keeps the memory that it needs). This is only its
+// address.
 unsafe impl Send for Pinned {}
 // SAFETY: as above; a shared reference gives the address away and no more (rule 3).
 unsafe impl Sync for Pinned {}
@@ -114,14 +117,16 @@ impl Memory {
     }
 
     fn at(&self, offset: usize) -> DeviceAddress {
-        // By the callers' condition the offset lies in the block or range, whose end the driver was able to address.
+        // By the callers' condition the offset lies in the block or range, whose end the driver was able to
+        // address.
         self.address.wrapping_add(offset as DeviceAddress)
     }
 }
 
 impl Pinned {
     fn at(&self, offset: usize) -> *mut c_void {
-        // Only the driver follows this address, and it knows nothing of provenance. So no condition has to be met here.
+        // Only the driver follows this address, and it knows nothing of provenance. So no condition has to be
+        // met here.
         self.address.as_ptr().wrapping_add(offset).cast()
     }
 }
@@ -157,9 +162,10 @@ impl BackendOps for Cuda {
     }
 
     unsafe fn free(&self, memory: Memory) -> Result<(), Fault> {
-        // SAFETY: the caller's part: the block came from `allocate` of this backend, is given back once (the name can be
-        // copied, so that it is consumed here shows nothing), and nothing uses it (rule 2: freeing waits for pending
-        // uses). This backend holds the context, so the address is still that block's.
+        // SAFETY: the caller's part: the block came from `allocate` of this backend, is given back once (the
+        // name can be copied, so that it is consumed here shows nothing), and nothing uses it (rule 2:
+        // freeing waits for pending uses). This backend holds the context, so the address is still that
+        // block's.
         unsafe { self.plain_memory.free(memory.address) }
     }
 
@@ -186,7 +192,8 @@ impl BackendOps for Cuda {
     }
 
     unsafe fn map(&self, memory: &Memory, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: as for `unreserve`; the range lies in the reserved one, so `at` is its begin (the driver's contract).
+        // SAFETY: as for `unreserve`; the range lies in the reserved one, so `at` is its begin (the driver's
+        // contract).
         unsafe { self.virtual_memory.map(memory.at(offset), chunk, bytes) }
     }
 
@@ -217,8 +224,8 @@ impl BackendOps for Cuda {
 
     unsafe fn unpin(&self, pinned: Pinned) -> Result<(), Fault> {
         let _current = self.context.enter()?;
-        // SAFETY: the block came from `pin` and is given back once, since it is consumed here; that nothing uses it is
-        // the caller's part (rule 3: memory that a running transfer needs is not freed).
+        // SAFETY: the block came from `pin` and is given back once, since it is consumed here; that nothing
+        // uses it is the caller's part (rule 3: memory that a running transfer needs is not freed).
         check("cuMemFreeHost", unsafe { driver::cuMemFreeHost(pinned.address.as_ptr().cast()) })
     }
 
@@ -262,9 +269,10 @@ impl BackendOps for Cuda {
         self.modules.let_go();
     }
 
-    /// `cuMemFreeHost` waits for all kernels of the context, those of other opened devices included, and a thread that
-    /// queues work meanwhile waits for that call: 290 ms beside a kernel of 300 ms, on an H100. So this waits
-    /// for the kernels of this crate's devices before. Kernels of other libraries are not known here.
+    /// `cuMemFreeHost` waits for all kernels of the context, those of other opened devices included, and a
+    /// thread that queues work meanwhile waits for that call: 290 ms beside a kernel of 300 ms, on an H100.
+    /// So this waits for the kernels of this crate's devices before. Kernels of other libraries are not known
+    /// here.
     fn settle(&self) {
         let Ok(_current) = self.context.enter() else { return };
         stream::wait_for_all_streams(&self.context);
@@ -285,8 +293,8 @@ impl BackendOps for Cuda {
             return Ok(());
         }
         let _current = self.context.enter()?;
-        // SAFETY: the stream is alive and its context current. The caller's part: both ranges lie in their blocks,
-        // which stay alive and are not touched until the copy is done (rules 2 and 3).
+        // SAFETY: the stream is alive and its context current. The caller's part: both ranges lie in their
+        // blocks, which stay alive and are not touched until the copy is done (rules 2 and 3).
         check("cuMemcpyHtoDAsync", unsafe {
             driver::cuMemcpyHtoDAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
         })
@@ -303,8 +311,8 @@ impl BackendOps for Cuda {
             return Ok(());
         }
         let _current = self.context.enter()?;
-        // SAFETY: as for `copy_to_device`. The destination is a pinned block, and never a slice that an application
-        // lent (rule 4).
+        // SAFETY: as for `copy_to_device`. The destination is a pinned block, and never a slice that an
+        // application lent (rule 4).
         check("cuMemcpyDtoHAsync", unsafe {
             driver::cuMemcpyDtoHAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
         })
@@ -341,8 +349,9 @@ impl BackendOps for Cuda {
         }
         let _current = self.context.enter()?;
         let (to, stream) = (to.at(offset), stream.handle());
-        // SAFETY: the stream is alive and its context current. A fill writes `count * pattern.len()` bytes from the
-        // offset on. By the caller's part they lie in the block and are not touched until the fill is done (rule 2).
+        // SAFETY: the stream is alive and its context current. A fill writes `count * pattern.len()` bytes
+        // from the offset on. By the caller's part they lie in the block and are not touched until the fill
+        // is done (rule 2).
         unsafe {
             match fill {
                 Fill::Bytes(value, n) => {

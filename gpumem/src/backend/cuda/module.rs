@@ -22,14 +22,14 @@ const SHARED_UNASKED: u32 = 48 << 10;
 /// Kernels that were loaded onto a device.
 #[derive(Debug)]
 pub(crate) struct Module {
-    slot: Arc<Slot>,
+    cell: Arc<ModuleCell>,
     /// The context of the kernels, for comparison: while this lives, no other context has its address.
     context: Weak<Context>,
 }
 
 /// The driver's module, until its [`Module`] is dropped or its device is closed.
 #[derive(Debug)]
-struct Slot(Mutex<Option<Loaded>>);
+struct ModuleCell(Mutex<Option<Loaded>>);
 
 /// A module of the driver's.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Loaded {
     context: Arc<Context>,
 }
 
-impl Slot {
+impl ModuleCell {
     fn lock(&self) -> MutexGuard<'_, Option<Loaded>> {
         // It is whole at all times.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -47,10 +47,10 @@ impl Slot {
 
 /// The modules that were loaded through one opened device.
 #[derive(Debug, Default)]
-pub(super) struct Modules(Mutex<Vec<Weak<Slot>>>);
+pub(super) struct Modules(Mutex<Vec<Weak<ModuleCell>>>);
 
 impl Modules {
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Slot>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<ModuleCell>>> {
         // A list is whole after every operation on it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,11 +59,11 @@ impl Modules {
     pub(super) fn add(&self, module: &Module) {
         let mut modules = self.lock();
         modules.retain(|module| module.strong_count() > 0);
-        modules.push(Arc::downgrade(&module.slot));
+        modules.push(Arc::downgrade(&module.cell));
     }
 
-    /// Lets go of the driver's modules and of the context: when the device is closed, and no stream is left to launch a
-    /// kernel on.
+    /// Lets go of the driver's modules and of the context: when the device is closed, and no stream is left
+    /// to launch a kernel on.
     pub(super) fn let_go(&self) {
         let modules = std::mem::take(&mut *self.lock());
         for module in modules.iter().filter_map(Weak::upgrade) {
@@ -147,9 +147,9 @@ impl Module {
         let mut log = JitLog::new();
         let mut handle = ModuleHandle::NULL;
         let answer = log.during(|count, keys, values| {
-            // SAFETY: the image is text that ends with a NUL, the options are those of a `JitLog`, the pointer is
-            // valid for a write, and the context is current. The driver keeps none of these pointers (the driver's
-            // contract).
+            // SAFETY: the image is text that ends with a NUL, the options are those of a `JitLog`, the
+            // pointer is valid for a write, and the context is current. The driver keeps none of these
+            // pointers (the driver's contract).
             unsafe { driver::cuModuleLoadDataEx(&raw mut handle, image.as_ptr().cast(), count, keys, values) }
         });
         match answer {
@@ -164,7 +164,7 @@ impl Module {
             _ => check("cuModuleLoadDataEx", answer),
         }?;
         let loaded = Loaded { handle, context: Arc::clone(context) };
-        Ok(Self { slot: Arc::new(Slot(Mutex::new(Some(loaded)))), context: Arc::downgrade(context) })
+        Ok(Self { cell: Arc::new(ModuleCell(Mutex::new(Some(loaded)))), context: Arc::downgrade(context) })
     }
 
     /// Calls the driver with the module, which stays loaded during the call, and with its context current.
@@ -173,7 +173,7 @@ impl Module {
         kernel: &str,
         call: impl FnOnce(ModuleHandle, &Context) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let loaded = self.slot.lock();
+        let loaded = self.cell.lock();
         let Some(Loaded { handle, context }) = &*loaded else {
             let kernel = kernel.escape_debug();
             return Err(refused(format!(
@@ -210,8 +210,9 @@ impl Module {
 }
 
 impl Drop for Loaded {
-    /// To unload a module may keep a thread waiting for the device, and its kernels must have ended before. So it is left
-    /// to a thread that may wait: one that loads another module, trims the device or ends the context (rule 7).
+    /// To unload a module may keep a thread waiting for the device, and its kernels must have ended before.
+    /// So it is left to a thread that may wait: one that loads another module, trims the device or ends the
+    /// context (rule 7).
     fn drop(&mut self) {
         self.context.retire_module(self.handle);
     }
@@ -251,9 +252,9 @@ impl Stream {
     ///
     /// # Safety
     ///
-    /// `arguments` points to one value for each of the kernel's parameters, in order and of the parameter's type. All
-    /// memory that the kernel reads and writes is in bounds, is alive until the kernel has ended, and is touched at the
-    /// same time only by work that is ordered with this stream (rules 1 and 2).
+    /// `arguments` points to one value for each of the kernel's parameters, in order and of the parameter's
+    /// type. All memory that the kernel reads and writes is in bounds, is alive until the kernel has ended,
+    /// and is touched at the same time only by work that is ordered with this stream (rules 1 and 2).
     pub(crate) unsafe fn launch<K: Kernel + ?Sized>(
         &self,
         kernel: &K,
@@ -269,9 +270,9 @@ impl Stream {
             return Err(refused(reason));
         }
         let _current = self.context().enter()?;
-        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device with a stream
-        // is not closed, and only closing lets go of modules). The driver copies the arguments before it returns and
-        // writes none of them. The rest is the caller's part (rules 1 and 2).
+        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device with a
+        // stream is not closed, and only closing lets go of modules). The driver copies the arguments before
+        // it returns and writes none of them. The rest is the caller's part (rules 1 and 2).
         let answer = unsafe {
             driver::cuLaunchKernel(
                 FunctionHandle::from_raw(kernel.raw()),
@@ -292,14 +293,15 @@ impl Stream {
             code::SUCCESS => Ok(()),
             code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, reason())),
             answer if is_sticky(answer) => Err(context_failed(OPERATION, reason())),
-            // All other codes concern the launch: this device does not have the kernel, the configuration or a feature.
+            // All other codes concern the launch: this device does not have the kernel, the configuration or
+            // a feature.
             _ => Err(refused(reason())),
         }
     }
 }
 
-/// The driver's text for a refused launch, and the launch itself. The driver calls a grid of no blocks and a block of too
-/// many threads the same: an "invalid argument".
+/// The driver's text for a refused launch, and the launch itself. The driver calls a grid of no blocks and a
+/// block of too many threads the same: an "invalid argument".
 #[cold]
 fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), shared_bytes: u32) -> String {
     let advice = if shared_bytes > SHARED_UNASKED {

@@ -1,13 +1,14 @@
 //! Device memory in blocks, taken from the driver without a wait for kernels.
 //!
-//! `cuMemFree` waits for every kernel that runs in the process (500 ms after a kernel of 500 ms, measured on an H200).
-//! The stream-ordered calls do not, so they are used on every device that has them. They go to a stream with no other
-//! work on it, and the calling thread waits for that stream at once. So a block can be used on every stream when
-//! [`PlainMemory::allocate`] returns, and its memory is the device's again when [`PlainMemory::free`] returns. Each
-//! takes some 70 to 130 us.
+//! `cuMemFree` waits for every kernel that runs in the process (500 ms after a kernel of 500 ms, measured on
+//! an H200). The stream-ordered calls do not, so they are used on every device that has them. They go to a
+//! stream with no other work on it, and the calling thread waits for that stream at once. So a block can be
+//! used on every stream when [`PlainMemory::allocate`] returns, and its memory is the device's again when
+//! [`PlainMemory::free`] returns. Each takes some 70 to 130 us.
 //!
-//! The blocks come from a memory pool of this crate's own. The device's default pool belongs to the whole process:
-//! another library may have set how much it retains, and memory that this crate frees could then stay there.
+//! The blocks come from a memory pool of this crate's own. The device's default pool belongs to the whole
+//! process: another library may have set how much it retains, and memory that this crate frees could then
+//! stay there.
 
 use super::context::Context;
 use super::driver::{
@@ -55,8 +56,8 @@ impl MemPool {
 }
 
 impl Drop for MemPool {
-    /// Does not wait. Memory that was not freed, after a failure for example, keeps the pool until the context
-    /// ends.
+    /// Does not wait. Memory that was not freed, after a failure for example, keeps the pool until the
+    /// context ends.
     fn drop(&mut self) {
         let Ok(_current) = self.stream.context().enter() else { return };
         // SAFETY: made in `create`, and destroyed once (the driver's contract).

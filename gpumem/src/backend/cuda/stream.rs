@@ -6,16 +6,16 @@ use super::error::{check, log_failure};
 use crate::backend::Fault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// The streams of all devices of the process, each with its context. A stream is listed from its creation until
-/// just before it is destroyed.
+/// The streams of all devices of the process, each with its context. A stream is listed from its creation
+/// until just before it is destroyed.
 static ALL: Mutex<Vec<(Weak<Context>, StreamHandle)>> = Mutex::new(Vec::new());
 
 fn all() -> MutexGuard<'static, Vec<(Weak<Context>, StreamHandle)>> {
     ALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A stream of this crate's own. It is non-blocking. A blocking stream would wait for the legacy stream, and with
-/// it for all other work in the process. (`cust` loses the flag without a word.)
+/// A stream of this crate's own. It is non-blocking. A blocking stream would wait for the legacy stream, and
+/// with it for all other work in the process. (`cust` loses the flag without a word.)
 #[derive(Debug)]
 pub struct Stream {
     handle: StreamHandle,
@@ -41,8 +41,8 @@ impl Stream {
         &self.context
     }
 
-    /// Whether all queued work is done. The driver answers at once. An event that is recorded now would need some
-    /// microseconds, even on an idle card.
+    /// Whether all queued work is done. The driver answers at once. An event that is recorded now would need
+    /// some microseconds, even on an idle card.
     pub(super) fn is_idle(&self) -> Result<bool, Fault> {
         let _current = self.context.enter()?;
         // SAFETY: the stream is alive, and its context current (the driver's contract).
@@ -76,8 +76,8 @@ impl Stream {
     }
 }
 
-/// Records an event after all work that is queued now on a stream. If the driver refuses, the event goes back to
-/// the context's list.
+/// Records an event after all work that is queued now on a stream. If the driver refuses, the event goes back
+/// to the context's list.
 ///
 /// # Safety
 ///
@@ -92,11 +92,11 @@ unsafe fn record(context: &Context, event: EventHandle, stream: StreamHandle) ->
     recorded.map(|()| event)
 }
 
-/// Keeps the calling thread until all work that is queued now on the streams of this context is done, those of
-/// other opened devices of the same context included. The context is current.
+/// Keeps the calling thread until all work that is queued now on the streams of this context is done, those
+/// of other opened devices of the same context included. The context is current.
 ///
-/// `cuCtxSynchronize` is not used. While another library captures a stream of the context, in any mode, that call
-/// ruins the capture.
+/// `cuCtxSynchronize` is not used. While another library captures a stream of the context, in any mode, that
+/// call ruins the capture.
 pub(super) fn wait_for_all_streams(context: &Arc<Context>) {
     for end in ends_of_all(context) {
         // SAFETY: the event is alive and of the context (the driver's contract).
@@ -120,8 +120,8 @@ fn ends_of_all(context: &Arc<Context>) -> Vec<EventHandle> {
             continue;
         }
         let Ok(event) = context.take_event() else { break };
-        // SAFETY: the event was just taken. The stream is alive, since it is listed, and of a context with the
-        // same handle (the driver's contract).
+        // SAFETY: the event was just taken. The stream is alive, since it is listed, and of a context with
+        // the same handle (the driver's contract).
         ends.extend(unsafe { record(context, event, *stream) });
     }
     drop(streams);

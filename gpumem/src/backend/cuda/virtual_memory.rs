@@ -1,12 +1,14 @@
 //! Addresses apart from physical memory: a range of addresses is reserved once, and memory is mapped into it.
 //!
-//! The driver's protocol: a range is reserved without memory. A handle stands for physical memory, which has no
-//! address yet. The handle is mapped into a range. After that the device is given access. Without access the memory is
-//! there, and no kernel or copy may touch it. An unmapped handle keeps its bytes and can be mapped elsewhere. At
-//! the end each step is undone: the handle is unmapped, then released, and the range is given back.
+//! The driver's protocol: a range is reserved without memory. A handle stands for physical memory, which has
+//! no address yet. The handle is mapped into a range. After that the device is given access. Without access
+//! the memory is there, and no kernel or copy may touch it. An unmapped handle keeps its bytes and can be
+//! mapped elsewhere. At the end each step is undone: the handle is unmapped, then released, and the range is
+//! given back.
 //!
-//! Two rules are stricter here than the driver's. A handle is mapped in one place at a time. And it is released only
-//! after it is unmapped: the driver would keep the memory until then, and the amount of it would be unknown.
+//! Two rules are stricter here than the driver's. A handle is mapped in one place at a time. And it is
+//! released only after it is unmapped: the driver would keep the memory until then, and the amount of it
+//! would be unknown.
 //!
 //! Measured on an H200 on 2026-11-21, and no call waits for running kernels:
 //!
@@ -20,8 +22,8 @@
 //!
 //! A handle can only be mapped whole. To map a part of one is answered with 801, not supported.
 //!
-//! Since no call waits, no call is ordered with streams either. The callers make sure that no queued work touches
-//! memory that they unmap.
+//! Since no call waits, no call is ordered with streams either. The callers make sure that no queued work
+//! touches memory that they unmap.
 
 use super::context::Context;
 use super::driver::{
@@ -78,8 +80,8 @@ impl VirtualMemory {
     /// As of [`BackendOps::unreserve`](crate::backend::BackendOps::unreserve) (rule 2).
     pub(super) unsafe fn unreserve(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
         let _current = self.context.enter()?;
-        // SAFETY: the caller's part: the range came from `reserve`, whole, and nothing is mapped there, so no queued
-        // work can use it (rule 2: memory without pending uses is given back).
+        // SAFETY: the caller's part: the range came from `reserve`, whole, and nothing is mapped there, so no
+        // queued work can use it (rule 2: memory without pending uses is given back).
         check("cuMemAddressFree", unsafe { driver::cuMemAddressFree(address, bytes) })
     }
 
@@ -100,12 +102,12 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`BackendOps::release_chunk`](crate::backend::BackendOps::release_chunk), which consumes the chunk: this
-    /// is its last use (rule 2).
+    /// As of [`BackendOps::release_chunk`](crate::backend::BackendOps::release_chunk), which consumes the
+    /// chunk: this is its last use (rule 2).
     pub(super) unsafe fn release(&self, chunk: &Chunk) -> Result<(), Fault> {
         let _current = self.context.enter()?;
-        // SAFETY: the handle came from `create`. The caller's part: it is given back once and is mapped nowhere, so no
-        // queued work has an address of it (rule 2).
+        // SAFETY: the handle came from `create`. The caller's part: it is given back once and is mapped
+        // nowhere, so no queued work has an address of it (rule 2).
         check("cuMemRelease", unsafe { driver::cuMemRelease(chunk.handle) })
     }
 
@@ -121,8 +123,8 @@ impl VirtualMemory {
         bytes: usize,
     ) -> Result<(), Fault> {
         let _current = self.context.enter()?;
-        // SAFETY: the caller's part: the range is reserved and free, and the chunk is as long and mapped nowhere. The
-        // offset is 0, since a handle is mapped whole (the driver's contract).
+        // SAFETY: the caller's part: the range is reserved and free, and the chunk is as long and mapped
+        // nowhere. The offset is 0, since a handle is mapped whole (the driver's contract).
         check_memory("cuMemMap", unsafe { driver::cuMemMap(address, bytes, 0, chunk.handle, 0) })?;
         let access = AccessDescription { location: device_location(&self.context), flags: ACCESS_READ_WRITE };
         // SAFETY: the range was mapped above, whole, and the pointer is to one description, as it says (the
@@ -131,8 +133,8 @@ impl VirtualMemory {
             driver::cuMemSetAccess(address, bytes, &raw const access, 1)
         });
         if access.is_err() {
-            // Memory that is mapped and cannot be touched would only be in the way of the next call (rule 6: all or
-            // nothing).
+            // Memory that is mapped and cannot be touched would only be in the way of the next call (rule 6:
+            // all or nothing).
             // SAFETY: mapped above, whole; the caller does not know of it yet, so nothing uses it (rule 2).
             let answer = unsafe { driver::cuMemUnmap(address, bytes) };
             log_failure("cuMemUnmap", answer);
@@ -147,14 +149,14 @@ impl VirtualMemory {
     /// As of [`BackendOps::unmap`](crate::backend::BackendOps::unmap) (rule 2).
     pub(super) unsafe fn unmap(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
         let _current = self.context.enter()?;
-        // SAFETY: the caller's part: exactly one chunk is mapped there, and no queued or running work touches it
-        // (rule 2: freeing waits for pending uses).
+        // SAFETY: the caller's part: exactly one chunk is mapped there, and no queued or running work touches
+        // it (rule 2: freeing waits for pending uses).
         check("cuMemUnmap", unsafe { driver::cuMemUnmap(address, bytes) })
     }
 }
 
-/// The device's unit. A device whose answer is of no use is treated as one without virtual memory, since memory can be
-/// taken in blocks too.
+/// The device's unit. A device whose answer is of no use is treated as one without virtual memory, since
+/// memory can be taken in blocks too.
 fn ask_granularity(context: &Context) -> Result<Option<usize>, Fault> {
     let _current = context.enter()?;
     let mut granularity = 0_usize;
@@ -187,7 +189,8 @@ fn device_location(context: &Context) -> Location {
     Location { kind: LOCATION_DEVICE, id: context.device() }
 }
 
-/// Memory of this device that is neither shared with other processes, nor compressed, nor read by other hardware.
+/// Memory of this device that is neither shared with other processes, nor compressed, nor read by other
+/// hardware.
 fn properties(context: &Context) -> AllocationProperties {
     AllocationProperties {
         kind: ALLOCATION_PINNED,

@@ -1,8 +1,10 @@
-//! Host memory that serves as device memory or pinned memory: a block of the heap, or a range of reserved addresses.
+//! Host memory that serves as device memory or pinned memory: a block of the heap, or a range of reserved
+//! addresses.
 //!
-//! [`HostMemory`] is a name, like a handle of a driver. It may be copied, and dropping a copy frees nothing. It does
-//! not know whether the memory is still there. The room `memory` decides when it is touched and freed, under the
-//! promises of `BackendOps`'s unsafe methods. The only check here is that a range lies in its block.
+//! [`HostMemory`] is a name, like a handle of a driver. It may be copied, and dropping a copy frees nothing.
+//! It does not know whether the memory is still there. The room `memory` decides when it is touched and
+//! freed, under the promises of `BackendOps`'s unsafe methods. The only check here is that a range lies in
+//! its block.
 
 use crate::backend::ALIGNMENT;
 use std::alloc::{self, Layout};
@@ -15,15 +17,15 @@ pub struct HostMemory {
     bytes: usize,
 }
 
-// SAFETY: it is an address and a length. All access goes through raw pointers, under the promises that the callers
-// of `BackendOps`'s unsafe methods make (rule 1, order, and rule 2, pending uses).
+// SAFETY: it is an address and a length. All access goes through raw pointers, under the promises that the
+// callers of `BackendOps`'s unsafe methods make (rule 1, order, and rule 2, pending uses).
 unsafe impl Send for HostMemory {}
 // SAFETY: as for `Send`; a shared reference gives out addresses only (rules 1 and 2).
 unsafe impl Sync for HostMemory {}
 
 impl HostMemory {
-    /// A block of the heap with undefined contents, aligned to [`ALIGNMENT`]. `None` if the heap has no room, or if
-    /// `bytes` is more than an address range can hold.
+    /// A block of the heap with undefined contents, aligned to [`ALIGNMENT`]. `None` if the heap has no room,
+    /// or if `bytes` is more than an address range can hold.
     pub(super) fn new(bytes: usize) -> Option<Self> {
         let layout = Self::layout(bytes)?;
         // SAFETY: the layout is not empty (Rust's contract).
@@ -79,8 +81,8 @@ impl HostMemory {
 #[derive(Clone, Copy)]
 pub(super) struct Address(*mut u8);
 
-// SAFETY: only the job that it was made for uses it, under the promises of `BackendOps`'s unsafe methods (rules 1
-// and 2).
+// SAFETY: only the job that it was made for uses it, under the promises of `BackendOps`'s unsafe methods
+// (rules 1 and 2).
 unsafe impl Send for Address {}
 
 impl Address {

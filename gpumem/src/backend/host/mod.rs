@@ -1,8 +1,9 @@
 //! The host backend: the machine's own memory and threads as a device.
 //!
-//! Device memory is memory of the process's heap, or mapped pages. A stream is a thread. This backend is the default and
-//! needs nothing installed. It is not a simulation: queued work really runs later, on another thread, in the order of
-//! its stream. So a program that forgets to wait is wrong here in the same way as on a card.
+//! Device memory is memory of the process's heap, or mapped pages. A stream is a thread. This backend is the
+//! default and needs nothing installed. It is not a simulation: queued work really runs later, on another
+//! thread, in the order of its stream. So a program that forgets to wait is wrong here in the same way as on
+//! a card.
 //!
 //! Each file imports only files above it in this list:
 //!
@@ -29,8 +30,8 @@ use crate::testing::{Call, Failure, Faults, SlowBus};
 /// The host backend, which is the default: the machine's own memory and threads.
 ///
 /// A stream is a thread that runs the work of its queue in order. So transfers and kernels of
-/// [`Device::launch`](crate::Device::launch) run beside the program as they would on a card. The threads start with
-/// the first piece of work and end with the device.
+/// [`Device::launch`](crate::Device::launch) run beside the program as they would on a card. The threads
+/// start with the first piece of work and end with the device.
 ///
 /// `Host` is only ever a type parameter; open a device with [`Device::host`](crate::Device::host).
 pub struct Host {
@@ -117,8 +118,8 @@ impl Host {
             let (from, to) = (from.0.at(from.1, bytes), to.0.at(to.1, bytes));
             return self.run(stream, move || {
                 bus.carry(bytes, |part| {
-                    // SAFETY: parts lie in the range that `at` checked against both blocks. The rest are the caller's
-                    // promises, which last until this job has ended (rules 1 and 2).
+                    // SAFETY: parts lie in the range that `at` checked against both blocks. The rest are the
+                    // caller's promises, which last until this job has ended (rules 1 and 2).
                     unsafe {
                         let (from, to) = (from.get().add(part.start), to.get().add(part.start));
                         std::ptr::copy_nonoverlapping(from, to, part.len());
@@ -265,8 +266,8 @@ impl BackendOps for Host {
     fn is_done(&self, event: &HostEvent) -> Result<bool, Fault> {
         #[cfg(test)]
         self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        // Read before the failure: an event that is past because the device failed must not look like one whose work was
-        // done.
+        // Read before the failure: an event that is past because the device failed must not look like one
+        // whose work was done.
         let past = event.is_past();
         self.failure.check()?;
         Ok(past)
@@ -322,9 +323,9 @@ impl BackendOps for Host {
     ) -> Result<(), Fault> {
         let (from, to) = (from.at(from_offset, bytes), to.at(to_offset, bytes));
         self.run(stream, move || {
-            // SAFETY: `at` checked both ranges against their blocks. Until this has run, the caller keeps the blocks
-            // alive and the source initialised, and lets no other work write the source or touch the destination
-            // (rules 1 and 2).
+            // SAFETY: `at` checked both ranges against their blocks. Until this has run, the caller keeps the
+            // blocks alive and the source initialised, and lets no other work write the source or touch the
+            // destination (rules 1 and 2).
             unsafe { std::ptr::copy_nonoverlapping(from.get(), to.get(), bytes) }
         })
     }
@@ -340,21 +341,22 @@ impl BackendOps for Host {
         let to = to.at(offset, bytes);
         let pattern: Box<[u8]> = pattern.into();
         self.run(stream, move || {
-            // SAFETY: `at` checked the range against the block. Until this has run, the caller keeps the block alive and
-            // lets no other work touch the range. `write_bytes` and the copies below initialise it from its start,
-            // so nothing uninitialised is read (rules 1 and 2).
+            // SAFETY: `at` checked the range against the block. Until this has run, the caller keeps the
+            // block alive and lets no other work touch the range. `write_bytes` and the copies below
+            // initialise it from its start, so nothing uninitialised is read (rules 1 and 2).
             unsafe { fill(to.get(), bytes, &pattern) }
         })?;
         Ok(true)
     }
 }
 
-/// Repeats `pattern` over `bytes` bytes. Each copy doubles the filled part: as fast as `memcpy` for any pattern.
+/// Repeats `pattern` over `bytes` bytes. Each copy doubles the filled part: as fast as `memcpy` for any
+/// pattern.
 ///
 /// # Safety
 ///
-/// `to` is valid for writing `bytes` bytes, which no other thread touches meanwhile; `bytes` is a multiple of the
-/// pattern's length (Rust's contract).
+/// `to` is valid for writing `bytes` bytes, which no other thread touches meanwhile; `bytes` is a multiple of
+/// the pattern's length (Rust's contract).
 unsafe fn fill(to: *mut u8, bytes: usize, pattern: &[u8]) {
     if pattern.iter().all(|byte| *byte == pattern[0]) {
         // SAFETY: the caller's promise (Rust's contract).
@@ -379,8 +381,8 @@ fn physical_memory() -> MemoryInfo {
     MemoryInfo { free, total }
 }
 
-/// Bytes that can still be taken before the machine has no memory left, swap included: slow memory is no reason to
-/// refuse.
+/// Bytes that can still be taken before the machine has no memory left, swap included: slow memory is no
+/// reason to refuse.
 fn memory_left() -> Option<u64> {
     let [free, swap] = meminfo(["MemAvailable", "SwapFree"]);
     free?.checked_add(swap.unwrap_or(0))

@@ -1,12 +1,12 @@
 //! Streams as threads, events as numbers.
 //!
-//! Every piece of work on a stream gets the next number of its *timeline*. A worker runs the work in order and advances
-//! the timeline's `finished` count. An event is a timeline and a number, and it is past when `finished` has reached the
-//! number. So to record one costs no queue entry and no allocation, and any number of threads and streams can wait for
-//! one event.
+//! Every piece of work on a stream gets the next number of its *timeline*. A worker runs the work in order
+//! and advances the timeline's `finished` count. An event is a timeline and a number, and it is past when
+//! `finished` has reached the number. So to record one costs no queue entry and no allocation, and any number
+//! of threads and streams can wait for one event.
 //!
-//! A panic in a job fails the whole device ([`Failed`]). The workers then skip the remaining jobs but go on counting, so
-//! every wait ends. A thread that waited looks at the failure before it takes its work for done.
+//! A panic in a job fails the whole device ([`Failed`]). The workers then skip the remaining jobs but go on
+//! counting, so every wait ends. A thread that waited looks at the failure before it takes its work for done.
 
 use super::fault::{denied, failed};
 use crate::backend::Fault;
@@ -60,7 +60,8 @@ impl Failed {
 #[derive(Debug, Default)]
 struct Timeline {
     finished: AtomicU64,
-    /// Guards only the sleep: `finished` is advanced under it, so that no wake-up falls between a look and the sleep.
+    /// Guards only the sleep: `finished` is advanced under it, so that no wake-up falls between a look and
+    /// the sleep.
     lock: Mutex<()>,
     moved: Condvar,
 }
@@ -104,7 +105,8 @@ impl HostStream {
             queue.submitted = number;
         }
         drop(queue);
-        // A refused job is dropped here, without the lock: its captures are the application's, and may do anything.
+        // A refused job is dropped here, without the lock: its captures are the application's, and may do
+        // anything.
         sent.map_err(|_| failed("queue work", "the stream's thread has ended".into()))
     }
 
@@ -124,8 +126,8 @@ impl HostStream {
         let worker = move || {
             ON_WORKER.set(true);
             for (number, job) in queue {
-                // A skipped job is dropped inside the guard too: the captures of a kernel may have a destructor that
-                // panics.
+                // A skipped job is dropped inside the guard too: the captures of a kernel may have a
+                // destructor that panics.
                 let run = || if failure.check().is_ok() { job() } else { drop(job) };
                 if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
                     failure.set(&*panic);

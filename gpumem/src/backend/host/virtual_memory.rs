@@ -2,22 +2,25 @@
 //!
 //! A reservation is a range of addresses without access. Memory comes into it and leaves it in whole units:
 //!
-//! 1. *reserve*: a private mapping without any access. It costs the kernel one entry, however long it is. Without access
-//!    the kernel does not charge it, so `MAP_NORESERVE` is not asked for. With that flag the kernel would not count the
-//!    memory later either, and would never refuse any.
-//! 2. *create a chunk*: physical memory has no handle here, so a chunk is a mere size. A large one is compared with the
-//!    memory that the machine has left, since most kernels promise more than they have, and kill the process in the end.
-//! 3. *map*: the range may be read and written. The kernel refuses memory that it does not promise (on Linux: more than
-//!    all memory in one piece, or past the limit if overcommitment is off). Pages come when they are first touched.
-//!    Linux is asked for huge ones, which makes the first touch some three to six times faster.
-//! 4. *unmap*: a new mapping without access replaces the range. That one call gives the pages back, ends the access and
-//!    ends the charge. To take the access away alone would keep both pages and charge.
+//! 1. *reserve*: a private mapping without any access. It costs the kernel one entry, however long it is.
+//!    Without access the kernel does not charge it, so `MAP_NORESERVE` is not asked for. With that flag the
+//!    kernel would not count the memory later either, and would never refuse any.
+//! 2. *create a chunk*: physical memory has no handle here, so a chunk is a mere size. A large one is
+//!    compared with the memory that the machine has left, since most kernels promise more than they have, and
+//!    kill the process in the end.
+//! 3. *map*: the range may be read and written. The kernel refuses memory that it does not promise (on Linux:
+//!    more than all memory in one piece, or past the limit if overcommitment is off). Pages come when they
+//!    are first touched. Linux is asked for huge ones, which makes the first touch some three to six times
+//!    faster.
+//! 4. *unmap*: a new mapping without access replaces the range. That one call gives the pages back, ends the
+//!    access and ends the charge. To take the access away alone would keep both pages and charge.
 //! 5. *unreserve*: the addresses go back.
 //!
-//! Between the calls the kernel checks the protocol: a touch of unmapped addresses is a crash. Chunks that are mapped
-//! side by side become one entry in the kernel's table, whose length is limited (65530 on Linux).
+//! Between the calls the kernel checks the protocol: a touch of unmapped addresses is a crash. Chunks that
+//! are mapped side by side become one entry in the kernel's table, whose length is limited (65530 on Linux).
 //!
-//! Without such calls (not Unix, or too few addresses), [`UNIT`] is `None`, and no other function here is called.
+//! Without such calls (not Unix, or too few addresses), [`UNIT`] is `None`, and no other function here is
+//! called.
 
 use super::fault::out_of_memory;
 use super::memory::HostMemory;
@@ -32,7 +35,8 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// `left` tells how much memory the machine has left. It is asked for large chunks only, since it reads a file.
+    /// `left` tells how much memory the machine has left. It is asked for large chunks only, since it reads a
+    /// file.
     pub(super) fn new(bytes: usize, left: impl FnOnce() -> Option<u64>) -> Result<Self, Fault> {
         const LARGE: usize = 64 << 20;
         if bytes >= LARGE && left().is_some_and(|left| bytes as u64 > left) {
@@ -110,7 +114,8 @@ mod os {
     pub(in crate::backend::host) const UNIT: Option<usize> = Some(BYTES);
 
     pub(super) fn reserve(bytes: usize) -> Result<NonNull<u8>, Fault> {
-        // The kernel aligns to a page. So one unit more is taken, and the parts before and after are given back.
+        // The kernel aligns to a page. So one unit more is taken, and the parts before and after are given
+        // back.
         let with_slack = bytes.checked_add(BYTES).filter(|all| isize::try_from(*all).is_ok());
         let with_slack = with_slack.ok_or_else(out_of_memory)?;
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists (the
@@ -154,8 +159,8 @@ mod os {
             let _ = unsafe { decommit(start, bytes) };
             return Err(fault);
         }
-        // Here and not for the whole reservation, since unmapping undoes it. A kernel without huge pages refuses, and
-        // the memory is as good.
+        // Here and not for the whole reservation, since unmapping undoes it. A kernel without huge pages
+        // refuses, and the memory is as good.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         // SAFETY: advice on the range that was just mapped; it changes no contents (the system's contract).
         let _ = unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
@@ -173,8 +178,8 @@ mod os {
         if replaced == MAP_FAILED { Err(last_fault("mmap", Shortage::IsFailure)) } else { Ok(()) }
     }
 
-    /// The meaning of the kernel's answer that it has no memory. For a call that takes memory it is a lack of memory. For
-    /// a call that gives memory back it is a failure: the kernel's own table is full.
+    /// The meaning of the kernel's answer that it has no memory. For a call that takes memory it is a lack of
+    /// memory. For a call that gives memory back it is a failure: the kernel's own table is full.
     #[derive(Clone, Copy, PartialEq)]
     enum Shortage {
         IsOutOfMemory,

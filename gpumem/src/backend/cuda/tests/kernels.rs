@@ -113,8 +113,8 @@ fn fail_the_device() {
     let kernel = module.function("add_one").unwrap();
     let (address, count) = (0_u64, 1_u32);
     let arguments = [(&raw const address).cast_mut().cast(), (&raw const count).cast_mut().cast::<c_void>()];
-    // SAFETY: it is not: the kernel writes to address 0. The device catches that, and this is the test (the driver's
-    // contract).
+    // SAFETY: it is not: the kernel writes to address 0. The device catches that, and this is the test (the
+    // driver's contract).
     unsafe { bench.stream.launch(&kernel, GridSize::from(1), BlockSize::from(1), 0, &arguments) }.unwrap();
 
     let failed = |fault: Option<Fault>| assert!(fault.as_ref().is_some_and(Fault::is_failure), "{fault:?}");

@@ -65,7 +65,8 @@ fn say_skipped(why: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// A card with a stream, a block of device memory and one of pinned memory, both of one size, for copies back and forth.
+/// A card with a stream, a block of device memory and one of pinned memory, both of one size, for copies back
+/// and forth.
 struct Bench {
     cuda: Cuda,
     stream: Stream,
@@ -90,7 +91,8 @@ impl Bench {
 
     fn upload(&self, data: &[u8]) {
         assert_eq!(data.len(), self.bytes);
-        // SAFETY: a bench waits for every operation, so nothing uses the blocks, which are `bytes` long (rule 3).
+        // SAFETY: a bench waits for every operation, so nothing uses the blocks, which are `bytes` long (rule
+        // 3).
         unsafe {
             Cuda::pinned_address(&self.pinned).copy_from_nonoverlapping(data.as_ptr(), data.len());
             self.cuda.copy_to_device(&self.stream, (&self.pinned, 0), (&self.memory, 0), data.len()).unwrap();
@@ -99,7 +101,8 @@ impl Bench {
     }
 
     fn download(&self) -> Vec<u8> {
-        // SAFETY: as for `upload`; the copy initialises all bytes, and the thread waits for it (rules 3 and 5).
+        // SAFETY: as for `upload`; the copy initialises all bytes, and the thread waits for it (rules 3 and
+        // 5).
         unsafe {
             Cuda::pinned_address(&self.pinned).write_bytes(0, self.bytes);
             self.cuda.copy_to_host(&self.stream, (&self.memory, 0), (&self.pinned, 0), self.bytes).unwrap();

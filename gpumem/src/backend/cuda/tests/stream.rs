@@ -95,8 +95,8 @@ fn an_event_ties_two_streams() {
     bench.close();
 }
 
-// While one thread was half-way through recording an event of a stream, another thread could let its stream wait for a
-// point that the first had yet to queue, and that point could wait for this stream.
+// While one thread was half-way through recording an event of a stream, another thread could let its stream
+// wait for a point that the first had yet to queue, and that point could wait for this stream.
 #[test]
 fn streams_that_threads_put_behind_each_other_never_wait_in_a_circle() {
     const ROUNDS: usize = 5_000;

@@ -45,8 +45,8 @@ fn a_chunk_keeps_its_bytes_where_it_is_mapped_next() {
     let second = cuda.reserve(4 * unit).unwrap();
     let data = numbers(unit);
     bench.upload(&data);
-    // SAFETY: ranges are mapped while they are used, and `synchronize` and `download` wait for queued work before
-    // anything is unmapped (rules 1 and 2).
+    // SAFETY: ranges are mapped while they are used, and `synchronize` and `download` wait for queued work
+    // before anything is unmapped (rules 1 and 2).
     unsafe {
         cuda.map(&first, unit, &chunk, unit).unwrap();
         cuda.copy_on_device(&bench.stream, (&bench.memory, 0), (&first, unit), unit).unwrap();
@@ -102,8 +102,8 @@ fn chunks_side_by_side_are_one_memory() {
     let module = cuda.load_ptx(PTX).unwrap();
     let (address, count) = (range.address() + unit as u64 - 8, 4_u32);
     let arguments = [(&raw const address).cast_mut().cast(), (&raw const count).cast_mut().cast::<c_void>()];
-    // SAFETY: four words across the border, both sides of which are mapped; `download` waits before they are unmapped
-    // (rule 1).
+    // SAFETY: four words across the border, both sides of which are mapped; `download` waits before they are
+    // unmapped (rule 1).
     unsafe {
         let kernel = module.function("add_one").unwrap();
         bench.stream.launch(&kernel, GridSize::from(1), BlockSize::from(32), 0, &arguments).unwrap();
@@ -157,7 +157,8 @@ fn chunks_count_as_used_memory() {
     unsafe { cuda.release_chunk(chunk).unwrap() };
 }
 
-/// Only the driver of threads can map memory and then refuse access, and it does so by a variable of the process.
+/// Only the driver of threads can map memory and then refuse access, and it does so by a variable of the
+/// process.
 #[test]
 fn memory_without_access_is_not_left_mapped() {
     if card().is_none() {
@@ -182,8 +183,8 @@ fn memory_without_access_is_not_left_mapped() {
 fn map_without_access() {
     let Some((cuda, unit)) = card_with_units() else { return };
     let (range, [chunk, other]) = two_units(&cuda, unit);
-    // SAFETY: reserved and created above, and nothing uses it. Memory that is not mapped may be released, and the driver
-    // of threads checks that it is not mapped (rule 2).
+    // SAFETY: reserved and created above, and nothing uses it. Memory that is not mapped may be released, and
+    // the driver of threads checks that it is not mapped (rule 2).
     unsafe {
         match cuda.map(&range, 0, &chunk, unit) {
             // A real card.

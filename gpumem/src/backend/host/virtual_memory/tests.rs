@@ -223,7 +223,8 @@ mod linux {
     fn what_the_machine_does_not_have_is_refused() {
         let host = Host::open();
         assert!(is_out_of_memory(host.create_chunk(1 << 50)));
-        // Asked for in one piece, past the first check: the kernel has the last word, unless it was told to promise anything.
+        // Asked for in one piece, past the first check: the kernel has the last word, unless it was told to
+        // promise anything.
         let bytes = 1 << 45;
         let overcommits = std::fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap().trim() == "1";
         if let (false, Ok(memory)) = (overcommits, host.reserve(bytes)) {
