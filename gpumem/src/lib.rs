@@ -96,6 +96,7 @@ mod buffer;
 mod device;
 mod error;
 pub mod guide;
+mod kernels;
 mod ledger;
 mod log_safely;
 mod memory;
@@ -112,8 +113,9 @@ pub use self::buffer::{
     Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Downloads, Element, Frame, Mode,
     Part, Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
 };
-pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
+pub use self::device::{Device, DeviceBuilder};
 pub use self::error::{BufferLabel, Error, Result};
+pub use self::kernels::{HostArg, HostArgs};
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::GpuBuffers;
@@ -127,7 +129,7 @@ pub use gpumem_derive::GpuBuffers;
 #[cfg(feature = "cuda")]
 pub mod cuda {
     pub use crate::backend::cuda::{Function, Kernel};
-    pub use crate::device::Module;
+    pub use crate::kernels::Module;
 }
 
 /// What generated code refers to. Not part of the public interface: it changes with the derive, which is tied to this

@@ -54,7 +54,7 @@ fn returns<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
 #[test]
 fn limits_are_exact() {
     promised("README.md", "limits are exact, however many threads ask at once.");
-    promised("gpumem/src/device/mod.rs", "The limit is exact, however many threads ask at once.");
+    promised("gpumem/src/device/builder.rs", "The limit is exact, however many threads ask at once.");
     for bytes in [1, 70_001, 3 * MIB + 5] {
         let device = Device::builder().memory_limit(64 * bytes as u64).host().unwrap();
         let granted: Vec<Buffer<u8>> = thread::scope(|scope| {
@@ -90,7 +90,7 @@ fn what_is_held_is_a_quarter_more_than_what_lived() {
         "README.md",
         "What is held may be a quarter more than the most that ever lived while the limit and the end of the card are far away.",
     );
-    promised("gpumem/src/device/mod.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
+    promised("gpumem/src/device/builder.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
     let device = Device::builder().memory_limit(64 << 30).host().unwrap();
     let mut random = Random::new(11);
     // Only capacities: nothing touches the memory, so it costs the machine nothing.
@@ -437,8 +437,8 @@ fn trim_gives_back_what_no_buffer_uses() {
 #[test]
 fn idle_memory_goes_back_by_itself() {
     promised(
-        "gpumem/src/device/mod.rs",
-        "A thread gives back what nobody has used for this time, after three times as long at the latest.",
+        "gpumem/src/device/builder.rs",
+        "A background thread gives memory back that was idle for this time, within three times as long.",
     );
     const TIME: Duration = Duration::from_millis(100);
     let device = Device::builder().retain_for(TIME).host().unwrap();
