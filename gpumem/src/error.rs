@@ -1,6 +1,6 @@
 //! What can go wrong, one variant a cause. Every message names the buffer or device, and the figures.
 
-use crate::backend::{Backend, Fault};
+use crate::backend::{Cause, Fault};
 use crate::ledger::LeakReport;
 use std::fmt;
 
@@ -299,35 +299,39 @@ pub enum Error {
 }
 
 impl Error {
-    /// A backend's fault where memory was not what was asked for.
-    pub(crate) fn from_fault<B: Backend>(fault: Fault) -> Self {
-        let backend = B::NAME;
-        match fault {
-            Fault::Unavailable(reason) => Self::BackendUnavailable { backend, reason },
-            Fault::Refused(reason) => Self::KernelRefused { backend, reason },
-            Fault::WouldDeadlock => Self::WouldDeadlock,
-            Fault::Denied { operation, reason } => Self::CallRefused { backend, operation, reason },
-            Fault::Failed { operation, reason } => Self::DeviceFailed { backend, operation, reason },
-            Fault::OutOfMemory => Self::CallRefused {
+    /// The error for a fault while a device is opened. No data is on the device yet that could be lost, so every fault
+    /// means the same: the device is not available.
+    pub(crate) fn from_opening(fault: Fault) -> Self {
+        let told = fault.to_string();
+        let (backend, cause) = fault.into_parts();
+        let reason = match cause {
+            Cause::Failed { .. } => {
+                format!("{told}; the device has failed in this process before, and works again in a new one")
+            }
+            Cause::OutOfMemory => "the device has no memory left for it".into(),
+            _ => told,
+        };
+        Self::BackendUnavailable { backend, reason }
+    }
+}
+
+impl From<Fault> for Error {
+    /// The error for a fault of a call that was not for a buffer's memory. Callers that ask for memory make
+    /// [`Error::OutOfMemory`] or [`Error::OutOfPinnedMemory`] of a lack of it before.
+    fn from(fault: Fault) -> Self {
+        let (backend, cause) = fault.into_parts();
+        match cause {
+            Cause::Unavailable(reason) => Self::BackendUnavailable { backend, reason },
+            Cause::Refused(reason) => Self::KernelRefused { backend, reason },
+            Cause::WouldDeadlock => Self::WouldDeadlock,
+            Cause::Denied { operation, reason } => Self::CallRefused { backend, operation, reason },
+            Cause::Failed { operation, reason } => Self::DeviceFailed { backend, operation, reason },
+            Cause::OutOfMemory => Self::CallRefused {
                 backend,
                 operation: "an operation",
                 reason: "there is no memory for it; drop buffers, or give back with `Device::trim(0)` what is kept".into(),
             },
         }
-    }
-
-    /// A fault while a device is opened: nothing is on it yet that could be lost, so whatever it is, the
-    /// device cannot be had.
-    pub(crate) fn from_opening<B: Backend>(fault: Fault) -> Self {
-        let reason = match fault {
-            Fault::Failed { .. } => {
-                format!("{fault}; the device has failed in this process before, and works again in a new one")
-            }
-            Fault::OutOfMemory => "the device has no memory left for it".into(),
-            Fault::Unavailable(reason) => reason,
-            _ => fault.to_string(),
-        };
-        Self::BackendUnavailable { backend: B::NAME, reason }
     }
 }
 

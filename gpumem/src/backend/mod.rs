@@ -18,19 +18,20 @@
 //! handed a backend to call it on. Its methods that queue work are `unsafe`: they take no part in deciding *when* a block may be touched or freed. That is
 //! the business of `memory` and `buffer`, whose module comments give the protocol.
 
+mod fault;
 pub(crate) mod host;
 mod pauses;
 
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
 
+pub(crate) use self::fault::{Cause, Fault};
 pub use self::host::Host;
 
 #[cfg(feature = "cuda")]
 pub use self::cuda::Cuda;
 
 use self::pauses::Pauses;
-use std::fmt;
 
 /// A kind of device that buffers can live on: [`Host`] or, with the feature `cuda`, `Cuda`.
 ///
@@ -286,54 +287,4 @@ pub struct MemoryInfo {
     pub free: Option<u64>,
     /// Bytes that the device has; `None` where the platform does not tell.
     pub total: Option<u64>,
-}
-
-/// Why a backend could not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// There is no such device, or no driver for it.
-    Unavailable(String),
-    /// The device, or the host for pinned memory, has no room.
-    OutOfMemory,
-    /// A kernel that does not exist, or a launch that the device cannot do. Nothing has failed.
-    Refused(String),
-    /// The calling thread runs a host kernel and would wait for work that may stand behind that kernel, or runs wakers and would wait
-    /// to be woken, or has slots and would wait for some.
-    WouldDeadlock,
-    /// The driver refused this one call. Nothing has failed: what was queued runs on, and the call can be
-    /// made again.
-    Denied {
-        /// What was tried, as the driver calls it.
-        operation: &'static str,
-        /// What the driver says of it.
-        reason: String,
-    },
-    /// The device has failed, now or before: every later call fails too, and what was on the device is lost.
-    Failed {
-        /// What was tried, as the driver calls it.
-        operation: &'static str,
-        /// What the driver says of it.
-        reason: String,
-    },
-}
-
-impl Fault {
-    /// Whether the device has failed for good. After any other fault what is pending stays pending, and can
-    /// be asked for again.
-    pub(crate) fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed { .. })
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable(reason) | Self::Refused(reason) => f.write_str(reason),
-            Self::OutOfMemory => f.write_str("out of memory"),
-            Self::WouldDeadlock => f.write_str("the thread would wait for itself"),
-            Self::Denied { operation, reason } | Self::Failed { operation, reason } => {
-                write!(f, "{operation}: {reason}")
-            }
-        }
-    }
 }

@@ -142,7 +142,7 @@ impl<B: Backend> RawDownload<B> {
         let mut waiting = Waiting::default();
         let slots = poll_fn(|context| waiting.poll(&wanted, state, context.waker())).await;
         drop(waiting);
-        let slots = slots.map_err(Error::from_fault::<B>)?;
+        let slots = slots?;
         Self::start_with(state, state.compute.stream(), parts, (coming, slots))
     }
 
@@ -175,24 +175,24 @@ impl<B: Backend> RawDownload<B> {
     }
 
     pub(super) fn is_ready(&self) -> Result<bool, Error> {
-        self.arrival.as_ref().map_or(Ok(true), Completion::is_ready).map_err(Error::from_fault::<B>)
+        Ok(self.arrival.as_ref().map_or(Ok(true), Completion::is_ready)?)
     }
 
     /// Waits for the copy.
     pub(super) fn wait(&self) -> Result<(), Error> {
-        self.arrival.as_ref().map_or(Ok(()), Completion::wait).map_err(Error::from_fault::<B>)
+        Ok(self.arrival.as_ref().map_or(Ok(()), Completion::wait)?)
     }
 
     /// Waits for the copy for at most `timeout`. Returns whether it has come.
     pub(super) fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
         let wait = |arrival: &mut Completion<B>| arrival.wait_timeout(timeout);
-        self.arrival.as_mut().map_or(Ok(true), wait).map_err(Error::from_fault::<B>)
+        Ok(self.arrival.as_mut().map_or(Ok(true), wait)?)
     }
 
     /// Whether the copy has ended; if not, `waker` is woken when it has.
     pub(super) fn poll(&mut self, waker: &Waker) -> Poll<Result<(), Error>> {
         let Some(arrival) = &mut self.arrival else { return Poll::Ready(Ok(())) };
-        arrival.poll(waker).map_err(Error::from_fault::<B>)
+        arrival.poll(waker).map_err(Error::from)
     }
 
     /// Takes what has arrived, elements of which any bits are a `T`. The caller has seen the end of the copy.
@@ -201,7 +201,7 @@ impl<B: Backend> RawDownload<B> {
         // The copy has so many bytes that the guard makes `T`s of; generated code can bring the two together.
         assert_eq!(self.element_size, size_of::<T>(), "gpumem: a buffer of another element");
         let take = |arrival: &Completion<B>| {
-            let cargo = arrival.take().map_err(Error::from_fault::<B>)?;
+            let cargo = arrival.take()?;
             cargo.ok_or(Error::DownloadAbandoned { buffer: self.label })
         };
         let cargo = self.arrival.as_ref().map(take).transpose()?;
@@ -238,7 +238,7 @@ fn take_slots<B: Backend>(
 ) -> Result<Vec<Slot>, Error> {
     let wanted: Vec<&Slots<B>> = parts.iter().map(|(raw, ..)| raw.slots()).collect();
     match busy {
-        Busy::Wait => Slots::wait(&wanted, state).map_err(Error::from_fault::<B>),
+        Busy::Wait => Ok(Slots::wait(&wanted, state)?),
         Busy::Refuse => {
             // Downloads whose tickets were dropped may have ended: that is looked at only where a slot is missing.
             let landed = |_| {
@@ -280,11 +280,11 @@ fn queue<B: Backend>(
         let turn = turns.iter_mut().position(|(raw, _)| std::ptr::eq(*raw, plan.raw));
         let copy = |turn: usize| {
             let index = turns[turn].1.copy(plan.raw, plan.block, plan.range.clone());
-            index.map(|index| (turn, index)).map_err(Error::from_fault::<B>)
+            Ok::<_, Error>((turn, index?))
         };
         shadows.push(turn.map(copy).transpose()?);
     }
-    state.order_download(behind).map_err(Error::from_fault::<B>)?;
+    state.order_download(behind)?;
     // What is read, and from where on: a shadow, which has the range at its start, or the buffer.
     let sources = plans.iter().zip(&shadows).map(|(plan, shadow)| match shadow {
         Some((turn, index)) => (turns[*turn].1.shadow(*index), 0),
@@ -335,7 +335,7 @@ fn queue<B: Backend>(
                     None => plan.pinned.lose(),
                 }
             }
-            Err(Error::from_fault::<B>(fault))
+            Err(fault.into())
         }
     }
 }

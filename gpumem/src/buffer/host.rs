@@ -25,7 +25,7 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     /// [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn as_slice(&self) -> Result<&[T], Error> {
         self.raw.check_uses()?;
-        self.raw.state().wait_for_compute().map_err(Error::from_fault::<Host>)?;
+        self.raw.state().wait_for_compute()?;
         // SAFETY: the elements were written (rule 5), and the lane was waited for on which all writers are queued, or which was put
         // behind those on other streams when they were noted (rules 1 and 2; `check_uses`: none is unknown). While the buffer is borrowed no writer can be queued: each takes `&mut`. Alignment was checked by `Buffer`.
         Ok(unsafe { std::slice::from_raw_parts(self.raw.host_address().as_ptr().cast(), self.len()) })
@@ -39,7 +39,7 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     pub fn as_mut_slice(&mut self) -> Result<&mut [T], Error> {
         let state = self.raw.state().clone();
         if let Some(block) = self.raw.block_mut() {
-            block.wait_until_unused(&state).map_err(Error::from_fault::<Host>)?;
+            block.wait_until_unused(&state)?;
         }
         // SAFETY: as for `as_slice`; readers were waited for as well (rule 2), and nothing can be queued on the buffer while
         // it is borrowed mutably.

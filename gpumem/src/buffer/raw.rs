@@ -273,14 +273,13 @@ impl<B: Backend> RawBuffer<B> {
         if let (Some(old), Some(new), 1..) = (&self.block, space.block(), self.len) {
             let state = self.state();
             let bytes = self.len * self.element_size();
-            old.check().map_err(Error::from_fault::<B>)?;
+            old.check()?;
             // SAFETY: both blocks hold `len` elements, the source's were written (rule 5). Both are free only in the order of
             // the compute lane, and all writers of either are queued on this lane (rule 1).
             unsafe {
                 let stream = state.compute.stream().raw();
                 state.backend.copy_on_device(stream, old.at(0), new.at(0), bytes)
-            }
-            .map_err(Error::from_fault::<B>)?;
+            }?;
         }
         self.move_to(Some(space));
         Ok(())
@@ -424,7 +423,7 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
         let state = self.device.state();
         let order = |block: &mut Block<B>| block.order_after_uses(state);
-        self.block.as_mut().map_or(Ok(()), order).map_err(Error::from_fault::<B>)
+        Ok(self.block.as_mut().map_or(Ok(()), order)?)
     }
 
     pub(crate) fn copy_from(&mut self, source: &Self) -> Result<(), Error> {
@@ -443,7 +442,7 @@ impl<B: Backend> RawBuffer<B> {
         if from.is_empty() {
             return Ok(());
         }
-        origin.check().map_err(Error::from_fault::<B>)?;
+        origin.check()?;
         let state = self.state();
         // SAFETY: the callers checked both ranges, and the source's elements are written (rule 5). Two buffers have two
         // blocks, so they do not overlap. Writers of either and their retirement come later on this lane (rule 1), and
@@ -456,12 +455,12 @@ impl<B: Backend> RawBuffer<B> {
                 from.len() * size,
             )
         }
-        .map_err(Error::from_fault::<B>)
+        .map_err(Error::from)
     }
 
     /// See [`Block::check`].
     pub(crate) fn check_uses(&self) -> Result<(), Error> {
-        self.block.as_ref().map_or(Ok(()), Block::check).map_err(Error::from_fault::<B>)
+        Ok(self.block.as_ref().map_or(Ok(()), Block::check)?)
     }
 
     /// See [`Block::lend_to`].
@@ -470,19 +469,19 @@ impl<B: Backend> RawBuffer<B> {
             return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
         }
         let lend = |block: &Block<B>| block.lend_to(self.state(), stream, write);
-        self.block.as_ref().map_or(Ok(()), lend).map_err(Error::from_fault::<B>)
+        Ok(self.block.as_ref().map_or(Ok(()), lend)?)
     }
 
     /// See [`Block::used_on`].
     pub(crate) fn used_on(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
         let used = |block: &Block<B>| block.used_on(self.state(), stream, write);
-        self.block.as_ref().map_or(Ok(()), used).map_err(Error::from_fault::<B>)
+        Ok(self.block.as_ref().map_or(Ok(()), used)?)
     }
 
     /// See [`Block::put_behind_uses`].
     pub(super) fn put_behind_uses(&self, stream: &Stream<B>) -> Result<(), Error> {
         let put = |block: &Block<B>| block.put_behind_uses(self.state(), stream);
-        self.block.as_ref().map_or(Ok(()), put).map_err(Error::from_fault::<B>)
+        Ok(self.block.as_ref().map_or(Ok(()), put)?)
     }
 
     pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {

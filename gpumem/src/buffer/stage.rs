@@ -55,7 +55,7 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         let state = raw.state();
         state.land();
         let ahead = (AHEAD / bytes.max(1)).clamp(2, IN_FLIGHT);
-        state.compute.hold_back(&state.backend, ahead).map_err(Error::from_fault::<B>)?;
+        state.compute.hold_back(&state.backend, ahead)?;
         let take = || PinnedBlock::take(raw.state(), raw.label(), bytes);
         let mut pinned = (bytes > 0).then(take).transpose()?;
         if let Some(pinned) = &mut pinned {
@@ -140,7 +140,7 @@ fn send<B: Backend>(
         if runs {
             pinned.lose();
         }
-        Error::from_fault::<B>(fault)
+        Error::from(fault)
     })
 }
 
@@ -215,7 +215,7 @@ impl<B: Backend> Upload<B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        self.arrival.as_ref().map_or(Ok(true), Completion::is_ready).map_err(Error::from_fault::<B>)
+        Ok(self.arrival.as_ref().map_or(Ok(true), Completion::is_ready)?)
     }
 
     /// Keeps the calling thread until the device has the elements.
@@ -224,7 +224,7 @@ impl<B: Backend> Upload<B> {
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn wait(self) -> Result<(), Error> {
-        self.arrival.as_ref().map_or(Ok(()), Completion::wait).map_err(Error::from_fault::<B>)
+        Ok(self.arrival.as_ref().map_or(Ok(()), Completion::wait)?)
     }
 
     /// Keeps the calling thread until the device has the elements, for at most `timeout`. Returns whether it has them.
@@ -234,7 +234,7 @@ impl<B: Backend> Upload<B> {
     /// Those of [`Upload::wait`], and [`Error::WouldDeadlock`] in a waker that is run by a thread of the device.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
         let wait = |arrival: &mut Completion<B>| arrival.wait_timeout(timeout);
-        self.arrival.as_mut().map_or(Ok(true), wait).map_err(Error::from_fault::<B>)
+        Ok(self.arrival.as_mut().map_or(Ok(true), wait)?)
     }
 }
 
@@ -243,7 +243,7 @@ impl<B: Backend> Future for Upload<B> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(arrival) = &mut self.get_mut().arrival else { return Poll::Ready(Ok(())) };
-        arrival.poll(context.waker()).map_err(Error::from_fault::<B>)
+        arrival.poll(context.waker()).map_err(Error::from)
     }
 }
 

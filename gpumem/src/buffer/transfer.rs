@@ -117,11 +117,11 @@ impl<B: Backend> RawBuffer<B> {
         let pieces = Pieces::new(target.chunks_mut(piece).enumerate());
         let receive = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.receive(block, start, piece, pieces);
         if let Some(turn) = staging.turn(state)? {
-            state.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
+            state.order_behind_compute(turn.lanes())?;
             share(&pieces, staging.deal(state, turn.lanes()), receive)?;
         } else {
             if !state.is_compute(lane) {
-                state.order_download(state.compute.stream()).map_err(Error::from_fault::<B>)?;
+                state.order_download(state.compute.stream())?;
             }
             share(&pieces, staging.deal(state, std::slice::from_ref(lane)), receive)?;
         }
@@ -147,7 +147,7 @@ impl<B: Backend> RawBuffer<B> {
         // SAFETY: the callers made sure that the range is in the block. Readers were put before (rule 2), retirement and
         // other writers come later on this lane (rule 1).
         let native = unsafe { state.backend.fill(stream, block.at(offset), pattern, count) };
-        if native.map_err(Error::from_fault::<B>)? {
+        if native? {
             return Ok(());
         }
         self.fill_by_copies(offset, count, pattern)
@@ -172,8 +172,7 @@ impl<B: Backend> RawBuffer<B> {
             // block. Order as in `fill_memory` (rules 1 and 5).
             unsafe {
                 state.backend.copy_on_device(state.compute.stream().raw(), block.at(offset), to, next * size)
-            }
-            .map_err(Error::from_fault::<B>)?;
+            }?;
             done += next;
         }
         Ok(())
@@ -193,10 +192,10 @@ fn send<B: Backend>(
     let pieces = Pieces::new(data.chunks(piece).enumerate());
     let send = |ring: Ring<'_, B>, pieces: &Pieces<_>| ring.send(block, start, piece, pieces);
     if let Some(turn) = staging.turn(state)? {
-        state.order_behind_compute(turn.lanes()).map_err(Error::from_fault::<B>)?;
+        state.order_behind_compute(turn.lanes())?;
         let joined = Joined { state, block };
         let sent = share(&pieces, staging.deal(state, turn.lanes()), send);
-        let joined = joined.end().map_err(Error::from_fault::<B>);
+        let joined = joined.end().map_err(Error::from);
         sent.and(joined)?;
     } else {
         share(&pieces, staging.deal(state, std::slice::from_ref(&state.compute)), send)?;
@@ -265,7 +264,7 @@ impl<B: Backend> Staging<B> {
         if bytes > ALONE && !state.backend.may_wait() {
             return Err(Error::WouldDeadlock);
         }
-        lane.hold_back(&state.backend, IN_FLIGHT).map_err(Error::from_fault::<B>)?;
+        lane.hold_back(&state.backend, IN_FLIGHT)?;
         let shared = bytes > ALONE && workers() > 1;
         let most = if shared { 2 * workers() } else { SLOTS };
         let piece = bytes.min(bytes.div_ceil(SLOTS).next_multiple_of(LEAST).min(PIECE));
@@ -286,7 +285,7 @@ impl<B: Backend> Staging<B> {
         if !self.shared {
             return Ok(None);
         }
-        state.lease_transfer_lanes().map_err(Error::from_fault::<B>)
+        Ok(state.lease_transfer_lanes()?)
     }
 
     /// A ring for each lane, or for as many as there are blocks.
@@ -422,7 +421,7 @@ impl<B: Backend> Ring<'_, B> {
                 if runs {
                     slot.use_ = Use::Unknown;
                 }
-                return Err(Error::from_fault::<B>(fault));
+                return Err(fault.into());
             }
         }
         Ok(())
@@ -433,7 +432,7 @@ impl<B: Backend> Ring<'_, B> {
         let count = self.slots.len();
         let slot = &mut self.slots[turn % count];
         if let Use::Until(event) = &slot.use_ {
-            self.state.backend.synchronize(event).map_err(Error::from_fault::<B>)?;
+            self.state.backend.synchronize(event)?;
             slot.use_ = Use::Idle;
         }
         Ok(&slot.pinned)

@@ -220,7 +220,7 @@ impl DeviceBuilder {
 /// Nine tenths of the free memory; on the host, of all memory, since caches give way there and free memory
 /// says little.
 fn default_limit<B: Backend>(backend: &B) -> Result<u64, Error> {
-    let info = backend.memory_info().map_err(Error::from_opening::<B>)?;
+    let info = backend.memory_info().map_err(Error::from_opening)?;
     let base = if B::NAME == Host::NAME { info.total } else { info.free };
     Ok(base.map_or(u64::MAX, |bytes| bytes / 10 * 9))
 }

@@ -38,7 +38,7 @@ impl Device<Cuda> {
     ///
     /// [`Error::DeviceFailed`] when the driver refuses.
     pub fn make_current(&self) -> Result<(), Error> {
-        self.state().backend.make_current().map_err(Error::from_fault::<Cuda>)
+        Ok(self.state().backend.make_current()?)
     }
 }
 
@@ -50,7 +50,7 @@ impl DeviceBuilder {
     /// Those of [`Device::cuda`], and [`Error::InvalidSpec`] for a limit of 0.
     pub fn cuda(self, ordinal: usize) -> Result<Device<Cuda>, Error> {
         self.check()?;
-        let backend = Cuda::open(ordinal).map_err(Error::from_opening::<Cuda>)?;
+        let backend = Cuda::open(ordinal).map_err(Error::from_opening)?;
         self.open(backend)
     }
 }

@@ -68,7 +68,7 @@ impl<B: Backend> Drop for Handle<B> {
 
 impl<B: Backend> Device<B> {
     pub(crate) fn open(backend: B, settings: Settings) -> Result<Self, Error> {
-        let state = DeviceState::new(backend, settings).map_err(Error::from_opening::<B>)?;
+        let state = DeviceState::new(backend, settings).map_err(Error::from_opening)?;
         Ok(Self { handle: Arc::new(Handle { state: ManuallyDrop::new(state) }) })
     }
 
@@ -104,7 +104,7 @@ impl<B: Backend> Device<B> {
     /// has failed.
     #[track_caller]
     pub fn create_stream(&self) -> Result<Stream<B>, Error> {
-        self.state().create_stream().map_err(Error::from_fault::<B>)
+        Ok(self.state().create_stream()?)
     }
 
     /// Blocks the calling thread until all work that is queued on `stream`, a stream of this device, is done.
@@ -118,7 +118,7 @@ impl<B: Backend> Device<B> {
             let other = format!("device `{}`, which was asked to wait for it", self.name());
             return Err(Error::DifferentDevices { buffer: None, other });
         }
-        self.state().wait_for(stream).map_err(Error::from_fault::<B>)
+        Ok(self.state().wait_for(stream)?)
     }
 
     /// The total and the free memory of the device, as reported by its driver.
@@ -127,7 +127,7 @@ impl<B: Backend> Device<B> {
     ///
     /// [`Error::DeviceFailed`] when the driver does not answer.
     pub fn memory_info(&self) -> Result<MemoryInfo, Error> {
-        self.state().backend.memory_info().map_err(Error::from_fault::<B>)
+        Ok(self.state().backend.memory_info()?)
     }
 
     /// The most bytes that the buffers of this device may hold together; see [`DeviceBuilder::memory_limit`].

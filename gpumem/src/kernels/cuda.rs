@@ -66,7 +66,7 @@ impl Device<Cuda> {
     #[track_caller]
     pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
         let made_at = Location::caller();
-        let raw = self.state().backend.load_ptx(ptx).map_err(Error::from_fault::<Cuda>)?;
+        let raw = self.state().backend.load_ptx(ptx)?;
         Ok(Module { raw, _listed: self.state().ledger.modules.add("module", made_at) })
     }
 }
@@ -115,7 +115,7 @@ impl Stream<Cuda> {
         // the compute stream and after the noted uses on other streams, so the kernel's memory stays alive
         // until it has ended (rules 1 and 2).
         unsafe { self.raw().launch(kernel, grid.into(), block.into(), shared_bytes, args) }
-            .map_err(Error::from_fault::<Cuda>)
+            .map_err(Error::from)
     }
 }
 
@@ -140,7 +140,7 @@ impl Module {
     ///
     /// [`Error::KernelRefused`] when the module has no such kernel, or its device is closed.
     pub fn get_function(&self, name: impl AsRef<str>) -> Result<Function<'_>, Error> {
-        self.raw.function(name.as_ref()).map_err(Error::from_fault::<Cuda>)
+        Ok(self.raw.function(name.as_ref())?)
     }
 }
 
@@ -154,7 +154,7 @@ impl Function<'_> {
     ///
     /// [`Error::KernelRefused`] with the device's limit, when that is lower.
     pub fn allow_shared_bytes(&self, bytes: u32) -> Result<(), Error> {
-        self.allow_shared(bytes).map_err(Error::from_fault::<Cuda>)
+        Ok(self.allow_shared(bytes)?)
     }
 }
 

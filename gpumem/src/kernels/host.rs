@@ -60,7 +60,7 @@ impl Device<Host> {
             kernel(unsafe { A::slices(lent) });
         };
         let state = self.state();
-        state.backend.run(state.compute.stream().raw(), job).map_err(Error::from_fault::<Host>)
+        Ok(state.backend.run(state.compute.stream().raw(), job)?)
     }
 
     /// Queues `kernel` on a stream of the application's own, beside the compute stream, and returns at once.
@@ -103,7 +103,7 @@ impl Device<Host> {
             // every argument, and for its readers if the argument is lent mutably (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
-        self.state().backend.run(stream.raw(), job).map_err(Error::from_fault::<Host>)?;
+        self.state().backend.run(stream.raw(), job)?;
         // If this fails, the buffers concerned are marked as in use for good.
         args.used_on(stream)
     }

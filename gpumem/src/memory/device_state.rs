@@ -171,7 +171,7 @@ impl<B: Backend> DeviceState<B> {
         self.land();
         self.wait_for_parked();
         self.log_losses();
-        waited.map_err(Error::from_fault::<B>)
+        Ok(waited?)
     }
 
     /// Gives idle pinned memory back to the driver.

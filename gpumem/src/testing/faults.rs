@@ -1,6 +1,5 @@
 //! Failures on purpose.
 
-use crate::backend::Fault;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +55,13 @@ pub(crate) enum Call {
     Queue,
 }
 
+/// How a chosen call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    OutOfMemory,
+    OfTheDevice,
+}
+
 impl Faults {
     /// No failures yet.
     #[must_use]
@@ -84,24 +90,23 @@ impl Faults {
         planned < self.0.calls.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn call(&self, call: Call) -> Result<(), Fault> {
+    /// Counts a call that is about to be made; how it is to fail, if it was chosen.
+    pub(crate) fn chosen(&self, call: Call) -> Option<Failure> {
         if call == Call::Driver {
             let number = self.0.driver_calls.fetch_add(1, Ordering::SeqCst);
             let fails = self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
-            return if fails { Err(Fault::OutOfMemory) } else { Ok(()) };
+            return fails.then_some(Failure::OutOfMemory);
         }
         let planned = self.0.fail_at.load(Ordering::SeqCst);
         if planned == usize::MAX {
-            return Ok(());
+            return None;
         }
         let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
         match call {
             // The second attempt has the next number.
-            Call::Memory if number == planned || number == planned + 1 => Err(Fault::OutOfMemory),
-            Call::Queue if number == planned => {
-                Err(Fault::Failed { operation: "a call that was chosen to fail", reason: "it was".into() })
-            }
-            _ => Ok(()),
+            Call::Memory if number == planned || number == planned + 1 => Some(Failure::OutOfMemory),
+            Call::Queue if number == planned => Some(Failure::OfTheDevice),
+            _ => None,
         }
     }
 }

@@ -3,6 +3,6 @@
 mod faults;
 mod slow_bus;
 
-pub(crate) use self::faults::Call;
 pub use self::faults::Faults;
+pub(crate) use self::faults::{Call, Failure};
 pub use self::slow_bus::SlowBus;

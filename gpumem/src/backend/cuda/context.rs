@@ -12,7 +12,7 @@
 use super::driver::{
     self, CAPTURE_MODE_RELAXED, ContextHandle, EventHandle, ModuleHandle, OLDEST_DRIVER, StreamHandle,
 };
-use super::error::{check, check_open, driver_version, too_old};
+use super::error::{check, check_open, context_failed, driver_version, too_old, unavailable};
 use super::module::Loaded;
 use crate::backend::Fault;
 use crate::threads;
@@ -56,7 +56,7 @@ impl Context {
         // contract).
         check_open("cuInit", unsafe { driver::cuInit(0) })?;
         match driver_version() {
-            Some(version) if version < OLDEST_DRIVER => return Err(Fault::Unavailable(too_old(version))),
+            Some(version) if version < OLDEST_DRIVER => return Err(unavailable(too_old(version))),
             _ => {}
         }
         let _relaxed = Relaxed::enter()?;
@@ -66,7 +66,7 @@ impl Context {
         check_open("cuDeviceGetCount", unsafe { driver::cuDeviceGetCount(&raw mut count) })?;
         let number = match c_int::try_from(ordinal) {
             Ok(number) if number < count => number,
-            _ => return Err(Fault::Unavailable(no_such_device(ordinal, count))),
+            _ => return Err(unavailable(no_such_device(ordinal, count))),
         };
 
         let mut device: c_int = 0;
@@ -117,7 +117,7 @@ impl Context {
         self.gone.store(true, Ordering::Relaxed);
         let reason =
             "another library of this process has reset the card's primary context, which all share".into();
-        Err(Fault::Failed { operation: OPERATION, reason })
+        Err(context_failed(OPERATION, reason))
     }
 
     /// Makes the context current on this thread and leaves it so.

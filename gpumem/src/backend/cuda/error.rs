@@ -8,6 +8,25 @@ use crate::backend::Fault;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
+/// The backend's name.
+pub(super) const NAME: &str = "cuda";
+
+pub(super) fn unavailable(reason: String) -> Fault {
+    Fault::unavailable(NAME, reason)
+}
+
+pub(super) fn refused(reason: String) -> Fault {
+    Fault::refused(NAME, reason)
+}
+
+pub(super) fn context_failed(operation: &'static str, reason: String) -> Fault {
+    Fault::failed(NAME, operation, reason)
+}
+
+fn out_of_memory() -> Fault {
+    Fault::out_of_memory(NAME)
+}
+
 /// Turns a code into a result; `operation` is the driver function that returned it, on a handle of this
 /// crate's own.
 pub(super) fn check(operation: &'static str, answer: Code) -> Result<(), Fault> {
@@ -16,7 +35,7 @@ pub(super) fn check(operation: &'static str, answer: Code) -> Result<(), Fault> 
 
 /// As [`check`], where memory was asked for.
 pub(super) fn check_memory(operation: &'static str, answer: Code) -> Result<(), Fault> {
-    if answer == code::OUT_OF_MEMORY { Err(Fault::OutOfMemory) } else { check(operation, answer) }
+    if answer == code::OUT_OF_MEMORY { Err(out_of_memory()) } else { check(operation, answer) }
 }
 
 /// The fault that stands for a code other than success.
@@ -26,7 +45,7 @@ pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
     // when another library resets it.
     let failed = is_sticky(answer) || answer == code::INVALID_HANDLE;
     let reason = describe(answer);
-    if failed { Fault::Failed { operation, reason } } else { denied(operation, answer, reason) }
+    if failed { context_failed(operation, reason) } else { denied(operation, answer, reason) }
 }
 
 /// A call that the driver refused, with what to do about it.
@@ -40,7 +59,7 @@ pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> F
         }
         _ => "",
     };
-    Fault::Denied { operation, reason: reason + advice }
+    Fault::denied(NAME, operation, reason + advice)
 }
 
 /// Whether the context has failed with this answer, or is gone: these are the codes after which, by the
@@ -80,15 +99,15 @@ pub(super) fn is_sticky(answer: Code) -> bool {
 pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fault> {
     match answer {
         code::SUCCESS => Ok(()),
-        code::OUT_OF_MEMORY => Err(Fault::OutOfMemory),
+        code::OUT_OF_MEMORY => Err(out_of_memory()),
         code::INSUFFICIENT_DRIVER | code::CALL_REQUIRES_NEWER_DRIVER => {
             let version = driver_version().map_or_else(|| "it does not tell its version".into(), up_to);
-            Err(Fault::Unavailable(format!(
+            Err(unavailable(format!(
                 "the CUDA driver is too old; {version} ({operation}: {})",
                 describe(answer)
             )))
         }
-        _ => Err(Fault::Unavailable(match explain(answer) {
+        _ => Err(unavailable(match explain(answer) {
             Some(words) => format!("{words} ({operation}: {})", describe(answer)),
             None => format!("{operation}: {}", describe(answer)),
         })),
@@ -188,6 +207,7 @@ fn explain(answer: Code) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Cause;
 
     #[test]
     fn a_code_is_told_with_whatever_is_known_of_it() {
@@ -207,7 +227,7 @@ mod tests {
     fn a_code_from_the_future_is_a_number() {
         for unknown in [12_345, -1, Code::MAX, Code::MIN] {
             let fault = fault("cuTest", unknown);
-            let Fault::Denied { operation: "cuTest", reason } = &fault else { panic!("{fault:?}") };
+            let Cause::Denied { operation: "cuTest", reason } = fault.cause() else { panic!("{fault:?}") };
             assert!(reason.contains(&unknown.to_string()), "{reason}");
         }
     }
@@ -215,18 +235,22 @@ mod tests {
     #[test]
     fn codes_become_faults() {
         assert_eq!(check("cuTest", 0), Ok(()));
-        assert_eq!(check_memory("cuTest", 2), Err(Fault::OutOfMemory));
+        assert_eq!(check_memory("cuTest", 2), Err(out_of_memory()));
         assert!(check_memory("cuTest", 700).unwrap_err().is_failure());
         let failed = check("cuTest", 700).unwrap_err().to_string();
         assert!(failed.starts_with("cuTest: ") && failed.contains("700"), "{failed}");
 
+        let reason = |opened: Result<(), Fault>| match opened.unwrap_err().into_parts() {
+            ("cuda", Cause::Unavailable(reason)) => reason,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(check_open("cuInit", 0), Ok(()));
-        assert_eq!(check_open("cuInit", 2), Err(Fault::OutOfMemory));
+        assert_eq!(check_open("cuInit", 2), Err(out_of_memory()));
         for answer in [3, 4, 34, 35, 36, 46, 100, 101, 802, 803, 804, 999, 123_456] {
-            let Err(Fault::Unavailable(reason)) = check_open("cuInit", answer) else { panic!("{answer}") };
+            let reason = reason(check_open("cuInit", answer));
             assert!(reason.contains(&answer.to_string()), "{reason}");
         }
-        let Err(Fault::Unavailable(reason)) = check_open("cuInit", 100) else { panic!() };
+        let reason = reason(check_open("cuInit", 100));
         assert!(reason.starts_with("the CUDA driver finds no device (cuInit: "), "{reason}");
     }
 

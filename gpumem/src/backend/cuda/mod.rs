@@ -26,7 +26,7 @@ pub use self::module::{Function, Kernel};
 
 use self::context::Context;
 use self::driver::{DeviceAddress, HOST_ALLOC_PORTABLE};
-use self::error::{check, check_memory};
+use self::error::{NAME, check, check_memory};
 use self::event::RecordedEvent;
 use self::fill::Fill;
 use self::heap::Heap;
@@ -116,7 +116,7 @@ impl Pinned {
 }
 
 impl Backend for Cuda {
-    const NAME: &'static str = "cuda";
+    const NAME: &'static str = NAME;
 }
 
 impl Driver for Cuda {
@@ -201,7 +201,7 @@ impl Driver for Cuda {
         })?;
         match NonNull::new(address.cast()) {
             Some(address) => Ok(Pinned { address, _context: Arc::clone(&self.context) }),
-            None => Err(Fault::Denied { operation: OPERATION, reason: "the driver gave no address".into() }),
+            None => Err(Fault::denied(NAME, OPERATION, "the driver gave no address".into())),
         }
     }
 

@@ -5,7 +5,7 @@ use super::driver::{
     self, ATTRIBUTE_MAX_SHARED_BYTES, Code, FUNCTION_MAX_DYNAMIC_SHARED_BYTES, FunctionHandle,
     JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE, ModuleHandle, code,
 };
-use super::error::{check, describe, driver_version, up_to};
+use super::error::{check, describe, driver_version, refused, unavailable, up_to};
 use crate::backend::Fault;
 use std::ffi::{CString, c_int, c_void};
 use std::fmt;
@@ -106,10 +106,10 @@ impl Module {
     /// Has the driver compile PTX for the device.
     pub(super) fn load_ptx(context: &Arc<Context>, ptx: &str) -> Result<Self, Fault> {
         if ptx.trim().is_empty() {
-            return Err(Fault::Unavailable("the PTX is empty".into()));
+            return Err(unavailable("the PTX is empty".into()));
         }
         let image = CString::new(ptx).map_err(|nul| {
-            Fault::Unavailable(format!("the PTX has a NUL at byte {}; it must be text", nul.nul_position()))
+            unavailable(format!("the PTX has a NUL at byte {}; it must be text", nul.nul_position()))
         })?;
 
         // The driver waits for running kernels when it loads one.
@@ -131,9 +131,7 @@ impl Module {
             | code::UNSUPPORTED_PTX_VERSION
             | code::JIT_COMPILATION_DISABLED
             | code::INVALID_SOURCE
-            | code::SHARED_OBJECT_SYMBOL_NOT_FOUND => {
-                Err(Fault::Unavailable(cannot_compile(answer, &log.text())))
-            }
+            | code::SHARED_OBJECT_SYMBOL_NOT_FOUND => Err(unavailable(cannot_compile(answer, &log.text()))),
             _ => check("cuModuleLoadDataEx", answer),
         }?;
         let held = Held { handle, context: Arc::clone(context) };
@@ -151,7 +149,7 @@ impl Module {
         let held = self.loaded.held();
         let Some(Held { handle, context }) = &*held else {
             let kernel = kernel.escape_debug();
-            return Err(Fault::Refused(format!(
+            return Err(refused(format!(
                 "the device that the module of `{kernel}` was loaded onto is closed"
             )));
         };
@@ -162,7 +160,7 @@ impl Module {
     /// Finds a kernel by the name that it has in the PTX.
     pub(crate) fn function(&self, name: &str) -> Result<Function<'_>, Fault> {
         let unknown = || {
-            Fault::Refused(format!(
+            refused(format!(
                 "the module has no kernel `{}`; in PTX a kernel has the name of its `.entry`, which C++ mangles unless \
                  the kernel is `extern \"C\"`",
                 name.escape_debug()
@@ -212,7 +210,7 @@ impl Function<'_> {
                 return check(OPERATION, answer);
             }
             let most = context.attribute(ATTRIBUTE_MAX_SHARED_BYTES)?;
-            Err(Fault::Refused(format!(
+            Err(refused(format!(
                 "`{}` cannot have {bytes} bytes of dynamic shared memory: a block of this device has at most {most}, with \
                  the shared memory that the kernel declares by itself",
                 self.name()

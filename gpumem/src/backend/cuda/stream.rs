@@ -2,7 +2,7 @@
 
 use super::context::{Context, log_failure};
 use super::driver::{self, Code, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
-use super::error::{check, denied, describe, is_sticky};
+use super::error::{check, context_failed, denied, describe, is_sticky, refused};
 use super::event;
 use super::module::Kernel;
 use crate::backend::Fault;
@@ -105,7 +105,7 @@ impl Stream {
         let name = kernel.name().unwrap_or("kernel");
         if kernel.context().is_some_and(|context| !ptr::eq(context, Arc::as_ptr(&self.context))) {
             let reason = format!("`{name}` was loaded through another opened device than the stream's");
-            return Err(Fault::Refused(reason));
+            return Err(refused(reason));
         }
         let _bound = self.context.bind()?;
         // SAFETY: the kernel and the stream are alive and of this context, which is current (a device is not
@@ -130,10 +130,10 @@ impl Stream {
         match answer {
             code::SUCCESS => Ok(()),
             code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, what())),
-            answer if is_sticky(answer) => Err(Fault::Failed { operation: OPERATION, reason: what() }),
+            answer if is_sticky(answer) => Err(context_failed(OPERATION, what())),
             // All else concerns the launch: a kernel, a configuration or a feature that this device does not
             // have.
-            _ => Err(Fault::Refused(what())),
+            _ => Err(refused(what())),
         }
     }
 }

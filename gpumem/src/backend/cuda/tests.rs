@@ -3,7 +3,7 @@
 
 use super::driver::{self, ContextHandle, code};
 use super::{Chunk, Cuda, Memory, Pinned, Stream};
-use crate::backend::{ALIGNMENT, Driver, Fault};
+use crate::backend::{ALIGNMENT, Cause, Driver, Fault};
 use cust::function::{BlockSize, GridSize};
 use std::ffi::{c_int, c_uint, c_void};
 use std::fmt::Display;
@@ -141,8 +141,8 @@ fn current() -> ContextHandle {
 #[test]
 fn a_device_that_is_not_there_is_unavailable() {
     for ordinal in [4_096, 1 << 31, usize::MAX] {
-        match Cuda::open(ordinal) {
-            Err(Fault::Unavailable(reason)) => assert!(reason.contains("CUDA"), "{reason}"),
+        match Cuda::open(ordinal).map_err(Fault::into_parts) {
+            Err((_, Cause::Unavailable(reason))) => assert!(reason.contains("CUDA"), "{reason}"),
             other => panic!("{ordinal}: {other:?}"),
         }
     }
@@ -150,9 +150,9 @@ fn a_device_that_is_not_there_is_unavailable() {
 
 #[test]
 fn no_driver_is_told_in_words() {
-    match Cuda::open(0) {
+    match Cuda::open(0).map_err(Fault::into_parts) {
         Ok(cuda) => assert!(!cuda.device_name().is_empty()),
-        Err(Fault::Unavailable(reason)) => {
+        Err((_, Cause::Unavailable(reason))) => {
             assert!(reason.contains("CUDA"), "{reason}");
             if reason.contains("cuInit") {
                 assert!(!reason.starts_with("cuInit"), "the words come first: {reason}");
@@ -364,7 +364,7 @@ fn a_device_opened_twice_is_closed_in_any_order() {
 #[test]
 fn more_memory_than_there_is() {
     let Some(cuda) = card() else { return };
-    assert_eq!(cuda.allocate(1 << 46).unwrap_err(), Fault::OutOfMemory);
+    assert!(cuda.allocate(1 << 46).unwrap_err().is_out_of_memory());
     // The device is none the worse for it.
     Bench::new(cuda, 64).close();
 }
@@ -489,10 +489,10 @@ fn chunks_side_by_side_are_one_memory() {
 fn more_addresses_and_chunks_than_there_are() {
     let Some((cuda, unit)) = card_with_units() else { return };
     let refused = |fault: Fault| {
-        assert!(matches!(fault, Fault::OutOfMemory | Fault::Denied { .. }), "{fault:?}");
+        assert!(matches!(fault.cause(), Cause::OutOfMemory | Cause::Denied { .. }), "{fault:?}");
     };
     refused(cuda.reserve(1 << 62).unwrap_err());
-    assert_eq!(cuda.create_chunk(1 << 46).unwrap_err(), Fault::OutOfMemory);
+    assert!(cuda.create_chunk(1 << 46).unwrap_err().is_out_of_memory());
     // The device is none the worse for it.
     let (range, chunks) = two_units(&cuda, unit);
     // SAFETY: none of it was ever mapped (rule 2).
@@ -574,7 +574,10 @@ fn map_without_access() {
             // A real card.
             Ok(()) => cuda.unmap(&range, 0, &chunk, unit).unwrap(),
             Err(fault) => {
-                assert!(matches!(fault, Fault::Denied { operation: "cuMemSetAccess", .. }), "{fault:?}");
+                assert!(
+                    matches!(fault.cause(), Cause::Denied { operation: "cuMemSetAccess", .. }),
+                    "{fault:?}"
+                );
             }
         }
         cuda.release_chunk(chunk).unwrap();
@@ -638,15 +641,15 @@ fn bad_ptx_is_told_with_the_reason() {
         (&broken, "its compiler says"),
         (&future, "cannot compile the PTX"),
     ] {
-        match cuda.load_ptx(ptx) {
-            Err(Fault::Unavailable(reason)) => assert!(reason.contains(part), "{reason}"),
+        match cuda.load_ptx(ptx).map_err(Fault::into_parts) {
+            Err((_, Cause::Unavailable(reason))) => assert!(reason.contains(part), "{reason}"),
             other => panic!("{ptx}: {other:?}"),
         }
     }
     let module = cuda.load_ptx(PTX).unwrap();
     for name in ["missing", "", "add_one\0"] {
-        match module.function(name) {
-            Err(Fault::Refused(reason)) => assert!(reason.contains("no kernel `"), "{reason}"),
+        match module.function(name).map_err(Fault::into_parts) {
+            Err((_, Cause::Refused(reason))) => assert!(reason.contains("no kernel `"), "{reason}"),
             other => panic!("{name}: {other:?}"),
         }
     }
@@ -691,7 +694,7 @@ fn fail_the_device() {
     // (the driver's contract).
     unsafe { bench.stream.launch(&kernel, GridSize::from(1), BlockSize::from(1), 0, &arguments) }.unwrap();
 
-    let failed = |fault: Option<Fault>| assert!(matches!(fault, Some(Fault::Failed { .. })), "{fault:?}");
+    let failed = |fault: Option<Fault>| assert!(fault.as_ref().is_some_and(Fault::is_failure), "{fault:?}");
     match bench.cuda.record(&bench.stream) {
         Ok(event) => {
             failed(bench.cuda.synchronize(&event).err());

@@ -6,14 +6,19 @@
 //! `virtual_memory` the memory.
 
 mod block;
+mod fault;
 mod stream;
 mod virtual_memory;
 
 use super::{Backend, Driver, Fault, MemoryInfo};
 use block::Block;
-use stream::Failure;
+use fault::{out_of_memory, would_deadlock};
+use stream::Failed;
 pub(crate) use stream::{HostEvent, HostStream};
 use virtual_memory::Chunk;
+
+#[cfg(feature = "testing")]
+use crate::testing::{Call, Failure, Faults, SlowBus};
 
 /// The host's own memory and threads: the default backend.
 ///
@@ -23,11 +28,11 @@ use virtual_memory::Chunk;
 ///
 /// `Host` is only ever a type parameter; open a device with [`Device::host`](crate::Device::host).
 pub struct Host {
-    failure: Failure,
+    failure: Failed,
     #[cfg(feature = "testing")]
-    faults: Option<crate::testing::Faults>,
+    faults: Option<Faults>,
     #[cfg(feature = "testing")]
-    bus: Option<crate::testing::SlowBus>,
+    bus: Option<SlowBus>,
     /// How often an event was asked for.
     #[cfg(test)]
     asked: std::sync::atomic::AtomicU64,
@@ -41,7 +46,7 @@ impl Host {
 
     pub(crate) fn open() -> Self {
         Self {
-            failure: Failure::default(),
+            failure: Failed::default(),
             #[cfg(feature = "testing")]
             faults: None,
             #[cfg(feature = "testing")]
@@ -53,37 +58,39 @@ impl Host {
 
     /// The host, with calls that fail on purpose and transfers that take long.
     #[cfg(feature = "testing")]
-    pub(crate) fn for_tests(
-        faults: Option<crate::testing::Faults>,
-        bus: Option<crate::testing::SlowBus>,
-    ) -> Self {
+    pub(crate) fn for_tests(faults: Option<Faults>, bus: Option<SlowBus>) -> Self {
         Self { faults, bus, ..Self::open() }
+    }
+
+    #[cfg(feature = "testing")]
+    fn fail_if_chosen(&self, call: Call) -> Result<(), Fault> {
+        match self.faults.as_ref().and_then(|faults| faults.chosen(call)) {
+            None => Ok(()),
+            Some(Failure::OutOfMemory) => Err(out_of_memory()),
+            Some(Failure::OfTheDevice) => {
+                Err(fault::failed("a call that was chosen to fail", "it was".into()))
+            }
+        }
     }
 
     /// Where taking a block may be made to fail.
     fn before_memory(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        if let Some(faults) = &self.faults {
-            faults.call(crate::testing::Call::Memory)?;
-        }
+        self.fail_if_chosen(Call::Memory)?;
         self.failure.check()
     }
 
     /// Where a call that takes memory from the driver may be made to fail.
     fn before_driver(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        if let Some(faults) = &self.faults {
-            faults.call(crate::testing::Call::Driver)?;
-        }
+        self.fail_if_chosen(Call::Driver)?;
         self.failure.check()
     }
 
     /// Where a call that queues work may be made to fail.
     fn before_queue(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        if let Some(faults) = &self.faults {
-            faults.call(crate::testing::Call::Queue)?;
-        }
+        self.fail_if_chosen(Call::Queue)?;
         self.failure.check()
     }
 
@@ -131,7 +138,7 @@ impl Host {
 }
 
 impl Backend for Host {
-    const NAME: &'static str = "host";
+    const NAME: &'static str = fault::NAME;
 }
 
 impl Driver for Host {
@@ -160,7 +167,7 @@ impl Driver for Host {
 
     fn allocate(&self, bytes: usize) -> Result<Block, Fault> {
         self.before_driver()?;
-        Block::new(bytes).ok_or(Fault::OutOfMemory)
+        Block::new(bytes).ok_or_else(out_of_memory)
     }
 
     unsafe fn free(&self, memory: Block) -> Result<(), Fault> {
@@ -207,7 +214,7 @@ impl Driver for Host {
 
     fn pin(&self, bytes: usize) -> Result<Block, Fault> {
         self.before_memory()?;
-        Block::new(bytes).ok_or(Fault::OutOfMemory)
+        Block::new(bytes).ok_or_else(out_of_memory)
     }
 
     unsafe fn unpin(&self, pinned: Block) -> Result<(), Fault> {
@@ -258,7 +265,7 @@ impl Driver for Host {
     fn synchronize(&self, event: &HostEvent) -> Result<(), Fault> {
         if !event.is_past() {
             if !self.may_wait() {
-                return Err(Fault::WouldDeadlock);
+                return Err(would_deadlock());
             }
             event.block_unless(&self.failure);
         }
@@ -446,6 +453,6 @@ mod tests {
             send.send(inner_host.synchronize(&event)).unwrap();
         })
         .unwrap();
-        assert_eq!(receive.recv().unwrap(), Err(Fault::WouldDeadlock));
+        assert_eq!(receive.recv().unwrap(), Err(would_deadlock()));
     }
 }

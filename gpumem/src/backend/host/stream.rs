@@ -5,10 +5,11 @@
 //! number: recording one costs no queue entry and no allocation, and one event can be waited for by any number of
 //! threads and streams.
 //!
-//! A panic in a job fails the whole device ([`Failure`]). The workers then skip what is left but keep counting, so
+//! A panic in a job fails the whole device ([`Failed`]). The workers then skip what is left but keep counting, so
 //! every wait ends, and whoever waited looks at the failure before it believes that its work was done.
 
-use super::Fault;
+use super::fault::{denied, failed};
+use crate::backend::Fault;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -21,7 +22,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// Why a device has failed, once it has. Shared by all its streams.
 #[derive(Clone, Default)]
-pub(super) struct Failure(Arc<Failing>);
+pub(super) struct Failed(Arc<Failing>);
 
 #[derive(Default)]
 struct Failing {
@@ -30,7 +31,7 @@ struct Failing {
     timelines: Mutex<Vec<Weak<Timeline>>>,
 }
 
-impl Failure {
+impl Failed {
     pub(super) fn check(&self) -> Result<(), Fault> {
         self.0.fault.get().map_or(Ok(()), |fault| Err(fault.clone()))
     }
@@ -40,7 +41,7 @@ impl Failure {
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let reason = format!("it panicked: {}", message.unwrap_or("(no message)"));
         // A second panic cannot happen after the first, since jobs are skipped; two streams may race, and one wins.
-        let _ = self.0.fault.set(Fault::Failed { operation: "host kernel", reason });
+        let _ = self.0.fault.set(failed("host kernel", reason));
         for timeline in lock(&self.0.timelines).iter().filter_map(Weak::upgrade) {
             // Locked, so that nobody is between the look at the failure and the sleep.
             let _guard = lock(&timeline.lock);
@@ -76,7 +77,7 @@ impl Timeline {
 pub struct HostStream {
     timeline: Arc<Timeline>,
     queue: Mutex<Queue>,
-    failure: Failure,
+    failure: Failed,
 }
 
 struct Queue {
@@ -86,7 +87,7 @@ struct Queue {
 }
 
 impl HostStream {
-    pub(super) fn new(failure: Failure) -> Self {
+    pub(super) fn new(failure: Failed) -> Self {
         let timeline = Arc::default();
         failure.tell(&timeline);
         Self { timeline, queue: Mutex::new(Queue { submitted: 0, jobs: None }), failure }
@@ -135,7 +136,7 @@ impl HostStream {
         };
         let thread = thread::Builder::new().name("gpumem-stream".into()).spawn(worker);
         let operation = "start a stream's thread";
-        thread.map_err(|error| Fault::Denied { operation, reason: error.to_string() })?;
+        thread.map_err(|error| denied(operation, &error))?;
         Ok(jobs)
     }
 }
@@ -170,7 +171,7 @@ impl HostEvent {
     }
 
     /// Waits until it is past or the device has failed, although work before it may still run then.
-    pub(super) fn block_unless(&self, failure: &Failure) {
+    pub(super) fn block_unless(&self, failure: &Failed) {
         self.block_until(|| failure.check().is_err());
     }
 
@@ -197,8 +198,4 @@ pub(super) fn on_worker() -> bool {
 /// No lock here is held while foreign code runs, so a poisoned one is as good as any.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn failed(operation: &'static str, reason: String) -> Fault {
-    Fault::Failed { operation, reason }
 }

@@ -21,6 +21,7 @@
 //! here is called.
 
 use super::block::Block;
+use super::fault::out_of_memory;
 use crate::backend::Fault;
 
 pub(super) use os::UNIT;
@@ -36,7 +37,7 @@ impl Chunk {
     pub(super) fn new(bytes: usize, left: impl FnOnce() -> Option<u64>) -> Result<Self, Fault> {
         const LARGE: usize = 64 << 20;
         if bytes >= LARGE && left().is_some_and(|left| bytes as u64 > left) {
-            return Err(Fault::OutOfMemory);
+            return Err(out_of_memory());
         }
         Ok(Self { bytes })
     }
@@ -87,6 +88,7 @@ pub(super) unsafe fn unmap(memory: &Block, offset: usize, chunk: &Chunk, bytes: 
 // Miri has no `mprotect`; there, the heap is used.
 #[cfg(all(unix, target_pointer_width = "64", not(miri)))]
 mod os {
+    use super::super::fault::{denied, out_of_memory};
     use crate::backend::Fault;
     use libc::{MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE};
     use std::io;
@@ -101,7 +103,7 @@ mod os {
     pub(super) fn reserve(bytes: usize) -> Result<NonNull<u8>, Fault> {
         // The kernel aligns to a page, so one unit more is taken, and what lies before and behind is given back.
         let with_slack = bytes.checked_add(BYTES).filter(|all| isize::try_from(*all).is_ok());
-        let with_slack = with_slack.ok_or(Fault::OutOfMemory)?;
+        let with_slack = with_slack.ok_or_else(out_of_memory)?;
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists (the
         // system's contract).
         let all =
@@ -120,7 +122,7 @@ mod os {
                 let _ = unsafe { libc::munmap(from.cast(), length) };
             }
         }
-        NonNull::new(start).ok_or(Fault::OutOfMemory)
+        NonNull::new(start).ok_or_else(out_of_memory)
     }
 
     /// # Safety
@@ -178,21 +180,22 @@ mod os {
         let error = io::Error::last_os_error();
         // EAGAIN: too much is locked, or no swap, depending on the system.
         match error.raw_os_error() {
-            Some(libc::ENOMEM | libc::EAGAIN) if shortage == Shortage::IsOutOfMemory => Fault::OutOfMemory,
-            _ => Fault::Denied { operation, reason: error.to_string() },
+            Some(libc::ENOMEM | libc::EAGAIN) if shortage == Shortage::IsOutOfMemory => out_of_memory(),
+            _ => denied(operation, &error),
         }
     }
 }
 
 #[cfg(not(all(unix, target_pointer_width = "64", not(miri))))]
 mod os {
+    use super::super::fault::failed;
     use crate::backend::Fault;
     use std::ptr::NonNull;
 
     pub(in crate::backend::host) const UNIT: Option<usize> = None;
 
     fn missing() -> Fault {
-        Fault::Failed { operation: "virtual memory", reason: "not on this platform".into() }
+        failed("virtual memory", "not on this platform".into())
     }
 
     pub(super) fn reserve(_bytes: usize) -> Result<NonNull<u8>, Fault> {

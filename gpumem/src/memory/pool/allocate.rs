@@ -213,7 +213,7 @@ impl<B: Backend> DeviceState<B> {
                 }
             }
         }
-        block.wait_until_unused(self).map_err(Error::from_fault::<B>)?;
+        block.wait_until_unused(self)?;
         if let Origin::Segment(segment) = &mut block.home {
             // SAFETY: the block is borrowed mutably and was waited for, so nothing touches it (rule 2).
             unsafe { self.strip_to(segment, mapped) };
@@ -268,12 +268,12 @@ impl<B: Backend> DeviceState<B> {
             obtain()
         };
         let mut result = obtain();
-        if matches!(result, Err(Fault::OutOfMemory)) {
+        if result.as_ref().is_err_and(Fault::is_out_of_memory) {
             self.note_full();
             self.reclaim();
             result = obtain();
         }
-        if ask && matches!(result, Err(Fault::OutOfMemory)) && self.relieve(requested, false) {
+        if ask && result.as_ref().is_err_and(Fault::is_out_of_memory) && self.relieve(requested, false) {
             self.reclaim();
             result = obtain();
         }
@@ -367,20 +367,18 @@ impl<B: Backend> DeviceState<B> {
     }
 
     fn allocation_error(&self, buffer: BufferLabel, requested: u64, fault: Fault) -> Error {
-        match fault {
-            Fault::OutOfMemory => {
-                let (largest_free, _) = self.free_pieces();
-                Error::OutOfMemory {
-                    buffer,
-                    requested,
-                    live: self.live_bytes(),
-                    retired: self.retired_bytes(),
-                    kept: self.retained_bytes(),
-                    largest_free,
-                    free: self.backend.memory_info().ok().and_then(|info| info.free),
-                }
-            }
-            fault => Error::from_fault::<B>(fault),
+        if !fault.is_out_of_memory() {
+            return fault.into();
+        }
+        let (largest_free, _) = self.free_pieces();
+        Error::OutOfMemory {
+            buffer,
+            requested,
+            live: self.live_bytes(),
+            retired: self.retired_bytes(),
+            kept: self.retained_bytes(),
+            largest_free,
+            free: self.backend.memory_info().ok().and_then(|info| info.free),
         }
     }
 

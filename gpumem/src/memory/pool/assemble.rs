@@ -155,7 +155,7 @@ impl<B: Backend> DeviceState<B> {
             Some(segment) => segment,
             None => match self.store.physical.reserve(&*self.backend, wanted, mapped, want.stable) {
                 // Where addresses are limited, there may be a block all the same.
-                Err(Fault::OutOfMemory) if !want.stable => return self.plain_segment(mapped),
+                Err(fault) if fault.is_out_of_memory() && !want.stable => return self.plain_segment(mapped),
                 addresses => Box::new(addresses?),
             },
         };

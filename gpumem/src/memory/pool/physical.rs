@@ -140,7 +140,7 @@ impl Physical {
             |reserved: usize| self.call(|| backend.reserve(reserved)).map(|memory| (memory, reserved));
         let mut result = attempt(first);
         for fewer in [sparing, least] {
-            if !all && fewer < first && matches!(result, Err(Fault::OutOfMemory)) {
+            if !all && fewer < first && result.as_ref().is_err_and(Fault::is_out_of_memory) {
                 result = attempt(fewer);
             }
         }

@@ -144,7 +144,7 @@ impl<B: Backend> DeviceState<B> {
         let before = self.store.physical.held();
         self.synchronize()?;
         let giving_back = self.store.giving_back(self.backend.may_wait());
-        self.pass().map_err(Error::from_fault::<B>)?;
+        self.pass()?;
         self.shed(keep, None);
         if keep == 0 {
             self.unpin(self.pinned.drain());
@@ -217,7 +217,7 @@ impl<B: Backend> DeviceState<B> {
         let Some(retain_for) = self.settings.retain_for else { return Ok(()) };
         let operation = "start the thread that gives idle memory back";
         self.start_idle_cleanup(retain_for, end)
-            .map_err(|error| Fault::Denied { operation, reason: error.to_string() })
+            .map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))
     }
 
     fn idle_cleanup(&self, retain_for: Duration) {

@@ -64,7 +64,7 @@ impl<B: Backend> Completion<B> {
         }
         let Ok(backend) = self.backend() else { return look(self) };
         if !backend.may_wait() {
-            return Poll::Ready(Err(Fault::WouldDeadlock));
+            return Poll::Ready(Err(Fault::would_deadlock(B::NAME)));
         }
         drop(backend);
         if let Some(watch) = &self.watch {

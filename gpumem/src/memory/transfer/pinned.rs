@@ -10,7 +10,7 @@
 //! Idle blocks lie by their steps, so that finding one takes as long among a thousand as among two. Of several the one that came back
 //! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
 
-use crate::backend::{Backend, Driver, Fault};
+use crate::backend::{Backend, Driver};
 use crate::error::{BufferLabel, Error};
 use crate::memory::device_state::DeviceState;
 use crate::memory::lock;
@@ -147,7 +147,7 @@ impl<B: Backend> PinnedBlock<B> {
 
     fn pin(state: &Arc<DeviceState<B>>, label: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
         let pinned = match state.backend.pin(bytes) {
-            Err(Fault::OutOfMemory) => {
+            Err(fault) if fault.is_out_of_memory() => {
                 // Give back what is kept, and try once more.
                 state.sweep();
                 state.unpin(state.pinned.drain());
@@ -155,13 +155,15 @@ impl<B: Backend> PinnedBlock<B> {
             }
             other => other,
         };
-        let pinned = pinned.map_err(|fault| match fault {
-            Fault::OutOfMemory => Error::OutOfPinnedMemory {
+        let pinned = pinned.map_err(|fault| {
+            if !fault.is_out_of_memory() {
+                return fault.into();
+            }
+            Error::OutOfPinnedMemory {
                 buffer: label,
                 requested: bytes as u64,
                 pinned: state.ledger.counters.pinned_bytes(),
-            },
-            fault => Error::from_fault::<B>(fault),
+            }
         })?;
         state.ledger.counters.pinned(bytes as u64);
         state.unpin(state.pinned.grown(bytes));

@@ -219,7 +219,7 @@ impl<B: Backend> Queue<B> {
             let operation = "start the thread that wakes those who await transfers";
             thread
                 .spawn(move || wake_thread::run(&queue))
-                .map_err(|error| Fault::Denied { operation, reason: error.to_string() })?;
+                .map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))?;
             *started = true;
         }
         Ok(())

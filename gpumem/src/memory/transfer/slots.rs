@@ -160,7 +160,7 @@ impl<B: Backend> Slots<B> {
             };
             may_sleep(&*state.backend)?;
             if HELD.get() > 0 {
-                return Err(Fault::WouldDeadlock);
+                return Err(Fault::would_deadlock(B::NAME));
             }
             let Some(_watch) = taken.watch(state)? else { continue };
             let mut count = lock(&taken.count);
@@ -223,7 +223,7 @@ impl Waiting {
                 Err(missing) => missing,
             };
             if !state.backend.may_wait() {
-                return Poll::Ready(Err(Fault::WouldDeadlock));
+                return Poll::Ready(Err(Fault::would_deadlock(B::NAME)));
             }
             match taken.watch(state) {
                 Ok(Some(watch)) => self.watch = watch,

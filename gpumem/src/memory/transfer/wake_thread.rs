@@ -59,7 +59,7 @@ thread_local! {
 /// that of another lane included, whose wakers may wait for this one.
 pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
     if !backend.may_wait() || IS_WAKE_THREAD.get() {
-        return Err(Fault::WouldDeadlock);
+        return Err(Fault::would_deadlock(B::NAME));
     }
     Ok(())
 }

@@ -239,7 +239,9 @@ impl<B: Backend> DeviceState<B> {
                 ..AllocRequest::default()
             };
             let slab = match self.obtain_segment(size, want(size)) {
-                Err(Fault::OutOfMemory) if size > unit => self.obtain_segment(unit, want(unit)),
+                Err(fault) if fault.is_out_of_memory() && size > unit => {
+                    self.obtain_segment(unit, want(unit))
+                }
                 other => other,
             };
             let (segment, was_there) = slab?;
