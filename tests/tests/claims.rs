@@ -241,7 +241,7 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
         (Buffer::extend_from_slice, LEN..LEN),
         (|buffer, _| buffer.resize(LEN + LEN / 2), LEN..LEN),
     ];
-    let (mut mixed, mut grown) = (0, 0);
+    let mut mixed = 0;
     for (index, (operation, written)) in operations.into_iter().enumerate() {
         for call in 0.. {
             let faults = Faults::new();
@@ -258,7 +258,8 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
                 }
                 break;
             };
-            assert_eq!(buffer.len(), LEN, "operation {index}, call {call}: {error}");
+            let numbers = (buffer.len(), buffer.capacity());
+            assert_eq!(numbers, (LEN, capacity), "operation {index}, call {call}: {error}");
             let elements = buffer.download().unwrap();
             let is_old = |range: std::ops::Range<usize>| elements[range].iter().all(|element| *element == 1);
             assert!(is_old(0..written.start) && is_old(written.end..LEN), "operation {index}, call {call}");
@@ -268,10 +269,9 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
                     == written.len()
             );
             mixed += usize::from(new > 0);
-            grown += usize::from(buffer.capacity() > capacity);
         }
     }
-    assert!(mixed > 0 && grown > 0, "{mixed} were mixed and {grown} had grown: the sentence says too much");
+    assert!(mixed > 0, "none was mixed: the sentence says too much");
 }
 
 #[test]
@@ -486,10 +486,10 @@ fn pinned_memory_is_bounded_by_what_was_in_use() {
 #[test]
 fn uploads_run_so_far_ahead_and_no_further() {
     promised(
-        "gpumem/src/buffer/mod.rs",
-        "It goes in pieces of at most 2 MiB. At most 8 MiB of the data are ahead of the device, or 16 MiB where it is more than 8 \
-         MiB and up to four threads copy it; and before its first piece a call waits until at most 64 pieces of earlier calls \
-         are ahead.",
+        "gpumem/src/buffer/typed.rs",
+        "The data goes in pieces of at most 2 MiB. At most 8 MiB of the data are ahead of the device, or 16 MiB if the data is \
+         larger than 8 MiB and up to four threads copy it. Before its first piece a call waits until at most 64 pieces of \
+         earlier calls are ahead.",
     );
     // Calls that return while the device does nothing: those before which at most 64 pieces are ahead.
     for (bytes, calls) in [(1_000, 65), (8 * MIB, 17)] {
@@ -522,7 +522,7 @@ fn uploads_run_so_far_ahead_and_no_further() {
 #[test]
 fn everything_may_be_used_on_any_thread() {
     fn any_thread<T: Send + Sync>() {}
-    promised("gpumem/src/buffer/mod.rs", "A buffer may be used and dropped on any thread.");
+    promised("gpumem/src/buffer/typed.rs", "A buffer may be used and dropped on any thread.");
     any_thread::<(Device, Stream<Host>, Error, Buffer<u32>, Frame)>();
     any_thread::<(Download<u32, Host>, DownloadGuard<u32, Host>, gpumem::Upload<Host>)>();
     any_thread::<Bound<'static, u32, Host, Async>>();
