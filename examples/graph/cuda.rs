@@ -82,6 +82,10 @@ impl Stepper for OnCard {
 }
 
 #[cfg(test)]
+#[path = "../../gpumem/tests/cuda/card.rs"]
+mod card;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{graph::Graph, host::OnHost, layout::lay_out, physics::Physics, report::EdgeLengths};
@@ -96,16 +100,8 @@ mod tests {
         Graph::new(crate::network::Network::new(2400, vec![], across.chain(down).chain(ties).collect()), 7)
     }
 
-    /// The card; `None`, and a word about it, where there is none.
     fn card() -> Option<Device<Cuda>> {
-        match Device::cuda(0) {
-            Ok(device) => Some(device),
-            Err(Error::BackendUnavailable { reason, .. }) => {
-                eprintln!("skipped, there is no CUDA card here: {reason}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
+        card::found(Device::cuda(0), |error| matches!(error, Error::BackendUnavailable { .. }))
     }
 
     fn on_host(steps: u32) -> Graph {

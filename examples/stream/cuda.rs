@@ -78,6 +78,10 @@ impl Stepper for OnCard {
 }
 
 #[cfg(test)]
+#[path = "../../gpumem/tests/cuda/card.rs"]
+mod card;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
@@ -90,16 +94,8 @@ mod tests {
 
     const FRAMES: u32 = 32;
 
-    /// The card; `None`, and a word about it, where there is none.
     fn card() -> Option<Device<Cuda>> {
-        match Device::cuda(0) {
-            Ok(device) => Some(device),
-            Err(Error::BackendUnavailable { reason, .. }) => {
-                eprintln!("skipped, there is no CUDA card here: {reason}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
+        card::found(Device::cuda(0), |error| matches!(error, Error::BackendUnavailable { .. }))
     }
 
     fn streamed<S: Stepper>(stepper: S, device: Device<S::Backend>) -> Outcome<Album> {

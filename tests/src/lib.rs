@@ -1,8 +1,12 @@
 //! What the tests of `gpumem` share: how each backend is opened, kept busy, and made to run a kernel.
 //!
-//! A test of the suite is a function over `B: TestBackend`, and the macro `suite!` in `tests/suite/main.rs` makes one test a
-//! backend of it. On a machine without a card the CUDA tests say so and pass; where `GPUMEM_REQUIRE_CUDA=1` is set, as
-//! on a machine that has one, they fail.
+//! A case of the suite is a function over `B: TestBackend`, and the macro `on_each_backend!` in front of it (`tests/suite/main.rs`) makes
+//! a test per backend of it. On a machine without a card the CUDA tests say so and pass; where `GPUMEM_REQUIRE_CUDA=1` is set, as on a
+//! machine that has one, they fail.
+
+#[cfg(feature = "cuda")]
+pub mod cuda;
+pub mod workspace;
 
 use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, Mode};
 use std::time::Duration;
@@ -64,63 +68,6 @@ impl TestBackend for Host {
 
     fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {
         buffer.as_slice().expect("the device works").as_ptr().addr() as u64
-    }
-}
-
-#[cfg(feature = "cuda")]
-mod cuda {
-    use super::{Backend, Buffer, Device, DeviceBuilder, Duration, Element, Kernel, Mode, TestBackend};
-    use gpumem::{Cuda, Error};
-
-    const KERNELS: &str = include_str!("kernels.ptx");
-
-    impl TestBackend for Cuda {
-        fn open(builder: DeviceBuilder) -> Option<Device<Self>> {
-            match builder.cuda(0) {
-                Ok(device) => Some(device),
-                Err(Error::BackendUnavailable { reason, .. })
-                    if std::env::var_os("GPUMEM_REQUIRE_CUDA").is_none_or(|value| value != "1") =>
-                {
-                    println!("skipped on {}: {reason}", Self::NAME);
-                    None
-                }
-                Err(error) => panic!("{error}"),
-            }
-        }
-
-        fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)> {
-            let device = device.clone();
-            let module = device.load_ptx(KERNELS).expect("the kernels compile");
-            Box::new(move |time| {
-                let occupy = module.get_function("occupy").expect("it is there");
-                let (stream, nanoseconds) = (device.stream(), u64::try_from(time.as_nanos()).unwrap());
-                // SAFETY: the kernel takes one u64 and touches no memory.
-                unsafe { cust::launch!(occupy<<<1, 1, 0, stream>>>(nanoseconds)) }
-                    .expect("a kernel can be queued");
-            })
-        }
-
-        fn adder<M: Mode>(device: &Device<Self>) -> Kernel<Self, M> {
-            let module = device.load_ptx(KERNELS).expect("the kernels compile");
-            Box::new(move |buffer| {
-                if buffer.is_empty() {
-                    return;
-                }
-                let device = buffer.device().clone();
-                let add_one = module.get_function("add_one").expect("it is there");
-                let count = u32::try_from(buffer.len()).unwrap();
-                let elements = buffer.as_device_ptr_mut().expect("the stream takes work");
-                let stream = device.stream();
-                // SAFETY: the kernel takes a pointer to `count` elements, which the buffer holds, and writes only these, in
-                // order on the buffer's own stream.
-                unsafe { cust::launch!(add_one<<<count.div_ceil(256), 256, 0, stream>>>(elements, count)) }
-                    .expect("a kernel can be queued");
-            })
-        }
-
-        fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {
-            buffer.as_raw()
-        }
     }
 }
 

@@ -99,7 +99,7 @@ fn a_forgotten_binding_is_harmless() {
 }
 
 #[test]
-fn bad_input_is_refused() {
+fn bindings_refuse_other_devices_ranges_and_slots() {
     let (device, other) = (Device::host(), Device::host());
     let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1]).unwrap();
     let stream = other.create_stream().unwrap();

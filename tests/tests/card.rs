@@ -3,12 +3,11 @@
 
 use cust::launch;
 use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error};
+use gpumem_tests::cuda::fake::{refuse, refuse_after};
+use gpumem_tests::cuda::{KERNELS, turn};
 use gpumem_tests::{Random, TestBackend};
-use std::ffi::{c_int, c_void};
-use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
-
-const KERNELS: &str = include_str!("../src/kernels.ptx");
 
 /// A kernel whose blocks come in clusters of two, which not every card has.
 const CLUSTERS: &str = ".version 7.8
@@ -16,20 +15,10 @@ const CLUSTERS: &str = ".version 7.8
     .address_size 64
     .visible .entry pair() .explicitcluster .reqnctapercluster 2, 1, 1 { ret; }";
 
-unsafe extern "C" {
-    fn cuStreamCreate(stream: *mut *mut c_void, flags: u32) -> c_int;
-    fn cuStreamDestroy_v2(stream: *mut c_void) -> c_int;
-    fn cuStreamBeginCapture_v2(stream: *mut c_void, mode: u32) -> c_int;
-    fn cuStreamEndCapture(stream: *mut c_void, graph: *mut *mut c_void) -> c_int;
-}
-
-/// One test at a time: some take most of the card's memory.
-static TURN: Mutex<()> = Mutex::new(());
-
-/// The turn to use the card.
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The driver's own functions.
+#[allow(dead_code)] // The file has those of other programs too.
+#[path = "../../gpumem/tests/cuda/driver.rs"]
+mod driver;
 
 fn card() -> Option<Device<Cuda>> {
     Cuda::open(Device::builder())
@@ -37,7 +26,7 @@ fn card() -> Option<Device<Cuda>> {
 
 /// Another device on the same card is to this one what another process is: neither knows what the other holds.
 #[test]
-fn memory_that_others_hold_is_survived() {
+fn out_of_memory_counts_what_another_device_holds() {
     let _turn = turn();
     let Some(others) = card() else { return };
     if others.name() == "Threads as a card" {
@@ -208,12 +197,12 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
             // SAFETY: the pointers are valid for a write, the context is current, and the stream is this
             // thread's own.
             unsafe {
-                assert_eq!(cuStreamCreate(&raw mut stream, 1), 0);
-                assert_eq!(cuStreamBeginCapture_v2(stream, 0), 0);
+                assert_eq!(driver::cuStreamCreate(&raw mut stream, driver::STREAM_NON_BLOCKING), 0);
+                assert_eq!(driver::cuStreamBeginCapture_v2(stream, driver::CAPTURE_MODE_GLOBAL), 0);
                 begun.wait();
                 done.wait();
-                let end = cuStreamEndCapture(stream, &raw mut graph);
-                assert_eq!(cuStreamDestroy_v2(stream), 0);
+                let end = driver::cuStreamEndCapture(stream, &raw mut graph);
+                assert_eq!(driver::cuStreamDestroy_v2(stream), 0);
                 end
             }
         });
@@ -250,20 +239,6 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     device.close().unwrap();
 }
 
-/// Lets the next calls of this thread to the driver answer `code`. Only the driver of threads can.
-fn refuse(code: c_int, calls: c_int) -> bool {
-    // SAFETY: the name ends with a NUL, and what is found under it is such a function.
-    unsafe {
-        let found = libc::dlsym(libc::RTLD_DEFAULT, c"fake_cuda_refuse".as_ptr());
-        if found.is_null() {
-            println!("skipped: this driver refuses nothing that is asked of it");
-            return false;
-        }
-        std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, c_int)>(found)(code, calls);
-    }
-    true
-}
-
 /// A refused call was taken for a dead device: the ticket stayed dead, and the memory was lost.
 #[test]
 fn a_refused_call_loses_nothing() {
@@ -280,30 +255,30 @@ fn a_refused_call_loses_nothing() {
     keep_busy().unwrap();
     let buffer: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap();
     let mut ticket = buffer.start_download().unwrap();
-    if !refuse(801, 1) {
+    if refuse(801, 1).is_none() {
         return;
     }
     assert!(refused(ticket.is_ready().err()).contains("801"));
-    refuse(900, 1);
+    refuse(900, 1).unwrap();
     assert!(
         refused(ticket.wait_timeout(Duration::from_secs(20)).err()).contains("when the capture has ended")
     );
     // Its use is asked about in the drop, and stays pending.
-    refuse(801, 1);
+    refuse(801, 1).unwrap();
     drop(buffer);
     assert_eq!(device.stats().retired_bytes, 4 << 20);
-    refuse(801, 1);
+    refuse(801, 1).unwrap();
     refused(device.synchronize().err());
     assert!(ticket.wait_timeout(Duration::from_secs(20)).unwrap().unwrap().iter().all(|number| *number == 7));
     device.synchronize().unwrap();
     assert_eq!((device.stats().retired_bytes, device.stats().lost_bytes), (0, 0));
 
     // No memory is no failure either.
-    refuse(2, 1);
+    refuse(2, 1).unwrap();
     assert!(refused(device.load_ptx(KERNELS).err()).starts_with("cuModuleLoadDataEx: "));
-    refuse(2, 1);
+    refuse(2, 1).unwrap();
     assert!(refused(device.create_stream().map(drop).err()).starts_with("cuStreamCreate: "));
-    refuse(2, 1);
+    refuse(2, 1).unwrap();
     let text = refused(keep_busy().err());
     assert!(
         text.starts_with("cuLaunchKernel: ") && text.contains("`occupy`") && text.contains("Device::trim(0)"),
@@ -311,20 +286,6 @@ fn a_refused_call_loses_nothing() {
     );
     drop(module);
     device.close().unwrap();
-}
-
-/// As [`refuse`], but only the call after so many others; below 0 none. Returns whether the last such call was made.
-fn refuse_after(code: c_int, calls: c_int) -> Option<bool> {
-    // SAFETY: as in `refuse`.
-    unsafe {
-        let found = libc::dlsym(libc::RTLD_DEFAULT, c"fake_cuda_refuse_after".as_ptr());
-        if found.is_null() {
-            println!("skipped: this driver refuses nothing that is asked of it");
-            return None;
-        }
-        type Refuse = unsafe extern "C" fn(c_int, c_int) -> c_int;
-        Some(std::mem::transmute::<*mut c_void, Refuse>(found)(code, calls) != 0)
-    }
 }
 
 /// An event that was refused after its copy was queued made the buffer unusable, and lost pinned memory.

@@ -6,25 +6,23 @@ use cust::launch;
 use gpumem::cuda::Module;
 use gpumem::{Async, Buffer, Cuda, Device, Error, Stream};
 use gpumem_tests::TestBackend;
-use std::ffi::c_int;
+use gpumem_tests::cuda::fake::{loaded_modules, refuse_waits};
+use gpumem_tests::cuda::{KERNELS, turn};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-const KERNELS: &str = include_str!("../src/kernels.ptx");
 const LONG: Duration = Duration::from_millis(400);
 const SHORT: Duration = Duration::from_millis(100);
 
-unsafe extern "C" {
-    fn cuDevicePrimaryCtxReset_v2(device: c_int) -> c_int;
-    fn cuDevicePrimaryCtxGetState(device: c_int, flags: *mut u32, active: *mut c_int) -> c_int;
-}
-
-static TURN: Mutex<()> = Mutex::new(());
+/// The driver's own functions.
+#[allow(dead_code)] // The file has those of other programs too.
+#[path = "../../gpumem/tests/cuda/driver.rs"]
+mod driver;
 
 /// A card, and the turn to use it.
 fn card() -> Option<(Device<Cuda>, MutexGuard<'static, ()>)> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = turn();
     // What the last test has left to a thread is over.
     let device = Cuda::open(Device::builder())?;
     device.close().unwrap();
@@ -40,7 +38,7 @@ fn another() -> Device<Cuda> {
 fn is_retained() -> bool {
     let (mut flags, mut active) = (0, 0);
     // SAFETY: both pointers are valid for a write.
-    assert_eq!(unsafe { cuDevicePrimaryCtxGetState(0, &raw mut flags, &raw mut active) }, 0);
+    assert_eq!(unsafe { driver::cuDevicePrimaryCtxGetState(0, &raw mut flags, &raw mut active) }, 0);
     active != 0
 }
 
@@ -50,22 +48,6 @@ fn wait_for_the_end() {
         assert!(began.elapsed() < Duration::from_secs(20), "the context never ends");
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// A function that only the driver of threads has.
-fn of_threads(name: &std::ffi::CStr) -> Option<unsafe extern "C" fn() -> c_int> {
-    // SAFETY: the name ends with a NUL, and what is found under it is such a function.
-    unsafe {
-        let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
-        (!found.is_null())
-            .then(|| std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn() -> c_int>(found))
-    }
-}
-
-/// How many modules are loaded, if the driver tells.
-fn loaded_modules() -> Option<c_int> {
-    // SAFETY: it takes nothing, and only counts.
-    of_threads(c"fake_cuda_modules").map(|count| unsafe { count() })
 }
 
 /// Keeps a stream busy, and returns at once.
@@ -83,7 +65,7 @@ fn numbers(device: &Device<Cuda>) -> Buffer<u32, Cuda, Async> {
 /// A ticket that was redeemed or waited for kept its event, and that the context, of a device that said that
 /// it was closed.
 #[test]
-fn what_has_ended_keeps_no_context() {
+fn transfers_that_have_ended_keep_no_context() {
     let Some((device, _turn)) = card() else { return };
     device.close().unwrap();
     assert!(!is_retained());
@@ -243,19 +225,11 @@ fn run_alone(test: &str, (variable, value): (&str, &str)) {
 #[test]
 fn a_refused_wait_is_asked_for_again() {
     let Some((device, _turn)) = card() else { return };
-    // SAFETY: the function is found by its name, takes a code and a number of calls, and only notes them.
-    let refuse = |calls: c_int| unsafe {
-        let found = of_threads(c"fake_cuda_refuse_waits")?;
-        std::mem::transmute::<unsafe extern "C" fn() -> c_int, unsafe extern "C" fn(c_int, c_int)>(found)(
-            801, calls,
-        );
-        Some(())
-    };
     let (module, buffer) = (device.load_ptx(KERNELS).unwrap(), numbers(&device));
     occupy(device.stream(), &module, Duration::from_millis(50));
     let mut ticket = buffer.start_download().unwrap();
-    if refuse(1).is_none() {
-        return println!("skipped: this driver refuses nothing that is asked of it");
+    if refuse_waits(801, 1).is_none() {
+        return;
     }
     let refused = ticket.wait_timeout(Duration::from_secs(20)).map(drop);
     assert!(matches!(refused, Err(Error::CallRefused { .. })), "{refused:?}");
@@ -285,7 +259,7 @@ fn reset_the_context() {
     device.synchronize_stream(&stream).unwrap();
     device.synchronize().unwrap();
     // SAFETY: it is what is tested. Nothing runs in the context.
-    assert_eq!(unsafe { cuDevicePrimaryCtxReset_v2(0) }, 0);
+    assert_eq!(unsafe { driver::cuDevicePrimaryCtxReset_v2(0) }, 0);
     let failed = |result: Result<(), Error>| {
         assert!(
             matches!(&result, Err(Error::DeviceFailed { reason, .. }) if reason.contains("reset")),
@@ -309,7 +283,7 @@ fn reset_the_context() {
 /// To take pinned memory back, the driver waits for all kernels, and whoever queues work meanwhile waits for
 /// it.
 #[test]
-fn nobody_waits_for_the_end_of_another_device() {
+fn queueing_does_not_wait_for_the_end_of_another_device() {
     let Some((busy, _turn)) = card() else { return };
     let (ending, other) = (another(), another());
     let (work, mut buffer) = (busy.load_ptx(KERNELS).unwrap(), numbers(&other));

@@ -374,7 +374,7 @@ fn bound(
 }
 
 #[test]
-fn a_bound_buffer_that_fails_shows_nothing_torn_and_is_written_by_nobody_afterwards() {
+fn a_bound_buffer_that_fails_is_not_torn_and_not_written_afterwards() {
     for spec in [BufferSpec::new("plain"), BufferSpec::new("copied").snapshot()] {
         let mut failures = 0;
         for call in 0.. {
@@ -428,7 +428,7 @@ fn a_bound_buffer_that_fails_shows_nothing_torn_and_is_written_by_nobody_afterwa
 
 // Something writes the buffer on another stream of which nobody can tell when it ends, so no copy may read it.
 #[test]
-fn what_may_be_written_for_ever_is_not_copied_from() {
+fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     let faults = Faults::new();
     let device = Device::builder().faults(&faults).host().unwrap();
     let stream = device.create_stream().unwrap();

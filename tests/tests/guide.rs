@@ -1,34 +1,13 @@
 //! What is written about the code is so: the tests that pages name are there, the rules that `SAFETY` comments rest on are
 //! named, and every file is on the map.
 
+use gpumem_tests::workspace::{read, root, sources};
 use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-/// All Rust files below a folder, with what they hold.
-fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
-        }
-    }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
 
 #[test]
 fn the_guide_names_tests_that_exist() {
-    let root = root();
-    let guide = fs::read_to_string(root.join("gpumem/src/guide.rs")).unwrap();
-    let mut files = Vec::new();
-    sources(&root.join("tests/tests"), &mut files);
-    sources(&root.join("gpumem/src"), &mut files);
+    let guide = read("gpumem/src/guide.rs");
+    let files = [sources("tests/tests"), sources("gpumem/src")].concat();
     let functions: HashSet<&str> = files
         .iter()
         .flat_map(|(_, file)| file.split("fn ").skip(1))
@@ -38,7 +17,7 @@ fn the_guide_names_tests_that_exist() {
     for word in guide.split('`').skip(1).step_by(2) {
         let in_words = |word: &str| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
         if word.ends_with(".rs") && word.contains('/') {
-            assert!(root.join(word).exists(), "`{word}` is no file");
+            assert!(root().join(word).exists(), "`{word}` is no file");
         } else if in_words(word) && word.matches('_').count() >= 2 {
             assert!(functions.contains(word), "`{word}` is no test");
             named += 1;
@@ -80,16 +59,14 @@ fn rules(text: &str) -> Vec<usize> {
 
 #[test]
 fn every_safety_comment_names_what_it_rests_on() {
-    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let architecture = read("ARCHITECTURE.md");
     let count = (1..).take_while(|rule| architecture.contains(&format!("\n{rule}. **"))).count();
     assert_eq!(count, 8, "the rules of soundness are a numbered list in ARCHITECTURE.md");
     for contract in CONTRACTS {
         assert!(architecture.contains(&format!("`({contract})`")), "{contract} is not explained");
     }
-    let mut files = Vec::new();
-    sources(&root().join("gpumem/src"), &mut files);
     let (mut comments, mut nameless) = (0, Vec::new());
-    for (path, text) in &files {
+    for (path, text) in &sources("gpumem/src") {
         let lines: Vec<&str> = text.lines().collect();
         for (index, line) in lines.iter().enumerate() {
             let line = line.trim_start();
@@ -118,7 +95,7 @@ fn every_safety_comment_names_what_it_rests_on() {
 /// Each file of the runtime and of the derive stands in a table of `ARCHITECTURE.md`, and what stands there is a file.
 #[test]
 fn every_file_is_on_the_map() {
-    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let architecture = read("ARCHITECTURE.md");
     let mut rows = HashSet::new();
     for line in architecture.lines().filter(|line| line.starts_with("| `gpumem") && line.contains(".rs` |")) {
         let names = line.split('|').nth(1).unwrap_or_default();
@@ -127,12 +104,8 @@ fn every_file_is_on_the_map() {
             assert!(root().join(name).exists(), "`{name}` is no file");
         }
     }
-    let mut files = Vec::new();
-    for folder in ["gpumem/src", "gpumem-derive/src"] {
-        sources(&root().join(folder), &mut files);
-    }
-    for (path, _) in &files {
-        let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
+    for (path, _) in [sources("gpumem/src"), sources("gpumem-derive/src")].concat() {
+        let path = path.to_str().unwrap();
         assert!(rows.contains(path), "`{path}` is on no map");
     }
 }

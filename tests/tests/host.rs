@@ -75,7 +75,7 @@ fn buffers_may_change_right_after_the_launch() {
 }
 
 #[test]
-fn a_panic_fails_the_device_and_every_wait_says_so() {
+fn a_panic_fails_the_device_and_ends_every_wait() {
     let device = Device::host();
     let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
     let landed = buffer.start_download().unwrap();

@@ -83,7 +83,8 @@ fn on_threads(line: &str, lacks: &[&str]) -> Result<(), Failure> {
 }
 
 fn cuda_on_threads() -> Result<(), Failure> {
-    on_threads("--lib --test suite --test card --test contexts", &[])
+    on_threads("--lib --test card --test contexts", &[])?;
+    on_threads("--test suite cuda", &[])
 }
 
 /// As on a card without virtual memory, and on one without stream-ordered memory either.

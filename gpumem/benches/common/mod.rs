@@ -1,6 +1,9 @@
-//! What the benchmarks have in common: their options, turns and tables, and the driver's calls that both make.
+//! What the benchmarks have in common: their options, turns and tables, and the context of the driver that peers use.
 
 #[cfg(feature = "cuda")]
+pub(crate) mod context;
+#[cfg(feature = "cuda")]
+#[path = "../../tests/cuda/driver.rs"]
 pub(crate) mod driver;
 pub(crate) mod options;
 pub(crate) mod report;

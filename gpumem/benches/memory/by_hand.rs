@@ -1,57 +1,22 @@
 //! Growth by the driver's virtual memory calls and nothing else: what is possible on the card at hand.
 
-use crate::Failure;
-use crate::common::driver::check;
-use crate::cuda::Card;
+use crate::card::Card;
+use crate::common::Failure;
+use crate::common::context::check;
+use crate::common::driver::{
+    ACCESS_READ_WRITE, ALLOCATION_PINNED, AccessDescription, Address, AllocationProperties, ChunkHandle,
+    LOCATION_DEVICE, Location, cuMemAddressFree, cuMemAddressReserve, cuMemCreate, cuMemMap, cuMemRelease,
+    cuMemSetAccess, cuMemUnmap,
+};
+use crate::common::turns::us;
 use crate::subject::Grower;
-use crate::turns::us;
-use std::ffi::{c_int, c_uint, c_ushort};
 use std::time::Instant;
-
-/// `CUmemAllocationProp`
-#[repr(C)]
-#[derive(Default)]
-struct Properties {
-    kind: c_uint,
-    handles: c_uint,
-    location: Location,
-    metadata: usize,
-    flags: [u8; 4],
-    reserved: [c_ushort; 2],
-}
-
-/// `CUmemLocation`
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Location {
-    kind: c_uint,
-    id: c_int,
-}
-
-/// `CUmemAccessDesc`
-#[repr(C)]
-struct Access {
-    location: Location,
-    flags: c_uint,
-}
-
-const _: () = assert!(size_of::<Properties>() == 32 && size_of::<Access>() == 12);
-
-unsafe extern "C" {
-    fn cuMemAddressReserve(at: *mut u64, bytes: usize, align: usize, hint: u64, flags: u64) -> c_int;
-    fn cuMemAddressFree(at: u64, bytes: usize) -> c_int;
-    fn cuMemCreate(chunk: *mut u64, bytes: usize, properties: *const Properties, flags: u64) -> c_int;
-    fn cuMemRelease(chunk: u64) -> c_int;
-    fn cuMemMap(at: u64, bytes: usize, offset: usize, chunk: u64, flags: u64) -> c_int;
-    fn cuMemUnmap(at: u64, bytes: usize) -> c_int;
-    fn cuMemSetAccess(at: u64, bytes: usize, access: *const Access, count: usize) -> c_int;
-}
 
 /// What chunks are a multiple of, on all cards so far.
 const UNIT: usize = 2 << 20;
 
-/// `CU_MEM_LOCATION_TYPE_DEVICE`, device 0.
-const DEVICE: Location = Location { kind: 1, id: 0 };
+/// Device 0.
+const DEVICE: Location = Location { kind: LOCATION_DEVICE, id: 0 };
 
 pub(crate) struct ByHand(pub(crate) Card);
 
@@ -61,7 +26,7 @@ impl Grower for ByHand {
     }
 
     fn grow(&self, sizes: &[usize]) -> Result<f64, Failure> {
-        self.0.driver.make_current()?;
+        self.0.context.make_current()?;
         let most = sizes.last().copied().unwrap_or(0).next_multiple_of(UNIT);
         let mut at = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
@@ -94,11 +59,10 @@ impl Grower for ByHand {
 }
 
 /// Maps a new chunk.
-fn extend(at: u64, bytes: usize) -> Result<u64, Failure> {
-    // `CU_MEM_ALLOCATION_TYPE_PINNED`
-    let properties = Properties { kind: 1, location: DEVICE, ..Properties::default() };
-    // `CU_MEM_ACCESS_FLAGS_PROT_READWRITE`
-    let access = Access { location: DEVICE, flags: 3 };
+fn extend(at: Address, bytes: usize) -> Result<ChunkHandle, Failure> {
+    let properties =
+        AllocationProperties { kind: ALLOCATION_PINNED, location: DEVICE, ..AllocationProperties::default() };
+    let access = AccessDescription { location: DEVICE, flags: ACCESS_READ_WRITE };
     let mut chunk = 0;
     // SAFETY: the pointers are valid and laid out as the driver has it; the addresses are reserved and nothing is mapped there.
     unsafe {

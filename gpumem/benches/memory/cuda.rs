@@ -1,30 +1,20 @@
 //! CUDA's peers: the driver's own calls.
 
-use crate::Failure;
 use crate::by_hand::ByHand;
-use crate::common::driver::{Driver, Stream, check, report};
+use crate::card::Card;
+use crate::common::Failure;
+use crate::common::context::{check, report};
+use crate::common::driver::{
+    Address, Handle, POOL_RELEASE_THRESHOLD, POOL_RESERVED_HIGH, cuDeviceGetDefaultMemPool, cuMemAllocAsync,
+    cuMemFreeAsync, cuMemPoolGetAttribute, cuMemPoolSetAttribute, cuMemPoolTrimTo,
+};
+use crate::common::turns::{Contestant, each, us};
 use crate::subject::{Grower, Peer, Peers, Subject};
-use crate::turns::{Contestant, each, us};
 use crate::workload::Allocator;
 use gpumem::{Buffer, Cuda, Device, DeviceBuilder, Error};
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::c_uint;
 use std::rc::Rc;
 use std::time::Instant;
-
-unsafe extern "C" {
-    fn cuMemAllocAsync(address: *mut u64, bytes: usize, stream: *mut c_void) -> c_int;
-    fn cuMemFreeAsync(address: u64, stream: *mut c_void) -> c_int;
-    fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: *mut c_void) -> c_int;
-    fn cuDeviceGetDefaultMemPool(pool: *mut *mut c_void, device: c_int) -> c_int;
-    fn cuMemPoolSetAttribute(pool: *mut c_void, attribute: c_uint, value: *mut c_void) -> c_int;
-    fn cuMemPoolGetAttribute(pool: *mut c_void, attribute: c_uint, value: *mut c_void) -> c_int;
-    fn cuMemPoolTrimTo(pool: *mut c_void, keep: usize) -> c_int;
-}
-
-/// `CU_MEMPOOL_ATTR_RELEASE_THRESHOLD`
-const RELEASE_THRESHOLD: c_uint = 4;
-/// `CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH`
-const RESERVED_HIGH: c_uint = 6;
 
 impl Subject for Cuda {
     const GROWN: [usize; 3] = [64 << 20, 512 << 20, 4 << 30];
@@ -34,7 +24,7 @@ impl Subject for Cuda {
         settings.cuda(0)
     }
 
-    fn address(buffer: &Buffer<u8, Self>) -> Result<u64, Error> {
+    fn address(buffer: &Buffer<u8, Self>) -> Result<Address, Error> {
         Ok(buffer.as_raw())
     }
 
@@ -58,57 +48,17 @@ impl Subject for Cuda {
     fn resizers(_: usize, times: usize) -> Vec<Contestant<1>> {
         let measure = move || {
             let card = Card::start()?;
-            let address = card.driver.allocate(4)?;
+            let address = card.context.allocate(4)?;
             let began = Instant::now();
             for _ in 0..times {
                 card.stream.set(address, 0, 4)?;
             }
             card.stream.synchronize()?;
             let time = us(began);
-            card.driver.free(address)?;
+            card.context.free(address)?;
             Ok([each(time * 1e3, times)])
         };
         vec![Contestant::new("cuMemsetD8Async", measure)]
-    }
-}
-
-/// A stream in the primary context, which is current on the calling thread. Both stay until the end of the program.
-#[derive(Clone, Copy)]
-pub(crate) struct Card {
-    pub(crate) driver: Driver,
-    pub(crate) stream: &'static Stream,
-}
-
-impl Card {
-    fn start() -> Result<Self, Failure> {
-        let driver = Driver::start()?;
-        Ok(Self { driver, stream: Box::leak(Box::new(Stream::new(driver)?)) })
-    }
-
-    /// Grows a block by copying it, as [`Grower::grow`] says, with these two calls.
-    fn grow(
-        self,
-        sizes: &[usize],
-        allocate: impl Fn(usize) -> Result<u64, Failure>,
-        free: impl Fn(u64) -> Result<(), Failure>,
-    ) -> Result<f64, Failure> {
-        self.driver.make_current()?;
-        let mut block = allocate(sizes[0])?;
-        let mut time = 0.0;
-        for pair in sizes.windows(2) {
-            self.stream.fill(block, pair[0])?;
-            let began = Instant::now();
-            let longer = allocate(pair[1])?;
-            // SAFETY: both blocks have as many bytes and stay until the stream is done with the copy.
-            check("cuMemcpyDtoDAsync", unsafe {
-                cuMemcpyDtoDAsync_v2(longer, block, pair[0], self.stream.raw())
-            })?;
-            self.stream.synchronize()?;
-            free(std::mem::replace(&mut block, longer))?;
-            time += us(began);
-        }
-        free(block)?;
-        Ok(time)
     }
 }
 
@@ -116,19 +66,19 @@ impl Card {
 struct Plain(Card);
 
 impl Allocator for Plain {
-    type Block = u64;
+    type Block = Address;
     type Error = Failure;
 
-    fn take(&self, bytes: usize) -> Result<u64, Failure> {
-        self.0.driver.allocate(bytes)
+    fn take(&self, bytes: usize) -> Result<Address, Failure> {
+        self.0.context.allocate(bytes)
     }
 
-    fn give_back(&self, block: u64) {
-        report(self.0.driver.free(block));
+    fn give_back(&self, block: Address) {
+        report(self.0.context.free(block));
     }
 
     fn enter(&self) {
-        report(self.0.driver.make_current());
+        report(self.0.context.make_current());
     }
 }
 
@@ -148,7 +98,7 @@ impl Grower for Plain {
     }
 
     fn grow(&self, sizes: &[usize]) -> Result<f64, Failure> {
-        self.0.grow(sizes, |bytes| self.0.driver.allocate(bytes), |block| self.0.driver.free(block))
+        self.0.grow(sizes, |bytes| self.0.context.allocate(bytes), |block| self.0.context.free(block))
     }
 }
 
@@ -156,7 +106,7 @@ impl Grower for Plain {
 #[derive(Clone, Copy)]
 struct Ordered {
     card: Card,
-    pool: *mut c_void,
+    pool: Handle,
 }
 
 // SAFETY: the pool is a name as well.
@@ -170,7 +120,7 @@ impl Ordered {
         // SAFETY: the pointer is valid for a write, and there is a device 0.
         check("cuDeviceGetDefaultMemPool", unsafe { cuDeviceGetDefaultMemPool(&raw mut pool, 0) })?;
         let ordered = Self { card, pool };
-        ordered.set(RELEASE_THRESHOLD, u64::MAX)?;
+        ordered.set(POOL_RELEASE_THRESHOLD, u64::MAX)?;
         Ok(ordered)
     }
 
@@ -181,7 +131,7 @@ impl Ordered {
         })
     }
 
-    fn allocate(&self, bytes: usize) -> Result<u64, Failure> {
+    fn allocate(&self, bytes: usize) -> Result<Address, Failure> {
         let mut address = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
         check("cuMemAllocAsync", unsafe {
@@ -190,26 +140,26 @@ impl Ordered {
         Ok(address)
     }
 
-    fn free(&self, address: u64) -> Result<(), Failure> {
+    fn free(&self, address: Address) -> Result<(), Failure> {
         // SAFETY: the callers give back what they took, and use it no more.
         check("cuMemFreeAsync", unsafe { cuMemFreeAsync(address, self.card.stream.raw()) })
     }
 }
 
 impl Allocator for Ordered {
-    type Block = u64;
+    type Block = Address;
     type Error = Failure;
 
-    fn take(&self, bytes: usize) -> Result<u64, Failure> {
+    fn take(&self, bytes: usize) -> Result<Address, Failure> {
         self.allocate(bytes)
     }
 
-    fn give_back(&self, block: u64) {
+    fn give_back(&self, block: Address) {
         report(self.free(block));
     }
 
     fn enter(&self) {
-        report(self.card.driver.make_current());
+        report(self.card.context.make_current());
     }
 }
 
@@ -219,17 +169,17 @@ impl Peer for Ordered {
     }
 
     fn reset(&self) -> Result<(), Failure> {
-        self.card.driver.make_current()?;
+        self.card.context.make_current()?;
         self.card.stream.synchronize()?;
         // SAFETY: the pool is the device's own.
         check("cuMemPoolTrimTo", unsafe { cuMemPoolTrimTo(self.pool, 0) })?;
-        self.set(RESERVED_HIGH, 0)
+        self.set(POOL_RESERVED_HIGH, 0)
     }
 
     fn peak_held(&self) -> Option<u64> {
         let mut high = 0_u64;
         // SAFETY: the attribute is a number of 64 bits.
-        let code = unsafe { cuMemPoolGetAttribute(self.pool, RESERVED_HIGH, (&raw mut high).cast()) };
+        let code = unsafe { cuMemPoolGetAttribute(self.pool, POOL_RESERVED_HIGH, (&raw mut high).cast()) };
         (code == 0).then_some(high)
     }
 }

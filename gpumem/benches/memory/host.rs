@@ -1,8 +1,8 @@
 //! The host's peers: the system allocator, and `Vec`.
 
-use crate::Failure;
+use crate::common::Failure;
+use crate::common::turns::{Contestant, each, us};
 use crate::subject::{Grower, Peer, Peers, Subject};
-use crate::turns::{Contestant, each, us};
 use crate::workload::Allocator;
 use gpumem::{Buffer, Device, DeviceBuilder, Error, Host};
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -18,6 +18,8 @@
 mod allocators;
 #[cfg(feature = "cuda")]
 mod by_hand;
+#[cfg(feature = "cuda")]
+mod card;
 mod cases;
 // Each benchmark uses what it needs of it.
 #[allow(dead_code)]
@@ -31,10 +33,10 @@ mod subject;
 mod workload;
 
 use cases::Own;
+use common::Failure;
 use common::options::Options;
 use common::report::Report;
 use common::session::{Session, present};
-use common::{Failure, report, turns};
 use subject::Subject;
 
 fn main() -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! What the benchmark must know of a backend, beside gpumem's own interface: what to compare it with.
 
-use crate::Failure;
-use crate::turns::Contestant;
+use crate::common::Failure;
+use crate::common::turns::Contestant;
 use crate::workload::Workload;
 use gpumem::{Backend, Buffer, Device, DeviceBuilder, Error};
 use std::rc::Rc;

@@ -1,7 +1,8 @@
 //! The workloads, the same for every allocator. Pairs, the mix and the threads are those of `shared/peers/peers.hpp`.
 
-use crate::turns::{each, us};
-use crate::{Failure, heap};
+use crate::common::Failure;
+use crate::common::turns::{each, us};
+use crate::heap;
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;
@@ -218,5 +219,5 @@ fn affordable(us: f64, most: usize) -> usize {
 
 /// A small number as a factor.
 fn over(number: usize) -> f64 {
-    crate::turns::over(number, 1_usize)
+    crate::common::turns::over(number, 1_usize)
 }

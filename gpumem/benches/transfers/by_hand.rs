@@ -1,23 +1,21 @@
 //! What gpumem does, written by hand with the driver's calls, as one would for one program.
 
-use crate::Failure;
-use crate::cases::copies::rate;
-use crate::cases::crowd::Crowd;
-use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
-use crate::cases::start::repeat;
-use crate::driver::{Driver, Event, Memory, Occupy, Pinned, Stream};
-use crate::turns::{each, us};
+use crate::common::Failure;
+use crate::common::context::{Context, Stream};
+use crate::common::turns::{each, us};
+use crate::handles::{Event, Memory, Occupy, Pinned};
+use crate::workload::{Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, play, rate, read, repeat};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// The driver calls that start a download, or, where `whole`, all of them until the data is there.
 pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -> Result<[f64; 1], Failure> {
-    let driver = Driver::start()?;
-    let occupy = Occupy::load(driver)?;
-    let [compute, copies] = [Stream::new(driver)?, Stream::new(driver)?];
-    let [ready, done] = [Event::new(driver)?, Event::new(driver)?];
-    let memory = Memory::new(driver, bytes, &compute)?;
-    let pinned = Pinned::new(driver, bytes)?;
+    let context = Context::start()?;
+    let occupy = Occupy::load(context)?;
+    let [compute, copies] = [Stream::new(context)?, Stream::new(context)?];
+    let [ready, done] = [Event::new(context)?, Event::new(context)?];
+    let memory = Memory::new(context, bytes, &compute)?;
+    let pinned = Pinned::new(context, bytes)?;
     repeat(times, || {
         if !behind.is_zero() {
             occupy.launch(&compute, behind)?;
@@ -49,10 +47,10 @@ fn fetch(
 
 /// Copies to or from pinned memory that is there.
 pub(crate) fn pinned(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
-    let driver = Driver::start()?;
-    let stream = Stream::new(driver)?;
-    let memory = Memory::new(driver, bytes, &stream)?;
-    let pinned = Pinned::new(driver, bytes)?;
+    let context = Context::start()?;
+    let stream = Stream::new(context)?;
+    let memory = Memory::new(context, bytes, &stream)?;
+    let pinned = Pinned::new(context, bytes)?;
     rate(bytes, times, || {
         let began = Instant::now();
         if up {
@@ -69,22 +67,23 @@ pub(crate) fn pinned(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], F
 
 /// Frames with two sets of pinned memory, one of which is read while the other is filled.
 pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
-    let driver = Driver::start()?;
-    let occupy = Occupy::load(driver)?;
-    let [compute, copies] = [Stream::new(driver)?, Stream::new(driver)?];
-    let ready = Event::new(driver)?;
-    let memory = many(COUNT, || Memory::new(driver, BYTES, &compute))?;
-    let sets = many(2, || Ok((Event::new(driver)?, many(COUNT, || Pinned::new(driver, BYTES))?)))?;
+    let context = Context::start()?;
+    let occupy = Occupy::load(context)?;
+    let [compute, copies] = [Stream::new(context)?, Stream::new(context)?];
+    let ready = Event::new(context)?;
+    let memory = many(FRAME_BUFFERS, || Memory::new(context, FRAME_BYTES, &compute))?;
+    let sets =
+        many(2, || Ok((Event::new(context)?, many(FRAME_BUFFERS, || Pinned::new(context, FRAME_BYTES))?)))?;
     let mut last: Option<(Instant, usize)> = None;
     let figures = play(pace, || {
-        occupy.launch(&compute, WORK)?;
+        occupy.launch(&compute, FRAME_WORK)?;
         let started = Instant::now();
         let turn = last.map_or(0, |(_, turn)| 1 - turn);
         let (done, pinned) = &sets[turn];
         ready.record(&compute)?;
         copies.wait(&ready)?;
         for (memory, pinned) in memory.iter().zip(pinned) {
-            copies.fetch(memory, 0, pinned, BYTES)?;
+            copies.fetch(memory, 0, pinned, FRAME_BYTES)?;
         }
         done.record(&copies)?;
         let Some((started, turn)) = last.replace((started, turn)) else { return Ok(None) };
@@ -99,11 +98,11 @@ pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
 
 /// Many downloads, with memory and events that are there.
 pub(crate) fn crowd(crowd: Crowd) -> Result<[f64; 2], Failure> {
-    let driver = Driver::start()?;
-    let occupy = Occupy::load(driver)?;
-    let [compute, copies] = [Stream::new(driver)?, Stream::new(driver)?];
-    let memory = Memory::new(driver, crowd.bytes, &compute)?;
-    let one = || Ok((Event::new(driver)?, Event::new(driver)?, Pinned::new(driver, crowd.bytes)?));
+    let context = Context::start()?;
+    let occupy = Occupy::load(context)?;
+    let [compute, copies] = [Stream::new(context)?, Stream::new(context)?];
+    let memory = Memory::new(context, crowd.bytes, &compute)?;
+    let one = || Ok((Event::new(context)?, Event::new(context)?, Pinned::new(context, crowd.bytes)?));
     let all = many(crowd.count, one)?;
     let once = || {
         occupy.launch(&compute, crowd.behind)?;
@@ -140,7 +139,7 @@ const WORKERS: usize = 4;
 
 /// One of the workers that share a copy: a stream and two slots.
 struct Worker {
-    driver: Driver,
+    context: Context,
     stream: Stream,
     slots: Vec<(Event, Pinned)>,
 }
@@ -156,13 +155,13 @@ type Share<'a> = Vec<(usize, Piece<'a>)>;
 
 /// Copies to or from a slice by way of the workers' slots.
 pub(crate) fn staged(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
-    let driver = Driver::start()?;
+    let context = Context::start()?;
     let worker = || {
-        let slot = || Ok((Event::new(driver)?, Pinned::new(driver, SLOT)?));
-        Ok(Worker { driver, stream: Stream::new(driver)?, slots: many(2, slot)? })
+        let slot = || Ok((Event::new(context)?, Pinned::new(context, SLOT)?));
+        Ok(Worker { context, stream: Stream::new(context)?, slots: many(2, slot)? })
     };
     let mut workers = many(WORKERS, worker)?;
-    let memory = Memory::new(driver, bytes, &workers[0].stream)?;
+    let memory = Memory::new(context, bytes, &workers[0].stream)?;
     let mut host = vec![1_u8; bytes];
     rate(bytes, times, || {
         let began = Instant::now();
@@ -196,7 +195,7 @@ pub(crate) fn staged(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], F
 impl Worker {
     /// Copies its share; returns when all of it is there.
     fn copy(&mut self, memory: &Memory, share: Share<'_>) -> Result<(), Failure> {
-        self.driver.make_current()?;
+        self.context.make_current()?;
         // Pieces that are under way to the host, one for each slot.
         let mut coming: [Option<&mut [u8]>; 2] = [None, None];
         for (index, (offset, piece)) in share.into_iter().enumerate() {

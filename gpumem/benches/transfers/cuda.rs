@@ -1,13 +1,12 @@
 //! CUDA's peers: the driver's own calls, and `cust`.
 
-use crate::Failure;
 use crate::by_hand::{self, many};
-use crate::cases::copies::{Way, rate};
-use crate::cases::crowd::Crowd;
-use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
-use crate::driver::{Driver, Memory, Occupy, PTX, Stream};
+use crate::common::Failure;
+use crate::common::context::{Context, Stream};
+use crate::common::turns::{Contestant, us};
+use crate::handles::{Memory, Occupy, PTX};
 use crate::subject::Subject;
-use crate::turns::{Contestant, us};
+use crate::workload::{Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, Way, play, rate, read};
 use cust::memory::{CopyDestination as _, DeviceBuffer};
 use gpumem::{Cuda, Device, Error};
 use std::hint::black_box;
@@ -122,14 +121,14 @@ impl Blocking for DeviceBuffer<u8> {
 }
 
 fn copy_pageable(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
-    let driver = Driver::start()?;
-    let memory = Memory::new(driver, bytes, &Stream::new(driver)?)?;
+    let context = Context::start()?;
+    let memory = Memory::new(context, bytes, &Stream::new(context)?)?;
     copy_blocking(memory, way, bytes, times)
 }
 
 fn copy_with_cust(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
-    // The context is current from here on.
-    let _driver = Driver::start()?;
+    // It is current from here on.
+    let _context = Context::start()?;
     copy_blocking(DeviceBuffer::from_slice(&vec![1_u8; bytes])?, way, bytes, times)
 }
 
@@ -166,11 +165,11 @@ fn legacy_stream_is_idle() -> Result<(), Failure> {
 }
 
 fn play_pageable(pace: Pace) -> Result<[f64; 2], Failure> {
-    let driver = Driver::start()?;
-    let compute = Stream::new(driver)?;
-    let buffers = many(COUNT, || Memory::new(driver, BYTES, &compute))?;
-    let mut target = vec![1; BYTES];
-    play_blocking(pace, driver, &compute, |index| {
+    let context = Context::start()?;
+    let compute = Stream::new(context)?;
+    let buffers = many(FRAME_BUFFERS, || Memory::new(context, FRAME_BYTES, &compute))?;
+    let mut target = vec![1; FRAME_BYTES];
+    play_blocking(pace, context, &compute, |index| {
         buffers[index].copy_to(&mut target)?;
         read(&target);
         Ok(())
@@ -178,11 +177,11 @@ fn play_pageable(pace: Pace) -> Result<[f64; 2], Failure> {
 }
 
 fn play_with_cust(pace: Pace, fresh: bool) -> Result<[f64; 2], Failure> {
-    let driver = Driver::start()?;
-    let compute = Stream::new(driver)?;
-    let buffers = many(COUNT, || Ok(DeviceBuffer::from_slice(&vec![1_u8; BYTES])?))?;
-    let mut target = vec![1; BYTES];
-    play_blocking(pace, driver, &compute, |index| {
+    let context = Context::start()?;
+    let compute = Stream::new(context)?;
+    let buffers = many(FRAME_BUFFERS, || Ok(DeviceBuffer::from_slice(&vec![1_u8; FRAME_BYTES])?))?;
+    let mut target = vec![1; FRAME_BYTES];
+    play_blocking(pace, context, &compute, |index| {
         if fresh {
             read(&buffers[index].as_host_vec()?);
         } else {
@@ -196,16 +195,16 @@ fn play_with_cust(pace: Pace, fresh: bool) -> Result<[f64; 2], Failure> {
 /// Frames whose buffers are fetched one after the other when the work has ended.
 fn play_blocking(
     pace: Pace,
-    driver: Driver,
+    context: Context,
     compute: &Stream,
     mut fetch: impl FnMut(usize) -> Result<(), Failure>,
 ) -> Result<[f64; 2], Failure> {
-    let occupy = Occupy::load(driver)?;
+    let occupy = Occupy::load(context)?;
     play(pace, || {
-        occupy.launch(compute, WORK)?;
+        occupy.launch(compute, FRAME_WORK)?;
         let started = Instant::now();
         compute.synchronize()?;
-        (0..COUNT).try_for_each(&mut fetch)?;
+        (0..FRAME_BUFFERS).try_for_each(&mut fetch)?;
         Ok(Some(started))
     })
 }

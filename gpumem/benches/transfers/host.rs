@@ -1,12 +1,10 @@
 //! The host's peers: copies from one slice to another, by the calling thread or by threads that are told over channels.
 
-use crate::Failure;
-use crate::cases::copies::{Way, rate};
-use crate::cases::crowd::Crowd;
-use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
+use crate::common::Failure;
+use crate::common::turns::{Contestant, us};
 use crate::subject::Subject;
 use crate::threads;
-use crate::turns::{Contestant, us};
+use crate::workload::{Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, Way, play, rate, read, spin};
 use gpumem::{Device, Error, Host};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -41,11 +39,11 @@ impl Subject for Host {
 
     fn players(pace: Pace) -> Vec<Contestant<2>> {
         let frames = move || {
-            let buffers = vec![vec![1_u8; BYTES]; COUNT];
-            let mut target = vec![1_u8; BYTES];
+            let buffers = vec![vec![1_u8; FRAME_BYTES]; FRAME_BUFFERS];
+            let mut target = vec![1_u8; FRAME_BYTES];
             play(pace, || {
                 let started = Instant::now();
-                spin(WORK);
+                spin(FRAME_WORK);
                 for buffer in &buffers {
                     target.copy_from_slice(black_box(buffer));
                     read(&target);
@@ -78,12 +76,4 @@ fn copy(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
         black_box(&mut target).copy_from_slice(black_box(&source));
         Ok(us(began))
     })
-}
-
-/// Keeps a core busy.
-pub(crate) fn spin(time: Duration) {
-    let began = Instant::now();
-    while began.elapsed() < time {
-        std::hint::spin_loop();
-    }
 }

@@ -27,15 +27,16 @@ mod common;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(feature = "cuda")]
-mod driver;
+mod handles;
 mod host;
 mod subject;
 mod threads;
+mod workload;
 
 use common::options::Options;
 use common::report::Report;
 use common::session::{Session, present};
-use common::{Failure, report, turns};
+use common::{Failure, report};
 use std::time::Instant;
 use subject::Subject;
 

@@ -1,10 +1,8 @@
 //! What the benchmark must know of a backend, beside gpumem's own interface: how to occupy it, and what to compare it with.
 
-use crate::Failure;
-use crate::cases::copies::Way;
-use crate::cases::crowd::Crowd;
-use crate::cases::frames::Pace;
-use crate::turns::Contestant;
+use crate::common::Failure;
+use crate::common::turns::Contestant;
+use crate::workload::{Crowd, Pace, Way};
 use gpumem::{Backend, Device, Error};
 use std::time::Duration;
 

@@ -1,10 +1,8 @@
 //! What the host backend does, written by hand with threads and channels, as one would for one program.
 
-use crate::Failure;
-use crate::cases::crowd::Crowd;
-use crate::cases::frames::{BYTES, COUNT, Pace, WORK, play, read};
-use crate::cases::start::repeat;
-use crate::turns::{each, us};
+use crate::common::Failure;
+use crate::common::turns::{each, us};
+use crate::workload::{Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, play, read, repeat, spin};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -39,7 +37,7 @@ impl Lanes {
     }
 
     fn occupy(&self, time: Duration) -> Result<(), Failure> {
-        self.compute.run(move || super::host::spin(time))
+        self.compute.run(move || spin(time))
     }
 
     /// Copies to `target`, which comes back with the copy, behind the work that was queued before.
@@ -82,11 +80,11 @@ pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -
 /// Frames with two sets of targets, one of which is read while the other is filled.
 pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
     let lanes = Lanes::new();
-    let sources: Vec<_> = (0..COUNT).map(|_| Arc::new(vec![1; BYTES])).collect();
-    let mut spare = vec![vec![vec![1; BYTES]; COUNT]; 2];
+    let sources: Vec<_> = (0..FRAME_BUFFERS).map(|_| Arc::new(vec![1; FRAME_BYTES])).collect();
+    let mut spare = vec![vec![vec![1; FRAME_BYTES]; FRAME_BUFFERS]; 2];
     let mut last: Option<(Instant, Vec<Receiver<Vec<u8>>>)> = None;
     play(pace, || {
-        lanes.occupy(WORK)?;
+        lanes.occupy(FRAME_WORK)?;
         let started = Instant::now();
         let targets = spare.pop().ok_or("both sets are under way")?;
         let copies = sources.iter().zip(targets).map(|(source, target)| lanes.fetch(source, target));

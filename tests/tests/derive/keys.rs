@@ -264,7 +264,7 @@ fn values_may_come_from_macros() {
 }
 
 #[test]
-fn slots_and_snapshots_work() {
+fn slots_and_snapshots_are_set_by_keys() {
     let presets = Presets { cells: vec![1, 2, 3], ..Presets::default() };
     let mut gpu = presets.upload(&Device::host()).unwrap();
     let downloads: Vec<_> = (0..3).map(|_| gpu.cells().start_download().unwrap()).collect();

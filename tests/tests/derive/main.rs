@@ -57,7 +57,7 @@ fn attributes_become_specifications() {
 }
 
 #[test]
-fn a_set_goes_up_and_comes_down() {
+fn a_set_is_uploaded_and_downloaded() {
     let device = Device::host();
     let mut gpu = graph().upload(&device).unwrap();
     assert_eq!(gpu.lens(), GraphLens { positions: 3, velocities: 3, edges: 2 });
@@ -186,7 +186,7 @@ where
 }
 
 #[test]
-fn parameters_of_all_kinds() {
+fn a_struct_may_have_parameters_of_all_kinds() {
     let mesh: Mesh<'_, u16, [u8], 2> =
         Mesh { indices: vec![1, 2, 3], weights: vec![[0.25; 4]], names: None, tag: None };
     let gpu: MeshBuffers<'_, u16, [u8], 2> = mesh.upload(&Device::host()).unwrap();
@@ -248,7 +248,7 @@ pub struct Scene<'a, B: bytemuck::Pod> {
 }
 
 #[test]
-fn added_names_and_another_crate_path() {
+fn names_may_be_added_and_the_crate_be_renamed() {
     let vertex = Vertex { position: [1.0; 3], color: [255; 4] };
     let scene = Scene { vertices: vec![vertex; 3], anything: vec![1_u64], title: "scene" };
     let mut gpu = scene.upload(&Device::host()).unwrap();
@@ -279,7 +279,7 @@ mod nested {
 }
 
 #[test]
-fn raw_names_cfg_and_limited_visibility() {
+fn fields_may_be_raw_conditional_and_private() {
     let limited = nested::inner::Limited { r#type: vec![1, 2], r#match: vec![3] };
     let mut gpu = limited.upload(&Device::host()).unwrap();
     gpu.type_mut().resize(3).unwrap();
@@ -304,7 +304,7 @@ pub struct HostOnly<T> {
 }
 
 #[test]
-fn a_struct_of_no_buffers() {
+fn a_struct_may_have_no_buffers() {
     let device = Device::host();
     let mut gpu = Empty {}.upload(&device).unwrap();
     gpu.resize(EmptyLens {}).unwrap();
@@ -406,7 +406,7 @@ mod many {
     }
 
     #[test]
-    fn a_hundred_fields() {
+    fn a_struct_may_have_a_hundred_fields() {
         let gpu = Many { f99: vec![1], ..Many::default() }.upload(&Device::host()).unwrap();
         assert_eq!((Many::BUFFERS.len(), gpu.lens().f99, gpu.lens().f00), (100, 1, 0));
     }

@@ -1,7 +1,7 @@
 //! Downloads that are awaited, waited for with a timeout, or that wait for a slot.
 
 use crate::tasks::{Counter, NEVER, Task, block_on, poll, run_on_threads};
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
@@ -20,7 +20,8 @@ fn buffer<B: TestBackend>(device: &Device<B>, data: &[u32]) -> Buffer<u32, B, As
     buffer
 }
 
-pub(crate) fn an_awaited_download_wakes_once_it_is_there<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_awaited_download_wakes_once_it_is_there);
+fn an_awaited_download_wakes_once_it_is_there<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(3).vec(100_000);
     let mut buffer = buffer(&device, &data);
@@ -48,7 +49,8 @@ pub(crate) fn an_awaited_download_wakes_once_it_is_there<B: TestBackend>(open: O
     assert!(block_on(empty.start_download().unwrap()).unwrap().is_empty());
 }
 
-pub(crate) fn the_last_waker_is_the_one_that_is_woken<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(the_last_waker_is_the_one_that_is_woken);
+fn the_last_waker_is_the_one_that_is_woken<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer = buffer(&device, &[1, 2, 3]);
     B::occupy(&device, BUSY);
@@ -64,7 +66,8 @@ pub(crate) fn the_last_waker_is_the_one_that_is_woken<B: TestBackend>(open: Open
     assert_eq!(*block_on(ticket).unwrap(), [1, 2, 3]);
 }
 
-pub(crate) fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_earlier_download_does_not_wait_for_a_later_one);
+fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer = buffer(&device, &[1, 2, 3]);
     let occupy = B::occupier(&device);
@@ -92,7 +95,8 @@ pub(crate) fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(
     panic!("the first download was there before it could be awaited, five times");
 }
 
-pub(crate) fn executors_may_poll_from_many_threads<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(executors_may_poll_from_many_threads);
+fn executors_may_poll_from_many_threads<B: TestBackend>(open: Open<'_, B>) {
     // Slow, so that most polls find nothing.
     let device = open!(open, Device::builder().slow_bus(&SlowBus::new(200 << 20)));
     let done = Arc::new(AtomicUsize::new(0));
@@ -118,7 +122,8 @@ pub(crate) fn executors_may_poll_from_many_threads<B: TestBackend>(open: Open<'_
     device.close().unwrap();
 }
 
-pub(crate) fn a_wait_with_a_timeout_keeps_the_ticket<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_wait_with_a_timeout_keeps_the_ticket);
+fn a_wait_with_a_timeout_keeps_the_ticket<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer = buffer(&device, &[1, 2, 3]);
     B::occupy(&device, BUSY * 2);
@@ -137,7 +142,8 @@ pub(crate) fn a_wait_with_a_timeout_keeps_the_ticket<B: TestBackend>(open: Open<
     assert_eq!(*ticket.wait().unwrap(), [1, 2, 3]);
 }
 
-pub(crate) fn the_poller_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(the_wake_thread_keeps_no_device_open);
+fn the_wake_thread_keeps_no_device_open<B: TestBackend>(open: Open<'_, B>) {
     for round in 0..20 {
         let device = open!(open);
         let buffer = buffer(&device, &[round; 1_000]);
@@ -154,7 +160,8 @@ pub(crate) fn the_poller_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-pub(crate) fn an_awaited_download_outlives_buffer_and_device<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_awaited_download_outlives_buffer_and_device);
+fn an_awaited_download_outlives_buffer_and_device<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(4).vec(1_000_000);
     let buffer = buffer(&device, &data);
@@ -166,7 +173,8 @@ pub(crate) fn an_awaited_download_outlives_buffer_and_device<B: TestBackend>(ope
     assert!(*thread::spawn(move || block_on(ticket).unwrap()).join().unwrap() == data);
 }
 
-pub(crate) fn a_download_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_download_waits_for_a_slot);
+fn a_download_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let spec = BufferSpec::new("buffer").slots(1);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap();
@@ -207,7 +215,8 @@ pub(crate) fn a_download_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     assert!(matches!(buffer.start_download_range_wait(1..3), Err(Error::OutOfBounds { .. })));
 }
 
-pub(crate) fn many_threads_wait_for_two_slots<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(many_threads_wait_for_two_slots);
+fn many_threads_wait_for_two_slots<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(6).vec(5_000);
     let buffer = buffer(&device, &data);

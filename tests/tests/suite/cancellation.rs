@@ -1,7 +1,7 @@
 //! Futures that are dropped, moved about and left alone while their downloads are under way.
 
-use crate::Open;
 use crate::tasks::{Counter, NEVER, block_on, poll};
+use crate::{Open, on_each_backend};
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Buffer, BufferSpec, Device, Download, Error};
 use gpumem_tests::{Random, TestBackend};
@@ -42,7 +42,8 @@ fn let_go<T>(waker: &Arc<T>) {
     }
 }
 
-pub(crate) fn futures_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(futures_may_be_dropped_at_every_poll);
+fn futures_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         let occupy = B::occupier(&device);
@@ -85,7 +86,8 @@ async fn three_frames<B: TestBackend>(buffer: &mut Buffer<u32, B, Async>) {
     }
 }
 
-pub(crate) fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(tasks_may_be_dropped_at_every_poll);
+fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
@@ -121,7 +123,8 @@ pub(crate) fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, 
     }
 }
 
-pub(crate) fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(futures_move_between_threads);
+fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         let occupy = B::occupier(&device);
@@ -199,7 +202,8 @@ impl Wake for Meeting {
     }
 }
 
-pub(crate) fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(futures_may_be_dropped_by_and_beside_their_wakers);
+fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap();
@@ -246,7 +250,8 @@ pub(crate) fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(
     }
 }
 
-pub(crate) fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(pending_futures_outlive_buffers_and_device);
+fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>) {
     for round in 0..10 {
         let Some(device) = slow(open) else { return };
         B::occupy(&device, BUSY);
@@ -282,7 +287,8 @@ pub(crate) fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: O
     }
 }
 
-pub(crate) fn forgotten_futures_harm_nobody<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(forgotten_futures_keep_only_their_pinned_memory);
+fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         B::occupy(&device, BUSY);

@@ -1,12 +1,13 @@
 //! What is written is what is read.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, Device, Element, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::fmt::Debug;
 use std::time::Duration;
 
-pub(crate) fn uploads_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(uploads_of_every_size_come_back);
+fn uploads_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     // Around the least size of a piece of a transfer (256 KiB) and the greatest (2 MiB), and over several.
     const LEAST: usize = 1 << 16;
@@ -33,7 +34,8 @@ pub(crate) fn uploads_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>)
     }
 }
 
-pub(crate) fn elements_of_every_size_are_filled<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(elements_of_every_size_are_filled);
+fn elements_of_every_size_are_filled<B: TestBackend>(open: Open<'_, B>) {
     fn check<T: Element + PartialEq + Debug, B: TestBackend>(device: &Device<B>, value: T, other: T) {
         for len in [1, 2, 3, 7, 1_000, 70_000] {
             let mut buffer: Buffer<T, B> = Buffer::new(device, "filled").unwrap();
@@ -60,7 +62,8 @@ pub(crate) fn elements_of_every_size_are_filled<B: TestBackend>(open: Open<'_, B
     check(&device, [1_u64, 2, 3], [4, 4, 4]);
 }
 
-pub(crate) fn resize_shows_zeros_and_never_old_data<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(resize_shows_zeros_and_never_old_data);
+fn resize_shows_zeros_and_never_old_data<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     // Leave something behind in the memory that the next buffers are likely to get.
     drop(Buffer::<u32, B>::from_slice(&device, "before", &[0xdead_beef; 4_000]).unwrap());
@@ -83,7 +86,8 @@ pub(crate) fn resize_shows_zeros_and_never_old_data<B: TestBackend>(open: Open<'
     assert_eq!(buffer.len(), 0, "truncating never lengthens");
 }
 
-pub(crate) fn writes_outside_are_refused_and_change_nothing<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(writes_outside_are_refused_and_change_nothing);
+fn writes_outside_are_refused_and_change_nothing<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap();
     buffer.write(1, &[20, 30]).unwrap();
@@ -107,7 +111,8 @@ pub(crate) fn writes_outside_are_refused_and_change_nothing<B: TestBackend>(open
     assert_eq!(buffer.download().unwrap(), [1, 20, 30, 4, 5, 6]);
 }
 
-pub(crate) fn views_read_and_write_ranges<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(views_read_and_write_ranges);
+fn views_read_and_write_ranges<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data: Vec<u16> = (0..1_000).collect();
     let mut buffer: Buffer<u16, B> = Buffer::from_slice(&device, "buffer", &data).unwrap();
@@ -121,7 +126,8 @@ pub(crate) fn views_read_and_write_ranges<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(buffer.view(9..14).unwrap().download().unwrap(), [9, 7, 8, 9, 13]);
 }
 
-pub(crate) fn copies_between_buffers_stay_on_the_device<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(copies_between_buffers_stay_on_the_device);
+fn copies_between_buffers_stay_on_the_device<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(3).vec(5_000);
     let source: Buffer<u32, B> = Buffer::from_slice(&device, "source", &data).unwrap();
@@ -145,7 +151,8 @@ pub(crate) fn copies_between_buffers_stay_on_the_device<B: TestBackend>(open: Op
     assert_eq!(elsewhere.download().unwrap(), [1, 2]);
 }
 
-pub(crate) fn kernels_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(kernels_run_in_the_order_of_the_stream);
+fn kernels_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &[0, 10, 20]).unwrap();
     for round in 0..50_u32 {
@@ -159,7 +166,8 @@ pub(crate) fn kernels_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(buffer.download().unwrap(), [100, 110, 50]);
 }
 
-pub(crate) fn many_small_writes_do_not_pin_without_bound<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(many_small_writes_do_not_pin_without_bound);
+fn many_small_writes_do_not_pin_without_bound<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     buffer.resize(1_000).unwrap();

@@ -1,6 +1,6 @@
 //! Async downloads: what they show, when they come, and what may happen to everything around them.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::time::{Duration, Instant};
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 /// Long against the time of a call, short against a person's patience.
 const BUSY: Duration = Duration::from_millis(150);
 
-pub(crate) fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_download_returns_before_the_work_is_done);
+fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
     // The first one pins memory and starts threads, which takes time of its own.
@@ -31,7 +32,8 @@ pub(crate) fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: O
     assert_eq!(guard.to_vec(), guard.as_slice());
 }
 
-pub(crate) fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_download_shows_its_point_of_the_stream);
+fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(9).vec(2_000_000);
     let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
@@ -64,7 +66,8 @@ pub(crate) fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Ope
     }
 }
 
-pub(crate) fn two_slots_and_no_more<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_third_download_of_two_slots_is_refused);
+fn a_third_download_of_two_slots_is_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
     let first = buffer.start_download().unwrap();
@@ -81,7 +84,8 @@ pub(crate) fn two_slots_and_no_more<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(device.stats().async_downloads, 3, "what was refused is not counted");
 }
 
-pub(crate) fn tickets_may_be_dropped_and_forgotten<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(tickets_may_be_dropped_and_forgotten);
+fn tickets_may_be_dropped_and_forgotten<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
     for _ in 0..100 {
@@ -105,7 +109,8 @@ pub(crate) fn tickets_may_be_dropped_and_forgotten<B: TestBackend>(open: Open<'_
     assert!(device.stats().pinned_bytes <= 64 << 10, "the pinned memory is used again: {:?}", device.stats());
 }
 
-pub(crate) fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(tickets_and_guards_outlive_buffer_and_device);
+fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(4).vec(1_000_000);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
@@ -118,7 +123,8 @@ pub(crate) fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open:
     assert!(*guard == data);
 }
 
-pub(crate) fn ranges_and_nothing_at_all<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(ranges_and_empty_ranges_are_downloaded);
+fn ranges_and_empty_ranges_are_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap();
     let guard = buffer.start_download_range(1..3).unwrap().wait().unwrap();
@@ -136,7 +142,8 @@ pub(crate) fn ranges_and_nothing_at_all<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-pub(crate) fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(many_threads_download_one_buffer);
+fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(5).vec(50_000);
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
@@ -157,7 +164,8 @@ pub(crate) fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>
     }
 }
 
-pub(crate) fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(dropping_never_waits);
+fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
     drop(buffer.start_download().unwrap().wait().unwrap());
@@ -169,7 +177,8 @@ pub(crate) fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
     assert!(began.elapsed() < BUSY * 2, "{:?}", began.elapsed());
 }
 
-pub(crate) fn the_number_of_slots_is_a_setting<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(the_number_of_slots_is_a_setting);
+fn the_number_of_slots_is_a_setting<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     for slots in [1, 3, 5] {
         let spec = BufferSpec::new("buffer").slots(slots);
@@ -183,7 +192,8 @@ pub(crate) fn the_number_of_slots_is_a_setting<B: TestBackend>(open: Open<'_, B>
     }
 }
 
-pub(crate) fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(snapshots_show_their_point_of_the_stream_too);
+fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut random = Random::new(11);
     let spec = BufferSpec::new("buffer").snapshot().slots(3);
@@ -215,7 +225,8 @@ pub(crate) fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open:
     device.close().unwrap();
 }
 
-pub(crate) fn a_snapshot_without_room_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_snapshot_without_room_changes_nothing);
+fn a_snapshot_without_room_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(10_000));
     let spec = BufferSpec::new("buffer").snapshot();
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[7; 1_500]).unwrap();

@@ -1,7 +1,7 @@
 //! Frames: several buffers that are downloaded together, of a selection and of a set.
 
 use crate::tasks::block_on;
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Part};
 use gpumem_tests::{Random, TestBackend};
@@ -29,7 +29,8 @@ fn one_slot(name: &'static str) -> BufferSpec {
     BufferSpec::new(name).slots(1)
 }
 
-pub(crate) fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_selection_arrives_together);
+fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(21).vec(50_000);
     let words = numbers(&device, "words", &data);
@@ -58,7 +59,8 @@ pub(crate) fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
     device.close().unwrap();
 }
 
-pub(crate) fn a_frame_is_there_with_its_last_part<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_frame_is_there_with_its_last_part);
+fn a_frame_is_there_with_its_last_part<B: TestBackend>(open: Open<'_, B>) {
     const LEN: usize = 100_000;
     // 10 ms for the large one, in parts; the small one is there at once.
     let device = open!(open, Device::builder().slow_bus(&SlowBus::new(4 * 100 * LEN as u64)));
@@ -90,7 +92,8 @@ pub(crate) fn a_frame_is_there_with_its_last_part<B: TestBackend>(open: Open<'_,
     }
 }
 
-pub(crate) fn a_selection_shows_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_selection_shows_one_point_of_the_stream);
+fn a_selection_shows_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let (plain, copied) = (Random::new(22).vec(300_000), Random::new(23).vec(100_000));
     let mut a = numbers(&device, "a", &[]);
@@ -141,7 +144,8 @@ impl Drop for End<'_> {
     }
 }
 
-pub(crate) fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_frame_never_mixes_two_writes);
+fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) {
     const LEN: usize = 20_000;
     let device = open!(open);
     let pair = Pair { left: vec![0; LEN], right: vec![0; LEN] }.upload(&device).unwrap();
@@ -207,7 +211,8 @@ pub(crate) fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) 
     assert_eq!((frame.left()[0], frame.right()[0]), (3, 3));
 }
 
-pub(crate) fn a_selection_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_selection_is_started_whole_or_not_at_all);
+fn a_selection_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let [a, b, c] = ["a", "b", "c"].map(|name| numbers(&device, one_slot(name), &[1, 2, 3]));
     let held = b.start_download().unwrap().wait().unwrap();
@@ -225,7 +230,8 @@ pub(crate) fn a_selection_is_started_whole_or_not_at_all<B: TestBackend>(open: O
     assert!(matches!(a.part(3..5), Err(Error::OutOfBounds { start: 3, end: 5, len: 3, .. })));
 }
 
-pub(crate) fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_frame_without_room_for_its_snapshots_changes_nothing);
+fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(20_000));
     let spec = |name| BufferSpec::new(name).snapshot();
     let [a, b] = ["a", "b"].map(|name| numbers(&device, spec(name), &[7; 1_500]));
@@ -245,7 +251,8 @@ pub(crate) fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBack
     assert_eq!(*device.start_downloads((&b,)).unwrap().wait().unwrap().0, [7; 1_500]);
 }
 
-pub(crate) fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(one_buffer_may_come_up_more_than_once);
+fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(24).vec(10_000);
     for spec in [BufferSpec::new("plain").slots(3), BufferSpec::new("copied").slots(3).snapshot()] {
@@ -271,7 +278,8 @@ pub(crate) fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'
     }
 }
 
-pub(crate) fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(more_parts_than_slots_are_refused);
+fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let one = Arc::new(numbers(&device, one_slot("one"), &[1, 2]));
     let two = Arc::new(numbers(&device, "two", &[3, 4]));
@@ -301,7 +309,8 @@ pub(crate) fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B
     assert_eq!((&*whole, &*empty), (&[1, 2][..], &[][..]));
 }
 
-pub(crate) fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(buffers_of_another_device_are_refused);
+fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let (device, other) = (open!(open), open!(open));
     let here = numbers(&device, "here", &[1, 2]);
     let there = numbers(&other, "there", &[3, 4]);
@@ -327,7 +336,8 @@ pub(crate) fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'
     assert_eq!(pair.left().stats().slots_taken, 0);
 }
 
-pub(crate) fn who_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_thread_that_waits_for_slots_holds_none);
+fn a_thread_that_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let [a, b] = ["a", "b"].map(|name| numbers(&device, one_slot(name), &[1, 2]));
     for round in 0..4 {
@@ -361,7 +371,8 @@ pub(crate) fn who_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) 
     }
 }
 
-pub(crate) fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(threads_wait_for_the_same_buffers_in_any_order);
+fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let [a, b, c] = ["a", "b", "c"].map(|name| Arc::new(numbers(&device, one_slot(name), &[1, 2])));
     let two = Arc::new(numbers(&device, "two", &[3, 4, 5]));
@@ -392,7 +403,8 @@ pub(crate) fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(ope
     assert_eq!([&a, &b, &c, &two].map(|buffer| buffer.stats().slots_taken), [0; 4]);
 }
 
-pub(crate) fn frames_are_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(frames_are_awaited_and_waited_for);
+fn frames_are_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let (a, b) = (numbers(&device, "a", &[1, 2]), numbers(&device, "b", &[3]));
     // The first one pins memory and starts threads.
@@ -416,7 +428,8 @@ pub(crate) fn frames_are_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B
     assert_eq!((&*one, &*other), (&[1, 2][..], &[3][..]));
 }
 
-pub(crate) fn an_abandoned_part_ends_the_frame<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_abandoned_part_ends_the_frame);
+fn an_abandoned_part_ends_the_frame<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let (a, b, c) =
         (numbers(&device, "a", &[1, 2]), numbers(&device, "b", &[3]), numbers(&device, "c", &[4]));
@@ -444,7 +457,8 @@ pub(crate) fn an_abandoned_part_ends_the_frame<B: TestBackend>(open: Open<'_, B>
     }
 }
 
-pub(crate) fn frames_may_be_dropped_at_any_time<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(frames_may_be_dropped_at_any_time);
+fn frames_may_be_dropped_at_any_time<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(25).vec(20_000);
     let mut a = numbers(&device, "a", &data);
@@ -531,7 +545,8 @@ fn wide(len: usize) -> Wide {
     }
 }
 
-pub(crate) fn a_set_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_set_is_started_whole_or_not_at_all);
+fn a_set_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let gpu = wide(100).upload(&device).unwrap();
     let held = gpu.f9().start_download().unwrap().wait().unwrap();
@@ -552,7 +567,8 @@ pub(crate) fn a_set_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_
     assert!(format!("{frame:?}").starts_with("WideFrame { f0: 100, f1: 100, "));
 }
 
-pub(crate) fn a_frame_of_a_set_is_waited_for_in_every_way<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_frame_of_a_set_is_polled_awaited_and_waited_for);
+fn a_frame_of_a_set_is_polled_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let gpu = wide(10).upload(&device).unwrap();
     // The first one pins memory and starts threads.

@@ -1,11 +1,12 @@
 //! Capacity and limits.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::TestBackend;
 use std::time::{Duration, Instant};
 
-pub(crate) fn the_factor_decides_and_the_limit_caps<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(growth_follows_the_factor_up_to_the_limit);
+fn growth_follows_the_factor_up_to_the_limit<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let spec = BufferSpec::new("buffer").growth(1.3).max(4 * 1_500);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[5; 1_000]).unwrap();
@@ -23,7 +24,8 @@ pub(crate) fn the_factor_decides_and_the_limit_caps<B: TestBackend>(open: Open<'
     assert!(buffer.download().unwrap() == expected, "contents survive growth and refusal");
 }
 
-pub(crate) fn near_the_device_limit_growth_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(near_the_device_limit_growth_falls_back_to_the_need);
+fn near_the_device_limit_growth_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(10_000));
     let spec = BufferSpec::new("buffer").growth(4.0);
     let mut buffer: Buffer<u8, B> = Buffer::from_slice(&device, spec, &[1; 2_000]).unwrap();
@@ -36,7 +38,8 @@ pub(crate) fn near_the_device_limit_growth_falls_back_to_the_need<B: TestBackend
     assert_eq!(other.download().unwrap(), [vec![2; 500], vec![0; 700]].concat());
 }
 
-pub(crate) fn asking_beyond_a_limit_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(asking_beyond_a_limit_changes_nothing);
+fn asking_beyond_a_limit_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(4_096));
     let spec = BufferSpec::new("buffer").max(2_048);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
@@ -67,7 +70,8 @@ pub(crate) fn asking_beyond_a_limit_changes_nothing<B: TestBackend>(open: Open<'
     assert_eq!(device.stats().live_buffers, 2, "the buffer that could not be made is not there");
 }
 
-pub(crate) fn sizes_that_overflow_are_refused<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(sizes_that_overflow_are_refused);
+fn sizes_that_overflow_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u64, B> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
     for elements in [usize::MAX, usize::MAX / 8 + 1, isize::MAX.unsigned_abs() / 8 + 1] {
@@ -81,7 +85,8 @@ pub(crate) fn sizes_that_overflow_are_refused<B: TestBackend>(open: Open<'_, B>)
     assert_eq!(buffer.download().unwrap(), [1, 2]);
 }
 
-pub(crate) fn min_is_kept_from_the_start_and_by_shrinking<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(min_is_kept_from_the_start_and_by_shrinking);
+fn min_is_kept_from_the_start_and_by_shrinking<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, BufferSpec::new("buffer").min(401)).unwrap();
     assert_eq!((buffer.capacity(), buffer.len()), (101, 0), "401 bytes are 101 elements begun");
@@ -100,7 +105,8 @@ pub(crate) fn min_is_kept_from_the_start_and_by_shrinking<B: TestBackend>(open: 
     assert_eq!(plain.download().unwrap(), [2]);
 }
 
-pub(crate) fn memory_of_dropped_buffers_is_used_again<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(memory_of_dropped_buffers_is_used_again);
+fn memory_of_dropped_buffers_is_used_again<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(1 << 20));
     for round in 0..100_u32 {
         // Three quarters of the limit: two of them alive at once would not be granted.
@@ -113,7 +119,8 @@ pub(crate) fn memory_of_dropped_buffers_is_used_again<B: TestBackend>(open: Open
     assert_eq!((stats.live_bytes, stats.retired_bytes, stats.lost_bytes), (0, 0, 0));
 }
 
-pub(crate) fn threads_never_pass_the_limit_together<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(threads_never_pass_the_limit_together);
+fn threads_never_pass_the_limit_together<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(40 * 1_024));
     let granted: Vec<Buffer<u8, B>> = std::thread::scope(|scope| {
         let ask = || {
@@ -128,7 +135,8 @@ pub(crate) fn threads_never_pass_the_limit_together<B: TestBackend>(open: Open<'
     device.check_leaks().unwrap();
 }
 
-pub(crate) fn specifications_that_cannot_work_are_refused<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(specifications_that_cannot_work_are_refused);
+fn specifications_that_cannot_work_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let spec = BufferSpec::new("buffer");
     for bad in
@@ -144,7 +152,8 @@ pub(crate) fn specifications_that_cannot_work_are_refused<B: TestBackend>(open: 
     ));
 }
 
-pub(crate) fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_allocation_waits_for_all_that_is_retired);
+fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(9 << 20));
     for _ in 0..10 {
         let large: Buffer<u8, B, Async> = Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap();
@@ -157,14 +166,16 @@ pub(crate) fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: 
     }
 }
 
-pub(crate) fn the_first_memory_is_taken_once<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(the_first_memory_is_taken_once);
+fn the_first_memory_is_taken_once<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(1_000));
     let spec = BufferSpec::new("buffer").min(600);
     let buffer: Buffer<u8, B> = Buffer::with_capacity(&device, spec, 700).unwrap();
     assert_eq!((buffer.capacity(), buffer.stats().resizes, device.stats().allocations), (700, 0, 1));
 }
 
-pub(crate) fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(growing_waits_for_no_kernel);
+fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
     let gone: Buffer<u32, B> = Buffer::from_slice(&device, "gone", &[1; 1_000_000]).unwrap();
@@ -182,7 +193,8 @@ pub(crate) fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
 }
 
 // The capacity that the factor asked for was one that no address can have, so the buffer never grew.
-pub(crate) fn a_factor_beyond_all_memory_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_factor_beyond_all_memory_falls_back_to_the_need);
+fn a_factor_beyond_all_memory_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     for factor in [1e6, 1e300, f64::MAX] {
         for (stable, first) in [(false, 100), (false, 1 << 20), (true, 100)] {
             for limit in [64 << 20, 1 << 40] {

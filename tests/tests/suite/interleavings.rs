@@ -5,7 +5,7 @@
 //! still reading it. One that drops the device has its own. On the host the bus is slow, and on a card a kernel runs first, so
 //! that the next operation really comes before the copy has ended.
 
-use crate::{Open, Told, open};
+use crate::{Open, Told, on_each_backend, open};
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Buffer, BufferSpec, Device, Download, DownloadGuard, Error, Upload};
 use gpumem_tests::{Kernel, TestBackend};
@@ -127,19 +127,22 @@ fn words(first: &[Op], alphabet: &[Op], length: usize) -> Vec<Vec<Op>> {
     words
 }
 
-pub(crate) fn downloads_under_way<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(every_sequence_of_operations_around_a_download);
+fn every_sequence_of_operations_around_a_download<B: TestBackend>(open: Open<'_, B>) {
     for spec in [spec(), spec().snapshot()] {
         run_all(open, &spec, &[Start, StartRange], &DOWNLOADS, 4);
     }
 }
 
-pub(crate) fn downloads_under_way_for_longer<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(longer_sequences_around_a_download);
+fn longer_sequences_around_a_download<B: TestBackend>(open: Open<'_, B>) {
     for spec in [spec(), spec().snapshot()] {
         run_all(open, &spec, &[Start], &ESSENCE, 5);
     }
 }
 
-pub(crate) fn downloads_of_buffers_that_grow_in_place<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(sequences_around_a_download_of_a_buffer_that_grows_in_place);
+fn sequences_around_a_download_of_a_buffer_that_grows_in_place<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     // Without virtual memory there is no such growth.
     let spec = if device.has_virtual_memory() { spec().stable().max(1 << 22) } else { spec() };
@@ -147,7 +150,8 @@ pub(crate) fn downloads_of_buffers_that_grow_in_place<B: TestBackend>(open: Open
     run_all(open, &spec.snapshot(), &[Start], &ESSENCE, 4);
 }
 
-pub(crate) fn uploads_under_way<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(every_sequence_of_operations_around_an_upload);
+fn every_sequence_of_operations_around_an_upload<B: TestBackend>(open: Open<'_, B>) {
     run_all(open, &spec(), &[Start, Stage, StagePart], &UPLOADS, 4);
     run_all(open, &spec().snapshot(), &[Start, Stage, StagePart], &UPLOADS, 3);
 }

@@ -1,10 +1,11 @@
 //! What is counted and reported.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Error};
 use gpumem_tests::TestBackend;
 
-pub(crate) fn figures_are_counted<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(statistics_count_every_operation);
+fn statistics_count_every_operation<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap();
     let stats = device.stats();
@@ -30,7 +31,8 @@ pub(crate) fn figures_are_counted<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((stats.live_buffers, stats.live_bytes, stats.frees, stats.retired_bytes), (0, 0, 2, 0));
 }
 
-pub(crate) fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(leaks_are_reported_with_the_line_that_made_them);
+fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     device.check_leaks().unwrap();
     let line = line!() + 1;
@@ -50,7 +52,8 @@ pub(crate) fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(op
 }
 
 // `close` said that all was well while the stream kept the device's context.
-pub(crate) fn a_stream_that_is_alive_is_named<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_leak_report_names_a_stream_that_lives);
+fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     let (device, other) = (open!(open), open!(open));
     let stream = device.create_stream().unwrap();
     let line = line!() - 1;
@@ -71,7 +74,8 @@ pub(crate) fn a_stream_that_is_alive_is_named<B: TestBackend>(open: Open<'_, B>)
     other.close().unwrap();
 }
 
-pub(crate) fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(devices_close_in_order);
+fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
     assert!(matches!(device.clone().close(), Err(Error::Leaked(_))));
@@ -106,7 +110,8 @@ pub(crate) fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
 }
 
 // The record of the buffer kept what its snapshots' copies had taken.
-pub(crate) fn shadows_that_went_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(staging_copies_that_were_given_back_are_not_listed);
+fn staging_copies_that_were_given_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     for stable in [false, true] {
         let spec = BufferSpec::new("buffer").snapshot().max(1 << 20);

@@ -1,6 +1,6 @@
 //! How much may live and how much is held: limits, what is kept, and what goes back.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, Device, DeviceStats, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::ops::Range;
@@ -15,7 +15,8 @@ fn block<B: TestBackend>(device: &Device<B>, bytes: usize) -> Result<Buffer<u8, 
     Buffer::with_capacity(device, "block", bytes)
 }
 
-pub(crate) fn threads_get_exactly_the_limit<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(threads_get_exactly_the_limit);
+fn threads_get_exactly_the_limit<B: TestBackend>(open: Open<'_, B>) {
     const THREADS: usize = 8;
     for bytes in [1, 777, 70_001, 3 * MIB + 5] {
         let device = open!(open, Device::builder().memory_limit(64 * bytes as u64));
@@ -36,7 +37,8 @@ pub(crate) fn threads_get_exactly_the_limit<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-pub(crate) fn what_lives_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(live_memory_never_passes_the_limit);
+fn live_memory_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
     const LIMIT: u64 = 24 << 20;
     let device = open!(open, Device::builder().memory_limit(LIMIT));
     let (live, refused) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -75,7 +77,8 @@ pub(crate) fn what_lives_never_passes_the_limit<B: TestBackend>(open: Open<'_, B
     assert!(stats.peak_bytes <= LIMIT, "{stats:?}");
 }
 
-pub(crate) fn what_fits_at_any_time_is_never_refused<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(requests_that_always_fit_are_never_refused);
+fn requests_that_always_fit_are_never_refused<B: TestBackend>(open: Open<'_, B>) {
     // Each thread has one block at most, and the limit is one for each: nobody ever asks for too much.
     const THREADS: usize = 6;
     for bytes in [1_000, 3 * MIB] {
@@ -93,7 +96,8 @@ pub(crate) fn what_fits_at_any_time_is_never_refused<B: TestBackend>(open: Open<
     }
 }
 
-pub(crate) fn growth_in_place_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(growth_in_place_falls_back_to_the_need);
+fn growth_in_place_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     let limit = 12 << 20;
     let device = open!(open, Device::builder().memory_limit(limit));
     if !device.has_virtual_memory() {
@@ -117,7 +121,8 @@ pub(crate) fn growth_in_place_falls_back_to_the_need<B: TestBackend>(open: Open<
     assert_eq!(buffer.view(data.len()..data.len() + 2).unwrap().download().unwrap(), [5, 0]);
 }
 
-pub(crate) fn what_is_held_stays_within_the_limit<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(held_memory_stays_within_the_limit);
+fn held_memory_stays_within_the_limit<B: TestBackend>(open: Open<'_, B>) {
     const LIMIT: usize = 64 * MIB;
     let device = open!(open, Device::builder().memory_limit(LIMIT as u64));
     let check = |what: &str, rounding: usize| {
@@ -144,7 +149,8 @@ pub(crate) fn what_is_held_stays_within_the_limit<B: TestBackend>(open: Open<'_,
     check("large behind very small", 12 * UNIT);
 }
 
-pub(crate) fn a_busy_stream_does_not_widen_the_limit<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_busy_stream_does_not_widen_the_limit);
+fn a_busy_stream_does_not_widen_the_limit<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(64 << 20));
     let mut old: Buffer<u8, B> = block(&device, 40 * MIB).unwrap();
     old.resize(40 * MIB).unwrap();
@@ -182,7 +188,8 @@ fn mix<B: TestBackend>(device: &Device<B>, sizes: Range<usize>, cap: usize) -> (
     (device.stats(), rounding as u64)
 }
 
-pub(crate) fn no_memory_is_there_that_cannot_be_had<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(held_memory_is_live_memory_and_the_overhead);
+fn held_memory_is_live_memory_and_the_overhead<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().overhead(0.05));
     if !device.has_virtual_memory() {
         // Without it, gaps stay gaps.
@@ -199,7 +206,8 @@ pub(crate) fn no_memory_is_there_that_cannot_be_had<B: TestBackend>(open: Open<'
     }
 }
 
-pub(crate) fn memory_is_taken_freely_while_there_is_plenty<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(memory_is_taken_freely_while_there_is_plenty);
+fn memory_is_taken_freely_while_there_is_plenty<B: TestBackend>(open: Open<'_, B>) {
     let (tight, free) = (open!(open, Device::builder().overhead(0.05)), open!(open));
     if !free.has_virtual_memory() {
         return;
@@ -215,7 +223,8 @@ pub(crate) fn memory_is_taken_freely_while_there_is_plenty<B: TestBackend>(open:
     assert!(free.peak_held_bytes <= most, "{} of {most}; {rounding} by rounding", free.peak_held_bytes);
 }
 
-pub(crate) fn near_the_limit_every_byte_can_be_had<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(near_the_limit_every_byte_can_be_had);
+fn near_the_limit_every_byte_can_be_had<B: TestBackend>(open: Open<'_, B>) {
     let limit = (CAP + CAP / 20) as u64;
     let device = open!(open, Device::builder().memory_limit(limit));
     if !device.has_virtual_memory() {
@@ -234,7 +243,8 @@ pub(crate) fn near_the_limit_every_byte_can_be_had<B: TestBackend>(open: Open<'_
     drop(rest);
 }
 
-pub(crate) fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(trimming_gives_back_what_is_asked_for);
+fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut kept: Buffer<u32, B> = Buffer::from_slice(&device, "kept", &[9; MIB]).unwrap();
     kept.resize(MIB).unwrap();
@@ -266,7 +276,8 @@ pub(crate) fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'
     assert_eq!((stats.held_bytes, stats.retained_bytes, stats.pinned_bytes), (0, 0, 0));
 }
 
-pub(crate) fn keep_bounds_what_is_free<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(retain_bounds_the_free_memory);
+fn retain_bounds_the_free_memory<B: TestBackend>(open: Open<'_, B>) {
     for keep in [0, 8 << 20] {
         let device = open!(open, Device::builder().retain(keep));
         drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
@@ -288,7 +299,8 @@ pub(crate) fn keep_bounds_what_is_free<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-pub(crate) fn keeping_nothing_holds_as_soon_as_the_stream_is_idle<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(retaining_nothing_holds_as_soon_as_the_stream_is_idle);
+fn retaining_nothing_holds_as_soon_as_the_stream_is_idle<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().retain(0));
     drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
     device.synchronize().unwrap();
@@ -296,7 +308,8 @@ pub(crate) fn keeping_nothing_holds_as_soon_as_the_stream_is_idle<B: TestBackend
     assert_eq!(device.stats().retained_bytes, 0, "the stream was waited for: {:?}", device.stats());
 }
 
-pub(crate) fn slabs_that_two_threads_took_at_once_go_back<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(slabs_that_two_threads_took_at_once_go_back);
+fn slabs_that_two_threads_took_at_once_go_back<B: TestBackend>(open: Open<'_, B>) {
     const THREADS: usize = 4;
     for round in 0..100 {
         let device = open!(open);
@@ -316,7 +329,8 @@ pub(crate) fn slabs_that_two_threads_took_at_once_go_back<B: TestBackend>(open: 
     }
 }
 
-pub(crate) fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(idle_memory_goes_back_after_a_while);
+fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().retain_for(Duration::from_millis(40)));
     let mut used: Buffer<u32, B> = Buffer::from_slice(&device, "used", &[4; 700_000]).unwrap();
     let base = device.stats().held_bytes;
@@ -335,7 +349,8 @@ pub(crate) fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_,
     device.close().unwrap();
 }
 
-pub(crate) fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(the_idle_thread_keeps_no_device_open);
+fn the_idle_thread_keeps_no_device_open<B: TestBackend>(open: Open<'_, B>) {
     for round in 0..200 {
         let device = open!(open, Device::builder().retain_for(Duration::from_micros(100)));
         drop(block(&device, 2_000_000).unwrap());
@@ -353,7 +368,8 @@ pub(crate) fn the_idle_thread_is_nobodys_handle<B: TestBackend>(open: Open<'_, B
 
 // What is shed stays mapped until the compute lane has passed its last use (rule 2). On a card, and on the host, a kernel that finds it gone
 // ends the program, or fails the device.
-pub(crate) fn what_is_shed_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(memory_given_back_is_not_unmapped_under_a_kernel);
+fn memory_given_back_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
     for retain_for in [false, true] {
         let builder = Device::builder();
         let builder =

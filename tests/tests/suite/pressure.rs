@@ -1,7 +1,7 @@
 //! What is in the way of an allocation: applications that could free something, downloads that still read, gaps, and numbers that make no
 //! sense.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, Pressure};
 use gpumem_tests::{Random, TestBackend};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -15,7 +15,8 @@ fn block<B: TestBackend>(device: &Device<B>, bytes: usize) -> Result<Buffer<u8, 
     Buffer::with_capacity(device, "block", bytes)
 }
 
-pub(crate) fn pressure_is_told_of_once_and_may_be_relieved<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(pressure_is_told_of_once_and_may_be_relieved);
+fn pressure_is_told_of_once_and_may_be_relieved<B: TestBackend>(open: Open<'_, B>) {
     let cache: Arc<Mutex<Vec<Buffer<u8, B>>>> = Arc::default();
     let told: Arc<Mutex<Vec<Pressure>>> = Arc::default();
     let (evict, tell) = (Arc::downgrade(&cache), told.clone());
@@ -45,7 +46,8 @@ pub(crate) fn pressure_is_told_of_once_and_may_be_relieved<B: TestBackend>(open:
     drop(mesh);
 }
 
-pub(crate) fn a_callback_that_allocates_does_not_call_itself<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_callback_that_allocates_does_not_call_itself);
+fn a_callback_that_allocates_does_not_call_itself<B: TestBackend>(open: Open<'_, B>) {
     let device: Arc<Mutex<Option<Device<B>>>> = Arc::default();
     let calls = Arc::new(AtomicUsize::new(0));
     let (inside, count) = (Arc::downgrade(&device), calls.clone());
@@ -67,7 +69,8 @@ pub(crate) fn a_callback_that_allocates_does_not_call_itself<B: TestBackend>(ope
     *device.lock().unwrap() = None;
 }
 
-pub(crate) fn growth_that_can_do_with_less_is_no_pressure<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(growth_that_can_do_with_less_is_no_pressure);
+fn growth_that_can_do_with_less_is_no_pressure<B: TestBackend>(open: Open<'_, B>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let count = calls.clone();
     let callback = move |_: &Pressure| _ = count.fetch_add(1, SeqCst);
@@ -79,7 +82,8 @@ pub(crate) fn growth_that_can_do_with_less_is_no_pressure<B: TestBackend>(open: 
     assert_eq!(calls.load(SeqCst), 0, "and nothing failed");
 }
 
-pub(crate) fn what_a_download_reads_is_not_used_again<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(memory_that_a_download_reads_is_not_used_again);
+fn memory_that_a_download_reads_is_not_used_again<B: TestBackend>(open: Open<'_, B>) {
     for elements in [20_000, 2_500_000] {
         let device = open!(open);
         let data = Random::new(33).vec(elements);
@@ -106,7 +110,8 @@ pub(crate) fn what_a_download_reads_is_not_used_again<B: TestBackend>(open: Open
     }
 }
 
-pub(crate) fn an_allocation_that_needs_it_waits_for_what_is_read<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_allocation_waits_for_memory_that_a_download_reads);
+fn an_allocation_waits_for_memory_that_a_download_reads<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(10 << 20));
     let data = Random::new(34).vec(2 * MIB);
     let busy = Duration::from_millis(60);
@@ -123,7 +128,8 @@ pub(crate) fn an_allocation_that_needs_it_waits_for_what_is_read<B: TestBackend>
     assert!(*ticket.wait().unwrap() == data);
 }
 
-pub(crate) fn defragmenting_joins_and_gives_back<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(defragmenting_joins_and_gives_back);
+fn defragmenting_joins_and_gives_back<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut small: Vec<Buffer<u32, B>> =
         (0..400).map(|index| Buffer::from_slice(&device, "small", &[index; 10_000]).unwrap()).collect();
@@ -151,7 +157,8 @@ pub(crate) fn defragmenting_joins_and_gives_back<B: TestBackend>(open: Open<'_, 
     assert!(large.download().unwrap() == vec![8; 1_000_000]);
 }
 
-pub(crate) fn a_report_knows_what_threads_have_let_go<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_memory_report_includes_the_caches_of_threads);
+fn a_memory_report_includes_the_caches_of_threads<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     drop(block(&device, 9 * MIB).unwrap());
     let (before, after) = device.defragment().unwrap();
@@ -161,7 +168,8 @@ pub(crate) fn a_report_knows_what_threads_have_let_go<B: TestBackend>(open: Open
     assert_eq!((after.held, after.live, after.largest_free, after.free_pieces), (0, 0, 0, 0));
 }
 
-pub(crate) fn bad_input_is_refused_with_its_figures<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(bad_sizes_and_settings_are_refused_with_their_figures);
+fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(16 << 20));
     let spec = BufferSpec::new("buffer").max(4 << 20);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();

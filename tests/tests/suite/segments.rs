@@ -1,7 +1,7 @@
 //! Growth in place, addresses that stay, and memory that serves the next one. Nothing here is filled that need not be: most of
 //! these bytes are never touched.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::sync::mpsc;
@@ -17,7 +17,8 @@ const fn elements(bytes: usize) -> usize {
     bytes / 4
 }
 
-pub(crate) fn large_buffers_grow_where_they_are<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(large_buffers_grow_where_they_are);
+fn large_buffers_grow_where_they_are<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(21).vec(300_000);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &data).unwrap();
@@ -48,7 +49,8 @@ pub(crate) fn large_buffers_grow_where_they_are<B: TestBackend>(open: Open<'_, B
     assert_eq!(tail, [data[299_999], 0, 0]);
 }
 
-pub(crate) fn a_buffer_moves_once_on_its_way_out_of_the_pool<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_buffer_moves_once_on_its_way_out_of_the_pool);
+fn a_buffer_moves_once_on_its_way_out_of_the_pool<B: TestBackend>(open: Open<'_, B>) {
     for spec in [BufferSpec::new("bounded").max(64 << 20), BufferSpec::new("unbounded")] {
         let device = open!(open);
         let mut random = Random::new(22);
@@ -73,7 +75,8 @@ pub(crate) fn a_buffer_moves_once_on_its_way_out_of_the_pool<B: TestBackend>(ope
     }
 }
 
-pub(crate) fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(stable_buffers_never_move);
+fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
     const MOST: usize = 64 * MIB;
     for spec in [BufferSpec::new("bounded").max(MOST as u64).stable(), BufferSpec::new("unbounded").stable()]
     {
@@ -125,7 +128,8 @@ pub(crate) fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-pub(crate) fn shrinking_gives_memory_back_that_was_taken_at_once<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(shrinking_gives_memory_back_that_was_taken_at_once);
+fn shrinking_gives_memory_back_that_was_taken_at_once<B: TestBackend>(open: Open<'_, B>) {
     // The buffer's memory comes in one piece, and all but a little of it goes. There is no room in the limit for both.
     let device = open!(open, Device::builder().memory_limit(66 << 20));
     let mut buffer: Buffer<u32, B> = Buffer::with_capacity(&device, "movable", elements(64 * MIB)).unwrap();
@@ -143,7 +147,8 @@ pub(crate) fn shrinking_gives_memory_back_that_was_taken_at_once<B: TestBackend>
     assert!(device.stats().held_bytes <= most, "{:?}", device.stats());
 }
 
-pub(crate) fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(stable_buffers_take_no_segment_that_cannot_grow);
+fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     if !device.has_virtual_memory() {
         return;
@@ -163,7 +168,8 @@ pub(crate) fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(op
     }
 }
 
-pub(crate) fn an_emptied_stable_buffer_gives_its_addresses_back<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_emptied_stable_buffer_gives_its_addresses_back);
+fn an_emptied_stable_buffer_gives_its_addresses_back<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     if !device.has_virtual_memory() {
         return;
@@ -182,7 +188,8 @@ pub(crate) fn an_emptied_stable_buffer_gives_its_addresses_back<B: TestBackend>(
     }
 }
 
-pub(crate) fn a_max_beyond_all_addresses_still_grows_in_place<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_max_beyond_all_addresses_still_grows_in_place);
+fn a_max_beyond_all_addresses_still_grows_in_place<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     if !device.has_virtual_memory() {
         return;
@@ -203,7 +210,8 @@ pub(crate) fn a_max_beyond_all_addresses_still_grows_in_place<B: TestBackend>(op
     }
 }
 
-pub(crate) fn free_segments_serve_the_next_buffer<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(free_segments_serve_the_next_buffer);
+fn free_segments_serve_the_next_buffer<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let make = |bytes: usize| Buffer::<u32, B>::with_capacity(&device, "buffer", elements(bytes)).unwrap();
     drop(make(64 * MIB));
@@ -219,7 +227,8 @@ pub(crate) fn free_segments_serve_the_next_buffer<B: TestBackend>(open: Open<'_,
     assert_eq!(after.held_bytes, 64 << 20);
 }
 
-pub(crate) fn free_chunks_serve_the_next_growth<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(free_chunks_serve_the_next_growth);
+fn free_chunks_serve_the_next_growth<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().overhead(0.0));
     if !device.has_virtual_memory() {
         return;
@@ -243,7 +252,8 @@ pub(crate) fn free_chunks_serve_the_next_growth<B: TestBackend>(open: Open<'_, B
     assert!(stats.peak_held_bytes <= peak + (16 << 20) + 2 * UNIT as u64, "{stats:?}");
 }
 
-pub(crate) fn pooled_blocks_waste_at_most_an_eighth<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(pooled_blocks_waste_at_most_an_eighth);
+fn pooled_blocks_waste_at_most_an_eighth<B: TestBackend>(open: Open<'_, B>) {
     // The largest size, how many, and the share of free memory that is due to other things: the last slab, and pieces too
     // small for anything.
     for (largest, count) in [(64 << 10, 8_000), (MIB, 600), (3_000, 100_000)] {
@@ -259,7 +269,8 @@ pub(crate) fn pooled_blocks_waste_at_most_an_eighth<B: TestBackend>(open: Open<'
     }
 }
 
-pub(crate) fn freed_blocks_come_back_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(freed_blocks_come_back_in_the_order_of_the_stream);
+fn freed_blocks_come_back_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     for bytes in [100 << 10, 8 * MIB] {
         let device = open!(open);
         let data = Random::new(27).vec(elements(bytes));
@@ -282,7 +293,8 @@ pub(crate) fn freed_blocks_come_back_in_the_order_of_the_stream<B: TestBackend>(
     }
 }
 
-pub(crate) fn blocks_freed_by_another_thread_come_home<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(blocks_freed_by_another_thread_are_used_again);
+fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, B>) {
     for bytes in [5_000, 100 << 10, 3 * MIB] {
         let device = open!(open);
         let (send, receive) = mpsc::sync_channel::<Buffer<u8, B>>(4);

@@ -1,6 +1,6 @@
 //! What a derived manager does, on each backend.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, Device, Error, GpuBuffers};
 use gpumem_tests::{Random, TestBackend};
 use std::time::Duration;
@@ -30,7 +30,8 @@ fn graph(nodes: usize, edges: usize) -> Graph {
     Graph { positions, kinds: random.vec(nodes), edges, title: "a graph".into() }
 }
 
-pub(crate) fn a_set_goes_up_and_comes_down<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_set_is_uploaded_and_downloaded);
+fn a_set_is_uploaded_and_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let host = graph(1_000, 300);
     let mut gpu = host.upload(&device).unwrap();
@@ -55,7 +56,8 @@ pub(crate) fn a_set_goes_up_and_comes_down<B: TestBackend>(open: Open<'_, B>) {
     device.check_leaks().unwrap();
 }
 
-pub(crate) fn whole_set_operations_are_all_or_nothing<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(whole_set_operations_are_all_or_nothing);
+fn whole_set_operations_are_all_or_nothing<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(40_000));
     let mut gpu = graph(100, 50).upload(&device).unwrap();
     let before = (gpu.stats(), device.stats().live_bytes);
@@ -77,7 +79,8 @@ pub(crate) fn whole_set_operations_are_all_or_nothing<B: TestBackend>(open: Open
     assert_eq!(gpu.positions().view(100..).unwrap().download().unwrap(), [[0.0; 2]; 100]);
 }
 
-pub(crate) fn a_frame_is_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_frame_is_one_point_of_the_stream);
+fn a_frame_is_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let host = graph(10_000, 1);
     let mut gpu = host.upload(&device).unwrap();
@@ -92,7 +95,8 @@ pub(crate) fn a_frame_is_one_point_of_the_stream<B: TestBackend>(open: Open<'_, 
     assert_eq!(device.stats().async_downloads, 2);
 }
 
-pub(crate) fn a_stolen_buffer_is_a_leak_of_its_set<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_stolen_buffer_is_a_leak_of_its_set);
+fn a_stolen_buffer_is_a_leak_of_its_set<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let line = line!() + 1;
     let mut gpu = graph(10, 10).upload(&device).unwrap();

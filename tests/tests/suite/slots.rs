@@ -1,7 +1,7 @@
 //! Tasks that await a slot of a buffer.
 
 use crate::tasks::{Counter, NEVER, block_on, poll};
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Download, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::pin::{Pin, pin};
@@ -22,7 +22,8 @@ fn buffer<B: TestBackend>(device: &Device<B>, slots: usize, data: &[u32]) -> Buf
     buffer
 }
 
-pub(crate) fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_task_waits_for_a_slot);
+fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer = buffer(&device, 1, &[1, 2, 3]);
     // One is free.
@@ -64,7 +65,8 @@ pub(crate) fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     assert!(matches!(error, Error::OutOfBounds { .. }), "{error:?}");
 }
 
-pub(crate) fn a_task_that_waits_for_a_slot_may_go<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_task_that_waits_for_a_slot_may_be_dropped);
+fn a_task_that_waits_for_a_slot_may_be_dropped<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer = buffer(&device, 1, &[1, 2, 3]);
     let guard = buffer.start_download().unwrap().wait().unwrap();
@@ -92,7 +94,8 @@ pub(crate) fn a_task_that_waits_for_a_slot_may_go<B: TestBackend>(open: Open<'_,
     assert_eq!(*buffer.start_download().unwrap().wait().unwrap(), [1, 2, 3]);
 }
 
-pub(crate) fn many_tasks_share_few_slots<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(many_tasks_share_few_slots);
+fn many_tasks_share_few_slots<B: TestBackend>(open: Open<'_, B>) {
     const THREADS: usize = 6;
     const ROUNDS: usize = 100;
     let device = open!(open);
@@ -156,7 +159,8 @@ impl<B: TestBackend> Wake for Inline<B> {
 }
 
 // Wherever a slot comes back, nothing is locked.
-pub(crate) fn tasks_may_run_where_a_slot_comes_back<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(tasks_may_run_where_a_slot_comes_back);
+fn tasks_may_run_where_a_slot_comes_back<B: TestBackend>(open: Open<'_, B>) {
     for spec in [BufferSpec::new("plain").slots(1), BufferSpec::new("shadowed").slots(1).snapshot()] {
         let device = open!(open);
         let buffer: Arc<Buffer<u32, B, Async>> =

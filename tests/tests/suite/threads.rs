@@ -1,10 +1,11 @@
 //! Random operations on many threads that share a device and its limit, each buffer compared with a plain `Vec`, and all of them with
 //! what the device says it holds.
 
-use crate::twin::{Means, Twin};
-use crate::{Open, open};
+use crate::reference_model::{Ingredients, Modelled};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
@@ -32,7 +33,8 @@ struct Meeting {
     why: Mutex<Vec<String>>,
 }
 
-pub(crate) fn a_million_operations_on_eight_threads<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_million_operations_on_eight_threads);
+fn a_million_operations_on_eight_threads<B: TestBackend>(open: Open<'_, B>) {
     let operations = if B::NAME == "host" { 1_000_000 } else { 100_000 };
     let device = open!(open, Device::builder().memory_limit(LIMIT));
     let meeting = Meeting {
@@ -45,7 +47,7 @@ pub(crate) fn a_million_operations_on_eight_threads<B: TestBackend>(open: Open<'
     std::thread::scope(|scope| {
         for seed in 1..=THREADS as u64 {
             let (device, meeting) = (&device, &meeting);
-            scope.spawn(move || work::<B>(device, meeting, seed, operations / THREADS));
+            scope.spawn(move || Worker::new(device, meeting, seed).work(operations / THREADS));
         }
     });
     let why = meeting.why.into_inner().unwrap();
@@ -60,90 +62,113 @@ pub(crate) fn a_million_operations_on_eight_threads<B: TestBackend>(open: Open<'
     device.close().unwrap();
 }
 
-/// What one thread does. When something is wrong it notes it and does nothing more but come to the meetings.
-fn work<B: TestBackend>(device: &Device<B>, meeting: &Meeting, seed: u64, operations: usize) {
-    let mut random = Random::new(seed);
-    let means = Means { add_one: B::adder(device), length };
-    let mut twins: Vec<Option<Twin<B>>> = (0..BUFFERS).map(|_| None).collect();
-    let note = |step: usize, panic: &(dyn std::any::Any + Send)| {
+/// One of the threads.
+struct Worker<'a, B: TestBackend> {
+    device: &'a Device<B>,
+    meeting: &'a Meeting,
+    seed: u64,
+    random: Random,
+    ingredients: Ingredients<B>,
+    buffers: Vec<Option<Modelled<B>>>,
+}
+
+impl<'a, B: TestBackend> Worker<'a, B> {
+    fn new(device: &'a Device<B>, meeting: &'a Meeting, seed: u64) -> Self {
+        let ingredients = Ingredients { add_one: B::adder(device), length };
+        let buffers = (0..BUFFERS).map(|_| None).collect();
+        Self { device, meeting, seed, random: Random::new(seed), ingredients, buffers }
+    }
+
+    /// Operates until a thread finds something wrong. From then on it only comes to the meetings.
+    fn work(mut self, operations: usize) {
+        for step in 0..operations {
+            if !self.meeting.failed.load(SeqCst)
+                && let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.operate()))
+            {
+                self.note(step, &*panic);
+            }
+            if step % ROUND == ROUND - 1 {
+                self.meet(step);
+            }
+        }
+        let buffers = std::mem::take(&mut self.buffers);
+        let end = || {
+            for modelled in buffers.into_iter().flatten() {
+                modelled.check();
+                modelled.drop_buffer();
+            }
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(end)) {
+            self.note(operations, &*panic);
+        }
+    }
+
+    fn note(&self, step: usize, panic: &(dyn Any + Send)) {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
-        meeting.why.lock().unwrap().push(format!("seed {seed}, step {step}: {text}"));
-        meeting.failed.store(true, SeqCst);
-    };
-    for step in 0..operations {
-        if !meeting.failed.load(SeqCst) {
-            let index = random.below(BUFFERS);
-            let operate = || match change(device, &mut twins, index, &means, &mut random) {
-                Ok(()) | Err(Error::OutOfBounds { .. } | Error::SlotsBusy { .. }) => {}
-                Err(error) => {
-                    let refused = matches!(
-                        error,
-                        Error::BufferLimit { .. } | Error::DeviceLimit { .. } | Error::OutOfMemory { .. }
-                    );
-                    assert!(refused, "{error}");
-                    meeting.refused.fetch_add(1, SeqCst);
-                }
+        self.meeting.why.lock().unwrap().push(format!("seed {}, step {step}: {text}", self.seed));
+        self.meeting.failed.store(true, SeqCst);
+    }
+
+    /// Waits for all threads. One of them compares what the device counts with the sum of what all have, while the others stand still.
+    fn meet(&self, step: usize) {
+        let meeting = self.meeting;
+        let mine =
+            self.buffers.iter().flatten().map(|modelled| modelled.buffer.capacity_bytes() as u64).sum();
+        meeting.capacities.fetch_add(mine, SeqCst);
+        if meeting.barrier.wait().is_leader() {
+            let (stats, sum) = (self.device.stats(), meeting.capacities.swap(0, SeqCst));
+            let check = || {
+                assert_eq!(stats.live_bytes, sum, "what lives: {stats:?}");
+                assert!(stats.live_bytes + stats.retired_bytes <= LIMIT, "{stats:?}");
             };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(operate)) {
-                note(step, &*panic);
+            if let Err(panic) = catch_unwind(check) {
+                self.note(step, &*panic);
             }
         }
-        if step % ROUND == ROUND - 1 {
-            let mine = twins.iter().flatten().map(|twin| twin.buffer.capacity_bytes() as u64).sum();
-            meeting.capacities.fetch_add(mine, SeqCst);
-            if meeting.barrier.wait().is_leader() {
-                let (stats, sum) = (device.stats(), meeting.capacities.swap(0, SeqCst));
-                let check = || {
-                    assert_eq!(stats.live_bytes, sum, "what lives: {stats:?}");
-                    assert!(stats.live_bytes + stats.retired_bytes <= LIMIT, "{stats:?}");
-                };
-                if let Err(panic) = catch_unwind(check) {
-                    note(step, &*panic);
-                }
+        meeting.barrier.wait();
+    }
+
+    /// Does a random operation, which only the limits may refuse.
+    fn operate(&mut self) {
+        match self.change() {
+            Ok(()) | Err(Error::OutOfBounds { .. } | Error::SlotsBusy { .. }) => {}
+            Err(error) => {
+                let refused = matches!(
+                    error,
+                    Error::BufferLimit { .. } | Error::DeviceLimit { .. } | Error::OutOfMemory { .. }
+                );
+                assert!(refused, "{error}");
+                self.meeting.refused.fetch_add(1, SeqCst);
             }
-            meeting.barrier.wait();
         }
     }
-    let end = || {
-        for twin in twins.into_iter().flatten() {
-            twin.check();
-            twin.drop_buffer();
+
+    /// Makes a buffer, drops one, or does something with it.
+    fn change(&mut self) -> Result<(), Error> {
+        let Self { device, random, ingredients, buffers, .. } = self;
+        let index = random.below(BUFFERS);
+        let Some(modelled) = &mut buffers[index] else {
+            buffers[index] = Some(make(device, random)?);
+            return Ok(());
+        };
+        // Large ones do not stay for long, or nothing but them would be tested.
+        let many = modelled.buffer.capacity() > 20_000;
+        if random.below(if many { 3 } else { 40 }) == 0 {
+            // Tickets may outlive their buffer, or go with it.
+            if let Some(modelled) = buffers[index].take().filter(|modelled| modelled.model.len() % 2 == 0) {
+                modelled.drop_buffer();
+            }
+            return Ok(());
         }
-    };
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(end)) {
-        note(operations, &*panic);
+        let others = [index, (index + 1) % BUFFERS];
+        let [modelled, other] = buffers.get_disjoint_mut(others).expect("they are two");
+        let Some(modelled) = modelled else { return Ok(()) };
+        modelled.operate(other.as_ref(), ingredients, random, true)
     }
 }
 
-/// Makes a buffer, drops one, or does something with it.
-fn change<B: TestBackend>(
-    device: &Device<B>,
-    twins: &mut [Option<Twin<B>>],
-    index: usize,
-    means: &Means<B>,
-    random: &mut Random,
-) -> Result<(), Error> {
-    let Some(twin) = &mut twins[index] else {
-        twins[index] = Some(make(device, random)?);
-        return Ok(());
-    };
-    // Large ones do not stay for long, or nothing but them would be tested.
-    let many = twin.buffer.capacity() > 20_000;
-    if random.below(if many { 3 } else { 40 }) == 0 {
-        // Tickets may outlive their buffer, or go with it.
-        if let Some(twin) = twins[index].take().filter(|twin| twin.model.len() % 2 == 0) {
-            twin.drop_buffer();
-        }
-        return Ok(());
-    }
-    let others = [index, (index + 1) % BUFFERS];
-    let [twin, other] = twins.get_disjoint_mut(others).expect("they are two");
-    let Some(twin) = twin else { return Ok(()) };
-    twin.operate(other.as_ref(), means, random, true)
-}
-
-fn make<B: TestBackend>(device: &Device<B>, random: &mut Random) -> Result<Twin<B>, Error> {
+fn make<B: TestBackend>(device: &Device<B>, random: &mut Random) -> Result<Modelled<B>, Error> {
     let spec = BufferSpec::new("buffer").growth(1.3);
     let max = 4 * MOST as u64;
     let spec = match random.below(8) {
@@ -163,7 +188,7 @@ fn make<B: TestBackend>(device: &Device<B>, random: &mut Random) -> Result<Twin<
             buffer
         }
     };
-    Ok(Twin::new(buffer, model))
+    Ok(Modelled::new(buffer, model))
 }
 
 /// Mostly short, seldom as long as can be.

@@ -1,6 +1,6 @@
 //! Large transfers, which several threads do, and what is written in place.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use bytemuck::{Pod, Zeroable};
 use gpumem::{Async, Buffer, Device, Element};
 use gpumem_tests::{Random, TestBackend};
@@ -59,7 +59,8 @@ fn check<T: Element + PartialEq, B: TestBackend>(device: &Device<B>, len: usize)
     assert!(target == data, "{len} {name} appended");
 }
 
-pub(crate) fn large_transfers_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(large_transfers_of_every_size_come_back);
+fn large_transfers_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let around = |bytes: usize| [bytes - 1, bytes, bytes + 1];
     let sizes = [0, 1].into_iter().chain([2, 4, 8].into_iter().flat_map(|size| around(size * MIB)));
@@ -75,7 +76,8 @@ pub(crate) fn large_transfers_of_every_size_come_back<B: TestBackend>(open: Open
     device.close().unwrap();
 }
 
-pub(crate) fn large_uploads_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(large_uploads_run_in_the_order_of_the_stream);
+fn large_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let old: Vec<u32> = vec![1; 3 * MIB];
     let new: Vec<u32> = elements(3 * MIB, 5);
@@ -97,7 +99,8 @@ pub(crate) fn large_uploads_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
     assert!(buffer.download().unwrap().iter().all(|element| *element == 0));
 }
 
-pub(crate) fn memory_of_a_large_upload_is_used_again_in_order<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(memory_of_a_large_upload_is_used_again_in_order);
+fn memory_of_a_large_upload_is_used_again_in_order<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data: Vec<u32> = elements(3 * MIB, 6);
     for round in 0..4 {
@@ -112,7 +115,8 @@ pub(crate) fn memory_of_a_large_upload_is_used_again_in_order<B: TestBackend>(op
     assert_eq!(device.stats().lost_bytes, 0);
 }
 
-pub(crate) fn threads_transfer_at_the_same_time<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(threads_transfer_at_the_same_time);
+fn threads_transfer_at_the_same_time<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     std::thread::scope(|scope| {
         for seed in 1..=4 {
@@ -140,7 +144,8 @@ pub(crate) fn threads_transfer_at_the_same_time<B: TestBackend>(open: Open<'_, B
     device.close().unwrap();
 }
 
-pub(crate) fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(stages_are_sent_from_where_they_were_filled);
+fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<[u8; 3], B, Async> = Buffer::new(&device, "buffer").unwrap();
     for len in [0, 1, 5, 100_000, 3 * MIB + 1, 7] {
@@ -182,7 +187,8 @@ pub(crate) fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: 
     device.close().unwrap();
 }
 
-pub(crate) fn stages_take_their_turn<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(staged_uploads_run_in_the_order_of_the_stream);
+fn staged_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     B::occupy(&device, Duration::from_millis(30));

@@ -1,7 +1,7 @@
 //! Staged uploads that are awaited, or waited for with a timeout.
 
 use crate::tasks::{NEVER, block_on};
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, Device, Error, Upload};
 use gpumem_tests::TestBackend;
 use std::thread;
@@ -15,7 +15,8 @@ fn send<B: TestBackend>(buffer: &mut Buffer<u32, B>, value: u32) -> Upload<B> {
     stage.start_upload().unwrap()
 }
 
-pub(crate) fn an_upload_is_awaited<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_upload_is_awaited);
+fn an_upload_is_awaited<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     block_on(send(&mut buffer, 0)).unwrap();
@@ -36,7 +37,8 @@ pub(crate) fn an_upload_is_awaited<B: TestBackend>(open: Open<'_, B>) {
     block_on(awaited).unwrap();
 }
 
-pub(crate) fn an_upload_wakes_whoever_awaits_it<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_upload_wakes_the_task_that_awaits_it);
+fn an_upload_wakes_the_task_that_awaits_it<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     block_on(send(&mut buffer, 0)).unwrap();
@@ -58,7 +60,8 @@ pub(crate) fn an_upload_wakes_whoever_awaits_it<B: TestBackend>(open: Open<'_, B
     assert!(after < began.elapsed() - BUSY * 4, "the first was told when the second was");
 }
 
-pub(crate) fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_stage_shows_no_memory_as_it_was_pinned);
+fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
     buffer.resize(1_000).unwrap();
@@ -72,7 +75,8 @@ pub(crate) fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Ope
     assert_eq!(device.stats().pinned_bytes, pinned, "this was other memory");
 }
 
-pub(crate) fn nothing_to_send_is_there_at_once<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(an_empty_upload_is_done_at_once);
+fn an_empty_upload_is_done_at_once<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer: Buffer<u32, B> = Buffer::new(&device, "buffer").unwrap();
     B::occupy(&device, BUSY);
@@ -84,7 +88,8 @@ pub(crate) fn nothing_to_send_is_there_at_once<B: TestBackend>(open: Open<'_, B>
 }
 
 // The memory was pinned, which took a second for each GiB, and then the stage was refused.
-pub(crate) fn a_stage_that_can_never_be_committed_pins_nothing<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(a_stage_that_can_never_be_committed_pins_nothing);
+fn a_stage_that_can_never_be_committed_pins_nothing<B: TestBackend>(open: Open<'_, B>) {
     const LIMIT: u64 = 1 << 20;
     let device = open!(open, Device::builder().memory_limit(LIMIT));
     let mut buffer: Buffer<u8, B> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();

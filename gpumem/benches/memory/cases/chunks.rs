@@ -1,10 +1,10 @@
 //! A program that reads point clouds: nine buffers for each chunk of 1 million points, give or take a fifth, and then the next chunk.
 
 use super::Session;
-use crate::Failure;
 use crate::allocators::Whole;
+use crate::common::Failure;
+use crate::common::turns::{Contestant, UNKNOWN, over};
 use crate::subject::{Peer, Subject, on_device};
-use crate::turns::{Contestant, UNKNOWN, over};
 use crate::workload::{Random, Workload};
 use gpumem::Device;
 

@@ -1,10 +1,10 @@
 //! A million small buffers, all alive at a time.
 
 use super::Session;
-use crate::Failure;
 use crate::allocators::{Untyped, Whole};
+use crate::common::Failure;
+use crate::common::turns::{Contestant, UNKNOWN, over};
 use crate::subject::{Peer, Subject, on_device};
-use crate::turns::{Contestant, UNKNOWN, over};
 use crate::workload::Workload;
 use gpumem::{Buffer, Device};
 

@@ -1,9 +1,9 @@
 //! Making a live buffer longer: by a third, and in many steps. All memory has been written before it is grown.
 
 use super::{Session, size};
-use crate::Failure;
+use crate::common::Failure;
+use crate::common::turns::{Contestant, UNKNOWN, over, us};
 use crate::subject::{Grower, Subject, on_device};
-use crate::turns::{Contestant, UNKNOWN, over, us};
 use gpumem::{Buffer, BufferSpec, Device};
 use std::hint::black_box;
 use std::rc::Rc;

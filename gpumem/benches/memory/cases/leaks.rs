@@ -2,8 +2,8 @@
 
 use super::Session;
 use super::pairs::One;
+use crate::common::turns::{Contestant, each, us};
 use crate::subject::{Subject, on_device};
-use crate::turns::{Contestant, each, us};
 use gpumem::{Buffer, Device, Error, GpuBuffers};
 use std::hint::black_box;
 use std::time::Instant;

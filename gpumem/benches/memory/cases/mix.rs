@@ -1,10 +1,10 @@
 //! The random mix: how fast, how slow at worst, and how much more memory is held than lives.
 
 use super::{Session, size};
-use crate::Failure;
 use crate::allocators::Untyped;
+use crate::common::Failure;
+use crate::common::turns::{Contestant, UNKNOWN, over};
 use crate::subject::{Peer, Subject, on_device};
-use crate::turns::{Contestant, UNKNOWN, over};
 use crate::workload::{Allocator, Mix, Workload};
 use gpumem::{Device, DeviceBuilder};
 

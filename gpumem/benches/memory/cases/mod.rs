@@ -9,11 +9,11 @@ pub(crate) mod pairs;
 pub(crate) mod threads;
 pub(crate) mod within;
 
-use crate::Failure;
+use crate::common::Failure;
+use crate::common::report::size;
 use crate::common::session;
-use crate::report::size;
+use crate::common::turns::Contestant;
 use crate::subject::{Peer, Peers};
-use crate::turns::Contestant;
 use std::rc::Rc;
 
 pub(crate) type Session<'a> = session::Session<'a, Own>;

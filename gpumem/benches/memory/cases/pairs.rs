@@ -1,10 +1,10 @@
 //! Taking a block and giving it back, over and over.
 
 use super::{Session, size};
-use crate::Failure;
 use crate::allocators::{Untyped, Whole};
+use crate::common::Failure;
+use crate::common::turns::Contestant;
 use crate::subject::{Subject, on_device};
-use crate::turns::Contestant;
 use crate::workload::Workload;
 use gpumem::Device;
 

@@ -3,8 +3,8 @@
 use super::Session;
 use super::pairs::One;
 use crate::allocators::{Untyped, Whole};
+use crate::common::turns::Contestant;
 use crate::subject::{Subject, on_device};
-use crate::turns::Contestant;
 use crate::workload::Workload;
 use gpumem::Device;
 

@@ -1,11 +1,11 @@
 //! The way of a small download from the call that starts it back into an `async fn` that awaits it.
 
 use super::Session;
-use super::start::repeat;
-use crate::Failure;
-use crate::report::size;
+use crate::common::Failure;
+use crate::common::report::size;
+use crate::common::turns::{Contestant, us};
 use crate::subject::{Subject, on_device};
-use crate::turns::{Contestant, us};
+use crate::workload::repeat;
 use gpumem::{Async, Buffer, Download, DownloadGuard};
 use std::hint::black_box;
 use std::pin::pin;

@@ -1,53 +1,32 @@
 //! Copies of one buffer, from 4 KiB to 1 GiB, until the data is there.
 
 use super::Session;
-use super::start::repeat;
-use crate::Failure;
-use crate::report::size;
+use crate::common::Failure;
+use crate::common::report::size;
+use crate::common::turns::{Contestant, us};
 use crate::subject::{Subject, on_device};
-use crate::turns::{Contestant, over, us};
+use crate::workload::{Way, rate};
 use gpumem::{Async, Buffer};
 use std::hint::black_box;
 use std::time::Instant;
 
 pub(crate) const SIZES: [usize; 6] = [4 << 10, 64 << 10, 1 << 20, 12 << 20, 128 << 20, 1 << 30];
 
-/// Where the data goes or comes from on the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// To where the device puts it.
-    Guard,
-    /// To a `Vec` that the call makes.
-    Fresh,
-    /// To a slice that there is.
-    Slice,
-    /// To the device, from a slice.
-    Upload,
-}
-
-impl Way {
-    const ALL: [Self; 4] = [Self::Guard, Self::Fresh, Self::Slice, Self::Upload];
-
-    fn case(self, bytes: usize) -> String {
-        let bytes = size(bytes);
-        match self {
-            Self::Guard => format!("download {bytes} as a guard"),
-            Self::Fresh => format!("download {bytes} as a fresh Vec"),
-            Self::Slice => format!("download {bytes} into a slice"),
-            Self::Upload => format!("upload {bytes} from a slice"),
-        }
-    }
-
-    /// What there is on the host before: something, or nothing.
-    pub(crate) fn on_host(self, bytes: usize) -> Vec<u8> {
-        if matches!(self, Self::Slice | Self::Upload) { vec![1; bytes] } else { Vec::new() }
+/// What the case is called in the table.
+fn case(way: Way, bytes: usize) -> String {
+    let bytes = size(bytes);
+    match way {
+        Way::Guard => format!("download {bytes} as a guard"),
+        Way::Fresh => format!("download {bytes} as a fresh Vec"),
+        Way::Slice => format!("download {bytes} into a slice"),
+        Way::Upload => format!("upload {bytes} from a slice"),
     }
 }
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
     for way in Way::ALL {
         for bytes in SIZES {
-            let case = way.case(bytes);
+            let case = case(way, bytes);
             let own = move |times| Contestant::new("gpumem", move || copy::<B>(way, bytes, times));
             compare::<B>(session, &case, way, bytes, own);
         }
@@ -105,14 +84,4 @@ fn copy<B: Subject>(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Fa
             }
         })
     })
-}
-
-/// GB/s of an attempt that copies so many bytes and says how many microseconds that took; the median.
-pub(crate) fn rate(
-    bytes: usize,
-    times: usize,
-    attempt: impl FnMut() -> Result<f64, Failure>,
-) -> Result<[f64; 1], Failure> {
-    let [time] = repeat(times, attempt)?;
-    Ok([over(bytes, 1_usize) / time / 1e3])
 }

@@ -1,21 +1,14 @@
 //! Many downloads in flight at once.
 
 use super::Session;
-use crate::Failure;
-use crate::report::size;
+use crate::common::Failure;
+use crate::common::report::size;
+use crate::common::turns::{Contestant, each, us};
 use crate::subject::{Subject, on_device};
-use crate::turns::{Contestant, each, us};
+use crate::workload::Crowd;
 use gpumem::{Async, Buffer, BufferSpec, Device};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-
-/// How many downloads of how many bytes, and for how long the device is busy before the first.
-#[derive(Clone, Copy)]
-pub(crate) struct Crowd {
-    pub(crate) count: usize,
-    pub(crate) bytes: usize,
-    pub(crate) behind: Duration,
-}
 
 /// Downloads of one buffer that may be under way.
 const SLOTS: usize = 40;

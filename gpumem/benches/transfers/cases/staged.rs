@@ -1,11 +1,12 @@
 //! Uploads that are written in place, in the memory that the device fetches them from.
 
 use super::Session;
-use super::copies::{SIZES, Way, compare, rate};
-use crate::Failure;
-use crate::report::size;
+use super::copies::{SIZES, compare};
+use crate::common::Failure;
+use crate::common::report::size;
+use crate::common::turns::{Contestant, us};
 use crate::subject::{Subject, on_device};
-use crate::turns::{Contestant, us};
+use crate::workload::{Way, rate};
 use gpumem::Buffer;
 use std::hint::black_box;
 use std::time::Instant;

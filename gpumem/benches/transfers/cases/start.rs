@@ -1,10 +1,11 @@
 //! The call that starts a download, alone.
 
 use super::Session;
-use crate::Failure;
-use crate::report::size;
+use crate::common::Failure;
+use crate::common::report::size;
+use crate::common::turns::{Contestant, us};
 use crate::subject::{Subject, on_device};
-use crate::turns::{Contestant, middle, us};
+use crate::workload::repeat;
 use gpumem::{Async, Buffer};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -37,30 +38,4 @@ fn start<B: Subject>(behind: Duration, times: usize) -> Result<[f64; 1], Failure
             Ok(time)
         })
     })
-}
-
-/// How long attempts go on. What is slow is measured less often, so that it does not take up the time of everything else.
-const LONGEST: Duration = Duration::from_millis(60);
-
-/// The median time of at most `times` attempts, after some that are not counted.
-pub(crate) fn repeat(
-    times: usize,
-    mut attempt: impl FnMut() -> Result<f64, Failure>,
-) -> Result<[f64; 1], Failure> {
-    attempts(times.div_ceil(10), LONGEST / 10, &mut attempt)?;
-    Ok([middle(attempts(times, LONGEST, &mut attempt)?)])
-}
-
-/// One attempt at least, and no more when they have taken so long.
-fn attempts(
-    times: usize,
-    longest: Duration,
-    attempt: &mut impl FnMut() -> Result<f64, Failure>,
-) -> Result<Vec<f64>, Failure> {
-    let began = Instant::now();
-    let mut taken = vec![attempt()?];
-    while taken.len() < times && began.elapsed() < longest {
-        taken.push(attempt()?);
-    }
-    Ok(taken)
 }

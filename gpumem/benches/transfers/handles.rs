@@ -1,54 +1,16 @@
-//! The driver's own calls for transfers, beside those that all benchmarks make, and what they make as values that are given back when
-//! they are dropped.
+//! What the peers of transfers have of the driver, as values that are given back when they are dropped: events, memory, and the kernel
+//! that occupies a card.
 
-use crate::Failure;
-pub(crate) use crate::common::driver::{Driver, Stream};
-use crate::common::driver::{check, report};
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use crate::common::Failure;
+use crate::common::context::{Context, Stream, check, report};
+use crate::common::driver::{
+    Address, EVENT_DISABLE_TIMING, HOST_ALLOC_PORTABLE, Handle, NOT_READY, cuEventCreate, cuEventDestroy_v2,
+    cuEventQuery, cuEventRecord, cuEventSynchronize, cuLaunchKernel, cuMemFreeHost, cuMemHostAlloc,
+    cuMemcpyDtoH_v2, cuMemcpyDtoHAsync_v2, cuMemcpyHtoD_v2, cuMemcpyHtoDAsync_v2, cuModuleGetFunction,
+    cuModuleLoadDataEx, cuStreamWaitEvent,
+};
+use std::ffi::{CStr, c_void};
 use std::time::Duration;
-
-unsafe extern "C" {
-    fn cuStreamWaitEvent(stream: *mut c_void, event: *mut c_void, flags: c_uint) -> c_int;
-    fn cuEventCreate(event: *mut *mut c_void, flags: c_uint) -> c_int;
-    fn cuEventRecord(event: *mut c_void, stream: *mut c_void) -> c_int;
-    fn cuEventQuery(event: *mut c_void) -> c_int;
-    fn cuEventSynchronize(event: *mut c_void) -> c_int;
-    fn cuEventDestroy_v2(event: *mut c_void) -> c_int;
-    fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> c_int;
-    fn cuMemFreeHost(address: *mut c_void) -> c_int;
-    fn cuMemcpyDtoH_v2(to: *mut c_void, from: u64, bytes: usize) -> c_int;
-    fn cuMemcpyHtoD_v2(to: u64, from: *const c_void, bytes: usize) -> c_int;
-    fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: *mut c_void) -> c_int;
-    fn cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: *mut c_void) -> c_int;
-    fn cuModuleLoadDataEx(
-        module: *mut *mut c_void,
-        ptx: *const c_char,
-        count: c_uint,
-        options: *mut c_uint,
-        values: *mut *mut c_void,
-    ) -> c_int;
-    fn cuModuleGetFunction(function: *mut *mut c_void, module: *mut c_void, name: *const c_char) -> c_int;
-    fn cuLaunchKernel(
-        function: *mut c_void,
-        grid_x: c_uint,
-        grid_y: c_uint,
-        grid_z: c_uint,
-        block_x: c_uint,
-        block_y: c_uint,
-        block_z: c_uint,
-        shared: c_uint,
-        stream: *mut c_void,
-        arguments: *mut *mut c_void,
-        extra: *mut *mut c_void,
-    ) -> c_int;
-}
-
-/// `CU_EVENT_DISABLE_TIMING`
-const NO_TIMING: c_uint = 2;
-/// `CU_MEMHOSTALLOC_PORTABLE`
-const PORTABLE: c_uint = 1;
-/// `CUDA_ERROR_NOT_READY`
-const NOT_READY: c_int = 600;
 
 /// The text of the kernel that occupies a card.
 pub(crate) const PTX: &CStr =
@@ -97,16 +59,16 @@ impl Stream {
     }
 }
 
-pub(crate) struct Event(*mut c_void);
+pub(crate) struct Event(Handle);
 
 // SAFETY: it is a name that only the driver looks behind, and its functions may be called from any thread.
 unsafe impl Send for Event {}
 
 impl Event {
-    pub(crate) fn new(_: Driver) -> Result<Self, Failure> {
+    pub(crate) fn new(_: Context) -> Result<Self, Failure> {
         let mut event = std::ptr::null_mut();
         // SAFETY: the pointer is valid for a write.
-        check("cuEventCreate", unsafe { cuEventCreate(&raw mut event, NO_TIMING) })?;
+        check("cuEventCreate", unsafe { cuEventCreate(&raw mut event, EVENT_DISABLE_TIMING) })?;
         Ok(Self(event))
     }
 
@@ -139,14 +101,14 @@ impl Drop for Event {
 
 /// Device memory that has been written.
 pub(crate) struct Memory {
-    driver: Driver,
-    address: u64,
+    context: Context,
+    address: Address,
     bytes: usize,
 }
 
 impl Memory {
-    pub(crate) fn new(driver: Driver, bytes: usize, stream: &Stream) -> Result<Self, Failure> {
-        let memory = Self { driver, address: driver.allocate(bytes)?, bytes };
+    pub(crate) fn new(context: Context, bytes: usize, stream: &Stream) -> Result<Self, Failure> {
+        let memory = Self { context, address: context.allocate(bytes)?, bytes };
         stream.fill(memory.address, bytes)?;
         Ok(memory)
     }
@@ -183,7 +145,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         // The owners have waited for what uses it. (The driver waits as well.)
-        report(self.driver.free(self.address));
+        report(self.context.free(self.address));
     }
 }
 
@@ -197,10 +159,10 @@ pub(crate) struct Pinned {
 unsafe impl Send for Pinned {}
 
 impl Pinned {
-    pub(crate) fn new(_: Driver, bytes: usize) -> Result<Self, Failure> {
+    pub(crate) fn new(_: Context, bytes: usize) -> Result<Self, Failure> {
         let mut address = std::ptr::null_mut();
         // SAFETY: the pointer is valid for a write.
-        check("cuMemHostAlloc", unsafe { cuMemHostAlloc(&raw mut address, bytes, PORTABLE) })?;
+        check("cuMemHostAlloc", unsafe { cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE) })?;
         // SAFETY: the memory is there.
         unsafe { address.write_bytes(1, bytes) };
         Ok(Self { address, bytes })
@@ -232,15 +194,15 @@ impl Drop for Pinned {
 
 /// What occupies a card. It stays until the end of the program.
 #[derive(Clone, Copy)]
-pub(crate) struct Occupy(*mut c_void);
+pub(crate) struct Occupy(Handle);
 
 impl Occupy {
-    pub(crate) fn load(_: Driver) -> Result<Self, Failure> {
+    pub(crate) fn load(_: Context) -> Result<Self, Failure> {
         let (mut module, mut function) = (std::ptr::null_mut(), std::ptr::null_mut());
         // SAFETY: the text ends with a zero, and there are no options.
         check("cuModuleLoadDataEx", unsafe {
             let (options, values) = (std::ptr::null_mut(), std::ptr::null_mut());
-            cuModuleLoadDataEx(&raw mut module, PTX.as_ptr(), 0, options, values)
+            cuModuleLoadDataEx(&raw mut module, PTX.as_ptr().cast(), 0, options, values)
         })?;
         // SAFETY: the module was just loaded, and the name ends with a zero.
         check("cuModuleGetFunction", unsafe {

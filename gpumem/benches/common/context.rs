@@ -1,25 +1,13 @@
-//! The driver's own calls that peers are made of, declared here with plain results for the reason that `backend/cuda/driver.rs` gives.
+//! The context that peers call the driver in, and its streams.
 
 use super::Failure;
-use std::ffi::{c_int, c_uint, c_void};
+use super::driver::{
+    Address, Code, Handle, STREAM_NON_BLOCKING, cuCtxSetCurrent, cuDeviceGet, cuDevicePrimaryCtxRetain,
+    cuInit, cuMemAlloc_v2, cuMemFree_v2, cuMemsetD8Async, cuStreamCreate, cuStreamDestroy_v2,
+    cuStreamSynchronize,
+};
 
-unsafe extern "C" {
-    fn cuInit(flags: c_uint) -> c_int;
-    fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> c_int;
-    fn cuDevicePrimaryCtxRetain(context: *mut *mut c_void, device: c_int) -> c_int;
-    fn cuCtxSetCurrent(context: *mut c_void) -> c_int;
-    fn cuStreamCreate(stream: *mut *mut c_void, flags: c_uint) -> c_int;
-    fn cuStreamSynchronize(stream: *mut c_void) -> c_int;
-    fn cuStreamDestroy_v2(stream: *mut c_void) -> c_int;
-    fn cuMemAlloc_v2(address: *mut u64, bytes: usize) -> c_int;
-    fn cuMemFree_v2(address: u64) -> c_int;
-    fn cuMemsetD8Async(to: u64, value: u8, count: usize, stream: *mut c_void) -> c_int;
-}
-
-/// `CU_STREAM_NON_BLOCKING`
-const NON_BLOCKING: c_uint = 1;
-
-pub(crate) fn check(call: &str, code: c_int) -> Result<(), Failure> {
+pub(crate) fn check(call: &str, code: Code) -> Result<(), Failure> {
     if code == 0 { Ok(()) } else { Err(format!("{call} gives {code}").into()) }
 }
 
@@ -32,14 +20,14 @@ pub(crate) fn report(result: Result<(), Failure>) {
 
 /// The primary context of the first card, which stays until the end of the program.
 #[derive(Clone, Copy)]
-pub(crate) struct Driver(*mut c_void);
+pub(crate) struct Context(Handle);
 
 // SAFETY: it is a name that only the driver looks behind, and its functions may be called from any thread.
-unsafe impl Send for Driver {}
+unsafe impl Send for Context {}
 // SAFETY: as above.
-unsafe impl Sync for Driver {}
+unsafe impl Sync for Context {}
 
-impl Driver {
+impl Context {
     /// Makes the context current on the calling thread. All that follows needs that.
     pub(crate) fn start() -> Result<Self, Failure> {
         let (mut context, mut device) = (std::ptr::null_mut(), 0);
@@ -49,9 +37,9 @@ impl Driver {
         check("cuDeviceGet", unsafe { cuDeviceGet(&raw mut device, 0) })?;
         // SAFETY: as above, for the device that was found.
         check("cuDevicePrimaryCtxRetain", unsafe { cuDevicePrimaryCtxRetain(&raw mut context, device) })?;
-        let driver = Self(context);
-        driver.make_current()?;
-        Ok(driver)
+        let context = Self(context);
+        context.make_current()?;
+        Ok(context)
     }
 
     pub(crate) fn make_current(self) -> Result<(), Failure> {
@@ -60,36 +48,36 @@ impl Driver {
     }
 
     /// Takes device memory, which [`Self::free`] gives back.
-    pub(crate) fn allocate(self, bytes: usize) -> Result<u64, Failure> {
+    pub(crate) fn allocate(self, bytes: usize) -> Result<Address, Failure> {
         let mut address = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
         check("cuMemAlloc", unsafe { cuMemAlloc_v2(&raw mut address, bytes) })?;
         Ok(address)
     }
 
-    pub(crate) fn free(self, address: u64) -> Result<(), Failure> {
+    pub(crate) fn free(self, address: Address) -> Result<(), Failure> {
         // SAFETY: the callers give back what they took, and use it no more.
         check("cuMemFree", unsafe { cuMemFree_v2(address) })
     }
 }
 
 /// A stream that waits for no other by itself.
-pub(crate) struct Stream(*mut c_void);
+pub(crate) struct Stream(Handle);
 
-// SAFETY: as for `Driver`.
+// SAFETY: as for `Context`.
 unsafe impl Send for Stream {}
 // SAFETY: as above.
 unsafe impl Sync for Stream {}
 
 impl Stream {
-    pub(crate) fn new(_: Driver) -> Result<Self, Failure> {
+    pub(crate) fn new(_: Context) -> Result<Self, Failure> {
         let mut stream = std::ptr::null_mut();
         // SAFETY: the pointer is valid for a write, and the context is current.
-        check("cuStreamCreate", unsafe { cuStreamCreate(&raw mut stream, NON_BLOCKING) })?;
+        check("cuStreamCreate", unsafe { cuStreamCreate(&raw mut stream, STREAM_NON_BLOCKING) })?;
         Ok(Self(stream))
     }
 
-    pub(crate) fn raw(&self) -> *mut c_void {
+    pub(crate) fn raw(&self) -> Handle {
         self.0
     }
 
@@ -99,14 +87,14 @@ impl Stream {
     }
 
     /// Writes to all of a block that has as many bytes, and waits until it is done.
-    pub(crate) fn fill(&self, address: u64, bytes: usize) -> Result<(), Failure> {
+    pub(crate) fn fill(&self, address: Address, bytes: usize) -> Result<(), Failure> {
         self.set(address, 1, bytes)?;
         self.synchronize()
     }
 
     /// Queues a fill of memory that the caller keeps until it is done.
     #[inline]
-    pub(crate) fn set(&self, address: u64, value: u8, bytes: usize) -> Result<(), Failure> {
+    pub(crate) fn set(&self, address: Address, value: u8, bytes: usize) -> Result<(), Failure> {
         // SAFETY: the callers give their own blocks, which have as many bytes and stay until the stream was waited for.
         check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, value, bytes, self.0) })
     }

@@ -1,6 +1,6 @@
 //! Frames of a buffer that a kernel writes all the time: none may show a kernel half done, or another than its own.
 
-use crate::{Open, open};
+use crate::{Open, on_each_backend, open};
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Buffer, BufferSpec, Device, Download};
 use gpumem_tests::TestBackend;
@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 /// Downloads in flight at a time.
 const SLOTS: usize = 3;
 
-pub(crate) fn no_frame_is_torn<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(no_frame_is_torn);
+fn no_frame_is_torn<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     // On a card, so many that a copy takes several times as long as the kernel.
     let len = if B::is_card(&device) { 256 << 10 } else { 4 << 10 };
@@ -18,7 +19,8 @@ pub(crate) fn no_frame_is_torn<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-pub(crate) fn no_frame_is_torn_on_a_slow_bus<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(no_frame_is_torn_on_a_slow_bus);
+fn no_frame_is_torn_on_a_slow_bus<B: TestBackend>(open: Open<'_, B>) {
     // 200 µs a frame, in parts: the next kernel has time to come in between.
     let device = open!(open, Device::builder().slow_bus(&SlowBus::new(20 << 20)));
     for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {

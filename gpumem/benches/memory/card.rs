@@ -1,0 +1,47 @@
+//! What the peers on a card share: a stream, and growth by copying.
+
+use crate::common::Failure;
+use crate::common::context::{Context, Stream, check};
+use crate::common::driver::{Address, cuMemcpyDtoDAsync_v2};
+use crate::common::turns::us;
+use std::time::Instant;
+
+/// A stream in the primary context, which is current on the calling thread. Both stay until the end of the program.
+#[derive(Clone, Copy)]
+pub(crate) struct Card {
+    pub(crate) context: Context,
+    pub(crate) stream: &'static Stream,
+}
+
+impl Card {
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let context = Context::start()?;
+        Ok(Self { context, stream: Box::leak(Box::new(Stream::new(context)?)) })
+    }
+
+    /// Grows a block by copying it, as `Grower::grow` says, with these two calls.
+    pub(crate) fn grow(
+        self,
+        sizes: &[usize],
+        allocate: impl Fn(usize) -> Result<Address, Failure>,
+        free: impl Fn(Address) -> Result<(), Failure>,
+    ) -> Result<f64, Failure> {
+        self.context.make_current()?;
+        let mut block = allocate(sizes[0])?;
+        let mut time = 0.0;
+        for pair in sizes.windows(2) {
+            self.stream.fill(block, pair[0])?;
+            let began = Instant::now();
+            let longer = allocate(pair[1])?;
+            // SAFETY: both blocks have as many bytes and stay until the stream is done with the copy.
+            check("cuMemcpyDtoDAsync", unsafe {
+                cuMemcpyDtoDAsync_v2(longer, block, pair[0], self.stream.raw())
+            })?;
+            self.stream.synchronize()?;
+            free(std::mem::replace(&mut block, longer))?;
+            time += us(began);
+        }
+        free(block)?;
+        Ok(time)
+    }
+}

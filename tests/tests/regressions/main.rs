@@ -1,0 +1,30 @@
+//! What was broken once: each test failed before the fault was mended that its comment names. All of it is on the host.
+
+use gpumem::{Buffer, Device, Error, Host};
+use std::sync::mpsc;
+use std::time::Duration;
+
+mod ends;
+mod limits;
+mod memory;
+mod pressure;
+mod transfers;
+
+const MIB: usize = 1 << 20;
+
+/// Long enough for whatever ends at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn block(device: &Device<Host>, bytes: usize) -> Result<Buffer<u8>, Error> {
+    Buffer::with_capacity(device, "block", bytes)
+}
+
+/// Runs `work` on a thread of its own. Returns whether it came to its end.
+fn ends(work: impl FnOnce() + Send + 'static) -> bool {
+    let (send, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        work();
+        let _ = send.send(());
+    });
+    ended.recv_timeout(PATIENCE).is_ok()
+}

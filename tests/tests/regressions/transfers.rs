@@ -1,0 +1,108 @@
+//! Downloads, uploads, and the futures that they are.
+
+use crate::PATIENCE;
+use gpumem::{Async, Buffer, BufferSpec, Device, Error, Host};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+/// The snapshots' memory went when the buffer shrank; the number of the next one stayed, and was that of none.
+#[test]
+fn a_snapshot_after_shrinking_shows_the_buffer() {
+    let device = Device::host();
+    let spec = BufferSpec::new("buffer").snapshot();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap();
+    drop(buffer.start_download().unwrap().wait().unwrap());
+    buffer.shrink_to_fit().unwrap();
+    assert_eq!(*buffer.start_download().unwrap().wait().unwrap(), [1, 2]);
+}
+
+#[test]
+fn tickets_of_a_failed_device_give_its_error_when_it_is_gone() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    let (hold, held) = mpsc::channel::<()>();
+    device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+    let (download, lost) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+    let mut stage = buffer.stage(10).unwrap();
+    stage.fill(7);
+    let mut upload = stage.start_upload().unwrap();
+    device.launch_on(&device.create_stream().unwrap(), (), |()| panic!("planted")).unwrap();
+    while device.synchronize().is_ok() {}
+    drop((buffer, hold, device));
+    let failed =
+        |error: Error| matches!(error, Error::DeviceFailed { reason, .. } if reason.contains("planted"));
+    // The device goes on a thread of its own.
+    for _ in 0..20 {
+        assert!(failed(upload.is_ready().unwrap_err()));
+        assert!(failed(upload.wait_timeout(Duration::ZERO).unwrap_err()));
+        assert!(failed(download.is_ready().unwrap_err()));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(failed(upload.wait().unwrap_err()));
+    assert!(failed(download.wait().unwrap_err()));
+    assert!(failed(first_poll(lost).unwrap_err()));
+}
+
+/// What the first poll gives.
+fn first_poll<F: Future + Unpin>(mut future: F) -> F::Output {
+    let mut context = Context::from_waker(Waker::noop());
+    match Pin::new(&mut future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it is not there yet"),
+    }
+}
+
+/// Runs something on the thread that wakes.
+struct Inline(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        let run = self.0.lock().unwrap().take();
+        run.into_iter().for_each(|run| run());
+    }
+}
+
+/// The waker waited for itself, for ever.
+#[test]
+fn a_waker_that_waits_for_its_own_thread_is_refused() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let (release, held) = mpsc::channel::<()>();
+    device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+    let mut awaited = buffer.start_download().unwrap();
+    let second_release = {
+        let (release, held) = mpsc::channel::<()>();
+        device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
+        release
+    };
+    let mut later = buffer.start_download().unwrap();
+    let (send, said) = mpsc::channel();
+    let inline = Inline(Mutex::new(Some(Box::new(move || {
+        // What is not there yet cannot be slept for here, neither a download nor a slot; it can be asked for.
+        let slept = later.wait_timeout(Duration::from_secs(60)).map(drop);
+        let slot = buffer.start_download_wait().map(drop);
+        send.send((slept, slot, later.is_ready())).unwrap();
+    }))));
+    let waker = Waker::from(Arc::new(inline));
+    let mut context = Context::from_waker(&waker);
+    assert!(Pin::new(&mut awaited).poll(&mut context).is_pending());
+    drop(release);
+    let (slept, slot, ready) = said.recv_timeout(PATIENCE).expect("the waker came to its end");
+    assert_eq!(slept, Err(Error::WouldDeadlock));
+    assert_eq!(slot, Err(Error::WouldDeadlock));
+    assert_eq!(ready, Ok(false));
+    drop(second_release);
+}
+
+#[test]
+fn views_and_parts_are_cloned_whatever_their_backend() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let view = buffer.view(1..).unwrap();
+    assert_eq!(view.clone().download().unwrap(), view.download().unwrap());
+    let part = buffer.part(..2).unwrap();
+    let (first, second) = device.start_downloads((part.clone(), part)).unwrap().wait().unwrap();
+    assert_eq!((&first[..], &second[..]), (&[1, 2][..], &[1, 2][..]));
+}
