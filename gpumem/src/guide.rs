@@ -58,7 +58,7 @@
 /// | two that wait for slots of the same buffers wait for each other | All slots are taken in one step or none, so who waits holds none; more parts of a buffer than it has slots are refused. <br> Tests: `a_thread_that_waits_for_slots_holds_none`, `threads_wait_for_the_same_buffers_in_any_order`, `more_parts_than_slots_are_refused` |
 /// | a task waits for a slot, and nobody wakes it, or where something is locked | It is told of each slot that comes back, of each new download, and of the end of the oldest; it looks for slots again after it has left its waker. Slots come back, and wakers run, only where nothing is locked. <br> Tests: `a_task_waits_for_a_slot`, `a_task_that_waits_for_a_slot_may_be_dropped`, `many_tasks_share_few_slots`, `tasks_may_run_where_a_slot_comes_back`, `a_failed_device_ends_the_wait_for_a_slot` (`tests/tests/host.rs`) |
 /// | a part is given up, or the ticket dropped | The frame ends with an error that names the buffer; a dropped ticket gives back the slots of all parts. <br> Tests: `an_abandoned_part_ends_the_frame`, `frames_may_be_dropped_at_any_time` |
-/// | a frame takes one buffer's bytes for another's elements | Element sizes are compared when a part is taken, whoever put the frame together, and any bits are an element (5). <br> Test: `a_frame_of_other_elements_is_refused` (`gpumem/src/buffer/frame.rs`) |
+/// | a frame takes one buffer's bytes for another's elements | Element sizes are compared when a part is taken, whoever put the frame together, and any bits are an element (5). <br> Test: `a_frame_of_other_elements_is_refused` (`gpumem/src/buffer/download/frame.rs`) |
 ///
 /// # Staged uploads
 ///

@@ -96,6 +96,7 @@ mod buffer;
 mod device;
 mod error;
 pub mod guide;
+mod kernels;
 mod label;
 mod ledger;
 mod log_safely;
@@ -113,8 +114,9 @@ pub use self::buffer::{
     Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Downloads, Element, Frame, Mode,
     Part, Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
 };
-pub use self::device::{Device, DeviceBuilder, HostArg, HostArgs};
+pub use self::device::{Device, DeviceBuilder};
 pub use self::error::{Error, Result};
+pub use self::kernels::{HostArg, HostArgs};
 pub use self::label::BufferLabel;
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
@@ -129,7 +131,7 @@ pub use gpumem_derive::GpuBuffers;
 #[cfg(feature = "cuda")]
 pub mod cuda {
     pub use crate::backend::cuda::{Function, Kernel};
-    pub use crate::device::Module;
+    pub use crate::kernels::Module;
 }
 
 /// What generated code refers to. Not part of the public interface: it changes with the derive, which is tied to this

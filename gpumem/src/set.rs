@@ -1,8 +1,8 @@
-//! What ties a user's struct to its buffers.
+//! The link between a user's struct and its buffers.
 //!
-//! [`GpuBuffers`] is the trait that `#[derive(GpuBuffers)]` implements. [`Set`] is the hidden part of each generated
-//! manager: the logic of whole-set operations, so that the generated code holds none. It works on the untyped cores of the
-//! manager's buffers, in the order of the fields.
+//! [`GpuBuffers`] is the trait that `#[derive(GpuBuffers)]` implements. [`Set`] is the hidden part of each
+//! generated manager. It holds the logic of operations on the whole set, so that the generated code holds
+//! none, and works on the untyped buffers of the manager, in the order of the fields.
 
 use crate::backend::Backend;
 use crate::buffer::{
@@ -29,14 +29,12 @@ use std::sync::Arc;
 ///     positions: Vec<[f32; 3]>,
 /// }
 ///
-/// let points = Points { positions: vec![[0.0; 3]; 10] };
-/// let gpu = points.upload(&Device::host())?;
-/// assert_eq!(gpu.positions().len(), 10);
-/// assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
+/// let points = Points { positions: vec![[0.0; 3]; 10] }; let gpu = points.upload(&Device::host())?;
+/// assert_eq!(gpu.positions().len(), 10); assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 pub trait GpuBuffers {
-    /// The generated manager: one [`Buffer`] a field.
+    /// The generated manager: one [`Buffer`] per field.
     type Manager<B: Backend>;
 
     /// The buffers, in the order of the fields.
@@ -46,15 +44,15 @@ pub trait GpuBuffers {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::from_slice`]. Nothing is left on the device then.
+    /// Those of [`Buffer::from_slice`]. No buffer is left on the device then.
     #[track_caller]
     fn upload<B: Backend>(&self, device: &Device<B>) -> Result<Self::Manager<B>, Error>;
 }
 
-/// The calls by which generated code asks something of an element type.
+/// The operations that generated code needs of an element type.
 ///
-/// It is implemented for every [`Element`]. Generated code goes through this one trait, so that an element that is not plain
-/// data is one error at the field, and not one for each method that the buffer lacks then.
+/// It is implemented for every [`Element`]. Generated code uses this one trait, so that an element that is
+/// not plain data is one error at the field, and not one for each method that the buffer does not have then.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an element of a GPU buffer",
     label = "not plain data (`bytemuck::Pod`)",
@@ -67,13 +65,13 @@ pub trait GpuBuffers {
     note = "a field that is to stay on the host takes `#[buffer(skip)]`"
 )]
 pub trait PlainData: Sized {
-    /// A buffer that the set made, with its type.
+    /// A buffer that the set has made, with its element type.
     fn typed<B: Backend, M: Mode>(raw: RawOwned<B>) -> Buffer<Self, B, M>;
 
     /// The bytes of the elements.
     fn bytes(elements: &[Self]) -> &[u8];
 
-    /// The elements as something that a download can fill.
+    /// The elements as the target of a download.
     fn target<B: Backend>(elements: &mut Vec<Self>) -> &mut dyn Target<B>;
 
     /// The next part of a frame.
@@ -103,9 +101,9 @@ impl<T: Element> PlainData for T {
     }
 }
 
-/// The default that `download` gives a field which stays on the host. Generated code asks for one a field, each with a number of
-/// its own: of two bounds that are the same, the compiler could not choose where the type borrows for any lifetime, as
-/// `Box<dyn Fn(&str)>` does.
+/// The default that `download` gives a field that stays on the host. Generated code has one such bound per
+/// field, each with its own number: if two bounds were the same, the compiler could not choose between them
+/// for a type that borrows for any lifetime, such as `Box<dyn Fn(&str)>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default, which `download` gives a field that stays on the host",
     label = "a field of the type `{Self}` would need a default here",
@@ -123,8 +121,8 @@ impl<T: Default, const FIELD: usize> HostDefault<FIELD> for T {
     }
 }
 
-/// What a set needs for `start_download`. Generated code asks it of [`Blocking`](crate::Blocking) where no field is `async`; it
-/// is implemented for nothing, so asking is an error with this text.
+/// The bound for `start_download` of a set without `async` fields. Generated code requires it of
+/// [`Blocking`](crate::Blocking). No type implements it, so a call is an error with this text.
 #[diagnostic::on_unimplemented(
     message = "this set has no async downloads",
     label = "none of its buffers is `async`",
@@ -133,9 +131,10 @@ impl<T: Default, const FIELD: usize> HostDefault<FIELD> for T {
 )]
 pub trait AsyncSet {}
 
-/// A `Vec` that a download fills, without its element type: all of a set's are one list, and one call of the runtime.
+/// A `Vec` that a download fills, without its element type, so that one call of the runtime fills all of a
+/// set.
 pub trait Target<B: Backend> {
-    /// Takes the elements of a buffer.
+    /// Downloads the elements of a buffer.
     ///
     /// # Errors
     ///
@@ -145,26 +144,27 @@ pub trait Target<B: Backend> {
 
 impl<T: Element, B: Backend> Target<B> for Vec<T> {
     fn fetch(&mut self, buffer: &RawBuffer<B>) -> Result<(), Error> {
-        // Generated code brings the two together; what has the size of a `T` is one, since any bits are (rule 5).
+        // Generated code brings the two together. An element of the size of a `T` is one, since any bits are
+        // (rule 5).
         assert_eq!(buffer.element_size(), size_of::<T>(), "gpumem: a buffer of another element");
         View::new(buffer, ..)?.download_to(self)
     }
 }
 
-/// What a generated manager holds besides its buffers.
+/// The part of a generated manager besides its buffers.
 pub struct Set<B: Backend> {
     device: Device<B>,
-    member: Arc<SetShared>,
+    shared: Arc<SetShared>,
 }
 
 impl<B: Backend> Set<B> {
-    /// A set of no buffers yet. `label` is the name of the user's struct.
+    /// A set without buffers. `label` is the name of the user's struct.
     #[must_use]
     pub fn new(device: &Device<B>, label: &'static str) -> Self {
         Self::with_budget(device, label, None)
     }
 
-    /// As [`Set::new`], with a limit for the capacities of all its buffers together, in bytes.
+    /// [`Set::new`] with a limit for the capacities of all its buffers together, in bytes.
     #[must_use]
     pub fn limited(device: &Device<B>, label: &'static str, limit: u64) -> Self {
         Self::with_budget(device, label, Some(Budget::new(limit)))
@@ -172,14 +172,14 @@ impl<B: Backend> Set<B> {
 
     fn with_budget(device: &Device<B>, label: &'static str, budget: Option<Budget>) -> Self {
         let mark = device.state().ledger.new_set();
-        Self { device: device.clone(), member: Arc::new(SetShared { mark, label, budget }) }
+        Self { device: device.clone(), shared: Arc::new(SetShared { mark, label, budget }) }
     }
 
-    /// The buffers of this set, empty and with room for so many elements each.
+    /// The buffers of this set, empty and with memory for so many elements each.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::with_capacity`], for the first buffer that has no room.
+    /// Those of [`Buffer::with_capacity`], for the first buffer that fails.
     #[track_caller]
     pub fn make<const N: usize>(
         &self,
@@ -188,7 +188,7 @@ impl<B: Backend> Set<B> {
     ) -> Result<[RawOwned<B>; N], Error> {
         let mut made = Vec::with_capacity(N);
         for (spec, capacity) in specs.iter().zip(capacities) {
-            let raw = RawBuffer::new(&self.device, *spec, capacity, Some(self.member.clone()))?;
+            let raw = RawBuffer::new(&self.device, *spec, capacity, Some(self.shared.clone()))?;
             made.push(RawOwned(raw));
         }
         Ok(made.try_into().unwrap_or_else(|_| unreachable!("there are as many specs as capacities")))
@@ -208,7 +208,7 @@ impl<B: Backend> Set<B> {
         let mut made = Vec::with_capacity(N);
         for (spec, data) in specs.iter().zip(data) {
             let len = data.len() / spec.element_size().max(1);
-            let mut raw = RawBuffer::new(&self.device, *spec, len, Some(self.member.clone()))?;
+            let mut raw = RawBuffer::new(&self.device, *spec, len, Some(self.shared.clone()))?;
             raw.upload(data)?;
             made.push(RawOwned(raw));
         }
@@ -224,7 +224,8 @@ impl<B: Backend> Set<B> {
         buffers.iter().zip(targets).try_for_each(|(buffer, target)| target.fetch(buffer))
     }
 
-    /// Starts the downloads of these buffers, all of them or none. `F` takes as many parts, of these elements.
+    /// Starts the downloads of these buffers, all of them or none. `F` takes as many parts, of these
+    /// elements.
     ///
     /// # Errors
     ///
@@ -236,7 +237,7 @@ impl<B: Backend> Set<B> {
         self.start(buffers, Busy::Refuse)
     }
 
-    /// As [`Set::start_downloads`], once each buffer has a slot.
+    /// [`Set::start_downloads`] that waits for slots.
     ///
     /// # Errors
     ///
@@ -248,7 +249,7 @@ impl<B: Backend> Set<B> {
         self.start(buffers, Busy::Wait)
     }
 
-    /// As [`Set::start_downloads`], when each buffer has a slot.
+    /// [`Set::start_downloads`] that awaits slots.
     ///
     /// # Errors
     ///
@@ -272,26 +273,26 @@ impl<B: Backend> Set<B> {
         Downloads::start(self.device.state(), &parts, busy)
     }
 
-    /// Elements in each buffer.
+    /// The number of elements in each buffer.
     #[must_use]
     pub fn lens<const N: usize>(&self, buffers: [&RawBuffer<B>; N]) -> [usize; N] {
         buffers.map(RawBuffer::len)
     }
 
-    /// Elements that each buffer has room for.
+    /// The number of elements that fit into each buffer without growth.
     #[must_use]
     pub fn capacities<const N: usize>(&self, buffers: [&RawBuffer<B>; N]) -> [usize; N] {
         buffers.map(RawBuffer::capacity)
     }
 
-    /// Takes all elements out of each buffer.
+    /// Removes all elements of each buffer.
     pub fn clear(&self, buffers: &mut [RawMut<'_, B>]) {
         for buffer in buffers {
             buffer.0.truncate(0);
         }
     }
 
-    /// Gives back the memory that no element uses.
+    /// Gives the unused capacity of each buffer back.
     ///
     /// # Errors
     ///
@@ -306,85 +307,85 @@ impl<B: Backend> Set<B> {
         &self.device
     }
 
-    /// Makes room for so many more elements in each buffer, or changes none of them.
+    /// Makes the capacity of each buffer large enough for so many more elements, or changes none of them.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::reserve`], for the first buffer that has no room.
+    /// Those of [`Buffer::reserve`], for the first buffer that fails.
     pub fn reserve(&self, buffers: &mut [RawMut<'_, B>], additional: &[usize]) -> Result<(), Error> {
         let needs: Vec<usize> = buffers
             .iter()
             .zip(additional)
             .map(|(buffer, more)| buffer.0.len().saturating_add(*more))
             .collect();
-        self.make_room(buffers, &needs)
+        let growths = self.prepare(buffers, &needs)?;
+        growths.into_iter().try_for_each(Growth::commit)
     }
 
-    /// Makes room for so many elements in all in each buffer, or changes none of them.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::reserve`], for the first buffer that has no room.
-    fn make_room(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
-        // All memory is taken before the first buffer moves; if some is not there, what was taken goes back here.
-        let prepare = buffers.iter_mut().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len));
-        let growths: Vec<Growth<'_, B>> = prepare.collect::<Result<_, Error>>()?;
-        growths.into_iter().try_for_each(Growth::commit)
+    /// Takes memory for so many elements in all in each buffer. All memory is taken before the first buffer
+    /// changes; if some is missing, the rest goes back here.
+    fn prepare<'a>(
+        &self,
+        buffers: &'a mut [RawMut<'_, B>],
+        lens: &[usize],
+    ) -> Result<Vec<Growth<'a, B>>, Error> {
+        buffers.iter_mut().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len)).collect()
     }
 
     /// Replaces the contents of each buffer by the bytes in `data`, or changes none of them.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::upload`], for the first buffer that has no room.
+    /// Those of [`Buffer::upload`], for the first buffer that fails.
     pub fn refill(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
         let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
         let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
         uploads.into_iter().zip(data).try_for_each(|(upload, data)| upload.commit(data))
     }
 
-    /// Makes the length of each buffer what `lens` says, or changes none of them. New elements are zero.
+    /// Sets the length of each buffer, or changes none of them. New elements are zero.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::resize`], for the first buffer that has no room.
+    /// Those of [`Buffer::resize`], for the first buffer that fails.
     pub fn resize(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
-        self.make_room(buffers, lens)?;
-        buffers.iter_mut().zip(lens).try_for_each(|(buffer, len)| buffer.0.set_len_zeroed(*len))
+        let growths = self.prepare(buffers, lens)?;
+        growths.into_iter().zip(lens).try_for_each(|(growth, len)| growth.resize(*len))
     }
 
-    /// What the set holds.
+    /// The memory and the lengths of the set's buffers.
     #[must_use]
     pub fn stats(&self, buffers: &[&RawBuffer<B>]) -> SetStats {
-        SetStats { label: self.member.label, buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
+        SetStats { label: self.shared.label, buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
     }
 
-    /// Checks that every live buffer that was made for this set is in it. Costs a comparison when that is so.
+    /// Checks that every live buffer that was made for this set is in it. Costs a comparison when all are.
     ///
     /// # Errors
     ///
-    /// [`Error::Leaked`] with those that are not.
+    /// [`Error::Leaked`] with the buffers that are not in it.
     pub fn check_leaks(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
         let own = |buffer: &&&RawBuffer<B>| {
-            buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const self.member.mark))
+            buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const self.shared.mark))
         };
         let present: Vec<_> = buffers.iter().filter(own).map(|buffer| buffer.entry()).collect();
-        if self.member.mark.live() == present.len() {
+        if self.shared.mark.live() == present.len() {
             return Ok(());
         }
-        let escaped = self.device.state().ledger.list(Some(self.member.mark.id), &present);
+        let escaped = self.device.state().ledger.list(Some(self.shared.mark.id), &present);
         if escaped.is_empty() {
-            // The missing one went on another thread in between.
+            // Another thread has dropped the missing buffer in between.
             return Ok(());
         }
-        Err(Error::Leaked(LeakReport::new(format!("set `{}`", self.member.label), escaped, 0)))
+        Err(Error::Leaked(LeakReport::new(format!("set `{}`", self.shared.label), escaped, 0)))
     }
 
-    /// Gives everything back, and waits until that is done.
+    /// Gives all memory back, and waits until that is done.
     ///
     /// # Errors
     ///
-    /// [`Error::Leaked`] when buffers of this set are alive elsewhere, [`Error::DeviceFailed`] when the device has failed.
+    /// [`Error::Leaked`] when buffers of this set are alive elsewhere, [`Error::DeviceFailed`] when the
+    /// device has failed.
     pub fn close(self, buffers: Vec<RawOwned<B>>) -> Result<(), Error> {
         drop(buffers);
         self.device.synchronize()?;

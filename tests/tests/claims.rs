@@ -54,7 +54,7 @@ fn returns<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
 #[test]
 fn limits_are_exact() {
     promised("README.md", "limits are exact, however many threads ask at once.");
-    promised("gpumem/src/device/mod.rs", "The limit is exact, however many threads ask at once.");
+    promised("gpumem/src/device/builder.rs", "The limit is exact, however many threads ask at once.");
     for bytes in [1, 70_001, 3 * MIB + 5] {
         let device = Device::builder().memory_limit(64 * bytes as u64).host().unwrap();
         let granted: Vec<Buffer<u8>> = thread::scope(|scope| {
@@ -90,7 +90,7 @@ fn what_is_held_is_a_quarter_more_than_what_lived() {
         "README.md",
         "What is held may be a quarter more than the most that ever lived while the limit and the end of the card are far away.",
     );
-    promised("gpumem/src/device/mod.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
+    promised("gpumem/src/device/builder.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
     let device = Device::builder().memory_limit(64 << 30).host().unwrap();
     let mut random = Random::new(11);
     // Only capacities: nothing touches the memory, so it costs the machine nothing.
@@ -241,7 +241,7 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
         (Buffer::extend_from_slice, LEN..LEN),
         (|buffer, _| buffer.resize(LEN + LEN / 2), LEN..LEN),
     ];
-    let (mut mixed, mut grown) = (0, 0);
+    let mut mixed = 0;
     for (index, (operation, written)) in operations.into_iter().enumerate() {
         for call in 0.. {
             let faults = Faults::new();
@@ -258,7 +258,8 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
                 }
                 break;
             };
-            assert_eq!(buffer.len(), LEN, "operation {index}, call {call}: {error}");
+            let numbers = (buffer.len(), buffer.capacity());
+            assert_eq!(numbers, (LEN, capacity), "operation {index}, call {call}: {error}");
             let elements = buffer.download().unwrap();
             let is_old = |range: std::ops::Range<usize>| elements[range].iter().all(|element| *element == 1);
             assert!(is_old(0..written.start) && is_old(written.end..LEN), "operation {index}, call {call}");
@@ -268,10 +269,9 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
                     == written.len()
             );
             mixed += usize::from(new > 0);
-            grown += usize::from(buffer.capacity() > capacity);
         }
     }
-    assert!(mixed > 0 && grown > 0, "{mixed} were mixed and {grown} had grown: the sentence says too much");
+    assert!(mixed > 0, "none was mixed: the sentence says too much");
 }
 
 #[test]
@@ -437,8 +437,8 @@ fn trim_gives_back_what_no_buffer_uses() {
 #[test]
 fn idle_memory_goes_back_by_itself() {
     promised(
-        "gpumem/src/device/mod.rs",
-        "A thread gives back what nobody has used for this time, after three times as long at the latest.",
+        "gpumem/src/device/builder.rs",
+        "A background thread gives memory back that was idle for this time, within three times as long.",
     );
     const TIME: Duration = Duration::from_millis(100);
     let device = Device::builder().retain_for(TIME).host().unwrap();
@@ -486,10 +486,10 @@ fn pinned_memory_is_bounded_by_what_was_in_use() {
 #[test]
 fn uploads_run_so_far_ahead_and_no_further() {
     promised(
-        "gpumem/src/buffer/mod.rs",
-        "It goes in pieces of at most 2 MiB. At most 8 MiB of the data are ahead of the device, or 16 MiB where it is more than 8 \
-         MiB and up to four threads copy it; and before its first piece a call waits until at most 64 pieces of earlier calls \
-         are ahead.",
+        "gpumem/src/buffer/typed.rs",
+        "The data goes in pieces of at most 2 MiB. At most 8 MiB of the data are ahead of the device, or 16 MiB if the data is \
+         larger than 8 MiB and up to four threads copy it. Before its first piece a call waits until at most 64 pieces of \
+         earlier calls are ahead.",
     );
     // Calls that return while the device does nothing: those before which at most 64 pieces are ahead.
     for (bytes, calls) in [(1_000, 65), (8 * MIB, 17)] {
@@ -522,7 +522,7 @@ fn uploads_run_so_far_ahead_and_no_further() {
 #[test]
 fn everything_may_be_used_on_any_thread() {
     fn any_thread<T: Send + Sync>() {}
-    promised("gpumem/src/buffer/mod.rs", "A buffer may be used and dropped on any thread.");
+    promised("gpumem/src/buffer/typed.rs", "A buffer may be used and dropped on any thread.");
     any_thread::<(Device, Stream<Host>, Error, Buffer<u32>, Frame)>();
     any_thread::<(Download<u32, Host>, DownloadGuard<u32, Host>, gpumem::Upload<Host>)>();
     any_thread::<Bound<'static, u32, Host, Async>>();

@@ -1,30 +1,33 @@
-//! What only buffers on a CUDA card have: addresses on the device.
+//! The addresses of buffers on a CUDA card.
 //!
-//! An address is a number without a lifetime, so taking one is safe and using one is not: a kernel's launch is `unsafe`,
-//! and its conditions are those that the methods here name. The mutable ones take `&mut self`, so that no safe reader
-//! holds a view of the buffer, and put the compute stream behind the pending uses (rule 2).
+//! An address is a number without a lifetime, so taking one is safe and using one is not: a kernel's launch
+//! is `unsafe`, and the methods here name its conditions. The mutable ones take `&mut self`, so that no safe
+//! code holds a view of the buffer, and make the compute stream wait for the pending uses (rule 2).
 
-use super::{Bound, Buffer, Element, Mode, StreamUse, StreamUseMut};
+use super::element::{Element, Mode};
+use super::streams::{Bound, StreamUse, StreamUseMut};
+use super::typed::Buffer;
 use crate::backend::Cuda;
 use crate::error::Error;
 use cust::memory::{DeviceCopy, DevicePointer};
 
 /// Addresses for kernels.
 ///
-/// The rules for all four: launch the kernel on [`Device::stream`](crate::Device::stream); take the address anew for each
-/// launch and do nothing else with the buffer in between; an address is valid until the buffer grows, shrinks or is
-/// dropped, and work that was queued before that still finds the memory. (The address of a `stable` buffer stays the same while it grows.) A buffer without memory has the address 0.
+/// The rules for all four: launch the kernel on [`Device::stream`](crate::Device::stream). Take the address
+/// anew for each launch, and do not use the buffer otherwise in between. An address is valid until the buffer
+/// grows, shrinks or is dropped; work that was queued before that still finds the memory. (The address of a
+/// `stable` buffer stays the same while it grows.) A buffer without memory has the address 0.
 impl<T: Element + DeviceCopy, M: Mode> Buffer<T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
     ///
-    /// It queues nothing: reading side by side with a download is fine.
+    /// It queues no work: the kernel may read the buffer while a download does.
     #[must_use]
     pub fn as_device_ptr(&self) -> DevicePointer<T> {
         DevicePointer::from_raw(self.as_raw())
     }
 
-    /// The address of the elements, for a kernel that writes them. What is queued on the device's stream from now on waits
-    /// for running downloads of this buffer.
+    /// The address of the elements, for a kernel that writes them. Work that is queued on the device's
+    /// compute stream from now on waits for running downloads of this buffer.
     ///
     /// The kernel may write up to the capacity; elements beyond the length become part of the buffer with
     /// [`Buffer::set_len`].
@@ -37,7 +40,8 @@ impl<T: Element + DeviceCopy, M: Mode> Buffer<T, Cuda, M> {
     }
 }
 
-/// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the use lasts.
+/// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the
+/// use lasts.
 impl<T: Element + DeviceCopy, M: Mode> StreamUse<'_, T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
     #[must_use]
@@ -46,7 +50,8 @@ impl<T: Element + DeviceCopy, M: Mode> StreamUse<'_, T, Cuda, M> {
     }
 }
 
-/// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the use lasts.
+/// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the
+/// use lasts.
 impl<T: Element + DeviceCopy, M: Mode> StreamUseMut<'_, T, Cuda, M> {
     /// The address of the elements, for a kernel that writes them.
     #[must_use]
@@ -55,11 +60,12 @@ impl<T: Element + DeviceCopy, M: Mode> StreamUseMut<'_, T, Cuda, M> {
     }
 }
 
-/// Addresses for kernels on the stream that a buffer is bound to. Launch the kernel on that stream, before anything else is done with the
-/// buffer, and end the binding (drop it) before the buffer is used otherwise.
+/// Addresses for kernels on the stream that a buffer is bound to. Launch the kernel on that stream, before
+/// the buffer is used in any other way, and end the binding (drop the guard) before the buffer is used
+/// elsewhere.
 impl<T: Element + DeviceCopy, M: Mode> Bound<'_, T, Cuda, M> {
-    /// The address of the elements, for a kernel that reads or writes them. What is queued on the stream from now on waits for running downloads
-    /// of this buffer.
+    /// The address of the elements, for a kernel that reads or writes them. Work that is queued on the stream
+    /// from now on waits for running downloads of this buffer.
     ///
     /// # Errors
     ///

@@ -1,13 +1,14 @@
-//! What only a buffer on the host can do: be a slice.
+//! Buffers on the host as slices.
 
+use super::element::{Element, Mode};
 use super::raw::RawBuffer;
-use super::{Buffer, Element, Mode};
+use super::typed::Buffer;
 use crate::backend::{ALIGNMENT, Host};
 use crate::error::Error;
 use std::ptr::NonNull;
 
 impl RawBuffer<Host> {
-    /// Where the elements lie; aligned for any of them, also when there is no memory.
+    /// The address of the elements. It is aligned for any element, also if there is no memory.
     pub(crate) fn host_address(&self) -> NonNull<u8> {
         let address = self.block().map(|block| Host::address(block.at(0)));
         address.and_then(NonNull::new).unwrap_or(DANGLING)
@@ -18,7 +19,7 @@ impl RawBuffer<Host> {
 const DANGLING: NonNull<u8> = NonNull::without_provenance(std::num::NonZero::new(ALIGNMENT).unwrap());
 
 impl<T: Element, M: Mode> Buffer<T, Host, M> {
-    /// The elements, where they are. Waits for the work that is queued on the device.
+    /// The elements, in place. Waits for the work that is queued on the device.
     ///
     /// # Errors
     ///
@@ -26,12 +27,14 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     pub fn as_slice(&self) -> Result<&[T], Error> {
         self.raw.check_uses()?;
         self.raw.state().wait_for_compute()?;
-        // SAFETY: the elements were written (rule 5), and the lane was waited for on which all writers are queued, or which was put
-        // behind those on other streams when they were noted (rules 1 and 2; `check_uses`: none is unknown). While the buffer is borrowed no writer can be queued: each takes `&mut`. Alignment was checked by `Buffer`.
+        // SAFETY: the elements were written (rule 5). The compute stream was waited for; all writers are
+        // queued there, or it was made to wait for those on other streams when they were noted (rules 1 and
+        // 2; `check_uses`: none is unknown). While the buffer is borrowed no writer can be queued, since each
+        // takes `&mut`. `Buffer` checked the alignment.
         Ok(unsafe { std::slice::from_raw_parts(self.raw.host_address().as_ptr().cast(), self.len()) })
     }
 
-    /// The elements, where they are, for writing. Waits for the work that is queued, and for running downloads.
+    /// The elements, in place, for writing. Waits for the queued work, and for running downloads.
     ///
     /// # Errors
     ///
@@ -41,8 +44,8 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
         if let Some(block) = self.raw.block_mut() {
             block.wait_until_unused(&state.backend, state.compute.stream())?;
         }
-        // SAFETY: as for `as_slice`; readers were waited for as well (rule 2), and nothing can be queued on the buffer while
-        // it is borrowed mutably.
+        // SAFETY: as for `as_slice`. Readers were waited for too (rule 2), and no work can be queued on the
+        // buffer while it is borrowed mutably.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.raw.host_address().as_ptr().cast(), self.len()) })
     }
 }

@@ -1,6 +1,6 @@
 //! Ranges of a buffer.
 
-use super::Element;
+use super::element::Element;
 use super::raw::RawBuffer;
 use crate::backend::Backend;
 use crate::error::Error;
@@ -15,7 +15,7 @@ pub struct View<'a, T, B: Backend> {
     element: PhantomData<&'a [T]>,
 }
 
-// Written out, since a derive would ask the backend to be `Clone`, which none is.
+// Written out, since a derive would require a `Clone` backend, and no backend is one.
 impl<T, B: Backend> Clone for View<'_, T, B> {
     fn clone(&self) -> Self {
         Self { raw: self.raw, range: self.range.clone(), element: PhantomData }
@@ -27,7 +27,7 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
         Ok(Self { raw, range: raw.range(range)?, element: PhantomData })
     }
 
-    /// Elements in the range.
+    /// The number of elements in the range.
     #[must_use]
     pub fn len(&self) -> usize {
         self.range.len()
@@ -39,13 +39,13 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
         self.range.is_empty()
     }
 
-    /// Where the range lies in the buffer.
+    /// The range, in elements of the buffer.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
-    /// A copy of the elements on the host. Waits for the work that is queued.
+    /// A copy of the elements on the host. Waits for the queued work.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
         let requested = self.len() as u64 * size_of::<T>() as u64;
         let refused = |_| Error::OutOfHostMemory { buffer: self.raw.label(), requested };
         target.try_reserve_exact(self.len()).map_err(refused)?;
-        // SAFETY: there is room for as many elements as the range has (rule 4).
+        // SAFETY: the `Vec` has capacity for as many elements as the range has (rule 4).
         unsafe { self.raw.receive(self.range.clone(), target.as_mut_ptr().cast())? };
         // SAFETY: `receive` has written all of them; any bits are a `T` (rule 5).
         unsafe { target.set_len(self.len()) };
@@ -122,7 +122,7 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
         Ok(Self { raw, range, element: PhantomData })
     }
 
-    /// Elements in the range.
+    /// The number of elements in the range.
     #[must_use]
     pub fn len(&self) -> usize {
         self.range.len()
@@ -134,7 +134,7 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
         self.range.is_empty()
     }
 
-    /// Where the range lies in the buffer.
+    /// The range, in elements of the buffer.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()

@@ -331,7 +331,7 @@ impl<B: Backend> Block<B> {
 mod tests {
     use super::MANY;
     use crate::Device;
-    use crate::error::BufferLabel;
+    use crate::label::BufferLabel;
     use crate::memory::AllocRequest;
 
     // One event was kept for each stream that ever used the block.

@@ -14,7 +14,8 @@ use super::block::Block;
 use super::device_state::DeviceState;
 use super::pool::{AllocRequest, Extent, Reservation};
 use crate::backend::{Backend, Fault};
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use std::cell::RefCell;
 
 /// What a pressure callback is told; see [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).

@@ -1,7 +1,8 @@
 //! Blocks by themselves, to measure what the pool costs without buffers around it.
 
 use crate::backend::Backend;
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::{AllocRequest, Block, DeviceState};
 
 /// The pool of a device. Not part of the public interface: `benches/memory` uses it.

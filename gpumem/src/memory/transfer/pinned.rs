@@ -11,7 +11,8 @@
 //! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
 
 use crate::backend::{Backend, BackendOps};
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::device_state::DeviceState;
 use crate::memory::locks::lock;
 use std::collections::{BTreeMap, VecDeque};
@@ -230,7 +231,7 @@ fn step(bytes: usize) -> usize {
 mod tests {
     use super::{PinnedBlock, RETAINED, Shelves, step};
     use crate::Device;
-    use crate::error::BufferLabel;
+    use crate::label::BufferLabel;
 
     #[test]
     fn steps_waste_at_most_an_eighth() {

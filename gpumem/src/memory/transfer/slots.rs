@@ -307,7 +307,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::Device;
     use crate::backend::{BackendOps, Host};
-    use crate::error::BufferLabel;
+    use crate::label::BufferLabel;
 
     pub(crate) fn one(slots: &Slots<Host>) -> Slot {
         Slots::take(&[slots]).unwrap_or_else(|_| panic!("there is one")).remove(0)

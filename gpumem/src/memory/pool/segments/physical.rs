@@ -342,7 +342,7 @@ impl<B: Backend> Segment<B> {
 #[cfg(test)]
 mod tests {
     use crate::Host;
-    use crate::error::BufferLabel;
+    use crate::label::BufferLabel;
     use crate::memory::{AllocRequest, DeviceState, Settings};
     use std::sync::{Arc, mpsc};
     use std::time::Duration;

@@ -1,13 +1,15 @@
 //! Selections: buffers and ranges of buffers that are downloaded together.
 //!
-//! A selection is a tuple; a part of it is `&Buffer<T, B, Async>` or a [`Part`], which is a range of one. The traits say what types
-//! the parts and the frame have; all else is that of [`Downloads`].
+//! A selection is a tuple. Each part of it is `&Buffer<T, B, Async>` or a [`Part`], which is a range of a
+//! buffer. The traits give the types of the parts and of the frame; the ticket is [`Downloads`].
 
-use super::download::{Busy, DownloadGuard};
 use super::frame::{Arrived, Downloads, Frame};
-use super::raw::RawBuffer;
-use super::{AsyncMode, Buffer, Element, Mode};
+use super::guard::DownloadGuard;
+use super::start::Busy;
 use crate::backend::Backend;
+use crate::buffer::element::{AsyncMode, Element, Mode};
+use crate::buffer::raw::RawBuffer;
+use crate::buffer::typed::Buffer;
 use crate::device::Device;
 use crate::error::Error;
 use std::fmt;
@@ -16,14 +18,14 @@ use std::ops::{Range, RangeBounds};
 
 /// A range of an async buffer, as a part of a [selection](Device::start_downloads). Made by [`Buffer::part`].
 ///
-/// It borrows the buffer, and queues nothing.
+/// It borrows the buffer, and queues no work.
 pub struct Part<'a, T, B: Backend> {
     raw: &'a RawBuffer<B>,
     range: Range<usize>,
     element: PhantomData<&'a [T]>,
 }
 
-// Written out, since a derive would ask the backend to be `Clone`, which none is.
+// Written out, since a derive would require a `Clone` backend, and no backend is one.
 impl<T, B: Backend> Clone for Part<'_, T, B> {
     fn clone(&self) -> Self {
         Self { raw: self.raw, range: self.range.clone(), element: PhantomData }
@@ -56,19 +58,22 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 }
 
 impl<B: Backend> Device<B> {
-    /// Starts to copy several buffers, or ranges of them, to the host: all of them or none. Returns at once with one ticket for all.
+    /// Starts to copy several buffers, or ranges of them, to the host: all of them or none. Returns at once
+    /// with one ticket for all.
     ///
-    /// `selection` is a tuple of up to twelve parts, each `&Buffer` of mode [`Async`](crate::Async) or a [`Part`] of one, such as
-    /// `(&positions, velocities.part(..100)?)`. The ticket gives a tuple of as many [`DownloadGuard`]s. All `async` buffers of a derived
-    /// set come down with its own `start_download`; a selection is for some of them, for ranges, and for buffers of several sets.
+    /// `selection` is a tuple of up to twelve parts, each a `&Buffer` of mode [`Async`](crate::Async) or a
+    /// [`Part`] of one, such as `(&positions, velocities.part(..100)?)`. The ticket becomes a tuple of as
+    /// many [`DownloadGuard`]s. The `start_download` of a derived set downloads all of its `async` buffers; a
+    /// selection is for some of them, for ranges, and for buffers of several sets.
     ///
-    /// What arrives is all of one point of the stream: no work that is queued by then is missing in one part and seen in another, and
-    /// what is queued later is seen in none. Otherwise each part is as [`Buffer::start_download`] makes it: it takes a
-    /// slot of its buffer, and what writes the buffer later waits for the copies, on the device. A buffer may come up more than once
-    /// and needs as many slots.
+    /// All parts show one point of the compute stream: all work that was queued before is seen in every part,
+    /// and no work that is queued later is seen in any. Otherwise each part is as with
+    /// [`Buffer::start_download`]: it takes a slot of its buffer, and later writes of the buffer wait for the
+    /// copies, on the device. A buffer may come up more than once, and needs as many slots.
     ///
-    /// The copies run one after the other and wait once for the compute stream, so it costs less than starting each by itself; and all
-    /// arrive with the last. As with [`Buffer::start_download`], pinned memory is slow to come by the first time.
+    /// The copies run one after the other and wait once for the compute stream. So it costs less than to
+    /// start each one by itself, and all parts are there when the last one is. As with
+    /// [`Buffer::start_download`], memory is pinned the first time, which is slow.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host};
@@ -78,7 +83,7 @@ impl<B: Backend> Device<B> {
     /// let mut kinds: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "kinds", &[7, 8, 9])?;
     ///
     /// let downloads = device.start_downloads((&positions, kinds.part(1..)?))?;
-    /// positions.fill(5.0)?; // waits for the copies, on the stream
+    /// positions.fill(5.0)?; // waits for the copies, on the device
     /// kinds.clear();
     /// let (positions, kinds) = downloads.wait()?; // or `.await?`
     /// assert_eq!((&*positions, &*kinds), (&[0.0, 1.0][..], &[8, 9][..]));
@@ -87,21 +92,23 @@ impl<B: Backend> Device<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::DifferentDevices`] for a buffer of another device, [`Error::SlotsBusy`] when one has no slot left,
-    /// [`Error::TooFewSlots`] when a buffer comes up more often than it has slots, [`Error::OutOfPinnedMemory`] and
-    /// [`Error::DeviceFailed`], and for `snapshot` buffers those of [`Buffer::reserve`]. Nothing was started then, and no slot is taken.
+    /// [`Error::DifferentDevices`] for a buffer of another device, [`Error::SlotsBusy`] when a buffer has no
+    /// slot left, [`Error::TooFewSlots`] when a buffer comes up more often than it has slots,
+    /// [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`], and for `snapshot` buffers those of
+    /// [`Buffer::reserve`]. No download was started then, and no slot is taken.
     // By value, since a tuple of references is written in place.
     #[allow(clippy::needless_pass_by_value)]
     pub fn start_downloads<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start(self.state(), &selection.places(), Busy::Refuse)
+        Downloads::start(self.state(), &selection.buffer_ranges(), Busy::Refuse)
     }
 
-    /// [`Device::start_downloads`] that waits for slots where there are not enough.
+    /// [`Device::start_downloads`] that waits for slots if there are not enough.
     ///
-    /// It takes all slots at once or none: while it waits, others may have those that are free, so threads that wait for the same
-    /// buffers, in whatever order, do not hold each other up. Nor is there an order among them: one that needs many slots may be
-    /// overtaken by others that need few. Tickets and guards that nobody lets go of it waits for for ever, those of the calling thread
-    /// among them. It keeps that thread meanwhile: a task of an executor awaits
+    /// It takes all slots at once or none: while it waits, other downloads may take the free ones. So threads
+    /// that wait for the same buffers, in whatever order, do not block each other. The waiting threads are in
+    /// no order: a download that needs many slots may be overtaken by others that need few. If no ticket or
+    /// guard of one of the buffers is ever dropped, the calling thread's own included, this call never
+    /// returns. It blocks the calling thread meanwhile: a task of an executor awaits
     /// [`Device::start_downloads_when_free`] instead.
     ///
     /// ```
@@ -112,7 +119,7 @@ impl<B: Backend> Device<B> {
     /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
     /// let first = frame.start_download()?;
     /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
-    /// let (second,) = device.start_downloads_wait((&frame,))?.wait()?; // when the reader is done
+    /// let (second,) = device.start_downloads_wait((&frame,))?.wait()?; // once the reader is done
     /// assert_eq!(*second, [1, 2, 3]);
     /// # assert_eq!(reader.join().unwrap(), Ok(3));
     /// # Ok::<(), gpumem::Error>(())
@@ -120,43 +127,46 @@ impl<B: Backend> Device<B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] where
-    /// [`Buffer::start_download_wait`] gives it.
+    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] as for
+    /// [`Buffer::start_download_wait`].
     // By value, since a tuple of references is written in place.
     #[allow(clippy::needless_pass_by_value)]
     pub fn start_downloads_wait<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start(self.state(), &selection.places(), Busy::Wait)
+        Downloads::start(self.state(), &selection.buffer_ranges(), Busy::Wait)
     }
 
-    /// [`Device::start_downloads`] for a task: where there are not enough slots it awaits them, and keeps no thread.
+    /// [`Device::start_downloads`] for a task: if there are not enough slots it awaits them, and blocks no
+    /// thread.
     ///
-    /// As [`Device::start_downloads_wait`] it takes all slots at once or none, and no order is kept among those who wait. The point of the stream
-    /// that is shown is the one at which it starts. The future borrows the buffers until then, and may be dropped at any time.
+    /// As [`Device::start_downloads_wait`] it takes all slots at once or none, and waiting tasks are in no
+    /// order. The downloads show the point of the compute stream at which they start. The future borrows the
+    /// buffers until then, and may be dropped at any time.
     ///
     /// # Errors
     ///
-    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] inside a host kernel where it
-    /// would have to wait.
+    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] inside
+    /// a host kernel if it would have to wait.
     pub async fn start_downloads_when_free<S: Selection<B>>(
         &self,
         selection: S,
     ) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start_when_free(self.state(), &selection.places()).await
+        Downloads::start_when_free(self.state(), &selection.buffer_ranges()).await
     }
 }
 
-/// What can be downloaded together: a tuple of 1 to 12 parts, see [`Device::start_downloads`]. Sealed.
+/// Buffers and ranges that can be downloaded together: a tuple of 1 to 12 parts, see
+/// [`Device::start_downloads`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a selection of buffers",
     label = "not a tuple of 1 to 12 parts",
     note = "a selection is a tuple such as `(&positions, velocities.part(..100)?)`, and `(&positions,)` for a single part"
 )]
 pub trait Selection<B: Backend>: sealed::Selection<B> {
-    /// What arrives: a tuple of guards.
+    /// The downloaded data: a tuple of guards.
     type Frame: Frame<Backend = B>;
 }
 
-/// What can be a part of a [`Selection`]: `&Buffer<T, B, Async>` or a [`Part`]. Sealed.
+/// A type that can be a part of a [`Selection`]: `&Buffer<T, B, Async>` or a [`Part`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be downloaded together with others from a device of backend `{B}`",
     label = "not a part of a selection",
@@ -171,16 +181,16 @@ mod sealed {
     use super::{Backend, Range, RawBuffer};
 
     pub trait Selection<B: Backend> {
-        fn places(&self) -> Vec<(&RawBuffer<B>, Range<usize>)>;
+        fn buffer_ranges(&self) -> Vec<(&RawBuffer<B>, Range<usize>)>;
     }
 
     pub trait Part<B: Backend> {
-        fn place(&self) -> (&RawBuffer<B>, Range<usize>);
+        fn buffer_range(&self) -> (&RawBuffer<B>, Range<usize>);
     }
 }
 
 impl<T: Element, B: Backend, M: AsyncMode> sealed::Part<B> for &Buffer<T, B, M> {
-    fn place(&self) -> (&RawBuffer<B>, Range<usize>) {
+    fn buffer_range(&self) -> (&RawBuffer<B>, Range<usize>) {
         (&self.raw, 0..self.raw.len())
     }
 }
@@ -190,7 +200,7 @@ impl<T: Element, B: Backend, M: AsyncMode> SelectionPart<B> for &Buffer<T, B, M>
 }
 
 impl<T: Element, B: Backend> sealed::Part<B> for Part<'_, T, B> {
-    fn place(&self) -> (&RawBuffer<B>, Range<usize>) {
+    fn buffer_range(&self) -> (&RawBuffer<B>, Range<usize>) {
         (self.raw, self.range.clone())
     }
 }
@@ -207,12 +217,12 @@ impl<T, B: Backend> fmt::Debug for Part<'_, T, B> {
 
 macro_rules! selections {
     ($($part:ident)*) => {
-        // The names of the parameters serve as those of the values.
+        // The type parameters' names are also those of the values.
         #[allow(non_snake_case)]
         impl<B: Backend, $($part: SelectionPart<B>),*> sealed::Selection<B> for ($($part,)*) {
-            fn places(&self) -> Vec<(&RawBuffer<B>, Range<usize>)> {
+            fn buffer_ranges(&self) -> Vec<(&RawBuffer<B>, Range<usize>)> {
                 let ($($part,)*) = self;
-                vec![$($part.place()),*]
+                vec![$($part.buffer_range()),*]
             }
         }
 

@@ -1,14 +1,18 @@
-//! Uploads without a copy on the host: pinned memory that is filled in place.
+//! Uploads without a copy on the host: pinned memory that the application fills in place.
 //!
-//! [`Stage`] is pinned memory on loan, [`Upload`] the ticket of its transfer. The transfer is one copy on the compute lane, which keeps
-//! the pinned memory until it is done: a stage that is dropped before gives its memory back at once, and a ticket owns none. A ticket
-//! is awaited as a download is, by way of the compute lane's wake thread.
+//! [`Stage`] lends pinned memory to the application, [`Upload`] is the ticket of its transfer. The transfer
+//! is one copy on the compute lane, which keeps the pinned memory until the copy is done. A stage that is
+//! dropped before it is sent gives its memory back at once; a ticket has no memory. A ticket is awaited as a
+//! download is, with the compute lane's wake thread.
 
-use super::Element;
-use super::raw::RawBuffer;
-use super::transfer::IN_FLIGHT;
+use super::pieces::IN_FLIGHT;
 use crate::backend::Backend;
-use crate::error::{BufferLabel, Error};
+use crate::buffer::copies;
+use crate::buffer::element::Element;
+use crate::buffer::raw::{Old, RawBuffer};
+use crate::buffer::ticket::RawTicket;
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::{Block, Completion, DeviceState, NotQueued, PinnedBlock};
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,14 +22,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// Bytes of stages that may be under way before a further one waits for the oldest, unless they are no more than two.
+/// The bytes of stages that may be in flight before a further stage waits for the oldest. Two may always be
+/// in flight.
 const AHEAD: usize = 256 << 20;
 
-/// Elements for a buffer, in memory that the device copies from by itself. Made by [`Buffer::stage`](crate::Buffer::stage).
+/// Elements for a buffer, in pinned memory that the device copies from. Made by
+/// [`Buffer::stage`](crate::Buffer::stage).
 ///
-/// It derefs to `[T]`. Committing it sends the elements, and takes it, so that nobody can write them while the device fetches them;
-/// dropping it sends nothing. Until then it borrows the buffer. Forgetting it (`std::mem::forget`) is safe, and keeps its memory, and
-/// with it the device, for as long as the program runs.
+/// It derefs to `[T]`. Committing it sends the elements and consumes it, so that no code can write them while
+/// the device copies them. Dropping it sends nothing. Until then it borrows the buffer. Forgetting it
+/// (`std::mem::forget`) is safe, and keeps its memory, and with it the device, for as long as the program
+/// runs.
 ///
 /// ```
 /// use gpumem::{Buffer, Device};
@@ -48,8 +55,8 @@ pub struct Stage<'a, T, B: Backend> {
 }
 
 impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
-    pub(super) fn new(raw: &'a mut RawBuffer<B>, len: usize) -> Result<Self, Error> {
-        // Before any memory is pinned for what could never be committed.
+    pub(in crate::buffer) fn new(raw: &'a mut RawBuffer<B>, len: usize) -> Result<Self, Error> {
+        // Checked before memory is pinned for a stage that could never be committed.
         raw.check_limits(len)?;
         let bytes = raw.size_of(len)?;
         let state = raw.state();
@@ -64,26 +71,29 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         Ok(Self { raw, pinned, len, element: PhantomData })
     }
 
-    /// Replaces the contents of the buffer by the elements, growing as needed, as [`Buffer::upload`](crate::Buffer::upload) does. Waits
-    /// for nothing.
+    /// Replaces the contents of the buffer by the elements, growing as needed, as
+    /// [`Buffer::upload`](crate::Buffer::upload) does. Does not wait.
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::reserve`](crate::Buffer::reserve). The buffer is as it was, and the elements of the stage are lost.
+    /// Those of [`Buffer::reserve`](crate::Buffer::reserve). The buffer is as it was, and the elements of the
+    /// stage are lost.
     pub fn commit(self) -> Result<(), Error> {
         self.start_upload().map(|_| ())
     }
 
-    /// Overwrites the elements of the buffer from `offset` on, as [`Buffer::write`](crate::Buffer::write) does. Waits for nothing.
+    /// Overwrites the elements of the buffer from `offset` on, as [`Buffer::write`](crate::Buffer::write)
+    /// does. Does not wait.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfBounds`] when they do not all exist, and [`Error::DeviceFailed`] when the device has failed.
+    /// [`Error::OutOfBounds`] when they do not all exist, and [`Error::DeviceFailed`] when the device has
+    /// failed.
     pub fn commit_at(self, offset: usize) -> Result<(), Error> {
         self.start_upload_at(offset).map(|_| ())
     }
 
-    /// As [`Stage::commit`], with a ticket that tells when the device has the elements. See [`Upload`].
+    /// [`Stage::commit`] with a ticket that ends when the device has the elements. See [`Upload`].
     ///
     /// # Errors
     ///
@@ -92,11 +102,11 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         let Self { raw, pinned, len, .. } = self;
         let (label, bytes) = (raw.label(), len * size_of::<T>());
         let growth = raw.prepare(len)?;
-        let sent = growth.replace(len, |state, block| send(state, block, 0, pinned, bytes))?;
-        Ok(Upload { arrival: sent.flatten(), label })
+        let sent = growth.write(Old::Replaced, len, |state, block| send(state, block, 0, pinned, bytes))?;
+        Ok(Upload { ticket: RawTicket::new(sent.flatten()), label })
     }
 
-    /// As [`Stage::commit_at`], with a ticket that tells when the device has the elements. See [`Upload`].
+    /// [`Stage::commit_at`] with a ticket that ends when the device has the elements. See [`Upload`].
     ///
     /// # Errors
     ///
@@ -108,12 +118,13 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         raw.order_after_uses()?;
         let send = |block| send(&state, block, offset * size_of::<T>(), pinned, bytes);
         let sent = raw.block().map(send).transpose()?;
-        Ok(Upload { arrival: sent.flatten(), label })
+        Ok(Upload { ticket: RawTicket::new(sent.flatten()), label })
     }
 }
 
-/// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, where there is room and no pending use. Returns when it
-/// has ended; nothing for nothing.
+/// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, which has so much memory
+/// there and for whose pending uses the compute stream waits. Returns the end of the copy, if there is
+/// anything to copy.
 fn send<B: Backend>(
     state: &Arc<DeviceState<B>>,
     block: &Block<B>,
@@ -122,26 +133,27 @@ fn send<B: Backend>(
     bytes: usize,
 ) -> Result<Option<Completion<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
-    let stream = state.compute.stream().raw();
-    // SAFETY: the callers made sure that the range is in the block, which has no pending use (rule 2) and is retired later on this lane
-    // (rule 1). All of the pinned block is initialised; nobody writes it any more, and it stays in flight until it is copied (rule 3).
-    let copy = || unsafe { state.backend.copy_to_device(stream, (pinned.raw(), 0), block.at(start), bytes) };
-    // The event may be awaited.
+    // Locked while the event is recorded, since the event may be awaited.
     let mut launch = state.compute.lock();
-    let queued = NotQueued::attempt(copy, || state.backend.record_queued(stream));
-    if let Ok(event) = queued {
-        let flight = launch.push(event, pinned, None);
-        drop(launch);
-        state.ledger.counters.uploaded(bytes as u64);
-        return Ok(Some(Completion::new(&state.compute, flight)));
-    }
-    drop(launch);
-    queued.map(|_| None).map_err(|NotQueued { fault, runs }| {
-        if runs {
-            pinned.lose();
+    // SAFETY: the callers made sure of the range and of pending uses (rule 2). All of the pinned block is
+    // initialised. The stage is gone, so no code writes the pinned block any more, and it stays in flight
+    // until it is copied (rule 3).
+    let queued = unsafe { copies::upload(state, &state.compute, &pinned, (block, start), bytes) };
+    match queued {
+        Ok(event) => {
+            let flight = launch.push(event, pinned, None);
+            drop(launch);
+            state.ledger.counters.uploaded(bytes as u64);
+            Ok(Some(Completion::new(&state.compute, flight)))
         }
-        Error::from(fault)
-    })
+        Err(NotQueued { fault, runs }) => {
+            drop(launch);
+            if runs {
+                pinned.lose();
+            }
+            Err(fault.into())
+        }
+    }
 }
 
 impl<T: Element, B: Backend> Deref for Stage<'_, T, B> {
@@ -149,8 +161,9 @@ impl<T: Element, B: Backend> Deref for Stage<'_, T, B> {
 
     fn deref(&self) -> &[T] {
         let Some(pinned) = &self.pinned else { return &[] };
-        // SAFETY: the block holds `len` elements, and is initialised (`PinnedBlock::initialise`); any bits are a `T` (rule 5). It is
-        // aligned to 256 bytes, which `Buffer` checked to be enough, no transfer uses it, and only this stage has it.
+        // SAFETY: the block holds `len` elements and is initialised (`PinnedBlock::initialise`); any bits are
+        // a `T` (rule 5). It is aligned to 256 bytes, which `Buffer` checked to be enough; no transfer uses
+        // it, and this stage alone has it.
         unsafe { std::slice::from_raw_parts(pinned.address().cast(), self.len) }
     }
 }
@@ -169,11 +182,12 @@ impl<T, B: Backend> fmt::Debug for Stage<'_, T, B> {
     }
 }
 
-/// The transfer of a [`Stage`]: tells when the device has the elements, by [`wait`](Self::wait),
-/// [`wait_timeout`](Self::wait_timeout) or `.await`.
+/// The ticket of a [`Stage`] that was sent. It ends when the device has the elements: [`wait`](Self::wait),
+/// [`wait_timeout`](Self::wait_timeout) or `.await` it.
 ///
-/// Nobody has to ask. What uses the buffer later comes after the transfer in any case; dropping or forgetting the ticket changes
-/// nothing. As a [`Future`] it is like a [`Download`](crate::Download): for any executor, woken by a thread of the device.
+/// Waiting is optional. Later uses of the buffer come after the transfer in any case, and dropping or
+/// forgetting the ticket changes nothing. As a [`Future`] it is like a [`Download`](crate::Download): for any
+/// executor, woken by a thread of the device.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Host};
@@ -203,38 +217,39 @@ impl<T, B: Backend> fmt::Debug for Stage<'_, T, B> {
 /// ```
 #[must_use = "the upload runs anyway; `Stage::commit` gives no ticket"]
 pub struct Upload<B: Backend> {
-    /// None where nothing had to be sent.
-    arrival: Option<Completion<B>>,
+    ticket: RawTicket<B>,
     label: BufferLabel,
 }
 
 impl<B: Backend> Upload<B> {
-    /// Whether the device has the elements, so that [`wait`](Self::wait) returns at once. Asks the device, and does not wait.
+    /// Whether the device has the elements, so that [`wait`](Self::wait) returns at once. Asks the device,
+    /// and does not wait.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        Ok(self.arrival.as_ref().map_or(Ok(true), Completion::is_ready)?)
+        self.ticket.is_ready()
     }
 
-    /// Keeps the calling thread until the device has the elements.
+    /// Blocks the calling thread until the device has the elements.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn wait(self) -> Result<(), Error> {
-        Ok(self.arrival.as_ref().map_or(Ok(()), Completion::wait)?)
+        self.ticket.wait()
     }
 
-    /// Keeps the calling thread until the device has the elements, for at most `timeout`. Returns whether it has them.
+    /// Blocks the calling thread until the device has the elements, for at most `timeout`. Returns whether it
+    /// has them.
     ///
     /// # Errors
     ///
-    /// Those of [`Upload::wait`], and [`Error::WouldDeadlock`] in a waker that is run by a thread of the device.
+    /// Those of [`Upload::wait`], and [`Error::WouldDeadlock`] in a waker that is run by a thread of the
+    /// device.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
-        let wait = |arrival: &mut Completion<B>| arrival.wait_timeout(timeout);
-        Ok(self.arrival.as_mut().map_or(Ok(true), wait)?)
+        self.ticket.wait_timeout(timeout)
     }
 }
 
@@ -242,8 +257,7 @@ impl<B: Backend> Future for Upload<B> {
     type Output = Result<(), Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(arrival) = &mut self.get_mut().arrival else { return Poll::Ready(Ok(())) };
-        arrival.poll(context.waker()).map_err(Error::from)
+        self.get_mut().ticket.poll(context.waker())
     }
 }
 

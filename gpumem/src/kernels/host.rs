@@ -1,14 +1,15 @@
-//! Kernels on the host: closures that run on the compute stream.
+//! Kernels on the host: closures that run on a stream.
 //!
-//! A launch borrows the buffers only while it queues. What makes that sound: the closure runs on the compute lane, on which
-//! everything that writes, moves or frees a buffer is queued too, so it sees each buffer as it was at the launch
-//! (rule 1). Readers on the download lane are waited for first when a buffer is lent mutably (rule 2), and later ones wait
-//! for the event of the compute lane. Host access to the memory (`as_slice`) waits for the lane. The slices live for a
-//! lifetime that the closure cannot name, so they cannot leave it.
+//! A launch borrows its buffers only until the closure is queued. It is sound all the same. The closure runs
+//! on the compute stream, and so does all work that writes, moves or frees a buffer, so the closure sees each
+//! buffer as of the launch (rule 1). If a buffer is lent mutably, the compute stream first waits for its
+//! running downloads (rule 2); later downloads wait for an event of the compute stream. Host access to the
+//! memory (`as_slice`) waits for the compute stream. The lifetime of the slices cannot be named by the
+//! closure, so no slice leaves it.
 
-use super::Device;
 use crate::backend::Host;
 use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
+use crate::device::Device;
 use crate::error::Error;
 use crate::memory::Stream;
 use std::ptr::NonNull;
@@ -16,13 +17,15 @@ use std::ptr::NonNull;
 impl Device<Host> {
     /// Queues `kernel` on the compute stream and returns at once.
     ///
-    /// `args` is a tuple of buffers of this device, up to twelve. `&mut Buffer<T>` arrives in the kernel as
-    /// `&mut [T]`, `&Buffer<T>` as `&[T]`, each with the length that it has at the launch. The kernel runs after all that was
-    /// queued before and before what is queued later: buffers may be used again, resized or dropped right away. A buffer
-    /// that is lent mutably first waits, on the stream, for running downloads of it.
+    /// `args` is a tuple of up to twelve buffers of this device. `&mut Buffer<T>` arrives in the kernel as
+    /// `&mut [T]`, `&Buffer<T>` as `&[T]`, each with the buffer's length at the launch. The kernel runs after
+    /// all work that was queued before and before all work that is queued later, so the buffers may be used
+    /// again, resized or dropped right away. If a buffer is lent mutably, the stream waits for its running
+    /// downloads before the kernel.
     ///
-    /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`] with the
-    /// panic's message. A kernel must not wait for a device; that is refused with [`Error::WouldDeadlock`].
+    /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`]
+    /// with the panic's message. A kernel must not wait for a device; such a wait is refused with
+    /// [`Error::WouldDeadlock`].
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -42,8 +45,8 @@ impl Device<Host> {
     ///
     /// # Errors
     ///
-    /// [`Error::DifferentDevices`] when a buffer lives on another device; [`Error::DeviceFailed`] when the device has failed.
-    /// Nothing is queued then.
+    /// [`Error::DifferentDevices`] when a buffer lives on another device; [`Error::DeviceFailed`] when the
+    /// device has failed. The kernel is not queued then.
     pub fn launch<A, F>(&self, args: A, kernel: F) -> Result<(), Error>
     where
         A: HostArgs,
@@ -52,8 +55,8 @@ impl Device<Host> {
         let mut args = args;
         let lent = args.lend(self, None)?;
         let job = move || {
-            // SAFETY: the job runs on the compute lane of the device that `lend` checked every argument to live on,
-            // once, as `HostArgs::slices` asks (rules 1 and 2).
+            // SAFETY: as `HostArgs::slices` asks, the job runs once, on the compute stream of the device that
+            // every argument lives on, which `lend` checked (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
         let state = self.state();
@@ -62,9 +65,10 @@ impl Device<Host> {
 
     /// Queues `kernel` on a stream of the application's own, beside the compute stream, and returns at once.
     ///
-    /// It runs after all that was done with its buffers before. What writes a buffer afterwards waits for a kernel that reads it,
-    /// and what uses it in any way waits for one that writes it, on the stream and not on the host. A kernel that writes a
-    /// buffer holds the compute stream up until it has ended; one that only reads does not.
+    /// The kernel runs after all earlier work on its buffers. Later writes of a buffer wait for a kernel that
+    /// reads it, and later uses of any kind wait for a kernel that writes it; the wait is on the stream and
+    /// not on the host. A kernel that writes a buffer holds the compute stream up until it has ended; a
+    /// kernel that only reads does not.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -84,9 +88,10 @@ impl Device<Host> {
     ///
     /// # Errors
     ///
-    /// Those of [`Device::launch`], and [`Error::DifferentDevices`] for a stream of another device when buffers are lent to it. Where the
-    /// kernel was queued and its end could not be noted, which is [`Error::DeviceFailed`] too, it runs: its buffers cannot be used any more
-    /// then, and their memory is given up.
+    /// Those of [`Device::launch`], and [`Error::DifferentDevices`] when a buffer is lent to a stream of
+    /// another device. If the kernel was queued and its end could not be noted, which is
+    /// [`Error::DeviceFailed`] too, the kernel runs: its buffers cannot be used any more then, and their
+    /// memory is given up.
     pub fn launch_on<A, F>(&self, stream: &Stream<Host>, mut args: A, kernel: F) -> Result<(), Error>
     where
         A: HostArgs,
@@ -94,18 +99,18 @@ impl Device<Host> {
     {
         let lent = args.lend(self, Some(stream))?;
         let job = move || {
-            // SAFETY: as for `launch`; the job runs on the stream that `lend` put behind all writers of every argument, and behind its
-            // readers where it is lent mutably (rules 1 and 2).
+            // SAFETY: as for `launch`. The job runs on `stream`, which `lend` made wait for all writers of
+            // every argument, and for its readers if the argument is lent mutably (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
         self.state().backend.run(stream.raw(), job)?;
-        // Whatever fails here: the buffers concerned know that they are in use for good.
+        // If this fails, the buffers concerned are marked as in use for good.
         args.used_on(stream)
     }
 }
 
-/// What can be passed to a kernel of [`Device::launch`]: `&Buffer<T, Host, M>`, which arrives as `&[T]`, and
-/// `&mut Buffer<T, Host, M>` and `&mut Bound<T, Host, M>`, which arrive as `&mut [T]`. Sealed.
+/// An argument of a kernel of [`Device::launch`]: `&Buffer<T, Host, M>`, which arrives as `&[T]`, or
+/// `&mut Buffer<T, Host, M>` or `&mut Bound<T, Host, M>`, which arrive as `&mut [T]`. Sealed.
 #[diagnostic::on_unimplemented(
     message = "a kernel on the host cannot take `{Self}`",
     label = "not an argument of a kernel",
@@ -121,21 +126,21 @@ pub trait HostArg: sealed::Arg {}
     note = "the arguments are a tuple such as `(&mut positions, &velocities)`, and `(&mut positions,)` for a single buffer"
 )]
 pub trait HostArgs: sealed::Args {
-    /// What the kernel gets: a tuple of slices.
+    /// The kernel's parameter: a tuple of slices.
     type Slices<'a>;
 
     #[doc(hidden)]
     fn lend(&mut self, device: &Device<Host>, stream: Option<&Stream<Host>>) -> Result<Self::Lent, Error>;
 
-    /// Notes the uses of a job that was queued on a stream of the application's own.
+    /// Notes the uses of the buffers by a job that was queued on a stream of the application's own.
     #[doc(hidden)]
     fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error>;
 
     /// # Safety
     ///
-    /// To be called once, in a job on the stream given to `lend`, or else on the compute lane of the device given to it, which is
-    /// queued while the borrow of the arguments lasts, and whose uses are noted on another stream. The slices
-    /// do not outlive the job (rules 1 and 2).
+    /// To be called once, in a job that is queued while the borrow of the arguments lasts. The job runs on
+    /// the stream that `lend` was given, and its uses are noted there, or else on the compute stream of the
+    /// device that `lend` was given. The slices do not outlive the job (rules 1 and 2).
     #[doc(hidden)]
     unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a>;
 }
@@ -163,13 +168,13 @@ mod sealed {
     }
 }
 
-/// The elements of a buffer on their way to the compute lane.
+/// The address and length of a buffer's elements, for a job that is being queued.
 pub struct Lent<T> {
     start: NonNull<T>,
     len: usize,
 }
 
-// SAFETY: it is an address that only the job uses which it was made for, under rule 1 (order); elements are `Send` and
+// SAFETY: the address is used by one job alone, in the order of its stream (rule 1); elements are `Send` and
 // `Sync`.
 unsafe impl<T: Element> Send for Lent<T> {}
 
@@ -203,10 +208,11 @@ impl<T: Element, M: Mode> sealed::Arg for &Buffer<T, Host, M> {
     }
 
     unsafe fn slice<'a>(Lent { start, len }: Lent<T>) -> &'a [T] {
-        // SAFETY: `len` elements from `start` on were written before the launch, in the order of the compute lane
-        // (rules 1 and 5). Nothing writes them while this job runs: writers are queued behind it on the lane, host access
-        // waits for the lane, and another argument of the same launch cannot borrow the buffer mutably. The memory is free only
-        // in the order of the lane. On another stream, the job is a pending use of the buffer for all of these (rule 2).
+        // SAFETY: `len` elements from `start` on were written before the launch, in the order of the compute
+        // stream (rules 1 and 5). They are not written while this job runs: later writers come after it on
+        // that stream, host access waits for the stream, and another argument of the same launch cannot
+        // borrow the buffer mutably. The memory becomes free only in the order of the stream. On another
+        // stream, the job is a pending use of the buffer for all of these (rule 2).
         unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 }
@@ -231,10 +237,10 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Buffer<T, Host, M> {
     }
 
     unsafe fn slice<'a>(Lent { start, len }: Lent<T>) -> &'a mut [T] {
-        // SAFETY: as for the shared slice; and no reader is left either: the download lane's earlier copies were put before
-        // this job by `order_after_uses` (rule 2), its later ones wait for an event behind this job, and the buffer was
-        // borrowed mutably while this job was queued. On another stream, `lend_to` put all uses before this job, and the
-        // compute lane waits for it.
+        // SAFETY: as for the shared slice, and there is no reader either: this job waits for earlier
+        // downloads (`order_after_uses`, rule 2), later downloads wait for an event that comes after this
+        // job, and the buffer was borrowed mutably while this job was queued. On another stream, this job
+        // waits for all uses (`lend_to`), and the compute stream waits for this job.
         unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), len) }
     }
 }
@@ -251,19 +257,21 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Bound<'_, T, Host, M> {
                 self.arrive()?;
                 Lent::of(self.raw(), device)
             }
-            // Elsewhere it is a buffer as any other.
+            // On any other stream it is used as a buffer that is not bound.
             other => self.buffer()?.lend(device, other),
         }
     }
 
     fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error> {
-        // Noted with each kernel, since nothing makes the application end the binding: the compute lane waits for it.
+        // Each kernel is noted, so that the compute stream waits for it: the application may forget the
+        // guard.
         self.raw().used_on(stream, true)
     }
 
     unsafe fn slice<'a>(lent: Lent<T>) -> &'a mut [T] {
-        // SAFETY: the caller's promise is the one that is asked there. On the stream that the buffer is bound to, `arrive` put the job
-        // behind all uses elsewhere; other jobs of that stream come before or after it, and so do downloads behind it (rules 1 and 2).
+        // SAFETY: the caller promises the same. On the stream that the buffer is bound to, the job waits for
+        // all uses elsewhere (`arrive`); other jobs of that stream come before or after it, and so do
+        // downloads (rules 1 and 2).
         unsafe { <&mut Buffer<T, Host, M> as sealed::Arg>::slice(lent) }
     }
 }
@@ -276,7 +284,7 @@ macro_rules! host_args {
             type Lent = ($($arg::Lent,)*);
         }
 
-        // The names of the parameters serve as those of the values; a kernel of no buffers uses none.
+        // The type parameters' names are also those of the values; a kernel without buffers uses none.
         #[allow(non_snake_case, unused_variables, clippy::unused_unit)]
         impl<$($arg: HostArg),*> HostArgs for ($($arg,)*) {
             type Slices<'a> = ($($arg::Slice<'a>,)*);
@@ -292,14 +300,14 @@ macro_rules! host_args {
 
             fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error> {
                 let ($($arg,)*) = self;
-                // All of them, whatever fails.
+                // All of them, even if one fails.
                 let noted = [$($arg.used_on(stream)),*];
                 noted.into_iter().collect()
             }
 
             unsafe fn slices<'a>(lent: Self::Lent) -> Self::Slices<'a> {
                 let ($($arg,)*) = lent;
-                // SAFETY: the caller's promise is the one that is asked here (rules 1 and 2).
+                // SAFETY: the caller promises the same (rules 1 and 2).
                 ($(unsafe { $arg::slice($arg) },)*)
             }
         }

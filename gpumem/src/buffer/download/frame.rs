@@ -1,13 +1,15 @@
-//! Downloads that were started together: one ticket for all of them, and the frame that they bring.
+//! Downloads that were started together: one ticket for all of them, and the frame that they become.
 //!
-//! [`Downloads`] is the ticket, of a selection of buffers (see `selection`) and of a derived set alike; what it is redeemed for says
-//! the [`Frame`], a tuple of guards or a generated struct. The copies share one event, so the ticket looks at one of them and then
-//! takes them all.
+//! [`Downloads`] is the ticket, of a selection of buffers (see `selection`) and of a derived set alike. It
+//! becomes a [`Frame`], a tuple of guards or a generated struct. The copies share one event, so the ticket
+//! waits for one of them and then takes the data of all.
 
-use super::Element;
-use super::download::{Busy, DownloadGuard, RawDownload};
-use super::raw::RawBuffer;
+use super::guard::DownloadGuard;
+use super::start::Busy;
+use super::ticket::RawDownload;
 use crate::backend::Backend;
+use crate::buffer::element::Element;
+use crate::buffer::raw::RawBuffer;
 use crate::error::Error;
 use crate::memory::DeviceState;
 use std::fmt;
@@ -18,11 +20,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// What downloads bring that were started together: a tuple of [`DownloadGuard`]s, for
+/// The data of downloads that were started together: a tuple of [`DownloadGuard`]s, for
 /// [`Device::start_downloads`](crate::Device::start_downloads), or the frame of a derived set.
 ///
-/// It is implemented by the derive, and for tuples of up to twelve guards. There is nothing to call; a function that takes tickets of
-/// any kind asks for it:
+/// It is implemented by the derive, and for tuples of up to twelve guards. It has no methods to call; it is a
+/// bound for functions that take tickets of any kind:
 ///
 /// ```
 /// use gpumem::{Async, Buffer, Device, Downloads, Frame, Host};
@@ -44,10 +46,10 @@ use std::time::Duration;
     label = "neither a tuple of `DownloadGuard`s nor the frame of a derived set"
 )]
 pub trait Frame: Sized {
-    /// Where it comes from.
+    /// The backend of the buffers.
     type Backend: Backend;
 
-    /// What the ticket is called in `Debug`.
+    /// The ticket's name in `Debug`.
     #[doc(hidden)]
     const TICKET: &'static str;
 
@@ -56,13 +58,13 @@ pub trait Frame: Sized {
     fn __arrive(parts: &mut Arrived<'_, Self::Backend>) -> Result<Self, Error>;
 }
 
-/// The parts of a frame that have arrived and not been taken. Only [`Downloads`] makes one.
+/// The parts of a frame that are there and were not taken yet. [`Downloads`] makes it.
 pub struct Arrived<'a, B: Backend> {
     parts: std::slice::Iter<'a, RawDownload<B>>,
 }
 
 impl<B: Backend> Arrived<'_, B> {
-    /// The next part.
+    /// Takes the next part.
     ///
     /// # Errors
     ///
@@ -70,19 +72,24 @@ impl<B: Backend> Arrived<'_, B> {
     ///
     /// # Panics
     ///
-    /// When there is none, or its elements have not the size of a `T`. Code that the derive wrote takes what it has started.
+    /// If there is no further part, or if the size of its elements is not that of a `T`. Generated code takes
+    /// the parts that it has started.
     pub fn take_next<T: Element>(&mut self) -> Result<DownloadGuard<T, B>, Error> {
-        self.parts.next().expect("gpumem: a frame has no more parts than were started").take()
+        let part = self.parts.next().expect("gpumem: a frame has no more parts than were started");
+        // SAFETY: `Downloads::take`, which makes these parts, is called when the end of the copies was seen
+        // (rule 3). Any bits are an `Element` (rule 5).
+        unsafe { part.take() }
     }
 }
 
-/// Downloads that were started together, all of one point of the stream: wait for them, or `.await` them. Made by
-/// [`Device::start_downloads`](crate::Device::start_downloads), and by `start_download` of a derived set.
+/// Downloads that were started together and show one point of the compute stream: wait for them, or `.await`
+/// them. Made by [`Device::start_downloads`](crate::Device::start_downloads), and by `start_download` of a
+/// derived set.
 ///
-/// It borrows nothing, may be sent to another thread, and may be dropped or forgotten at any time, as a
-/// [`Download`](crate::Download) may. It is a [`Future`] for any executor as that is. The parts arrive together, and can be taken
-/// once: to poll or wait again afterwards gives [`Error::DownloadAbandoned`]. A ticket that was awaited with a timeout (by `&mut`, with
-/// `tokio::time::timeout`, for one) is as good as before when that is over.
+/// As a [`Download`](crate::Download) it borrows nothing, may be sent to another thread, may be dropped or
+/// forgotten at any time, and is a [`Future`] for any executor. All parts come together, and can be taken
+/// once: a further poll or wait gives [`Error::DownloadAbandoned`]. A ticket that was awaited with a timeout
+/// (as `&mut`, for instance with `tokio::time::timeout`) is as good as before when the time is over.
 ///
 /// A set's ticket is an alias of it, here `PointsDownload` for `Downloads<PointsFrame>`:
 ///
@@ -116,11 +123,10 @@ impl<B: Backend> Arrived<'_, B> {
 /// #     }
 /// # }
 ///
-/// let points = Points { positions: vec![[0.0, 1.0], [2.0, 3.0]], ages: vec![5, 8] };
-/// let mut gpu = points.upload(&Device::host())?;
-/// let download = gpu.start_download()?;
-/// gpu.ages_mut().fill(0)?; // waits for the copies, on the device
-/// assert_eq!(block_on(oldest(download))?, Some([2.0, 3.0])); // of any executor
+/// let points = Points { positions: vec![[0.0, 1.0], [2.0, 3.0]], ages: vec![5, 8] }; let mut gpu =
+/// points.upload(&Device::host())?; let download = gpu.start_download()?; gpu.ages_mut().fill(0)?; // waits
+/// for the copies, on the device assert_eq!(block_on(oldest(download))?, Some([2.0, 3.0])); // on any
+/// executor
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 #[must_use = "downloads that are not waited for are copies that nobody sees"]
@@ -139,7 +145,7 @@ impl<F: Frame> Downloads<F> {
         Ok(Self { parts: RawDownload::start(state, parts, busy)?, frame: PhantomData })
     }
 
-    /// As [`Self::start`], when there are slots.
+    /// [`Self::start`] that awaits slots.
     pub(crate) async fn start_when_free(
         state: &Arc<DeviceState<F::Backend>>,
         parts: &[(&RawBuffer<F::Backend>, Range<usize>)],
@@ -147,47 +153,47 @@ impl<F: Frame> Downloads<F> {
         Ok(Self { parts: RawDownload::start_when_free(state, parts).await?, frame: PhantomData })
     }
 
-    /// Whether the data is there, all of it, so that [`wait`](Self::wait) returns at once. Asks the device, and does not wait.
+    /// Whether all of the data is there, so that [`wait`](Self::wait) returns at once. Asks the device, and
+    /// does not wait.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed: the data will not come.
     pub fn is_ready(&self) -> Result<bool, Error> {
-        self.parts.iter().find(|part| part.is_coming()).map_or(Ok(true), RawDownload::is_ready)
+        self.parts.iter().find(|part| part.has_data()).map_or(Ok(true), |part| part.ticket().is_ready())
     }
 
-    /// Keeps the calling thread until the copies have ended, and gives the data where the device put it.
+    /// Blocks the calling thread until the copies have ended, and returns the data in the pinned memory that
+    /// the device wrote.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, [`Error::DownloadAbandoned`] after
-    /// [`abandon_downloads`](crate::Buffer::abandon_downloads) of one of the buffers, and [`Error::WouldDeadlock`] inside a host kernel.
-    /// Never hangs.
+    /// [`abandon_downloads`](crate::Buffer::abandon_downloads) of one of the buffers, and
+    /// [`Error::WouldDeadlock`] inside a host kernel. It never hangs.
     pub fn wait(self) -> Result<F, Error> {
-        self.parts.iter().find(|part| part.is_coming()).map_or(Ok(()), RawDownload::wait)?;
+        self.parts.iter().find(|part| part.has_data()).map_or(Ok(()), |part| part.ticket().wait())?;
         self.take()
     }
 
-    /// Waits for the copies for at most `timeout`, and gives the data if it came. If it did not, the ticket is as good as before.
+    /// Blocks the calling thread until the copies have ended, for at most `timeout`, and returns the data if
+    /// it is there. If it is not, the ticket is as good as before.
     ///
     /// # Errors
     ///
-    /// Those of [`wait`](Self::wait), [`Error::DownloadAbandoned`] when the data was taken before, and [`Error::WouldDeadlock`] in a
-    /// waker that is run by a thread of the device.
+    /// Those of [`wait`](Self::wait), [`Error::DownloadAbandoned`] when the data was taken before, and
+    /// [`Error::WouldDeadlock`] in a waker that a thread of the device runs.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<F>, Error> {
-        let come = match self.coming() {
-            Some(part) => part.wait_timeout(timeout)?,
-            None => true,
-        };
-        come.then(|| self.take()).transpose()
+        let ended = self.with_data().map_or(Ok(true), |part| part.ticket_mut().wait_timeout(timeout))?;
+        ended.then(|| self.take()).transpose()
     }
 
-    /// A part that there was something to copy of. Its end is that of all.
-    fn coming(&mut self) -> Option<&mut RawDownload<F::Backend>> {
-        self.parts.iter_mut().find(|part| part.is_coming())
+    /// A part with data. Its end is the end of all.
+    fn with_data(&mut self) -> Option<&mut RawDownload<F::Backend>> {
+        self.parts.iter_mut().find(|part| part.has_data())
     }
 
-    /// Takes what has arrived. The caller has seen the end of one copy, and with it of all.
+    /// Takes the data. The caller has seen the end of one copy, and with it of all (rule 3).
     fn take(&self) -> Result<F, Error> {
         F::__arrive(&mut Arrived { parts: self.parts.iter() })
     }
@@ -198,7 +204,8 @@ impl<F: Frame> Future for Downloads<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let end = this.coming().map_or(Poll::Ready(Ok(())), |part| part.poll(context.waker()));
+        let poll = |part: &mut RawDownload<F::Backend>| part.ticket_mut().poll(context.waker());
+        let end = this.with_data().map_or(Poll::Ready(Ok(())), poll);
         end.map(|end| end.and_then(|()| this.take()))
     }
 }
@@ -220,7 +227,7 @@ mod tests {
 
     type Floats = (DownloadGuard<f32, Host>, DownloadGuard<f32, Host>);
 
-    /// As generated code could, which brings buffers and frame together.
+    /// As wrong generated code could: it brings buffers and a frame together.
     fn floats(parts: &[&RawBuffer<Host>]) -> Result<Floats, Error> {
         let parts: Vec<_> = parts.iter().map(|raw| (*raw, 0..raw.len())).collect();
         Downloads::<Floats>::start(parts[0].0.state(), &parts, Busy::Refuse)?.wait()

@@ -1,12 +1,14 @@
 //! Uses of a buffer on streams of the application's own.
 //!
-//! The stream is put behind what the compute stream does with the buffer when the use begins, and the buffer carries the
-//! stream's event when it ends (rule 2): as a pending use where it was read, and in front of the compute stream where it was
-//! written. A guard ends the use when it is dropped. Forgetting it would leave the use unknown; since everything that can
-//! be queued on such a stream with a guard is queued by `unsafe` code, to end the use is a condition there.
+//! When a use begins, the stream is made to wait for the compute stream's work on the buffer. When it ends,
+//! the buffer carries the stream's event as a pending use (rule 2), and after a use that writes the compute
+//! stream is made to wait for the event. A guard ends the use when it is dropped. If it were forgotten, the
+//! buffer would not know of the use. Work with a guard's address is queued by `unsafe` code only, and to end
+//! the use is a condition of that code.
 
-use super::{Buffer, Element, Mode};
 use crate::backend::Backend;
+use crate::buffer::element::{Element, Mode};
+use crate::buffer::typed::Buffer;
 use crate::error::Error;
 use crate::memory::Stream;
 use std::fmt;
@@ -14,7 +16,7 @@ use std::fmt;
 /// A buffer that a stream of the application's own reads; made by [`Buffer::use_on`].
 #[must_use = "the use ends when this is dropped: launch before that"]
 pub struct StreamUse<'a, T: Element, B: Backend, M: Mode> {
-    pub(super) buffer: &'a Buffer<T, B, M>,
+    pub(in crate::buffer) buffer: &'a Buffer<T, B, M>,
     stream: &'a Stream<B>,
     ended: bool,
 }
@@ -22,21 +24,22 @@ pub struct StreamUse<'a, T: Element, B: Backend, M: Mode> {
 /// A buffer that a stream of the application's own writes; made by [`Buffer::use_on_mut`].
 #[must_use = "the use ends when this is dropped: launch before that"]
 pub struct StreamUseMut<'a, T: Element, B: Backend, M: Mode> {
-    pub(super) buffer: &'a mut Buffer<T, B, M>,
+    pub(in crate::buffer) buffer: &'a mut Buffer<T, B, M>,
     stream: &'a Stream<B>,
     ended: bool,
 }
 
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
-    /// Begins a use of this buffer on a stream of the application's own, for work that reads it. What is queued there from now on comes
-    /// after all that was done with the buffer before.
+    /// Begins a use of this buffer on a stream of the application's own, for work that reads it. Work that is
+    /// queued there from now on comes after all earlier work on the buffer.
     ///
-    /// It is for kernels of a card, which take an address; [`Device::launch_on`](crate::Device::launch_on) does it for kernels on the host.
-    /// [`bind`](Self::bind) is for a buffer whose kernels all run on one stream.
+    /// It is for kernels of a card, which take an address. [`Device::launch_on`](crate::Device::launch_on)
+    /// does the same for kernels on the host. [`bind`](Self::bind) is for a buffer whose kernels all run on
+    /// one stream.
     ///
-    /// Queue the work, then drop the guard (or [`finish`](StreamUse::finish) it, which tells if something went wrong). From then on
-    /// the device knows: what writes the buffer waits for the stream, on the device and not on the host, and the
-    /// buffer's memory goes to nobody else before the stream is past it. Reading goes on meanwhile.
+    /// Queue the work, then drop the guard, or [`finish`](StreamUse::finish) it, which reports failures. From
+    /// then on later writes of the buffer wait for the stream, on the device and not on the host, and no
+    /// other buffer gets the memory before the stream's work is done. Other readers do not wait.
     ///
     /// ```ignore
     /// let statistics = device.create_stream()?;
@@ -55,10 +58,11 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         Ok(StreamUse { buffer: self, stream, ended: false })
     }
 
-    /// Begins a use of this buffer on a stream of the application's own, for work that writes it. What is queued there from now on comes
-    /// after all that was done with the buffer before, running downloads included.
+    /// Begins a use of this buffer on a stream of the application's own, for work that writes it. Work that
+    /// is queued there from now on comes after all earlier work on the buffer, running downloads included.
     ///
-    /// As for [`use_on`](Self::use_on), the use ends with the guard. What the compute stream is given from then on waits for it.
+    /// As for [`use_on`](Self::use_on), the use ends with the guard. All later work of the compute stream
+    /// waits for the use.
     ///
     /// # Errors
     ///
@@ -70,13 +74,13 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 }
 
 impl<T: Element, B: Backend, M: Mode> StreamUse<'_, T, B, M> {
-    /// Elements of the buffer.
+    /// The number of elements of the buffer.
     #[must_use]
     pub fn len(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Whether there are none.
+    /// Whether the buffer has no elements.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
@@ -86,7 +90,8 @@ impl<T: Element, B: Backend, M: Mode> StreamUse<'_, T, B, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceFailed`] when the end could not be noted. The buffer's memory is then given up when it is dropped.
+    /// [`Error::DeviceFailed`] when the end could not be noted. The buffer's memory is given up then when the
+    /// buffer is dropped.
     pub fn finish(mut self) -> Result<(), Error> {
         self.ended = true;
         self.buffer.raw.used_on(self.stream, false)
@@ -94,13 +99,13 @@ impl<T: Element, B: Backend, M: Mode> StreamUse<'_, T, B, M> {
 }
 
 impl<T: Element, B: Backend, M: Mode> StreamUseMut<'_, T, B, M> {
-    /// Elements of the buffer.
+    /// The number of elements of the buffer.
     #[must_use]
     pub fn len(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Whether there are none.
+    /// Whether the buffer has no elements.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
@@ -110,8 +115,8 @@ impl<T: Element, B: Backend, M: Mode> StreamUseMut<'_, T, B, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceFailed`] when the end could not be noted. The buffer cannot be written then, and its memory is given up
-    /// when it is dropped.
+    /// [`Error::DeviceFailed`] when the end could not be noted. The buffer cannot be written then, and its
+    /// memory is given up when the buffer is dropped.
     pub fn finish(mut self) -> Result<(), Error> {
         self.ended = true;
         self.buffer.raw.used_on(self.stream, true)
@@ -134,6 +139,7 @@ impl<T: Element, B: Backend, M: Mode> Drop for StreamUseMut<'_, T, B, M> {
     }
 }
 
+/// Logs a use whose end could not be noted, in a drop.
 pub(super) fn log_unnoted(noted: Result<(), Error>) {
     if let Err(error) = noted {
         crate::log_safely::safely(|| {

@@ -1,14 +1,16 @@
-//! What the buffers of one set share: the mark by which the ledger knows them, the set's name, and its limit.
+//! The part of a set's limit that each of its buffers takes.
 //!
-//! The limit is on the capacities of the set's buffers together. Each buffer holds a [`SetCharge`] of it, as large as its
-//! capacity; growing takes the difference before memory is taken, and whatever fails afterwards gives it back.
+//! The limit is on the capacities of all buffers of a set together. Each buffer holds a [`SetCharge`] as
+//! large as its capacity. Growth takes the difference before it takes memory, and gives it back if a later
+//! step fails.
 
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::ledger::SetMark;
 use crate::memory::{Budget, Charge};
 use std::sync::Arc;
 
-/// A set, as its buffers know it.
+/// The data that all buffers of a set share: its mark in the ledger, its name and its limit.
 #[derive(Debug)]
 pub(crate) struct SetShared {
     pub(crate) mark: SetMark,
@@ -16,23 +18,24 @@ pub(crate) struct SetShared {
     pub(crate) budget: Option<Budget>,
 }
 
-/// A part of a set's limit that is taken. Dropping it gives it back.
-pub(crate) struct SetCharge {
+/// A buffer's charge against its set's limit. Dropping it gives it back.
+pub(super) struct SetCharge {
     set: Option<Arc<SetShared>>,
     charge: Charge,
 }
 
 impl SetCharge {
-    /// Nothing yet of the limit of `set`, if there is one.
+    /// An empty charge against the limit of `set`, if it has one.
     pub(super) fn none(set: Option<Arc<SetShared>>) -> Self {
         Self { set: set.filter(|set| set.budget.is_some()), charge: Charge::none() }
     }
 
-    /// Takes what is missing to `bytes`, as a share of its own that [`SetCharge::join`] adds to this one.
+    /// Charges the bytes that this charge lacks to `bytes`. The result is to be [joined](Self::join) to this
+    /// charge.
     pub(super) fn extend_to(&self, bytes: u64, buffer: BufferLabel) -> Result<Self, Error> {
         let requested = bytes.saturating_sub(self.charge.bytes());
         let mut more = Self::none(self.set.clone());
-        if let Some(budget) = more.set.as_ref().and_then(|set| set.budget.as_ref()) {
+        if let Some(budget) = more.budget() {
             let (used, limit) = (budget.used(), budget.limit());
             let (charge, _) =
                 budget.take(requested).ok_or(Error::SetLimit { buffer, requested, used, limit })?;
@@ -41,10 +44,9 @@ impl SetCharge {
         Ok(more)
     }
 
-    /// Refuses so many bytes if they are above the set's limit, whatever else is freed.
+    /// Refuses a capacity of `bytes` that is above the set's limit, however much of it is free.
     pub(super) fn check(&self, bytes: u64, buffer: BufferLabel) -> Result<(), Error> {
-        let budget = self.set.as_ref().and_then(|set| set.budget.as_ref());
-        match budget.map(|budget| (budget.used(), budget.limit())) {
+        match self.budget().map(|budget| (budget.used(), budget.limit())) {
             Some((used, limit)) if bytes > limit => {
                 Err(Error::SetLimit { buffer, requested: bytes, used, limit })
             }
@@ -56,6 +58,10 @@ impl SetCharge {
     pub(super) fn join(&mut self, mut more: Self, bytes: u64) {
         self.charge.merge(more.charge.take());
         self.give_back(self.charge.bytes().saturating_sub(bytes));
+    }
+
+    fn budget(&self) -> Option<&Budget> {
+        self.set.as_ref().and_then(|set| set.budget.as_ref())
     }
 
     fn give_back(&mut self, bytes: u64) {

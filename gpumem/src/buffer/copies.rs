@@ -1,0 +1,141 @@
+//! The copies and fills of device memory: the one place in `buffer` that asks a backend for such work.
+//!
+//! Each function queues work. It is `unsafe`, since its caller alone knows that the ranges lie in their
+//! blocks, that the source was written and that no pending use is left. The functions choose the stream and
+//! keep the books: on another stream than the compute stream, the work is noted in the block as a pending use
+//! (rule 2).
+
+use crate::backend::{Backend, Fault};
+use crate::memory::{Block, DeviceState, Lane, NotQueued, PartlyQueued, PinnedBlock, use_together};
+
+/// A place in device memory: a block, and a number of bytes from its start.
+pub(super) type Place<'a, B> = (&'a Block<B>, usize);
+
+/// Queues a copy of `bytes` from one place to another on the compute stream.
+///
+/// # Safety
+///
+/// Both ranges lie in their blocks and do not overlap. The source was written by work that was queued before
+/// (rule 5). The compute stream waits for the target's pending uses, if it had any
+/// (`Block::order_after_uses`, rule 2).
+pub(super) unsafe fn copy_on_device<B: Backend>(
+    state: &DeviceState<B>,
+    (source, start): Place<'_, B>,
+    (target, to): Place<'_, B>,
+    bytes: usize,
+) -> Result<(), Fault> {
+    source.check()?;
+    let stream = state.compute.stream().raw();
+    // SAFETY: the caller vouches for the ranges. Later writes of either block, and its retirement, are queued
+    // on this stream too or wait for it (rule 1).
+    unsafe { state.backend.copy_on_device(stream, source.at(start), target.at(to), bytes) }
+}
+
+/// Queues `count` repetitions of `pattern` on the compute stream. Returns `false`, and queues nothing, if the
+/// device cannot repeat such a pattern.
+///
+/// # Safety
+///
+/// The range lies in the block, and the compute stream waits for the block's pending uses
+/// (`Block::order_after_uses`, rule 2).
+pub(super) unsafe fn fill<B: Backend>(
+    state: &DeviceState<B>,
+    (target, to): Place<'_, B>,
+    pattern: &[u8],
+    count: usize,
+) -> Result<bool, Fault> {
+    let stream = state.compute.stream().raw();
+    // SAFETY: the caller vouches for the range. Other writes of the block, and its retirement, are queued on
+    // this stream too or wait for it (rule 1).
+    unsafe { state.backend.fill(stream, target.at(to), pattern, count) }
+}
+
+/// Queues a copy of the first `bytes` of `pinned` to a block, and records the event after it.
+///
+/// # Safety
+///
+/// The range lies in the block. The bytes of `pinned` are initialised and stay as they are until the copy is
+/// done (rule 3). On the compute lane, the compute stream waits for the block's pending uses. On another
+/// lane, the lane waits for the compute stream, the block has no pending use but other copies of the same
+/// upload, none of which overlap, and the compute stream is made to wait for all of them at the upload's end
+/// (`Block::join_uses`; rules 1 and 2).
+pub(super) unsafe fn upload<B: Backend>(
+    state: &DeviceState<B>,
+    lane: &Lane<B>,
+    pinned: &PinnedBlock<B>,
+    (target, to): Place<'_, B>,
+    bytes: usize,
+) -> Result<B::Event, NotQueued> {
+    let stream = lane.stream();
+    // SAFETY: the caller vouches for the range, the bytes and the order. The block is retired on the compute
+    // stream, after this copy, or parked until its pending use is done (rules 1 and 2).
+    let copy =
+        || unsafe { state.backend.copy_to_device(stream.raw(), (pinned.raw(), 0), target.at(to), bytes) };
+    let record = || state.backend.record_queued(stream.raw());
+    if state.is_compute(lane) {
+        NotQueued::attempt(copy, record)
+    } else {
+        target.use_on_stream(stream.number(), copy, record)
+    }
+}
+
+/// Queues a copy of `bytes` from a block to the start of `pinned`, and records the event after it.
+///
+/// # Safety
+///
+/// The range lies in the block and was written (rule 5) by work that the lane waits for. `pinned` has as many
+/// bytes and is not used otherwise until the copy is done (rule 3).
+pub(super) unsafe fn download<B: Backend>(
+    state: &DeviceState<B>,
+    lane: &Lane<B>,
+    (source, start): Place<'_, B>,
+    pinned: &PinnedBlock<B>,
+    bytes: usize,
+) -> Result<B::Event, NotQueued> {
+    let stream = lane.stream();
+    // SAFETY: the caller vouches for the range and for `pinned`. On the compute lane, later writes of the
+    // block and its retirement come after this copy (rule 1); on another lane, the block carries it as a
+    // pending use (rule 2).
+    let copy =
+        || unsafe { state.backend.copy_to_host(stream.raw(), source.at(start), (pinned.raw(), 0), bytes) };
+    let record = || state.backend.record_queued(stream.raw());
+    if state.is_compute(lane) {
+        source.check().map_err(|fault| NotQueued { fault, runs: false })?;
+        NotQueued::attempt(copy, record)
+    } else {
+        source.use_on_stream(stream.number(), copy, record)
+    }
+}
+
+/// One copy of [`download_together`].
+pub(super) struct HostCopy<'a, B: Backend> {
+    pub(super) source: Place<'a, B>,
+    pub(super) pinned: &'a PinnedBlock<B>,
+    pub(super) bytes: usize,
+}
+
+/// Queues several copies on the download lane and records one event after all of them. `before_record` is
+/// called when the copies are queued and the event is not recorded yet.
+///
+/// # Safety
+///
+/// As for [`download`], for each part (rules 3 and 5).
+pub(super) unsafe fn download_together<B: Backend>(
+    state: &DeviceState<B>,
+    parts: &[HostCopy<'_, B>],
+    before_record: impl FnOnce(),
+) -> Result<B::Event, PartlyQueued<B::Event>> {
+    let stream = state.download.stream();
+    let blocks: Vec<&Block<B>> = parts.iter().map(|part| part.source.0).collect();
+    let copy = |index: usize| {
+        let HostCopy { source: (block, start), pinned, bytes } = &parts[index];
+        // SAFETY: the caller vouches for the ranges and the pinned memory. Each block carries its copy as a
+        // pending use, with the event that all copies share (rule 2).
+        unsafe { state.backend.copy_to_host(stream.raw(), block.at(*start), (pinned.raw(), 0), *bytes) }
+    };
+    let record = || {
+        before_record();
+        state.backend.record_queued(stream.raw())
+    };
+    use_together(&blocks, stream.number(), copy, record)
+}

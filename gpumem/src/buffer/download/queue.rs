@@ -1,0 +1,82 @@
+//! How the copies of a download are queued: all of them or, if the driver fails, a part that is not shown to
+//! anyone.
+
+use super::snapshots::{Snapshots, Source};
+use crate::backend::Backend;
+use crate::buffer::copies;
+use crate::buffer::raw::RawBuffer;
+use crate::error::Error;
+use crate::memory::{Completion, DeviceState, InFlight, PartlyQueued, PinnedBlock, Slot, Stream};
+use std::sync::Arc;
+
+/// One part of a download, with all that it needs before anything is queued.
+pub(super) struct Plan<'a, B: Backend> {
+    pub(super) source: Source<'a, B>,
+    pub(super) pinned: PinnedBlock<B>,
+    pub(super) slot: Slot,
+}
+
+/// Queues the copies, which come after all work that is queued on the stream `after` now. Returns the end of
+/// each; they share one event, which is recorded after the last copy.
+pub(super) fn queue<B: Backend>(
+    state: &Arc<DeviceState<B>>,
+    after: &Stream<B>,
+    plans: Vec<Plan<'_, B>>,
+) -> Result<Vec<Completion<B>>, Error> {
+    let mut snapshots = Snapshots::lock(plans.iter().map(|plan| &plan.source))?;
+    plans.iter().try_for_each(|plan| snapshots.copy(&plan.source))?;
+    state.order_download_after(after)?;
+    let copy = |index: usize| {
+        let Plan { source, pinned, .. } = &plans[index];
+        copies::HostCopy { source: snapshots.place(index, source), pinned, bytes: source.bytes.len() }
+    };
+    let copies: Vec<_> = (0..plans.len()).map(copy).collect();
+    // Locked while the event is recorded, since it may be awaited: events and transfers enter the lane in one
+    // order.
+    let mut launch = None;
+    // SAFETY: the ranges lie in their blocks and were written (rule 5) by work that the lane was just made to
+    // wait for. The lane keeps the pinned memory until the event that all parts share (rule 3).
+    let queued =
+        unsafe { copies::download_together(state, &copies, || launch = Some(state.download.lock())) };
+    drop(copies);
+    match queued {
+        Ok(event) => {
+            snapshots.advance();
+            let mut launch = launch.unwrap_or_else(|| state.download.lock());
+            let mut flights = Vec::with_capacity(plans.len());
+            for Plan { source, pinned, slot } in plans {
+                state.ledger.counters.downloaded(source.bytes.len() as u64, true);
+                flights.push((source.raw, launch.push(event.clone(), pinned, Some(slot))));
+            }
+            drop(launch);
+            // `remember` wakes tasks that wait for a slot, so no lock is held.
+            let completion = |(raw, flight): (&RawBuffer<B>, Arc<InFlight<B>>)| {
+                raw.slots().remember(&flight);
+                Completion::new(&state.download, flight)
+            };
+            Ok(flights.into_iter().map(completion).collect())
+        }
+        Err(failed) => {
+            // Slots come back, which wakes tasks, and losses are logged: code of the application, so no lock
+            // is held.
+            drop((launch, snapshots));
+            Err(give_up(state, plans, failed))
+        }
+    }
+}
+
+/// Gives up a download of which a part was queued. Those copies run to their end, and no ticket shows them:
+/// their memory is kept until then, or for good if the end is not known.
+fn give_up<B: Backend>(
+    state: &DeviceState<B>,
+    plans: Vec<Plan<'_, B>>,
+    PartlyQueued { fault, parts, event }: PartlyQueued<B::Event>,
+) -> Error {
+    for plan in plans.into_iter().take(parts) {
+        match &event {
+            Some(event) => state.download.hold(event.clone(), plan.pinned),
+            None => plan.pinned.lose(),
+        }
+    }
+    fault.into()
+}

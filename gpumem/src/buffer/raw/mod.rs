@@ -1,0 +1,298 @@
+//! A buffer without its element type: its memory, length and capacity.
+//!
+//! How an operation that fails leaves the buffer as it was (rule 6): each operation first does all that can
+//! fail without touching the buffer (checks, new memory, pinned memory), then queues work, and last changes
+//! the buffer's numbers. After the first step only the driver can fail: the device has failed, or one call
+//! was refused. The length and the capacity are as they were then, and so are the elements that the operation
+//! was not to write. See `growth`, which holds the order of these steps for operations that take memory.
+
+mod growth;
+mod set_share;
+mod staging_copy;
+
+pub(crate) use self::growth::Growth;
+pub(in crate::buffer) use self::growth::Old;
+pub(crate) use self::set_share::SetShared;
+pub(in crate::buffer) use self::staging_copy::{NewCopies, Rotation};
+
+use self::set_share::SetCharge;
+use self::staging_copy::StagingCopies;
+use crate::backend::Backend;
+use crate::device::Device;
+use crate::error::Error;
+use crate::label::BufferLabel;
+use crate::ledger::{BufferStats, EntryId, SetMark};
+use crate::memory::{Block, DeviceState, Slots, Stream};
+use crate::spec::BufferSpec;
+use std::fmt;
+use std::ops::{self, Range, RangeBounds};
+use std::panic::Location;
+use std::sync::{Arc, MutexGuard};
+
+/// A [`Buffer`](super::Buffer) without its element type. Lengths and capacities are in elements.
+pub struct RawBuffer<B: Backend> {
+    /// None when the capacity is 0. Given back to the device in `drop`, before the device handle is dropped.
+    block: Option<Block<B>>,
+    staging: StagingCopies<B>,
+    device: Device<B>,
+    len: usize,
+    capacity: usize,
+    spec: BufferSpec,
+    label: BufferLabel,
+    set: Option<Arc<SetShared>>,
+    /// The charge of its capacity against the set's limit.
+    charge: SetCharge,
+    entry: EntryId,
+    resizes: u64,
+    slots: Slots<B>,
+}
+
+/// A mutable reference to a [`RawBuffer`], for generated code. The reference itself stays inside: with it,
+/// safe code could exchange the contents of two buffers of different element types.
+pub struct RawMut<'a, B: Backend>(pub(crate) &'a mut RawBuffer<B>);
+
+/// A [`RawBuffer`] on its way to [`Set::close`](crate::__private::Set::close), opaque for the same reason.
+pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
+
+impl<B: Backend> RawBuffer<B> {
+    /// A buffer without memory. `spec` has its element size.
+    #[track_caller]
+    fn without_memory(
+        device: &Device<B>,
+        spec: BufferSpec,
+        set: Option<Arc<SetShared>>,
+    ) -> Result<Self, Error> {
+        spec.check()?;
+        if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
+            return Err(Error::InvalidSpec {
+                what: format!("buffer `{}`", spec.name()),
+                key: "max",
+                value: "none".into(),
+                rule: "a stable buffer needs one on a device without virtual memory, where all of it is taken at once",
+            });
+        }
+        let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.name() };
+        let mark = set.as_ref().map(|set| &set.mark);
+        let entry = device.state().ledger.open(label, Location::caller(), mark);
+        Ok(Self {
+            block: None,
+            staging: StagingCopies::new(spec.slot_count()),
+            device: device.clone(),
+            len: 0,
+            capacity: 0,
+            spec,
+            label,
+            charge: SetCharge::none(set.clone()),
+            set,
+            entry,
+            resizes: 0,
+            slots: Slots::new(spec.slot_count()),
+        })
+    }
+
+    pub(crate) fn device(&self) -> &Device<B> {
+        &self.device
+    }
+
+    pub(crate) fn state(&self) -> &Arc<DeviceState<B>> {
+        self.device.state()
+    }
+
+    pub(crate) fn block(&self) -> Option<&Block<B>> {
+        self.block.as_ref()
+    }
+
+    pub(crate) fn block_mut(&mut self) -> Option<&mut Block<B>> {
+        self.block.as_mut()
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn element_size(&self) -> usize {
+        self.spec.element_size()
+    }
+
+    pub(crate) fn spec(&self) -> &BufferSpec {
+        &self.spec
+    }
+
+    pub(crate) fn label(&self) -> BufferLabel {
+        self.label
+    }
+
+    pub(crate) fn entry(&self) -> &EntryId {
+        &self.entry
+    }
+
+    pub(crate) fn set(&self) -> Option<&SetMark> {
+        self.set.as_ref().map(|set| &set.mark)
+    }
+
+    pub(super) fn slots(&self) -> &Slots<B> {
+        &self.slots
+    }
+
+    pub(crate) fn stats(&self) -> BufferStats {
+        if self.slots.taken() > 0 {
+            // Returns the slots of dropped tickets whose copies have ended.
+            self.state().release_ended();
+        }
+        BufferStats {
+            label: self.label,
+            element_size: self.element_size(),
+            len: self.len,
+            capacity: self.capacity,
+            resizes: self.resizes,
+            slots_taken: self.slots.taken(),
+            shadow_bytes: self.staging.bytes(),
+        }
+    }
+
+    /// The range of elements that `bounds` stands for, if all of them exist.
+    pub(super) fn range(&self, bounds: impl RangeBounds<usize>) -> Result<Range<usize>, Error> {
+        // A bound that overflows is out of bounds in any case.
+        let start = match bounds.start_bound() {
+            ops::Bound::Included(start) => *start,
+            ops::Bound::Excluded(before) => before.saturating_add(1),
+            ops::Bound::Unbounded => 0,
+        };
+        let end = match bounds.end_bound() {
+            ops::Bound::Included(last) => last.saturating_add(1),
+            ops::Bound::Excluded(end) => *end,
+            ops::Bound::Unbounded => self.len,
+        };
+        if start <= end && end <= self.len {
+            return Ok(start..end);
+        }
+        Err(Error::OutOfBounds { buffer: self.label, start, end, len: self.len })
+    }
+
+    /// The number of whole elements in `data`. It panics if generated code has passed the bytes of another
+    /// element type.
+    pub(super) fn elements_in(&self, data: &[u8]) -> usize {
+        assert!(data.len().is_multiple_of(self.element_size()), "gpumem: the bytes of another element");
+        data.len() / self.element_size()
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// # Safety
+    ///
+    /// `len` is at most the capacity, and the elements below it are written by work that is queued on the
+    /// compute stream, or that this stream waits for (rule 5).
+    pub(crate) unsafe fn set_len(&mut self, len: usize) {
+        debug_assert!(len <= self.capacity);
+        self.len = len;
+    }
+
+    pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
+        if self.device.is(&source.device) {
+            return Ok(());
+        }
+        Err(Error::DifferentDevices { buffer: Some(source.label), other: self.label.to_string() })
+    }
+
+    pub(super) fn abandon_downloads(&self) {
+        self.state().release_ended();
+        self.slots.abandon();
+    }
+
+    /// Tells the ledger how many bytes the buffer holds, `staging` of them in staging copies.
+    fn report_bytes(&self, staging: u64) {
+        let bytes = (self.capacity * self.element_size()) as u64;
+        self.state().ledger.resized(&self.entry, bytes + staging);
+    }
+}
+
+/// The pending uses of the buffer's block.
+impl<B: Backend> RawBuffer<B> {
+    /// Makes the compute stream wait for all pending uses, as every write must first (rule 2).
+    pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
+        let state = self.device.state();
+        let order = |block: &mut Block<B>| block.order_after_uses(&state.backend, state.compute.stream());
+        Ok(self.block.as_mut().map_or(Ok(()), order)?)
+    }
+
+    /// See [`Block::check`].
+    pub(crate) fn check_uses(&self) -> Result<(), Error> {
+        Ok(self.block.as_ref().map_or(Ok(()), Block::check)?)
+    }
+
+    /// See [`Block::lend_to`].
+    pub(crate) fn lend_to(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
+        if !self.state().owns(stream) {
+            return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
+        }
+        let lend = |block: &Block<B>| {
+            block.lend_to(&self.state().backend, self.state().compute.stream(), stream, write)
+        };
+        Ok(self.block.as_ref().map_or(Ok(()), lend)?)
+    }
+
+    /// See [`Block::used_on`].
+    pub(crate) fn used_on(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
+        let used = |block: &Block<B>| {
+            block.used_on(&self.state().backend, self.state().compute.stream(), stream, write)
+        };
+        Ok(self.block.as_ref().map_or(Ok(()), used)?)
+    }
+
+    /// See [`Block::order_stream_after_uses`].
+    pub(super) fn put_behind_uses(&self, stream: &Stream<B>) -> Result<(), Error> {
+        let put = |block: &Block<B>| block.order_stream_after_uses(&self.state().backend, stream);
+        Ok(self.block.as_ref().map_or(Ok(()), put)?)
+    }
+}
+
+/// The staging copies of a `snapshot` buffer.
+impl<B: Backend> RawBuffer<B> {
+    /// Allocates the memory that the next `count` staging copies lack to `bytes` bytes.
+    pub(super) fn allocate_staging(&self, count: usize, bytes: usize) -> Result<NewCopies<'_, B>, Error> {
+        // As large as the buffer's memory, so that no new memory is needed while the buffer grows within its
+        // capacity.
+        let size = self.block.as_ref().map_or(0, Block::bytes);
+        self.staging.allocate(self.state(), self.label, size, (count, bytes))
+    }
+
+    /// Gives new memory, which was allocated for this buffer, to its next staging copies.
+    pub(super) fn put_staging(&self, new: NewCopies<'_, B>) {
+        new.put(|bytes| self.report_bytes(bytes));
+    }
+
+    pub(super) fn lock_staging(&self) -> MutexGuard<'_, Rotation<B>> {
+        self.staging.lock()
+    }
+}
+
+impl<B: Backend> Drop for RawBuffer<B> {
+    fn drop(&mut self) {
+        let state = self.device.state();
+        if let Some(block) = self.block.take() {
+            state.pool.give_back(block);
+        }
+        self.staging.clear(state);
+        state.ledger.close(&self.entry, self.set());
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawBuffer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer")
+            .field("name", &format_args!("{}", self.spec.name()))
+            .field("backend", &B::NAME)
+            .field("len", &self.len)
+            .field("capacity", &self.capacity)
+            .field("element_size", &self.element_size())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,196 @@
+//! Blocking transfers between slices of the host and a buffer.
+//!
+//! Uploads run on the compute lane, or, if they are large, on the transfer lanes, for which the compute
+//! stream is made to wait at the end. The call returns when the last piece is in pinned memory; the pinned
+//! blocks stay in flight until the device has copied them. Downloads run on the download lane or on the
+//! transfer lanes, which wait for an event of the compute stream first, and return when the data is there.
+//!
+//! The smallest downloads run on the compute lane. The calling thread waits for that lane in any case, and a
+//! lane of their own would cost more than the time for which they keep the compute lane busy: an event for
+//! which that lane waits, and a pending use for which the next write waits.
+//!
+//! Pinned memory is taken before the buffer is touched, so a transfer for which there is none changes nothing
+//! (rule 6).
+
+use super::pieces::{PinnedPieces, Ring};
+use crate::backend::{Backend, Fault};
+use crate::buffer::raw::{Growth, Old, RawBuffer};
+use crate::error::Error;
+use crate::memory::{Block, DeviceState, Pieces, run_on_threads};
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Bytes up to which a download runs on the compute lane: one or two microseconds of the bus.
+const SMALL: usize = 64 << 10;
+
+/// An upload that replaces the contents of a buffer: all memory is taken, and nothing is changed yet.
+pub(crate) struct PreparedUpload<'a, B: Backend> {
+    growth: Growth<'a, B>,
+    pinned: Option<PinnedPieces<B>>,
+}
+
+impl<B: Backend> PreparedUpload<'_, B> {
+    /// Replaces the contents by `data`, which has the size that was prepared for. Fails only if the driver
+    /// does.
+    pub(crate) fn commit(self, data: &[u8]) -> Result<(), Error> {
+        let Self { growth, pinned } = self;
+        let len = growth.buffer().elements_in(data);
+        growth.write(Old::Replaced, len, |state, block| send(state, pinned, block, 0, data)).map(|_| ())
+    }
+}
+
+impl<B: Backend> RawBuffer<B> {
+    pub(crate) fn upload(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.prepare_upload(data)?.commit(data)
+    }
+
+    /// Takes the memory that is needed to replace the contents by `data`. Changes nothing that can be seen.
+    pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<PreparedUpload<'_, B>, Error> {
+        let len = self.elements_in(data);
+        // Checked before memory is pinned for an upload that is refused.
+        self.check_limit(len)?;
+        let pinned = self.pinned_pieces(data.len())?;
+        let growth = self.prepare(len)?;
+        Ok(PreparedUpload { growth, pinned })
+    }
+
+    pub(crate) fn write(&mut self, offset: usize, data: &[u8]) -> Result<(), Error> {
+        let end = offset.saturating_add(self.elements_in(data));
+        self.range(offset..end)?;
+        let pinned = self.pinned_pieces(data.len())?;
+        self.order_after_uses()?;
+        let Some(block) = self.block() else { return Ok(()) };
+        send(self.state(), pinned, block, offset * self.element_size(), data)
+    }
+
+    pub(crate) fn extend(&mut self, data: &[u8]) -> Result<(), Error> {
+        let start = self.len() * self.element_size();
+        let len = self.len().saturating_add(self.elements_in(data));
+        self.check_limit(len)?;
+        let pinned = self.pinned_pieces(data.len())?;
+        let growth = self.prepare(len)?;
+        growth.write(Old::Kept, len, |state, block| send(state, pinned, block, start, data)).map(|_| ())
+    }
+
+    /// Pinned memory for an upload of `bytes`.
+    fn pinned_pieces(&self, bytes: usize) -> Result<Option<PinnedPieces<B>>, Error> {
+        PinnedPieces::take(self.state(), &self.state().compute, self.label(), bytes)
+    }
+
+    /// Copies elements to `target`, which need not be initialised. Returns when they are there.
+    ///
+    /// # Safety
+    ///
+    /// The range lies in the buffer, and `target` is valid for writing as many bytes as the range has (rule
+    /// 4).
+    pub(in crate::buffer) unsafe fn receive(
+        &self,
+        range: Range<usize>,
+        target: *mut u8,
+    ) -> Result<(), Error> {
+        let bytes = range.len() * self.element_size();
+        let state = self.state();
+        let lane = if bytes <= SMALL { &state.compute } else { &state.download };
+        let pinned = PinnedPieces::take(state, lane, self.label(), bytes)?;
+        let (Some(pinned), Some(block)) = (pinned, self.block()) else { return Ok(()) };
+        // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised
+        // (rule 4).
+        let target = unsafe { std::slice::from_raw_parts_mut(target.cast::<MaybeUninit<u8>>(), bytes) };
+        let start = range.start * self.element_size();
+        let piece = pinned.piece();
+        let pieces = Pieces::new(target.chunks_mut(piece).enumerate());
+        // SAFETY: the range lies in the buffer, whose elements were written (rule 5) on the compute stream,
+        // or on a stream that it waits for. The rings' lanes are made to wait for it below.
+        let receive =
+            |ring: Ring<'_, B>, pieces: &Pieces<_>| unsafe { ring.receive(block, start, piece, pieces) };
+        if let Some(lease) = pinned.lease(state)? {
+            state.order_after_compute(lease.lanes())?;
+            run_on_threads(&pieces, pinned.deal(state, lease.lanes()), receive)?;
+        } else {
+            if !state.is_compute(lane) {
+                state.order_download_after(state.compute.stream())?;
+            }
+            run_on_threads(&pieces, pinned.deal(state, std::slice::from_ref(lane)), receive)?;
+        }
+        state.ledger.counters.downloaded(bytes as u64, false);
+        Ok(())
+    }
+}
+
+/// Queues the copy of `data` to `start` bytes into `block`, which has so much memory there and for whose
+/// pending uses the compute stream waits.
+pub(super) fn send<B: Backend>(
+    state: &Arc<DeviceState<B>>,
+    pinned: Option<PinnedPieces<B>>,
+    block: &Block<B>,
+    start: usize,
+    data: &[u8],
+) -> Result<(), Error> {
+    let Some(pinned) = pinned else { return Ok(()) };
+    let piece = pinned.piece();
+    let pieces = Pieces::new(data.chunks(piece).enumerate());
+    // SAFETY: the caller made sure of the range and of pending uses. Transfer lanes are made to wait for the
+    // compute stream below, and it is made to wait for them at the end (`JoinAtEnd`; rules 1 and 2).
+    let send = |ring: Ring<'_, B>, pieces: &Pieces<_>| unsafe { ring.send(block, start, piece, pieces) };
+    if let Some(lease) = pinned.lease(state)? {
+        state.order_after_compute(lease.lanes())?;
+        let join = JoinAtEnd { state, block };
+        let sent = run_on_threads(&pieces, pinned.deal(state, lease.lanes()), send);
+        let joined = join.end().map_err(Error::from);
+        sent.and(joined)?;
+    } else {
+        run_on_threads(&pieces, pinned.deal(state, std::slice::from_ref(&state.compute)), send)?;
+    }
+    state.ledger.counters.uploaded(data.len() as u64);
+    Ok(())
+}
+
+/// Makes the compute stream wait for an upload on the transfer lanes at its end, whether it failed or not.
+struct JoinAtEnd<'a, B: Backend> {
+    state: &'a DeviceState<B>,
+    block: &'a Block<B>,
+}
+
+impl<B: Backend> JoinAtEnd<'_, B> {
+    fn end(self) -> Result<(), Fault> {
+        let this = std::mem::ManuallyDrop::new(self);
+        this.block.join_uses(&this.state.backend, this.state.compute.stream())
+    }
+}
+
+impl<B: Backend> Drop for JoinAtEnd<'_, B> {
+    /// Called only if a worker has panicked.
+    fn drop(&mut self) {
+        // The block keeps a failure for later (`Block::check`).
+        let _ = self.block.join_uses(&self.state.backend, self.state.compute.stream());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SMALL;
+    use crate::{Async, Buffer, Device, Host};
+    use std::time::Duration;
+
+    // The smallest downloads go another way than the others.
+    #[test]
+    fn downloads_of_all_sizes_come_after_what_was_queued() {
+        let device = Device::host();
+        for bytes in [1, SMALL - 1, SMALL, SMALL + 1] {
+            let mut buffer: Buffer<u8, Host, Async> = Buffer::new(&device, "buffer").unwrap();
+            buffer.resize(bytes).unwrap();
+            let mut target = vec![0; bytes];
+            for round in 1..=20 {
+                device.launch((), |()| std::thread::sleep(Duration::from_millis(1))).unwrap();
+                buffer.fill(round).unwrap();
+                buffer.download_into(&mut target).unwrap();
+                assert!(target.iter().all(|byte| *byte == round), "{bytes} bytes, round {round}");
+                let later = buffer.start_download().unwrap();
+                buffer.fill(0).unwrap();
+                assert!(later.wait().unwrap().iter().all(|byte| *byte == round), "{bytes} bytes, async");
+            }
+        }
+        assert_eq!(device.stats().lost_bytes, 0);
+    }
+}

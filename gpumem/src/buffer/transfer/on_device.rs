@@ -1,0 +1,133 @@
+//! Operations that write elements and take none from the host: fills, growth by zeros, and copies between
+//! buffers.
+
+use super::blocking::send;
+use super::pieces::PinnedPieces;
+use crate::backend::Backend;
+use crate::buffer::copies;
+use crate::buffer::raw::{Growth, Old, RawBuffer};
+use crate::error::Error;
+use crate::label::BufferLabel;
+use crate::memory::{Block, DeviceState};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Bytes of a pattern that the host sends before copies on the device repeat them.
+const PATTERN: usize = 64 << 10;
+
+impl<B: Backend> Growth<'_, B> {
+    /// Gives the memory to the buffer and makes its length `len`, for which there is memory. New elements are
+    /// zero.
+    pub(crate) fn resize(self, len: usize) -> Result<(), Error> {
+        let buffer = self.buffer();
+        let (old, size, label) = (buffer.len(), buffer.element_size(), buffer.label());
+        if len <= old {
+            self.truncate(len);
+            return Ok(());
+        }
+        // In bytes, so that the pattern is small however large an element is.
+        let (start, count) = (old * size, (len - old) * size);
+        self.write(Old::Kept, len, |state, block| fill(state, label, block, start, count, &[0])).map(|_| ())
+    }
+}
+
+impl<B: Backend> RawBuffer<B> {
+    pub(crate) fn resize(&mut self, len: usize) -> Result<(), Error> {
+        self.prepare(len)?.resize(len)
+    }
+
+    /// Sets elements to `pattern`, which has the size of one.
+    pub(crate) fn fill(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
+        self.range(start..start.saturating_add(count))?;
+        if count == 0 {
+            return Ok(());
+        }
+        self.order_after_uses()?;
+        let Some(block) = self.block() else { return Ok(()) };
+        fill(self.state(), self.label(), block, start * self.element_size(), count, pattern)
+    }
+
+    pub(crate) fn copy_from(&mut self, source: &Self) -> Result<(), Error> {
+        self.check_same_device(source)?;
+        let all = 0..source.len();
+        let growth = self.prepare(source.len())?;
+        growth.write(Old::Replaced, source.len(), |_, block| copy(source, all, block, 0)).map(|_| ())
+    }
+
+    /// Overwrites elements from `to` on, which exist, by those of a range of another buffer, of the same
+    /// device.
+    pub(in crate::buffer) fn copy_range(
+        &mut self,
+        to: usize,
+        source: &Self,
+        range: Range<usize>,
+    ) -> Result<(), Error> {
+        self.order_after_uses()?;
+        self.block().map_or(Ok(()), |block| copy(source, range, block, to * self.element_size()))
+    }
+}
+
+/// Queues the copy of elements of `source` to `to` bytes into the block of another buffer of the same device,
+/// which has so much memory there and for whose pending uses the compute stream waits.
+fn copy<B: Backend>(
+    source: &RawBuffer<B>,
+    range: Range<usize>,
+    target: &Block<B>,
+    to: usize,
+) -> Result<(), Error> {
+    let (size, Some(block)) = (source.element_size(), source.block()) else { return Ok(()) };
+    if range.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: the callers checked both ranges, and the source's elements were written (rule 5). Two buffers
+    // have two blocks, so the ranges do not overlap. The compute stream waits for the target's pending uses
+    // (rule 2).
+    Ok(unsafe {
+        copies::copy_on_device(source.state(), (block, range.start * size), (target, to), range.len() * size)
+    }?)
+}
+
+/// Queues `count` repetitions of a pattern, from `to` bytes into `block` on. The block has so much memory
+/// there, and the compute stream waits for its pending uses.
+fn fill<B: Backend>(
+    state: &Arc<DeviceState<B>>,
+    label: BufferLabel,
+    block: &Block<B>,
+    to: usize,
+    count: usize,
+    pattern: &[u8],
+) -> Result<(), Error> {
+    // SAFETY: the callers made sure of the range and of pending uses (rule 2).
+    if unsafe { copies::fill(state, (block, to), pattern, count) }? {
+        return Ok(());
+    }
+    fill_by_copies(state, label, block, to, count, pattern)
+}
+
+/// Sends some repetitions of the pattern, and doubles them on the device.
+fn fill_by_copies<B: Backend>(
+    state: &Arc<DeviceState<B>>,
+    label: BufferLabel,
+    block: &Block<B>,
+    to: usize,
+    count: usize,
+    pattern: &[u8],
+) -> Result<(), Error> {
+    let size = pattern.len();
+    let sent = count.min((PATTERN / size).max(1));
+    let pinned = PinnedPieces::take(state, &state.compute, label, sent * size)?;
+    // A single element may be large, so it is not copied once more.
+    let repeated = if sent == 1 { Cow::Borrowed(pattern) } else { Cow::Owned(pattern.repeat(sent)) };
+    send(state, pinned, block, to, &repeated)?;
+    let mut done = sent;
+    while done < count {
+        let next = done.min(count - done);
+        // SAFETY: the source is the first `next <= done` repetitions, which work that was queued before has
+        // written (rule 5), on the compute stream or on lanes that it waits for. The target begins after all
+        // `done` of them, and both lie in the range of the caller, who made sure of pending uses (rule 2).
+        unsafe { copies::copy_on_device(state, (block, to), (block, to + done * size), next * size) }?;
+        done += next;
+    }
+    Ok(())
+}

@@ -1,0 +1,417 @@
+//! [`Buffer`]: a [`RawBuffer`] with an element type.
+
+use super::element::{Blocking, Element, Mode};
+use super::raw::{RawBuffer, RawMut, RawOwned};
+use super::transfer::Stage;
+use super::view::{View, ViewMut};
+use crate::backend::{ALIGNMENT, Backend, Host};
+use crate::device::Device;
+use crate::error::Error;
+use crate::label::BufferLabel;
+use crate::ledger::BufferStats;
+use crate::spec::BufferSpec;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+
+/// A growable array of `T` in device memory.
+///
+/// It is a `Vec<T>` in device memory: it has a length and a capacity, and grows by a factor, within the
+/// limits of its [`BufferSpec`] and of the device. `M` says whether it has async downloads
+/// ([`Async`](crate::Async)) or not ([`Blocking`], the default).
+///
+/// Operations are queued on the device's compute stream in the order of the calls. They return without
+/// waiting for the stream, except those that give data to the host and those that say so. An operation that
+/// fails leaves the buffer as it was; [`Error`] has the exception, a driver that fails in the middle of the
+/// work.
+///
+/// A buffer may be used and dropped on any thread. Dropping it never waits: the memory goes back when the
+/// work that uses it is done.
+///
+/// ```
+/// use gpumem::{Buffer, Device};
+///
+/// let device = Device::host();
+/// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// cells.resize(5)?;
+/// cells.write(3, &[40, 50])?;
+/// assert_eq!(cells.download()?, [1, 2, 3, 40, 50]);
+/// cells.truncate(2);
+/// assert_eq!(cells.view(1..)?.download()?, [2]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+pub struct Buffer<T, B: Backend = Host, M: Mode = Blocking> {
+    pub(super) raw: RawBuffer<B>,
+    types: PhantomData<fn() -> (T, M)>,
+}
+
+impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
+    /// Refuses, at compile time, element types that the runtime cannot store.
+    const ELEMENT_FITS: () = {
+        assert!(size_of::<T>() > 0, "gpumem: a buffer's elements must not be zero-sized");
+        assert!(
+            align_of::<T>() <= ALIGNMENT,
+            "gpumem: a buffer's elements must not be aligned to more than 256 bytes"
+        );
+    };
+
+    /// An empty buffer. It takes no memory yet, unless `spec` has a `min`.
+    ///
+    /// `spec` is a [`BufferSpec`] or just a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSpec`] for a specification that cannot work, and the errors of [`Buffer::reserve`] for
+    /// its `min`.
+    #[track_caller]
+    pub fn new(device: &Device<B>, spec: impl Into<BufferSpec>) -> Result<Self, Error> {
+        Self::with_capacity(device, spec, 0)
+    }
+
+    /// An empty buffer with memory for `capacity` elements.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::new`] and [`Buffer::reserve`].
+    #[track_caller]
+    pub fn with_capacity(
+        device: &Device<B>,
+        spec: impl Into<BufferSpec>,
+        capacity: usize,
+    ) -> Result<Self, Error> {
+        let () = Self::ELEMENT_FITS;
+        Ok(Self::from_raw(RawBuffer::new(device, spec.into().element::<T>(), capacity, None)?))
+    }
+
+    /// A buffer with the elements of `data`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::new`] and [`Buffer::upload`].
+    #[track_caller]
+    pub fn from_slice(device: &Device<B>, spec: impl Into<BufferSpec>, data: &[T]) -> Result<Self, Error> {
+        let mut buffer = Self::with_capacity(device, spec, data.len())?;
+        buffer.upload(data)?;
+        Ok(buffer)
+    }
+
+    /// The caller vouches that `raw` was made for elements of type `T`.
+    pub(crate) fn from_raw(raw: RawBuffer<B>) -> Self {
+        let () = Self::ELEMENT_FITS;
+        debug_assert_eq!(raw.element_size(), size_of::<T>());
+        Self { raw, types: PhantomData }
+    }
+
+    /// As [`Self::from_raw`], for buffers that pass through generated code. Their element size is checked.
+    pub(crate) fn from_made(raw: RawOwned<B>) -> Self {
+        assert_eq!(raw.0.element_size(), size_of::<T>(), "gpumem: a buffer of another element");
+        Self::from_raw(raw.0)
+    }
+
+    /// Replaces the contents by `data`, growing as needed.
+    ///
+    /// The data is copied into pinned memory, and the device copies it from there. The call returns when
+    /// `data` is no longer needed, not when the device has it. [`Buffer::stage`] needs no copy on the host.
+    ///
+    /// The data goes in pieces of at most 2 MiB. At most 8 MiB of the data are ahead of the device, or 16 MiB
+    /// if the data is larger than 8 MiB and up to four threads copy it. Before its first piece a call waits
+    /// until at most 64 pieces of earlier calls are ahead. So the calls of one thread are at most 144 MiB
+    /// ahead, and 80 MiB more if four threads copy. Each further thread that uploads at the same time adds at
+    /// most 16 MiB.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
+    pub fn upload(&mut self, data: &[T]) -> Result<(), Error> {
+        self.raw.upload(bytemuck::cast_slice(data))
+    }
+
+    /// Pinned memory for `len` elements, which the caller fills in place and then sends without a copy on the
+    /// host: [`Stage::commit`] does as [`Buffer::upload`], [`Stage::commit_at`] as [`Buffer::write`].
+    ///
+    /// The elements are those of an earlier transfer of the device, or zero: set them all. Memory of so many
+    /// bytes is pinned the first time, which is slow, and used again afterwards. The call waits for the
+    /// device only if more than 64 transfers are ahead of it. For a large stage it waits if more than two are
+    /// ahead, and more than 256 MiB would be if all of them had the stage's size.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let mut stage = cells.stage(1_000)?;
+    /// for (index, cell) in (0..).zip(stage.iter_mut()) {
+    ///     *cell = index * index;
+    /// }
+    /// stage.commit()?;
+    /// assert_eq!(cells.view(9..11)?.download()?, [81, 100]);
+    ///
+    /// let mut stage = cells.stage(2)?;
+    /// stage.fill(7);
+    /// let upload = stage.start_upload_at(10)?;
+    /// upload.wait()?; // optional: later uses of the buffer come after the upload in any case
+    /// assert_eq!(cells.view(9..13)?.download()?, [81, 7, 7, 144]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SizeOverflow`], [`Error::BufferLimit`] and [`Error::OutOfPinnedMemory`], and
+    /// [`Error::WouldDeadlock`] inside a host kernel if it would have to wait.
+    pub fn stage(&mut self, len: usize) -> Result<Stage<'_, T, B>, Error> {
+        Stage::new(&mut self.raw, len)
+    }
+
+    /// Overwrites the elements from `offset` on with `data`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] when not all of them exist (see [`Buffer::extend_from_slice`] for appending),
+    /// and [`Error::OutOfPinnedMemory`].
+    pub fn write(&mut self, offset: usize, data: &[T]) -> Result<(), Error> {
+        self.raw.write(offset, bytemuck::cast_slice(data))
+    }
+
+    /// Appends `data`, growing as needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::upload`].
+    pub fn extend_from_slice(&mut self, data: &[T]) -> Result<(), Error> {
+        self.raw.extend(bytemuck::cast_slice(data))
+    }
+
+    /// Sets every element to `value`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfPinnedMemory`] or [`Error::DeviceFailed`].
+    pub fn fill(&mut self, value: T) -> Result<(), Error> {
+        self.raw.fill(0, self.len(), bytemuck::bytes_of(&value))
+    }
+
+    /// Replaces the contents by those of `source`, on the device, growing as needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`], and [`Error::DifferentDevices`].
+    pub fn copy_from<N: Mode>(&mut self, source: &Buffer<T, B, N>) -> Result<(), Error> {
+        self.raw.copy_from(&source.raw)
+    }
+
+    /// A range of the elements, for downloading or copying from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn view(&self, range: impl RangeBounds<usize>) -> Result<View<'_, T, B>, Error> {
+        View::new(&self.raw, range)
+    }
+
+    /// A range of the elements, for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn view_mut(&mut self, range: impl RangeBounds<usize>) -> Result<ViewMut<'_, T, B>, Error> {
+        ViewMut::new(&mut self.raw, range)
+    }
+
+    /// A copy of the elements on the host. Waits for the queued work.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfHostMemory`], [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and
+    /// [`Error::WouldDeadlock`] inside a host kernel.
+    pub fn download(&self) -> Result<Vec<T>, Error> {
+        self.view(..)?.download()
+    }
+
+    /// Copies the elements into `target`, which has the same length. Returns when they are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`], and those of [`Buffer::download`], after which `target` may be partly
+    /// written.
+    pub fn download_into(&self, target: &mut [T]) -> Result<(), Error> {
+        self.view(..)?.download_into(target)
+    }
+
+    /// Replaces the contents of `target` by the elements. Its allocation is used again if it is large enough.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::download`]; `target` is empty then.
+    pub fn download_to(&self, target: &mut Vec<T>) -> Result<(), Error> {
+        self.view(..)?.download_to(target)
+    }
+
+    /// Sets the length without touching the elements: for a kernel that writes elements beyond the length.
+    ///
+    /// # Safety
+    ///
+    /// `len` is at most the capacity, and all elements below `len` were written, or are written by work that
+    /// is already queued on the device's compute stream.
+    pub unsafe fn set_len(&mut self, len: usize) {
+        // SAFETY: the caller's promise is the same (rule 5).
+        unsafe { self.raw.set_len(len) }
+    }
+}
+
+// These methods need no bound on `T`. So a wrong element type is one error, and not one per method.
+impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
+    /// The number of elements.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether the buffer has no elements.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of elements that fit without growth.
+    #[inline]
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.raw.capacity()
+    }
+
+    /// The bytes that the elements take.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.len() * size_of::<T>()
+    }
+
+    /// The bytes of device memory for the buffer's capacity.
+    #[inline]
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.capacity() * size_of::<T>()
+    }
+
+    /// The buffer's name, as in its specification.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.raw.spec().name()
+    }
+
+    /// The buffer's name in messages, with the name of its set.
+    #[must_use]
+    pub fn label(&self) -> BufferLabel {
+        self.raw.label()
+    }
+
+    /// Its specification.
+    #[must_use]
+    pub fn spec(&self) -> &BufferSpec {
+        self.raw.spec()
+    }
+
+    /// The device that the buffer lives on.
+    #[must_use]
+    pub fn device(&self) -> &Device<B> {
+        self.raw.device()
+    }
+
+    /// The buffer's length, capacity and memory, and its taken slots.
+    #[must_use]
+    pub fn stats(&self) -> BufferStats {
+        self.raw.stats()
+    }
+
+    /// Makes the capacity large enough for `additional` more elements, or larger by the growth factor if that
+    /// is more.
+    ///
+    /// Growth near a limit falls back to the exact need before it fails. A small buffer moves to other
+    /// memory, which costs a copy on the device; above about 1 MiB it grows in place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SizeOverflow`], [`Error::BufferLimit`], [`Error::DeviceLimit`] or [`Error::OutOfMemory`] when
+    /// there is not enough memory, [`Error::DeviceFailed`] when the device has failed. The buffer is as it
+    /// was.
+    pub fn reserve(&mut self, additional: usize) -> Result<(), Error> {
+        self.raw.reserve(additional)
+    }
+
+    /// Makes the length `len`. New elements are zero.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`].
+    pub fn resize(&mut self, len: usize) -> Result<(), Error> {
+        self.raw.resize(len)
+    }
+
+    /// Shortens the buffer to `len` elements, if it has more. Keeps the capacity, costs nothing.
+    pub fn truncate(&mut self, len: usize) {
+        self.raw.truncate(len);
+    }
+
+    /// Removes all elements. Keeps the capacity, costs nothing.
+    pub fn clear(&mut self) {
+        self.raw.truncate(0);
+    }
+
+    /// Gives back the capacity that is not needed, down to the specification's `min`.
+    ///
+    /// A large buffer that has grown in place keeps its address: the call waits for the work that uses the
+    /// buffer, and the memory that was mapped for its last growths goes back to the driver. A `stable` buffer
+    /// keeps its address too; memory that one growth took goes back as a whole or not at all. Other buffers
+    /// are copied on the device to smaller memory.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`]: a buffer that is copied takes the smaller memory before it gives the
+    /// larger back. (The smaller counts against no limit.) And [`Error::WouldDeadlock`] inside a host kernel
+    /// if it would have to wait.
+    pub fn shrink_to_fit(&mut self) -> Result<(), Error> {
+        self.raw.shrink_to_fit()
+    }
+
+    /// Gives the memory back, and waits until that is done.
+    ///
+    /// Dropping the buffer does the same without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    pub fn close(self) -> Result<(), Error> {
+        let device = self.device().clone();
+        drop(self);
+        device.synchronize()
+    }
+
+    #[doc(hidden)]
+    #[inline]
+    pub fn __raw(&self) -> &RawBuffer<B> {
+        &self.raw
+    }
+
+    #[doc(hidden)]
+    #[inline]
+    pub fn __raw_mut(&mut self) -> RawMut<'_, B> {
+        RawMut(&mut self.raw)
+    }
+
+    pub(crate) fn raw_mut(&mut self) -> &mut RawBuffer<B> {
+        &mut self.raw
+    }
+
+    #[doc(hidden)]
+    pub fn __into_raw(self) -> RawOwned<B> {
+        RawOwned(self.raw)
+    }
+}
+
+impl<T, B: Backend, M: Mode> fmt::Debug for Buffer<T, B, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.raw.fmt(f)
+    }
+}

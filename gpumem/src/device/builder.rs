@@ -1,0 +1,226 @@
+//! The settings of a device, and how the host is opened with them.
+
+use super::Device;
+use crate::backend::{Backend, Host};
+use crate::error::Error;
+use crate::memory::{Pressure, PressureCallback, Settings};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Device<Host> {
+    /// Opens the host as a device, with the default limits. No thread is started before the first transfer.
+    ///
+    /// Each call opens another device, with its own limit, stream and ledger.
+    #[must_use]
+    pub fn host() -> Self {
+        DeviceBuilder::default()
+            .open(Host::open())
+            .unwrap_or_else(|_| unreachable!("the host's default device needs nothing"))
+    }
+
+    /// Settings for a device that is to be opened, on any backend.
+    #[must_use]
+    pub fn builder() -> DeviceBuilder {
+        DeviceBuilder::default()
+    }
+}
+
+/// Settings of a device; made by [`Device::builder`].
+///
+/// ```
+/// use gpumem::{Buffer, Device, Error};
+///
+/// let device = Device::builder().memory_limit(1 << 20).host()?;
+/// let mut cells: Buffer<u32> = Buffer::new(&device, "cells")?;
+/// assert!(matches!(cells.resize(1 << 20), Err(Error::DeviceLimit { limit: 0x10_0000, .. })));
+/// assert_eq!(cells.len(), 0);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct DeviceBuilder {
+    memory_limit: Option<u64>,
+    overhead: Option<f64>,
+    retain: Option<u64>,
+    retain_for: Option<Duration>,
+    on_pressure: Option<Callback>,
+    #[cfg(feature = "testing")]
+    faults: Option<crate::testing::Faults>,
+    #[cfg(feature = "testing")]
+    bus: Option<crate::testing::SlowBus>,
+}
+
+/// A callback with a `Debug`, for the builder's.
+#[derive(Clone)]
+struct Callback(PressureCallback);
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a function)")
+    }
+}
+
+impl DeviceBuilder {
+    /// Limits the bytes that all buffers of the device hold together. The limit must be above 0.
+    ///
+    /// The default is 90 % of the memory that is free when the device is opened; on the host, 90 % of
+    /// physical memory. The limit is exact, however many threads ask at once. The memory of a dropped buffer
+    /// counts as long as a download still reads it; an allocation that needs that memory waits for the
+    /// download.
+    ///
+    /// The memory that is held from the driver exceeds the limit by memory that cannot be given back while
+    /// buffers live. Buffers of more than 1 MiB are rounded up to whole pieces of 2 MiB, and may together be
+    /// larger by a fortieth of the limit (at least 16 MiB). A smaller buffer can keep the slab that it lies
+    /// in from going back: 2 MiB, or a thirty-second part of all slabs together, up to 32 MiB. So a program
+    /// that fills the limit with small buffers, drops most of them in no order and then asks for large ones
+    /// can hold twice the limit and more: a card cannot map smaller pieces of memory, and no buffer is moved
+    /// without the program's call. [`DeviceStats::held_bytes`](crate::DeviceStats::held_bytes) shows the
+    /// memory that is held.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Sets how much memory may be held above the most that was ever live at a time, as a share of that. The
+    /// share must be finite and not negative.
+    ///
+    /// Buffers of many sizes leave gaps that do not fit the next buffers. Up to the overhead, new memory is
+    /// taken for such a buffer. Beyond it the buffer's memory is assembled from free pieces, which are taken
+    /// apart and mapped side by side; that costs some 35 to 100 µs each time on a card. A larger overhead
+    /// makes it rare. At least 16 MiB of overhead are always allowed.
+    ///
+    /// Unless it is set, the overhead is a quarter (at least 64 MiB) while the limit and the end of the
+    /// device's memory are far away, and shrinks to nothing as they come near: memory is taken freely while
+    /// there is plenty, and every byte is available when there is not. Set it, for instance to 0.05, if other
+    /// programs need the memory more than this one needs the time.
+    #[must_use]
+    pub fn overhead(mut self, share: f64) -> Self {
+        self.overhead = Some(share);
+        self
+    }
+
+    /// Sets how many free bytes are kept for later buffers. More than that goes back to the driver in the
+    /// next operation that takes memory and does not find it in the thread's cache. By default all free
+    /// memory is kept.
+    #[must_use]
+    pub fn retain(mut self, bytes: u64) -> Self {
+        self.retain = Some(bytes);
+        self
+    }
+
+    /// Sets for how long free memory is kept. The time must be above 0. A background thread gives memory back
+    /// that was idle for this time, within three times as long. By default there is no such thread, and free
+    /// memory is kept until a buffer takes it or [`Device::trim`] gives it back.
+    #[must_use]
+    pub fn retain_for(mut self, time: Duration) -> Self {
+        self.retain_for = Some(time);
+        self
+    }
+
+    /// Sets a function that is called when an allocation would fail, because of the limit or because the
+    /// device has no memory left. It may free memory: the allocation is tried once more afterwards.
+    ///
+    /// It runs on the thread that asked for memory. An allocation that it makes itself does not call it
+    /// again, and one in the destructor of a thread-local value may not call it. The function lives as long
+    /// as the device, and a buffer keeps its device open; so it should hold the buffers that it can free by
+    /// weak references.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// // Tiles, which the program can make again.
+    /// let cache: Arc<Mutex<Vec<Buffer<u8>>>> = Arc::default();
+    /// let evict = Arc::downgrade(&cache);
+    /// let device = Device::builder()
+    ///     .memory_limit(8 << 20)
+    ///     .on_pressure(move |_| if let Some(cache) = evict.upgrade() { cache.lock().unwrap().clear() })
+    ///     .host()?;
+    /// for _ in 0..8 {
+    ///     let tile = Buffer::with_capacity(&device, "tile", 1 << 20)?;
+    ///     cache.lock().unwrap().push(tile);
+    /// }
+    /// let _mesh: Buffer<u8> = Buffer::with_capacity(&device, "mesh", 6 << 20)?;
+    /// assert!(cache.lock().unwrap().is_empty());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_pressure(mut self, callback: impl Fn(&Pressure) + Send + Sync + 'static) -> Self {
+        self.on_pressure = Some(Callback(Arc::new(callback)));
+        self
+    }
+
+    /// Opens the host with these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSpec`] for a setting that cannot work, such as a limit of 0.
+    pub fn host(self) -> Result<Device<Host>, Error> {
+        self.check()?;
+        #[cfg(feature = "testing")]
+        let backend = Host::for_tests(self.faults.clone(), self.bus.clone());
+        #[cfg(not(feature = "testing"))]
+        let backend = Host::open();
+        self.open(backend)
+    }
+
+    /// Makes calls to the host backend fail as `faults` says. Has no effect on other backends.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn faults(mut self, faults: &crate::testing::Faults) -> Self {
+        self.faults = Some(faults.clone());
+        self
+    }
+
+    /// Makes transfers of the host backend take as long as `bus` says. Has no effect on other backends.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn slow_bus(mut self, bus: &crate::testing::SlowBus) -> Self {
+        self.bus = Some(bus.clone());
+        self
+    }
+
+    /// Opens a backend with these settings, which were [checked](Self::check).
+    pub(super) fn open<B: Backend>(self, backend: B) -> Result<Device<B>, Error> {
+        let limit = match self.memory_limit {
+            Some(limit) => limit,
+            None => default_limit(&backend)?,
+        };
+        let default = Settings::new(limit);
+        let settings = Settings {
+            overhead: self.overhead,
+            retain: self.retain.unwrap_or(default.retain),
+            retain_for: self.retain_for,
+            on_pressure: self.on_pressure.map(|callback| callback.0),
+            ..default
+        };
+        Device::open(backend, settings)
+    }
+
+    /// Refuses settings that cannot work.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let refuse =
+            |key, value: String, rule| Err(Error::InvalidSpec { what: "device".into(), key, value, rule });
+        match self {
+            Self { memory_limit: Some(0), .. } => {
+                refuse("memory_limit", "0".into(), "it must be at least one byte")
+            }
+            Self { retain_for: Some(Duration::ZERO), .. } => {
+                refuse("retain_for", "0".into(), "it must be a time; `retain(0)` keeps nothing")
+            }
+            Self { overhead: Some(overhead), .. } if !(overhead.is_finite() && *overhead >= 0.0) => {
+                refuse("overhead", overhead.to_string(), "it must be finite and not negative")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Nine tenths of the free memory; on the host, of all memory, since caches give way there and free memory
+/// says little.
+fn default_limit<B: Backend>(backend: &B) -> Result<u64, Error> {
+    let info = backend.memory_info().map_err(Error::from_opening)?;
+    let base = if B::NAME == Host::NAME { info.total } else { info.free };
+    Ok(base.map_or(u64::MAX, |bytes| bytes / 10 * 9))
+}

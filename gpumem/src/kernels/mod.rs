@@ -1,0 +1,12 @@
+//! Kernels: closures on the host, and modules of kernels for CUDA cards.
+//!
+//! A kernel uses the elements of buffers, so this room lies above `buffer`, and a device knows nothing of its
+//! kernels.
+
+#[cfg(feature = "cuda")]
+mod cuda;
+mod host;
+
+#[cfg(feature = "cuda")]
+pub use self::cuda::Module;
+pub use self::host::{HostArg, HostArgs};
