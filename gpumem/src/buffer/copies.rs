@@ -25,7 +25,7 @@ pub(super) unsafe fn copy_on_device<B: Backend>(
     bytes: usize,
 ) -> Result<(), Fault> {
     source.check()?;
-    let stream = state.compute.stream().raw();
+    let stream = state.lanes.compute.stream().raw();
     // SAFETY: the caller vouches for the ranges. Later writes of either block, and its retirement, are queued
     // on this stream too or wait for it (rule 1).
     unsafe { state.backend.copy_on_device(stream, source.at(start), target.at(to), bytes) }
@@ -44,7 +44,7 @@ pub(super) unsafe fn fill<B: Backend>(
     pattern: &[u8],
     count: usize,
 ) -> Result<bool, Fault> {
-    let stream = state.compute.stream().raw();
+    let stream = state.lanes.compute.stream().raw();
     // SAFETY: the caller vouches for the range. Other writes of the block, and its retirement, are queued on
     // this stream too or wait for it (rule 1).
     unsafe { state.backend.fill(stream, target.at(to), pattern, count) }
@@ -72,7 +72,7 @@ pub(super) unsafe fn upload<B: Backend>(
     let copy =
         || unsafe { state.backend.copy_to_device(stream.raw(), (pinned.raw(), 0), target.at(to), bytes) };
     let record = || state.backend.record_queued(stream.raw());
-    if state.is_compute(lane) {
+    if state.lanes.is_compute(lane) {
         NotQueued::attempt(copy, record)
     } else {
         target.use_on_stream(stream.number(), copy, record)
@@ -99,7 +99,7 @@ pub(super) unsafe fn download<B: Backend>(
     let copy =
         || unsafe { state.backend.copy_to_host(stream.raw(), source.at(start), (pinned.raw(), 0), bytes) };
     let record = || state.backend.record_queued(stream.raw());
-    if state.is_compute(lane) {
+    if state.lanes.is_compute(lane) {
         source.check().map_err(|fault| NotQueued { fault, runs: false })?;
         NotQueued::attempt(copy, record)
     } else {
@@ -125,7 +125,7 @@ pub(super) unsafe fn download_together<B: Backend>(
     parts: &[HostCopy<'_, B>],
     before_record: impl FnOnce(),
 ) -> Result<B::Event, PartlyQueued<B::Event>> {
-    let stream = state.download.stream();
+    let stream = state.lanes.download.stream();
     let blocks: Vec<&Block<B>> = parts.iter().map(|part| part.source.0).collect();
     let copy = |index: usize| {
         let HostCopy { source: (block, start), pinned, bytes } = &parts[index];

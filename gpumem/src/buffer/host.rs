@@ -42,7 +42,7 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     pub fn as_mut_slice(&mut self) -> Result<&mut [T], Error> {
         let state = self.raw.state().clone();
         if let Some(block) = self.raw.block_mut() {
-            block.wait_until_unused(&state.backend, state.compute.stream())?;
+            block.wait_until_unused(&state.backend, state.lanes.compute.stream())?;
         }
         // SAFETY: as for `as_slice`. Readers were waited for too (rule 2), and no work can be queued on the
         // buffer while it is borrowed mutably.

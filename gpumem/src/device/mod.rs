@@ -90,7 +90,7 @@ impl<B: Backend> Device<B> {
     /// order of the calls.
     #[must_use]
     pub fn stream(&self) -> &Stream<B> {
-        self.state().compute.stream()
+        self.state().lanes.compute.stream()
     }
 
     /// Opens a stream of the application's own, for work beside the compute stream; see [`Stream`].

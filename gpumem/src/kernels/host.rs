@@ -60,7 +60,7 @@ impl Device<Host> {
             kernel(unsafe { A::slices(lent) });
         };
         let state = self.state();
-        Ok(state.backend.run(state.compute.stream().raw(), job)?)
+        Ok(state.backend.run(state.lanes.compute.stream().raw(), job)?)
     }
 
     /// Queues `kernel` on a stream of the application's own, beside the compute stream, and returns at once.

@@ -11,7 +11,7 @@ use super::losses::{self, Losses};
 use super::pool::DevicePool;
 use super::settings::{PressureCallback, Settings};
 use super::stream::Stream;
-use super::transfer::{Lane, PinnedPool, TransferLanes};
+use super::transfer::{Lane, Lanes, PinnedOwner, PinnedPool};
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::ledger::{DeviceStats, Ledger, LiveHandle};
@@ -29,9 +29,7 @@ pub(crate) struct DeviceState<B: Backend> {
     pub(crate) backend: Arc<B>,
     /// Tells the devices of a process apart.
     pub(super) number: u64,
-    pub(crate) compute: Lane<B>,
-    pub(crate) download: Lane<B>,
-    pub(super) transfer_lanes: TransferLanes<B>,
+    pub(crate) lanes: Lanes<B>,
     pub(crate) ledger: Ledger,
     pub(crate) pool: DevicePool<B>,
     pub(super) pinned: PinnedPool<B>,
@@ -76,17 +74,14 @@ impl<B: Backend> DeviceState<B> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (send, end) = mpsc::channel();
         let (backend, losses) = (Arc::new(backend), Arc::default());
-        let lane = || Ok(Lane::new(backend.create_stream()?, number, &backend));
-        let compute: Lane<B> = lane()?;
+        let lanes = Lanes::new(&backend, number)?;
         let retain_for = settings.retain_for;
         let state = Arc::new(Self {
             number,
-            download: lane()?,
-            transfer_lanes: TransferLanes::new(),
             ledger: Ledger::default(),
             on_pressure: settings.on_pressure.clone(),
-            pool: DevicePool::new(&backend, compute.stream_handle(), settings, &losses),
-            compute,
+            pool: DevicePool::new(&backend, lanes.compute.stream_handle(), settings, &losses),
+            lanes,
             pinned: PinnedPool::new(),
             losses,
             idle_gate: Arc::default(),
@@ -112,44 +107,18 @@ impl<B: Backend> DeviceState<B> {
         stream.device() == self.number
     }
 
-    /// Whether this is the compute lane.
-    pub(crate) fn is_compute(&self, lane: &Lane<B>) -> bool {
-        std::ptr::eq(lane, &raw const self.compute)
-    }
-
-    /// All lanes of the device.
-    fn lanes(&self) -> impl Iterator<Item = &Lane<B>> {
-        [&self.compute, &self.download].into_iter().chain(self.transfer_lanes.lanes())
-    }
-
-    /// Releases the transfers that have ended. Waits for nothing. Returns whether none is left.
-    pub(crate) fn release_ended(&self) -> bool {
-        // Every lane, whatever is left on the first.
-        self.lanes().filter(|lane| !lane.release_ended(&self.backend)).count() == 0
-    }
-
     /// Releases the transfers that have ended, and the blocks that other streams have done with. Waits for nothing. Returns whether none
     /// of either is left.
     pub(crate) fn sweep(&self) -> bool {
-        let none_in_flight = self.release_ended();
+        let none_in_flight = self.lanes.release_ended();
         let none_parked = self.pool.sweep_parked();
         self.losses.log();
         none_in_flight && none_parked
     }
 
-    /// Whether all queued work has ended. Waits for nothing.
-    fn is_idle(&self) -> Result<bool, Fault> {
-        for lane in self.lanes() {
-            if !self.backend.is_idle(lane.stream().raw())? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// Keeps the calling thread until all work is done that is on the compute stream now.
     pub(crate) fn wait_for_compute(&self) -> Result<(), Fault> {
-        self.wait_for(self.compute.stream())
+        self.wait_for(self.lanes.compute.stream())
     }
 
     /// Keeps the calling thread until all work is done that is on a stream now.
@@ -157,21 +126,10 @@ impl<B: Backend> DeviceState<B> {
         stream.synchronize(&self.backend)
     }
 
-    /// Orders the download lane after all work that is on a stream now.
-    pub(crate) fn order_download_after(&self, stream: &Stream<B>) -> Result<(), Fault> {
-        self.backend.order(self.download.stream().raw(), stream.raw())
-    }
-
-    /// Orders `lanes` after all work that is on the compute stream now.
-    pub(crate) fn order_after_compute(&self, lanes: &[Lane<B>]) -> Result<(), Fault> {
-        let event = self.backend.record(self.compute.stream().raw())?;
-        lanes.iter().try_for_each(|lane| self.backend.wait(lane.stream().raw(), &event))
-    }
-
     /// Waits for all lanes, and for what other streams do with dropped buffers, and releases what that ends.
     pub(crate) fn synchronize(&self) -> Result<(), Error> {
-        let waited = self.lanes().try_for_each(|lane| self.wait_for(lane.stream()));
-        self.release_ended();
+        let waited = self.lanes.each().try_for_each(|lane| self.wait_for(lane.stream()));
+        self.lanes.release_ended();
         self.pool.wait_for_parked();
         self.losses.log();
         Ok(waited?)
@@ -281,7 +239,7 @@ impl<B: Backend> DeviceState<B> {
             return self.end();
         }
         // Before anything is given back, since that may wait for what still runs.
-        let is_idle = || self.is_idle().unwrap_or_else(|fault| fault.is_failure());
+        let is_idle = || self.lanes.are_idle().unwrap_or_else(|fault| fault.is_failure());
         if !B::WAITS_AT_THE_END && is_idle() && self.sweep() {
             return;
         }
@@ -329,7 +287,7 @@ impl<B: Backend> DeviceState<B> {
     /// Transfers in flight hold the state, so it goes only when the last of them has gone. A failed device answers every wait with
     /// a fault, which lets the sweep give up what the fault concerns.
     fn drain(&self) {
-        for lane in self.lanes() {
+        for lane in self.lanes.each() {
             let _ = insist(|| self.wait_for(lane.stream()));
         }
         let mut waited = false;
@@ -338,11 +296,25 @@ impl<B: Backend> DeviceState<B> {
                 std::thread::sleep(PAUSE);
             }
             waited = true;
-            for event in self.lanes().flat_map(Lane::events) {
+            for event in self.lanes.each().flat_map(Lane::events) {
                 let _ = self.backend.synchronize(&event);
             }
             self.pool.wait_for_parked();
         }
+    }
+}
+
+impl<B: Backend> PinnedOwner<B> for DeviceState<B> {
+    fn pinned_pool(&self) -> &PinnedPool<B> {
+        &self.pinned
+    }
+
+    fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    fn finish(self: Arc<Self>) {
+        DeviceState::finish(self);
     }
 }
 
@@ -355,7 +327,7 @@ impl<B: Backend> Drop for DeviceState<B> {
         }
         self.unpin(idle);
         self.pool.flush();
-        let failed = !insist(|| self.is_idle()).unwrap_or(false);
+        let failed = !insist(|| self.lanes.are_idle()).unwrap_or(false);
         #[cfg(all(debug_assertions, feature = "testing"))]
         if !failed {
             self.audit();

@@ -44,6 +44,11 @@ impl<T> LockedTogether<'_, T> {
         &mut self.guards[self.guard_of[index]]
     }
 
+    /// The same, to read.
+    pub(crate) fn get(&self, index: usize) -> &T {
+        &self.guards[self.guard_of[index]]
+    }
+
     /// Each guarded value once.
     pub(crate) fn each(&self) -> impl Iterator<Item = &T> {
         self.guards.iter().map(|guard| &**guard)

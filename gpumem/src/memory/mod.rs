@@ -12,7 +12,7 @@
 //!   waits, not the host.
 //! * **Freeing** never waits, and asks the driver for nothing but whether events are done. A block that only the compute stream used is free
 //!   at once *in the order of that stream*: its next owner queues work after its last use. A block that another stream still uses is
-//!   *parked* until that use is done. The pool retains free memory for the next block ([`DevicePool::give_back`]).
+//!   *parked* until that use is done. The pool retains free memory for the next block ([`DevicePool::give_back`](pool::DevicePool::give_back)).
 //! * **Memory goes back to the driver** only after the compute stream has passed its last use, which events tell (`pool/epochs.rs`),
 //!   and only in operations that take memory or are asked to give it back (`pool/give_back.rs`); never in a drop.
 //! * **A transfer in flight** ([`InFlight`]) is owned by its lane, with the pinned memory that it uses, until its event is done. A ticket is a
@@ -27,11 +27,10 @@
 //! # Two wings
 //!
 //! `pool` is what a device *has*: blocks, free memory, the limit. `transfer` is what is *under way*: lanes, transfers in flight, tickets,
-//! pinned memory. The pool knows nothing of transfers. Under both are `stream`, `block`, `locks` and `losses`; above both is
-//! `device_state`, which owns one of each, with `pressure`, which asks the pool for memory and knows where more can be found. A transfer's
-//! pinned memory holds the device state, so that the device outlives its transfers. None of them knows element types.
+//! pinned memory. The pool knows nothing of transfers. Beneath both are `stream`, `settings`, `locks` and `losses`; above both is
+//! `device_state`, which owns one of each ([`DevicePool`](pool::DevicePool), [`Lanes`](transfer::Lanes)), with `pressure`, which takes memory
+//! from both and knows where more can be found. None of them knows element types.
 
-mod block;
 mod device_state;
 mod locks;
 mod losses;
@@ -44,11 +43,13 @@ mod tests;
 mod transfer;
 mod untyped;
 
-pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
 pub(crate) use self::device_state::DeviceState;
 pub use self::device_state::MemoryReport;
-pub(crate) use self::pool::{AllocRequest, Budget, Charge, Extent, LARGEST_SMALL};
-pub use self::pressure::Pressure;
+pub(crate) use self::locks::{LockedTogether, lock, lock_together};
+pub(crate) use self::pool::{
+    AllocRequest, Block, Budget, Charge, Extent, LARGEST_SMALL, NotQueued, PartlyQueued, use_together,
+};
+pub use self::settings::Pressure;
 pub(crate) use self::settings::{PressureCallback, Settings};
 pub use self::stream::Stream;
 pub(crate) use self::transfer::{

@@ -1,4 +1,4 @@
-//! Taking blocks from the pool, and what happens where there is no room.
+//! Taking blocks from the pool and pinned memory, and what happens where there is no room.
 //!
 //! The fast path ends after its first line: the thread's cache has the block. Otherwise a request goes through these steps, in this
 //! order, and stops at the first that helps:
@@ -10,27 +10,15 @@
 //!
 //! The callback is [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
 
-use super::block::Block;
 use super::device_state::DeviceState;
-use super::pool::{AllocRequest, Extent, Reservation};
+use super::pool::{AllocRequest, Block, Extent, Reservation};
+use super::settings::Pressure;
+use super::transfer::PinnedBlock;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::label::BufferLabel;
 use std::cell::RefCell;
-
-/// What a pressure callback is told; see [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Pressure {
-    /// Bytes that could not be had.
-    pub requested: u64,
-    /// Bytes that live buffers hold.
-    pub live: u64,
-    /// The device's limit in bytes.
-    pub limit: u64,
-    /// Whether the limit is in the way; otherwise the device itself has no room.
-    pub limited: bool,
-}
+use std::sync::Arc;
 
 impl<B: Backend> DeviceState<B> {
     /// Takes device memory for `label`, within the device's limit.
@@ -69,7 +57,7 @@ impl<B: Backend> DeviceState<B> {
         let more = bytes.saturating_sub(block.bytes());
         let map = || self.pool.map_growth(block, bytes);
         let ((), reservation) = self.obtain(label, more, reservation, ask, map)?;
-        block.charge.merge(reservation.keep());
+        reservation.extend(block);
         Ok(Some(before))
     }
 
@@ -126,10 +114,53 @@ impl<B: Backend> DeviceState<B> {
         }
     }
 
+    /// Takes at least `bytes` (above 0) of pinned memory: an idle block, or a new one.
+    ///
+    /// Transfers that have ended are looked for only where no idle block fits: that takes one call of the driver each, which is much where
+    /// nothing is missing, and little beside pinning.
+    pub(crate) fn take_pinned(
+        self: &Arc<Self>,
+        buffer: BufferLabel,
+        bytes: usize,
+    ) -> Result<PinnedBlock<B>, Error> {
+        let reuse = || PinnedBlock::reuse(self.clone(), bytes);
+        let released = || {
+            self.lanes.release_ended();
+            reuse()
+        };
+        if let Some(block) = reuse().or_else(released) {
+            return Ok(block);
+        }
+        let (block, surplus) = PinnedBlock::pin(self.clone(), bytes, |bytes| self.pin(buffer, bytes))?;
+        self.unpin(surplus);
+        Ok(block)
+    }
+
+    fn pin(&self, buffer: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
+        let pinned = match self.backend.pin(bytes) {
+            Err(fault) if fault.is_out_of_memory() => {
+                // Give idle blocks back, and try once more.
+                self.sweep();
+                self.unpin(self.pinned.drain());
+                self.backend.pin(bytes)
+            }
+            other => other,
+        };
+        let pinned = pinned.map_err(|fault| {
+            if !fault.is_out_of_memory() {
+                return fault.into();
+            }
+            let pinned = self.ledger.counters.pinned_bytes();
+            Error::OutOfPinnedMemory { buffer, requested: bytes as u64, pinned }
+        })?;
+        self.ledger.counters.pinned(bytes as u64);
+        Ok(pinned)
+    }
+
     /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
     fn reclaim(&self) {
         // Before anything is locked: a thread that waits for a download's slot is woken by it.
-        self.release_ended();
+        self.lanes.release_ended();
         let giving_back = self.pool.giving_back();
         self.pool.give_everything_back(&giving_back);
         self.unpin(self.pinned.drain());

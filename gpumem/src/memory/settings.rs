@@ -1,15 +1,28 @@
 //! The settings of a device's memory, as [`DeviceBuilder`](crate::DeviceBuilder) makes them.
 
-use super::Pressure;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What a pressure callback is told; see [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pressure {
+    /// Bytes that could not be had.
+    pub requested: u64,
+    /// Bytes that live buffers hold.
+    pub live: u64,
+    /// The device's limit in bytes.
+    pub limit: u64,
+    /// Whether the limit is in the way; otherwise the device itself has no room.
+    pub limited: bool,
+}
 
 /// How much memory a device may take, and what it does with memory that no buffer has.
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// Bytes that all buffers may have together.
     pub(crate) limit: u64,
-    /// Bytes that the device may hold beyond the most that ever lived, as a share of the latter; `pool/watermark.rs` has the default.
+    /// Bytes that the device may hold beyond the most that ever lived, as a share of the latter; `pool/take/watermark.rs` has the default.
     pub(crate) overhead: Option<f64>,
     /// Free bytes that are retained for later buffers.
     pub(crate) retain: u64,

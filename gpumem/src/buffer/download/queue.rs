@@ -25,7 +25,7 @@ pub(super) fn queue<B: Backend>(
 ) -> Result<Vec<Completion<B>>, Error> {
     let mut snapshots = Snapshots::lock(plans.iter().map(|plan| &plan.source))?;
     plans.iter().try_for_each(|plan| snapshots.copy(&plan.source))?;
-    state.order_download_after(after)?;
+    state.lanes.order_download_after(after)?;
     let copy = |index: usize| {
         let Plan { source, pinned, .. } = &plans[index];
         copies::HostCopy { source: snapshots.place(index, source), pinned, bytes: source.bytes.len() }
@@ -37,12 +37,12 @@ pub(super) fn queue<B: Backend>(
     // SAFETY: the ranges lie in their blocks and were written (rule 5) by work that the lane was just made to
     // wait for. The lane keeps the pinned memory until the event that all parts share (rule 3).
     let queued =
-        unsafe { copies::download_together(state, &copies, || launch = Some(state.download.lock())) };
+        unsafe { copies::download_together(state, &copies, || launch = Some(state.lanes.download.lock())) };
     drop(copies);
     match queued {
         Ok(event) => {
             snapshots.advance();
-            let mut launch = launch.unwrap_or_else(|| state.download.lock());
+            let mut launch = launch.unwrap_or_else(|| state.lanes.download.lock());
             let mut flights = Vec::with_capacity(plans.len());
             for Plan { source, pinned, slot } in plans {
                 state.ledger.counters.downloaded(source.bytes.len() as u64, true);
@@ -52,7 +52,7 @@ pub(super) fn queue<B: Backend>(
             // `remember` wakes tasks that wait for a slot, so no lock is held.
             let completion = |(raw, flight): (&RawBuffer<B>, Arc<InFlight<B>>)| {
                 raw.slots().remember(&flight);
-                Completion::new(&state.download, flight)
+                Completion::new(&state.lanes.download, flight)
             };
             Ok(flights.into_iter().map(completion).collect())
         }
@@ -74,7 +74,7 @@ fn give_up<B: Backend>(
 ) -> Error {
     for plan in plans.into_iter().take(parts) {
         match &event {
-            Some(event) => state.download.hold(event.clone(), plan.pinned),
+            Some(event) => state.lanes.download.hold(event.clone(), plan.pinned),
             None => plan.pinned.lose(),
         }
     }

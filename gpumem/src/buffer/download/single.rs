@@ -70,7 +70,7 @@ impl<T: Element, B: Backend> Download<T, B> {
         range: Range<usize>,
         busy: Busy,
     ) -> Result<Self, Error> {
-        Self::start_after(raw.state().compute.stream(), raw, range, busy)
+        Self::start_after(raw.state().lanes.compute.stream(), raw, range, busy)
     }
 
     /// See [`RawDownload::start_after`].

@@ -4,10 +4,9 @@ use crate::backend::{Backend, Fault};
 use crate::buffer::copies::Place;
 use crate::buffer::raw::{NewCopies, RawBuffer, Rotation};
 use crate::error::Error;
-use crate::memory::Block;
+use crate::memory::{Block, LockedTogether, lock_together};
 use std::ops::Range;
 use std::ptr;
-use std::sync::MutexGuard;
 
 /// The bytes of a buffer that a part of a download copies; there is at least one.
 pub(super) struct Source<'a, B: Backend> {
@@ -18,10 +17,10 @@ pub(super) struct Source<'a, B: Backend> {
 
 /// The staging copies of all `snapshot` buffers of a download, locked.
 pub(super) struct Snapshots<'a, B: Backend> {
-    /// Each `snapshot` buffer once, in the order of the addresses.
+    /// Each `snapshot` buffer once.
     needs: Vec<Need<'a, B>>,
     /// The staging copies of each of them.
-    rotations: Vec<MutexGuard<'a, Rotation<B>>>,
+    rotations: LockedTogether<'a, Rotation<B>>,
     /// For each part of the download: which staging copy it reads, of which buffer, if it reads one.
     copies: Vec<Option<(usize, usize)>>,
 }
@@ -50,13 +49,11 @@ impl<'a, B: Backend> Snapshots<'a, B> {
             let allocate = |need: &Need<'a, B>| need.raw.allocate_staging(need.count, need.bytes);
             let new: Vec<NewCopies<'_, B>> = needs.iter().map(allocate).collect::<Result<_, Error>>()?;
             needs.iter().zip(new).for_each(|(need, new)| need.raw.put_staging(new));
-            let rotations: Vec<_> = needs.iter().map(|need| need.raw.lock_staging()).collect();
-            let has = |(need, rotation): (&Need<'a, B>, &MutexGuard<'_, Rotation<B>>)| {
-                rotation.has(need.count, need.bytes)
-            };
+            let rotations = lock_together(needs.iter().map(|need| need.raw.staging_rotation()));
+            let has = |(index, need): (usize, &Need<'a, B>)| rotations.get(index).has(need.count, need.bytes);
             // Another thread's download may have used the staging copies that just got memory. Each round
             // leaves more memory with the staging copies.
-            if needs.iter().zip(&rotations).all(has) {
+            if needs.iter().enumerate().all(has) {
                 return Ok(Self { needs, rotations, copies: Vec::new() });
             }
         }
@@ -71,7 +68,8 @@ impl<'a, B: Backend> Snapshots<'a, B> {
             return Ok(());
         };
         let used = &mut self.needs[buffer].used;
-        let copy = self.rotations[buffer].copy(raw.state(), (*block, bytes.start), bytes.len(), *used)?;
+        let copy =
+            self.rotations.get_mut(buffer).copy(raw.state(), (*block, bytes.start), bytes.len(), *used)?;
         *used += 1;
         self.copies.push(Some((buffer, copy)));
         Ok(())
@@ -81,7 +79,7 @@ impl<'a, B: Backend> Snapshots<'a, B> {
     /// itself.
     pub(super) fn place<'s>(&'s self, part: usize, source: &Source<'s, B>) -> Place<'s, B> {
         match self.copies[part] {
-            Some((buffer, copy)) => (self.rotations[buffer].block(copy), 0),
+            Some((buffer, copy)) => (self.rotations.get(buffer).block(copy), 0),
             None => (source.block, source.bytes.start),
         }
     }
@@ -89,14 +87,13 @@ impl<'a, B: Backend> Snapshots<'a, B> {
     /// Leaves the staging copies to their downloads, which are queued: the next download uses others. Without
     /// this it uses the same.
     pub(super) fn advance(mut self) {
-        for (need, rotation) in self.needs.iter().zip(&mut self.rotations) {
-            rotation.advance(need.used);
+        for (index, need) in self.needs.iter().enumerate() {
+            self.rotations.get_mut(index).advance(need.used);
         }
     }
 }
 
-/// Each `snapshot` buffer of a download once, in the order of the addresses, in which their staging copies
-/// are locked.
+/// Each `snapshot` buffer of a download once.
 fn needs<'s, 'a: 's, B: Backend>(sources: impl Iterator<Item = &'s Source<'a, B>>) -> Vec<Need<'a, B>> {
     let mut needs: Vec<Need<'a, B>> = Vec::new();
     for Source { raw, bytes, .. } in sources.filter(|source| source.raw.spec().is_snapshot()) {
@@ -108,6 +105,5 @@ fn needs<'s, 'a: 's, B: Backend>(sources: impl Iterator<Item = &'s Source<'a, B>
             None => needs.push(Need { raw, count: 1, bytes: bytes.len(), used: 0 }),
         }
     }
-    needs.sort_by_key(|need| ptr::from_ref(need.raw).addr());
     needs
 }

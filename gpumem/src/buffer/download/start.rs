@@ -6,7 +6,7 @@ use super::ticket::RawDownload;
 use crate::backend::Backend;
 use crate::buffer::raw::RawBuffer;
 use crate::error::Error;
-use crate::memory::{Block, DeviceState, PinnedBlock, Slot, Slots, Stream, Waiting};
+use crate::memory::{Block, DeviceState, Slot, Slots, Stream, Waiting};
 use std::future::poll_fn;
 use std::ops::Range;
 use std::ptr;
@@ -35,7 +35,7 @@ impl<B: Backend> RawDownload<B> {
         parts: &[BufferRange<'_, B>],
         busy: Busy,
     ) -> Result<Vec<Self>, Error> {
-        Self::start_after(state, state.compute.stream(), parts, busy)
+        Self::start_after(state, state.lanes.compute.stream(), parts, busy)
     }
 
     /// [`Self::start`] that shows a point of `stream`, which waits for all work of the compute stream on the
@@ -61,9 +61,9 @@ impl<B: Backend> RawDownload<B> {
         check_slots(&sources)?;
         let wanted: Vec<&Slots<B>> = sources.iter().map(|source| source.raw.slots()).collect();
         let mut waiting = Waiting::default();
-        let slots = poll_fn(|context| waiting.poll(&wanted, state, context.waker())).await;
+        let slots = poll_fn(|context| waiting.poll(&wanted, &state.lanes, context.waker())).await;
         drop(waiting);
-        start(state, state.compute.stream(), parts, sources, slots?)
+        start(state, state.lanes.compute.stream(), parts, sources, slots?)
     }
 }
 
@@ -77,7 +77,7 @@ fn start<B: Backend>(
 ) -> Result<Vec<RawDownload<B>>, Error> {
     let mut plans = Vec::with_capacity(sources.len());
     for (source, slot) in sources.into_iter().zip(slots) {
-        let pinned = PinnedBlock::take(state, source.raw.label(), source.bytes.len())?;
+        let pinned = state.take_pinned(source.raw.label(), source.bytes.len())?;
         plans.push(Plan { source, pinned, slot });
     }
     let completions = if plans.is_empty() { Vec::new() } else { queue(state, stream, plans)? };
@@ -119,11 +119,11 @@ fn take_slots<B: Backend>(
 ) -> Result<Vec<Slot>, Error> {
     let wanted: Vec<&Slots<B>> = sources.iter().map(|source| source.raw.slots()).collect();
     match busy {
-        Busy::Wait => Ok(Slots::wait(&wanted, state)?),
+        Busy::Wait => Ok(Slots::wait(&wanted, &state.lanes)?),
         Busy::Refuse => {
             // Copies whose tickets were dropped may have ended. That is looked at only if a slot is missing.
             let landed = |_| {
-                state.release_ended();
+                state.lanes.release_ended();
                 Slots::take(&wanted)
             };
             Slots::take(&wanted).or_else(landed).map_err(|missing| {

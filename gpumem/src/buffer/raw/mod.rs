@@ -27,7 +27,7 @@ use crate::spec::BufferSpec;
 use std::fmt;
 use std::ops::{self, Range, RangeBounds};
 use std::panic::Location;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 /// A [`Buffer`](super::Buffer) without its element type. Lengths and capacities are in elements.
 pub struct RawBuffer<B: Backend> {
@@ -143,7 +143,7 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn stats(&self) -> BufferStats {
         if self.slots.taken() > 0 {
             // Returns the slots of dropped tickets whose copies have ended.
-            self.state().release_ended();
+            self.state().lanes.release_ended();
         }
         BufferStats {
             label: self.label,
@@ -203,7 +203,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(super) fn abandon_downloads(&self) {
-        self.state().release_ended();
+        self.state().lanes.release_ended();
         self.slots.abandon();
     }
 
@@ -219,7 +219,8 @@ impl<B: Backend> RawBuffer<B> {
     /// Makes the compute stream wait for all pending uses, as every write must first (rule 2).
     pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
         let state = self.device.state();
-        let order = |block: &mut Block<B>| block.order_after_uses(&state.backend, state.compute.stream());
+        let order =
+            |block: &mut Block<B>| block.order_after_uses(&state.backend, state.lanes.compute.stream());
         Ok(self.block.as_mut().map_or(Ok(()), order)?)
     }
 
@@ -234,7 +235,7 @@ impl<B: Backend> RawBuffer<B> {
             return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
         }
         let lend = |block: &Block<B>| {
-            block.lend_to(&self.state().backend, self.state().compute.stream(), stream, write)
+            block.lend_to(&self.state().backend, self.state().lanes.compute.stream(), stream, write)
         };
         Ok(self.block.as_ref().map_or(Ok(()), lend)?)
     }
@@ -242,7 +243,7 @@ impl<B: Backend> RawBuffer<B> {
     /// See [`Block::used_on`].
     pub(crate) fn used_on(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
         let used = |block: &Block<B>| {
-            block.used_on(&self.state().backend, self.state().compute.stream(), stream, write)
+            block.used_on(&self.state().backend, self.state().lanes.compute.stream(), stream, write)
         };
         Ok(self.block.as_ref().map_or(Ok(()), used)?)
     }
@@ -269,8 +270,8 @@ impl<B: Backend> RawBuffer<B> {
         new.put(|bytes| self.report_bytes(bytes));
     }
 
-    pub(super) fn lock_staging(&self) -> MutexGuard<'_, Rotation<B>> {
-        self.staging.lock()
+    pub(super) fn staging_rotation(&self) -> &Mutex<Rotation<B>> {
+        self.staging.rotation()
     }
 }
 

@@ -10,8 +10,8 @@ use crate::backend::{Backend, Fault};
 use crate::buffer::copies::{self, Place};
 use crate::error::Error;
 use crate::label::BufferLabel;
-use crate::memory::{AllocRequest, Block, DeviceState, SlotsHeld};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::memory::{AllocRequest, Block, DeviceState, SlotsHeld, lock};
+use std::sync::{Mutex, MutexGuard};
 
 /// The staging copies of one buffer.
 pub(super) struct StagingCopies<B: Backend> {
@@ -72,7 +72,7 @@ impl<B: Backend> Rotation<B> {
         let index = (self.next + ahead) % self.limit;
         let target = &mut self.blocks[index];
         assert!(target.bytes() >= bytes, "gpumem: a staging copy without room");
-        target.order_after_uses(&state.backend, state.compute.stream())?;
+        target.order_after_uses(&state.backend, state.lanes.compute.stream())?;
         // SAFETY: the caller's range lies in the buffer and was written (rule 5). The staging copy is another
         // block, which was just found large enough, and the compute stream waits for its last download (rule
         // 2).
@@ -138,9 +138,12 @@ impl<B: Backend> StagingCopies<B> {
 
     /// Locks the staging copies for a download. Of several buffers they are locked in the order of the
     /// buffers' addresses.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Rotation<B>> {
-        // Whatever failed half-way, the list holds whole blocks.
-        self.rotation.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn rotation(&self) -> &Mutex<Rotation<B>> {
+        &self.rotation
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rotation<B>> {
+        lock(&self.rotation)
     }
 }
 

@@ -75,7 +75,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Pinned memory for an upload of `bytes`.
     fn pinned_pieces(&self, bytes: usize) -> Result<Option<PinnedPieces<B>>, Error> {
-        PinnedPieces::take(self.state(), &self.state().compute, self.label(), bytes)
+        PinnedPieces::take(self.state(), &self.state().lanes.compute, self.label(), bytes)
     }
 
     /// Copies elements to `target`, which need not be initialised. Returns when they are there.
@@ -91,7 +91,7 @@ impl<B: Backend> RawBuffer<B> {
     ) -> Result<(), Error> {
         let bytes = range.len() * self.element_size();
         let state = self.state();
-        let lane = if bytes <= SMALL { &state.compute } else { &state.download };
+        let lane = if bytes <= SMALL { &state.lanes.compute } else { &state.lanes.download };
         let pinned = PinnedPieces::take(state, lane, self.label(), bytes)?;
         let (Some(pinned), Some(block)) = (pinned, self.block()) else { return Ok(()) };
         // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised
@@ -105,11 +105,11 @@ impl<B: Backend> RawBuffer<B> {
         let receive =
             |ring: Ring<'_, B>, pieces: &Pieces<_>| unsafe { ring.receive(block, start, piece, pieces) };
         if let Some(lease) = pinned.lease(state)? {
-            state.order_after_compute(lease.lanes())?;
+            state.lanes.order_after_compute(lease.lanes())?;
             run_on_threads(&pieces, pinned.deal(state, lease.lanes()), receive)?;
         } else {
-            if !state.is_compute(lane) {
-                state.order_download_after(state.compute.stream())?;
+            if !state.lanes.is_compute(lane) {
+                state.lanes.order_download_after(state.lanes.compute.stream())?;
             }
             run_on_threads(&pieces, pinned.deal(state, std::slice::from_ref(lane)), receive)?;
         }
@@ -134,13 +134,13 @@ pub(super) fn send<B: Backend>(
     // compute stream below, and it is made to wait for them at the end (`JoinAtEnd`; rules 1 and 2).
     let send = |ring: Ring<'_, B>, pieces: &Pieces<_>| unsafe { ring.send(block, start, piece, pieces) };
     if let Some(lease) = pinned.lease(state)? {
-        state.order_after_compute(lease.lanes())?;
+        state.lanes.order_after_compute(lease.lanes())?;
         let join = JoinAtEnd { state, block };
         let sent = run_on_threads(&pieces, pinned.deal(state, lease.lanes()), send);
         let joined = join.end().map_err(Error::from);
         sent.and(joined)?;
     } else {
-        run_on_threads(&pieces, pinned.deal(state, std::slice::from_ref(&state.compute)), send)?;
+        run_on_threads(&pieces, pinned.deal(state, std::slice::from_ref(&state.lanes.compute)), send)?;
     }
     state.ledger.counters.uploaded(data.len() as u64);
     Ok(())
@@ -155,7 +155,7 @@ struct JoinAtEnd<'a, B: Backend> {
 impl<B: Backend> JoinAtEnd<'_, B> {
     fn end(self) -> Result<(), Fault> {
         let this = std::mem::ManuallyDrop::new(self);
-        this.block.join_uses(&this.state.backend, this.state.compute.stream())
+        this.block.join_uses(&this.state.backend, this.state.lanes.compute.stream())
     }
 }
 
@@ -163,7 +163,7 @@ impl<B: Backend> Drop for JoinAtEnd<'_, B> {
     /// Called only if a worker has panicked.
     fn drop(&mut self) {
         // The block keeps a failure for later (`Block::check`).
-        let _ = self.block.join_uses(&self.state.backend, self.state.compute.stream());
+        let _ = self.block.join_uses(&self.state.backend, self.state.lanes.compute.stream());
     }
 }
 

@@ -116,7 +116,7 @@ fn fill_by_copies<B: Backend>(
 ) -> Result<(), Error> {
     let size = pattern.len();
     let sent = count.min((PATTERN / size).max(1));
-    let pinned = PinnedPieces::take(state, &state.compute, label, sent * size)?;
+    let pinned = PinnedPieces::take(state, &state.lanes.compute, label, sent * size)?;
     // A single element may be large, so it is not copied once more.
     let repeated = if sent == 1 { Cow::Borrowed(pattern) } else { Cow::Owned(pattern.repeat(sent)) };
     send(state, pinned, block, to, &repeated)?;

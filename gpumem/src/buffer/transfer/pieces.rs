@@ -67,7 +67,7 @@ impl<B: Backend> PinnedPieces<B> {
         let piece = bytes.min(bytes.div_ceil(SLOTS).next_multiple_of(LEAST).min(PIECE));
         let mut blocks = Vec::new();
         for index in 0..most.min(bytes.div_ceil(piece)) {
-            match PinnedBlock::take(state, label, piece) {
+            match state.take_pinned(label, piece) {
                 Ok(block) => blocks.push(block),
                 // Two blocks are enough, if the thread may wait for them.
                 Err(Error::OutOfPinnedMemory { .. }) if index >= 2 && state.backend.may_wait() => break,
@@ -87,7 +87,7 @@ impl<B: Backend> PinnedPieces<B> {
         if !self.shared {
             return Ok(None);
         }
-        Ok(state.lease_transfer_lanes()?)
+        Ok(state.lanes.lease_transfer_lanes()?)
     }
 
     /// Deals the blocks out to a ring per lane; to fewer rings if there are fewer blocks than lanes.

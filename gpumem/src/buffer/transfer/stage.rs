@@ -60,10 +60,10 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         raw.check_limits(len)?;
         let bytes = raw.size_of(len)?;
         let state = raw.state();
-        state.release_ended();
+        state.lanes.release_ended();
         let ahead = (AHEAD / bytes.max(1)).clamp(2, IN_FLIGHT);
-        state.compute.wait_for_all_but(ahead, &state.backend)?;
-        let take = || PinnedBlock::take(raw.state(), raw.label(), bytes);
+        state.lanes.compute.wait_for_all_but(ahead, &state.backend)?;
+        let take = || raw.state().take_pinned(raw.label(), bytes);
         let mut pinned = (bytes > 0).then(take).transpose()?;
         if let Some(pinned) = &mut pinned {
             pinned.initialise();
@@ -134,17 +134,17 @@ fn send<B: Backend>(
 ) -> Result<Option<Completion<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
     // Locked while the event is recorded, since the event may be awaited.
-    let mut launch = state.compute.lock();
+    let mut launch = state.lanes.compute.lock();
     // SAFETY: the callers made sure of the range and of pending uses (rule 2). All of the pinned block is
     // initialised. The stage is gone, so no code writes the pinned block any more, and it stays in flight
     // until it is copied (rule 3).
-    let queued = unsafe { copies::upload(state, &state.compute, &pinned, (block, start), bytes) };
+    let queued = unsafe { copies::upload(state, &state.lanes.compute, &pinned, (block, start), bytes) };
     match queued {
         Ok(event) => {
             let flight = launch.push(event, pinned, None);
             drop(launch);
             state.ledger.counters.uploaded(bytes as u64);
-            Ok(Some(Completion::new(&state.compute, flight)))
+            Ok(Some(Completion::new(&state.lanes.compute, flight)))
         }
         Err(NotQueued { fault, runs }) => {
             drop(launch);

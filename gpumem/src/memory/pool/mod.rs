@@ -10,8 +10,8 @@
 //!     |                              refill |          v                             another stream uses it)
 //!     |    reserve, obtain, admit         slabs and free segments (`free_memory`)
 //!     +--------------------------------------- |       ^
-//!                                    assemble  |       | shed, trim: after the compute stream has passed it (`epochs`)
-//!                                  (`segments`)v       v
+//!                              assemble (`take`)|       | shed, trim: after the compute stream has passed it (`epochs`)
+//!                                              v       v
 //!                                            the driver
 //! ```
 //!
@@ -20,11 +20,11 @@
 
 #[cfg(all(debug_assertions, feature = "testing"))]
 mod audit;
+mod block;
 mod budget;
 mod epochs;
 mod free_memory;
 mod give_back;
-mod growth;
 mod parking;
 mod segments;
 mod small;
@@ -32,17 +32,17 @@ mod take;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
 pub(crate) use self::budget::{Budget, Charge};
-pub(crate) use self::growth::Extent;
-pub(crate) use self::segments::Segment;
-pub(crate) use self::small::{Class, LARGEST_SMALL};
-pub(crate) use self::take::{AllocRequest, Reservation};
+pub(crate) use self::small::LARGEST_SMALL;
+pub(crate) use self::take::{AllocRequest, Extent, Reservation};
 
+use self::block::{Counted, Origin, Uses};
 use self::free_memory::FreeMemory;
 use self::parking::Parking;
-use self::segments::{Assembler, Ceiling, PhysicalMemory, Watermark};
+use self::segments::PhysicalMemory;
 use self::small::{Cache, Caches, Evicted, FreePiece};
-use super::block::{Block, Counted, Origin, Uses};
+use self::take::Ceiling;
 use super::locks::lock;
 use super::losses::Losses;
 use super::settings::Settings;
@@ -82,6 +82,21 @@ struct Sums {
     /// Bytes of the segments of all blocks, for the audit.
     #[cfg(all(debug_assertions, feature = "testing"))]
     lent: AtomicU64,
+}
+
+impl Sums {
+    /// Replaces what a block has added.
+    fn count(&self, before: Counted, after: Counted) {
+        #[allow(clippy::cast_possible_wrap)] // address ranges end below 2^63
+        if before.waste != after.waste {
+            self.waste.fetch_add(after.waste as i64 - before.waste as i64, Ordering::Relaxed);
+        }
+        #[cfg(all(debug_assertions, feature = "testing"))]
+        {
+            self.lent.fetch_add(after.mapped as u64, Ordering::Relaxed);
+            self.lent.fetch_sub(before.mapped as u64, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What a pool holds and has done.
@@ -146,11 +161,6 @@ impl<B: Backend> DevicePool<B> {
 
     fn free(&self) -> MutexGuard<'_, FreeMemory<B>> {
         lock(&self.free)
-    }
-
-    /// Notes that the driver has no more memory: from now on requests are assembled from free memory first.
-    pub(crate) fn note_full(&self) {
-        Watermark::of(self).set_ceiling();
     }
 
     /// Puts memory that has left the caches where all threads find it.

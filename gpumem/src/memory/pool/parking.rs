@@ -13,9 +13,9 @@
 //! The driver is asked while the queues are not locked, so a drop on another thread waits for a push to a queue at most. A block leaves its
 //! queue and its charge goes back to the budget under the lock: no thread finds the bytes neither here nor in the budget.
 
+use super::block::Block;
 use super::budget::Budget;
 use crate::backend::{Backend, Fault};
-use crate::memory::block::Block;
 use crate::memory::locks::lock;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;

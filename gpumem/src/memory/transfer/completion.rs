@@ -6,11 +6,12 @@
 //! the transfer tells how it ended.
 
 use super::in_flight::InFlight;
-use super::lane::Lane;
+use super::lanes::Lane;
 use super::pinned::PinnedBlock;
 use super::queue::Queue;
-use super::slots::Slot;
-use super::wake_thread::{Watch, may_sleep};
+use super::slot::Slot;
+use super::wake_thread;
+use super::watch::{Watch, may_sleep};
 use crate::backend::{Backend, Fault};
 use crate::memory::locks::lock;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -77,7 +78,7 @@ impl<B: Backend> Completion<B> {
             }
             return end;
         }
-        match self.queue.watch(&self.transfer, waker) {
+        match wake_thread::watch(&self.queue, &self.transfer, waker) {
             Ok(Some(watch)) => {
                 self.watch = Some(watch);
                 // Nothing is missed without this look. But a small transfer has ended while the wake thread was told, and then it saves

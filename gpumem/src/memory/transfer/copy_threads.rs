@@ -3,10 +3,10 @@
 //! One core copies to and from pinned memory at a fraction of the rate of the bus, and touching new memory is slower yet. So a large
 //! blocking transfer is done by up to [`MOST`] threads, of which the calling thread is one. The protocol:
 //!
-//! * **Lanes.** A device has one *transfer lane* per copy thread, made by the first large transfer and kept ([`TransferLanes`]). One transfer
-//!   has all of them at a time ([`LaneLease`]), so that two transfers never come in between each other; a transfer that finds them taken
+//! * **Lanes.** A device has one *transfer lane* per copy thread, made by the first large transfer and kept ([`Lanes`](super::Lanes)). One transfer
+//!   has all of them at a time ([`LaneLease`](super::LaneLease)), so that two transfers never come in between each other; a transfer that finds them taken
 //!   is done by its own thread alone, like a small one.
-//! * **Order.** Before the first piece, every transfer lane is ordered after the compute stream ([`DeviceState::order_after_compute`]). Each
+//! * **Order.** Before the first piece, every transfer lane is ordered after the compute stream ([`Lanes::order_after_compute`](super::Lanes::order_after_compute)). Each
 //!   piece is a pending use of the block (rule 2), a write as well as a read. A download waits for its pieces. An upload does not: at its
 //!   end, failed or not, the compute stream is ordered after all pieces ([`Block::join_uses`](crate::memory::Block::join_uses)), and then they are as
 //!   good as queued there (rule 1).
@@ -17,87 +17,19 @@
 //! * **Pieces** are handed out one by one ([`Pieces`]), so a slow thread does less, and each is a slice that no other thread has. When a
 //!   thread fails, the others get no more.
 
-use super::lane::Lane;
-use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::memory::device_state::DeviceState;
 use crate::memory::locks::lock;
 use std::panic::resume_unwind;
-use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 /// Threads and lanes of a large transfer: as many as it takes for the bus to be what limits it.
 const MOST: usize = 4;
 
-/// Transfers that may be under way per lane before a further large transfer waits for the oldest.
-const IN_FLIGHT: usize = 8;
-
 /// How many threads do a large transfer on this machine.
 pub(crate) fn copy_threads() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, usize::from).min(MOST))
-}
-
-/// The transfer lanes of a device.
-pub(crate) struct TransferLanes<B: Backend> {
-    /// Made with the first large transfer, by the thread that has the lease.
-    lanes: OnceLock<Vec<Lane<B>>>,
-    /// Only ever tried: a thread that finds it taken goes another way. So no thread waits for what runs meanwhile, not even a logger that
-    /// is told of lost memory and transfers something itself.
-    lease: Mutex<()>,
-}
-
-/// All transfer lanes, leased to one transfer.
-pub(crate) struct LaneLease<'a, B: Backend> {
-    lanes: &'a [Lane<B>],
-    _lease: MutexGuard<'a, ()>,
-}
-
-impl<B: Backend> TransferLanes<B> {
-    pub(crate) fn new() -> Self {
-        Self { lanes: OnceLock::new(), lease: Mutex::default() }
-    }
-
-    /// The lanes, none before the first large transfer.
-    pub(crate) fn lanes(&self) -> &[Lane<B>] {
-        self.lanes.get().map_or(&[], Vec::as_slice)
-    }
-}
-
-impl<B: Backend> LaneLease<'_, B> {
-    pub(crate) fn lanes(&self) -> &[Lane<B>] {
-        self.lanes
-    }
-}
-
-impl<B: Backend> DeviceState<B> {
-    /// The transfer lanes, unless another transfer has them. May wait for earlier transfers.
-    pub(crate) fn lease_transfer_lanes(&self) -> Result<Option<LaneLease<'_, B>>, Fault> {
-        let lease = match self.transfer_lanes.lease.try_lock() {
-            Ok(lease) => lease,
-            // It guards nothing that could be half done.
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Ok(None),
-        };
-        let lanes = match self.transfer_lanes.lanes.get() {
-            Some(lanes) => lanes,
-            None => {
-                let lane = |_| {
-                    let stream = self.backend.create_stream();
-                    stream.map(|raw| Lane::new(raw, self.number, &self.backend))
-                };
-                // Where the device gives no more streams, the transfer goes alone: it may have been prepared already.
-                let Ok(lanes) = (0..copy_threads()).map(lane).collect::<Result<_, _>>() else {
-                    return Ok(None);
-                };
-                self.transfer_lanes.lanes.get_or_init(|| lanes)
-            }
-        };
-        for lane in lanes {
-            lane.wait_for_all_but(IN_FLIGHT, &self.backend)?;
-        }
-        Ok(Some(LaneLease { lanes, _lease: lease }))
-    }
 }
 
 /// The pieces of a transfer that no thread has taken yet.

@@ -12,11 +12,11 @@
 //! ```
 //!
 //! The ticket of an async download has a second reference: redeeming it takes the payload out, and otherwise the payload goes with the last
-//! reference. An uploads' or a blocking transfer's payload is unclaimed, and goes when the lane sees the end. How the transfer
+//! reference. An upload's or a blocking transfer's payload is unclaimed, and goes when the lane sees the end. How the transfer
 //! ended is noted here, so that a ticket can tell when the device is gone.
 
 use super::pinned::PinnedBlock;
-use super::slots::Slot;
+use super::slot::Slot;
 use crate::backend::{Backend, Fault};
 use crate::memory::locks::lock;
 use std::sync::Mutex;

@@ -3,7 +3,7 @@
 //! The life of an async download:
 //!
 //! ```text
-//!   take a slot (`slots`)  ->  take pinned memory (`pinned`)  ->  queue the copy on the download lane, record its event (`lane`)
+//!   take a slot (`slots`)  ->  take pinned memory (`pinned`)  ->  queue the copy on the download lane, record its event (`lanes`)
 //!                                                                        |
 //!       ticket: `Completion` ---refers to---> `InFlight` <---held by--- the lane's queue (`queue`)
 //!         |  is_ready, wait: ask the driver      |                       |
@@ -19,17 +19,19 @@
 mod completion;
 mod copy_threads;
 mod in_flight;
-mod lane;
+mod lanes;
 mod pinned;
 mod queue;
+mod slot;
 mod slots;
 mod wake_thread;
+mod watch;
 
 pub(crate) use self::completion::Completion;
-pub(super) use self::copy_threads::TransferLanes;
-pub(crate) use self::copy_threads::{LaneLease, Pieces, copy_threads, run_on_threads};
+pub(crate) use self::copy_threads::{Pieces, copy_threads, run_on_threads};
 pub(crate) use self::in_flight::InFlight;
-pub(crate) use self::lane::Lane;
+pub(crate) use self::lanes::{Lane, LaneLease, Lanes};
 pub(crate) use self::pinned::PinnedBlock;
-pub(super) use self::pinned::PinnedPool;
-pub(crate) use self::slots::{Slot, Slots, SlotsHeld, Waiting};
+pub(super) use self::pinned::{PinnedOwner, PinnedPool};
+pub(crate) use self::slot::Slot;
+pub(crate) use self::slots::{Slots, SlotsHeld, Waiting};

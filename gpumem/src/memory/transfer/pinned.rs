@@ -11,10 +11,8 @@
 //! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
 
 use crate::backend::{Backend, BackendOps};
-use crate::error::Error;
-use crate::label::BufferLabel;
-use crate::memory::device_state::DeviceState;
 use crate::memory::locks::lock;
+use crate::memory::losses::Losses;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
@@ -78,7 +76,7 @@ impl<T> Shelves<T> {
 /// Pinned memory on loan from the pool. Dropping it gives it back, so it must not be dropped while a transfer uses it:
 /// see [`InFlight`](crate::memory::InFlight).
 pub(crate) struct PinnedBlock<B: Backend> {
-    state: Arc<DeviceState<B>>,
+    owner: Arc<dyn PinnedOwner<B>>,
     pinned: ManuallyDrop<B::Pinned>,
     bytes: usize,
     initialised: bool,
@@ -128,44 +126,33 @@ impl<B: Backend> PinnedPool<B> {
     }
 }
 
+/// The device that pinned memory belongs to, and that stays open as long as its pinned memory is in use.
+pub(crate) trait PinnedOwner<B: Backend>: Send + Sync {
+    fn pinned_pool(&self) -> &PinnedPool<B>;
+
+    fn losses(&self) -> &Losses;
+
+    /// Ends the device, without waiting. The last reference but the caller's own is `self`.
+    fn finish(self: Arc<Self>);
+}
+
 impl<B: Backend> PinnedBlock<B> {
-    /// Takes at least `bytes` (above 0) from the pool, or pins them.
-    ///
-    /// Transfers that have ended are looked for only where the pool has no block: that takes a call of the driver for each, which
-    /// is much where nothing is missing, and nothing beside pinning.
-    pub(crate) fn take(state: &Arc<DeviceState<B>>, label: BufferLabel, bytes: usize) -> Result<Self, Error> {
-        let bytes = step(bytes);
-        let ended = || {
-            state.release_ended();
-            state.pinned.reuse(bytes)
-        };
-        let (bytes, pinned, initialised) = match state.pinned.reuse(bytes).or_else(ended) {
-            Some(block) => block,
-            None => (bytes, Self::pin(state, label, bytes)?, false),
-        };
-        Ok(Self { state: state.clone(), pinned: ManuallyDrop::new(pinned), bytes, initialised })
+    /// An idle block of `owner`'s pool, for at least `bytes`.
+    pub(crate) fn reuse(owner: Arc<dyn PinnedOwner<B>>, bytes: usize) -> Option<Self> {
+        let (bytes, pinned, initialised) = owner.pinned_pool().reuse(step(bytes))?;
+        Some(Self { owner, pinned: ManuallyDrop::new(pinned), bytes, initialised })
     }
 
-    fn pin(state: &Arc<DeviceState<B>>, label: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
-        let pinned = match state.backend.pin(bytes) {
-            Err(fault) if fault.is_out_of_memory() => {
-                // Give idle blocks back, and try once more.
-                state.sweep();
-                state.unpin(state.pinned.drain());
-                state.backend.pin(bytes)
-            }
-            other => other,
-        };
-        let pinned = pinned.map_err(|fault| {
-            if !fault.is_out_of_memory() {
-                return fault.into();
-            }
-            let pinned = state.ledger.counters.pinned_bytes();
-            Error::OutOfPinnedMemory { buffer: label, requested: bytes as u64, pinned }
-        })?;
-        state.ledger.counters.pinned(bytes as u64);
-        state.unpin(state.pinned.grown(bytes));
-        Ok(pinned)
+    /// A new block of `owner`: `pin` pins so many bytes, at least `bytes`. Returns idle blocks that are now too much as well.
+    pub(crate) fn pin<E>(
+        owner: Arc<dyn PinnedOwner<B>>,
+        bytes: usize,
+        pin: impl FnOnce(usize) -> Result<B::Pinned, E>,
+    ) -> Result<(Self, Vec<(usize, B::Pinned)>), E> {
+        let bytes = step(bytes);
+        let pinned = pin(bytes)?;
+        let surplus = owner.pinned_pool().grown(bytes);
+        Ok((Self { owner, pinned: ManuallyDrop::new(pinned), bytes, initialised: false }, surplus))
     }
 
     pub(crate) fn raw(&self) -> &B::Pinned {
@@ -190,17 +177,17 @@ impl<B: Backend> PinnedBlock<B> {
     /// not dropped either, since it may be what keeps the memory valid.
     pub(crate) fn lose(self) {
         let this = ManuallyDrop::new(self);
-        this.state.pinned.came_back(this.bytes, None);
-        this.state.losses.count(this.bytes);
+        this.owner.pinned_pool().came_back(this.bytes, None);
+        this.owner.losses().count(this.bytes);
         crate::log_safely::safely(|| {
             log::error!(
                 "gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for",
                 this.bytes
             );
         });
-        // SAFETY: `this` is never dropped, so its reference to the device state is read out once; it is dropped here
+        // SAFETY: `this` is never dropped, so its reference to the owner is read out once; it is dropped here
         // (Rust's contract).
-        drop(unsafe { std::ptr::read(&raw const this.state) });
+        drop(unsafe { std::ptr::read(&raw const this.owner) });
     }
 }
 
@@ -208,11 +195,11 @@ impl<B: Backend> Drop for PinnedBlock<B> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once, and nothing reads the field after it (Rust's contract).
         let pinned = unsafe { ManuallyDrop::take(&mut self.pinned) };
-        self.state.pinned.came_back(self.bytes, Some((pinned, self.initialised)));
-        if Arc::strong_count(&self.state) == 1 {
+        self.owner.pinned_pool().came_back(self.bytes, Some((pinned, self.initialised)));
+        if Arc::strong_count(&self.owner) == 1 {
             // A guard of a download that has outlived its device, or the last transfer: here the device ends,
             // which must not wait.
-            self.state.clone().finish();
+            Arc::clone(&self.owner).finish();
         }
     }
 }
@@ -229,7 +216,7 @@ fn step(bytes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{PinnedBlock, RETAINED, Shelves, step};
+    use super::{RETAINED, Shelves, step};
     use crate::Device;
     use crate::label::BufferLabel;
 
@@ -267,7 +254,7 @@ mod tests {
     fn idle_memory_is_at_most_what_is_used_or_a_little() {
         let device = Device::host();
         let label = BufferLabel { set: None, name: "pinned" };
-        let take = |bytes| PinnedBlock::take(device.state(), label, bytes).unwrap();
+        let take = |bytes| device.state().take_pinned(label, bytes).unwrap();
         let pinned = || device.stats().pinned_bytes;
         let large = RETAINED as u64 / 2;
         // Three that come back: more than is kept, but nothing is freed in a drop.
@@ -290,10 +277,11 @@ mod tests {
         let state = device.state();
         let label = BufferLabel { set: None, name: "pinned" };
         for _ in 0..10 {
-            let block = PinnedBlock::take(state, label, 4096).unwrap();
+            let block = state.take_pinned(label, 4096).unwrap();
             let event =
-                crate::backend::BackendOps::record(&*state.backend, state.compute.stream().raw()).unwrap();
-            state.compute.hold(event, block);
+                crate::backend::BackendOps::record(&*state.backend, state.lanes.compute.stream().raw())
+                    .unwrap();
+            state.lanes.compute.hold(event, block);
             device.synchronize_stream(device.stream()).unwrap();
         }
         assert_eq!(device.stats().pinned_bytes, 4096);

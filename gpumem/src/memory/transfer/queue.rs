@@ -6,7 +6,7 @@
 //! of `wake_thread` has the protocol.
 
 use super::in_flight::{InFlight, Payload};
-use super::wake_thread::{self, Ended, Watch};
+use super::watch::{Ended, Watch};
 use crate::backend::{Backend, Fault};
 use crate::memory::locks::lock;
 use std::collections::VecDeque;
@@ -186,19 +186,14 @@ impl<B: Backend> Queue<B> {
     ///
     /// An end meanwhile is not missed, so the caller need not look again: the watch is in the list before this returns, and then the
     /// transfer leaves the list or is waited for, both of which tell the watch.
-    pub(crate) fn watch(
-        self: &Arc<Self>,
-        transfer: &InFlight<B>,
-        waker: &Waker,
-    ) -> Result<Option<Arc<Watch>>, Fault> {
-        self.start()?;
+    pub(super) fn watch(&self, transfer: &InFlight<B>, waker: &Waker) -> Option<Arc<Watch>> {
         // Before the lock: the clone of a waker is foreign code.
         let watch = Watch::new(waker.clone(), &self.awaited);
         let mut transfers = lock(&self.transfers);
         let seen = transfers.seen > transfer.number();
         let Some(Running { watches, .. }) = transfers.get(transfer.number()).filter(|_| !seen) else {
             drop(transfers);
-            return Ok(None);
+            return None;
         };
         if watches.len() == watches.capacity() {
             watches.retain(|watch| watch.strong_count() > 0);
@@ -208,19 +203,14 @@ impl<B: Backend> Queue<B> {
         watches.push(Arc::downgrade(&watch));
         drop(transfers);
         self.changed.notify_one();
-        Ok(Some(watch))
+        Some(watch)
     }
 
-    /// Starts the wake thread, unless it runs.
-    fn start(self: &Arc<Self>) -> Result<(), Fault> {
+    /// Runs `start`, which starts the wake thread, unless it did before.
+    pub(super) fn start_once(&self, start: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
         let mut started = lock(&self.started);
         if !*started {
-            let queue = self.clone();
-            let thread = std::thread::Builder::new().name("gpumem-wake".into());
-            let operation = "start the thread that wakes those who await transfers";
-            thread
-                .spawn(move || wake_thread::run(&queue))
-                .map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))?;
+            start()?;
             *started = true;
         }
         Ok(())
@@ -284,6 +274,7 @@ impl<B: Backend> Queue<B> {
 mod tests {
     use super::super::slots::Slots;
     use super::super::slots::tests::{fly, one};
+    use super::super::wake_thread::watch;
     use super::*;
     use crate::backend::{BackendOps, Host};
     use crate::{Async, Buffer, BufferSpec, Device, Download};
@@ -301,9 +292,9 @@ mod tests {
             let transfer = fly(state, one(&slots));
             state.backend.synchronize(transfer.event()).unwrap();
             drop(transfer.take());
-            state.download.queue().release_taken(&state.backend);
+            state.lanes.download.queue().release_taken(&state.backend);
         }
-        let left = lock(&state.download.queue().transfers).running.len();
+        let left = lock(&state.lanes.download.queue().transfers).running.len();
         assert!(left <= MANY, "{left} transfers are kept");
         assert_eq!(slots.taken(), 0, "the first has ended too");
     }
@@ -326,7 +317,7 @@ mod tests {
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
         let mut tickets: Vec<_> = (0..MOST).map(|_| buffer.start_download().unwrap()).collect();
-        let queue = device.state().download.queue().clone();
+        let queue = device.state().lanes.download.queue().clone();
         let event = queue.oldest().unwrap().event().clone();
         let woken = Arc::new(Counter(AtomicUsize::new(0)));
         let waker = Waker::from(woken.clone());
@@ -379,7 +370,7 @@ mod tests {
         drop(hold);
         is_held.recv().unwrap();
         device.synchronize().unwrap();
-        let queue = device.state().download.queue();
+        let queue = device.state().lanes.download.queue();
         assert!(queue.oldest().is_none(), "both have left");
         assert_eq!(woken.0.load(Ordering::SeqCst), 0, "only the wake thread wakes");
         drop(let_go);
@@ -399,21 +390,21 @@ mod tests {
         let slots = Slots::<Host>::new(1);
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
-        state.order_download_after(state.compute.stream()).unwrap();
+        state.lanes.order_download_after(state.lanes.compute.stream()).unwrap();
         let transfer = fly(state, one(&slots));
-        let queue = state.download.queue();
+        let queue = state.lanes.download.queue();
         let woken = Arc::new(Counter(AtomicUsize::new(0)));
         let waker = Waker::from(woken.clone());
-        let watch = queue.watch(&transfer, &waker).unwrap();
-        assert!(watch.is_some());
+        let first = watch(&queue, &transfer, &waker).unwrap();
+        assert!(first.is_some());
         drop(hold);
         while woken.0.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
         assert!(queue.oldest().is_some(), "it is still there");
-        assert!(queue.watch(&transfer, &waker).unwrap().is_none(), "seen");
-        device.state().release_ended();
-        assert!(queue.watch(&transfer, &waker).unwrap().is_none(), "gone");
+        assert!(watch(&queue, &transfer, &waker).unwrap().is_none(), "seen");
+        device.state().lanes.release_ended();
+        assert!(watch(&queue, &transfer, &waker).unwrap().is_none(), "gone");
         drop(transfer.take());
     }
 
@@ -425,11 +416,11 @@ mod tests {
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
         let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
         let ticket = buffer.start_download().unwrap();
-        let queue = device.state().download.queue();
+        let queue = device.state().lanes.download.queue();
         let transfer = queue.oldest().unwrap();
         let waker = Waker::from(Arc::new(Counter(AtomicUsize::new(0))));
         for _ in 0..1_000 {
-            drop(queue.watch(&transfer, &waker).unwrap().expect("it has not ended"));
+            drop(watch(&queue, &transfer, &waker).unwrap().expect("it has not ended"));
         }
         let kept = lock(&queue.transfers).running[0].watches.len();
         assert!(kept <= 8, "{kept} watches are kept");

@@ -7,20 +7,20 @@
 //! * each slot that comes back, and each new transfer, which it may have to watch;
 //! * the wake thread, when the oldest transfer of the lane ends. That wake-up counts as a change, and each waiter looks again.
 //!
-//! A waiter reads the number of changes before it looks for slots, and sleeps only if it is the same afterwards, so it misses no change. It
-//! holds no slot while it waits. Wakers of tasks are foreign code, and run wherever a slot comes back; so a slot is dropped only
-//! while the thread holds no lock.
+//! A waiter holds no slot while it waits. How it misses no change is said in `slot`.
 
 use super::in_flight::InFlight;
-use super::wake_thread::{Watch, may_sleep, wake};
+use super::lanes::Lanes;
+use super::slot::{Slot, Taken};
+use super::wake_thread;
+use super::watch::{Watch, may_sleep};
 use crate::backend::{Backend, Fault};
-use crate::memory::device_state::DeviceState;
 use crate::memory::locks::{lock, lock_together};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
-use std::task::{Poll, Wake, Waker};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::task::{Poll, Waker};
 
 /// The download slots of one buffer.
 pub(crate) struct Slots<B: Backend> {
@@ -46,24 +46,6 @@ impl<B: Backend> Default for Remembered<B> {
     }
 }
 
-/// How many slots are taken, for the threads and tasks that wait for one. It guards no memory; the payload's own lock does.
-#[derive(Default)]
-struct Taken {
-    count: Mutex<Count>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Count {
-    taken: usize,
-    /// Events so far that may let a waiter have a slot.
-    changes: u64,
-    /// How many threads sleep until there is a change. To notify a condition variable takes a system call even where no thread sleeps.
-    sleepers: usize,
-    /// The tasks that wait until there is a change, by their numbers.
-    tasks: Vec<(u64, Waker)>,
-}
-
 /// Slots of several buffers that were not all there.
 pub(crate) struct Missing {
     /// The first that had none left.
@@ -71,9 +53,6 @@ pub(crate) struct Missing {
     /// The changes of its buffer's slots until then.
     changes: u64,
 }
-
-/// One taken slot. Dropping it gives it back.
-pub(crate) struct Slot(Arc<Taken>);
 
 thread_local! {
     /// How often the calling thread is in the middle of a [`SlotsHeld`]. Nothing to drop, so it is there until the thread has ended.
@@ -145,17 +124,17 @@ impl<B: Backend> Slots<B> {
     /// a thread that needs only some of them may have these. No buffer comes up more often than it has slots.
     ///
     /// The thread sleeps until the buffer that was the first to miss one has a change.
-    pub(crate) fn wait(wanted: &[&Self], state: &DeviceState<B>) -> Result<Vec<Slot>, Fault> {
+    pub(crate) fn wait(wanted: &[&Self], lanes: &Lanes<B>) -> Result<Vec<Slot>, Fault> {
         loop {
-            let (taken, changes) = match Self::look(wanted, state) {
+            let (taken, changes) = match Self::look(wanted, lanes) {
                 Ok(slots) => return Ok(slots),
                 Err(missing) => missing,
             };
-            may_sleep(&*state.backend)?;
+            may_sleep(lanes.backend())?;
             if HELD.get() > 0 {
                 return Err(Fault::would_deadlock(B::NAME));
             }
-            let Some(_watch) = taken.watch(state)? else { continue };
+            let Some(_watch) = watch_oldest(taken, lanes)? else { continue };
             let mut count = lock(&taken.count);
             while count.changes == changes {
                 count.sleepers += 1;
@@ -167,8 +146,8 @@ impl<B: Backend> Slots<B> {
 
     /// Takes a slot for each of `wanted`, after those of downloads that have ended came back. If one is missing: the slots of which buffer,
     /// and their changes until then.
-    fn look<'a>(wanted: &[&'a Self], state: &DeviceState<B>) -> Result<Vec<Slot>, (&'a Arc<Taken>, u64)> {
-        state.release_ended();
+    fn look<'a>(wanted: &[&'a Self], lanes: &Lanes<B>) -> Result<Vec<Slot>, (&'a Arc<Taken>, u64)> {
+        lanes.release_ended();
         Self::take(wanted).map_err(|Missing { part, changes }| (wanted[part].counted(), changes))
     }
 
@@ -207,18 +186,18 @@ impl Waiting {
     pub(crate) fn poll<B: Backend>(
         &mut self,
         wanted: &[&Slots<B>],
-        state: &DeviceState<B>,
+        lanes: &Lanes<B>,
         waker: &Waker,
     ) -> Poll<Result<Vec<Slot>, Fault>> {
         loop {
-            let (taken, changes) = match Slots::look(wanted, state) {
+            let (taken, changes) = match Slots::look(wanted, lanes) {
                 Ok(slots) => return Poll::Ready(Ok(slots)),
                 Err(missing) => missing,
             };
-            if !state.backend.may_wait() {
+            if !lanes.backend().may_wait() {
                 return Poll::Ready(Err(Fault::would_deadlock(B::NAME)));
             }
-            match taken.watch(state) {
+            match watch_oldest(taken, lanes) {
                 Ok(Some(watch)) => self.watch = watch,
                 Ok(None) => continue,
                 Err(fault) => return Poll::Ready(Err(fault)),
@@ -262,61 +241,33 @@ impl Drop for Waiting {
     }
 }
 
-impl Taken {
-    fn change(&self, change: impl FnOnce(&mut usize)) {
-        let mut count = lock(&self.count);
-        change(&mut count.taken);
-        count.changes += 1;
-        // A thread that is about to sleep holds the lock until it does, and looks at the changes before.
-        let asleep = count.sleepers > 0;
-        let tasks = std::mem::take(&mut count.tasks);
-        drop(count);
-        if asleep {
-            self.changed.notify_all();
-        }
-        tasks.into_iter().for_each(|(_, waker)| wake(waker));
-    }
-
-    /// Has the wake thread tell of a change when the oldest download of the device has ended, for as long as the returned watch lives. `None`
-    /// when it has ended already: then slots may have come back.
-    fn watch<B: Backend>(
-        self: &Arc<Self>,
-        state: &DeviceState<B>,
-    ) -> Result<Option<Option<Arc<Watch>>>, Fault> {
-        let Some(oldest) = state.download.oldest() else { return Ok(Some(None)) };
-        // The transfer is not held any longer than this: with its last reference the slot comes back.
-        Ok(state.download.queue().watch(&oldest, &Waker::from(self.clone()))?.map(Some))
-    }
-}
-
-impl Wake for Taken {
-    fn wake(self: Arc<Self>) {
-        self.change(|_| ());
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.change(|taken| *taken -= 1);
-    }
+/// Has the wake thread tell of a change when the oldest download of the device has ended, for as long as the returned watch lives. `None`
+/// when it has ended already: then slots may have come back.
+fn watch_oldest<B: Backend>(
+    taken: &Arc<Taken>,
+    lanes: &Lanes<B>,
+) -> Result<Option<Option<Arc<Watch>>>, Fault> {
+    let Some(oldest) = lanes.download.oldest() else { return Ok(Some(None)) };
+    // The transfer is not held any longer than this: with its last reference the slot comes back.
+    Ok(wake_thread::watch(lanes.download.queue(), &oldest, &Waker::from(taken.clone()))?.map(Some))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::pinned::PinnedBlock;
     use super::*;
     use crate::Device;
     use crate::backend::{BackendOps, Host};
     use crate::label::BufferLabel;
+    use crate::memory::DeviceState;
 
     pub(crate) fn one(slots: &Slots<Host>) -> Slot {
         Slots::take(&[slots]).unwrap_or_else(|_| panic!("there is one")).remove(0)
     }
 
     pub(crate) fn fly(state: &Arc<DeviceState<Host>>, slot: Slot) -> Arc<InFlight<Host>> {
-        let pinned = PinnedBlock::take(state, BufferLabel { set: None, name: "flown" }, 1).unwrap();
-        let event = state.backend.record(state.download.stream().raw()).unwrap();
-        state.download.lock().push(event, pinned, Some(slot))
+        let pinned = state.take_pinned(BufferLabel { set: None, name: "flown" }, 1).unwrap();
+        let event = state.backend.record(state.lanes.download.stream().raw()).unwrap();
+        state.lanes.download.lock().push(event, pinned, Some(slot))
     }
 
     #[test]
@@ -333,7 +284,7 @@ pub(crate) mod tests {
             state.backend.synchronize(transfer.event()).unwrap();
             drop(transfer.take());
             drop(transfer);
-            state.release_ended();
+            state.lanes.release_ended();
         }
         let remembered = lock(&slots.transfers).transfers.len();
         assert!((100..=202).contains(&remembered), "{remembered} transfers are remembered");
@@ -353,7 +304,7 @@ pub(crate) mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let slot = Slots::wait(&[&slots], state).unwrap();
+                        let slot = Slots::wait(&[&slots], &state.lanes).unwrap();
                         std::thread::yield_now();
                         drop(slot);
                     }

@@ -5,9 +5,11 @@
 
 use crate::backend::{Backend, BackendOps, Fault};
 use crate::memory::losses::Losses;
-use crate::memory::pool::small::{UNIT, whole};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Bytes that chunks are multiples of, where the device does not say: CUDA's unit.
+const UNIT: usize = 2 << 20;
 
 /// Bytes of addresses that are reserved freely: a share of the 128 TiB that processes and cards have.
 const FREELY: u64 = 16 << 40;
@@ -337,6 +339,11 @@ impl<B: Backend> Segment<B> {
         let freed = physical.call(|backend| unsafe { backend.unreserve(self.memory, addresses) });
         freed.map_err(|fault| (fault, 0))
     }
+}
+
+/// Whole units that hold `bytes`, in bytes; none when no address range could.
+pub(crate) fn whole(bytes: usize, unit: usize) -> Option<usize> {
+    bytes.checked_next_multiple_of(unit).filter(|bytes| isize::try_from(*bytes).is_ok())
 }
 
 #[cfg(test)]

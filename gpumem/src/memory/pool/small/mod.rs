@@ -18,5 +18,4 @@ mod tlsf;
 
 pub(super) use self::cache::{Cache, Caches, Evicted, FreePiece};
 pub(crate) use self::size::{Class, LARGEST_SMALL};
-pub(super) use self::size::{UNIT, whole};
 pub(super) use self::slabs::{SLAB, Slabs};

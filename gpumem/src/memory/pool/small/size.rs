@@ -1,4 +1,4 @@
-//! Sizes: the classes of small blocks, and whole units of chunks.
+//! The classes of sizes of small blocks.
 //!
 //! A small block has one of sixteen sizes between two powers of two, so that a freed block fits the next request of about its
 //! size. Rounding up loses three hundredths on average over random sizes (a sixteenth at worst, above 4 KiB).
@@ -7,9 +7,6 @@ use crate::backend::ALIGNMENT;
 
 /// The largest small block, in bytes. A larger block is a segment by itself.
 pub(crate) const LARGEST_SMALL: usize = 1 << 20;
-
-/// Bytes that chunks are multiples of, where the device does not say: CUDA's unit.
-pub(crate) const UNIT: usize = 2 << 20;
 
 /// How many sizes there are between two powers of two, and its logarithm.
 const STEPS: usize = 16;
@@ -56,11 +53,6 @@ impl Class {
         // LINEAR is the first power; a step above it is as large as one of the multiples below.
         (STEPS + 1 + above % STEPS) * (ALIGNMENT << (above / STEPS))
     }
-}
-
-/// Whole units that hold `bytes`, in bytes; none when no address range could.
-pub(crate) fn whole(bytes: usize, unit: usize) -> Option<usize> {
-    bytes.checked_next_multiple_of(unit).filter(|bytes| isize::try_from(*bytes).is_ok())
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@
 //!                    undo_growth
 //! ```
 
-use super::{Assembler, DevicePool};
+use super::assemble::Assembler;
 use crate::backend::{Backend, Fault};
-use crate::memory::block::{Block, Counted, Origin};
-use crate::memory::pool::small::whole;
-use std::sync::atomic::Ordering;
+use crate::memory::pool::DevicePool;
+use crate::memory::pool::block::{Block, Counted, Origin};
+use crate::memory::pool::segments::whole;
 
 /// How large a block was before a growth in place.
 pub(crate) struct Extent {
@@ -119,20 +119,5 @@ impl<B: Backend> DevicePool<B> {
             mapped: block.mapped(),
         };
         self.sums.count(std::mem::replace(&mut block.counted, now), now);
-    }
-}
-
-impl super::Sums {
-    /// Replaces what a block has added.
-    pub(super) fn count(&self, before: Counted, after: Counted) {
-        #[allow(clippy::cast_possible_wrap)] // address ranges end below 2^63
-        if before.waste != after.waste {
-            self.waste.fetch_add(after.waste as i64 - before.waste as i64, Ordering::Relaxed);
-        }
-        #[cfg(all(debug_assertions, feature = "testing"))]
-        {
-            self.lent.fetch_add(after.mapped as u64, Ordering::Relaxed);
-            self.lent.fetch_sub(before.mapped as u64, Ordering::Relaxed);
-        }
     }
 }

@@ -9,14 +9,16 @@
 //!                   |                              |
 //!          give_back|, no pending use      give_back|, pending uses
 //!                   v                              v
-//!        free, in the order of       parked until the events are done (`pool/parking.rs`)
+//!        free, in the order of       parked until the events are done (`parking`)
 //!         the compute stream   <-------------------'
 //! ```
 
-use super::locks::{lock, lock_together};
-use super::pool::{Charge, Class, Segment};
-use super::stream::Stream;
+use super::budget::Charge;
+use super::segments::Segment;
+use super::small::Class;
 use crate::backend::{Backend, Fault};
+use crate::memory::locks::{lock, lock_together};
+use crate::memory::stream::Stream;
 use std::sync::{Mutex, PoisonError};
 
 /// A block of device memory.
@@ -343,7 +345,7 @@ mod tests {
         let block = state.allocate(label, 16, AllocRequest::default()).unwrap();
         for _ in 0..10 * MANY {
             let stream = state.create_stream().unwrap();
-            block.used_on(&state.backend, state.compute.stream(), &stream, false).unwrap();
+            block.used_on(&state.backend, state.lanes.compute.stream(), &stream, false).unwrap();
             device.synchronize_stream(&stream).unwrap();
         }
         assert!(block.uses.lock().unwrap().as_ref().unwrap().pending.len() <= MANY);

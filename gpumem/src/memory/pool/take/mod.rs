@@ -1,11 +1,23 @@
-//! Taking blocks: the request, the fast path through the thread's cache, and the two steps of the slow one.
+//! Taking memory out of the pool: blocks, and more memory for blocks that grow where they are.
+//!
+//! A request goes the fast path through the thread's cache ([`DevicePool::take_ready`]), or takes two steps: a [`Reservation`] of its bytes
+//! within the limit, and then the memory, from the cache again, from slabs and free segments, or `assemble`d.
 
+mod assemble;
+mod growth;
+mod watermark;
+
+pub(crate) use self::growth::Extent;
+pub(super) use self::watermark::Ceiling;
+
+use self::assemble::Assembler;
+use self::watermark::Watermark;
 use super::DevicePool;
+use super::block::{Block, Origin};
 use super::budget::Charge;
-use super::segments::{Assembler, Watermark};
-use super::small::{Cache, Class, Evicted, FreePiece, LARGEST_SMALL, SLAB, whole};
+use super::segments::whole;
+use super::small::{Cache, Class, Evicted, FreePiece, LARGEST_SMALL, SLAB};
 use crate::backend::{Backend, Fault};
-use crate::memory::block::{Block, Origin};
 
 /// A request for a block.
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +57,18 @@ pub(crate) struct Reservation<'a, B: Backend> {
 
 impl<B: Backend> Reservation<'_, B> {
     /// The charge, for a block whose memory is there.
-    pub(crate) fn keep(mut self) -> Charge {
+    fn keep(mut self) -> Charge {
         let budget = &self.pool.budget;
         if self.used > budget.peak() {
             // Retired bytes do not live any more.
             budget.raise_peak(self.used.saturating_sub(self.pool.parking.bytes()));
         }
         self.charge.take()
+    }
+
+    /// Adds the charge to that of a block whose growth has its memory.
+    pub(crate) fn extend(self, block: &mut Block<B>) {
+        block.charge.merge(self.keep());
     }
 
     /// Gives the charge to a block that was obtained for it.
@@ -150,7 +167,7 @@ impl<B: Backend> DevicePool<B> {
     ///
     /// More than the device has memory is of no use. Without a `max` a segment gets addresses for all of it, which cost nothing;
     /// but a free one with fewer is as good, unless the block is to stay where it is.
-    pub(super) fn addresses(&self, mapped: usize, request: AllocRequest) -> (usize, Option<usize>) {
+    fn addresses(&self, mapped: usize, request: AllocRequest) -> (usize, Option<usize>) {
         let unit = self.unit();
         let most = self.physical.most_addresses().max(mapped);
         let wanted = request.reserve.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -217,5 +234,10 @@ impl<B: Backend> DevicePool<B> {
         let small = pieces.into_iter().flat_map(|piece| cache.put_small(class, piece)).collect();
         drop(cache);
         self.put_evicted(Evicted { small, large: Vec::new() });
+    }
+
+    /// Notes that the driver has no more memory: from now on requests are assembled from free memory first.
+    pub(crate) fn note_full(&self) {
+        Watermark::of(self).set_ceiling();
     }
 }

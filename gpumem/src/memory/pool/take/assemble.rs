@@ -6,11 +6,12 @@
 //! free and cannot be had. Only chunks are taken apart that the compute stream has passed (`epochs`): an assembly waits for the device
 //! only where its limit would otherwise be passed.
 
-use super::free_segments::FreeSegment;
-use super::physical::{Chunk, Segment};
+use super::AllocRequest;
 use super::watermark::Watermark;
 use crate::backend::{Backend, Fault};
-use crate::memory::pool::{AllocRequest, DevicePool, FreeMemory};
+use crate::memory::pool::DevicePool;
+use crate::memory::pool::free_memory::FreeMemory;
+use crate::memory::pool::segments::{Chunk, FreeSegment, Segment};
 
 /// Chunks from this size on are mapped elsewhere rather than given back and taken anew. A smaller one costs the driver less to give
 /// back (it takes 260 µs per GiB) than it costs to have it map and unmap many chunks for good (35 µs each): on the random mix of
