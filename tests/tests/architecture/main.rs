@@ -77,7 +77,6 @@ fn at(file: &Path, line: usize, what: &str) -> String {
 }
 
 #[test]
-#[ignore = "until the last circle is gone"]
 fn rooms_name_only_rooms_below_them() {
     let (rooms, runtime) = (rooms(), Crate::read("gpumem/src/lib.rs"));
     let mut violations = Vec::new();
@@ -100,7 +99,6 @@ fn rooms_name_only_rooms_below_them() {
 }
 
 #[test]
-#[ignore = "until the last circle is gone"]
 fn the_pool_knows_no_transfers() {
     let mut violations = Vec::new();
     for Reference { from, to, file, line, path } in references(&Crate::read("gpumem/src/lib.rs")) {
@@ -149,7 +147,6 @@ fn circles(krate: &Crate) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "until the last circle is gone"]
 fn no_modules_of_the_runtime_and_the_derive_name_each_other() {
     let crates = ["gpumem/src/lib.rs", "gpumem-derive/src/lib.rs"];
     none(crates.iter().flat_map(|main| circles(&Crate::read(main))).collect());
@@ -173,7 +170,6 @@ fn no_modules_of_benchmarks_examples_and_tests_name_each_other() {
 }
 
 #[test]
-#[ignore = "until the last circle is gone"]
 fn folders_have_few_files() {
     let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
     for (path, _) in SOURCES.iter().flat_map(sources) {
@@ -184,7 +180,6 @@ fn folders_have_few_files() {
 }
 
 #[test]
-#[ignore = "until the last circle is gone"]
 fn files_are_short() {
     let files = SOURCES.iter().flat_map(sources).map(|(path, text)| (path, text.lines().count()));
     let long = files.filter(|(_, lines)| *lines > LINES);
@@ -195,7 +190,6 @@ fn files_are_short() {
 }
 
 #[test]
-#[ignore = "until the last circle is gone"]
 fn functions_are_short() {
     let (mut violations, mut functions) = (Vec::new(), 0);
     for (path, text) in SOURCES.iter().flat_map(sources) {
@@ -213,7 +207,6 @@ fn functions_are_short() {
 }
 
 #[test]
-#[ignore = "until the last circle is gone"]
 fn the_glossary_is_short() {
     let words: usize = table("Words").iter().map(|row| row[0].split(',').count()).sum();
     assert!((1..=WORDS).contains(&words), "{words} words, of at most {WORDS}");

@@ -31,6 +31,9 @@ struct Blocks<B: Backend> {
     used_bytes: usize,
 }
 
+/// Idle blocks that are to be given back to the driver: the bytes of each, and its handle.
+pub(crate) type Surplus<B> = Vec<(usize, <B as BackendOps>::Pinned)>;
+
 /// A block of so many bytes, and whether all of them have been written.
 type Idle<B> = (usize, <B as BackendOps>::Pinned, bool);
 
@@ -88,7 +91,7 @@ impl<B: Backend> PinnedPool<B> {
     }
 
     /// All idle blocks, for giving them back to the driver.
-    pub(crate) fn drain(&self) -> Vec<(usize, B::Pinned)> {
+    pub(crate) fn drain(&self) -> Surplus<B> {
         let mut blocks = lock(&self.blocks);
         blocks.idle_bytes = 0;
         blocks.idle.drain().map(|(size, (pinned, _))| (size, pinned)).collect()
@@ -104,7 +107,7 @@ impl<B: Backend> PinnedPool<B> {
     }
 
     /// Notes `bytes` more in use, and takes out the oldest idle blocks that are now too much.
-    fn grown(&self, bytes: usize) -> Vec<(usize, B::Pinned)> {
+    fn grown(&self, bytes: usize) -> Surplus<B> {
         let mut blocks = lock(&self.blocks);
         blocks.used_bytes += bytes;
         let mut surplus = Vec::new();
@@ -148,7 +151,7 @@ impl<B: Backend> PinnedBlock<B> {
         owner: Arc<dyn PinnedOwner<B>>,
         bytes: usize,
         pin: impl FnOnce(usize) -> Result<B::Pinned, E>,
-    ) -> Result<(Self, Vec<(usize, B::Pinned)>), E> {
+    ) -> Result<(Self, Surplus<B>), E> {
         let bytes = step(bytes);
         let pinned = pin(bytes)?;
         let surplus = owner.pinned_pool().grown(bytes);

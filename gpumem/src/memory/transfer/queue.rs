@@ -395,16 +395,16 @@ mod tests {
         let queue = state.lanes.download.queue();
         let woken = Arc::new(Counter(AtomicUsize::new(0)));
         let waker = Waker::from(woken.clone());
-        let first = watch(&queue, &transfer, &waker).unwrap();
+        let first = watch(queue, &transfer, &waker).unwrap();
         assert!(first.is_some());
         drop(hold);
         while woken.0.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
         }
         assert!(queue.oldest().is_some(), "it is still there");
-        assert!(watch(&queue, &transfer, &waker).unwrap().is_none(), "seen");
+        assert!(watch(queue, &transfer, &waker).unwrap().is_none(), "seen");
         device.state().lanes.release_ended();
-        assert!(watch(&queue, &transfer, &waker).unwrap().is_none(), "gone");
+        assert!(watch(queue, &transfer, &waker).unwrap().is_none(), "gone");
         drop(transfer.take());
     }
 
@@ -420,7 +420,7 @@ mod tests {
         let transfer = queue.oldest().unwrap();
         let waker = Waker::from(Arc::new(Counter(AtomicUsize::new(0))));
         for _ in 0..1_000 {
-            drop(watch(&queue, &transfer, &waker).unwrap().expect("it has not ended"));
+            drop(watch(queue, &transfer, &waker).unwrap().expect("it has not ended"));
         }
         let kept = lock(&queue.transfers).running[0].watches.len();
         assert!(kept <= 8, "{kept} watches are kept");
