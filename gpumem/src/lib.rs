@@ -1,7 +1,8 @@
 //! Typed, growable buffers in GPU memory, generated from a struct of `Vec`s.
 //!
-//! Write the struct that your application works with, and derive [`GpuBuffers`] for it. The derive makes a manager with one
-//! typed [`Buffer`] a field, so that a buffer is a field access and not a look-up, and its errors are compile errors.
+//! Write the struct that your application works with, and derive [`GpuBuffers`] for it. The derive makes a
+//! manager with one typed [`Buffer`] per field. So a buffer is reached by a field access, not by a look-up,
+//! and mistakes are compile errors.
 //!
 #![cfg_attr(feature = "derive", doc = "```")]
 #![cfg_attr(not(feature = "derive"), doc = "```ignore")]
@@ -33,7 +34,7 @@
 //!     assert_eq!(positions[4_999], [0.0, 0.0]);
 //!
 //!     gpu.check_leaks()?;
-//!     gpu.close() // everything given back, or an error that lists what was not
+//!     gpu.close() // all memory is given back, or an error lists the buffers that are left
 //! }
 //! ```
 //!
@@ -41,53 +42,59 @@
 //!
 //! | for | see |
 //! | --- | --- |
-//! | the attributes, and what is generated | [`GpuBuffers`](derive@GpuBuffers) |
-//! | what a buffer can do | [`Buffer`], [`View`], [`ViewMut`] |
+//! | the attributes, and the generated types | [`GpuBuffers`](derive@GpuBuffers) |
+//! | the operations of a buffer | [`Buffer`], [`View`], [`ViewMut`] |
 //! | uploads without a copy on the host, awaited or not | [`Buffer::stage`], [`Stage`], [`Upload`] |
 //! | async downloads, awaited or waited for | [`Buffer::start_download`], [`Download`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
 //! | several buffers at one point of the stream | [`Device::start_downloads`], `start_download` of a set, [`Downloads`] |
-//! | limits, what is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
+//! | limits, free memory that is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
 //! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`], [`Buffer::bind`] |
 //! | kernels on the host | [`Device::launch`] |
 //! | CUDA: device pointers and kernels | `Cuda`, and the module `cuda` (feature `cuda`) |
-//! | what can go wrong | [`Error`] |
+//! | errors | [`Error`] |
 //!
 //! # Order
 //!
-//! A device has one compute stream, [`Device::stream`]. Everything that writes a buffer is queued there in the order of the
-//! calls, and so is a kernel launched on it. Calls return without waiting, except those that give data to the host, and uploads that
-//! run far ahead of the device (see [`Buffer::upload`]). An allocation that would pass a limit first waits for memory that was
-//! dropped while a download read it, and [`Buffer::shrink_to_fit`] of a large buffer waits for the work that uses it.
-//! Downloads run on streams of their own, tied to the first by events: a download shows the buffer as it was when it was
-//! started, and what writes the buffer afterwards waits for the copy on the device, not on the host.
+//! A device has one compute stream, [`Device::stream`]. Operations that write a buffer take effect in its
+//! order, which is the order of the calls, and so do kernels that are launched on it. Calls return without
+//! waiting, with these exceptions: calls that give data to the host; uploads that run far ahead of the device
+//! (see [`Buffer::upload`]); an allocation that would pass a limit, which first waits for memory that was
+//! dropped while a download read it; and [`Buffer::shrink_to_fit`] of a large buffer, which waits for the
+//! work that uses the buffer. Downloads run on streams of their own, with events between these and the
+//! compute stream: a download shows the buffer at the time of its start, and later writes of the buffer wait
+//! for the copy, on the device and not on the host.
 //!
 //! # Memory
 //!
-//! A buffer of up to about 1 MiB is a piece of a larger block; one that is larger, or whose specification says
-//! [`stable`](BufferSpec::stable), is a *segment*: addresses for its `max` (or for all of the device's memory) are reserved, and
-//! growth maps memory behind what is there. Nothing is copied, the address stays, and the peak is the new size. On the way from
-//! small to large a buffer moves once. Where a device has no virtual memory, growth allocates, copies and frees.
+//! A buffer of up to about 1 MiB is a piece of a larger block. A larger buffer, or one whose specification
+//! says [`stable`](BufferSpec::stable), is a *segment*: addresses for its `max` (or for all of the device's
+//! memory) are reserved, and growth maps memory after its end. No element is copied, the address stays, and
+//! the peak is the new size. On the way from small to large a buffer moves once. If a device has no virtual
+//! memory, growth allocates, copies and frees.
 //!
-//! What a dropped buffer held is kept for the next ones, and is theirs in the order of the compute stream: taking and giving
-//! back are some tens of nanoseconds, without a call to the driver and without a lock that threads share. How much is kept, and for how
-//! long, is the [`DeviceBuilder`]'s to say ([`overhead`](DeviceBuilder::overhead), [`retain`](DeviceBuilder::retain),
-//! [`retain_for`](DeviceBuilder::retain_for)); [`Device::trim`] gives back at once. When memory runs out, all that is kept is given back and
-//! the allocation is tried again; then the application is asked ([`DeviceBuilder::on_pressure`]), and after that comes
-//! [`Error::OutOfMemory`] with the figures. [`Device::stats`] counts it all, calls to the driver included.
+//! The memory of a dropped buffer is kept for the next buffers, which get it in the order of the compute
+//! stream. Taking memory and giving it back costs some tens of nanoseconds, without a call to the driver and
+//! without a lock that threads share. The [`DeviceBuilder`] sets how much free memory is kept, and for how
+//! long ([`overhead`](DeviceBuilder::overhead), [`retain`](DeviceBuilder::retain),
+//! [`retain_for`](DeviceBuilder::retain_for)); [`Device::trim`] gives it back at once. When memory runs out,
+//! all free memory is given back and the allocation is tried again. Then the application is asked to free
+//! memory ([`DeviceBuilder::on_pressure`]), and after that the allocation fails with [`Error::OutOfMemory`]
+//! and the figures. [`Device::stats`] counts all of this, calls to the driver included.
 //!
 //! # Failure
 //!
-//! An operation that fails leaves every buffer as it was; [`Error`] says what a driver that fails half way can leave behind. Memory limits
-//! are checked before the driver is asked, growth near a limit falls back to the exact need, and the messages name the buffer and the figures. Dropping anything, on any thread,
-//! never waits and never panics.
+//! An operation that fails leaves every buffer as it was; [`Error`] has the exception, a driver that fails in
+//! the middle of the work. Memory limits are checked before the driver is called, growth near a limit falls
+//! back to the exact need, and the messages name the buffer and the figures. Dropping any value, on any
+//! thread, never waits and never panics.
 //!
 //! # Features
 //!
 //! * `derive` (default): `#[derive(GpuBuffers)]`.
-//! * `cuda`: the CUDA backend, by way of `cust`. Building it needs the CUDA driver library to link with, and running it the
-//!   driver and a card; without them [`Device::cuda`](Device) gives [`Error::BackendUnavailable`]. The oldest driver that works is that
-//!   of CUDA 11.2 (460.27).
-//! * `testing`: failures on purpose and slow transfers, for tests of what happens then.
+//! * `cuda`: the CUDA backend, built on `cust`. Building it needs the CUDA driver library to link with.
+//!   Running it needs the driver and a card; without them [`Device::cuda`](Device) gives
+//!   [`Error::BackendUnavailable`]. The oldest driver that works is that of CUDA 11.2 (460.27).
+//! * `testing`: failures on purpose and slow transfers, for tests of the reactions to them.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -127,15 +134,15 @@ pub use bytemuck;
 #[cfg(feature = "derive")]
 pub use gpumem_derive::GpuBuffers;
 
-/// Kernels on CUDA cards: what [`Device::load_ptx`] loads and `cust::launch!` takes.
+/// Kernels on CUDA cards, which [`Device::load_ptx`] loads and `cust::launch!` takes.
 #[cfg(feature = "cuda")]
 pub mod cuda {
     pub use crate::backend::cuda::{Function, Kernel};
     pub use crate::kernels::Module;
 }
 
-/// What generated code refers to. Not part of the public interface: it changes with the derive, which is tied to this
-/// version.
+/// The names that generated code uses. Not part of the public interface: it changes with the derive, which is
+/// tied to this version.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::buffer::{Arrived, RawBuffer, RawMut, RawOwned};

@@ -29,8 +29,10 @@ use std::sync::Arc;
 ///     positions: Vec<[f32; 3]>,
 /// }
 ///
-/// let points = Points { positions: vec![[0.0; 3]; 10] }; let gpu = points.upload(&Device::host())?;
-/// assert_eq!(gpu.positions().len(), 10); assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
+/// let points = Points { positions: vec![[0.0; 3]; 10] };
+/// let gpu = points.upload(&Device::host())?;
+/// assert_eq!(gpu.positions().len(), 10);
+/// assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 pub trait GpuBuffers {

@@ -71,7 +71,7 @@ impl<T: Element + DeviceCopy, M: Mode> Bound<'_, T, Cuda, M> {
     ///
     /// [`Error::DeviceFailed`] when the waits could not be queued.
     pub fn as_device_ptr(&mut self) -> Result<DevicePointer<T>, Error> {
-        self.arrive()?;
+        self.enter()?;
         Ok(self.buffer.as_device_ptr())
     }
 }

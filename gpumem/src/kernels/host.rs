@@ -1,11 +1,11 @@
 //! Kernels on the host: closures that run on a stream.
 //!
 //! A launch borrows its buffers only until the closure is queued. It is sound all the same. The closure runs
-//! on the compute stream, and so does all work that writes, moves or frees a buffer, so the closure sees each
-//! buffer as of the launch (rule 1). If a buffer is lent mutably, the compute stream first waits for its
-//! running downloads (rule 2); later downloads wait for an event of the compute stream. Host access to the
-//! memory (`as_slice`) waits for the compute stream. The lifetime of the slices cannot be named by the
-//! closure, so no slice leaves it.
+//! on the compute stream. All work that writes, moves or frees a buffer runs there too or in its order, so
+//! the closure sees each buffer as of the launch (rule 1). If a buffer is lent mutably, the compute stream
+//! first waits for its running downloads (rule 2); later downloads wait for an event of the compute stream.
+//! Host access to the memory (`as_slice`) waits for the compute stream. The lifetime of the slices cannot be
+//! named by the closure, so no slice leaves it.
 
 use crate::backend::Host;
 use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
@@ -254,7 +254,7 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Bound<'_, T, Host, M> {
     fn lend(&mut self, device: &Device<Host>, stream: Option<&Stream<Host>>) -> Result<Lent<T>, Error> {
         match stream {
             Some(stream) if stream.number() == self.stream().number() => {
-                self.arrive()?;
+                self.enter()?;
                 Lent::of(self.raw(), device)
             }
             // On any other stream it is used as a buffer that is not bound.
@@ -270,7 +270,7 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Bound<'_, T, Host, M> {
 
     unsafe fn slice<'a>(lent: Lent<T>) -> &'a mut [T] {
         // SAFETY: the caller promises the same. On the stream that the buffer is bound to, the job waits for
-        // all uses elsewhere (`arrive`); other jobs of that stream come before or after it, and so do
+        // all uses elsewhere (`enter`); other jobs of that stream come before or after it, and so do
         // downloads (rules 1 and 2).
         unsafe { <&mut Buffer<T, Host, M> as sealed::Arg>::slice(lent) }
     }

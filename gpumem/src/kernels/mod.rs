@@ -1,7 +1,7 @@
 //! Kernels: closures on the host, and modules of kernels for CUDA cards.
 //!
-//! A kernel uses the elements of buffers, so this room lies above `buffer`, and a device knows nothing of its
-//! kernels.
+//! A kernel uses the elements of buffers, so this module lies above `buffer`, and a device knows nothing of
+//! its kernels.
 
 #[cfg(feature = "cuda")]
 mod cuda;

@@ -123,10 +123,11 @@ impl<B: Backend> Arrived<'_, B> {
 /// #     }
 /// # }
 ///
-/// let points = Points { positions: vec![[0.0, 1.0], [2.0, 3.0]], ages: vec![5, 8] }; let mut gpu =
-/// points.upload(&Device::host())?; let download = gpu.start_download()?; gpu.ages_mut().fill(0)?; // waits
-/// for the copies, on the device assert_eq!(block_on(oldest(download))?, Some([2.0, 3.0])); // on any
-/// executor
+/// let points = Points { positions: vec![[0.0, 1.0], [2.0, 3.0]], ages: vec![5, 8] };
+/// let mut gpu = points.upload(&Device::host())?;
+/// let download = gpu.start_download()?;
+/// gpu.ages_mut().fill(0)?; // waits for the copies, on the device
+/// assert_eq!(block_on(oldest(download))?, Some([2.0, 3.0])); // on any executor
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 #[must_use = "downloads that are not waited for are copies that nobody sees"]

@@ -61,7 +61,7 @@ impl<B: Backend> Rotation<B> {
     }
 
     /// Queues a copy of `bytes` bytes, which the buffer has from `source` on, to the staging copy after the
-    /// next `ahead`. Returns its index. The caller has made sure that it [has](Self::has) room.
+    /// next `ahead`. Returns its index. The caller has made sure that it is large enough ([`Self::has`]).
     pub(in crate::buffer) fn copy(
         &mut self,
         state: &DeviceState<B>,
@@ -71,7 +71,7 @@ impl<B: Backend> Rotation<B> {
     ) -> Result<usize, Fault> {
         let index = (self.next + ahead) % self.limit;
         let target = &mut self.blocks[index];
-        assert!(target.bytes() >= bytes, "gpumem: a staging copy without room");
+        assert!(target.bytes() >= bytes, "gpumem: a staging copy that is too small");
         target.order_after_uses(&state.backend, state.lanes.compute.stream())?;
         // SAFETY: the caller's range lies in the buffer and was written (rule 5). The staging copy is another
         // block, which was just found large enough, and the compute stream waits for its last download (rule

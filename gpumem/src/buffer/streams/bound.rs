@@ -141,7 +141,7 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
             self.leave()?;
             return Download::start(&self.buffer.raw, range, Busy::Refuse);
         }
-        self.arrive()?;
+        self.enter()?;
         let download = Download::start_after(self.stream, &self.buffer.raw, range, Busy::Refuse);
         // Also if it failed half-way: a copy that was queued reads the buffer.
         self.was_read = true;
@@ -163,7 +163,7 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     }
 
     /// Makes the stream wait for all work on the buffer elsewhere.
-    pub(crate) fn arrive(&mut self) -> Result<(), Error> {
+    pub(crate) fn enter(&mut self) -> Result<(), Error> {
         let raw = &self.buffer.raw;
         if !self.on_stream {
             raw.lend_to(self.stream, true)?;

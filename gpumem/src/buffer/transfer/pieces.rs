@@ -24,11 +24,11 @@ const PIECE: usize = 2 << 20;
 /// The least bytes in a piece of several: the driver's calls take little time beside copying so much.
 const LEAST: usize = 256 << 10;
 
-/// The pieces that a transfer by the calling thread alone has in flight at a time.
-const SLOTS: usize = 4;
+/// The pinned blocks of a transfer by the calling thread alone, and so its pieces in flight.
+const BLOCKS: usize = 4;
 
 /// Bytes up to which the calling thread does a transfer alone, so that all of it fits into its pinned memory.
-const ALONE: usize = SLOTS * PIECE;
+const ALONE: usize = BLOCKS * PIECE;
 
 /// The pieces that may be in flight on a lane before a further transfer waits for the oldest. Without this,
 /// many small writes after a long kernel would pin memory without bound. Each thread's transfer adds its own
@@ -63,8 +63,8 @@ impl<B: Backend> PinnedPieces<B> {
         }
         lane.wait_for_all_but(IN_FLIGHT, &state.backend)?;
         let shared = bytes > ALONE && copy_threads() > 1;
-        let most = if shared { 2 * copy_threads() } else { SLOTS };
-        let piece = bytes.min(bytes.div_ceil(SLOTS).next_multiple_of(LEAST).min(PIECE));
+        let most = if shared { 2 * copy_threads() } else { BLOCKS };
+        let piece = bytes.min(bytes.div_ceil(BLOCKS).next_multiple_of(LEAST).min(PIECE));
         let mut blocks = Vec::new();
         for index in 0..most.min(bytes.div_ceil(piece)) {
             match state.take_pinned(label, piece) {
@@ -92,11 +92,11 @@ impl<B: Backend> PinnedPieces<B> {
 
     /// Deals the blocks out to a ring per lane; to fewer rings if there are fewer blocks than lanes.
     pub(super) fn deal<'a>(self, state: &'a DeviceState<B>, lanes: &'a [Lane<B>]) -> Vec<Ring<'a, B>> {
-        let ring = |lane| Ring { state, lane, slots: Vec::new() };
+        let ring = |lane| Ring { state, lane, blocks: Vec::new() };
         let mut rings: Vec<_> = lanes.iter().take(self.blocks.len()).map(ring).collect();
         let count = rings.len();
         for (index, pinned) in self.blocks.into_iter().enumerate() {
-            rings[index % count].slots.push(RingSlot { pinned, use_: Use::None });
+            rings[index % count].blocks.push(RingBlock { pinned, last_use: Use::None });
         }
         rings
     }
@@ -107,12 +107,12 @@ impl<B: Backend> PinnedPieces<B> {
 pub(super) struct Ring<'a, B: Backend> {
     state: &'a DeviceState<B>,
     lane: &'a Lane<B>,
-    slots: Vec<RingSlot<B>>,
+    blocks: Vec<RingBlock<B>>,
 }
 
-struct RingSlot<B: Backend> {
+struct RingBlock<B: Backend> {
     pinned: PinnedBlock<B>,
-    use_: Use<B>,
+    last_use: Use<B>,
 }
 
 enum Use<B: Backend> {
@@ -184,7 +184,7 @@ impl<B: Backend> Ring<'_, B> {
                 coming.push_back((turn, target));
             }
             // The device copies to one block while the host copies from another.
-            if !last && coming.len() < self.slots.len() {
+            if !last && coming.len() < self.blocks.len() {
                 continue;
             }
             let Some((turn, target)) = coming.pop_front() else { break };
@@ -206,13 +206,13 @@ impl<B: Backend> Ring<'_, B> {
         queue: impl FnOnce(&PinnedBlock<B>) -> Result<B::Event, NotQueued>,
     ) -> Result<(), Error> {
         self.finish(turn)?;
-        let count = self.slots.len();
-        let slot = &mut self.slots[turn % count];
-        match queue(&slot.pinned) {
-            Ok(event) => slot.use_ = Use::Until(event),
+        let count = self.blocks.len();
+        let block = &mut self.blocks[turn % count];
+        match queue(&block.pinned) {
+            Ok(event) => block.last_use = Use::Until(event),
             Err(NotQueued { fault, runs }) => {
                 if runs {
-                    slot.use_ = Use::Unknown;
+                    block.last_use = Use::Unknown;
                 }
                 return Err(fault.into());
             }
@@ -222,20 +222,20 @@ impl<B: Backend> Ring<'_, B> {
 
     /// Waits for the last transfer of the block for this turn.
     fn finish(&mut self, turn: usize) -> Result<&PinnedBlock<B>, Error> {
-        let count = self.slots.len();
-        let slot = &mut self.slots[turn % count];
-        if let Use::Until(event) = &slot.use_ {
+        let count = self.blocks.len();
+        let block = &mut self.blocks[turn % count];
+        if let Use::Until(event) = &block.last_use {
             self.state.backend.synchronize(event)?;
-            slot.use_ = Use::None;
+            block.last_use = Use::None;
         }
-        Ok(&slot.pinned)
+        Ok(&block.pinned)
     }
 }
 
 impl<B: Backend> Drop for Ring<'_, B> {
     fn drop(&mut self) {
-        for RingSlot { pinned, use_ } in self.slots.drain(..) {
-            match use_ {
+        for RingBlock { pinned, last_use } in self.blocks.drain(..) {
+            match last_use {
                 Use::None => drop(pinned),
                 Use::Until(event) => self.lane.hold(event, pinned),
                 Use::Unknown => pinned.lose(),
