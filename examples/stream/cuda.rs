@@ -36,7 +36,7 @@ impl OnCard {
         device.synchronize()?;
         let after = Instant::now();
         let mut time = [0];
-        self.time.download_into(&mut time)?;
+        self.time.download_into_slice(&mut time)?;
         Ok((time[0], [before, after]))
     }
 }

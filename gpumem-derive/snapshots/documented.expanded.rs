@@ -228,29 +228,17 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     pub fn start_download(&self) -> ::gpumem::Result<SceneDownload<B>> {
         self.__set.start_downloads(&[self.path.__raw()])
     }
-    /// Like [`start_download`](Self::start_download), but first waits until every buffer has a free slot.
+    /// Like [`start_download`](Self::start_download), but first waits until every buffer has a free slot. The value that it returns has `wait()`, which blocks the thread, and can be awaited, which does not. Both give the download.
     ///
-    /// The call blocks the thread, and holds no slot while it waits. It waits forever if the program never drops the tickets and frames that have the slots. A task of an executor awaits [`start_download_when_free`](Self::start_download_when_free) instead.
-    ///
-    /// # Errors
-    ///
-    /// If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host kernel.
-    pub fn start_download_wait(&self) -> ::gpumem::Result<SceneDownload<B>> {
-        self.__set.start_downloads_wait(&[self.path.__raw()])
+    /// Until then it borrows the set, and holds no slot. It can be dropped at any time. If the program never drops the downloads and frames that have the slots, the wait never ends.
+    pub fn start_download_when_free(&self) -> ::gpumem::WhenFree<'_, SceneFrame<B>, B> {
+        self.__set.start_downloads_when_free(&[self.path.__raw()])
     }
-    /// Like [`start_download`](Self::start_download), for a task: awaits a free slot of every buffer, and then starts.
+    /// A queue for downloads of a [`SceneBuffers`], for as many as its buffers have slots: while one frame is read, the next ones come down.
     ///
-    /// The future borrows the set until then. It can be dropped at any time.
-    ///
-    /// # Errors
-    ///
-    /// If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host kernel.
-    pub fn start_download_when_free(
-        &self,
-    ) -> impl ::gpumem::__private::core::future::Future<
-        Output = ::gpumem::Result<SceneDownload<B>>,
-    > + ::gpumem::__private::core::marker::Send + '_ {
-        self.__set.start_downloads_when_free([self.path.__raw()])
+    /// `if let Some(frame) = frames.push(gpu.start_download()?)? { .. }` adds a download, and returns the oldest frame when the queue is full. `for frame in frames.drain() { .. }` takes the rest at the end.
+    pub fn frame_queue(&self) -> ::gpumem::FrameQueue<SceneFrame<B>, B> {
+        self.__set.frame_queue(&[self.path.__raw()])
     }
     /// Lengths, capacities and bytes, per buffer and in total.
     pub fn stats(&self) -> ::gpumem::SetStats {
@@ -339,7 +327,7 @@ pub struct SceneLens {
 /// A download of a [`SceneBuffers`] in flight, returned by [`start_download`](SceneBuffers::start_download).
 ///
 /// To wait for it, or to `.await` it, gives a [`SceneFrame`]. Dropping it is harmless: the copies end on their own, and the memory that they fill is used again.
-pub type SceneDownload<B = ::gpumem::Host> = ::gpumem::Downloads<SceneFrame<B>>;
+pub type SceneDownload<B = ::gpumem::Host> = ::gpumem::Ticket<SceneFrame<B>, B>;
 /// The result of a download of a [`SceneBuffers`]: the elements of `path`, in pinned memory.
 ///
 /// Dropping the frame frees that memory for the next download.
@@ -356,9 +344,7 @@ impl<B: ::gpumem::Backend> SceneFrame<B> {
     }
 }
 #[automatically_derived]
-impl<B: ::gpumem::Backend> ::gpumem::Frame for SceneFrame<B> {
-    type Backend = B;
-    const TICKET: &'static ::gpumem::__private::core::primitive::str = "SceneDownload";
+impl<B: ::gpumem::Backend> ::gpumem::Frame<B> for SceneFrame<B> {
     fn __arrive(
         __parts: &mut ::gpumem::__private::Arrived<'_, B>,
     ) -> ::gpumem::Result<Self> {

@@ -166,17 +166,13 @@ where
     pub(crate) fn start_download(&self) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
         self.__set.start_downloads(&[self.points.__raw()])
     }
-    pub(crate) fn start_download_wait(
-        &self,
-    ) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
-        self.__set.start_downloads_wait(&[self.points.__raw()])
-    }
     pub(crate) fn start_download_when_free(
         &self,
-    ) -> impl ::gpumem::__private::core::future::Future<
-        Output = ::gpumem::Result<MeshDownload<'a, S, N, B>>,
-    > + ::gpumem::__private::core::marker::Send + '_ {
-        self.__set.start_downloads_when_free([self.points.__raw()])
+    ) -> ::gpumem::WhenFree<'_, MeshFrame<'a, S, N, B>, B> {
+        self.__set.start_downloads_when_free(&[self.points.__raw()])
+    }
+    pub(crate) fn frame_queue(&self) -> ::gpumem::FrameQueue<MeshFrame<'a, S, N, B>, B> {
+        self.__set.frame_queue(&[self.points.__raw()])
     }
     pub(crate) fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
@@ -273,8 +269,9 @@ pub(crate) struct MeshLens {
     #[deprecated(note = "use `points`")]
     pub(crate) r#type: ::gpumem::__private::core::primitive::usize,
 }
-pub(crate) type MeshDownload<'a, S = Plane, const N: usize = 4, B = ::gpumem::Host> = ::gpumem::Downloads<
+pub(crate) type MeshDownload<'a, S = Plane, const N: usize = 4, B = ::gpumem::Host> = ::gpumem::Ticket<
     MeshFrame<'a, S, N, B>,
+    B,
 >;
 pub(crate) struct MeshFrame<
     'a,
@@ -304,15 +301,13 @@ where
     }
 }
 #[automatically_derived]
-impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> ::gpumem::Frame
+impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> ::gpumem::Frame<B>
 for MeshFrame<'a, S, N, B>
 where
     S::Point: PartialEq,
     S::Point: ::gpumem::Element,
     [u32; N]: ::gpumem::Element,
 {
-    type Backend = B;
-    const TICKET: &'static ::gpumem::__private::core::primitive::str = "MeshDownload";
     fn __arrive(
         __parts: &mut ::gpumem::__private::Arrived<'_, B>,
     ) -> ::gpumem::Result<Self> {

@@ -93,14 +93,14 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         ::gpumem::__private::core::unreachable!()
     }
     #[doc(hidden)]
-    pub fn start_download_wait<__Download>(&self) -> ::gpumem::Result<__Download>
+    pub fn start_download_when_free<__WhenFree>(&self) -> __WhenFree
     where
         for<'any> ::gpumem::Blocking: ::gpumem::__private::AsyncSet,
     {
         ::gpumem::__private::core::unreachable!()
     }
     #[doc(hidden)]
-    pub fn start_download_when_free<__Download>(&self) -> ::gpumem::Result<__Download>
+    pub fn frame_queue<__Queue>(&self) -> __Queue
     where
         for<'any> ::gpumem::Blocking: ::gpumem::__private::AsyncSet,
     {

@@ -137,15 +137,11 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
     pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
         self.__set.start_downloads(&[self.positions.__raw()])
     }
-    pub fn start_download_wait(&self) -> ::gpumem::Result<GraphDownload<B>> {
-        self.__set.start_downloads_wait(&[self.positions.__raw()])
+    pub fn start_download_when_free(&self) -> ::gpumem::WhenFree<'_, GraphFrame<B>, B> {
+        self.__set.start_downloads_when_free(&[self.positions.__raw()])
     }
-    pub fn start_download_when_free(
-        &self,
-    ) -> impl ::gpumem::__private::core::future::Future<
-        Output = ::gpumem::Result<GraphDownload<B>>,
-    > + ::gpumem::__private::core::marker::Send + '_ {
-        self.__set.start_downloads_when_free([self.positions.__raw()])
+    pub fn frame_queue(&self) -> ::gpumem::FrameQueue<GraphFrame<B>, B> {
+        self.__set.frame_queue(&[self.positions.__raw()])
     }
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
@@ -214,7 +210,7 @@ pub struct GraphLens {
     pub edges: ::gpumem::__private::core::primitive::usize,
     pub weights: ::gpumem::__private::core::primitive::usize,
 }
-pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Downloads<GraphFrame<B>>;
+pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Ticket<GraphFrame<B>, B>;
 pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
     positions: ::gpumem::DownloadGuard<[f32; 2], B>,
 }
@@ -225,9 +221,7 @@ impl<B: ::gpumem::Backend> GraphFrame<B> {
     }
 }
 #[automatically_derived]
-impl<B: ::gpumem::Backend> ::gpumem::Frame for GraphFrame<B> {
-    type Backend = B;
-    const TICKET: &'static ::gpumem::__private::core::primitive::str = "GraphDownload";
+impl<B: ::gpumem::Backend> ::gpumem::Frame<B> for GraphFrame<B> {
     fn __arrive(
         __parts: &mut ::gpumem::__private::Arrived<'_, B>,
     ) -> ::gpumem::Result<Self> {

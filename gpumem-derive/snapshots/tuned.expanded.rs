@@ -202,15 +202,14 @@ impl<B: crate::gpu::Backend> Gpu<B> {
     fn start_download(&self) -> crate::gpu::Result<SimulationDownload<B>> {
         self.__set.start_downloads(&[self.inherits.__raw(), self.field.__raw()])
     }
-    fn start_download_wait(&self) -> crate::gpu::Result<SimulationDownload<B>> {
-        self.__set.start_downloads_wait(&[self.inherits.__raw(), self.field.__raw()])
-    }
     fn start_download_when_free(
         &self,
-    ) -> impl crate::gpu::__private::core::future::Future<
-        Output = crate::gpu::Result<SimulationDownload<B>>,
-    > + crate::gpu::__private::core::marker::Send + '_ {
-        self.__set.start_downloads_when_free([self.inherits.__raw(), self.field.__raw()])
+    ) -> crate::gpu::WhenFree<'_, SimulationFrame<B>, B> {
+        self.__set
+            .start_downloads_when_free(&[self.inherits.__raw(), self.field.__raw()])
+    }
+    fn frame_queue(&self) -> crate::gpu::FrameQueue<SimulationFrame<B>, B> {
+        self.__set.frame_queue(&[self.inherits.__raw(), self.field.__raw()])
     }
     fn stats(&self) -> crate::gpu::SetStats {
         self.__set.stats(&self.__raw())
@@ -282,8 +281,9 @@ struct Counts {
     field: crate::gpu::__private::core::primitive::usize,
     overrides: crate::gpu::__private::core::primitive::usize,
 }
-type SimulationDownload<B = crate::gpu::Host> = crate::gpu::Downloads<
+type SimulationDownload<B = crate::gpu::Host> = crate::gpu::Ticket<
     SimulationFrame<B>,
+    B,
 >;
 struct SimulationFrame<B: crate::gpu::Backend = crate::gpu::Host> {
     inherits: crate::gpu::DownloadGuard<f32, B>,
@@ -300,9 +300,7 @@ impl<B: crate::gpu::Backend> SimulationFrame<B> {
     }
 }
 #[automatically_derived]
-impl<B: crate::gpu::Backend> crate::gpu::Frame for SimulationFrame<B> {
-    type Backend = B;
-    const TICKET: &'static crate::gpu::__private::core::primitive::str = "SimulationDownload";
+impl<B: crate::gpu::Backend> crate::gpu::Frame<B> for SimulationFrame<B> {
     fn __arrive(
         __parts: &mut crate::gpu::__private::Arrived<'_, B>,
     ) -> crate::gpu::Result<Self> {

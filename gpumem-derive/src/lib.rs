@@ -53,14 +53,14 @@ use proc_macro2::TokenStream;
 /// | `GraphBuffers<B = Host>` | the manager: one `Buffer` per field, on the backend `B` |
 /// | `GraphLens` | one `usize` per field: lengths or capacities of the whole set |
 /// | `GraphBuffersMut<'a, B>` | mutable borrows of all buffers at once, returned by `split_mut` |
-/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream: the ticket (a `gpumem::Downloads`) and the downloaded elements; only if a field is `async` |
+/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream: the ticket (a `gpumem::Ticket`) and the downloaded elements; only if a field is `async` |
 ///
 /// For a field `positions`, the manager has the accessors `positions()` and `positions_mut()`. For the whole
 /// set it has `new`, `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`,
-/// `shrink_to_fit`, `upload_from`, `download`, `download_into`, `start_download`, `start_download_wait`,
-/// `start_download_when_free`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of
-/// these names; the key `name` gives it another. Names that begin with `__` belong to the generated code: a
-/// constant or a static with such a name, beside the struct, can conflict with it.
+/// `shrink_to_fit`, `upload_from`, `download`, `download_into`, `start_download`, `start_download_when_free`,
+/// `frame_queue`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of these names; the
+/// key `name` gives it another. Names that begin with `__` belong to the generated code: a constant or a
+/// static with such a name, beside the struct, can conflict with it.
 ///
 /// # Fields
 ///
@@ -199,7 +199,29 @@ use proc_macro2::TokenStream;
 ///
 /// A ticket is a `Future`. In a task, `gpu.start_download()?.await?` returns a frame of all `async` fields,
 /// and `gpu.positions().start_download()?.await?` returns a guard of one. A selection names some of the
-/// fields, or ranges of them: `device.start_downloads((gpu.positions(), gpu.velocities().part(..100)?))?`.
+/// fields, or ranges of them: `device.start_downloads((gpu.positions(), gpu.velocities().view(..100)?))?`.
+///
+/// A queue of frames is for a loop that reads one frame while the next one comes down:
+///
+/// ```
+/// # use gpumem::{Device, GpuBuffers};
+/// # #[derive(GpuBuffers)]
+/// # struct Graph {
+/// #     #[buffer(async)]
+/// #     positions: Vec<[f32; 2]>,
+/// # }
+/// # let mut gpu = Graph { positions: vec![[1.0, 2.0]] }.upload(&Device::host())?;
+/// # let mut drawn = 0;
+/// # let mut draw = |frame: &GraphFrame| drawn += frame.positions().len();
+/// let mut frames = gpu.frame_queue();
+/// for step in 0..10 {
+///     gpu.positions_mut().fill([step as f32, 0.0])?; // or a kernel
+///     if let Some(frame) = frames.push(gpu.start_download()?)? { draw(&frame) }
+/// }
+/// for frame in frames.drain() { draw(&frame?) }
+/// # assert_eq!(drawn, 10);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 ///
 /// `async = false` overrides the struct and the preset. `async = true` is the same as `async`, for macros
 /// that pass the value on.

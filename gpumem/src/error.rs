@@ -83,7 +83,7 @@ pub enum Error {
     /// The program has no memory for the elements of a download.
     #[error(
         "no memory on the host: a download of {buffer} asked for {}; free something, or download it in parts, by `view(..)` or into \
-         slices that there are (`download_into`)",
+         slices that there are (`download_into_slice`)",
         Bytes(*requested)
     )]
     OutOfHostMemory {
@@ -188,15 +188,14 @@ pub enum Error {
 
     /// All download slots of the buffer are taken, by downloads that are under way and by guards.
     ///
-    /// Remedies: drop a ticket or guard, wait for a slot with
-    /// [`start_download_wait`](crate::Buffer::start_download_wait), or await one with
-    /// [`start_download_when_free`](crate::Buffer::start_download_when_free) (sets have both too, and
-    /// selections [`start_downloads_wait`](crate::Device::start_downloads_wait) and
-    /// [`start_downloads_when_free`](crate::Device::start_downloads_when_free)), or give the buffer more
-    /// slots ([`BufferSpec::slots`](crate::BufferSpec::slots), `async(slots = N)` on a field).
+    /// Remedies: drop a ticket or guard, wait for a slot or await one with
+    /// [`start_download_when_free`](crate::Buffer::start_download_when_free) (sets and views have it too, and
+    /// selections [`start_downloads_when_free`](crate::Device::start_downloads_when_free)), or give the
+    /// buffer more slots ([`BufferSpec::slots`](crate::BufferSpec::slots), `async(slots = N)` on a field).
     /// [`abandon_downloads`](crate::Buffer::abandon_downloads) frees the slots of forgotten tickets.
     #[error(
-        "{buffer}: none of its {slots} download slots is free; drop a download or a guard, wait for one with `start_download_wait`, or give \
+        "{buffer}: none of its {slots} download slots is free; drop a download or a guard, wait for one with \
+         `start_download_when_free`, or give \
          it more with `async(slots = N)`; `abandon_downloads` frees those of forgotten tickets"
     )]
     SlotsBusy {

@@ -52,7 +52,7 @@
 ///
 /// # Frames
 ///
-/// [`Downloads`](crate::Downloads): several buffers with one ticket.
+/// A [`Ticket`](crate::Ticket) of several buffers, and a [`FrameQueue`](crate::FrameQueue) of tickets.
 ///
 /// | danger | prevention |
 /// | --- | --- |
@@ -62,7 +62,9 @@
 /// | two threads that wait for slots of the same buffers wait for each other | All slots are taken in one step or none, so a waiting thread holds none. More parts of a buffer than it has slots are refused. <br> Tests: `a_thread_that_waits_for_slots_holds_none`, `threads_wait_for_the_same_buffers_in_any_order`, `more_parts_than_slots_are_refused` |
 /// | a task that waits for a slot is never woken, or is woken while a lock is held | The task is woken by each slot that comes back, by each new download, and by the end of the oldest one; it looks for slots again after it has left its waker. Slots come back, and wakers run, while no lock is held. <br> Tests: `a_task_waits_for_a_slot`, `a_task_that_waits_for_a_slot_may_be_dropped`, `many_tasks_share_few_slots`, `tasks_may_run_where_a_slot_comes_back`, `a_failed_device_ends_the_wait_for_a_slot` (`tests/tests/host.rs`) |
 /// | a part is abandoned, or the ticket dropped | The frame ends with an error that names the buffer; a dropped ticket gives back the slots of all parts. <br> Tests: `an_abandoned_part_ends_the_frame`, `frames_may_be_dropped_at_any_time` |
-/// | a frame shows one buffer's bytes as another's elements | Element sizes are compared when a part is taken, in every kind of frame, and any bits are an element (5). <br> Test: `a_frame_of_other_elements_is_refused` (`gpumem/src/buffer/download/frame.rs`) |
+/// | a queue gives frames in another order, or loses one when a future is dropped or a download fails | It waits for the oldest ticket alone, and takes a ticket out when that has given its frame or its error. <br> Tests: `frames_come_in_the_order_of_their_starts`, `cancelled_futures_of_a_queue_lose_no_frame`, `an_error_takes_the_place_of_its_frame` |
+/// | a queue has all slots, so that the next start is refused or waits for ever | After a push it holds one download less than there are slots. A frame that is kept meanwhile is refused with [`Error::SlotsBusy`](crate::Error::SlotsBusy). <br> Tests: `frames_come_in_the_order_of_their_starts`, `a_frame_that_is_kept_has_a_slot`, `another_thread_reads_the_frames` |
+/// | a frame shows one buffer's bytes as another's elements | Element sizes are compared when a part is taken, in every kind of frame, and any bits are an element (5). <br> Test: `a_frame_of_other_elements_is_refused` (`gpumem/src/buffer/download/start.rs`) |
 ///
 /// # Staged uploads
 ///
@@ -87,6 +89,7 @@
 /// | --- | --- |
 /// | a kernel of the stream writes memory that a download reads | Before the stream gets the buffer mutably it is made to wait for the events of all other uses; for a bound buffer, before each kernel (2). <br> Tests: `kernels_and_downloads_follow_the_stream_alone` (`tests/tests/bound.rs`), `a_bound_buffer_follows_its_stream` (`tests/tests/card.rs`) |
 /// | a download, or the compute stream, reads memory that such a kernel still writes | A download of a bound buffer waits for its stream. All other operations go through the compute stream, which is made to wait for that stream first (1, 2). <br> Tests: the same, and `kernels_on_streams_of_the_applications_own_are_waited_for` (`tests/tests/card.rs`) |
+/// | a kernel of the stream overtakes a read of the bound buffer, by another thread too | A read only sets flags that make the next kernel wait. A kernel needs the binding mutably, so all reads are queued by then, and it alone clears the flags. <br> Tests: `threads_read_a_bound_buffer_at_the_same_time`, `views_of_a_bound_buffer_follow_its_stream` (`tests/tests/bound.rs`); this does not compile: `tests/ui/usage/kernel_while_a_bound_buffer_is_viewed.rs` |
 /// | the buffer is used past the binding | The binding borrows it mutably, and the set that it is in. This does not compile: `tests/ui/usage/set_while_a_buffer_is_bound.rs` |
 /// | the guard is forgotten, so that the end of the use is not noted | On the host each kernel is noted at its launch. On a card, to end the use is a condition of the `unsafe` launch. <br> Test: `a_forgotten_binding_is_harmless` (`tests/tests/bound.rs`) |
 /// | the buffer is dropped while the stream uses it | As for downloads: its memory is parked (2). <br> Tests: the same, and `closing_waits_for_kernels_that_use_dropped_buffers` (`tests/tests/regressions/ends.rs`) |
@@ -116,10 +119,10 @@
 ///   tickets.
 /// * A forgotten ticket whose buffer is gone can no longer be abandoned: its pinned memory stays, and keeps
 ///   the device open, for as long as the program runs. The same holds for a forgotten stage.
-/// * `start_download_wait` blocks its thread. If a task of an executor calls it and other tasks of the same
-///   thread hold the guards, it never returns. A task awaits
-///   [`start_download_when_free`](crate::Buffer::start_download_when_free) instead, or has as many places in
-///   a channel as there are slots, as the example `stream` does.
+/// * `start_download_when_free().wait()` blocks its thread. If a task of an executor calls it and other tasks
+///   of the same thread hold the guards, it never returns. A task awaits the value of
+///   [`start_download_when_free`](crate::Buffer::start_download_when_free) instead, as the example `stream`
+///   does.
 /// * On a card, a thread waits for awaited transfers by querying the card again and again: without a pause
 ///   for 20 µs, then after pauses that grow to 50 µs. So an await may end that much later than a blocking
 ///   wait, which takes a whole core meanwhile, as CUDA's waits do.

@@ -44,9 +44,10 @@
 //! | --- | --- |
 //! | the attributes, and the generated types | [`GpuBuffers`](derive@GpuBuffers) |
 //! | the operations of a buffer | [`Buffer`], [`View`], [`ViewMut`] |
-//! | uploads without a copy on the host, awaited or not | [`Buffer::stage`], [`Stage`], [`Upload`] |
-//! | async downloads, awaited or waited for | [`Buffer::start_download`], [`Download`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
-//! | several buffers at one point of the stream | [`Device::start_downloads`], `start_download` of a set, [`Downloads`] |
+//! | uploads without a copy on the host, awaited or not | [`Buffer::stage`], [`Stage::commit`] |
+//! | async downloads, awaited or waited for | [`Buffer::start_download`], [`Ticket`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
+//! | a loop that reads one frame while the next one comes down | [`FrameQueue`] |
+//! | several buffers at one point of the stream | `start_download` of a set, [`Device::start_downloads`] |
 //! | limits, free memory that is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
 //! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`], [`Buffer::bind`] |
 //! | kernels on the host | [`Device::launch`] |
@@ -94,6 +95,7 @@
 //! * `cuda`: the CUDA backend, built on `cust`. Building it needs the CUDA driver library to link with.
 //!   Running it needs the driver and a card; without them [`Device::cuda`](Device) gives
 //!   [`Error::BackendUnavailable`]. The oldest driver that works is that of CUDA 11.2 (460.27).
+//! * `futures`: [`FrameQueue`] is a `futures_core::Stream`.
 //! * `testing`: failures on purpose and slow transfers, for tests of the reactions to them.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -118,8 +120,8 @@ mod threads;
 pub use self::backend::Cuda;
 pub use self::backend::{Backend, Host, MemoryInfo};
 pub use self::buffer::{
-    Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Downloads, Element, Frame, Mode,
-    Part, Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
+    Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Element, Frame, FrameQueue, Mode,
+    Selection, SelectionPart, Stage, StreamUse, Ticket, Upload, View, ViewMut, WhenFree,
 };
 pub use self::device::{Device, DeviceBuilder};
 pub use self::error::{Error, Result};

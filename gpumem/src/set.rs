@@ -6,8 +6,8 @@
 
 use crate::backend::Backend;
 use crate::buffer::{
-    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Growth, Mode, RawBuffer, RawMut,
-    RawOwned, SetShared, View,
+    Arrived, Buffer, BufferRange, DownloadGuard, Element, Frame, FrameQueue, Growth, Mode, OneOrMany,
+    RawBuffer, RawMut, RawOwned, Request, SetShared, Ticket, View, WhenFree,
 };
 use crate::device::Device;
 use crate::error::Error;
@@ -140,7 +140,7 @@ pub trait Target<B: Backend> {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::download_to`].
+    /// Those of [`Buffer::download_into_vec`].
     fn fetch(&mut self, buffer: &RawBuffer<B>) -> Result<(), Error>;
 }
 
@@ -149,7 +149,7 @@ impl<T: Element, B: Backend> Target<B> for Vec<T> {
         // Generated code brings the two together. An element of the size of a `T` is one, since any bits are
         // (rule 5).
         assert_eq!(buffer.element_size(), size_of::<T>(), "gpumem: a buffer of another element");
-        View::new(buffer, ..)?.download_to(self)
+        View::<T, B>::new(BufferRange::all(buffer)).download_into_vec(self)
     }
 }
 
@@ -221,7 +221,7 @@ impl<B: Backend> Set<B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::download_to`], for the first buffer that fails.
+    /// Those of [`Buffer::download_into_vec`], for the first buffer that fails.
     pub fn fetch(&self, buffers: &[&RawBuffer<B>], targets: &mut [&mut dyn Target<B>]) -> Result<(), Error> {
         buffers.iter().zip(targets).try_for_each(|(buffer, target)| target.fetch(buffer))
     }
@@ -232,47 +232,27 @@ impl<B: Backend> Set<B> {
     /// # Errors
     ///
     /// Those of [`Device::start_downloads`].
-    pub fn start_downloads<F>(&self, buffers: &[&RawBuffer<B>]) -> Result<Downloads<F>, Error>
-    where
-        F: Frame<Backend = B>,
-    {
-        self.start(buffers, Busy::Refuse)
+    pub fn start_downloads<F: Frame<B>>(&self, buffers: &[&RawBuffer<B>]) -> Result<Ticket<F, B>, Error> {
+        self.request(buffers).start()
     }
 
     /// [`Set::start_downloads`] that waits for slots.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Device::start_downloads_wait`].
-    pub fn start_downloads_wait<F>(&self, buffers: &[&RawBuffer<B>]) -> Result<Downloads<F>, Error>
-    where
-        F: Frame<Backend = B>,
-    {
-        self.start(buffers, Busy::Wait)
+    pub fn start_downloads_when_free<'a, F: Frame<B>>(
+        &'a self,
+        buffers: &[&'a RawBuffer<B>],
+    ) -> WhenFree<'a, F, B> {
+        WhenFree::new(self.request(buffers))
     }
 
-    /// [`Set::start_downloads`] that awaits slots.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Device::start_downloads_when_free`].
-    pub async fn start_downloads_when_free<F, const N: usize>(
-        &self,
-        buffers: [&RawBuffer<B>; N],
-    ) -> Result<Downloads<F>, Error>
-    where
-        F: Frame<Backend = B>,
-    {
-        let parts = buffers.map(|buffer| (buffer, 0..buffer.len()));
-        Downloads::start_when_free(self.device.state(), &parts).await
+    /// A queue for downloads of these buffers.
+    #[must_use]
+    pub fn frame_queue<F: Frame<B>>(&self, buffers: &[&RawBuffer<B>]) -> FrameQueue<F, B> {
+        self.request(buffers).frame_queue()
     }
 
-    fn start<F>(&self, buffers: &[&RawBuffer<B>], busy: Busy) -> Result<Downloads<F>, Error>
-    where
-        F: Frame<Backend = B>,
-    {
-        let parts: Vec<_> = buffers.iter().map(|buffer| (*buffer, 0..buffer.len())).collect();
-        Downloads::start(self.device.state(), &parts, busy)
+    fn request<'a>(&'a self, buffers: &[&'a RawBuffer<B>]) -> Request<'a, B> {
+        let parts = buffers.iter().map(|buffer| BufferRange::all(buffer)).collect();
+        Request::new(self.device.state(), OneOrMany::Many(parts))
     }
 
     /// The number of elements in each buffer.

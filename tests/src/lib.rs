@@ -67,7 +67,7 @@ impl TestBackend for Host {
     }
 
     fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {
-        buffer.as_slice().expect("the device works").as_ptr().addr() as u64
+        buffer.host_slice().expect("the device works").as_ptr().addr() as u64
     }
 }
 

@@ -108,13 +108,13 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
     let count = 1_u32 << 20;
     let mut numbers: Buffer<u32, Cuda> = Buffer::from_slice(&device, "numbers", &vec![1; 1 << 20]).unwrap();
     for round in 1..=10_u32 {
-        let used = numbers.use_on_mut(&stream).unwrap();
-        let mut used = used;
+        let mut used = numbers.bind(&stream).unwrap();
         // SAFETY: the first kernel touches no memory; the second takes a pointer to `count` elements, which the buffer has, and is
         // launched on the stream that the use is on, while it lasts.
         unsafe {
             cust::launch!(occupy<<<1, 1, 0, stream>>>(5_000_000_u64)).unwrap();
-            cust::launch!(add_one<<<count / 256, 256, 0, stream>>>(used.as_device_ptr(), count)).unwrap();
+            cust::launch!(add_one<<<count / 256, 256, 0, stream>>>(used.as_device_ptr().unwrap(), count))
+                .unwrap();
         }
         used.finish().unwrap();
         // On the compute stream, behind it.
@@ -300,7 +300,7 @@ fn a_refused_event_loses_nothing() {
         ("a large write", |cells| cells.write(0, &vec![7; LARGE])),
         ("upload", |cells| cells.upload(&vec![7; LARGE])),
         ("stage", |cells| cells.stage(LARGE)?.commit_at(0)),
-        ("download", |cells| cells.download_into(&mut vec![0; LARGE])),
+        ("download", |cells| cells.download_into_slice(&mut vec![0; LARGE])),
         ("start_download", |cells| cells.start_download()?.wait().map(drop)),
     ];
     for (name, operation) in operations {

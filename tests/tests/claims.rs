@@ -138,11 +138,11 @@ fn growth_keeps_the_address_and_copies_nothing() {
         return;
     }
     let mut buffer: Buffer<u8> = Buffer::from_slice(&device, "buffer", &vec![7; 2 * MIB]).unwrap();
-    let address = buffer.as_slice().unwrap().as_ptr();
+    let address = buffer.host_slice().unwrap().as_ptr();
     while buffer.len() < 60 * MIB {
         buffer.reserve(MIB).unwrap();
         buffer.resize(buffer.capacity()).unwrap();
-        assert_eq!(buffer.as_slice().unwrap().as_ptr(), address);
+        assert_eq!(buffer.host_slice().unwrap().as_ptr(), address);
     }
     assert!(buffer.stats().resizes > 5);
     let DeviceStats { peak_bytes, peak_held_bytes, .. } = device.stats();
@@ -157,10 +157,10 @@ fn a_stable_buffer_stays_from_the_first_byte() {
     let device = Device::host();
     let spec = BufferSpec::new("stable").max(8 << 20).stable();
     let mut buffer: Buffer<u8> = Buffer::from_slice(&device, spec, &[3]).unwrap();
-    let address = buffer.as_slice().unwrap().as_ptr();
+    let address = buffer.host_slice().unwrap().as_ptr();
     for len in [100, 5_000, 700_000, 3 * MIB, 8 * MIB] {
         buffer.resize(len).unwrap();
-        let slice = buffer.as_slice().unwrap();
+        let slice = buffer.host_slice().unwrap();
         assert_eq!((slice.as_ptr(), slice[0]), (address, 3), "{len}");
     }
     assert!(matches!(buffer.resize(8 * MIB + 1), Err(Error::BufferLimit { .. })));
@@ -180,7 +180,7 @@ fn dropping_neither_waits_nor_panics() {
     let upload = {
         let mut stage = frame.stage(10).unwrap();
         stage.fill(3);
-        stage.start_upload_at(0).unwrap()
+        stage.commit_at(0).unwrap()
     };
     let large = block(&device, 20 * MIB).unwrap();
     returns(move || {
@@ -286,7 +286,7 @@ fn a_ticket_may_be_forgotten_and_a_future_dropped() {
     std::mem::forget(frame.start_download().unwrap());
     drop(std::future::IntoFuture::into_future(frame.start_download().unwrap()));
     frame.fill(2).unwrap();
-    let mut timed = frame.start_download_wait().unwrap();
+    let mut timed = frame.start_download_when_free().wait().unwrap();
     let arrived = timed.wait_timeout(HANGS).unwrap().expect("it arrives");
     assert!(arrived.iter().all(|element| *element == 2));
     drop((arrived, timed));
@@ -322,7 +322,7 @@ fn each_buffer_has_two_slots() {
         }
         assert!(frame.start_download().is_err(), "the guard has its slot");
         drop(guard);
-        drop(frame.start_download_wait().unwrap().wait().unwrap());
+        drop(frame.start_download_when_free().wait().unwrap().wait().unwrap());
     }
 }
 

@@ -72,9 +72,9 @@ fn transfers_that_have_ended_keep_no_context() {
 
     let device = another();
     let mut buffer = numbers(&device);
-    let mut upload = buffer.stage(10).unwrap().start_upload().unwrap();
-    assert!(upload.wait_timeout(Duration::from_secs(20)).unwrap());
-    let never_asked = buffer.stage(10).unwrap().start_upload().unwrap();
+    let mut upload = buffer.stage(10).unwrap().commit().unwrap();
+    assert!(upload.wait_timeout(Duration::from_secs(20)).unwrap().is_some());
+    let never_asked = buffer.stage(10).unwrap().commit().unwrap();
     let mut download = buffer.start_download().unwrap();
     assert!(download.wait_timeout(Duration::from_secs(20)).unwrap().is_some());
     drop(buffer);

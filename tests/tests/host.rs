@@ -11,11 +11,11 @@ fn slices_are_the_buffer_itself() {
     let device = Device::host();
     let mut buffer: Buffer<[u16; 3]> =
         Buffer::from_slice(&device, "buffer", &[[1, 2, 3], [4, 5, 6]]).unwrap();
-    buffer.as_mut_slice().unwrap()[1] = [7; 3];
+    buffer.host_slice_mut().unwrap()[1] = [7; 3];
     buffer.extend_from_slice(&[[9; 3]]).unwrap();
-    assert_eq!(buffer.as_slice().unwrap(), [[1, 2, 3], [7; 3], [9; 3]]);
+    assert_eq!(buffer.host_slice().unwrap(), [[1, 2, 3], [7; 3], [9; 3]]);
     let mut empty: Buffer<u64> = Buffer::new(&device, "empty").unwrap();
-    assert!(empty.as_slice().unwrap().is_empty() && empty.as_mut_slice().unwrap().is_empty());
+    assert!(empty.host_slice().unwrap().is_empty() && empty.host_slice_mut().unwrap().is_empty());
 }
 
 #[test]
@@ -30,9 +30,9 @@ fn slices_wait_for_kernels_and_downloads() {
             })
             .unwrap();
         let ticket = buffer.start_download().unwrap();
-        assert!(buffer.as_slice().unwrap().iter().all(|element| *element == round));
+        assert!(buffer.host_slice().unwrap().iter().all(|element| *element == round));
         // The download reads what is written here, unless the slice waits for it.
-        buffer.as_mut_slice().unwrap().fill(0);
+        buffer.host_slice_mut().unwrap().fill(0);
         assert!(ticket.wait().unwrap().iter().all(|element| *element == round));
     }
 }
@@ -95,7 +95,7 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
         buffer.fill(1),
         buffer.resize(1_000),
         buffer.download().map(|_| ()),
-        buffer.as_slice().map(|_| ()),
+        buffer.host_slice().map(|_| ()),
         buffer.start_download().map(|_| ()),
         Buffer::<u32>::from_slice(&device, "next", &[1]).map(|_| ()),
         device.launch((), |()| ()),
@@ -151,7 +151,7 @@ fn a_failed_device_ends_every_await_within_a_second() {
             "{end:?}"
         );
     }
-    let error = buffer.start_download_wait().map(drop);
+    let error = buffer.start_download_when_free().wait().map(drop);
     assert!(matches!(error, Err(Error::DeviceFailed { .. })), "{error:?}");
 }
 
@@ -165,7 +165,7 @@ fn a_failed_device_ends_the_wait_for_a_slot() {
     std::thread::scope(|scope| {
         let waits = [
             scope.spawn(|| block_on(buffer.start_download_when_free()).map(drop)),
-            scope.spawn(|| buffer.start_download_wait().map(drop)),
+            scope.spawn(|| buffer.start_download_when_free().wait().map(drop)),
         ];
         std::thread::sleep(Duration::from_millis(50));
         assert!(waits.iter().all(|wait| !wait.is_finished()));
@@ -206,7 +206,7 @@ fn a_kernel_cannot_wait_for_its_own_device() {
     device
         .launch((), move |()| {
             let taken = [(); 3].map(|()| buffer.start_download().unwrap());
-            let no_slot = buffer.start_download_wait().map(|_| ());
+            let no_slot = buffer.start_download_when_free().wait().map(|_| ());
             let [first, mut second, third] = taken;
             let errors = [
                 no_slot,
@@ -215,7 +215,7 @@ fn a_kernel_cannot_wait_for_its_own_device() {
                 block_on(third).map(|_| ()),
                 inner.synchronize(),
                 buffer.download().map(|_| ()),
-                buffer.as_slice().map(|_| ()),
+                buffer.host_slice().map(|_| ()),
                 buffer.close(),
             ];
             send.send(errors).unwrap();
@@ -267,7 +267,7 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
     assert!(catch_unwind(AssertUnwindSafe(fetch)).is_err());
     let refill = || set.refill(&mut [wide.__raw_mut()], &[&[7; 15]]);
     assert!(catch_unwind(AssertUnwindSafe(refill)).is_err());
-    assert_eq!((narrow.as_slice().unwrap(), wide.as_slice().unwrap()), (&[1; 63][..], &[2; 4][..]));
+    assert_eq!((narrow.host_slice().unwrap(), wide.host_slice().unwrap()), (&[1; 63][..], &[2; 4][..]));
     let typed = || <u64 as PlainData>::typed::<Host, Blocking>(narrow.__into_raw());
     assert!(catch_unwind(AssertUnwindSafe(typed)).is_err());
 }
@@ -330,7 +330,7 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
     };
     assert!(time(&mut || assert_eq!(buffer.download().unwrap(), data)) >= Duration::from_millis(50));
     let half = time(&mut || {
-        assert_eq!(*buffer.start_download_range(5_000..).unwrap().wait().unwrap(), data[5_000..]);
+        assert_eq!(*buffer.view(5_000..).unwrap().start_download().unwrap().wait().unwrap(), data[5_000..]);
     });
     assert!(half >= Duration::from_millis(25));
     let up = time(&mut || {

@@ -52,7 +52,7 @@ fn a_download_without_room_on_the_host_is_an_error() {
     let data: Vec<u32> = (0..1 << 19).collect();
     let buffer: Buffer<u32> = Buffer::from_slice(&device, "positions", &data).unwrap();
     let mut target = vec![1, 2, 3];
-    let (fresh, again) = sparingly(|| (buffer.download(), buffer.download_to(&mut target)));
+    let (fresh, again) = sparingly(|| (buffer.download(), buffer.download_into_vec(&mut target)));
     for error in [fresh.unwrap_err(), again.unwrap_err()] {
         assert!(matches!(error, Error::OutOfHostMemory { requested: 0x20_0000, .. }), "{error}");
         let text = error.to_string();

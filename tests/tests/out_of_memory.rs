@@ -202,9 +202,9 @@ fn failing_again_and_again_keeps_no_addresses() {
         device.trim(0).unwrap();
     }
     let mut buffer: Buffer<u32> = Buffer::from_slice(&device, spec, &[1]).unwrap();
-    let address = buffer.as_slice().unwrap().as_ptr();
+    let address = buffer.host_slice().unwrap().as_ptr();
     buffer.resize(3 * MIB).unwrap();
-    assert_eq!(buffer.as_slice().unwrap().as_ptr(), address);
+    assert_eq!(buffer.host_slice().unwrap().as_ptr(), address);
 }
 
 // A chunk was moved behind a live buffer before the next could not be had: it stayed there, out of the reach of all that gives back.

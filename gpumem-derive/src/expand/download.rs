@@ -25,7 +25,7 @@ pub(super) fn list(cx: &Context<'_>) -> String {
 
 /// The alias of the ticket.
 fn ticket(cx: &Context<'_>) -> TokenStream {
-    let Context { root, vis, params, lints, deprecated, .. } = cx;
+    let Context { root, vis, backend, params, lints, deprecated, .. } = cx;
     let names = &cx.model.names;
     let (manager, download, frame) = (&names.manager, &names.download, &names.frame);
     let (alias, args) = (params.alias(), params.args(None));
@@ -39,7 +39,7 @@ fn ticket(cx: &Context<'_>) -> TokenStream {
         #page
         #deprecated
         #lints
-        #vis type #download #alias = #root::Downloads<#frame #args>;
+        #vis type #download #alias = #root::Ticket<#frame #args, #backend>;
     }
 }
 
@@ -102,7 +102,7 @@ fn accessor(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
 /// `impl Frame`, through which the runtime makes the frame when the copies have ended.
 fn arrival(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
     let Context { root, private, core, backend, params, lints, .. } = cx;
-    let (frame, label) = (&cx.model.names.frame, cx.model.names.download.to_string());
+    let frame = &cx.model.names.frame;
     let (impl_params, args, clause) = (params.impl_params(), params.args(None), params.where_clause());
     let marker = cx.marker(cx.async_parts(), &[]).value;
     let (fields, plain) =
@@ -111,11 +111,7 @@ fn arrival(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
     quote! {
         #[automatically_derived]
         #lints
-        impl #impl_params #root::Frame for #frame #args #clause {
-            type Backend = #backend;
-
-            const TICKET: &'static #core::primitive::str = #label;
-
+        impl #impl_params #root::Frame<#backend> for #frame #args #clause {
             fn __arrive(__parts: &mut #private::Arrived<'_, #backend>) -> #root::Result<Self> {
                 #import
                 #core::result::Result::Ok(Self { #(#fields: #plain::arrive(__parts)?,)* #marker })

@@ -20,7 +20,7 @@ impl Subject for Host {
     }
 
     fn address(buffer: &Buffer<u8, Self>) -> Result<u64, Error> {
-        buffer.as_slice().map(|bytes| bytes.as_ptr().addr() as u64)
+        buffer.host_slice().map(|bytes| bytes.as_ptr().addr() as u64)
     }
 
     fn peers() -> Result<Peers, Failure> {

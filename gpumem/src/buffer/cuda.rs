@@ -5,7 +5,7 @@
 //! code holds a view of the buffer, and make the compute stream wait for the pending uses (rule 2).
 
 use super::element::{Element, Mode};
-use super::streams::{Bound, StreamUse, StreamUseMut};
+use super::streams::{Bound, StreamUse};
 use super::typed::Buffer;
 use crate::backend::Cuda;
 use crate::error::Error;
@@ -46,16 +46,6 @@ impl<T: Element + DeviceCopy, M: Mode> StreamUse<'_, T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
     #[must_use]
     pub fn as_device_ptr(&self) -> DevicePointer<T> {
-        self.buffer.as_device_ptr()
-    }
-}
-
-/// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the
-/// use lasts.
-impl<T: Element + DeviceCopy, M: Mode> StreamUseMut<'_, T, Cuda, M> {
-    /// The address of the elements, for a kernel that writes them.
-    #[must_use]
-    pub fn as_device_ptr(&mut self) -> DevicePointer<T> {
         self.buffer.as_device_ptr()
     }
 }

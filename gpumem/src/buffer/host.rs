@@ -24,7 +24,7 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     /// # Errors
     ///
     /// [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
-    pub fn as_slice(&self) -> Result<&[T], Error> {
+    pub fn host_slice(&self) -> Result<&[T], Error> {
         self.raw.check_uses()?;
         self.raw.state().wait_for_compute()?;
         // SAFETY: the elements were written (rule 5). The compute stream was waited for; all writers are
@@ -38,13 +38,13 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::as_slice`].
-    pub fn as_mut_slice(&mut self) -> Result<&mut [T], Error> {
+    /// Those of [`Buffer::host_slice`].
+    pub fn host_slice_mut(&mut self) -> Result<&mut [T], Error> {
         let state = self.raw.state().clone();
         if let Some(block) = self.raw.block_mut() {
             block.wait_until_unused(&state.backend, state.lanes.compute.stream())?;
         }
-        // SAFETY: as for `as_slice`. Readers were waited for too (rule 2), and no work can be queued on the
+        // SAFETY: as for `host_slice`. Readers were waited for too (rule 2), and no work can be queued on the
         // buffer while it is borrowed mutably.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.raw.host_address().as_ptr().cast(), self.len()) })
     }

@@ -11,9 +11,10 @@
 //!
 //! * `element`: the elements of a buffer, and its mode (with or without async downloads);
 //! * `copies`: the copies and fills on the device that all operations are made of;
-//! * `ticket`: the part that tickets of downloads and of uploads share;
+//! * `ticket`: transfers under way, what they bring, and queues of them;
 //! * `raw`: the untyped buffer: its length, capacity and growth, the staging copies that snapshots read
-//!   (`staging_copy`), and the part of a limit that the buffers of a set share (`set_share`);
+//!   (`staging_copy`), the part of a limit that the buffers of a set share (`set_share`), and the order of
+//!   two streams that use it (`binding`);
 //! * `transfer`: blocking copies between host and device, fills, and uploads from memory that is filled in
 //!   place (`stage`);
 //! * `view`: ranges of a buffer;
@@ -35,14 +36,15 @@ mod transfer;
 mod typed;
 mod view;
 
-pub(crate) use self::download::Busy;
-pub use self::download::{
-    Arrived, Download, DownloadGuard, Downloads, Frame, Part, Selection, SelectionPart,
-};
+pub(crate) use self::download::Request;
+pub use self::download::{Selection, SelectionPart, WhenFree};
 pub use self::element::{Async, AsyncMode, Blocking, Element, Mode};
 pub(crate) use self::raw::{Growth, SetShared};
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
-pub use self::streams::{Bound, StreamUse, StreamUseMut};
-pub use self::transfer::{Stage, Upload};
+pub use self::streams::{Bound, StreamUse};
+pub(crate) use self::ticket::OneOrMany;
+pub use self::ticket::{Arrived, Download, DownloadGuard, Frame, FrameQueue, Ticket, Upload};
+pub use self::transfer::Stage;
 pub use self::typed::Buffer;
+pub(crate) use self::view::BufferRange;
 pub use self::view::{View, ViewMut};

@@ -3,7 +3,7 @@
 use super::element::{Blocking, Element, Mode};
 use super::raw::{RawBuffer, RawMut, RawOwned};
 use super::transfer::Stage;
-use super::view::{View, ViewMut};
+use super::view::{BufferRange, View, ViewMut};
 use crate::backend::{ALIGNMENT, Backend, Host};
 use crate::device::Device;
 use crate::error::Error;
@@ -148,8 +148,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// let mut stage = cells.stage(2)?;
     /// stage.fill(7);
-    /// let upload = stage.start_upload_at(10)?;
-    /// upload.wait()?; // optional: later uses of the buffer come after the upload in any case
+    /// stage.commit_at(10)?.wait()?; // to wait is optional: later uses of the buffer come after the upload
     /// assert_eq!(cells.view(9..13)?.download()?, [81, 7, 7, 144]);
     /// # Ok::<(), gpumem::Error>(())
     /// ```
@@ -204,8 +203,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`].
-    pub fn view(&self, range: impl RangeBounds<usize>) -> Result<View<'_, T, B>, Error> {
-        View::new(&self.raw, range)
+    pub fn view(&self, range: impl RangeBounds<usize>) -> Result<View<'_, T, B, M>, Error> {
+        Ok(View::new(BufferRange::all(&self.raw).narrowed(range)?))
     }
 
     /// A range of the elements, for writing.
@@ -233,8 +232,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// [`Error::LengthMismatch`], and those of [`Buffer::download`], after which `target` may be partly
     /// written.
-    pub fn download_into(&self, target: &mut [T]) -> Result<(), Error> {
-        self.view(..)?.download_into(target)
+    pub fn download_into_slice(&self, target: &mut [T]) -> Result<(), Error> {
+        self.view(..)?.download_into_slice(target)
     }
 
     /// Replaces the contents of `target` by the elements. Its allocation is used again if it is large enough.
@@ -242,8 +241,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::download`]; `target` is empty then.
-    pub fn download_to(&self, target: &mut Vec<T>) -> Result<(), Error> {
-        self.view(..)?.download_to(target)
+    pub fn download_into_vec(&self, target: &mut Vec<T>) -> Result<(), Error> {
+        self.view(..)?.download_into_vec(target)
     }
 
     /// Sets the length without touching the elements: for a kernel that writes elements beyond the length.

@@ -85,10 +85,9 @@ impl Stream<Cuda> {
     ///   [`Device::stream`], the buffers are of that device, and pointers that the kernel writes through come
     ///   from [`as_device_ptr_mut`](crate::Buffer::as_device_ptr_mut).
     /// * On a stream of the application's own, each pointer into a buffer comes from a guard of a use there:
-    ///   [`StreamUse`](crate::StreamUse) if the kernel only reads the buffer,
-    ///   [`StreamUseMut`](crate::StreamUseMut) or [`Bound`](crate::Bound) if it writes it. The guard is
-    ///   dropped or finished after the launch, and not forgotten: without its end no other work waits for the
-    ///   kernel, and another buffer may get the memory while the kernel runs.
+    ///   [`StreamUse`](crate::StreamUse) if the kernel only reads the buffer, [`Bound`](crate::Bound) if it
+    ///   writes it. The guard is dropped or finished after the launch, and not forgotten: without its end no
+    ///   other work waits for the kernel, and another buffer may get the memory while the kernel runs.
     /// * Other memory is alive, and used by no other work, until the kernel has ended.
     /// * A kernel that `cust` loaded was loaded with this device's context current, and its module lives
     ///   until the kernel has ended.

@@ -4,7 +4,7 @@
 //! on the compute stream. All work that writes, moves or frees a buffer runs there too or in its order, so
 //! the closure sees each buffer as of the launch (rule 1). If a buffer is lent mutably, the compute stream
 //! first waits for its running downloads (rule 2); later downloads wait for an event of the compute stream.
-//! Host access to the memory (`as_slice`) waits for the compute stream. The lifetime of the slices cannot be
+//! Host access to the memory (`host_slice`) waits for the compute stream. The lifetime of the slices cannot be
 //! named by the closure, so no slice leaves it.
 
 use crate::backend::Host;
@@ -263,9 +263,13 @@ impl<T: Element, M: Mode> sealed::Arg for &mut Bound<'_, T, Host, M> {
     }
 
     fn used_on(&mut self, stream: &Stream<Host>) -> Result<(), Error> {
-        // Each kernel is noted, so that the compute stream waits for it: the application may forget the
-        // guard.
-        self.raw().used_on(stream, true)
+        if stream.number() == self.stream().number() {
+            // Each kernel is noted, so that the compute stream waits for it: the application may forget the
+            // guard.
+            self.note()
+        } else {
+            self.raw().used_on(stream, true)
+        }
     }
 
     unsafe fn slice<'a>(lent: Lent<T>) -> &'a mut [T] {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// [`Device::create_stream`](crate::Device::create_stream) makes streams of the application's own, on which kernels run beside
 /// the compute stream. The application declares which buffers it uses there: `launch_on` does it for kernels on the host, and
-/// [`Buffer::use_on`](crate::Buffer::use_on) and [`Buffer::use_on_mut`](crate::Buffer::use_on_mut) do it on a card.
+/// [`Buffer::use_on`](crate::Buffer::use_on) (for reading) and [`Buffer::bind`](crate::Buffer::bind) do it on a card.
 pub struct Stream<B: Backend> {
     raw: B::Stream,
     /// Tells the streams of a process apart.

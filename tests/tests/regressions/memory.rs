@@ -98,9 +98,9 @@ fn an_upload_without_pinned_memory_maps_nothing_at_the_end_of_the_buffer() {
 fn stays(device: &Device<Host>, spec: BufferSpec) -> bool {
     let mut buffer: Buffer<u8, Host, Blocking> = Buffer::with_capacity(device, spec, 4 * MIB).unwrap();
     buffer.resize(1).unwrap();
-    let before = buffer.as_slice().unwrap().as_ptr();
+    let before = buffer.host_slice().unwrap().as_ptr();
     buffer.reserve(8 * MIB).unwrap();
-    before == buffer.as_slice().unwrap().as_ptr()
+    before == buffer.host_slice().unwrap().as_ptr()
 }
 
 /// The buffer took a free segment that had no addresses to grow to, and moved.

@@ -57,13 +57,13 @@ fn a_callback_that_waits_for_the_slot_of_its_own_download_is_refused() {
     let (seen, (send, said)) = (buffer.clone(), mpsc::channel());
     let wait = move |_: &_| {
         let shared = seen.get().and_then(Weak::upgrade).unwrap();
-        send.send(shared.start_download_wait().map(drop)).unwrap();
+        send.send(shared.start_download_when_free().wait().map(drop)).unwrap();
     };
     let device = Device::builder().memory_limit(3 << 20).on_pressure(wait).host().unwrap();
     let spec = BufferSpec::new("shared").snapshot().slots(1);
     let shared: Arc<Shared> = Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap());
     buffer.set(Arc::downgrade(&shared)).unwrap();
-    assert!(ends(move || assert!(shared.start_download_wait().is_err())), "it waits for itself");
+    assert!(ends(move || assert!(shared.start_download_when_free().wait().is_err())), "it waits for itself");
     assert_eq!(said.try_recv(), Ok(Err(Error::WouldDeadlock)));
 }
 

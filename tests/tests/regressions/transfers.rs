@@ -27,7 +27,7 @@ fn tickets_of_a_failed_device_give_its_error_when_it_is_gone() {
     let (download, lost) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
     let mut stage = buffer.stage(10).unwrap();
     stage.fill(7);
-    let mut upload = stage.start_upload().unwrap();
+    let mut upload = stage.commit().unwrap();
     device.launch_on(&device.create_stream().unwrap(), (), |()| panic!("planted")).unwrap();
     while device.synchronize().is_ok() {}
     drop((buffer, hold, device));
@@ -82,7 +82,7 @@ fn a_waker_that_waits_for_its_own_thread_is_refused() {
     let inline = Inline(Mutex::new(Some(Box::new(move || {
         // What is not there yet cannot be slept for here, neither a download nor a slot; it can be asked for.
         let slept = later.wait_timeout(Duration::from_secs(60)).map(drop);
-        let slot = buffer.start_download_wait().map(drop);
+        let slot = buffer.start_download_when_free().wait().map(drop);
         send.send((slept, slot, later.is_ready())).unwrap();
     }))));
     let waker = Waker::from(Arc::new(inline));
@@ -102,7 +102,7 @@ fn views_and_parts_are_cloned_whatever_their_backend() {
     let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
     let view = buffer.view(1..).unwrap();
     assert_eq!(view.clone().download().unwrap(), view.download().unwrap());
-    let part = buffer.part(..2).unwrap();
+    let part = buffer.view(..2).unwrap();
     let (first, second) = device.start_downloads((part.clone(), part)).unwrap().wait().unwrap();
     assert_eq!((&first[..], &second[..]), (&[1, 2][..], &[1, 2][..]));
 }

@@ -187,7 +187,8 @@ fn a_download_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
         thread::scope(|scope| {
             // In time, if the slot comes back without any help of the main thread.
             scope.spawn(|| {
-                send.send(buffer.start_download_wait().map(|ticket| (ticket, began.elapsed()))).unwrap();
+                send.send(buffer.start_download_when_free().wait().map(|ticket| (ticket, began.elapsed())))
+                    .unwrap();
             });
             thread::sleep(BUSY / 5);
             match round {
@@ -212,7 +213,7 @@ fn a_download_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
         });
         device.synchronize().unwrap();
     }
-    assert!(matches!(buffer.start_download_range_wait(1..3), Err(Error::OutOfBounds { .. })));
+    assert!(matches!(buffer.view(1..3), Err(Error::OutOfBounds { .. })));
 }
 
 on_each_backend!(many_threads_wait_for_two_slots);
@@ -226,7 +227,7 @@ fn many_threads_wait_for_two_slots<B: TestBackend>(open: Open<'_, B>) {
             let (buffer, data) = (&buffer, &data);
             scope.spawn(move || {
                 for round in 0..100 {
-                    let ticket = buffer.start_download_wait().unwrap();
+                    let ticket = buffer.start_download_when_free().wait().unwrap();
                     match (thread + round) % 3 {
                         0 => drop(ticket),
                         1 => assert!(*ticket.wait().unwrap() == **data),

@@ -106,7 +106,7 @@ fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
             drop(task);
             // What it left behind harms nobody who comes next.
             buffer.fill(9).unwrap();
-            let next = buffer.start_download_wait().unwrap();
+            let next = buffer.start_download_when_free().wait().unwrap();
             buffer.fill(8).unwrap();
             assert!(block_on(next).unwrap().iter().all(|element| *element == 9), "after {polls} polls");
             device.synchronize().unwrap();
@@ -242,7 +242,10 @@ fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<
                 }
             }
             // The poller goes on.
-            assert!(*block_on(buffer.start_download_wait().unwrap()).unwrap() == [3; LEN], "round {round}");
+            assert!(
+                *block_on(buffer.start_download_when_free().wait().unwrap()).unwrap() == [3; LEN],
+                "round {round}"
+            );
         }
         assert!(met > 10, "{met}");
         drop((buffer, occupy));

@@ -24,12 +24,12 @@ fn uploads_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
         let data = Random::new(len as u64 + 2).vec(len);
         buffer.upload(&data).unwrap();
         let mut slice = vec![0; len];
-        buffer.download_into(&mut slice).unwrap();
+        buffer.download_into_slice(&mut slice).unwrap();
         assert!(slice == data, "{len} elements into a slice");
         let mut target = vec![1, 2, 3];
-        buffer.download_to(&mut target).unwrap();
+        buffer.download_into_vec(&mut target).unwrap();
         assert!(target == data, "{len} elements into a Vec");
-        let short = buffer.download_into(&mut vec![0; len + 1]).unwrap_err();
+        let short = buffer.download_into_slice(&mut vec![0; len + 1]).unwrap_err();
         assert!(matches!(short, Error::LengthMismatch { other, .. } if other == len + 1), "{short}");
     }
 }

@@ -127,16 +127,16 @@ on_each_backend!(ranges_and_empty_ranges_are_downloaded);
 fn ranges_and_empty_ranges_are_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap();
-    let guard = buffer.start_download_range(1..3).unwrap().wait().unwrap();
+    let guard = buffer.view(1..3).unwrap().start_download().unwrap().wait().unwrap();
     let mut target = [0; 2];
-    guard.copy_to(&mut target).unwrap();
+    guard.copy_to_slice(&mut target).unwrap();
     assert_eq!((*guard).to_vec(), target);
     assert_eq!(target, [2, 3]);
-    let error = guard.copy_to(&mut [0; 3]).unwrap_err();
+    let error = guard.copy_to_slice(&mut [0; 3]).unwrap_err();
     assert!(matches!(error, Error::LengthMismatch { len: 2, other: 3, .. }), "{error:?}");
-    assert!(matches!(buffer.start_download_range(3..5), Err(Error::OutOfBounds { .. })));
+    assert!(matches!(buffer.view(3..5), Err(Error::OutOfBounds { .. })));
     let empty: Buffer<u32, B, Async> = Buffer::new(&device, "empty").unwrap();
-    for ticket in [empty.start_download().unwrap(), buffer.start_download_range(2..2).unwrap()] {
+    for ticket in [empty.start_download().unwrap(), buffer.view(2..2).unwrap().start_download().unwrap()] {
         assert!(ticket.is_ready().unwrap() && ticket.is_empty());
         assert!(ticket.wait().unwrap().is_empty());
     }
@@ -204,7 +204,7 @@ fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B
         let data = random.vec(1 + 30_000 * (round % 5));
         buffer.upload(&data).unwrap();
         let from = data.len() / 3;
-        running.push_back((buffer.start_download_range(from..).unwrap(), data[from..].to_vec()));
+        running.push_back((buffer.view(from..).unwrap().start_download().unwrap(), data[from..].to_vec()));
         buffer.fill(0).unwrap();
         if running.len() == 3 {
             let (ticket, expected) = running.pop_front().unwrap();

@@ -3,7 +3,7 @@
 use crate::tasks::block_on;
 use crate::{Open, on_each_backend, open};
 use gpumem::testing::SlowBus;
-use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Part};
+use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, View};
 use gpumem_tests::{Random, TestBackend};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -21,8 +21,8 @@ fn numbers<B: TestBackend>(device: &Device<B>, spec: impl Into<BufferSpec>, data
     Buffer::from_slice(device, spec, data).unwrap()
 }
 
-fn tail<B: TestBackend>(buffer: &Numbers<B>, from: usize) -> Part<'_, u32, B> {
-    buffer.part(from..).unwrap()
+fn tail<B: TestBackend>(buffer: &Numbers<B>, from: usize) -> View<'_, u32, B, Async> {
+    buffer.view(from..).unwrap()
 }
 
 fn one_slot(name: &'static str) -> BufferSpec {
@@ -39,12 +39,12 @@ fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
     let empty: Buffer<f64, B, Async> = Buffer::new(&device, "empty").unwrap();
     B::occupy(&device, BUSY);
     let parts =
-        (&empty, &words, pairs.part(1..).unwrap(), words.part(7..7).unwrap(), words.part(..3).unwrap());
+        (&empty, &words, pairs.view(1..).unwrap(), words.view(7..7).unwrap(), words.view(..3).unwrap());
     let ticket = device.start_downloads(parts).unwrap();
     assert!(!ticket.is_ready().unwrap());
     assert_eq!(
         format!("{ticket:?}"),
-        "Downloads { empty: 0 elements, words: 50000 elements, pairs: 1 elements, words: 0 elements, words: 3 elements }"
+        "Ticket { empty: 0 elements, words: 50000 elements, pairs: 1 elements, words: 0 elements, words: 3 elements }"
     );
     // It borrows nothing.
     pairs.fill([9, 9]).unwrap();
@@ -71,7 +71,7 @@ fn a_frame_is_there_with_its_last_part<B: TestBackend>(open: Open<'_, B>) {
         // What an earlier frame brought is nothing that this one could show.
         small.fill(round).unwrap();
         large.fill(round).unwrap();
-        let mut ticket = device.start_downloads((&small, &large, small.part(1..).unwrap())).unwrap();
+        let mut ticket = device.start_downloads((&small, &large, small.view(1..).unwrap())).unwrap();
         let (first, last, more) = match round % 4 {
             0 => ticket.wait().unwrap(),
             1 => block_on(ticket).unwrap(),
@@ -102,7 +102,7 @@ fn a_selection_shows_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) 
         a.upload(&plain).unwrap();
         b.upload(&copied).unwrap();
         B::occupy(&device, Duration::from_millis(2));
-        let ticket = device.start_downloads((&b, a.part(10..).unwrap(), b.part(5..50).unwrap())).unwrap();
+        let ticket = device.start_downloads((&b, a.view(10..).unwrap(), b.view(5..50).unwrap())).unwrap();
         // Everything that can write or move them, while no copy has even begun.
         for buffer in [&mut a, &mut b] {
             match write {
@@ -227,7 +227,7 @@ fn a_selection_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>)
     // Each guard has the slot of its own buffer.
     drop(second);
     assert_eq!([&a, &b, &c].map(|buffer| buffer.stats().slots_taken), [1, 0, 1]);
-    assert!(matches!(a.part(3..5), Err(Error::OutOfBounds { start: 3, end: 5, len: 3, .. })));
+    assert!(matches!(a.view(3..5), Err(Error::OutOfBounds { start: 3, end: 5, len: 3, .. })));
 }
 
 on_each_backend!(a_frame_without_room_for_its_snapshots_changes_nothing);
@@ -240,7 +240,7 @@ fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBackend>(open: 
     for attempt in 0..2 {
         let refused = match attempt {
             0 => device.start_downloads((&a, &b)).map(drop),
-            _ => device.start_downloads((a.part(..5).unwrap(), a.part(5..9).unwrap())).map(drop),
+            _ => device.start_downloads((a.view(..5).unwrap(), a.view(5..9).unwrap())).map(drop),
         };
         assert!(matches!(refused, Err(Error::DeviceLimit { requested: 6_000, .. })), "{refused:?}");
         for buffer in [&a, &b] {
@@ -261,7 +261,7 @@ fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'_, B>) {
         for round in 0..7 {
             let (near, far) = (100 * (round % 3), 200 * (round % 3));
             let ticket = device.start_downloads((tail(&buffer, near), &buffer)).unwrap();
-            let third = buffer.start_download_range(..round).unwrap();
+            let third = buffer.view(..round).unwrap().start_download().unwrap();
             buffer.fill(0).unwrap();
             buffer.upload(&data).unwrap();
             let (short, whole) = ticket.wait().unwrap();
@@ -288,16 +288,16 @@ fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let (also_device, also_one, also_two) = (device.clone(), one.clone(), two.clone());
     thread::spawn(move || {
         let (device, one, two) = (also_device, also_one, also_two);
-        let parts = || (&*two, &*one, one.part(1..).unwrap());
+        let parts = || (&*two, &*one, one.view(1..).unwrap());
         send.send(device.start_downloads(parts()).map(drop)).unwrap();
-        send.send(device.start_downloads_wait(parts()).map(drop)).unwrap();
+        send.send(device.start_downloads_when_free(parts()).wait().map(drop)).unwrap();
     });
     for _ in 0..2 {
         let refused = receive.recv_timeout(NEVER).expect("it waits for ever");
         let Err(Error::TooFewSlots { buffer, slots: 1, parts: 2 }) = refused else { panic!("{refused:?}") };
         assert_eq!(buffer, one.label());
     }
-    let error = device.start_downloads_wait((&*two, &*two, &*two)).unwrap_err();
+    let error = device.start_downloads_when_free((&*two, &*two, &*two)).wait().unwrap_err();
     assert_eq!(
         error.to_string(),
         "buffer `two`: 3 parts of it were asked for in one frame, and each takes one of its download slots, of which it has 2; \
@@ -305,7 +305,7 @@ fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
     );
     assert_eq!((one.stats().slots_taken, two.stats().slots_taken), (0, 0));
     // An empty part needs none.
-    let (whole, empty) = device.start_downloads((&*one, one.part(1..1).unwrap())).unwrap().wait().unwrap();
+    let (whole, empty) = device.start_downloads((&*one, one.view(1..1).unwrap())).unwrap().wait().unwrap();
     assert_eq!((&*whole, &*empty), (&[1, 2][..], &[][..]));
 }
 
@@ -316,9 +316,9 @@ fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let there = numbers(&other, "there", &[3, 4]);
     for refused in [
         device.start_downloads((&here, &there)).map(drop),
-        device.start_downloads_wait((there.part(..1).unwrap(), &here)).map(drop),
+        device.start_downloads_when_free((there.view(..1).unwrap(), &here)).wait().map(drop),
         // Even of nothing.
-        device.start_downloads((&here, there.part(1..1).unwrap())).map(drop),
+        device.start_downloads((&here, there.view(1..1).unwrap())).map(drop),
         other.start_downloads((&there, &here, &there)).map(drop),
     ] {
         let Err(Error::DifferentDevices { buffer: Some(buffer), .. }) = refused else {
@@ -346,10 +346,10 @@ fn a_thread_that_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let ticket = match round % 2 {
-                    0 => device.start_downloads_wait((&a, &b)),
-                    _ => device.start_downloads_wait((&b, &a)),
+                    0 => device.start_downloads_when_free((&a, &b)).wait(),
+                    _ => device.start_downloads_when_free((&b, &a)).wait(),
                 };
-                let guards = ticket.and_then(gpumem::Downloads::wait);
+                let guards = ticket.and_then(gpumem::Ticket::wait);
                 send.send(guards.map(|(one, other)| (one.to_vec(), other.to_vec()))).unwrap();
             });
             // Whether the thread has begun to wait or not: at no time is the slot of `a` taken by one that waits for `b`.
@@ -384,12 +384,19 @@ fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(open: Open<'_,
         thread::spawn(move || {
             for round in 0..60 {
                 match (thread + round) % 6 {
-                    0 => drop(device.start_downloads_wait((&*a, &*b, &*c)).unwrap().wait().unwrap()),
-                    1 => drop(device.start_downloads_wait((&*c, &*b, &*a)).unwrap()),
-                    2 => drop(block_on(device.start_downloads_wait((&*b, &*two, &*a)).unwrap()).unwrap()),
-                    3 => drop(device.start_downloads_wait((&*two, &*c, &*two)).unwrap().wait().unwrap()),
-                    4 => drop(device.start_downloads_wait((&*two, &*two)).unwrap()),
-                    _ => drop(b.start_download_wait().unwrap().wait().unwrap()),
+                    0 => drop(
+                        device.start_downloads_when_free((&*a, &*b, &*c)).wait().unwrap().wait().unwrap(),
+                    ),
+                    1 => drop(device.start_downloads_when_free((&*c, &*b, &*a)).wait().unwrap()),
+                    2 => drop(
+                        block_on(device.start_downloads_when_free((&*b, &*two, &*a)).wait().unwrap())
+                            .unwrap(),
+                    ),
+                    3 => drop(
+                        device.start_downloads_when_free((&*two, &*c, &*two)).wait().unwrap().wait().unwrap(),
+                    ),
+                    4 => drop(device.start_downloads_when_free((&*two, &*two)).wait().unwrap()),
+                    _ => drop(b.start_download_when_free().wait().unwrap().wait().unwrap()),
                 }
             }
             drop((device, a, b, c, two));
@@ -575,7 +582,7 @@ fn a_frame_of_a_set_is_polled_awaited_and_waited_for<B: TestBackend>(open: Open<
     drop(block_on(gpu.start_download().unwrap()).unwrap());
     B::occupy(&device, BUSY);
     let mut ticket: WideDownload<B> = gpu.start_download().unwrap();
-    assert!(format!("{ticket:?}").starts_with("WideDownload { f0: 10 elements, "), "{ticket:?}");
+    assert!(format!("{ticket:?}").starts_with("Ticket { f0: 10 elements, "), "{ticket:?}");
     assert!(ticket.wait_timeout(Duration::from_millis(1)).unwrap().is_none());
     assert!(!ticket.is_ready().unwrap());
     let frame: WideFrame<B> = ticket.wait_timeout(NEVER).unwrap().expect("the device is free by then");
@@ -584,7 +591,7 @@ fn a_frame_of_a_set_is_polled_awaited_and_waited_for<B: TestBackend>(open: Open<
     let waits = AtomicUsize::new(0);
     thread::scope(|scope| {
         let next = scope.spawn(|| {
-            let ticket = gpu.start_download_wait().unwrap();
+            let ticket = gpu.start_download_when_free().wait().unwrap();
             waits.store(1, Ordering::SeqCst);
             assert_eq!(block_on(ticket).unwrap().f9(), [19; 10]);
         });

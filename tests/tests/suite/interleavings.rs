@@ -378,13 +378,13 @@ impl<'a, B: TestBackend> Run<'a, B> {
             Stage => {
                 let mut stage = buffer.stage(data.len()).unwrap();
                 stage.copy_from_slice(&data);
-                self.uploads.push_back(stage.start_upload().unwrap());
+                self.uploads.push_back(stage.commit().unwrap());
                 *model = data;
             }
             _ => {
                 let mut stage = buffer.stage(data.len()).unwrap();
                 stage.copy_from_slice(&data);
-                self.uploads.push_back(stage.start_upload_at(part.start).unwrap());
+                self.uploads.push_back(stage.commit_at(part.start).unwrap());
                 model[part].copy_from_slice(&data);
             }
         }
@@ -397,18 +397,18 @@ impl<'a, B: TestBackend> Run<'a, B> {
         let waiting = self.tickets.iter().filter(|ticket| !ticket.abandoned && !ticket.expected.is_empty());
         let guards = self.guards.iter().filter(|(_, expected)| !expected.is_empty());
         let held = waiting.count() + guards.count() + self.forgotten;
-        let download = match buffer.start_download_range(range.clone()) {
+        let download = match buffer.view(range.clone()).unwrap().start_download() {
             Ok(download) => {
                 assert!(held < SLOTS || expected.is_empty(), "{held} slots were taken before");
                 download
             }
             Err(Error::SlotsBusy { .. }) if held < SLOTS => {
                 // Tickets were dropped, and their copies run. Their slots come back with no help.
-                buffer.start_download_range_wait(range).unwrap()
+                buffer.view(range).unwrap().start_download_when_free().wait().unwrap()
             }
             Err(Error::SlotsBusy { .. }) if self.forgotten > 0 => {
                 buffer.abandon_downloads();
-                let download = buffer.start_download_range(range).unwrap();
+                let download = buffer.view(range).unwrap().start_download().unwrap();
                 self.abandoned();
                 download
             }

@@ -10,6 +10,7 @@ mod awaits;
 mod cancellation;
 mod contents;
 mod downloads;
+mod frame_queues;
 mod frames;
 mod growth;
 mod interleavings;

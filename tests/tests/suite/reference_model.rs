@@ -97,7 +97,7 @@ impl<B: TestBackend> Modelled<B> {
             16 => assert!(buffer.download()? == *model, "contents"),
             17 => {
                 let from = random.below(buffer.len() + 1);
-                self.tickets.push((buffer.start_download_range(from..)?, model[from..].to_vec()));
+                self.tickets.push((buffer.view(from..).unwrap().start_download()?, model[from..].to_vec()));
             }
             _ => self.redeem(random),
         }

@@ -2,8 +2,9 @@
 
 use crate::tasks::{Counter, NEVER, block_on, poll};
 use crate::{Open, on_each_backend, open};
-use gpumem::{Async, Buffer, BufferSpec, Device, Download, Error};
+use gpumem::{Async, Buffer, BufferSpec, Device, Download, Error, GpuBuffers};
 use gpumem_tests::{Random, TestBackend};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -52,7 +53,7 @@ fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(*block_on(async { buffer.start_download_when_free().await?.await }).unwrap(), [1, 2, 3]);
     std::mem::forget(buffer.start_download().unwrap());
     let woken = Arc::new(Counter::default());
-    let mut future = Box::pin(buffer.start_download_range_when_free(1..));
+    let mut future = Box::pin(buffer.view(1..).unwrap().start_download_when_free());
     assert!(poll(&mut future, &woken).is_pending());
     buffer.abandon_downloads();
     woken.wait();
@@ -61,7 +62,7 @@ fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     // More parts than slots: no waiting would help.
     let error = block_on(device.start_downloads_when_free((&buffer, &buffer))).unwrap_err();
     assert!(matches!(error, Error::TooFewSlots { slots: 1, parts: 2, .. }), "{error:?}");
-    let error = block_on(buffer.start_download_range_when_free(4..9)).unwrap_err();
+    let error = buffer.view(4..9).unwrap_err();
     assert!(matches!(error, Error::OutOfBounds { .. }), "{error:?}");
 }
 
@@ -94,6 +95,68 @@ fn a_task_that_waits_for_a_slot_may_be_dropped<B: TestBackend>(open: Open<'_, B>
     assert_eq!(*buffer.start_download().unwrap().wait().unwrap(), [1, 2, 3]);
 }
 
+#[derive(GpuBuffers)]
+struct Pair {
+    #[buffer(async(slots = 1))]
+    left: Vec<u32>,
+    #[buffer(async(slots = 2, snapshot))]
+    right: Vec<u32>,
+}
+
+// The same value is waited for by threads and awaited by tasks, for all that has downloads.
+on_each_backend!(what_waits_for_slots_starts_once_they_are_free);
+fn what_waits_for_slots_starts_once_they_are_free<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut pair = Pair { left: vec![1, 2, 3], right: vec![4, 5, 6] }.upload(&device).unwrap();
+    drop(pair.start_download_when_free().wait().unwrap().wait().unwrap());
+    for awaited in [false, true] {
+        let held = pair.left().start_download().unwrap().wait().unwrap();
+        let woken = Arc::new(Counter::default());
+        // Polled first, then waited for or awaited.
+        let mut frame = pair.start_download_when_free();
+        assert!(poll(&mut frame, &woken).is_pending());
+        assert!(format!("{frame:?}").contains("Pair.right"), "{frame:?}");
+        let mut tail = pair.left().view(1..).unwrap().start_download_when_free();
+        assert!(poll(&mut tail, &woken).is_pending());
+        // Those that wait hold no slot, and may go at any time.
+        assert_eq!((pair.left().stats().slots_taken, pair.right().stats().slots_taken), (1, 0));
+        drop(pair.start_download_when_free());
+        let releases = thread::spawn(move || {
+            thread::sleep(BUSY / 5);
+            drop(held);
+        });
+        let frame = if awaited { block_on(frame) } else { frame.wait() }.unwrap();
+        releases.join().unwrap();
+        let frame = frame.wait().unwrap();
+        assert_eq!((frame.left(), frame.right()), (&[1, 2, 3][..], &[4, 5, 6][..]));
+        drop(frame);
+        let tail = if awaited { block_on(tail) } else { tail.wait() }.unwrap();
+        assert_eq!(*tail.wait().unwrap(), [2, 3]);
+        let both = (pair.right().view(..1).unwrap(), pair.left());
+        let both = device.start_downloads_when_free(both);
+        let both = if awaited { block_on(both) } else { both.wait() }.unwrap();
+        let (head, left) = both.wait().unwrap();
+        assert_eq!((&*head, &*left), (&[4][..], &[1, 2, 3][..]));
+    }
+    // Nothing was started by those that were dropped.
+    assert_eq!((pair.left().stats().slots_taken, pair.right().stats().slots_taken), (0, 0));
+    pair.left_mut().fill(0).unwrap();
+}
+
+on_each_backend!(what_has_given_its_ticket_is_not_asked_again);
+fn what_has_given_its_ticket_is_not_asked_again<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer = buffer(&device, 1, &[1, 2, 3]);
+    let mut start = buffer.start_download_when_free();
+    let woken = Arc::new(Counter::default());
+    let Poll::Ready(ticket) = poll(&mut start, &woken) else { panic!("there is a slot") };
+    assert_eq!(*ticket.unwrap().wait().unwrap(), [1, 2, 3]);
+    let again = catch_unwind(AssertUnwindSafe(|| drop(poll(&mut start, &woken))));
+    assert!(again.is_err(), "a second ticket");
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(start.wait()))).is_err(), "a second ticket");
+    assert_eq!(buffer.stats().slots_taken, 0);
+}
+
 on_each_backend!(many_tasks_share_few_slots);
 fn many_tasks_share_few_slots<B: TestBackend>(open: Open<'_, B>) {
     const THREADS: usize = 6;
@@ -121,7 +184,7 @@ fn many_tasks_share_few_slots<B: TestBackend>(open: Open<'_, B>) {
                             drop(block_on(both).unwrap());
                         }
                         // A thread among the tasks, and a ticket that is not redeemed.
-                        3 => drop(b.start_download_wait().unwrap()),
+                        3 => drop(b.start_download_when_free().wait().unwrap()),
                         _ => {
                             // Given up, whatever has become of it.
                             let mut future = pin!(b.start_download_when_free());

@@ -38,7 +38,7 @@ fn check<T: Element + PartialEq, B: TestBackend>(device: &Device<B>, len: usize)
     data.reverse();
     buffer.upload(&data).unwrap();
     let mut slice = vec![T::zeroed(); len];
-    buffer.download_into(&mut slice).unwrap();
+    buffer.download_into_slice(&mut slice).unwrap();
     assert!(slice == data, "{len} {name} into a slice");
     if len < 3 {
         return;
@@ -55,7 +55,7 @@ fn check<T: Element + PartialEq, B: TestBackend>(device: &Device<B>, len: usize)
     data.truncate(2);
     data.extend_from_slice(&inner);
     let mut target = vec![T::zeroed(); 1];
-    buffer.download_to(&mut target).unwrap();
+    buffer.download_into_vec(&mut target).unwrap();
     assert!(target == data, "{len} {name} appended");
 }
 
@@ -154,7 +154,7 @@ fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>
         assert_eq!(stage.len(), len);
         stage.copy_from_slice(&data);
         assert!(stage[..] == data);
-        let upload = stage.start_upload().unwrap();
+        let upload = stage.commit().unwrap();
         assert_eq!(buffer.len(), len);
         assert!(buffer.download().unwrap() == data, "{len} elements");
         assert!(upload.is_ready().unwrap());
@@ -196,7 +196,7 @@ fn staged_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, 
     for round in 0..20 {
         let mut stage = buffer.stage(10_000 * (round as usize % 3 + 1)).unwrap();
         stage.fill(round);
-        uploads.push(stage.start_upload().unwrap());
+        uploads.push(stage.commit().unwrap());
         B::add_one(&mut buffer);
     }
     assert!(buffer.download().unwrap().iter().all(|element| *element == 20));

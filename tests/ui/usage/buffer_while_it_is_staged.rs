@@ -5,5 +5,6 @@ fn main() -> Result<(), gpumem::Error> {
     let mut edges: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "edges", &[1, 2, 3])?;
     let stage = edges.stage(3)?;
     edges.start_download()?.wait()?;
-    stage.commit()
+    stage.commit()?;
+    Ok(())
 }

@@ -5,7 +5,7 @@ fn main() -> Result<(), gpumem::Error> {
     let mut edges: Buffer<u32> = Buffer::new(&device, "edges")?;
 
     let mut stage = edges.stage(3)?;
-    let upload = stage.start_upload()?;
+    let upload = stage.commit()?;
     stage.fill(1);
     upload.wait()?;
 

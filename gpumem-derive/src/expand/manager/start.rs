@@ -1,37 +1,35 @@
-//! `start_download` and its two waiting forms.
+//! `start_download`, `start_download_when_free` and `frame_queue`.
 
 use crate::expand::context::Context;
 use crate::expand::docs;
 use crate::expand::download;
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 
-pub(super) const METHODS: [&str; 3] = ["start_download", "start_download_wait", "start_download_when_free"];
+pub(super) const METHODS: [&str; 3] = ["start_download", "start_download_when_free", "frame_queue"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let names: Vec<_> = cx.async_parts().map(|part| &part.buffer.accessor).collect();
     if names.is_empty() {
         return without_async(cx);
     }
-    let Context { root, core, vis, params, .. } = cx;
-    let (download, args) = (&cx.model.names.download, params.args(None));
-    let (docs, docs_wait, docs_when_free) = (docs_of_start(cx), docs_of_wait(), docs_of_when_free());
+    let Context { root, vis, backend, params, .. } = cx;
+    let (download, frame, args) = (&cx.model.names.download, &cx.model.names.frame, params.args(None));
+    let (docs, docs_when_free, docs_queue) = (docs_of_start(cx), docs_of_when_free(), docs_of_queue(cx));
     quote! {
         #docs
         #vis fn start_download(&self) -> #root::Result<#download #args> {
             self.__set.start_downloads(&[#(self.#names.__raw()),*])
         }
 
-        #docs_wait
-        #vis fn start_download_wait(&self) -> #root::Result<#download #args> {
-            self.__set.start_downloads_wait(&[#(self.#names.__raw()),*])
+        #docs_when_free
+        #vis fn start_download_when_free(&self) -> #root::WhenFree<'_, #frame #args, #backend> {
+            self.__set.start_downloads_when_free(&[#(self.#names.__raw()),*])
         }
 
-        #docs_when_free
-        #vis fn start_download_when_free(
-            &self,
-        ) -> impl #core::future::Future<Output = #root::Result<#download #args>> + #core::marker::Send + '_ {
-            self.__set.start_downloads_when_free([#(self.#names.__raw()),*])
+        #docs_queue
+        #vis fn frame_queue(&self) -> #root::FrameQueue<#frame #args, #backend> {
+            self.__set.frame_queue(&[#(self.#names.__raw()),*])
         }
     }
 }
@@ -42,17 +40,22 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
 fn without_async(cx: &Context<'_>) -> TokenStream {
     let Context { root, private, core, vis, .. } = cx;
     let any = &cx.model.names.any;
-    let methods = METHODS.map(|name| format_ident!("{name}"));
+    let clause = quote!(where for<#any> #root::Blocking: #private::AsyncSet);
     quote! {
-        #(
-            #[doc(hidden)]
-            #vis fn #methods<__Download>(&self) -> #root::Result<__Download>
-            where
-                for<#any> #root::Blocking: #private::AsyncSet,
-            {
-                #core::unreachable!()
-            }
-        )*
+        #[doc(hidden)]
+        #vis fn start_download<__Download>(&self) -> #root::Result<__Download> #clause {
+            #core::unreachable!()
+        }
+
+        #[doc(hidden)]
+        #vis fn start_download_when_free<__WhenFree>(&self) -> __WhenFree #clause {
+            #core::unreachable!()
+        }
+
+        #[doc(hidden)]
+        #vis fn frame_queue<__Queue>(&self) -> __Queue #clause {
+            #core::unreachable!()
+        }
     }
 }
 
@@ -73,30 +76,23 @@ fn docs_of_start(cx: &Context<'_>) -> TokenStream {
     ))
 }
 
-fn docs_of_wait() -> TokenStream {
+fn docs_of_when_free() -> TokenStream {
     docs::of_text(
-        "Like [`start_download`](Self::start_download), but first waits until every buffer has a free slot.\n\
+        "Like [`start_download`](Self::start_download), but first waits until every buffer has a free slot. The value that \
+         it returns has `wait()`, which blocks the thread, and can be awaited, which does not. Both give the download.\n\
          \n\
-         The call blocks the thread, and holds no slot while it waits. It waits forever if the program never drops the \
-         tickets and frames that have the slots. A task of an executor awaits \
-         [`start_download_when_free`](Self::start_download_when_free) instead.\n\
-         \n\
-         # Errors\n\
-         \n\
-         If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host \
-         kernel.",
+         Until then it borrows the set, and holds no slot. It can be dropped at any time. If the program never drops the \
+         downloads and frames that have the slots, the wait never ends.",
     )
 }
 
-fn docs_of_when_free() -> TokenStream {
-    docs::of_text(
-        "Like [`start_download`](Self::start_download), for a task: awaits a free slot of every buffer, and then starts.\n\
+fn docs_of_queue(cx: &Context<'_>) -> TokenStream {
+    let manager = &cx.model.names.manager;
+    docs::of_text(&format!(
+        "A queue for downloads of a [`{manager}`], for as many as its buffers have slots: while one frame is read, the next \
+         ones come down.\n\
          \n\
-         The future borrows the set until then. It can be dropped at any time.\n\
-         \n\
-         # Errors\n\
-         \n\
-         If there is no pinned memory for the copies: then no copy was started. If the call would wait inside a host \
-         kernel.",
-    )
+         `if let Some(frame) = frames.push(gpu.start_download()?)? {{ .. }}` adds a download, and returns the oldest \
+         frame when the queue is full. `for frame in frames.drain() {{ .. }}` takes the rest at the end."
+    ))
 }

@@ -38,7 +38,7 @@ fn the_output_parses_and_has_every_item() {
         "pub struct GraphBuffers<B: ::gpumem::Backend = ::gpumem::Host> {",
         "pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {",
         "pub struct GraphLens {",
-        "pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Downloads<GraphFrame<B>>;",
+        "pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Ticket<GraphFrame<B>, B>;",
         "pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {",
         "impl ::gpumem::GpuBuffers for Graph {",
         "pub fn positions(&self) -> &::gpumem::Buffer<[f32; 2], B, ::gpumem::Async> {",
@@ -170,7 +170,6 @@ fn nothing_is_taken_from_the_scope_of_the_user() {
         [
             "B",
             "BUFFERS",
-            "Backend",
             "Graph",
             "GraphBuffers",
             "GraphBuffersMut",
@@ -178,10 +177,8 @@ fn nothing_is_taken_from_the_scope_of_the_user() {
             "GraphFrame",
             "GraphLens",
             "Manager",
-            "Output",
             "Self",
-            "String",
-            "TICKET"
+            "String"
         ]
     );
 }

@@ -73,7 +73,7 @@ fn copy<B: Subject>(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Fa
                     Ok(time)
                 }
                 Way::Slice => {
-                    buffer.download_into(black_box(&mut host))?;
+                    buffer.download_into_slice(black_box(&mut host))?;
                     Ok(us(began))
                 }
                 Way::Upload => {

@@ -68,7 +68,7 @@ fn blocking<B: Subject>(pace: Pace) -> Result<[f64; 2], Failure> {
             B::occupy(device, &kernel, FRAME_WORK)?;
             let started = Instant::now();
             for buffer in &buffers {
-                buffer.download_into(&mut target)?;
+                buffer.download_into_slice(&mut target)?;
                 read(&target);
             }
             Ok(Some(started))

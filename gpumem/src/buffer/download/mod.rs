@@ -5,22 +5,17 @@
 //! memory until the copy is done, and the buffer's block carries the copy as a pending use. See the module
 //! comment of `memory`.
 //!
-//! In the order of the imports: `guard` is the data of one buffer; `ticket` is a ticket without its element
-//! type; `snapshots` are the staging copies that one download needs; `queue` queues the copies; `start` takes
-//! slots and pinned memory and starts the download; `single` is the typed ticket of one buffer; `frame` are
-//! several tickets in one; `selection` is the choice of several buffers and ranges.
+//! In the order of the imports: `snapshots` are the staging copies that one download needs; `queue` queues
+//! the copies; `start` takes slots and pinned memory and starts the download; `when_free` waits for slots
+//! first; `single` has the methods of buffers and views, `selection` those for several of them.
 
-mod frame;
-mod guard;
 mod queue;
 mod selection;
 mod single;
 mod snapshots;
 mod start;
-mod ticket;
+mod when_free;
 
-pub use self::frame::{Arrived, Downloads, Frame};
-pub use self::guard::DownloadGuard;
-pub use self::selection::{Part, Selection, SelectionPart};
-pub use self::single::Download;
-pub(crate) use self::start::Busy;
+pub use self::selection::{Selection, SelectionPart};
+pub(crate) use self::start::Request;
+pub use self::when_free::WhenFree;

@@ -1,68 +1,24 @@
-//! Selections: buffers and ranges of buffers that are downloaded together.
+//! Selections: buffers and views that are downloaded together.
 //!
-//! A selection is a tuple. Each part of it is `&Buffer<T, B, Async>` or a [`Part`], which is a range of a
-//! buffer. The traits give the types of the parts and of the frame; the ticket is [`Downloads`].
+//! A selection is a tuple. Each part of it is a `&Buffer<T, B, Async>` or a [`View`] of one. The traits give
+//! the types of the parts and of the frame; the ticket is a [`Ticket`] of that frame.
 
-use super::frame::{Arrived, Downloads, Frame};
-use super::guard::DownloadGuard;
-use super::start::Busy;
+use super::start::Request;
+use super::when_free::WhenFree;
 use crate::backend::Backend;
-use crate::buffer::element::{AsyncMode, Element, Mode};
-use crate::buffer::raw::RawBuffer;
+use crate::buffer::element::{AsyncMode, Element};
+use crate::buffer::ticket::{DownloadGuard, Frame, FrameQueue, OneOrMany, Ticket};
 use crate::buffer::typed::Buffer;
+use crate::buffer::view::{BufferRange, View};
 use crate::device::Device;
 use crate::error::Error;
-use std::fmt;
-use std::marker::PhantomData;
-use std::ops::{Range, RangeBounds};
-
-/// A range of an async buffer, as a part of a [selection](Device::start_downloads). Made by [`Buffer::part`].
-///
-/// It borrows the buffer, and queues no work.
-pub struct Part<'a, T, B: Backend> {
-    raw: &'a RawBuffer<B>,
-    range: Range<usize>,
-    element: PhantomData<&'a [T]>,
-}
-
-// Written out, since a derive would require a `Clone` backend, and no backend is one.
-impl<T, B: Backend> Clone for Part<'_, T, B> {
-    fn clone(&self) -> Self {
-        Self { raw: self.raw, range: self.range.clone(), element: PhantomData }
-    }
-}
-
-impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
-    /// A range of the elements, for [`Device::start_downloads`].
-    ///
-    /// ```
-    /// use gpumem::{Async, Buffer, Device, Host};
-    ///
-    /// let device = Device::host();
-    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?;
-    /// let ends = device.start_downloads((cells.part(..2)?, cells.part(4..)?))?; // two slots
-    /// let (first, last) = ends.wait()?;
-    /// assert_eq!((&*first, &*last), (&[1, 2][..], &[5][..]));
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfBounds`] when the range does not lie in the buffer.
-    pub fn part(&self, range: impl RangeBounds<usize>) -> Result<Part<'_, T, B>, Error>
-    where
-        M: AsyncMode,
-    {
-        Ok(Part { raw: &self.raw, range: self.raw.range(range)?, element: PhantomData })
-    }
-}
 
 impl<B: Backend> Device<B> {
     /// Starts to copy several buffers, or ranges of them, to the host: all of them or none. Returns at once
     /// with one ticket for all.
     ///
     /// `selection` is a tuple of up to twelve parts, each a `&Buffer` of mode [`Async`](crate::Async) or a
-    /// [`Part`] of one, such as `(&positions, velocities.part(..100)?)`. The ticket becomes a tuple of as
+    /// [`View`] of one, such as `(&positions, velocities.view(..100)?)`. The ticket becomes a tuple of as
     /// many [`DownloadGuard`]s. The `start_download` of a derived set downloads all of its `async` buffers; a
     /// selection is for some of them, for ranges, and for buffers of several sets.
     ///
@@ -82,11 +38,16 @@ impl<B: Backend> Device<B> {
     /// let mut positions: Buffer<f32, Host, Async> = Buffer::from_slice(&device, "positions", &[0.0, 1.0])?;
     /// let mut kinds: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "kinds", &[7, 8, 9])?;
     ///
-    /// let downloads = device.start_downloads((&positions, kinds.part(1..)?))?;
+    /// let downloads = device.start_downloads((&positions, kinds.view(1..)?))?;
     /// positions.fill(5.0)?; // waits for the copies, on the device
     /// kinds.clear();
     /// let (positions, kinds) = downloads.wait()?; // or `.await?`
     /// assert_eq!((&*positions, &*kinds), (&[0.0, 1.0][..], &[8, 9][..]));
+    ///
+    /// // Two ranges of one buffer take two slots.
+    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?;
+    /// let (first, last) = device.start_downloads((cells.view(..2)?, cells.view(4..)?))?.wait()?;
+    /// assert_eq!((&*first, &*last), (&[1, 2][..], &[5][..]));
     /// # Ok::<(), gpumem::Error>(())
     /// ```
     ///
@@ -96,20 +57,12 @@ impl<B: Backend> Device<B> {
     /// slot left, [`Error::TooFewSlots`] when a buffer comes up more often than it has slots,
     /// [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`], and for `snapshot` buffers those of
     /// [`Buffer::reserve`]. No download was started then, and no slot is taken.
-    // By value, since a tuple of references is written in place.
-    #[allow(clippy::needless_pass_by_value)]
-    pub fn start_downloads<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start(self.state(), &selection.buffer_ranges(), Busy::Refuse)
+    pub fn start_downloads<S: Selection<B>>(&self, selection: S) -> Result<Ticket<S::Frame, B>, Error> {
+        self.request(selection).start()
     }
 
-    /// [`Device::start_downloads`] that waits for slots if there are not enough.
-    ///
-    /// It takes all slots at once or none: while it waits, other downloads may take the free ones. So threads
-    /// that wait for the same buffers, in whatever order, do not block each other. The waiting threads are in
-    /// no order: a download that needs many slots may be overtaken by others that need few. If no ticket or
-    /// guard of one of the buffers is ever dropped, the calling thread's own included, this call never
-    /// returns. It blocks the calling thread meanwhile: a task of an executor awaits
-    /// [`Device::start_downloads_when_free`] instead.
+    /// [`Device::start_downloads`] that waits for slots if there are not enough: the value that it returns
+    /// can be waited for, or awaited. See [`WhenFree`].
     ///
     /// ```
     /// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
@@ -119,58 +72,69 @@ impl<B: Backend> Device<B> {
     /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
     /// let first = frame.start_download()?;
     /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
-    /// let (second,) = device.start_downloads_wait((&frame,))?.wait()?; // once the reader is done
-    /// assert_eq!(*second, [1, 2, 3]);
+    /// let second = device.start_downloads_when_free((&frame,)).wait()?; // once the reader is done
+    /// assert_eq!(*second.wait()?.0, [1, 2, 3]);
     /// # assert_eq!(reader.join().unwrap(), Ok(3));
     /// # Ok::<(), gpumem::Error>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] as for
-    /// [`Buffer::start_download_wait`].
-    // By value, since a tuple of references is written in place.
-    #[allow(clippy::needless_pass_by_value)]
-    pub fn start_downloads_wait<S: Selection<B>>(&self, selection: S) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start(self.state(), &selection.buffer_ranges(), Busy::Wait)
+    pub fn start_downloads_when_free<'a, S>(&'a self, selection: S) -> WhenFree<'a, S::Frame, B>
+    where
+        S: Selection<B> + 'a,
+    {
+        WhenFree::new(self.request(selection))
     }
 
-    /// [`Device::start_downloads`] for a task: if there are not enough slots it awaits them, and blocks no
-    /// thread.
+    /// A queue for downloads of this selection: for as many as its buffers have slots. See [`FrameQueue`],
+    /// which has the loop.
     ///
-    /// As [`Device::start_downloads_wait`] it takes all slots at once or none, and waiting tasks are in no
-    /// order. The downloads show the point of the compute stream at which they start. The future borrows the
-    /// buffers until then, and may be dropped at any time.
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, Host};
     ///
-    /// # Errors
-    ///
-    /// Those of [`Device::start_downloads`] but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] inside
-    /// a host kernel if it would have to wait.
-    pub async fn start_downloads_when_free<S: Selection<B>>(
-        &self,
-        selection: S,
-    ) -> Result<Downloads<S::Frame>, Error> {
-        Downloads::start_when_free(self.state(), &selection.buffer_ranges()).await
+    /// let device = Device::host();
+    /// let mut a: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "a", &[0; 3])?;
+    /// let b: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "b", &[7; 3])?;
+    /// let mut sums = Vec::new();
+    /// let mut frames = device.frame_queue((&a, b.view(..1)?));
+    /// for step in 1..=4 {
+    ///     a.fill(step)?;
+    ///     let download = device.start_downloads((&a, b.view(..1)?))?;
+    ///     if let Some((a, b)) = frames.push(download)? { sums.push(a[0] + b[0]) }
+    /// }
+    /// for frame in frames.drain() {
+    ///     let (a, b) = frame?;
+    ///     sums.push(a[0] + b[0]);
+    /// }
+    /// assert_eq!(sums, [8, 9, 10, 11]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn frame_queue<S: Selection<B>>(&self, selection: S) -> FrameQueue<S::Frame, B> {
+        self.request(selection).frame_queue()
+    }
+
+    fn request<'a, S: Selection<B> + 'a>(&'a self, selection: S) -> Request<'a, B> {
+        Request::new(self.state(), OneOrMany::Many(selection.buffer_ranges()))
     }
 }
 
-/// Buffers and ranges that can be downloaded together: a tuple of 1 to 12 parts, see
+/// Buffers and views that can be downloaded together: a tuple of 1 to 12 parts, see
 /// [`Device::start_downloads`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a selection of buffers",
     label = "not a tuple of 1 to 12 parts",
-    note = "a selection is a tuple such as `(&positions, velocities.part(..100)?)`, and `(&positions,)` for a single part"
+    note = "a selection is a tuple such as `(&positions, velocities.view(..100)?)`, and `(&positions,)` for a single part"
 )]
 pub trait Selection<B: Backend>: sealed::Selection<B> {
     /// The downloaded data: a tuple of guards.
-    type Frame: Frame<Backend = B>;
+    type Frame: Frame<B>;
 }
 
-/// A type that can be a part of a [`Selection`]: `&Buffer<T, B, Async>` or a [`Part`]. Sealed.
+/// A type that can be a part of a [`Selection`]: `&Buffer<T, B, Async>`, or a [`View`] of such a buffer.
+/// Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be downloaded together with others from a device of backend `{B}`",
     label = "not a part of a selection",
-    note = "a part is `&Buffer<_, {B}, Async>`, or a range of one: `buffer.part(range)?`"
+    note = "a part is `&Buffer<_, {B}, Async>`, or a range of one: `buffer.view(range)?`"
 )]
 pub trait SelectionPart<B: Backend>: sealed::Part<B> {
     /// Its elements.
@@ -178,20 +142,27 @@ pub trait SelectionPart<B: Backend>: sealed::Part<B> {
 }
 
 mod sealed {
-    use super::{Backend, Range, RawBuffer};
+    use super::{Backend, BufferRange};
 
     pub trait Selection<B: Backend> {
-        fn buffer_ranges(&self) -> Vec<(&RawBuffer<B>, Range<usize>)>;
+        fn buffer_ranges<'a>(self) -> Vec<BufferRange<'a, B>>
+        where
+            Self: 'a;
     }
 
     pub trait Part<B: Backend> {
-        fn buffer_range(&self) -> (&RawBuffer<B>, Range<usize>);
+        fn buffer_range<'a>(self) -> BufferRange<'a, B>
+        where
+            Self: 'a;
     }
 }
 
 impl<T: Element, B: Backend, M: AsyncMode> sealed::Part<B> for &Buffer<T, B, M> {
-    fn buffer_range(&self) -> (&RawBuffer<B>, Range<usize>) {
-        (&self.raw, 0..self.raw.len())
+    fn buffer_range<'a>(self) -> BufferRange<'a, B>
+    where
+        Self: 'a,
+    {
+        BufferRange::all(&self.raw)
     }
 }
 
@@ -199,20 +170,17 @@ impl<T: Element, B: Backend, M: AsyncMode> SelectionPart<B> for &Buffer<T, B, M>
     type Element = T;
 }
 
-impl<T: Element, B: Backend> sealed::Part<B> for Part<'_, T, B> {
-    fn buffer_range(&self) -> (&RawBuffer<B>, Range<usize>) {
-        (self.raw, self.range.clone())
+impl<T: Element, B: Backend, M: AsyncMode> sealed::Part<B> for View<'_, T, B, M> {
+    fn buffer_range<'a>(self) -> BufferRange<'a, B>
+    where
+        Self: 'a,
+    {
+        self.part
     }
 }
 
-impl<T: Element, B: Backend> SelectionPart<B> for Part<'_, T, B> {
+impl<T: Element, B: Backend, M: AsyncMode> SelectionPart<B> for View<'_, T, B, M> {
     type Element = T;
-}
-
-impl<T, B: Backend> fmt::Debug for Part<'_, T, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Part").field("buffer", &self.raw.label()).field("range", &self.range).finish()
-    }
 }
 
 macro_rules! selections {
@@ -220,7 +188,10 @@ macro_rules! selections {
         // The type parameters' names are also those of the values.
         #[allow(non_snake_case)]
         impl<B: Backend, $($part: SelectionPart<B>),*> sealed::Selection<B> for ($($part,)*) {
-            fn buffer_ranges(&self) -> Vec<(&RawBuffer<B>, Range<usize>)> {
+            fn buffer_ranges<'a>(self) -> Vec<BufferRange<'a, B>>
+            where
+                Self: 'a,
+            {
                 let ($($part,)*) = self;
                 vec![$($part.buffer_range()),*]
             }
@@ -228,16 +199,6 @@ macro_rules! selections {
 
         impl<B: Backend, $($part: SelectionPart<B>),*> Selection<B> for ($($part,)*) {
             type Frame = ($(DownloadGuard<$part::Element, B>,)*);
-        }
-
-        impl<B: Backend, $($part: Element),*> Frame for ($(DownloadGuard<$part, B>,)*) {
-            type Backend = B;
-
-            const TICKET: &'static str = "Downloads";
-
-            fn __arrive(parts: &mut Arrived<'_, B>) -> Result<Self, Error> {
-                Ok(($(parts.take_next::<$part>()?,)*))
-            }
         }
     };
 }

@@ -2,136 +2,157 @@
 
 use super::queue::{Plan, queue};
 use super::snapshots::Source;
-use super::ticket::RawDownload;
 use crate::backend::Backend;
-use crate::buffer::raw::RawBuffer;
+use crate::buffer::raw::Binding;
+use crate::buffer::ticket::{Frame, FrameQueue, OneOrMany, Ticket, TicketPart};
+use crate::buffer::view::BufferRange;
 use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::{Block, DeviceState, Slot, Slots, Stream, Waiting};
-use std::future::poll_fn;
-use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
-/// Whether a download waits for a slot if all are taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Busy {
-    Refuse,
-    Wait,
+/// Ranges of buffers that are to be downloaded together, all of them or none. A buffer may come up more than
+/// once.
+///
+/// All parts show one point of the compute stream. The buffers are borrowed until all copies are queued, so
+/// no write of one of them can be queued in between (it would need the buffer mutably, rule 1). The download
+/// lane waits once, for all work that was queued before. One event after all copies is the end of each.
+///
+/// If all buffers are bound to one stream of the application's own, they show a point of that stream instead.
+pub(crate) struct Request<'a, B: Backend> {
+    state: &'a Arc<DeviceState<B>>,
+    parts: OneOrMany<BufferRange<'a, B>>,
 }
 
-/// A range of elements of a buffer, which lies in it.
-pub(super) type BufferRange<'a, B> = (&'a RawBuffer<B>, Range<usize>);
-
-impl<B: Backend> RawDownload<B> {
-    /// Starts the downloads of `parts`, all of them or none: slots, pinned memory and memory for snapshots
-    /// are taken first. A buffer may come up more than once.
-    ///
-    /// All parts show one point of the compute stream. The buffers are borrowed until all copies are queued,
-    /// so no write of one of them can be queued in between (it would need the buffer mutably, rule 1). The
-    /// download lane waits once, for all work that was queued before. One event after all copies is the end
-    /// of each.
-    pub(super) fn start(
-        state: &Arc<DeviceState<B>>,
-        parts: &[BufferRange<'_, B>],
-        busy: Busy,
-    ) -> Result<Vec<Self>, Error> {
-        Self::start_after(state, state.lanes.compute.stream(), parts, busy)
+impl<'a, B: Backend> Request<'a, B> {
+    /// For downloads from the device `state`.
+    pub(crate) fn new(state: &'a Arc<DeviceState<B>>, parts: OneOrMany<BufferRange<'a, B>>) -> Self {
+        Self { state, parts }
     }
 
-    /// [`Self::start`] that shows a point of `stream`, which waits for all work of the compute stream on the
-    /// buffers. No buffer is a `snapshot` buffer, unless `stream` is the compute stream.
-    pub(super) fn start_after(
-        state: &Arc<DeviceState<B>>,
-        stream: &Stream<B>,
-        parts: &[BufferRange<'_, B>],
-        busy: Busy,
-    ) -> Result<Vec<Self>, Error> {
-        let sources = sources(state, parts)?;
+    /// For the download of one range.
+    pub(super) fn of(part: BufferRange<'a, B>) -> Self {
+        Self { state: part.raw.state(), parts: OneOrMany::One(part) }
+    }
+
+    /// Starts the downloads, if there is a free slot for each part.
+    pub(crate) fn start<O>(&self) -> Result<Ticket<O, B>, Error> {
+        let sources = self.sources()?;
+        let wanted = wanted(&sources);
+        // Copies whose tickets were dropped may have ended. That is looked at only if a slot is missing.
+        let ended = |_| {
+            self.state.lanes.release_ended();
+            Slots::take(&wanted)
+        };
+        let slots = Slots::take(&wanted).or_else(ended).map_err(|missing| {
+            let raw = sources[missing.part].raw;
+            Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() }
+        })?;
+        self.start_with(sources, slots)
+    }
+
+    /// [`Self::start`] that keeps the calling thread until there are slots.
+    pub(super) fn wait<O>(&self) -> Result<Ticket<O, B>, Error> {
+        let sources = self.sources()?;
+        let slots = Slots::wait(&wanted(&sources), &self.state.lanes)?;
+        self.start_with(sources, slots)
+    }
+
+    /// [`Self::wait`] for a task: while slots are missing, `waker` is woken when that may have changed.
+    pub(super) fn poll<O>(&self, waiting: &mut Waiting, waker: &Waker) -> Poll<Result<Ticket<O, B>, Error>> {
+        let sources = self.sources()?;
+        let Poll::Ready(slots) = waiting.poll(&wanted(&sources), &self.state.lanes, waker) else {
+            return Poll::Pending;
+        };
+        // Before memory is taken: the waker is not to be woken any more.
+        *waiting = Waiting::default();
+        Poll::Ready(self.start_with(sources, slots?))
+    }
+
+    /// The buffers of the parts.
+    pub(super) fn labels(&self) -> impl Iterator<Item = BufferLabel> {
+        self.parts.as_slice().iter().map(|part| part.raw.label())
+    }
+
+    /// A queue for such downloads: for as many as the buffers have slots for.
+    pub(crate) fn frame_queue<O: Frame<B>>(&self) -> FrameQueue<O, B> {
+        let parts = self.parts.as_slice();
+        let slots = |part: &BufferRange<'_, B>| {
+            let same = parts.iter().filter(|other| ptr::eq(other.raw, part.raw));
+            part.raw.slots().limit() / same.count()
+        };
+        FrameQueue::new(parts.iter().map(slots).min().unwrap_or(1))
+    }
+
+    /// Starts the downloads. Those that have elements are in `sources`, and have a slot each.
+    fn start_with<O>(&self, sources: Vec<Source<'_, B>>, slots: Vec<Slot>) -> Result<Ticket<O, B>, Error> {
+        let mut plans = Vec::with_capacity(sources.len());
+        for (source, slot) in sources.into_iter().zip(slots) {
+            let pinned = self.state.take_pinned(source.raw.label(), source.bytes.len())?;
+            plans.push(Plan { source, pinned, slot });
+        }
+        let completions =
+            if plans.is_empty() { Vec::new() } else { queue(self.state, self.stream()?, plans)? };
+        let mut completions = completions.into_iter();
+        Ok(Ticket::new(self.parts.map(|part| {
+            let completion = memory(part).and_then(|_| completions.next());
+            let BufferRange { raw, range, .. } = part;
+            TicketPart::new(completion, raw.label(), range.len(), raw.element_size())
+        })))
+    }
+
+    /// The stream of which the copies show a point. It waits for all writes of the buffers elsewhere.
+    fn stream(&self) -> Result<&Stream<B>, Error> {
+        let parts = self.parts.as_slice();
+        let Some(own) = self.own_stream() else {
+            parts.iter().try_for_each(|part| part.on_compute_stream().map(drop))?;
+            return Ok(self.state.lanes.compute.stream());
+        };
+        let mut bound = parts.iter().filter_map(|part| Some((part.raw, part.binding?)));
+        bound.try_for_each(|(raw, binding)| binding.read_on_stream(raw))?;
+        Ok(own)
+    }
+
+    /// The stream of the application's own that all buffers are bound to, if there is one. The copies of
+    /// snapshots run on the compute stream.
+    fn own_stream(&self) -> Option<&Stream<B>> {
+        let own = |part: &BufferRange<'a, B>| {
+            part.binding.filter(|_| !part.raw.spec().is_snapshot()).map(Binding::stream)
+        };
+        let mut streams = self.parts.as_slice().iter().map(own);
+        let first = streams.next()??;
+        streams.all(|other| other.is_some_and(|other| other.number() == first.number())).then_some(first)
+    }
+
+    /// The parts that have elements. All buffers have to be of this device, and have as many slots as parts.
+    fn sources(&self) -> Result<Vec<Source<'_, B>>, Error> {
+        let parts = self.parts.as_slice();
+        if let Some(part) = parts.iter().find(|part| !Arc::ptr_eq(part.raw.state(), self.state)) {
+            let other = "the one that was asked for the download".into();
+            return Err(Error::DifferentDevices { buffer: Some(part.raw.label()), other });
+        }
+        let source = |part| {
+            let block = memory(part)?;
+            let BufferRange { raw, range, .. } = part;
+            let size = raw.element_size();
+            Some(Source { raw, block, bytes: range.start * size..range.end * size })
+        };
+        let sources: Vec<_> = parts.iter().filter_map(source).collect();
         check_slots(&sources)?;
-        let slots = take_slots(state, &sources, busy)?;
-        start(state, stream, parts, sources, slots)
+        Ok(sources)
     }
-
-    /// [`Self::start`] that awaits slots. It shows the point of the compute stream at which it gets them.
-    pub(super) async fn start_when_free(
-        state: &Arc<DeviceState<B>>,
-        parts: &[BufferRange<'_, B>],
-    ) -> Result<Vec<Self>, Error> {
-        let sources = sources(state, parts)?;
-        check_slots(&sources)?;
-        let wanted: Vec<&Slots<B>> = sources.iter().map(|source| source.raw.slots()).collect();
-        let mut waiting = Waiting::default();
-        let slots = poll_fn(|context| waiting.poll(&wanted, &state.lanes, context.waker())).await;
-        drop(waiting);
-        start(state, state.lanes.compute.stream(), parts, sources, slots?)
-    }
-}
-
-/// Starts the downloads of `parts`. Those that have elements are in `sources`, and have a slot each.
-fn start<B: Backend>(
-    state: &Arc<DeviceState<B>>,
-    stream: &Stream<B>,
-    parts: &[BufferRange<'_, B>],
-    sources: Vec<Source<'_, B>>,
-    slots: Vec<Slot>,
-) -> Result<Vec<RawDownload<B>>, Error> {
-    let mut plans = Vec::with_capacity(sources.len());
-    for (source, slot) in sources.into_iter().zip(slots) {
-        let pinned = state.take_pinned(source.raw.label(), source.bytes.len())?;
-        plans.push(Plan { source, pinned, slot });
-    }
-    let completions = if plans.is_empty() { Vec::new() } else { queue(state, stream, plans)? };
-    let mut completions = completions.into_iter();
-    let tickets = parts.iter().map(|(raw, range)| {
-        let completion = memory(raw, range).and_then(|_| completions.next());
-        RawDownload::new(raw, range.len(), completion)
-    });
-    Ok(tickets.collect())
 }
 
 /// The memory that a download of this range reads, if there is anything to copy.
-fn memory<'a, B: Backend>(raw: &'a RawBuffer<B>, range: &Range<usize>) -> Option<&'a Block<B>> {
-    raw.block().filter(|_| !range.is_empty())
+fn memory<'a, B: Backend>(part: &BufferRange<'a, B>) -> Option<&'a Block<B>> {
+    part.raw.block().filter(|_| !part.range.is_empty())
 }
 
-/// The parts that have elements. All buffers have to be of this device.
-fn sources<'a, B: Backend>(
-    state: &Arc<DeviceState<B>>,
-    parts: &[BufferRange<'a, B>],
-) -> Result<Vec<Source<'a, B>>, Error> {
-    if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.state(), state)) {
-        let other = "the one that was asked for the download".into();
-        return Err(Error::DifferentDevices { buffer: Some(raw.label()), other });
-    }
-    let source = |(raw, range): &BufferRange<'a, B>| {
-        let size = raw.element_size();
-        let block = memory(raw, range)?;
-        Some(Source { raw, block, bytes: range.start * size..range.end * size })
-    };
-    Ok(parts.iter().filter_map(source).collect())
-}
-
-/// Takes a slot for each source, all of them or none.
-fn take_slots<B: Backend>(
-    state: &DeviceState<B>,
-    sources: &[Source<'_, B>],
-    busy: Busy,
-) -> Result<Vec<Slot>, Error> {
-    let wanted: Vec<&Slots<B>> = sources.iter().map(|source| source.raw.slots()).collect();
-    match busy {
-        Busy::Wait => Ok(Slots::wait(&wanted, &state.lanes)?),
-        Busy::Refuse => {
-            // Copies whose tickets were dropped may have ended. That is looked at only if a slot is missing.
-            let landed = |_| {
-                state.lanes.release_ended();
-                Slots::take(&wanted)
-            };
-            Slots::take(&wanted).or_else(landed).map_err(|missing| {
-                let raw = sources[missing.part].raw;
-                Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() }
-            })
-        }
-    }
+/// The slots that a download of `sources` needs one of each.
+fn wanted<'a, B: Backend>(sources: &[Source<'a, B>]) -> Vec<&'a Slots<B>> {
+    sources.iter().map(|source| source.raw.slots()).collect()
 }
 
 /// Refuses a download in which a buffer comes up more often than it has slots, since no wait would help.
@@ -147,4 +168,40 @@ fn check_slots<B: Backend>(sources: &[Source<'_, B>]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::raw::RawBuffer;
+    use crate::buffer::ticket::DownloadGuard;
+    use crate::{Async, Buffer, Device, Host};
+
+    type Floats = (DownloadGuard<f32, Host>, DownloadGuard<f32, Host>);
+
+    /// As wrong generated code could: it brings buffers and a frame together.
+    fn floats(parts: &[&RawBuffer<Host>]) -> Result<Floats, Error> {
+        let ranges = parts.iter().map(|raw| BufferRange::all(raw)).collect();
+        Request::new(parts[0].state(), OneOrMany::Many(ranges)).start::<Floats>()?.wait()
+    }
+
+    #[test]
+    #[should_panic(expected = "a buffer of another element")]
+    fn a_frame_of_other_elements_is_refused() {
+        let device = Device::host();
+        let bytes: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "bytes", &[1, 2]).unwrap();
+        drop(floats(&[bytes.__raw(), bytes.__raw()]));
+    }
+
+    #[test]
+    #[should_panic(expected = "no more parts than were started")]
+    fn a_frame_of_more_parts_is_refused() {
+        let device = Device::host();
+        let number: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "number", &[1]).unwrap();
+        // Of the same size: any bits are a float.
+        let two = floats(&[number.__raw(), number.__raw()]).unwrap();
+        assert_eq!(two.1[0].to_bits(), 1);
+        drop(two);
+        drop(floats(&[number.__raw()]));
+    }
 }

@@ -6,10 +6,12 @@
 //! was refused. The length and the capacity are as they were then, and so are the elements that the operation
 //! was not to write. See `growth`, which holds the order of these steps for operations that take memory.
 
+mod binding;
 mod growth;
 mod set_share;
 mod staging_copy;
 
+pub(in crate::buffer) use self::binding::Binding;
 pub(crate) use self::growth::Growth;
 pub(in crate::buffer) use self::growth::Old;
 pub(crate) use self::set_share::SetShared;

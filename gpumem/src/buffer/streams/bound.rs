@@ -1,55 +1,47 @@
-//! Buffers that are bound to a stream of the application's own.
+//! Buffers that are bound to a stream of the application's own, for exclusive use.
 //!
-//! A [`Bound`] is a long [use](super::StreamUseMut) of a buffer: it begins once, and the stream's kernels use
-//! the buffer one after the other without an event in between. The protocol:
-//!
-//! * **On the stream** (`on_stream`) all work on the buffer is the stream's. Kernels follow one another in
-//!   its order. A download waits for this stream only, and the stream's next kernel waits for the download
-//!   (`was_read`). The compute stream does not take part.
-//! * **Off the stream** the buffer is an ordinary one. Operations through [`Bound::buffer`] are queued on the
-//!   compute stream, which is first made to wait for the stream. Before its next kernel the stream is made to
-//!   wait for the compute stream.
-//! * **The end**, by a drop, makes the compute stream wait for the stream. If the guard is forgotten, the
-//!   buffer does not know of the last kernels; so to end the binding is a condition of the `unsafe` launches
-//!   of CUDA kernels. Kernels on the host are launched by safe code, so each of them is noted at its launch.
+//! A [`Bound`] keeps the order between that stream and the compute stream: see [`Binding`]. Its end, by a
+//! drop, makes the compute stream wait for the stream. If the guard is forgotten, the buffer does not know of
+//! the last kernels; so to end the binding is a condition of the `unsafe` launches of CUDA kernels. Kernels
+//! on the host are launched by safe code, so each of them is noted at its launch.
 
 use super::stream_use::log_unnoted;
 use crate::backend::Backend;
-use crate::buffer::download::{Busy, Download};
+use crate::buffer::download::WhenFree;
 use crate::buffer::element::{AsyncMode, Element, Mode};
-use crate::buffer::raw::RawBuffer;
+use crate::buffer::raw::{Binding, RawBuffer};
+use crate::buffer::ticket::{Download, DownloadGuard};
 use crate::buffer::typed::Buffer;
+use crate::buffer::view::{BufferRange, View};
 use crate::error::Error;
 use crate::memory::Stream;
 use std::fmt;
 use std::ops::RangeBounds;
 
-/// A buffer whose kernels run on one stream of the application's own; made by [`Buffer::bind`], where the
-/// example is.
+/// A buffer that is used on one stream of the application's own; made by [`Buffer::bind`], where the example
+/// is.
 ///
 /// The buffer is borrowed until the guard is dropped or [finished](Bound::finish), and so is the set that it
-/// belongs to. Other operations on the buffer go through [`buffer`](Bound::buffer); other buffers of the set
-/// come from `split_mut`. Kernels on the host take the guard as `&mut bound`
+/// belongs to. Downloads and other reads go through the guard and its [`view`](Bound::view)s, all other
+/// operations on the buffer through [`buffer`](Bound::buffer); other buffers of the set come from
+/// `split_mut`. Kernels on the host take the guard as `&mut bound`
 /// ([`Device::launch_on`](crate::Device::launch_on)). Kernels of a card take its address; then the guard must
 /// not be forgotten, which is a condition of their launch.
-#[must_use = "the buffer is bound until this is dropped"]
+#[must_use = "the buffer is bound until this is dropped: launch before that"]
 pub struct Bound<'a, T: Element, B: Backend, M: Mode> {
     pub(in crate::buffer) buffer: &'a mut Buffer<T, B, M>,
-    stream: &'a Stream<B>,
-    /// Whether the stream waits for all earlier work on the buffer, and may be using it.
-    on_stream: bool,
-    /// Whether a download reads the buffer, for which the stream's next kernel has to wait.
-    was_read: bool,
+    binding: Binding<'a, B>,
 }
 
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
-    /// Binds the buffer to a stream of the application's own, for as long as the guard lives: for a buffer
-    /// whose kernels all run there.
+    /// Binds the buffer to a stream of the application's own, for as long as the guard lives: for one kernel
+    /// that writes the buffer there, or for a buffer whose kernels all run there. ([`use_on`](Self::use_on)
+    /// is for kernels that only read it.)
     ///
-    /// Compared with a [`use_on_mut`](Self::use_on_mut) for each kernel it needs no events between them, and
-    /// the compute stream does not wait for each kernel. The stream's kernels follow one another, and a
-    /// download of the bound buffer waits for the stream alone. All other operations go through the compute
-    /// stream: see [`Bound::buffer`].
+    /// Work that is queued on the stream from now on comes after all earlier work on the buffer, running
+    /// downloads included. When the binding ends, all later work of the compute stream waits for it. In
+    /// between the stream's kernels follow one another without events, and a download of the bound buffer
+    /// waits for the stream alone. All other operations go through the compute stream: see [`Bound::buffer`].
     ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host};
@@ -66,17 +58,28 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// }
     /// let frame = heights.start_download()?; // waits for the ten kernels, and not for the compute stream
     /// assert_eq!(*frame.wait()?, [11.0, 12.0]);
+    /// assert_eq!(*heights.view(1..)?.start_download()?.wait()?, [12.0]);
     /// heights.buffer()?.extend_from_slice(&[3.0])?;
     /// assert_eq!(heights.len(), 3);
     /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// On a card, launch the kernel with the guard's address, and then drop the guard or
+    /// [`finish`](Bound::finish) it:
+    ///
+    /// ```ignore
+    /// let mut bound = heights.bind(&physics)?;
+    /// // SAFETY: the kernel writes `count` elements, which the buffer has, on the stream of this binding.
+    /// unsafe { cust::launch!(rise<<<1, 256, 0, physics>>>(bound.as_device_ptr()?, count))? };
+    /// bound.finish()?;
     /// ```
     ///
     /// # Errors
     ///
     /// [`Error::DifferentDevices`] for a stream of another device, and [`Error::DeviceFailed`].
     pub fn bind<'a>(&'a mut self, stream: &'a Stream<B>) -> Result<Bound<'a, T, B, M>, Error> {
-        self.raw.lend_to(stream, true)?;
-        Ok(Bound { buffer: self, stream, on_stream: true, was_read: false })
+        let binding = Binding::begin(&self.raw, stream)?;
+        Ok(Bound { buffer: self, binding })
     }
 }
 
@@ -96,19 +99,32 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// The stream.
     #[must_use]
     pub fn stream(&self) -> &Stream<B> {
-        self.stream
+        self.binding.stream()
     }
 
-    /// The buffer, for uploads, growth, frames with other buffers, and all other operations on the compute
-    /// stream. They come after the stream's work so far, and the stream's later work comes after them. Costs
-    /// an event, and a wait on the compute stream.
+    /// The buffer, for uploads, growth, and all other operations on the compute stream. They come after the
+    /// stream's work so far, and the stream's later work comes after them. Costs an event, and a wait on the
+    /// compute stream.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the end of the stream's work could not be noted.
     pub fn buffer(&mut self) -> Result<&mut Buffer<T, B, M>, Error> {
-        self.leave()?;
+        self.binding.leave(&self.buffer.raw)?;
         Ok(self.buffer)
+    }
+
+    /// A range of the elements, for reading at this point of the stream, as with [`Buffer::view`].
+    ///
+    /// Async downloads of the view are those of [`Bound::start_download`]. Its other operations, which give
+    /// data at once or copy it on the device, go through the compute stream, which first waits for the
+    /// stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`].
+    pub fn view(&self, range: impl RangeBounds<usize>) -> Result<View<'_, T, B, M>, Error> {
+        Ok(View::new(self.all().narrowed(range)?))
     }
 
     /// [`Buffer::start_download`] of the buffer at this point of the stream. The download waits for the
@@ -116,36 +132,26 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// [`BufferSpec::snapshot`](crate::BufferSpec::snapshot) the elements are first copied on the compute
     /// stream, which waits for the stream then.)
     ///
+    /// In a [selection](crate::Device::start_downloads) all parts show a point of the stream too if all are
+    /// bound to it. Otherwise the selection shows a point of the compute stream, which waits for the stream.
+    ///
     /// # Errors
     ///
-    /// Those of [`Buffer::start_download`]. (To wait for a slot, use [`Bound::buffer`]'s
-    /// `start_download_wait`.)
-    pub fn start_download(&mut self) -> Result<Download<T, B>, Error>
+    /// Those of [`Buffer::start_download`].
+    pub fn start_download(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,
     {
-        self.start_download_range(..)
+        View::<T, B, M>::new(self.all()).start_download()
     }
 
-    /// [`Bound::start_download`] for a range of the elements.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Bound::start_download`], and [`Error::OutOfBounds`].
-    pub fn start_download_range(&mut self, range: impl RangeBounds<usize>) -> Result<Download<T, B>, Error>
+    /// [`Buffer::start_download_when_free`] of the buffer, as with [`Bound::start_download`]: it shows the
+    /// point of the stream at which it starts.
+    pub fn start_download_when_free(&self) -> WhenFree<'_, DownloadGuard<T, B>, B>
     where
         M: AsyncMode,
     {
-        let range = self.buffer.raw.range(range)?;
-        if self.buffer.spec().is_snapshot() {
-            self.leave()?;
-            return Download::start(&self.buffer.raw, range, Busy::Refuse);
-        }
-        self.enter()?;
-        let download = Download::start_after(self.stream, &self.buffer.raw, range, Busy::Refuse);
-        // Also if it failed half-way: a copy that was queued reads the buffer.
-        self.was_read = true;
-        download
+        View::<T, B, M>::new(self.all()).start_download_when_free()
     }
 
     /// Ends the binding, as dropping the guard does, and reports failures.
@@ -154,40 +160,32 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     ///
     /// [`Error::DeviceFailed`] when the end of the stream's work could not be noted. The buffer cannot be
     /// written then, and its memory is given up when the buffer is dropped.
-    pub fn finish(mut self) -> Result<(), Error> {
-        self.leave()
+    pub fn finish(self) -> Result<(), Error> {
+        self.note()
+    }
+
+    fn all(&self) -> BufferRange<'_, B> {
+        BufferRange { binding: Some(&self.binding), ..BufferRange::all(&self.buffer.raw) }
     }
 
     pub(crate) fn raw(&self) -> &RawBuffer<B> {
         &self.buffer.raw
     }
 
-    /// Makes the stream wait for all work on the buffer elsewhere.
+    /// Makes the stream wait for all work on the buffer elsewhere, for a kernel that the caller queues there.
     pub(crate) fn enter(&mut self) -> Result<(), Error> {
-        let raw = &self.buffer.raw;
-        if !self.on_stream {
-            raw.lend_to(self.stream, true)?;
-        } else if self.was_read {
-            raw.put_behind_uses(self.stream)?;
-        } else {
-            raw.check_uses()?;
-        }
-        (self.on_stream, self.was_read) = (true, false);
-        Ok(())
+        self.binding.enter(&self.buffer.raw)
     }
 
-    /// Makes the compute stream wait for the stream's work on the buffer.
-    pub(crate) fn leave(&mut self) -> Result<(), Error> {
-        if !std::mem::take(&mut self.on_stream) {
-            return Ok(());
-        }
-        self.buffer.raw.used_on(self.stream, true)
+    /// Makes the compute stream wait for the stream's kernels.
+    pub(crate) fn note(&self) -> Result<(), Error> {
+        self.binding.note(&self.buffer.raw)
     }
 }
 
 impl<T: Element, B: Backend, M: Mode> Drop for Bound<'_, T, B, M> {
     fn drop(&mut self) {
-        log_unnoted(self.leave());
+        log_unnoted(self.note());
     }
 }
 

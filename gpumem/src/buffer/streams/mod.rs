@@ -1,8 +1,8 @@
-//! Uses of a buffer on streams of the application's own: one use at a time (`stream_use`), or all kernels of
-//! a buffer (`bound`).
+//! Uses of a buffer on streams of the application's own: for reading (`stream_use`), and for exclusive use
+//! (`bound`).
 
 mod bound;
 mod stream_use;
 
 pub use self::bound::Bound;
-pub use self::stream_use::{StreamUse, StreamUseMut};
+pub use self::stream_use::StreamUse;

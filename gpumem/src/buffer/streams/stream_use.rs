@@ -1,10 +1,9 @@
-//! Uses of a buffer on streams of the application's own.
+//! Uses of a buffer on streams of the application's own that only read it.
 //!
 //! When a use begins, the stream is made to wait for the compute stream's work on the buffer. When it ends,
-//! the buffer carries the stream's event as a pending use (rule 2), and after a use that writes the compute
-//! stream is made to wait for the event. A guard ends the use when it is dropped. If it were forgotten, the
-//! buffer would not know of the use. Work with a guard's address is queued by `unsafe` code only, and to end
-//! the use is a condition of that code.
+//! the buffer carries the stream's event as a pending use (rule 2). A guard ends the use when it is dropped.
+//! If it were forgotten, the buffer would not know of the use. Work with a guard's address is queued by
+//! `unsafe` code only, and to end the use is a condition of that code.
 
 use crate::backend::Backend;
 use crate::buffer::element::{Element, Mode};
@@ -21,21 +20,12 @@ pub struct StreamUse<'a, T: Element, B: Backend, M: Mode> {
     ended: bool,
 }
 
-/// A buffer that a stream of the application's own writes; made by [`Buffer::use_on_mut`].
-#[must_use = "the use ends when this is dropped: launch before that"]
-pub struct StreamUseMut<'a, T: Element, B: Backend, M: Mode> {
-    pub(in crate::buffer) buffer: &'a mut Buffer<T, B, M>,
-    stream: &'a Stream<B>,
-    ended: bool,
-}
-
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Begins a use of this buffer on a stream of the application's own, for work that reads it. Work that is
     /// queued there from now on comes after all earlier work on the buffer.
     ///
     /// It is for kernels of a card, which take an address. [`Device::launch_on`](crate::Device::launch_on)
-    /// does the same for kernels on the host. [`bind`](Self::bind) is for a buffer whose kernels all run on
-    /// one stream.
+    /// does the same for kernels on the host. [`bind`](Self::bind) is for kernels that write the buffer.
     ///
     /// Queue the work, then drop the guard, or [`finish`](StreamUse::finish) it, which reports failures. From
     /// then on later writes of the buffer wait for the stream, on the device and not on the host, and no
@@ -56,20 +46,6 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     pub fn use_on<'a>(&'a self, stream: &'a Stream<B>) -> Result<StreamUse<'a, T, B, M>, Error> {
         self.raw.lend_to(stream, false)?;
         Ok(StreamUse { buffer: self, stream, ended: false })
-    }
-
-    /// Begins a use of this buffer on a stream of the application's own, for work that writes it. Work that
-    /// is queued there from now on comes after all earlier work on the buffer, running downloads included.
-    ///
-    /// As for [`use_on`](Self::use_on), the use ends with the guard. All later work of the compute stream
-    /// waits for the use.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`use_on`](Self::use_on).
-    pub fn use_on_mut<'a>(&'a mut self, stream: &'a Stream<B>) -> Result<StreamUseMut<'a, T, B, M>, Error> {
-        self.raw.lend_to(stream, true)?;
-        Ok(StreamUseMut { buffer: self, stream, ended: false })
     }
 }
 
@@ -98,43 +74,10 @@ impl<T: Element, B: Backend, M: Mode> StreamUse<'_, T, B, M> {
     }
 }
 
-impl<T: Element, B: Backend, M: Mode> StreamUseMut<'_, T, B, M> {
-    /// The number of elements of the buffer.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Whether the buffer has no elements.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
-    }
-
-    /// Ends the use.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DeviceFailed`] when the end could not be noted. The buffer cannot be written then, and its
-    /// memory is given up when the buffer is dropped.
-    pub fn finish(mut self) -> Result<(), Error> {
-        self.ended = true;
-        self.buffer.raw.used_on(self.stream, true)
-    }
-}
-
 impl<T: Element, B: Backend, M: Mode> Drop for StreamUse<'_, T, B, M> {
     fn drop(&mut self) {
         if !self.ended {
             log_unnoted(self.buffer.raw.used_on(self.stream, false));
-        }
-    }
-}
-
-impl<T: Element, B: Backend, M: Mode> Drop for StreamUseMut<'_, T, B, M> {
-    fn drop(&mut self) {
-        if !self.ended {
-            log_unnoted(self.buffer.raw.used_on(self.stream, true));
         }
     }
 }
@@ -151,11 +94,5 @@ pub(super) fn log_unnoted(noted: Result<(), Error>) {
 impl<T: Element, B: Backend, M: Mode> fmt::Debug for StreamUse<'_, T, B, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamUse").field("buffer", &self.buffer.label()).finish_non_exhaustive()
-    }
-}
-
-impl<T: Element, B: Backend, M: Mode> fmt::Debug for StreamUseMut<'_, T, B, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamUseMut").field("buffer", &self.buffer.label()).finish_non_exhaustive()
     }
 }

@@ -184,7 +184,7 @@ mod tests {
             for round in 1..=20 {
                 device.launch((), |()| std::thread::sleep(Duration::from_millis(1))).unwrap();
                 buffer.fill(round).unwrap();
-                buffer.download_into(&mut target).unwrap();
+                buffer.download_into_slice(&mut target).unwrap();
                 assert!(target.iter().all(|byte| *byte == round), "{bytes} bytes, round {round}");
                 let later = buffer.start_download().unwrap();
                 buffer.fill(0).unwrap();

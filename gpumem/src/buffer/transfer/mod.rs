@@ -10,4 +10,4 @@ mod on_device;
 mod pieces;
 mod stage;
 
-pub use self::stage::{Stage, Upload};
+pub use self::stage::Stage;

@@ -2,25 +2,22 @@
 //!
 //! [`Stage`] lends pinned memory to the application, [`Upload`] is the ticket of its transfer. The transfer
 //! is one copy on the compute lane, which keeps the pinned memory until the copy is done. A stage that is
-//! dropped before it is sent gives its memory back at once; a ticket has no memory. A ticket is awaited as a
-//! download is, with the compute lane's wake thread.
+//! dropped before it is sent gives its memory back at once; a ticket has no memory. It is awaited with the
+//! compute lane's wake thread.
 
 use super::pieces::IN_FLIGHT;
 use crate::backend::Backend;
 use crate::buffer::copies;
 use crate::buffer::element::Element;
 use crate::buffer::raw::{Old, RawBuffer};
-use crate::buffer::ticket::RawTicket;
+use crate::buffer::ticket::{OneOrMany, Ticket, TicketPart, Upload};
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::memory::{Block, Completion, DeviceState, NotQueued, PinnedBlock};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// The bytes of stages that may be in flight before a further stage waits for the oldest. Two may always be
 /// in flight.
@@ -71,55 +68,73 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         Ok(Self { raw, pinned, len, element: PhantomData })
     }
 
-    /// Replaces the contents of the buffer by the elements, growing as needed, as
-    /// [`Buffer::upload`](crate::Buffer::upload) does. Does not wait.
+    /// Sends the elements to the buffer, where they replace the contents, as with
+    /// [`Buffer::upload`](crate::Buffer::upload): it grows as needed. Does not wait.
+    ///
+    /// The ticket ends when the device has the elements. To wait for it is optional: later uses of the buffer
+    /// come after the transfer in any case, and to drop the ticket changes nothing.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Host};
+    ///
+    /// async fn send(cells: &mut Buffer<u32, Host>) -> gpumem::Result<()> {
+    ///     let mut stage = cells.stage(1_000)?;
+    ///     stage.fill(7);
+    ///     stage.commit()?.await
+    /// }
+    /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(output) => return output,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    ///
+    /// let mut cells = Buffer::new(&Device::host(), "cells")?;
+    /// block_on(send(&mut cells))?; // on any executor
+    /// assert_eq!(cells.view(998..)?.download()?, [7, 7]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`](crate::Buffer::reserve). The buffer is as it was, and the elements of the
     /// stage are lost.
-    pub fn commit(self) -> Result<(), Error> {
-        self.start_upload().map(|_| ())
+    pub fn commit(self) -> Result<Upload<B>, Error> {
+        let Self { raw, pinned, len, .. } = self;
+        let growth = raw.prepare(len)?;
+        let label = growth.buffer().label();
+        let bytes = len * size_of::<T>();
+        let sent = growth.write(Old::Replaced, len, |state, block| send(state, block, 0, pinned, bytes))?;
+        Ok(ticket::<T, B>(sent.flatten(), label, len))
     }
 
-    /// Overwrites the elements of the buffer from `offset` on, as [`Buffer::write`](crate::Buffer::write)
-    /// does. Does not wait.
+    /// Sends the elements to the buffer, where they overwrite those from `offset` on, as with
+    /// [`Buffer::write`](crate::Buffer::write). Does not wait; the ticket is as with [`Stage::commit`].
     ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] when they do not all exist, and [`Error::DeviceFailed`] when the device has
     /// failed.
-    pub fn commit_at(self, offset: usize) -> Result<(), Error> {
-        self.start_upload_at(offset).map(|_| ())
-    }
-
-    /// [`Stage::commit`] with a ticket that ends when the device has the elements. See [`Upload`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Stage::commit`].
-    pub fn start_upload(self) -> Result<Upload<B>, Error> {
-        let Self { raw, pinned, len, .. } = self;
-        let (label, bytes) = (raw.label(), len * size_of::<T>());
-        let growth = raw.prepare(len)?;
-        let sent = growth.write(Old::Replaced, len, |state, block| send(state, block, 0, pinned, bytes))?;
-        Ok(Upload { ticket: RawTicket::new(sent.flatten()), label })
-    }
-
-    /// [`Stage::commit_at`] with a ticket that ends when the device has the elements. See [`Upload`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Stage::commit_at`].
-    pub fn start_upload_at(self, offset: usize) -> Result<Upload<B>, Error> {
+    pub fn commit_at(self, offset: usize) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         raw.range(offset..offset.saturating_add(len))?;
         let (state, label, bytes) = (raw.state().clone(), raw.label(), len * size_of::<T>());
         raw.order_after_uses()?;
         let send = |block| send(&state, block, offset * size_of::<T>(), pinned, bytes);
         let sent = raw.block().map(send).transpose()?;
-        Ok(Upload { ticket: RawTicket::new(sent.flatten()), label })
+        Ok(ticket::<T, B>(sent.flatten(), label, len))
     }
+}
+
+/// The ticket for `len` elements that were sent, if there were any.
+fn ticket<T, B: Backend>(sent: Option<Completion<B>>, label: BufferLabel, len: usize) -> Upload<B> {
+    Ticket::new(OneOrMany::One(TicketPart::new(sent, label, len, size_of::<T>())))
 }
 
 /// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, which has so much memory
@@ -179,90 +194,5 @@ impl<T: Element, B: Backend> DerefMut for Stage<'_, T, B> {
 impl<T, B: Backend> fmt::Debug for Stage<'_, T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stage").field("buffer", &self.raw.label()).field("len", &self.len).finish()
-    }
-}
-
-/// The ticket of a [`Stage`] that was sent. It ends when the device has the elements: [`wait`](Self::wait),
-/// [`wait_timeout`](Self::wait_timeout) or `.await` it.
-///
-/// Waiting is optional. Later uses of the buffer come after the transfer in any case, and dropping or
-/// forgetting the ticket changes nothing. As a [`Future`] it is like a [`Download`](crate::Download): for any
-/// executor, woken by a thread of the device.
-///
-/// ```
-/// use gpumem::{Buffer, Device, Host};
-///
-/// async fn send(cells: &mut Buffer<u32, Host>) -> gpumem::Result<()> {
-///     let mut stage = cells.stage(1_000)?;
-///     stage.fill(7);
-///     stage.start_upload()?.await
-/// }
-/// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
-/// # struct Unpark(thread::Thread);
-/// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
-/// # fn block_on<F: Future>(future: F) -> F::Output {
-/// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
-/// #     loop {
-/// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-/// #             Poll::Ready(output) => return output,
-/// #             Poll::Pending => thread::park(),
-/// #         }
-/// #     }
-/// # }
-///
-/// let mut cells = Buffer::new(&Device::host(), "cells")?;
-/// block_on(send(&mut cells))?; // of any executor
-/// assert_eq!(cells.view(998..)?.download()?, [7, 7]);
-/// # Ok::<(), gpumem::Error>(())
-/// ```
-#[must_use = "the upload runs anyway; `Stage::commit` gives no ticket"]
-pub struct Upload<B: Backend> {
-    ticket: RawTicket<B>,
-    label: BufferLabel,
-}
-
-impl<B: Backend> Upload<B> {
-    /// Whether the device has the elements, so that [`wait`](Self::wait) returns at once. Asks the device,
-    /// and does not wait.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DeviceFailed`] when the device has failed.
-    pub fn is_ready(&self) -> Result<bool, Error> {
-        self.ticket.is_ready()
-    }
-
-    /// Blocks the calling thread until the device has the elements.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
-    pub fn wait(self) -> Result<(), Error> {
-        self.ticket.wait()
-    }
-
-    /// Blocks the calling thread until the device has the elements, for at most `timeout`. Returns whether it
-    /// has them.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Upload::wait`], and [`Error::WouldDeadlock`] in a waker that is run by a thread of the
-    /// device.
-    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Error> {
-        self.ticket.wait_timeout(timeout)
-    }
-}
-
-impl<B: Backend> Future for Upload<B> {
-    type Output = Result<(), Error>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().ticket.poll(context.waker())
-    }
-}
-
-impl<B: Backend> fmt::Debug for Upload<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upload").field("buffer", &self.label).finish_non_exhaustive()
     }
 }

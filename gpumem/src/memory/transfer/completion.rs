@@ -172,7 +172,7 @@ mod tests {
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
         let mut buffer: Buffer<u32> = Buffer::new(&device, "buffer").unwrap();
-        let upload = buffer.stage(10).unwrap().start_upload().unwrap();
+        let upload = buffer.stage(10).unwrap().commit().unwrap();
         drop(buffer);
         let references = Arc::strong_count(device.state());
         let (send, started) = mpsc::channel();
@@ -196,7 +196,7 @@ mod tests {
         for _ in 0..rounds {
             let device = Device::host();
             let mut buffer: Buffer<u32> = Buffer::new(&device, "buffer").unwrap();
-            let upload = buffer.stage(10).unwrap().start_upload().unwrap();
+            let upload = buffer.stage(10).unwrap().commit().unwrap();
             drop(buffer);
             device.synchronize().unwrap();
             let (stop, looked) = (AtomicBool::new(false), AtomicBool::new(false));

@@ -3,6 +3,7 @@ use gpumem::{Async, Buffer, Device, Host};
 fn main() -> Result<(), gpumem::Error> {
     let device = Device::host();
     let edges: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "edges", &[1, 2, 3])?;
-    device.start_downloads_wait((&edges, edges.view(1..)?))?;
+    let mut nodes: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "nodes", &[1, 2, 3])?;
+    device.start_downloads((&edges, nodes.view_mut(1..)?))?.wait()?;
     Ok(())
 }

@@ -70,7 +70,7 @@ impl<T: Copy, B: Backend> DownloadGuard<T, B> {
     /// let device = Device::host();
     /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
     /// let mut shown = [0; 3];
-    /// cells.start_download()?.wait()?.copy_to(&mut shown)?; // the slot is free again
+    /// cells.start_download()?.wait()?.copy_to_slice(&mut shown)?; // the slot is free again
     /// assert_eq!(shown, [1, 2, 3]);
     /// # Ok::<(), gpumem::Error>(())
     /// ```
@@ -78,7 +78,7 @@ impl<T: Copy, B: Backend> DownloadGuard<T, B> {
     /// # Errors
     ///
     /// [`Error::LengthMismatch`]; nothing is copied then.
-    pub fn copy_to(&self, target: &mut [T]) -> Result<(), Error> {
+    pub fn copy_to_slice(&self, target: &mut [T]) -> Result<(), Error> {
         if target.len() != self.len {
             return Err(Error::LengthMismatch { buffer: self.label, len: self.len, other: target.len() });
         }

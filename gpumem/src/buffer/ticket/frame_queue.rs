@@ -1,0 +1,232 @@
+//! A queue of downloads: the loop that computes a frame while earlier frames come down and are read.
+
+use super::Ticket;
+use super::frame::Frame;
+use crate::backend::Backend;
+use crate::error::Error;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Downloads in flight, in the order in which they were started: double buffering, and triple buffering.
+///
+/// The loop that it is for queues work, starts a download of the result, and reads an earlier result while
+/// the device is busy:
+///
+/// ```
+/// use gpumem::{Async, Buffer, Device, Host};
+///
+/// let device = Device::host();
+/// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[0; 100])?;
+/// let mut drawn = Vec::new();
+/// let mut draw = |frame: &[u32]| drawn.push(frame[99]);
+///
+/// let mut frames = cells.frame_queue();
+/// for step in 1..=4 {
+///     cells.fill(step)?; // or a kernel
+///     if let Some(frame) = frames.push(cells.start_download()?)? { draw(&frame) }
+/// }
+/// for frame in frames.drain() { draw(&frame?) }
+/// assert_eq!(drawn, [1, 2, 3, 4]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+///
+/// # Slots
+///
+/// A queue for `n` [slots](crate::BufferSpec::slots) holds at most `n - 1` downloads after each push. The
+/// frame that the push returned has the last slot. Drop that frame before the next download is started, as
+/// the loop above does: then there is always a free slot, and `start_download` is never refused. So with the
+/// two slots that a buffer has by default, one frame comes down while another is read. With one slot, `push`
+/// waits for the download that it is given.
+///
+/// A frame that is kept for longer keeps its slot. If the loop keeps one frame more, make the queue for one
+/// slot less, with [`FrameQueue::new`]. If another thread reads the frames, start the downloads with
+/// `start_download_when_free`, which waits until that thread has dropped a frame:
+/// `frames.push(cells.start_download_when_free().wait()?)?`.
+///
+/// # Errors, and drops
+///
+/// A download that fails leaves the queue, and its error takes the place of its frame; the downloads after it
+/// stay. After [`abandon_downloads`](crate::Buffer::abandon_downloads) each download that was in the queue
+/// gives [`Error::DownloadAbandoned`]. To drop the queue drops its tickets: the copies end on their own, and
+/// the slots come back when they have.
+///
+/// # In a task
+///
+/// [`push_async`](Self::push_async) and [`next`](Self::next) are for tasks of any executor, and keep no
+/// thread. With the feature `futures` the queue is a `futures_core::Stream`, which ends when the queue is
+/// empty.
+///
+/// ```
+/// use gpumem::{Async, Buffer, Device, Host, Result};
+///
+/// async fn film(cells: &mut Buffer<u32, Host, Async>, mut draw: impl FnMut(&[u32])) -> Result<()> {
+///     let mut frames = cells.frame_queue();
+///     for step in 1..=4 {
+///         cells.fill(step)?;
+///         if let Some(frame) = frames.push_async(cells.start_download()?).await? { draw(&frame) }
+///     }
+///     while let Some(frame) = frames.next().await { draw(&frame?) }
+///     Ok(())
+/// }
+/// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+/// # struct Unpark(thread::Thread);
+/// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+/// #     loop {
+/// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+/// #             Poll::Ready(output) => return output,
+/// #             Poll::Pending => thread::park(),
+/// #         }
+/// #     }
+/// # }
+///
+/// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[0; 100])?;
+/// let mut drawn = Vec::new();
+/// block_on(film(&mut cells, |frame| drawn.push(frame[99])))?; // on any executor
+/// assert_eq!(drawn, [1, 2, 3, 4]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+pub struct FrameQueue<O, B: Backend> {
+    tickets: VecDeque<Ticket<O, B>>,
+    /// The most downloads that are in the queue after a push.
+    capacity: usize,
+}
+
+impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
+    /// A queue for downloads of which `slots` may be in flight or unread at a time, the frame that is being
+    /// read included.
+    ///
+    /// [`Buffer::frame_queue`](crate::Buffer::frame_queue), `frame_queue` of a view and of a derived set, and
+    /// [`Device::frame_queue`](crate::Device::frame_queue) of a selection take the number of slots from the
+    /// buffers. This is for a loop that needs slots for other downloads, or keeps frames:
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, BufferSpec, Device, FrameQueue, Host};
+    ///
+    /// let device = Device::host();
+    /// let spec = BufferSpec::new("cells").slots(3);
+    /// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[0; 100])?;
+    /// let (mut last, mut changes) = (None, 0);
+    ///
+    /// let mut frames = FrameQueue::new(2); // the third slot is for `last`
+    /// for step in [1, 1, 2, 3] {
+    ///     cells.fill(step)?;
+    ///     if let Some(frame) = frames.push(cells.start_download()?)? {
+    ///         changes += usize::from(last.as_deref().is_some_and(|last| *last != *frame));
+    ///         last = Some(frame);
+    ///     }
+    /// }
+    /// assert_eq!(changes, 1); // of the first three frames; the fourth is in the queue
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn new(slots: usize) -> Self {
+        Self { tickets: VecDeque::new(), capacity: slots.saturating_sub(1) }
+    }
+
+    /// Adds a download that was just started. If the queue is full, waits for its oldest download, and
+    /// returns that frame.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ticket::wait`] for the oldest download, which has left the queue then. The download that
+    /// was added is in the queue in any case.
+    pub fn push(&mut self, download: Ticket<O, B>) -> Result<Option<O>, Error> {
+        self.tickets.push_back(download);
+        if self.has_room() { Ok(None) } else { self.wait_for_oldest().transpose() }
+    }
+
+    /// [`FrameQueue::push`] for a task: awaits the oldest download, and blocks no thread.
+    ///
+    /// The download is in the queue as soon as this is called. If the future is dropped before its end, no
+    /// frame is lost: the queue has one download more than it should, and [`next`](Self::next) gives the
+    /// oldest.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`FrameQueue::push`].
+    pub fn push_async(
+        &mut self,
+        download: Ticket<O, B>,
+    ) -> impl Future<Output = Result<Option<O>, Error>> + use<'_, O, B> {
+        self.tickets.push_back(download);
+        async move { if self.has_room() { Ok(None) } else { self.next().await.transpose() } }
+    }
+
+    /// Awaits the oldest download, and gives its frame, or the error in its place; `None` if the queue is
+    /// empty.
+    ///
+    /// The future may be dropped at any time: the download stays in the queue until its frame was given.
+    // The name that `StreamExt` has for it, so that the same code compiles with the feature `futures` and
+    // without.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> impl Future<Output = Option<Result<O, Error>>> + use<'_, O, B> {
+        poll_fn(|context| self.poll_oldest(context))
+    }
+
+    /// Takes the downloads out of the queue, the oldest first, and waits for each: an iterator of frames, or
+    /// errors in their place.
+    ///
+    /// Downloads that the loop does not come to stay in the queue.
+    pub fn drain(&mut self) -> impl Iterator<Item = Result<O, Error>> + use<'_, O, B> {
+        std::iter::from_fn(|| self.wait_for_oldest())
+    }
+
+    fn has_room(&self) -> bool {
+        self.tickets.len() <= self.capacity
+    }
+
+    fn wait_for_oldest(&mut self) -> Option<Result<O, Error>> {
+        self.tickets.pop_front().map(Ticket::wait)
+    }
+
+    /// The frame of the oldest download, once it is there.
+    fn poll_oldest(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<O, Error>>> {
+        let Some(oldest) = self.tickets.front_mut() else { return Poll::Ready(None) };
+        let end = Pin::new(oldest).poll(context);
+        if end.is_ready() {
+            self.tickets.pop_front();
+        }
+        end.map(Some)
+    }
+}
+
+impl<O, B: Backend> FrameQueue<O, B> {
+    /// The number of downloads in the queue.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tickets.len()
+    }
+
+    /// Whether there is no download in the queue.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tickets.is_empty()
+    }
+}
+
+#[cfg(feature = "futures")]
+impl<O: Frame<B>, B: Backend> futures_core::Stream for FrameQueue<O, B> {
+    type Item = Result<O, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_oldest(context)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len(), Some(self.len()))
+    }
+}
+
+impl<O, B: Backend> fmt::Debug for FrameQueue<O, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameQueue")
+            .field("downloads", &self.tickets)
+            .field("capacity", &self.capacity)
+            .finish()
+    }
+}

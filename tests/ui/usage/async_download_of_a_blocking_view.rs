@@ -1,0 +1,8 @@
+use gpumem::{Buffer, Device};
+
+fn main() -> Result<(), gpumem::Error> {
+    let device = Device::host();
+    let edges: Buffer<u32> = Buffer::from_slice(&device, "edges", &[1, 2, 3])?;
+    edges.view(1..)?.start_download()?;
+    Ok(())
+}
