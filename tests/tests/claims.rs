@@ -300,7 +300,7 @@ fn each_buffer_has_two_slots() {
     promised(
         "README.md",
         "Each buffer has two slots for downloads that are under way or still looked at, or `async(slots = N)`; where none is \
-         free, `start_download_wait` waits for one",
+         free, `start_download_when_free()` waits for one",
     );
     promised(
         "gpumem/src/guide.rs",
