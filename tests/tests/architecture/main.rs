@@ -40,7 +40,7 @@ fn table(heading: &str) -> Vec<Vec<String>> {
 /// The rooms of the runtime with the row that each stands in, from the bottom up. A room is a module, or one in a module: `backend/host`.
 fn rooms() -> BTreeMap<String, usize> {
     let mut rooms = BTreeMap::new();
-    for (row, cells) in table("Rooms of the runtime").iter().enumerate() {
+    for (row, cells) in table("Layers of the runtime").iter().enumerate() {
         for room in cells[0].split('`').skip(1).step_by(2) {
             rooms.insert(room.trim_end_matches('/').to_owned(), row);
         }
