@@ -11,7 +11,7 @@
 //! The callback is [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
 
 use super::device_state::DeviceState;
-use super::pool::{AllocRequest, Block, Extent, Reservation};
+use super::pool::{AllocRequest, Block, Extent, Ready, Reservation};
 use super::settings::Pressure;
 use super::transfer::PinnedBlock;
 use crate::backend::{Backend, Fault};
@@ -28,13 +28,23 @@ impl<B: Backend> DeviceState<B> {
         bytes: usize,
         request: AllocRequest,
     ) -> Result<Block<B>, Error> {
-        if let Some(block) = self.pool.take_ready(bytes, request) {
-            return Ok(block);
-        }
+        let ready = match self.pool.take_ready(bytes, request) {
+            Ready::Block(block) => return Ok(block),
+            Ready::Charge(reservation) => Some(reservation),
+            Ready::Nothing => None,
+        };
         if !self.pool.is_addressable(bytes) {
             return Err(Error::SizeOverflow { buffer: label, elements: bytes, element_size: 1 });
         }
-        let reservation = self.reserve(label, request.price(bytes), request.ask)?;
+        let reservation = match ready {
+            Some(reservation) => reservation,
+            None => {
+                match self.reserve(label, request.price(bytes), request.ask)?.take_ready(bytes, request) {
+                    Ok(block) => return Ok(block),
+                    Err(reservation) => reservation,
+                }
+            }
+        };
         let obtain = || self.pool.obtain(bytes, request);
         let ((block, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
         Ok(reservation.admit(block, reused))

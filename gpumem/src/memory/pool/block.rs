@@ -164,15 +164,11 @@ pub(crate) fn use_together<B: Backend>(
 }
 
 impl<B: Backend> Block<B> {
+    /// A block without a charge.
     #[inline]
-    pub(super) fn new(
-        memory: B::Memory,
-        offset: usize,
-        bytes: usize,
-        charge: Charge,
-        origin: Origin<B>,
-    ) -> Self {
-        Self { memory, offset, bytes, charge, origin, counted: Counted::default(), uses: Mutex::new(None) }
+    pub(super) fn new(memory: B::Memory, offset: usize, bytes: usize, origin: Origin<B>) -> Self {
+        let (charge, counted) = (Charge::none(), Counted::default());
+        Self { memory, offset, bytes, charge, origin, counted, uses: Mutex::new(None) }
     }
 
     /// Takes what this block's charge lacks from the charge of the block that it replaces. The caller has queued the copy from
@@ -203,7 +199,10 @@ impl<B: Backend> Block<B> {
     /// Bytes that its segment has beyond what the owner asked for, in whole units of `unit` bytes.
     #[inline]
     pub(super) fn waste(&self, unit: usize) -> usize {
-        self.mapped().saturating_sub(self.bytes.next_multiple_of(unit))
+        match &self.origin {
+            Origin::Slab { .. } => 0,
+            Origin::Segment(segment) => segment.mapped().saturating_sub(self.bytes.next_multiple_of(unit)),
+        }
     }
 
     /// Queues a use of this block on another stream than the compute stream: `queue` queues it, `record` records the event after

@@ -35,7 +35,7 @@ mod tests;
 pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
 pub(crate) use self::budget::{Budget, Charge};
 pub(crate) use self::small::LARGEST_SMALL;
-pub(crate) use self::take::{AllocRequest, Extent, Reservation};
+pub(crate) use self::take::{AllocRequest, Extent, Ready, Reservation};
 
 use self::block::{Counted, Origin, Uses};
 use self::free_memory::FreeMemory;

@@ -219,53 +219,22 @@ impl<B: Backend> Cache<B> {
         budget.set_reserved_flag();
     }
 
-    /// Takes a piece of a class, with a charge of `price` bytes for its owner: both, or neither.
+    /// Takes a piece of a class, for an owner that has its charge.
     #[inline]
-    pub(crate) fn take_small(
-        &mut self,
-        budget: &Budget,
-        class: Class,
-        price: u64,
-    ) -> Option<(FreePiece<B>, Charge)> {
-        self.small.get(class.index())?.last()?;
-        let charge = self.charge(budget, price)?;
-        let piece = self.take_charged_small(class)?;
-        self.counts.allocated(true);
-        Some((piece, charge))
-    }
-
-    /// Takes a piece of a class for an owner that has its charge.
-    #[inline]
-    pub(crate) fn take_charged_small(&mut self, class: Class) -> Option<FreePiece<B>> {
+    pub(crate) fn take_small(&mut self, class: Class) -> Option<FreePiece<B>> {
         let piece = self.small.get_mut(class.index())?.pop()?;
         self.small_bytes -= class.bytes();
+        self.counts.allocated(true);
         Some(piece)
     }
 
-    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, and a charge of `price` bytes for its owner: both,
-    /// or neither.
+    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, for an owner that has its charge.
     #[inline]
-    pub(crate) fn take_large(
-        &mut self,
-        budget: &Budget,
-        size: (usize, usize),
-        price: u64,
-    ) -> Option<(Box<Segment<B>>, Charge)> {
-        let index = self.find_large(size)?;
-        let charge = self.charge(budget, price)?;
-        self.counts.allocated(true);
-        Some((self.large.remove(index), charge))
-    }
-
-    /// Takes such a segment for an owner that has its charge.
-    pub(crate) fn take_charged_large(&mut self, size: (usize, usize)) -> Option<Box<Segment<B>>> {
-        self.find_large(size).map(|index| self.large.remove(index))
-    }
-
-    #[inline]
-    fn find_large(&self, (mapped, reserved): (usize, usize)) -> Option<usize> {
+    pub(crate) fn take_large(&mut self, (mapped, reserved): (usize, usize)) -> Option<Box<Segment<B>>> {
         let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;
-        self.large.iter().rposition(|segment| fits(segment))
+        let index = self.large.iter().rposition(|segment| fits(segment))?;
+        self.counts.allocated(true);
+        Some(self.large.remove(index))
     }
 
     /// Adds a piece. Returns all pieces where they are too many.

@@ -19,3 +19,4 @@ mod tlsf;
 pub(super) use self::cache::{Cache, Caches, Evicted, FreePiece};
 pub(crate) use self::size::{Class, LARGEST_SMALL};
 pub(super) use self::slabs::{SLAB, Slabs};
+pub(super) use self::spin_lock::SpinGuard;

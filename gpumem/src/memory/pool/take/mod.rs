@@ -15,8 +15,8 @@ use self::watermark::Watermark;
 use super::DevicePool;
 use super::block::{Block, Origin};
 use super::budget::Charge;
-use super::segments::whole;
-use super::small::{Cache, Class, Evicted, FreePiece, LARGEST_SMALL, SLAB};
+use super::segments::{Segment, whole};
+use super::small::{Cache, Class, Evicted, FreePiece, LARGEST_SMALL, SLAB, SpinGuard};
 use crate::backend::{Backend, Fault};
 
 /// A request for a block.
@@ -43,6 +43,20 @@ impl AllocRequest {
     pub(crate) fn price(&self, bytes: usize) -> u64 {
         if self.prepaid { 0 } else { bytes as u64 }
     }
+
+    /// Whether a block of `bytes` is a piece of a slab.
+    fn is_small(&self, bytes: usize) -> bool {
+        bytes <= LARGEST_SMALL && !self.stable
+    }
+}
+
+/// What the fast path finds.
+pub(crate) enum Ready<'a, B: Backend> {
+    Block(Block<B>),
+    /// The cache has no memory that fits.
+    Charge(Reservation<'a, B>),
+    /// The thread's own part of the budget does not suffice.
+    Nothing,
 }
 
 /// A charge for memory that is on its way. It goes back to the budget unless a block gets it, whatever happens: a panic of the
@@ -71,12 +85,25 @@ impl<B: Backend> Reservation<'_, B> {
         block.charge.merge(self.keep());
     }
 
-    /// Gives the charge to a block that was obtained for it.
-    pub(crate) fn admit(self, mut block: Block<B>, reused: bool) -> Block<B> {
+    /// A block from the calling thread's cache, with this charge; or the reservation again.
+    pub(crate) fn take_ready(self, bytes: usize, request: AllocRequest) -> Result<Block<B>, Self> {
+        match self.pool.take_cached(self.pool.caches.mine(), bytes, request) {
+            Some(block) => Ok(self.give_to(block)),
+            None => Err(self),
+        }
+    }
+
+    /// Gives the charge to a block that was obtained for it, and counts the allocation.
+    pub(crate) fn admit(self, block: Block<B>, reused: bool) -> Block<B> {
+        self.pool.caches.mine().counts.allocated(reused);
+        self.give_to(block)
+    }
+
+    #[inline]
+    fn give_to(self, mut block: Block<B>) -> Block<B> {
         let pool = self.pool;
         block.charge = self.keep();
         pool.count_again(&mut block);
-        pool.caches.mine().counts.allocated(reused);
         block
     }
 }
@@ -88,21 +115,46 @@ impl<B: Backend> Drop for Reservation<'_, B> {
 }
 
 impl<B: Backend> DevicePool<B> {
-    /// The fast path: a block from the calling thread's cache, with its charge, if both are there. Asks the driver for nothing.
+    /// The fast path: a charge and a block from the calling thread's cache. Asks the driver for nothing.
     #[inline]
-    pub(crate) fn take_ready(&self, bytes: usize, request: AllocRequest) -> Option<Block<B>> {
-        let price = request.price(bytes);
-        if bytes > LARGEST_SMALL || request.stable {
-            let size = self.extent(bytes, request)?;
-            let (segment, charge) = self.ready(|cache| cache.take_large(&self.budget, size, price))?;
-            let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Origin::Segment(segment));
-            self.count_again(&mut block);
-            return Some(block);
+    pub(crate) fn take_ready(&self, bytes: usize, request: AllocRequest) -> Ready<'_, B> {
+        let mut cache = self.caches.mine();
+        let Some(charge) = cache.charge(&self.budget, request.price(bytes)) else { return Ready::Nothing };
+        let memory = self.take_cached(cache, bytes, request);
+        let reservation = Reservation { pool: self, charge, used: 0 };
+        match memory {
+            Some(block) => Ready::Block(reservation.give_to(block)),
+            None => Ready::Charge(reservation),
+        }
+    }
+
+    /// Takes memory from a cache, without a charge; none where failures are injected, which must reach every request.
+    #[inline]
+    fn take_cached(
+        &self,
+        mut cache: SpinGuard<'_, Cache<B>>,
+        bytes: usize,
+        request: AllocRequest,
+    ) -> Option<Block<B>> {
+        if self.backend.is_tested() {
+            return None;
+        }
+        if !request.is_small(bytes) {
+            return Some(Self::segment_block(cache.take_large(self.extent(bytes, request)?)?, bytes));
         }
         let class = Class::of(bytes);
-        let (piece, charge) = self.ready(|cache| cache.take_small(&self.budget, class, price))?;
-        let origin = Origin::Slab { node: piece.node, class };
-        Some(Block::new(piece.memory, piece.offset, bytes, charge, origin))
+        Some(Self::piece_block(cache.take_small(class)?, class, bytes))
+    }
+
+    #[inline]
+    fn piece_block(piece: FreePiece<B>, class: Class, bytes: usize) -> Block<B> {
+        let FreePiece { memory, offset, node } = piece;
+        Block::new(memory, offset, bytes, Origin::Slab { node, class })
+    }
+
+    #[inline]
+    fn segment_block(segment: Box<Segment<B>>, bytes: usize) -> Block<B> {
+        Block::new(segment.memory().clone(), 0, bytes, Origin::Segment(segment))
     }
 
     /// Takes `bytes` of the limit. Waits for dropped blocks that other streams use as long as these are in the way; where `bytes` would
@@ -132,35 +184,19 @@ impl<B: Backend> DevicePool<B> {
 
     /// Whether addresses for so many bytes exist at all.
     pub(crate) fn is_addressable(&self, bytes: usize) -> bool {
-        whole(bytes, self.unit()).is_some()
+        bytes <= LARGEST_SMALL || whole(bytes, self.unit()).is_some()
     }
 
-    /// Memory for a block whose owner has its charge, and whether the driver was asked for nothing.
+    /// Memory for a block whose owner has its charge, and whether the driver was asked for nothing. The thread's cache has none.
     pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Block<B>, bool), Fault> {
-        if bytes <= LARGEST_SMALL && !request.stable {
+        if request.is_small(bytes) {
             let class = Class::of(bytes);
-            let ready = self.ready(|cache| cache.take_charged_small(class));
-            let (FreePiece { memory, offset, node }, reused) = match ready {
-                Some(piece) => (piece, true),
-                None => self.obtain_piece(class)?,
-            };
-            let block = Block::new(memory, offset, bytes, Charge::none(), Origin::Slab { node, class });
-            return Ok((block, reused));
+            let (piece, reused) = self.obtain_piece(class)?;
+            return Ok((Self::piece_block(piece, class, bytes), reused));
         }
-        let size = self.extent(bytes, request).unwrap_or((usize::MAX, usize::MAX));
-        let ready = self.ready(|cache| cache.take_charged_large(size));
-        let (segment, reused) = match ready {
-            Some(segment) => (segment, true),
-            None => Assembler::new(self).obtain(size.0, request)?,
-        };
-        let memory = segment.memory().clone();
-        Ok((Block::new(memory, 0, bytes, Charge::none(), Origin::Segment(segment)), reused))
-    }
-
-    /// Takes memory from the calling thread's cache; none where failures are injected, which must reach every request.
-    #[inline]
-    fn ready<R>(&self, take: impl FnOnce(&mut Cache<B>) -> Option<R>) -> Option<R> {
-        if self.backend.is_tested() { None } else { take(&mut self.caches.mine()) }
+        let mapped = self.extent(bytes, request).map_or(usize::MAX, |(mapped, _)| mapped);
+        let (segment, reused) = Assembler::new(self).obtain(mapped, request)?;
+        Ok((Self::segment_block(segment, bytes), reused))
     }
 
     /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets where it is new.
