@@ -257,13 +257,7 @@ impl Worker<'_> {
             6 => self.plain.last_mut().map_or(Ok(()), |buffer| buffer.resize(len))?,
             7 => self.plain.first_mut().map_or(Ok(()), Buffer::shrink_to_fit)?,
             8 => self.plain.first_mut().map_or(Ok(()), |buffer| buffer.extend_from_slice(&vec![3; len]))?,
-            9 => self.sets.first_mut().map_or(Ok(()), |set| {
-                set.reserve(PairLens { first: len, second: random.below(2 * len + 1) })
-            })?,
-            10 => self.sets.first_mut().map_or(Ok(()), |set| {
-                set.upload_from(&Pair { first: vec![5; len], second: vec![6; 2 * len] })
-            })?,
-            11 => self.sets.first_mut().map_or(Ok(()), PairBuffers::shrink_to_fit)?,
+            choice @ 9..=11 => self.change_set(choice, len)?,
             // A ticket that is dropped, and one that is waited for.
             12 => drop(self.frames.first_mut().map(|frame| frame.start_download()).transpose()?),
             13 => {
@@ -282,6 +276,15 @@ impl Worker<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn change_set(&mut self, choice: usize, len: usize) -> gpumem::Result<()> {
+        let Some(set) = self.sets.first_mut() else { return Ok(()) };
+        match choice {
+            9 => set.reserve(PairLens { first: len, second: self.random.below(2 * len + 1) }),
+            10 => set.upload_from(&Pair { first: vec![5; len], second: vec![6; 2 * len] }),
+            _ => set.shrink_to_fit(),
+        }
     }
 }
 

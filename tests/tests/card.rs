@@ -179,8 +179,23 @@ fn a_bound_buffer_follows_its_stream() {
     }
 }
 
-/// What `PyTorch` does: a stream is captured in the default mode, which forbids all threads what could be
-/// meant for the graph.
+/// Captures a stream of this thread's own from `begun` to `done`, as `PyTorch` does: in the default mode, which forbids all threads the
+/// calls that could be meant for the graph. Returns what the driver says in the end.
+fn capture(device: &Device<Cuda>, begun: &Barrier, done: &Barrier) -> driver::Code {
+    device.make_current().unwrap();
+    let (mut stream, mut graph) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the pointers are valid for a write, the context is current, and the stream is this thread's own.
+    unsafe {
+        assert_eq!(driver::cuStreamCreate(&raw mut stream, driver::STREAM_NON_BLOCKING), 0);
+        assert_eq!(driver::cuStreamBeginCapture_v2(stream, driver::CAPTURE_MODE_GLOBAL), 0);
+        begun.wait();
+        done.wait();
+        let end = driver::cuStreamEndCapture(stream, &raw mut graph);
+        assert_eq!(driver::cuStreamDestroy_v2(stream), 0);
+        end
+    }
+}
+
 #[test]
 fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     let _turn = turn();
@@ -191,21 +206,7 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     let ticket = parked.start_download().unwrap();
     let (begun, done) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {
-        let capture = scope.spawn(|| {
-            device.make_current().unwrap();
-            let (mut stream, mut graph) = (std::ptr::null_mut(), std::ptr::null_mut());
-            // SAFETY: the pointers are valid for a write, the context is current, and the stream is this
-            // thread's own.
-            unsafe {
-                assert_eq!(driver::cuStreamCreate(&raw mut stream, driver::STREAM_NON_BLOCKING), 0);
-                assert_eq!(driver::cuStreamBeginCapture_v2(stream, driver::CAPTURE_MODE_GLOBAL), 0);
-                begun.wait();
-                done.wait();
-                let end = driver::cuStreamEndCapture(stream, &raw mut graph);
-                assert_eq!(driver::cuStreamDestroy_v2(stream), 0);
-                end
-            }
-        });
+        let capture = scope.spawn(|| capture(&device, &begun, &done));
         begun.wait();
         let during = || -> Result<(), Error> {
             ticket.is_ready()?;
@@ -227,11 +228,8 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
         drop(pins);
         ends.close().unwrap();
         done.wait();
-        assert_eq!(
-            (capture.join().unwrap(), result),
-            (0, Ok(())),
-            "the capture is whole, and nothing failed"
-        );
+        let capture = capture.join().unwrap();
+        assert_eq!((capture, result), (0, Ok(())), "the capture is whole, and nothing failed");
     });
     assert!(ticket.wait().unwrap().iter().all(|number| *number == 1));
     assert_eq!(device.stats().lost_bytes, 0);

@@ -316,6 +316,38 @@ fn field(
         generic if !generic.is_empty() && random.once_in(3) => (random.pick(generic), 1),
         _ => random.pick(ELEMENTS),
     };
+    let keys = keys(name, index, size, (min, max), random);
+    // In one attribute or in several.
+    let joined = keys.join(", ");
+    let attributes = match random.below(3) {
+        _ if keys.is_empty() => random.pick(&["", "#[buffer]\n", "#[buffer()]\n"]).to_owned(),
+        0 => keys.iter().map(|key| format!("#[buffer({key})]\n")).collect(),
+        1 => format!("#[buffer({joined},)]\n"),
+        _ => format!("#[buffer({joined})]\n"),
+    };
+    let before = random.pick(&[
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "#[deprecated]\n",
+        "#[cfg(not(any()))]\n",
+        "#[allow(unused)]\n",
+    ]);
+    let vec = random.pick(&["Vec", "std::vec::Vec", "::std::vec::Vec"]);
+    format!("{before}{attributes}pub {name}: {vec}<{element}>,")
+}
+
+/// The keys of a buffer whose elements have `size` bytes, in a struct with this `min` and `max`.
+fn keys(
+    name: &str,
+    index: usize,
+    size: u64,
+    (min, max): (Option<u64>, Option<u64>),
+    random: &mut Random,
+) -> Vec<String> {
     let mut keys = Vec::new();
     match random.below(8) {
         0 => {
@@ -342,25 +374,5 @@ fn field(
     keys.extend(
         random.once_in(8).then(|| format!("name = \"other{index}_{}\"", name.trim_start_matches("r#"))),
     );
-    // In one attribute or in several.
-    let joined = keys.join(", ");
-    let attributes = match random.below(3) {
-        _ if keys.is_empty() => random.pick(&["", "#[buffer]\n", "#[buffer()]\n"]).to_owned(),
-        0 => keys.iter().map(|key| format!("#[buffer({key})]\n")).collect(),
-        1 => format!("#[buffer({joined},)]\n"),
-        _ => format!("#[buffer({joined})]\n"),
-    };
-    let before = random.pick(&[
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "#[deprecated]\n",
-        "#[cfg(not(any()))]\n",
-        "#[allow(unused)]\n",
-    ]);
-    let vec = random.pick(&["Vec", "std::vec::Vec", "::std::vec::Vec"]);
-    format!("{before}{attributes}pub {name}: {vec}<{element}>,")
+    keys
 }

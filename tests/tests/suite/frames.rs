@@ -144,68 +144,69 @@ impl Drop for End<'_> {
     }
 }
 
+/// Elements of each buffer of a pair.
+const LEN: usize = 20_000;
+
+/// Writes both buffers of a pair: values 3k, 3k + 1, and that plus one, so that all elements are alike when it is done.
+fn write<B: TestBackend>(pair: &mut PairBuffers<B>, value: u32) {
+    let both = pair.split_mut();
+    match value % 3 {
+        0 => {
+            both.left.fill(value).unwrap();
+            both.right.fill(value).unwrap();
+        }
+        1 => {
+            both.right.upload(&[value; LEN]).unwrap();
+            both.left.upload(&[value; LEN]).unwrap();
+        }
+        _ => {
+            B::add_one(both.left);
+            B::add_one(both.right);
+        }
+    }
+}
+
+/// Whether a frame shows both buffers before or both after a write.
+fn is_of_one_point(left: &[u32], right: &[u32]) -> bool {
+    left.len() == LEN && right.len() == LEN && left.iter().chain(right).all(|value| *value == left[0])
+}
+
 on_each_backend!(a_frame_never_mixes_two_writes);
 fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) {
-    const LEN: usize = 20_000;
     let device = open!(open);
     let pair = Pair { left: vec![0; LEN], right: vec![0; LEN] }.upload(&device).unwrap();
-    // Both buffers are written under one lock, so a frame that is started under it shows both before or both after a write.
+    // Both buffers are written under one lock, and frames are started under it.
     let (shared, ended) = (Mutex::new(pair), AtomicBool::new(false));
-    let write = |value: u32| {
-        let mut pair = shared.lock().unwrap();
-        let both = pair.split_mut();
-        match value % 3 {
-            0 => {
-                both.left.fill(value).unwrap();
-                both.right.fill(value).unwrap();
-            }
-            1 => {
-                both.right.upload(&[value; LEN]).unwrap();
-                both.left.upload(&[value; LEN]).unwrap();
-            }
-            _ => {
-                B::add_one(both.left);
-                B::add_one(both.right);
-            }
-        }
-    };
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Values 3k, 3k + 1, and that plus one: all of one frame are alike.
             for value in (0..3_000).cycle().take_while(|_| !ended.load(Ordering::SeqCst)) {
-                write(value);
+                write(&mut shared.lock().unwrap(), value);
                 thread::yield_now();
             }
         });
         let _end = End(&ended);
         for round in 0..150 {
             let pair = shared.lock().unwrap();
-            let all = |left: &[u32], right: &[u32]| {
-                let same = left.iter().chain(right).all(|value| *value == left[0]);
-                assert!(
-                    left.len() == LEN && right.len() == LEN && same,
-                    "round {round}: a frame of two points"
-                );
-            };
             if round % 2 == 0 {
                 let ticket = pair.start_download().unwrap();
                 drop(pair);
                 let frame = ticket.wait().unwrap();
-                all(frame.left(), frame.right());
+                assert!(is_of_one_point(frame.left(), frame.right()), "round {round}: a frame of two points");
             } else {
                 let ticket = device.start_downloads((pair.right(), pair.left())).unwrap();
                 drop(pair);
                 let (right, left) = ticket.wait().unwrap();
-                all(&left, &right);
+                assert!(is_of_one_point(&left, &right), "round {round}: a selection of two points");
             }
         }
     });
     // What the lock is for, and a frame with it: started one by one, the two show what is written in between.
-    write(3);
-    let left = shared.lock().unwrap().left().start_download().unwrap();
-    let frame = shared.lock().unwrap().start_download().unwrap();
-    write(6);
-    let right = shared.lock().unwrap().right().start_download().unwrap();
+    let mut pair = shared.into_inner().unwrap();
+    write(&mut pair, 3);
+    let left = pair.left().start_download().unwrap();
+    let frame = pair.start_download().unwrap();
+    write(&mut pair, 6);
+    let right = pair.right().start_download().unwrap();
     assert_eq!((left.wait().unwrap()[0], right.wait().unwrap()[0]), (3, 6));
     let frame = frame.wait().unwrap();
     assert_eq!((frame.left()[0], frame.right()[0]), (3, 3));

@@ -168,8 +168,8 @@ fn a_memory_report_includes_the_caches_of_threads<B: TestBackend>(open: Open<'_,
     assert_eq!((after.held, after.live, after.largest_free, after.free_pieces), (0, 0, 0, 0));
 }
 
-on_each_backend!(bad_sizes_and_settings_are_refused_with_their_figures);
-fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(bad_sizes_and_growth_are_refused_with_their_figures);
+fn bad_sizes_and_growth_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(16 << 20));
     let spec = BufferSpec::new("buffer").max(4 << 20);
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
@@ -206,6 +206,10 @@ fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: O
     assert_eq!((after.live_buffers, after.live_bytes, after.held_bytes), (1, 12, before.held_bytes));
     assert_eq!((after.allocations, after.driver_calls), (before.allocations, before.driver_calls));
     assert_eq!((buffer.capacity(), buffer.download().unwrap()), (3, vec![1, 2, 3]));
+}
+
+on_each_backend!(bad_settings_of_a_device_are_refused_with_their_figures);
+fn bad_settings_of_a_device_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
     let builder = Device::builder;
     let refused = [
         (builder().overhead(f64::NAN), "overhead", "NaN"),

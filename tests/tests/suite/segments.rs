@@ -106,25 +106,31 @@ fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
             let error = buffer.resize(elements(MOST) + 1).unwrap_err();
             assert!(matches!(error, Error::BufferLimit { .. }), "{error}");
         }
-        let held = device.stats().held_bytes;
-        assert!(held >= MOST as u64);
-        for len in [elements(3 * MIB), 5, 0] {
-            buffer.truncate(len);
-            model.truncate(len);
-            buffer.shrink_to_fit().unwrap();
-            assert_eq!((buffer.len(), buffer.capacity()), (len, len));
-            assert_eq!(device.stats().live_bytes, 4 * len as u64);
-            assert_eq!(B::address(&buffer), address);
-            assert!(buffer.download().unwrap() == model, "{len}");
-        }
-        if device.has_virtual_memory() {
-            device.trim(0).unwrap();
-            let stats = device.stats();
-            assert!(stats.held_bytes <= UNIT as u64, "{} are still held of {held}", stats.held_bytes);
-        }
+        assert!(device.stats().held_bytes >= MOST as u64);
+        shrink_in_place(&mut buffer, model);
         buffer.resize(elements(8 * MIB)).unwrap();
         assert_eq!(B::address(&buffer), address);
         assert!(buffer.download().unwrap().iter().all(|element| *element == 0));
+    }
+}
+
+/// Shrinks a buffer, the only one of its device, in steps to nothing, and gives the memory back.
+fn shrink_in_place<B: TestBackend>(buffer: &mut Buffer<u32, B>, mut model: Vec<u32>) {
+    let (device, address) = (buffer.device().clone(), B::address(buffer));
+    let held = device.stats().held_bytes;
+    for len in [elements(3 * MIB), 5, 0] {
+        buffer.truncate(len);
+        model.truncate(len);
+        buffer.shrink_to_fit().unwrap();
+        assert_eq!((buffer.len(), buffer.capacity()), (len, len));
+        assert_eq!(device.stats().live_bytes, 4 * len as u64);
+        assert_eq!(B::address(buffer), address);
+        assert!(buffer.download().unwrap() == model, "{len}");
+    }
+    if device.has_virtual_memory() {
+        device.trim(0).unwrap();
+        let stats = device.stats();
+        assert!(stats.held_bytes <= UNIT as u64, "{} are still held of {held}", stats.held_bytes);
     }
 }
 
