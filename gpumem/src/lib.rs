@@ -104,6 +104,7 @@ mod device;
 mod error;
 pub mod guide;
 mod kernels;
+mod label;
 mod ledger;
 mod log_safely;
 mod memory;
@@ -121,8 +122,9 @@ pub use self::buffer::{
     Part, Selection, SelectionPart, Stage, StreamUse, StreamUseMut, Upload, View, ViewMut,
 };
 pub use self::device::{Device, DeviceBuilder};
-pub use self::error::{BufferLabel, Error, Result};
+pub use self::error::{Error, Result};
 pub use self::kernels::{HostArg, HostArgs};
+pub use self::label::BufferLabel;
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::GpuBuffers;

@@ -1,5 +1,6 @@
-//! Logging where nothing may unwind: an application's logger is foreign code, and a panic of its own in the middle of a drop, or
-//! between the end of one transfer and the next, would let go of memory that a device still uses.
+//! Logging in code that must not unwind. An application's logger is foreign code. If it panicked in the
+//! middle of a drop, or between the end of one transfer and the next, memory would be freed that a device
+//! still uses.
 
 use std::panic::{self, AssertUnwindSafe};
 

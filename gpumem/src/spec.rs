@@ -1,13 +1,14 @@
-//! What an attribute says of a buffer, as data.
+//! The settings of a buffer, as data: an attribute of the derive as a constant.
 
-use crate::error::Bytes;
 use crate::error::Error;
+use crate::label::Bytes;
 
-/// How a buffer grows, how large it may become, and how it is downloaded: what `#[buffer(..)]` says, as a constant.
+/// The settings of a buffer: its growth, its limit, and its downloads. `#[buffer(..)]` makes one as a
+/// constant.
 ///
 /// | setting | default | meaning |
 /// | --- | --- | --- |
-/// | [`growth`](Self::growth) | 1.5 | when the contents outgrow the capacity, the capacity becomes at least this many times what it was |
+/// | [`growth`](Self::growth) | 1.5 | when the contents outgrow the capacity, the new capacity is at least the old one times this |
 /// | [`max`](Self::max) | none | bytes that the buffer never exceeds; near it, growth falls back to the exact need |
 /// | [`min`](Self::min) | 0 | bytes that the buffer holds from the start and keeps when it shrinks |
 /// | [`asynchronous`](Self::asynchronous) | off | recorded for generated documentation; the buffer's type decides |
@@ -24,7 +25,7 @@ use crate::error::Error;
 /// particles.resize(1_000)?;
 /// assert_eq!(particles.capacity(), 1_000);
 /// particles.resize(1_001)?;
-/// assert_eq!(particles.capacity(), 1_300); // 1.3 times what it was
+/// assert_eq!(particles.capacity(), 1_300); // 1.3 times the old one
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,7 +68,7 @@ impl BufferSpec {
         self
     }
 
-    /// Sets the growth factor: finite and above 1, which is checked when a buffer is made.
+    /// Sets the growth factor. It must be finite and above 1, which is checked when a buffer is made.
     #[must_use]
     pub const fn growth(mut self, factor: f64) -> Self {
         self.growth = factor;
@@ -81,47 +82,51 @@ impl BufferSpec {
         self
     }
 
-    /// Sets the bytes that are kept from the start.
+    /// Sets the bytes that the buffer holds from the start.
     #[must_use]
     pub const fn min(mut self, bytes: u64) -> Self {
         self.min = bytes;
         self
     }
 
-    /// Says that the buffer is meant for async downloads.
+    /// Marks the buffer for async downloads.
     #[must_use]
     pub const fn asynchronous(mut self) -> Self {
         self.asynchronous = true;
         self
     }
 
-    /// Sets how many async downloads can be under way or unread at a time: 1 to 64, which is checked when a buffer is made.
+    /// Sets the number of async downloads that can be under way or unread at a time: 1 to 64, which is
+    /// checked when a buffer is made.
     #[must_use]
     pub const fn slots(mut self, slots: usize) -> Self {
         self.slots = slots;
         self
     }
 
-    /// Lets async downloads copy on the device first. What writes the buffer afterwards then waits for that copy only, and
-    /// not for the bus. It costs device memory: a *shadow* as large as what is downloaded, for each slot that is used.
+    /// Lets async downloads copy on the device first. Later writes of the buffer then wait for that copy
+    /// only, and not for the bus. It costs device memory: a *staging copy* as large as the download, for each
+    /// slot in use.
     #[must_use]
     pub const fn snapshot(mut self) -> Self {
         self.snapshot = true;
         self
     }
 
-    /// Keeps the buffer at one address on the device while it grows up to its [`max`](Self::max), or up to the device's memory
-    /// where it has none. Growth then copies nothing and adds memory behind what is there, for which addresses are taken when
-    /// the buffer is made. Without it, a buffer starts in memory that it shares with others and moves once, at about 1 MiB.
+    /// Keeps the buffer at one address on the device while it grows, up to its [`max`](Self::max), or without
+    /// one up to the device's memory. The addresses are reserved when the buffer is made. Growth then copies
+    /// nothing and adds memory at the end. Without this setting, a buffer starts in memory that it shares
+    /// with others and moves once, at about 1 MiB.
     ///
-    /// On a device without virtual memory, all of `max` is allocated at once, and a stable buffer without a `max` is an error.
+    /// On a device without virtual memory, all of `max` is allocated at once, and a stable buffer without a
+    /// `max` is an error.
     #[must_use]
     pub const fn stable(mut self) -> Self {
         self.stable = true;
         self
     }
 
-    /// Takes [`stable`](Self::stable) back, for `stable = false` beside a constant.
+    /// Undoes [`stable`](Self::stable), for `stable = false` beside a constant.
     #[doc(hidden)]
     #[must_use]
     pub const fn __movable(mut self) -> Self {
@@ -154,7 +159,7 @@ impl BufferSpec {
         self.max
     }
 
-    /// The bytes kept from the start.
+    /// The bytes that the buffer holds from the start.
     #[must_use]
     pub const fn min_bytes(&self) -> u64 {
         self.min
@@ -166,7 +171,7 @@ impl BufferSpec {
         self.asynchronous
     }
 
-    /// How many async downloads can be under way or unread at a time.
+    /// The number of async downloads that can be under way or unread at a time.
     #[must_use]
     pub const fn slot_count(&self) -> usize {
         self.slots
@@ -184,18 +189,18 @@ impl BufferSpec {
         self.stable
     }
 
-    /// Bytes an element, or 0 where it was not recorded.
+    /// Bytes per element, or 0 if that was not recorded.
     #[must_use]
     pub const fn element_size(&self) -> usize {
         self.element_size
     }
 
-    /// The bytes of the whole elements that `min` takes, if there is such a number.
+    /// The bytes of the whole elements that hold `min` bytes, if there is such a number.
     fn min_capacity_bytes(&self) -> Option<u64> {
         self.min.checked_next_multiple_of(self.element_size.max(1) as u64)
     }
 
-    /// Refuses what cannot work.
+    /// An error for settings that cannot work.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refuse = |key, value: String, rule| {
             Err(Error::InvalidSpec { what: format!("buffer `{}`", self.name), key, value, rule })
@@ -211,7 +216,7 @@ impl BufferSpec {
             Some(max) if max < self.element_size as u64 => {
                 refuse("max", Bytes(max).to_string(), "it must hold at least one element")
             }
-            // What is kept are whole elements.
+            // A buffer holds whole elements.
             Some(max) if self.min_capacity_bytes().is_none_or(|min| min > max) => {
                 refuse("min", Bytes(self.min).to_string(), "it must not be above `max`, in whole elements")
             }
@@ -219,11 +224,11 @@ impl BufferSpec {
         }
     }
 
-    /// The capacity to go to, in elements, when `need` elements no longer fit in `capacity`; the caller has checked
-    /// that `need` elements are within the limit.
+    /// The next capacity, in elements, when `need` elements no longer fit in `capacity`. The caller has
+    /// checked that `need` elements are within the limit.
     pub(crate) fn next_capacity(&self, capacity: usize, need: usize, element_size: usize) -> usize {
-        // A capacity above 2^53 elements would lose a few units to rounding, far beyond what memory holds; the cast
-        // saturates.
+        // A capacity above 2^53 elements would lose a few units to rounding, but no memory is that large. The
+        // cast saturates.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let grown = (capacity as f64 * self.growth) as usize;
         let limit = self.max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));

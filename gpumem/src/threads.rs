@@ -1,17 +1,19 @@
-//! What the crate knows of threads: a small number for each, by which it gets a part of its own of what
-//! threads would else fight over, and whether it may wait where things end.
+//! A small number for each thread, and whether a thread may wait.
+//!
+//! By its number a thread finds its own part of lists and caches that threads would otherwise contend for.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many threads have a number.
+/// The number of threads that have a number.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-/// The calling thread's number: threads are numbered from 0 as they come here.
+/// The calling thread's number. Threads are numbered from 0, in the order of their first calls of this.
 #[inline]
 pub(crate) fn number() -> usize {
     thread_local! {
-        // One more than the number, or 0 before there is one. Nothing to drop, so it is there until the thread has ended.
+        // One more than the number, or 0 before there is one. It has no destructor, so it lives until the
+        // thread has ended.
         static NUMBER: Cell<usize> = const { Cell::new(0) };
     }
     let number = NUMBER.get();
@@ -23,7 +25,7 @@ pub(crate) fn number() -> usize {
     number
 }
 
-/// How many threads have a number.
+/// The number of threads that have a number.
 pub(crate) fn count() -> usize {
     NEXT.load(Ordering::Relaxed)
 }
@@ -32,14 +34,14 @@ thread_local! {
     static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether what ends on the calling thread may keep it waiting. A drop must not wait (rule 7), so this is
-/// only where [`waiting`] is.
+/// Whether drops on the calling thread may wait. In general a drop must not (rule 7), so this is true only
+/// inside [`waiting`].
 pub(crate) fn may_wait() -> bool {
     MAY_WAIT.get()
 }
 
-/// Runs `work`, a wait for the end of something: on a thread that is there for it, or where the application
-/// asked for the end.
+/// Runs `work`, whose drops may wait: on a thread that is there for that, or in a call by which the
+/// application asked for the end of a device.
 pub(crate) fn waiting<R>(work: impl FnOnce() -> R) -> R {
     struct Former(bool);
     impl Drop for Former {

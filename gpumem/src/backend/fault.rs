@@ -12,28 +12,28 @@ pub struct Fault {
 /// Why a backend could not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// There is no such device, or no driver for it.
+    /// There is no such device, or its driver is missing.
     Unavailable(String),
     /// The device has no room, or for pinned memory the machine has none.
     OutOfMemory,
     /// A kernel that does not exist, or a launch that the device cannot do. Nothing has failed.
     Refused(String),
-    /// The calling thread runs a host kernel and would wait for work that may be queued after that kernel, or it runs wakers and would
-    /// wait to be woken, or it has slots and would wait for more.
+    /// The calling thread would wait for itself. It runs a host kernel, and the work may be queued after that
+    /// kernel. Or it runs wakers, and would wait to be woken. Or it has slots, and would wait for more.
     WouldDeadlock,
-    /// The driver refused this one call. Nothing has failed: work that was queued runs on, and the call can be
-    /// made again.
+    /// CUDA's driver, or for the host backend the operating system, refused this one call. Nothing has
+    /// failed: queued work runs on, and the call can be made again.
     Denied {
-        /// The call, by the driver's name for it.
+        /// The name of the call.
         operation: &'static str,
-        /// The driver's reason.
+        /// The reason that was given.
         reason: String,
     },
     /// The device has failed, now or before: every later call fails too, and all data on the device is lost.
     Failed {
-        /// The call, by the driver's name for it.
+        /// The name of the call.
         operation: &'static str,
-        /// The driver's reason.
+        /// The reason that was given.
         reason: String,
     },
 }
@@ -70,8 +70,8 @@ impl Fault {
         self.cause == Cause::OutOfMemory
     }
 
-    /// Whether the device has failed for good. After any other fault pending work stays pending, and the call can
-    /// be made again.
+    /// Whether the device has failed for good. After any other fault pending work stays pending, and the call
+    /// can be made again.
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self.cause, Cause::Failed { .. })
     }

@@ -1,13 +1,14 @@
-//! The pauses of a thread that asks again and again whether something has happened.
+//! The pauses of a thread that polls an event.
 //!
-//! For the first microseconds it asks all the time, since small transfers end then. After that it sleeps between two looks, for a part of the time
-//! that it has waited: so it is late by a small share of the wait, and the longer that is, the less of a core it takes. Measured on
-//! an H100's host with a look of 0.36 µs: steps of 5 µs take 16 % of a core and are 10 µs late.
+//! For the first microseconds the thread polls without a pause, since small transfers end then. After that it
+//! sleeps between two polls, for a part of the time that it has waited. So it is late by a small share of the
+//! wait, and the longer the wait, the less of a core it takes. Measured on the machine of an H100 with a poll
+//! of 0.36 µs: sleeps of 5 µs take 16 % of a core and are 10 µs late.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Without a sleep.
+/// The time without a sleep.
 const SPIN: Duration = Duration::from_micros(20);
 
 /// The first sleeps.
@@ -16,7 +17,7 @@ const SHORTEST: Duration = Duration::from_micros(5);
 /// The sleeps from some milliseconds on, which take about 3 % of a core.
 const LONGEST: Duration = Duration::from_micros(50);
 
-/// What a sleep is of the time that was waited before.
+/// A sleep is this part of the time that was waited before.
 const SHARE: u32 = 64;
 
 pub(super) struct Pauses {
@@ -28,7 +29,7 @@ impl Pauses {
         Self { began: Instant::now() }
     }
 
-    /// Keeps the calling thread for a moment.
+    /// Keeps the calling thread for one pause.
     pub(super) fn pause(&mut self) {
         match after(self.began.elapsed()) {
             Some(time) => {
@@ -40,12 +41,13 @@ impl Pauses {
     }
 }
 
-/// How long to sleep after so long a wait, if at all.
+/// The length of the sleep after such a wait, if any.
 fn after(waited: Duration) -> Option<Duration> {
     (waited >= SPIN).then(|| (waited / SHARE).clamp(SHORTEST, LONGEST))
 }
 
-/// Lets the calling thread's sleeps be as short as they are meant to be. Linux else lets each be 50 µs longer, to wake several threads at a time.
+/// Makes the calling thread's sleeps exact. Otherwise Linux makes each up to 50 µs longer, to wake several
+/// threads at a time.
 #[cfg(target_os = "linux")]
 fn fine_sleeps() {
     use std::cell::Cell;
@@ -53,8 +55,8 @@ fn fine_sleeps() {
         static ARE_FINE: Cell<bool> = const { Cell::new(false) };
     }
     if !ARE_FINE.replace(true) {
-        // SAFETY: with these arguments the call changes how exact the calling thread's timers are, and touches no memory. A refusal only
-        // makes sleeps longer (the system's contract).
+        // SAFETY: with these arguments the call changes the precision of the calling thread's timers, and
+        // touches no memory. A refusal only makes sleeps longer (the system's contract).
         unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
     }
 }

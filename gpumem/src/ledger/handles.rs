@@ -1,16 +1,16 @@
-//! What an application has of a device besides buffers: streams, and modules of kernels.
+//! The handles that an application has of a device besides buffers: streams, and modules of kernels.
 
 use super::LiveHandle;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The handles of one device that are alive. They are few, and not made in a hurry: one list, one lock.
+/// The live handles of one device. They are few and are made rarely, so one list with one lock is enough.
 #[derive(Debug, Default)]
 pub(crate) struct Handles(Arc<List>);
 
 type List = Mutex<Vec<(u64, LiveHandle)>>;
 
-/// A place in the list, for as long as it lives. It keeps no device.
+/// A place in the list while this lives. It keeps no device alive.
 #[derive(Debug)]
 pub(crate) struct Listed {
     number: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Listed {
 }
 
 impl Handles {
-    /// Lists a handle: of which `kind`, as messages call it, and the line that made it.
+    /// Lists a handle, with its `kind` as messages name it and the line that made it.
     pub(crate) fn add(&self, kind: &'static str, made_at: &'static Location<'static>) -> Listed {
         let mut list = locked(&self.0);
         let number = list.last().map_or(0, |(last, _)| last + 1);
@@ -26,7 +26,7 @@ impl Handles {
         Listed { number, list: self.0.clone() }
     }
 
-    /// The handles that are alive, in the order in which they were made.
+    /// The live handles, in the order in which they were made.
     pub(crate) fn list(&self) -> Vec<LiveHandle> {
         locked(&self.0).iter().map(|(_, handle)| handle.clone()).collect()
     }
@@ -41,7 +41,7 @@ impl Drop for Listed {
     }
 }
 
-/// Nothing in here can panic half way, so a poisoned list is whole.
+/// No code under this lock can panic half way, so a poisoned list is whole.
 fn locked(list: &List) -> MutexGuard<'_, Vec<(u64, LiveHandle)>> {
     list.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
-//! Reports of what is alive and should not be.
+//! Reports of leaks.
 
-use crate::error::{BufferLabel, Bytes};
+use crate::label::{BufferLabel, Bytes};
 use std::fmt;
 use std::panic::Location;
 
-/// A live buffer as the ledger knows it.
+/// The ledger's record of a live buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveBuffer {
     /// Its name and that of its set.
@@ -15,17 +15,17 @@ pub struct LiveBuffer {
     pub made_at: &'static Location<'static>,
 }
 
-/// What is alive of a device besides buffers.
+/// A live handle of a device that is no buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveHandle {
-    /// What it is: `"stream"`.
+    /// Its kind: `"stream"`.
     pub kind: &'static str,
     /// The line of the application that made it.
     pub made_at: &'static Location<'static>,
 }
 
-/// What a leak check found. Its text is a list that names each buffer, its size, and the line that made it;
-/// where a device was to be closed, the application's streams too.
+/// The result of a leak check. Its text is a list with each buffer's name, its size, and the line that made
+/// it. If a device was to be closed, the list has the application's streams too.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Error};
@@ -53,7 +53,7 @@ struct Content {
     lost_bytes: u64,
 }
 
-/// How many buffers a report lists before it counts the rest: a page of a terminal.
+/// The number of buffers that a report lists before it counts the rest: a page of a terminal.
 const LISTED: usize = 20;
 
 impl LeakReport {
@@ -61,19 +61,19 @@ impl LeakReport {
         Self { content: Box::new(Content { owner, buffers, handles: Vec::new(), lost_bytes }) }
     }
 
-    /// The same, with the handles that keep the device.
+    /// The same, with the handles that keep the device open.
     pub(crate) fn with_handles(mut self, handles: Vec<LiveHandle>) -> Self {
         self.content.handles = handles;
         self
     }
 
-    /// The buffers that are alive.
+    /// The live buffers.
     #[must_use]
     pub fn buffers(&self) -> &[LiveBuffer] {
         &self.content.buffers
     }
 
-    /// The streams that are alive, where a device was to be closed.
+    /// The live streams, if a device was to be closed.
     #[must_use]
     pub fn handles(&self) -> &[LiveHandle] {
         &self.content.handles

@@ -1,9 +1,10 @@
-//! Who holds what.
+//! The live buffers, streams and modules of a device, and its running totals.
 //!
-//! The ledger is told: a buffer says when it is made, when its memory changes and when it goes, the memory room says
-//! what it allocates and frees, the transfers say what they move. It asks nothing and decides nothing, so no operation
-//! can fail in here. Entries live in slabs of small records, each behind a lock that is held for a few instructions; a thread uses the
-//! slab of its number, so that threads which make and drop buffers do not stand in each other's way. Running totals are atomics.
+//! Others write the ledger: a buffer reports its making, each change of its memory and its drop, the room
+//! `memory` reports losses and pinned memory, and transfers report their bytes. The ledger asks nothing and
+//! decides nothing, so no operation on it can fail. Records are small and live in shards. Each shard has a
+//! lock that is held for a few instructions. A thread uses the shard of its number, so that threads which
+//! make and drop buffers rarely wait for each other. Running totals are atomics.
 
 mod handles;
 mod leaks;
@@ -14,7 +15,7 @@ pub use leaks::{LeakReport, LiveBuffer, LiveHandle};
 pub(crate) use stats::Counters;
 pub use stats::{BufferStats, DeviceStats, SetStats};
 
-use crate::error::BufferLabel;
+use crate::label::BufferLabel;
 use crate::threads;
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,22 +27,22 @@ pub(crate) struct Ledger {
     pub(crate) counters: Counters,
     /// The application's own streams.
     pub(crate) streams: Handles,
-    /// The modules of kernels that it has loaded.
+    /// The modules of kernels that the application has loaded.
     pub(crate) modules: Handles,
-    slabs: [Padded; SLABS],
+    shards: [CacheAligned; SHARDS],
 }
 
-/// As many slabs as threads that make and drop buffers all the time, more or less. A power of two.
-const SLABS: usize = 16;
+/// About as many shards as threads that make and drop buffers at the same time. A power of two.
+const SHARDS: usize = 16;
 
-/// So that two slabs' locks are never in one line of the processor's cache.
+/// A shard with a lock. Two of them never share a line of the processor's cache.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Padded(Mutex<Slab>);
+struct CacheAligned(Mutex<Shard>);
 
-/// The live buffers: a slab, so that an entry is found by its index and the space of a gone one is used again.
+/// Records of live buffers. A record is found by its index, and the place of a dropped one is used again.
 #[derive(Debug, Default)]
-struct Slab {
+struct Shard {
     entries: Vec<Option<Entry>>,
     vacant: Vec<u32>,
 }
@@ -54,18 +55,19 @@ struct Entry {
     bytes: u64,
 }
 
-/// Which record is whose: its slab, and its index there. Not `Clone`: the buffer that was given it hands it back once.
+/// The place of a buffer's record: its shard, and its index there. Not `Clone`, since the buffer hands it
+/// back once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct EntryId {
-    slab: u8,
+    shard: u8,
     index: u32,
 }
 
-/// Tells the sets of a device apart.
+/// The number of a set, different for each set of a device.
 pub(crate) type SetId = u64;
 
-/// The mark that the buffers of one set share, and how many of them are alive: what makes a leak check of a set a
-/// comparison of two numbers.
+/// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check
+/// of a set compares two numbers.
 #[derive(Debug)]
 pub(crate) struct SetMark {
     pub(crate) id: SetId,
@@ -94,32 +96,32 @@ impl Ledger {
             set.live.fetch_add(1, Ordering::AcqRel);
         }
         let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0 });
-        #[allow(clippy::cast_possible_truncation)] // below SLABS
-        let number = (threads::number() % SLABS) as u8;
-        let mut slab = self.slab(number);
-        if let Some(index) = slab.vacant.pop() {
-            slab.entries[index as usize] = entry;
-            return EntryId { slab: number, index };
+        #[allow(clippy::cast_possible_truncation)] // below SHARDS
+        let number = (threads::number() % SHARDS) as u8;
+        let mut shard = self.shard(number);
+        if let Some(index) = shard.vacant.pop() {
+            shard.entries[index as usize] = entry;
+            return EntryId { shard: number, index };
         }
-        // A 2^32nd live buffer would need more memory for its bookkeeping than machines have; it would share the last
-        // record and be missing in a report, no more.
-        let index = u32::try_from(slab.entries.len()).unwrap_or(u32::MAX);
-        slab.entries.push(entry);
-        EntryId { slab: number, index }
+        // A 2^32nd live buffer would need more memory for its bookkeeping than machines have. It would share
+        // the last record and be missing in a report, and no more than that.
+        let index = u32::try_from(shard.entries.len()).unwrap_or(u32::MAX);
+        shard.entries.push(entry);
+        EntryId { shard: number, index }
     }
 
     pub(crate) fn resized(&self, id: &EntryId, bytes: u64) {
-        if let Some(Some(entry)) = self.slab(id.slab).entries.get_mut(id.index as usize) {
+        if let Some(Some(entry)) = self.shard(id.shard).entries.get_mut(id.index as usize) {
             entry.bytes = bytes;
         }
     }
 
     pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
-        let mut slab = self.slab(id.slab);
-        if slab.entries.get_mut(id.index as usize).and_then(Option::take).is_some() {
-            slab.vacant.push(id.index);
+        let mut shard = self.shard(id.shard);
+        if shard.entries.get_mut(id.index as usize).and_then(Option::take).is_some() {
+            shard.vacant.push(id.index);
         }
-        drop(slab);
+        drop(shard);
         if let Some(set) = set {
             set.live.fetch_sub(1, Ordering::AcqRel);
         }
@@ -128,25 +130,26 @@ impl Ledger {
     /// Bytes of all live buffers.
     #[cfg(all(debug_assertions, feature = "testing"))]
     pub(crate) fn live_bytes(&self) -> u64 {
-        let live =
-            |slab: MutexGuard<'_, Slab>| slab.entries.iter().flatten().map(|entry| entry.bytes).sum::<u64>();
-        self.numbered().map(|(_, slab)| live(slab)).sum()
+        let live = |shard: MutexGuard<'_, Shard>| {
+            shard.entries.iter().flatten().map(|entry| entry.bytes).sum::<u64>()
+        };
+        self.numbered().map(|(_, shard)| live(shard)).sum()
     }
 
     pub(crate) fn live_buffers(&self) -> usize {
-        let live = |slab: MutexGuard<'_, Slab>| slab.entries.len() - slab.vacant.len();
-        self.numbered().map(|(_, slab)| live(slab)).sum()
+        let live = |shard: MutexGuard<'_, Shard>| shard.entries.len() - shard.vacant.len();
+        self.numbered().map(|(_, shard)| live(shard)).sum()
     }
 
     /// The live buffers of the device, or of one set of it, less those in `present`.
     pub(crate) fn list(&self, set: Option<SetId>, present: &[&EntryId]) -> Vec<LiveBuffer> {
         let mut list = Vec::new();
-        for (number, slab) in self.numbered() {
+        for (number, shard) in self.numbered() {
             let live =
-                (0_u32..).zip(&slab.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)));
+                (0_u32..).zip(&shard.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)));
             let wanted = live
                 .filter(|(_, entry)| set.is_none() || entry.set == set)
-                .filter(|(index, _)| !present.iter().any(|id| id.slab == number && id.index == *index));
+                .filter(|(index, _)| !present.iter().any(|id| id.shard == number && id.index == *index));
             list.extend(wanted.map(|(_, entry)| LiveBuffer {
                 label: entry.label,
                 bytes: entry.bytes,
@@ -156,13 +159,13 @@ impl Ledger {
         list
     }
 
-    fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Slab>)> {
-        (0_u8..).zip(&self.slabs).map(|(number, _)| (number, self.slab(number)))
+    fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {
+        (0_u8..).zip(&self.shards).map(|(number, _)| (number, self.shard(number)))
     }
 
-    fn slab(&self, number: u8) -> MutexGuard<'_, Slab> {
-        // Nothing in here can panic half-way, so a poisoned slab is whole.
-        self.slabs[usize::from(number) % SLABS].0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shard(&self, number: u8) -> MutexGuard<'_, Shard> {
+        // No code under this lock can panic half way, so a poisoned shard is whole.
+        self.shards[usize::from(number) % SHARDS].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        // Issue 4 allows 64 bytes a live buffer; the slab adds nothing but the vacancy list.
+        // The budget is 64 bytes per live buffer. The shard adds only the list of vacant places.
         assert!(size_of::<Option<Entry>>() <= 64, "{}", size_of::<Option<Entry>>());
     }
 }

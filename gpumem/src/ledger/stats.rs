@@ -1,9 +1,10 @@
-//! Running totals, and the figures that users read.
+//! Running totals, and the statistics that users read.
 
-use crate::error::BufferLabel;
+use crate::label::BufferLabel;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The totals of a device as they run. Relaxed throughout: each is a figure by itself, and nothing is decided by them.
+/// The running totals of a device. All accesses are relaxed: each total stands by itself, and no decision
+/// rests on it.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) sets: AtomicU64,
@@ -56,7 +57,7 @@ impl Counters {
         self.lost_bytes.load(Relaxed)
     }
 
-    /// What the ledger knows; the figures of memory are the memory room's.
+    /// The ledger's part of the statistics. The room `memory` fills in the rest.
     pub(crate) fn snapshot(&self, live_buffers: usize) -> DeviceStats {
         DeviceStats {
             live_buffers: live_buffers as u64,
@@ -73,10 +74,11 @@ impl Counters {
     }
 }
 
-/// What a device holds and has done since it was opened. Reading it waits for nothing and asks the driver for nothing; it takes
-/// the lock of each thread's cache for a moment.
+/// Statistics of a device: its memory now, and its operations since it was opened. Reading it waits for
+/// nothing and calls no driver. It takes the lock of each thread's cache for a moment.
 ///
-/// The figures are read one after the other while other threads go on, so they may be of slightly different moments.
+/// The figures are read one after the other while other threads go on, so they may be of slightly different
+/// moments. *The driver* is CUDA's, or for the host backend the operating system.
 ///
 /// ```
 /// use gpumem::{Buffer, Device};
@@ -93,36 +95,37 @@ impl Counters {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceStats {
-    /// Buffers that are alive.
+    /// Live buffers.
     pub live_buffers: u64,
     /// Bytes of device memory that live buffers hold (their capacities).
     pub live_bytes: u64,
-    /// The most that `live_bytes` has been. A growth that moves a buffer counts its old and its new memory. Where several threads make
-    /// and drop buffers, it may be too low by up to 1 MiB for each but one, of at most 64.
+    /// The maximum of `live_bytes` so far. A growth that moves a buffer counts its old and its new memory. If
+    /// several threads make and drop buffers, it may be too low by up to 1 MiB for each but one, of at most
+    /// 64.
     pub peak_bytes: u64,
     /// Bytes of dropped buffers that a download, or another stream, still uses.
     pub retired_bytes: u64,
     /// Bytes of device memory taken from the driver and not given back.
     pub held_bytes: u64,
-    /// The most that `held_bytes` has been.
+    /// The maximum of `held_bytes` so far.
     pub peak_held_bytes: u64,
     /// Bytes of `held_bytes` that no buffer has: free for the next one, or lost to rounding.
     pub retained_bytes: u64,
     /// Bytes that could not be given back because the driver had failed.
     pub lost_bytes: u64,
-    /// Bytes of pinned host memory, in use or kept for the next transfer. At most twice the most that was in use at a time, or 64 MiB
-    /// more than that where this is more; blocks are up to a quarter larger than the transfers that use them.
-    /// [`Device::trim`](crate::Device::trim) gives back what is not in use.
+    /// Bytes of pinned host memory, in use or retained for the next transfer. At most twice the most that was
+    /// in use at a time, or 64 MiB more than that where this is more; blocks are up to a quarter larger than
+    /// the transfers that use them. [`Device::trim`](crate::Device::trim) gives idle blocks back.
     pub pinned_bytes: u64,
     /// Blocks of device memory given to buffers.
     pub allocations: u64,
-    /// Those of `allocations` for which the driver was asked for nothing.
+    /// Those of `allocations` that made no call to the driver.
     pub reused: u64,
     /// Blocks that buffers gave back.
     pub frees: u64,
     /// Calls to the driver that took, mapped, unmapped or gave back device memory.
     pub driver_calls: u64,
-    /// Times that a buffer which had memory went to another capacity.
+    /// Changes of capacity of buffers that had memory.
     pub resizes: u64,
     /// Transfers from the host to the device.
     pub uploads: u64,
@@ -136,23 +139,24 @@ pub struct DeviceStats {
     pub async_downloads: u64,
 }
 
-/// What one buffer holds.
+/// Statistics of one buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BufferStats {
     /// Its name and that of its set.
     pub label: BufferLabel,
-    /// Bytes an element.
+    /// Bytes per element.
     pub element_size: usize,
     /// Elements.
     pub len: usize,
     /// Elements that fit without growing.
     pub capacity: usize,
-    /// Times that it went to another capacity after it had memory.
+    /// Changes of its capacity after it had memory.
     pub resizes: u64,
     /// Download slots that are taken.
     pub slots_taken: usize,
-    /// Bytes of device memory that its shadows hold; see [`BufferSpec::snapshot`](crate::BufferSpec::snapshot).
+    /// Bytes of device memory that its staging copies hold; see
+    /// [`BufferSpec::snapshot`](crate::BufferSpec::snapshot).
     pub shadow_bytes: u64,
 }
 
@@ -170,13 +174,13 @@ impl BufferStats {
     }
 }
 
-/// What a generated manager holds: the figures of its buffers, in the order of the fields.
+/// Statistics of a generated manager: those of its buffers, in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetStats {
     /// The name of the user's struct.
     pub label: &'static str,
-    /// One entry a buffer.
+    /// One entry per buffer.
     pub buffers: Vec<BufferStats>,
 }
 

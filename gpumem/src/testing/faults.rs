@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Makes a chosen call to the host backend fail, to test what an application does then.
+/// Makes a chosen call to the host backend fail, to test how an application behaves then.
 ///
-/// Each time that a block of device memory or of pinned memory is asked for, and each time that work is queued, counts; the one
-/// with the chosen number fails, once. Memory fails twice in a row, since the runtime tries again. What the runtime asks the
-/// driver for, to have blocks to give, is counted by itself ([`Faults::fail_driver`]).
+/// Two kinds of calls count: those that take a block of device memory or of pinned memory, and those that
+/// queue work. The call with the chosen number fails, once. Memory fails twice in a row, since the runtime
+/// tries again. Calls by which the runtime takes new memory, to make blocks of it, count apart
+/// ([`Faults::fail_driver`]).
 ///
 /// ```
 /// use gpumem::testing::Faults;
@@ -23,17 +24,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<State>);
+pub struct Faults(Arc<Plan>);
 
 #[derive(Debug)]
-struct State {
+struct Plan {
     calls: AtomicUsize,
     fail_at: AtomicUsize,
     driver_calls: AtomicUsize,
     driver_fails: Mutex<Range<usize>>,
 }
 
-impl Default for State {
+impl Default for Plan {
     fn default() -> Self {
         Self {
             calls: AtomicUsize::new(0),
@@ -44,13 +45,14 @@ impl Default for State {
     }
 }
 
-/// What kind of call is about to be made.
+/// The kind of a call that is about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     /// It takes a block.
-    Memory,
-    /// It takes memory from the driver: a block, a chunk, or the mapping of one. Reserving addresses is not counted.
-    Driver,
+    Block,
+    /// It takes new memory from the operating system, which stands for the driver here: a block, a chunk, or
+    /// the mapping of one. To reserve addresses does not count.
+    NewMemory,
     /// It queues work.
     Queue,
 }
@@ -69,20 +71,21 @@ impl Faults {
         Self::default()
     }
 
-    /// Lets the call fail that comes after so many others, counted from now: 0 is the next one.
+    /// Lets one call fail, by its number from now: 0 is the next one.
     pub fn fail_at(&self, call: usize) {
         self.0.calls.store(0, Ordering::SeqCst);
         self.0.fail_at.store(call, Ordering::SeqCst);
     }
 
-    /// Lets the calls fail by which the runtime takes memory from the driver and maps it, from one number on for so many of them:
-    /// `fail_driver(0..1)` lets the next one fail, `fail_driver(0..usize::MAX)` all of them. They answer that there is no memory.
+    /// Lets the calls fail by which the runtime takes new memory and maps it, by their numbers from now:
+    /// `fail_driver(0..1)` lets the next one fail, `fail_driver(0..usize::MAX)` all of them. They answer that
+    /// there is no memory.
     pub fn fail_driver(&self, calls: Range<usize>) {
         self.0.driver_calls.store(0, Ordering::SeqCst);
         *self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner) = calls;
     }
 
-    /// Lets nothing fail from now on. Returns whether a call has failed since [`Faults::fail_at`].
+    /// Lets no call fail from now on. Returns whether a call has failed since [`Faults::fail_at`].
     #[must_use = "whether a call failed at all is what a test has to know"]
     pub fn stop(&self) -> bool {
         *self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner) = 0..0;
@@ -92,7 +95,7 @@ impl Faults {
 
     /// Counts a call that is about to be made; how it is to fail, if it was chosen.
     pub(crate) fn chosen(&self, call: Call) -> Option<Failure> {
-        if call == Call::Driver {
+        if call == Call::NewMemory {
             let number = self.0.driver_calls.fetch_add(1, Ordering::SeqCst);
             let fails = self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
             return fails.then_some(Failure::OutOfMemory);
@@ -104,7 +107,7 @@ impl Faults {
         let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
         match call {
             // The second attempt has the next number.
-            Call::Memory if number == planned || number == planned + 1 => Some(Failure::OutOfMemory),
+            Call::Block if number == planned || number == planned + 1 => Some(Failure::OutOfMemory),
             Call::Queue if number == planned => Some(Failure::OfTheDevice),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! Means to test applications, and this crate, where things go wrong or take long (feature `testing`).
+//! Failures on purpose and slow transfers, for tests of applications and of this crate (feature `testing`).
 
 mod faults;
 mod slow_bus;

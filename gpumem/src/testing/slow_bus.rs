@@ -1,4 +1,4 @@
-//! A bus that takes its time.
+//! A slow bus.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,17 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Parts that a transfer arrives in.
+/// The number of parts in which a transfer arrives.
 const PARTS: usize = 4;
 
-/// Makes transfers of the host backend take the time that a bus would, to test what an application does meanwhile.
+/// Makes transfers of the host backend take the time that a bus would, to test how an application behaves
+/// meanwhile.
 ///
-/// A transfer of N bytes, up or down, keeps its lane for N divided by the rate, asleep, while the other lanes and the host go on. It
-/// arrives in parts, the last of them at the end: what is read too early, or written while it is copied, shows. Copies that stay on the
-/// device, fills and kernels are as fast as ever.
+/// A transfer of N bytes, up or down, keeps its lane busy for N divided by the rate, asleep, while the other
+/// lanes and the program go on. It arrives in parts, the last of them at the end. So a test notices a read
+/// that comes too early, and a write during the copy. Copies that stay on the device, fills and kernels are
+/// as fast as ever.
 ///
-/// The rate belongs to all devices that were opened with this bus or a clone of it. It may be changed at any time, and a transfer has the
-/// rate that is set when it begins. A download then still ends, but dropping a device leaves its memory to a thread for so long.
+/// The rate belongs to all devices that were opened with this bus or a clone of it. It may be changed at any
+/// time, and a transfer has the rate that is set when it begins. Even at a low rate a download ends. Dropping
+/// a device does not wait for it: a thread frees the memory at its end.
 ///
 /// ```
 /// use gpumem::testing::SlowBus;
@@ -28,7 +31,7 @@ const PARTS: usize = 4;
 /// let mut frame: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "frame", &[1; 1_000])?;
 /// device.synchronize()?;
 ///
-/// bus.set_rate(20_000); // bytes a second
+/// bus.set_rate(20_000); // bytes per second
 /// let began = Instant::now();
 /// let ticket = frame.start_download()?;
 /// frame.fill(2)?; // waits for the copy, on the device
@@ -40,7 +43,7 @@ const PARTS: usize = 4;
 pub struct SlowBus(Arc<AtomicU64>);
 
 impl SlowBus {
-    /// A bus of so many bytes a second.
+    /// A bus with this rate.
     ///
     /// # Panics
     ///
@@ -58,7 +61,7 @@ impl SlowBus {
         Self(Arc::new(AtomicU64::new(u64::MAX)))
     }
 
-    /// Sets the rate for transfers that begin from now on, in bytes a second. `u64::MAX` is no limit.
+    /// Sets the rate for transfers that begin from now on, in bytes per second. `u64::MAX` is no limit.
     ///
     /// # Panics
     ///
@@ -68,7 +71,8 @@ impl SlowBus {
         self.0.store(bytes_per_second, Ordering::Relaxed);
     }
 
-    /// Has `bytes` copied in parts, each at the time when it would have arrived. Runs on the thread of a lane.
+    /// Calls `copy` for `bytes` in parts, each at the time when it would have arrived. Runs on the thread of
+    /// a lane.
     pub(crate) fn carry(&self, bytes: usize, mut copy: impl FnMut(Range<usize>)) {
         let rate = self.0.load(Ordering::Relaxed);
         if rate == u64::MAX {
@@ -78,14 +82,14 @@ impl SlowBus {
         let part = bytes.div_ceil(PARTS).max(1);
         for start in (0..bytes).step_by(part) {
             let end = bytes.min(start + part);
-            // By the clock, so that a sleep that was too long makes the next one shorter.
+            // By the clock: after a sleep that was too long the next one is shorter.
             thread::sleep(time_for(end, rate).saturating_sub(began.elapsed()));
             copy(start..end);
         }
     }
 }
 
-/// How long so many bytes take.
+/// The time that these bytes take.
 fn time_for(bytes: usize, rate: u64) -> Duration {
     let nanoseconds = bytes as u128 * 1_000_000_000 / u128::from(rate);
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))

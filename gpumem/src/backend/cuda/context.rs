@@ -1,56 +1,55 @@
-//! The device's primary context: found, kept, and made current where a driver call needs it.
+//! The device's primary context: found, retained, and made current where a driver call needs it.
 //!
-//! The primary context is the one that the CUDA runtime library, and with it most other CUDA code of a process, uses as
-//! well, so memory and kernels can be shared with it. It is counted by the driver: every opened [`Cuda`](super::Cuda)
-//! retains it, and everything that has a handle into it (streams, events, pinned blocks, modules) holds the [`Context`]
-//! behind an `Arc`, so no handle outlives it. Device memory is the exception, see [`Memory`](super::Memory).
+//! The primary context is the one that the CUDA runtime library uses, and with it most other CUDA code of a
+//! process. So memory and kernels can be shared with that code. The driver counts its users: every opened
+//! [`Cuda`](super::Cuda) retains the context. Everything with a handle into it (streams, events, pinned
+//! blocks, modules) holds the [`Context`] in an `Arc`, so no handle outlives it. Device memory is the
+//! exception, see [`Memory`](super::Memory).
 //!
-//! A driver call works on the context that is current on the calling thread. [`Context::bind`] makes this one current
-//! for as long as its guard lives and then brings back what was current before, so that any thread can use any buffer
-//! and a user's own context is never disturbed.
+//! A driver call works on the context that is current on the calling thread. [`Context::enter`] makes this
+//! one current while its guard lives, and then restores the former one. So any thread can use any buffer, and
+//! a context of the application's own is never disturbed.
 
 use super::driver::{
-    self, CAPTURE_MODE_RELAXED, ContextHandle, EventHandle, ModuleHandle, OLDEST_DRIVER, StreamHandle,
+    self, CAPTURE_MODE_RELAXED, ContextHandle, EVENT_DISABLE_TIMING, EventHandle, ModuleHandle,
+    OLDEST_DRIVER, StreamHandle,
 };
-use super::error::{check, check_open, context_failed, driver_version, too_old, unavailable};
-use super::module::Loaded;
+use super::error::{check, check_open, context_failed, driver_version, log_failure, too_old, unavailable};
 use crate::backend::Fault;
 use crate::threads;
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A retained primary context, and what is kept in it for later.
+/// A retained primary context, and the handles that are in it.
 #[derive(Debug)]
 pub struct Context {
     handle: ContextHandle,
     device: c_int,
-    /// Another library has reset it.
-    gone: AtomicBool,
-    kept: Kept,
+    /// Whether another library has reset it.
+    is_reset: AtomicBool,
+    registry: Registry,
 }
 
-/// What a context has besides what its users hold.
+/// Handles of a context that its users do not hold, or not alone.
 #[derive(Debug, Default)]
-struct Kept {
-    /// Events that nobody uses now; see `event`.
+struct Registry {
+    /// Events that are free to be used again.
     spare_events: Mutex<Vec<EventHandle>>,
-    /// Modules that are loaded.
-    modules: Mutex<Vec<Weak<Loaded>>>,
-    /// Modules that were let go of. Kernels of theirs may still be queued; see `module`.
+    /// Modules whose owners are dropped. Kernels of theirs may still be queued; see `module`.
     retired_modules: Mutex<Vec<ModuleHandle>>,
     /// The streams that are alive.
     streams: Mutex<Vec<StreamHandle>>,
     /// The ends of streams that were dropped before their work was done.
     stream_ends: Mutex<Vec<EventHandle>>,
-    /// A stream was dropped that was not idle, and the event at its end could not be recorded: nobody can
-    /// tell when its work is done.
-    unseen_end: AtomicBool,
+    /// Whether a busy stream was dropped whose end could not be recorded. Then no event tells when its work
+    /// is done.
+    has_unseen_end: AtomicBool,
 }
 
 impl Context {
-    /// Finds the device and retains its primary context; also gives the device's name.
+    /// Finds the device and retains its primary context. Also returns the device's name.
     pub(super) fn open(ordinal: usize) -> Result<(Self, String), Fault> {
         // SAFETY: the first call into the driver, which may be made any number of times (the driver's
         // contract).
@@ -59,7 +58,7 @@ impl Context {
             Some(version) if version < OLDEST_DRIVER => return Err(unavailable(too_old(version))),
             _ => {}
         }
-        let _relaxed = Relaxed::enter()?;
+        let _relaxed = RelaxedCapture::enter()?;
 
         let mut count: c_int = 0;
         // SAFETY: the driver is initialised, and the pointer is valid for a write (the driver's contract).
@@ -79,32 +78,32 @@ impl Context {
         check_open("cuDevicePrimaryCtxRetain", unsafe {
             driver::cuDevicePrimaryCtxRetain(&raw mut handle, device)
         })?;
-        Ok((Self { handle, device, gone: AtomicBool::new(false), kept: Kept::default() }, name))
+        Ok((Self { handle, device, is_reset: AtomicBool::new(false), registry: Registry::default() }, name))
     }
 
     /// Makes the context current on this thread until the guard is dropped.
-    pub(super) fn bind(&self) -> Result<Bound<'_>, Fault> {
+    pub(super) fn enter(&self) -> Result<CurrentContext<'_>, Fault> {
         self.check()?;
-        Bound::enter(self.handle)
+        CurrentContext::enter(self.handle)
     }
 
     pub(super) fn handle(&self) -> ContextHandle {
         self.handle
     }
 
-    /// Whether it was not found to be gone.
-    pub(super) fn is_there(&self) -> bool {
+    /// Whether no other library has reset it, as far as a call of this one can tell.
+    pub(super) fn is_alive(&self) -> bool {
         self.check().is_ok()
     }
 
     /// A fault if another library has reset the primary context (`cudaDeviceReset` does), although this one
-    /// has it retained. All handles have gone with it, and the driver follows dangling ones: on a stream of
-    /// old, most calls end the program. So none is used any more, not even when somebody has the context made
-    /// anew, under the same handle. (A reset while a call is under way is beyond help.)
+    /// has it retained. All handles are invalid then, and the driver does not notice: most calls on an old
+    /// stream end the program. So no handle is used any more, not even when another library makes the context
+    /// again, under the same handle. (Nothing helps against a reset during a call.)
     fn check(&self) -> Result<(), Fault> {
         const OPERATION: &str = "cuCtxGetApiVersion";
         let mut version: c_uint = 0;
-        let answer = if self.gone.load(Ordering::Relaxed) {
+        let answer = if self.is_reset.load(Ordering::Relaxed) {
             driver::code::INVALID_CONTEXT
         } else {
             // SAFETY: the pointer is valid for a write. The handle is retained as long as `self` lives, and
@@ -114,7 +113,7 @@ impl Context {
         if answer != driver::code::INVALID_CONTEXT {
             return check(OPERATION, answer);
         }
-        self.gone.store(true, Ordering::Relaxed);
+        self.is_reset.store(true, Ordering::Relaxed);
         let reason =
             "another library of this process has reset the card's primary context, which all share".into();
         Err(context_failed(OPERATION, reason))
@@ -132,7 +131,7 @@ impl Context {
         self.device
     }
 
-    /// What the driver says of the device.
+    /// An attribute of the device.
     pub(super) fn attribute(&self, attribute: c_int) -> Result<c_int, Fault> {
         let mut value: c_int = 0;
         // SAFETY: the device is one, and the pointer is valid for a write (the driver's contract).
@@ -143,56 +142,57 @@ impl Context {
     }
 
     pub(super) fn spare_events(&self) -> MutexGuard<'_, Vec<EventHandle>> {
-        locked(&self.kept.spare_events)
+        locked(&self.registry.spare_events)
     }
 
-    /// Remembers a module that was loaded.
-    pub(super) fn module_loaded(&self, module: &Arc<Loaded>) {
-        let mut modules = locked(&self.kept.modules);
-        modules.retain(|module| module.strong_count() > 0);
-        modules.push(Arc::downgrade(module));
+    /// A spare event, or a new one. The context is current.
+    pub(super) fn take_event(&self) -> Result<EventHandle, Fault> {
+        // A statement of its own: the list is not locked during the driver call.
+        let spare = self.spare_events().pop();
+        if let Some(handle) = spare {
+            return Ok(handle);
+        }
+        let mut handle = EventHandle::NULL;
+        // SAFETY: the pointer is valid for a write; the caller has made the context current (the driver's
+        // contract).
+        check("cuEventCreate", unsafe { driver::cuEventCreate(&raw mut handle, EVENT_DISABLE_TIMING) })?;
+        Ok(handle)
     }
 
-    /// Lets go of all modules. See [`Loaded::let_go`] for when that is right.
-    pub(super) fn let_go_of_modules(&self) {
-        let modules = std::mem::take(&mut *locked(&self.kept.modules));
-        modules.iter().filter_map(Weak::upgrade).for_each(|module| module.let_go());
-    }
-
-    /// Takes over a module that was let go of.
+    /// Takes over a module whose owner is dropped.
     pub(super) fn retire_module(&self, module: ModuleHandle) {
-        locked(&self.kept.retired_modules).push(module);
+        locked(&self.registry.retired_modules).push(module);
     }
 
     /// Remembers a stream that was made.
     pub(super) fn stream_made(&self, stream: StreamHandle) {
-        locked(&self.kept.streams).push(stream);
+        locked(&self.registry.streams).push(stream);
     }
 
-    /// Forgets a stream that is about to be destroyed. What it still has to do was told before.
+    /// Forgets a stream that is about to be destroyed. Its end was noted before.
     pub(super) fn stream_gone(&self, stream: StreamHandle) {
-        let mut streams = locked(&self.kept.streams);
+        let mut streams = locked(&self.registry.streams);
         if let Some(index) = streams.iter().position(|other| *other == stream) {
             streams.swap_remove(index);
         }
     }
 
-    /// Remembers that a stream is being dropped whose end cannot be told.
+    /// Remembers that a stream is being dropped whose end could not be recorded.
     pub(super) fn stream_ended_unseen(&self) {
-        self.kept.unseen_end.store(true, Ordering::Relaxed);
+        self.registry.has_unseen_end.store(true, Ordering::Relaxed);
     }
 
     /// Remembers the end of a stream that is being dropped.
     pub(super) fn stream_ended(&self, end: EventHandle) {
-        // Whoever opens and drops streams all the time shall not collect events.
+        // A program that opens and drops streams all the time must not collect events.
         self.sweep_stream_ends();
-        locked(&self.kept.stream_ends).push(end);
+        locked(&self.registry.stream_ends).push(end);
     }
 
-    /// Takes the events back of dropped streams that have come to their ends. Returns whether none is left.
+    /// Takes the events of dropped streams back whose work is done. Returns whether none is left.
     /// The context is current.
     fn sweep_stream_ends(&self) -> bool {
-        let mut ends = locked(&self.kept.stream_ends);
+        let mut ends = locked(&self.registry.stream_ends);
         ends.retain(|end| {
             let over = is_over(*end);
             if over {
@@ -203,36 +203,38 @@ impl Context {
         ends.is_empty()
     }
 
-    /// Unloads the modules that were dropped, if the device has nothing to do. Call it where waiting is
-    /// expected: the driver waits for kernels of other devices of the process, and for what other threads
-    /// queue meanwhile.
+    /// Unloads the modules of dropped owners, if the device has no work. The driver waits for kernels of
+    /// other devices of the process, and for work that other threads queue meanwhile. So call this only on a
+    /// thread that may wait.
     pub(super) fn unload_idle_modules(&self) {
-        // Taken first: kernels of these were launched before the look at the streams, since nobody has their
-        // functions any more.
-        let modules = std::mem::take(&mut *locked(&self.kept.retired_modules));
+        // Taken before the look at the streams: the owners are dropped, so every kernel of these modules was
+        // launched before.
+        let modules = std::mem::take(&mut *locked(&self.registry.retired_modules));
         if modules.is_empty() {
             return;
         }
-        let Ok(_bound) = self.bind() else { return locked(&self.kept.retired_modules).extend(modules) };
+        let Ok(_current) = self.enter() else {
+            return locked(&self.registry.retired_modules).extend(modules);
+        };
         if self.is_idle() {
             // SAFETY: the context is current and nothing is queued on any of its streams, so kernels of these
             // modules have ended (rule 7).
             modules.into_iter().for_each(|module| unsafe { unload(module) });
         } else {
-            locked(&self.kept.retired_modules).extend(modules);
+            locked(&self.registry.retired_modules).extend(modules);
         }
     }
 
-    /// Whether all streams have come to their ends, dropped ones included. The context is current.
+    /// Whether the work of all streams is done, dropped ones included. The context is current.
     fn is_idle(&self) -> bool {
-        // Locked, so that none of them is destroyed while it is asked.
-        let streams = locked(&self.kept.streams);
+        // Locked, so that no stream is destroyed during the call.
+        let streams = locked(&self.registry.streams);
         // SAFETY: a stream is forgotten before it is destroyed, so all of these are alive (the driver's
         // contract).
         let idle = |stream: &StreamHandle| unsafe { driver::cuStreamQuery(*stream) } == driver::code::SUCCESS;
         let all = streams.iter().all(idle);
         drop(streams);
-        all && !self.kept.unseen_end.load(Ordering::Relaxed) && self.sweep_stream_ends()
+        all && !self.registry.has_unseen_end.load(Ordering::Relaxed) && self.sweep_stream_ends()
     }
 }
 
@@ -243,7 +245,7 @@ fn locked<T>(list: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
 
 /// Whether the device has reached an event of the current context.
 fn is_over(event: EventHandle) -> bool {
-    // SAFETY: the events that the context keeps are alive until it is dropped (the driver's contract).
+    // SAFETY: the events in the context's lists are alive until it is dropped (the driver's contract).
     unsafe { driver::cuEventQuery(event) == driver::code::SUCCESS }
 }
 
@@ -259,14 +261,17 @@ unsafe fn unload(module: ModuleHandle) {
 }
 
 impl Drop for Context {
-    /// Everything with a handle into the context holds it, so by now nothing but the lists is left of it. To
-    /// unload modules, and to end a context that nobody else retains, the driver waits for kernels, of other
-    /// devices too, so both are left to a thread (rule 7), except where this thread may wait: there it was
-    /// asked for (`Device::close`), or it is that thread.
+    /// Everything with a handle into the context holds the context, so only the lists are left of it now. The
+    /// driver waits for kernels, those of other devices included, when it unloads a module and when the last
+    /// user of a context releases it. So both are left to another thread (rule 7), except where this thread
+    /// may wait: in `Device::close`, or if it is that thread.
     fn drop(&mut self) {
-        let alive = self.check().is_ok();
-        let end =
-            End { handle: self.handle, device: self.device, alive, kept: std::mem::take(&mut self.kept) };
+        let end = End {
+            handle: self.handle,
+            device: self.device,
+            is_alive: self.check().is_ok(),
+            registry: std::mem::take(&mut self.registry),
+        };
         if threads::may_wait() {
             return end.run();
         }
@@ -279,25 +284,25 @@ impl Drop for Context {
     }
 }
 
-/// What is left to do when a context is let go of.
+/// The work that is left when a context is dropped.
 struct End {
     handle: ContextHandle,
     device: c_int,
-    /// Whether it has not been reset.
-    alive: bool,
-    kept: Kept,
+    /// Whether no other library has reset it.
+    is_alive: bool,
+    registry: Registry,
 }
 
 impl End {
     fn run(self) {
-        // Another library may be capturing a graph (see `Relaxed`), and the release is outside of the
+        // Another library may be capturing a graph (see `RelaxedCapture`), and the release is outside of the
         // context.
-        let _relaxed = Relaxed::enter();
-        // At the end of the process the driver may be gone already, and then there is nothing to give back.
-        if self.alive
-            && let Ok(_bound) = Bound::<'static>::enter(self.handle)
+        let _relaxed = RelaxedCapture::enter();
+        // At the end of the process the driver may have shut down already. Then nothing is left to give back.
+        if self.is_alive
+            && let Ok(_current) = CurrentContext::<'static>::enter(self.handle)
         {
-            self.let_go();
+            self.give_back();
         }
         // SAFETY: retained once in `open`, and given back once, here (the driver's contract).
         let answer = unsafe { driver::cuDevicePrimaryCtxRelease_v2(self.device) };
@@ -305,21 +310,22 @@ impl End {
     }
 
     /// Unloads modules and destroys events. The context is current.
-    fn let_go(&self) {
-        let Kept { spare_events, retired_modules, stream_ends, unseen_end, .. } = &self.kept;
+    fn give_back(&self) {
+        let Registry { spare_events, retired_modules, stream_ends, has_unseen_end, .. } = &self.registry;
         let modules = std::mem::take(&mut *locked(retired_modules));
         let ends = std::mem::take(&mut *locked(stream_ends));
         if !modules.is_empty() {
-            // SAFETY: the events are this context's, alive, and known to nobody else (the driver's contract).
+            // SAFETY: the events are this context's and alive, and no other code has them (the driver's
+            // contract).
             let mut ended =
                 ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
-            if unseen_end.load(Ordering::Relaxed) {
-                // SAFETY: the context is current. It waits for other devices of the card too, which only a
-                // lost event is worth, and it ruins the capture of another library (rule 7).
+            if has_unseen_end.load(Ordering::Relaxed) {
+                // SAFETY: the context is current. The call waits for other devices of the card too, and it
+                // ruins the capture of another library. Only a lost event is worth that (rule 7).
                 ended &= unsafe { driver::cuCtxSynchronize() } == driver::code::SUCCESS;
             }
             if ended {
-                // SAFETY: all streams are dropped and have come to their ends, so the kernels of these
+                // SAFETY: all streams are dropped and their work is done, so the kernels of these
                 // modules have ended (rule 7).
                 modules.into_iter().for_each(|module| unsafe { unload(module) });
             } else {
@@ -329,80 +335,67 @@ impl End {
             }
         }
         for event in std::mem::take(&mut *locked(spare_events)).into_iter().chain(ends) {
-            // SAFETY: these events are known to nobody else (rule 3: the registry has let go of them). One
-            // that the device has not reached yet is given back by the driver when it has.
+            // SAFETY: no other code has these events (rule 3: the registry has let go of them). If the device
+            // has not reached one yet, the driver frees it when it has.
             let answer = unsafe { driver::cuEventDestroy_v2(event) };
             log_failure("cuEventDestroy", answer);
         }
     }
 }
 
-/// Where a drop cannot return what went wrong, the log has it.
-pub(super) fn log_failure(operation: &'static str, answer: driver::Code) {
-    match answer {
-        driver::code::SUCCESS => {}
-        // Statics may be dropped after the driver has shut down; there is nothing left to give back then.
-        driver::code::DEINITIALIZED => crate::log_safely::safely(|| {
-            log::debug!("{operation}: the driver has shut down");
-        }),
-        _ => crate::log_safely::safely(|| {
-            log::warn!("{operation}, while dropping: {}", super::error::describe(answer));
-        }),
-    }
-}
-
-/// While it lives, the context is current on this thread. It stays on the thread (it is neither `Send` nor `Sync`).
-pub(super) struct Bound<'a> {
-    pushed: bool,
-    _relaxed: Relaxed,
+/// While it lives, the context is current on this thread. It stays on the thread (it is neither `Send` nor
+/// `Sync`).
+pub(super) struct CurrentContext<'a> {
+    is_pushed: bool,
+    _relaxed: RelaxedCapture,
     _context: PhantomData<(&'a Context, *const ())>,
 }
 
-impl Bound<'_> {
+impl CurrentContext<'_> {
     /// Makes a context current that is retained for as long as this lives.
     fn enter(context: ContextHandle) -> Result<Self, Fault> {
-        let relaxed = Relaxed::enter()?;
+        let relaxed = RelaxedCapture::enter()?;
         let mut current = ContextHandle::NULL;
         // SAFETY: the driver is initialised, since there is a context, and the pointer is valid for a write
         // (the driver's contract).
         check("cuCtxGetCurrent", unsafe { driver::cuCtxGetCurrent(&raw mut current) })?;
-        let pushed = current != context;
-        if pushed {
+        let is_pushed = current != context;
+        if is_pushed {
             // SAFETY: the handle is retained (the driver's contract).
             check("cuCtxPushCurrent", unsafe { driver::cuCtxPushCurrent_v2(context) })?;
         }
-        Ok(Self { pushed, _relaxed: relaxed, _context: PhantomData })
+        Ok(Self { is_pushed, _relaxed: relaxed, _context: PhantomData })
     }
 }
 
-impl Drop for Bound<'_> {
+impl Drop for CurrentContext<'_> {
     fn drop(&mut self) {
-        if self.pushed {
+        if self.is_pushed {
             let mut popped = ContextHandle::NULL;
-            // SAFETY: this thread pushed the context, and what ran since has left the stack as it was (the
-            // driver's contract).
+            // SAFETY: this thread pushed the context, and all code that ran since has left the stack as it
+            // was (the driver's contract).
             let answer = unsafe { driver::cuCtxPopCurrent_v2(&raw mut popped) };
             log_failure("cuCtxPopCurrent", answer);
         }
     }
 }
 
-/// While it lives, calls of this thread do not care whether a graph is being captured elsewhere.
+/// While it lives, calls of this thread are independent of graphs that are being captured elsewhere.
 ///
 /// A library that captures a stream in the default mode, as `PyTorch` does, forbids all threads of the
-/// process what could be meant for its graph: to ask events and streams how far they are, to take and give
-/// back memory, to load modules. Such a call fails, and ruins the capture too. No work of this crate is meant
-/// for a graph of others: none of its streams is ever captured.
-struct Relaxed {
+/// process any call that could be meant for its graph: to ask for the state of events and streams, to take
+/// and free memory, to load modules. Such a call fails, and ruins the capture too. No work of this crate is
+/// meant for a graph of another library, since none of this crate's streams is ever captured.
+struct RelaxedCapture {
     former: c_uint,
     _thread: PhantomData<*const ()>,
 }
 
-impl Relaxed {
+impl RelaxedCapture {
     fn enter() -> Result<Self, Fault> {
         let mut mode = CAPTURE_MODE_RELAXED;
-        // SAFETY: the pointer is valid for a read and a write. Only this thread is concerned, and it gets its
-        // mode back (the driver's contract).
+        // SAFETY: the pointer is valid for a read and a write. Only this thread's mode changes, and the drop
+        // restores it (the driver's contract).
         check("cuThreadExchangeStreamCaptureMode", unsafe {
             driver::cuThreadExchangeStreamCaptureMode(&raw mut mode)
         })?;
@@ -410,7 +403,7 @@ impl Relaxed {
     }
 }
 
-impl Drop for Relaxed {
+impl Drop for RelaxedCapture {
     fn drop(&mut self) {
         // SAFETY: as in `enter` (the driver's contract).
         let answer = unsafe { driver::cuThreadExchangeStreamCaptureMode(&raw mut self.former) };
@@ -420,11 +413,10 @@ impl Drop for Relaxed {
 
 fn device_name(device: c_int) -> Result<String, Fault> {
     let mut name: [c_char; 256] = [0; 256];
-    // SAFETY: `device` is a device, and the array has more room than the driver is told (the driver's
-    // contract).
+    // SAFETY: `device` is a device, and the array is longer than the driver is told (the driver's contract).
     check_open("cuDeviceGetName", unsafe { driver::cuDeviceGetName(name.as_mut_ptr(), 255, device) })?;
-    // SAFETY: the array ends with a NUL whatever the driver wrote, since it was told of one byte less; it is alive while
-    // the string is looked at (Rust's contract).
+    // SAFETY: the array ends with a NUL whatever the driver wrote, since it was told of one byte less; it is
+    // alive while the string is read (Rust's contract).
     Ok(unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
 }
 

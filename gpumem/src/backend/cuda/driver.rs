@@ -1,19 +1,20 @@
-//! The driver's own functions, declared once more.
+//! The functions of CUDA's driver, declared once more.
 //!
-//! `cust` brings the library in and declares the same functions, but with a Rust enum of CUDA 11.4's codes as the
-//! result: a driver that answers with a newer code would be undefined behaviour before anybody looked at it. Here every
-//! function returns a plain `i32`. Where the driver has a second version of a function, it is the `_v2` symbol: the
-//! name without it is the old 32-bit interface, and only the C header maps one to the other.
+//! `cust` links the library and declares the same functions, but their result is a Rust enum of CUDA 11.4's
+//! codes. A driver that answers with a newer code would be undefined behaviour before any code looked at it.
+//! Here every function returns a plain `i32`. Where the driver has a second version of a function, it is the
+//! `_v2` symbol. The name without `_v2` is the old 32-bit interface, and only the C header maps one to the
+//! other.
 //!
-//! Nothing is decided in this file. Codes become faults in `error`, and the rules of who may call what stand with the
-//! callers.
+//! This file decides nothing. Codes become faults in `error`, and the callers state the rules for each call.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
-// Not a type of `cust`, but its link to the driver library: without a mention, `cust` would not be linked at all.
+// Not a type of `cust`, but its link to the driver library: without a mention, `cust` would not be linked at
+// all.
 use cust as _;
 
-/// What every function returns: 0, or why it did not work.
+/// The result of every function: 0, or the reason why it did not work.
 pub(super) type Code = c_int;
 
 /// An address on the device.
@@ -28,15 +29,15 @@ macro_rules! handles {
         pub(super) struct $name(*mut c_void);
 
         impl $name {
-            /// What an output parameter holds before the driver fills it, and what "none" is.
+            /// The value of an output parameter before the driver fills it, and of "none".
             pub(super) const NULL: Self = Self(std::ptr::null_mut());
         }
 
-        // SAFETY: a handle is a name that only the driver looks behind, and the driver's functions may be called from
-        // any thread; those that need their context current are called after `context` has made it so (the
+        // SAFETY: a handle is a name that only the driver resolves, and the driver's functions may be called
+        // on any thread. Those that need their context current are called after `context` has made it so (the
         // driver's contract).
         unsafe impl Send for $name {}
-        // SAFETY: as above; there is nothing behind a shared handle that this process could race on (the
+        // SAFETY: as above; a shared handle gives access to no memory of this process, so to no race (the
         // driver's contract).
         unsafe impl Sync for $name {}
     )*};
@@ -63,11 +64,11 @@ handles! {
 pub(super) struct ChunkHandle(u64);
 
 impl ChunkHandle {
-    /// What an output parameter holds before the driver fills it.
+    /// The value of an output parameter before the driver fills it.
     pub(super) const NONE: Self = Self(0);
 }
 
-/// `CUmemLocation`: where memory lies, or who may touch it.
+/// `CUmemLocation`: the place of memory, or the device that may touch it.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct Location {
@@ -109,7 +110,7 @@ pub(super) struct AccessDescription {
     pub(super) flags: c_uint,
 }
 
-// The driver reads these as `cuda.h` lays them out on 64-bit machines, the only ones that it has virtual memory on.
+// The driver reads these as `cuda.h` lays them out on 64-bit machines, the only ones with virtual memory.
 const _: () = {
     use std::mem::{align_of, offset_of, size_of};
 
@@ -137,7 +138,7 @@ impl FunctionHandle {
     }
 }
 
-/// The codes that the runtime tells apart. All others are only named.
+/// The codes that this crate distinguishes. For all others it only writes the driver's text.
 pub(super) mod code {
     use super::Code;
 
@@ -147,7 +148,7 @@ pub(super) mod code {
     pub(crate) const NOT_INITIALIZED: Code = 3;
     pub(crate) const DEINITIALIZED: Code = 4;
     pub(crate) const STUB_LIBRARY: Code = 34;
-    /// The runtime library's code; drivers in front of a virtual card answer with it as well.
+    /// A code of the CUDA runtime library. Drivers of virtual cards answer with it as well.
     pub(crate) const INSUFFICIENT_DRIVER: Code = 35;
     pub(crate) const CALL_REQUIRES_NEWER_DRIVER: Code = 36;
     pub(crate) const DEVICE_UNAVAILABLE: Code = 46;
@@ -196,8 +197,8 @@ pub(super) mod code {
 /// `cuThreadExchangeStreamCaptureMode` of 10.1.)
 pub(super) const OLDEST_DRIVER: c_int = 11_020;
 
-/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: what a kernel can have of shared memory when it
-/// asks for it.
+/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: the most shared memory that a kernel can have
+/// when it asks for it.
 pub(super) const ATTRIBUTE_MAX_SHARED_BYTES: c_int = 97;
 /// `CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED`: the device has virtual memory.
 pub(super) const ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED: c_int = 102;
@@ -206,21 +207,21 @@ pub(super) const ATTRIBUTE_MEMORY_POOLS_SUPPORTED: c_int = 115;
 
 /// `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`
 pub(super) const FUNCTION_MAX_DYNAMIC_SHARED_BYTES: c_uint = 8;
-/// `CU_STREAM_CAPTURE_MODE_RELAXED`: captures of others forbid this thread nothing.
+/// `CU_STREAM_CAPTURE_MODE_RELAXED`: captures by other libraries forbid this thread nothing.
 pub(super) const CAPTURE_MODE_RELAXED: c_uint = 2;
 
 /// `CU_STREAM_NON_BLOCKING`: the stream does not wait for the legacy stream, nor that for it.
 pub(super) const STREAM_NON_BLOCKING: c_uint = 1;
 /// `CU_EVENT_DISABLE_TIMING`: an event that only orders, which is cheaper to record and to wait for.
 pub(super) const EVENT_DISABLE_TIMING: c_uint = 2;
-/// `CU_MEMHOSTALLOC_PORTABLE`: pinned for every context of the process. Write-combined memory, the other flag one meets,
-/// is never asked for: the host reads it many times slower.
+/// `CU_MEMHOSTALLOC_PORTABLE`: pinned for every context of the process. Write-combined memory, another common
+/// flag, is never asked for, since a CPU reads it many times slower.
 pub(super) const HOST_ALLOC_PORTABLE: c_uint = 1;
-/// `CU_MEM_ALLOCATION_TYPE_PINNED`: memory that stays where it is, the only kind there is to be mapped.
+/// `CU_MEM_ALLOCATION_TYPE_PINNED`: memory that stays in its place, the only kind that can be mapped.
 pub(super) const ALLOCATION_PINNED: c_uint = 1;
 /// `CU_MEM_LOCATION_TYPE_DEVICE`
 pub(super) const LOCATION_DEVICE: c_uint = 1;
-/// `CU_MEM_ALLOC_GRANULARITY_MINIMUM`: the unit that must be kept, not the one that is recommended.
+/// `CU_MEM_ALLOC_GRANULARITY_MINIMUM`: the required unit, not the recommended one.
 pub(super) const GRANULARITY_MINIMUM: c_uint = 0;
 /// `CU_MEM_ACCESS_FLAGS_PROT_READWRITE`
 pub(super) const ACCESS_READ_WRITE: c_uint = 3;
@@ -229,7 +230,8 @@ pub(super) const JIT_ERROR_LOG_BUFFER: c_uint = 5;
 /// `CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES`
 pub(super) const JIT_ERROR_LOG_BUFFER_SIZE: c_uint = 6;
 
-// The signatures are those of `cuda.h`; enums that go in are passed as the `unsigned int` that they are in C.
+// The signatures are those of `cuda.h`. Enums as parameters are passed as the `unsigned int` that they are in
+// C.
 unsafe extern "C" {
     pub(super) fn cuInit(flags: c_uint) -> Code;
     pub(super) fn cuDriverGetVersion(version: *mut c_int) -> Code;

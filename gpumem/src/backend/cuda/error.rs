@@ -1,7 +1,7 @@
 //! From the driver's codes to faults in words.
 //!
-//! `cust`'s own error panics in `to_string` when the driver cannot name a code, which is so whenever there is no
-//! working driver; so naming is done here, and a code that nobody can name is still told as a number.
+//! `cust`'s own error panics in `to_string` when the driver cannot name a code. Without a working driver that
+//! is every code. So the names are asked for here, and a code without a name is written as a number.
 
 use super::driver::{self, Code, OLDEST_DRIVER, code};
 use crate::backend::Fault;
@@ -27,13 +27,13 @@ fn out_of_memory() -> Fault {
     Fault::out_of_memory(NAME)
 }
 
-/// Turns a code into a result; `operation` is the driver function that returned it, on a handle of this
-/// crate's own.
+/// Turns a code into a result. `operation` is the driver function that returned it, called with handles of
+/// this crate's own.
 pub(super) fn check(operation: &'static str, answer: Code) -> Result<(), Fault> {
     if answer == code::SUCCESS { Ok(()) } else { Err(fault(operation, answer)) }
 }
 
-/// As [`check`], where memory was asked for.
+/// As [`check`], for a call that takes memory.
 pub(super) fn check_memory(operation: &'static str, answer: Code) -> Result<(), Fault> {
     if answer == code::OUT_OF_MEMORY { Err(out_of_memory()) } else { check(operation, answer) }
 }
@@ -41,14 +41,14 @@ pub(super) fn check_memory(operation: &'static str, answer: Code) -> Result<(), 
 /// The fault that stands for a code other than success.
 #[cold]
 pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
-    // The handles are alive as long as the context: one that the driver does not know has gone with it, as
-    // when another library resets it.
+    // The handles are alive as long as the context. If the driver does not know one, the context is gone:
+    // another library has reset it, for example.
     let failed = is_sticky(answer) || answer == code::INVALID_HANDLE;
     let reason = describe(answer);
     if failed { context_failed(operation, reason) } else { denied(operation, answer, reason) }
 }
 
-/// A call that the driver refused, with what to do about it.
+/// A call that the driver refused, with advice.
 pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> Fault {
     let advice = match answer {
         code::OUT_OF_MEMORY => {
@@ -62,9 +62,9 @@ pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> F
     Fault::denied(NAME, operation, reason + advice)
 }
 
-/// Whether the context has failed with this answer, or is gone: these are the codes after which, by the
-/// driver's documentation, every call answers the same until the process ends ("sticky" ones), and those of a
-/// driver or context that is not there any more. All others refuse the one call that they answer.
+/// Whether the context has failed with this answer, or is gone. After a "sticky" code, by the driver's
+/// documentation, every call answers the same until the process ends. Others say that the driver or the
+/// context is not there any more. All other codes refuse the one call that they answer.
 pub(super) fn is_sticky(answer: Code) -> bool {
     matches!(
         answer,
@@ -83,8 +83,8 @@ pub(super) fn is_sticky(answer: Code) -> bool {
             | code::TENSOR_MEMORY_LEAK
             | code::EXTERNAL_DEVICE
             | code::UNKNOWN
-            // Not there any more: at the end of the process, in a forked child, after a reset, without the
-            // MPS server.
+            // The driver or the context is not there any more: at the end of the process, in a forked child,
+            // after a reset, without the MPS server.
             | code::NOT_INITIALIZED
             | code::DEINITIALIZED
             | code::INVALID_CONTEXT
@@ -94,8 +94,8 @@ pub(super) fn is_sticky(answer: Code) -> bool {
     )
 }
 
-/// As [`check`], while a device is opened: nothing has been queued yet, so whatever the driver says, the meaning is
-/// that this device cannot be had.
+/// As [`check`], while a device is opened. Nothing is queued yet, so every other code means that this device
+/// is not available.
 pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fault> {
     match answer {
         code::SUCCESS => Ok(()),
@@ -116,15 +116,15 @@ pub(super) fn check_open(operation: &'static str, answer: Code) -> Result<(), Fa
 
 /// A code in the driver's words: its text, its name and its number.
 pub(super) fn describe(answer: Code) -> String {
-    // SAFETY: both functions fill the pointer with a static string of the driver, or leave or make it null for a code
-    // that they do not know; they may be called at any time, an uninitialised driver included (the driver's
-    // contract).
+    // SAFETY: both functions fill the pointer with a static string of the driver. For an unknown code they
+    // leave it null or make it so. They may be called at any time, even before the driver is initialised (the
+    // driver's contract).
     let (name, text) =
         unsafe { (ask(driver::cuGetErrorName, answer), ask(driver::cuGetErrorString, answer)) };
     compose(name, text, answer)
 }
 
-/// Up to which version of CUDA the driver goes: 12030 for 12.3.
+/// The newest version of CUDA that the driver supports: 12030 for 12.3.
 pub(super) fn driver_version() -> Option<c_int> {
     let mut version: c_int = 0;
     // SAFETY: the pointer is valid for a write, and the function may be called at any time (the driver's
@@ -133,12 +133,12 @@ pub(super) fn driver_version() -> Option<c_int> {
     (answer == code::SUCCESS && version > 0).then_some(version)
 }
 
-/// Such a version as part of a sentence.
+/// Such a version, as part of a sentence.
 pub(super) fn up_to(version: c_int) -> String {
     format!("this driver is for CUDA up to {}.{}", version / 1_000, version % 1_000 / 10)
 }
 
-/// That a driver is too old to be used.
+/// The message for a driver that is too old.
 pub(super) fn too_old(version: c_int) -> String {
     let (major, minor) = (OLDEST_DRIVER / 1_000, OLDEST_DRIVER % 1_000 / 10);
     format!(
@@ -151,8 +151,8 @@ pub(super) fn too_old(version: c_int) -> String {
 ///
 /// # Safety
 ///
-/// `question` fills the pointer that it is given with a string that lives as long as the process, or leaves
-/// it null (the driver's contract).
+/// `question` fills its pointer with a string that lives as long as the process, or leaves it null (the
+/// driver's contract).
 unsafe fn ask(
     question: unsafe extern "C" fn(Code, *mut *const c_char) -> Code,
     answer: Code,
@@ -169,6 +169,20 @@ unsafe fn ask(
     unsafe { CStr::from_ptr(string) }.to_str().ok()
 }
 
+/// Logs an answer other than success where a drop cannot return it.
+pub(super) fn log_failure(operation: &'static str, answer: Code) {
+    match answer {
+        code::SUCCESS => {}
+        // Statics may be dropped after the driver has shut down. Then nothing is left to give back.
+        code::DEINITIALIZED => crate::log_safely::safely(|| {
+            log::debug!("{operation}: the driver has shut down");
+        }),
+        _ => crate::log_safely::safely(|| {
+            log::warn!("{operation}, while dropping: {}", describe(answer));
+        }),
+    }
+}
+
 fn compose(name: Option<&str>, text: Option<&str>, answer: Code) -> String {
     match (name, text) {
         (Some(name), Some(text)) => format!("{text} ({name}, {answer})"),
@@ -177,7 +191,7 @@ fn compose(name: Option<&str>, text: Option<&str>, answer: Code) -> String {
     }
 }
 
-/// What the codes of a machine that is not set up for CUDA mean to the person in front of it.
+/// The meaning of the codes that a machine gives which is not set up for CUDA.
 fn explain(answer: Code) -> Option<&'static str> {
     Some(match answer {
         code::NOT_INITIALIZED => "the CUDA driver does not initialise; it is missing or not running",
@@ -222,7 +236,7 @@ mod tests {
         assert_eq!(compose(None, None, 700), "code 700, which this driver does not name");
     }
 
-    /// With a driver it does not know these codes; with the stand-in it cannot name any.
+    /// A real driver does not know these codes; the stand-in names none.
     #[test]
     fn a_code_from_the_future_is_a_number() {
         for unknown in [12_345, -1, Code::MAX, Code::MIN] {
@@ -254,7 +268,7 @@ mod tests {
         assert!(reason.starts_with("the CUDA driver finds no device (cuInit: "), "{reason}");
     }
 
-    /// A code that refuses one call said that all on the device is lost.
+    /// A code that refused one call was once reported as a failure of the device.
     #[test]
     fn only_codes_of_a_failed_context_fail_a_device() {
         for refusal in

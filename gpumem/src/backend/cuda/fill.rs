@@ -1,6 +1,6 @@
-//! Which of the driver's three fills, if any, writes a repeated pattern.
+//! The choice of one of the driver's three fills, if one of them writes a repeated pattern.
 
-/// A fill as the driver takes it: one value, and how often.
+/// A fill as the driver takes it: one value, and its number of repetitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fill {
     Bytes(u8, usize),
@@ -8,15 +8,16 @@ pub(super) enum Fill {
     Words(u32, usize),
 }
 
-/// The fill for `count` times `pattern` from byte `offset` of a block on, or `None` if the driver has none for it.
+/// The fill for `count` times `pattern` from byte `offset` of a block on, or `None` if the driver has none
+/// for it.
 ///
-/// A wider fill is never slower, so the widest is taken that the start and the length allow: the driver wants the
-/// start aligned to the value (blocks themselves are aligned far beyond that).
+/// A wider fill is never slower, so the widest one is taken that the start and the length allow. The driver
+/// requires a start that is aligned to the value. (Blocks themselves are aligned far beyond that.)
 pub(super) fn choose(pattern: &[u8], offset: usize, count: usize) -> Option<Fill> {
     let bytes = pattern.len().checked_mul(count)?;
     let words = offset.is_multiple_of(4) && bytes.is_multiple_of(4);
-    // Devices are little-endian. A pattern that repeats after two bytes may still be of odd length in halves, such as
-    // three `u16`s; then only the length as a whole has to be a multiple of four.
+    // Devices are little-endian. A pattern that repeats after two bytes may have an odd number of halves,
+    // such as three `u16`s. Then only the length as a whole has to be a multiple of four.
     if let Some([byte]) = period(pattern) {
         return Some(if words {
             Fill::Words(u32::from_le_bytes([byte; 4]), bytes / 4)
@@ -35,7 +36,7 @@ pub(super) fn choose(pattern: &[u8], offset: usize, count: usize) -> Option<Fill
     offset.is_multiple_of(4).then(|| Fill::Words(u32::from_le_bytes(word), bytes / 4))
 }
 
-/// The first `N` bytes of a pattern that is nothing but repetitions of them.
+/// The first `N` bytes of a pattern that consists of repetitions of them.
 fn period<const N: usize>(pattern: &[u8]) -> Option<[u8; N]> {
     let (chunks, rest) = pattern.as_chunks::<N>();
     let first = chunks.first()?;
@@ -77,7 +78,7 @@ mod tests {
         assert_eq!(choose(&[1, 1], 0, usize::MAX), None);
     }
 
-    /// Whatever is chosen writes the same bytes as the pattern itself.
+    /// Every chosen fill writes the same bytes as the pattern itself.
     #[test]
     fn a_fill_writes_the_pattern() {
         for len in 1..=16_usize {

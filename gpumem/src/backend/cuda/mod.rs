@@ -1,21 +1,28 @@
-//! NVIDIA cards, through the CUDA driver.
+//! NVIDIA cards, through the CUDA driver. In this folder "the driver" is always that driver.
 //!
-//! The runtime's own driver calls are in this folder, one kind of thing a file: `driver` declares the functions,
-//! `error` puts their codes into words, `context` makes the context current where it is needed, `event` and `stream` are
-//! the driver's events and streams, `heap` is device memory in blocks, `virtual_memory` is addresses and what is mapped there,
-//! `fill` picks a fill, `module` loads kernels.
+//! Each file has one kind of thing, and imports only files above it in this list:
 //!
-//! `cust` is the layer that users launch kernels with, and its types appear at that edge only. Nothing here is built on
-//! them: among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs,
-//! `wait_event` consumes the event, and a stream's `NON_BLOCKING` is dropped silently.
+//! * `driver`: the driver's functions, declared;
+//! * `error`: their codes in words;
+//! * `context`: the primary context, made current where a call needs it;
+//! * `stream`: streams;
+//! * `event`: events;
+//! * `plain_memory`: device memory in blocks;
+//! * `virtual_memory`: addresses, and the memory that is mapped there;
+//! * `fill`: the choice of a fill;
+//! * `module`: modules of kernels, and launches.
+//!
+//! Users launch kernels with `cust`, and its types appear only there. No other code here is built on `cust`:
+//! among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs,
+//! `wait_event` consumes the event, and a stream's `NON_BLOCKING` is lost without a word.
 
 mod context;
 mod driver;
 mod error;
 mod event;
 mod fill;
-mod heap;
 mod module;
+mod plain_memory;
 mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,33 +36,36 @@ use self::driver::{DeviceAddress, HOST_ALLOC_PORTABLE};
 use self::error::{NAME, check, check_memory};
 use self::event::RecordedEvent;
 use self::fill::Fill;
-use self::heap::Heap;
+use self::module::Modules;
+use self::plain_memory::PlainMemory;
 use self::stream::Stream;
 use self::virtual_memory::{Chunk, VirtualMemory};
-use super::{Backend, Driver, Fault, MemoryInfo};
+use super::{Backend, BackendOps, Fault, MemoryInfo};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 /// NVIDIA cards, through the CUDA driver (feature `cuda`).
 ///
-/// It appears as a type parameter: `Device<Cuda>` comes from [`Device::cuda`](crate::Device::cuda), and its buffers are
-/// `Buffer<T, Cuda>`. They use the device's primary context, so their addresses mean the same to every other CUDA
-/// library of the process that uses the primary context, as nearly all do. Any thread may use them: the context is made
-/// current for the length of a call, and what was current before is brought back.
+/// It appears as a type parameter: `Device<Cuda>` comes from [`Device::cuda`](crate::Device::cuda), and its
+/// buffers are `Buffer<T, Cuda>`. They use the device's primary context. So their addresses mean the same to
+/// every other CUDA library of the process that uses the primary context, as nearly all do. Any thread may
+/// use them: the context is made current during a call, and the former one is restored after it.
 #[derive(Debug)]
 pub struct Cuda {
     context: Arc<Context>,
-    heap: Heap,
+    plain_memory: PlainMemory,
     virtual_memory: VirtualMemory,
+    modules: Modules,
     name: String,
 }
 
-/// Device memory or reserved addresses, by name: where it begins, and no more. It keeps nothing alive.
+/// A name for device memory or reserved addresses: their first address. It keeps nothing alive.
 ///
-/// The driver takes everything back with the context, after which the address may be another's. That does not happen while
-/// the name is used: it is only ever used through the [`Cuda`] that gave it out, which holds the context, and the core of a
-/// device, which holds that, outlives every block and all that is retired (rules 2 and 7).
+/// The driver frees all memory with the context, and the address may then belong to another block. That does
+/// not happen while the name is used. It is only used through the [`Cuda`] that gave it out, which holds the
+/// context. The state of a device holds that, and outlives every block, retired ones included (rules 2 and
+/// 7).
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     address: DeviceAddress,
@@ -65,12 +75,14 @@ pub struct Memory {
 #[derive(Debug)]
 pub struct Pinned {
     address: NonNull<u8>,
-    /// Keeps the address what it is, since the host follows it: the driver takes everything back with the context.
+    /// Keeps the address valid, since code on the CPU follows it: the driver frees all memory with the
+    /// context.
     _context: Arc<Context>,
 }
 
-// SAFETY: the block belongs to no thread. Who may touch its bytes, and when, is decided by the callers of the unsafe
-// methods of `Driver` (rule 3: a running transfer keeps what it needs); this is only its address.
+// SAFETY: the block belongs to no thread. The callers of the unsafe methods of `BackendOps` decide which code
+// may touch its bytes, and when (rule 3: a running transfer keeps the memory that it needs). This is only its
+// address.
 unsafe impl Send for Pinned {}
 // SAFETY: as above; a shared reference gives the address away and no more (rule 3).
 unsafe impl Sync for Pinned {}
@@ -80,9 +92,9 @@ impl Cuda {
     pub(crate) fn open(ordinal: usize) -> Result<Self, Fault> {
         let (context, name) = Context::open(ordinal)?;
         let context = Arc::new(context);
-        let heap = Heap::open(&context)?;
+        let plain_memory = PlainMemory::open(&context)?;
         let virtual_memory = VirtualMemory::open(&context)?;
-        Ok(Self { context, heap, virtual_memory, name })
+        Ok(Self { context, plain_memory, virtual_memory, modules: Modules::default(), name })
     }
 
     /// Makes the context current on the calling thread and leaves it so.
@@ -92,7 +104,9 @@ impl Cuda {
 
     /// Has the driver compile PTX and load it.
     pub(crate) fn load_ptx(&self, ptx: &str) -> Result<Module, Fault> {
-        Module::load_ptx(&self.context, ptx)
+        let module = Module::load_ptx(&self.context, ptx)?;
+        self.modules.add(&module);
+        Ok(module)
     }
 }
 
@@ -103,14 +117,16 @@ impl Memory {
     }
 
     fn at(&self, offset: usize) -> DeviceAddress {
-        // By the callers' condition the offset lies in the block or range, whose end the driver was able to address.
+        // By the callers' condition the offset lies in the block or range, whose end the driver was able to
+        // address.
         self.address.wrapping_add(offset as DeviceAddress)
     }
 }
 
 impl Pinned {
     fn at(&self, offset: usize) -> *mut c_void {
-        // Only the driver goes there, which knows nothing of provenance; so no condition has to be met here.
+        // Only the driver follows this address, and it knows nothing of provenance. So no condition has to be
+        // met here.
         self.address.as_ptr().wrapping_add(offset).cast()
     }
 }
@@ -119,7 +135,7 @@ impl Backend for Cuda {
     const NAME: &'static str = NAME;
 }
 
-impl Driver for Cuda {
+impl BackendOps for Cuda {
     const WAITS_AT_THE_END: bool = true;
 
     type Memory = Memory;
@@ -133,23 +149,24 @@ impl Driver for Cuda {
     }
 
     fn memory_info(&self) -> Result<MemoryInfo, Fault> {
-        let _bound = self.context.bind()?;
+        let _current = self.context.enter()?;
         let (mut free, mut total) = (0, 0);
         // SAFETY: both pointers are valid for a write, and the context is current (the driver's contract).
         check("cuMemGetInfo", unsafe { driver::cuMemGetInfo_v2(&raw mut free, &raw mut total) })?;
         Ok(MemoryInfo { free: Some(free as u64), total: Some(total as u64) })
     }
 
-    // The driver aligns every block to at least 256 bytes, which is what `ALIGNMENT` asks for.
+    // The driver aligns every block to at least 256 bytes, which is `ALIGNMENT`.
     fn allocate(&self, bytes: usize) -> Result<Memory, Fault> {
-        Ok(Memory { address: self.heap.allocate(bytes)? })
+        Ok(Memory { address: self.plain_memory.allocate(bytes)? })
     }
 
     unsafe fn free(&self, memory: Memory) -> Result<(), Fault> {
-        // SAFETY: the caller's part: the block came from `allocate` of this backend, is given back once (the name can be copied,
-        // so its being consumed here shows nothing), and nothing uses it (rule 2: freeing waits for pending uses). This
-        // backend holds the context, so the address is still that block's.
-        unsafe { self.heap.free(memory.address) }
+        // SAFETY: the caller's part: the block came from `allocate` of this backend, is given back once (the
+        // name can be copied, so that it is consumed here shows nothing), and nothing uses it (rule 2:
+        // freeing waits for pending uses). This backend holds the context, so the address is still that
+        // block's.
+        unsafe { self.plain_memory.free(memory.address) }
     }
 
     fn granularity(&self) -> Option<usize> {
@@ -175,7 +192,7 @@ impl Driver for Cuda {
     }
 
     unsafe fn map(&self, memory: &Memory, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: as for `unreserve`; the range lies in what is reserved, so `at` is its begin (the driver's
+        // SAFETY: as for `unreserve`; the range lies in the reserved one, so `at` is its begin (the driver's
         // contract).
         unsafe { self.virtual_memory.map(memory.at(offset), chunk, bytes) }
     }
@@ -193,7 +210,7 @@ impl Driver for Cuda {
 
     fn pin(&self, bytes: usize) -> Result<Pinned, Fault> {
         const OPERATION: &str = "cuMemHostAlloc";
-        let _bound = self.context.bind()?;
+        let _current = self.context.enter()?;
         let mut address: *mut c_void = ptr::null_mut();
         // SAFETY: the pointer is valid for a write, and the context is current (the driver's contract).
         check_memory(OPERATION, unsafe {
@@ -206,9 +223,9 @@ impl Driver for Cuda {
     }
 
     unsafe fn unpin(&self, pinned: Pinned) -> Result<(), Fault> {
-        let _bound = self.context.bind()?;
-        // SAFETY: the block came from `pin` and is given back once, since it is consumed here; that nothing uses it is
-        // the caller's part (rule 3: nothing that a running transfer needs is freed).
+        let _current = self.context.enter()?;
+        // SAFETY: the block came from `pin` and is given back once, since it is consumed here; that nothing
+        // uses it is the caller's part (rule 3: memory that a running transfer needs is not freed).
         check("cuMemFreeHost", unsafe { driver::cuMemFreeHost(pinned.address.as_ptr().cast()) })
     }
 
@@ -249,15 +266,16 @@ impl Driver for Cuda {
     }
 
     fn close(&self) {
-        self.context.let_go_of_modules();
+        self.modules.let_go();
     }
 
-    /// `cuMemFreeHost` waits for all kernels of the context, those of other devices too, and whoever queues
-    /// work meanwhile waits for it: 290 ms beside a kernel of 300 ms, on an H100. This waits for the kernels of
-    /// this crate's devices before, alone; those of other libraries are not known here.
+    /// `cuMemFreeHost` waits for all kernels of the context, those of other opened devices included, and a
+    /// thread that queues work meanwhile waits for that call: 290 ms beside a kernel of 300 ms, on an H100.
+    /// So this waits for the kernels of this crate's devices before. Kernels of other libraries are not known
+    /// here.
     fn settle(&self) {
-        let Ok(_bound) = self.context.bind() else { return };
-        event::wait_for_all_streams(&self.context);
+        let Ok(_current) = self.context.enter() else { return };
+        stream::wait_for_all_streams(&self.context);
     }
 
     fn tidy(&self) {
@@ -274,9 +292,9 @@ impl Driver for Cuda {
         if bytes == 0 {
             return Ok(());
         }
-        let _bound = self.context.bind()?;
-        // SAFETY: the stream is alive and its context current; that both ranges lie in their blocks, and that these
-        // stay alive and are left alone until the copy is done, is the caller's part (rules 2 and 3).
+        let _current = self.context.enter()?;
+        // SAFETY: the stream is alive and its context current. The caller's part: both ranges lie in their
+        // blocks, which stay alive and are not touched until the copy is done (rules 2 and 3).
         check("cuMemcpyHtoDAsync", unsafe {
             driver::cuMemcpyHtoDAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
         })
@@ -292,9 +310,9 @@ impl Driver for Cuda {
         if bytes == 0 {
             return Ok(());
         }
-        let _bound = self.context.bind()?;
-        // SAFETY: as for `copy_to_device`. The destination is never a slice that was lent to the runtime (rule 4): it is
-        // a pinned block.
+        let _current = self.context.enter()?;
+        // SAFETY: as for `copy_to_device`. The destination is a pinned block, and never a slice that an
+        // application lent (rule 4).
         check("cuMemcpyDtoHAsync", unsafe {
             driver::cuMemcpyDtoHAsync_v2(to.at(to_offset), from.at(from_offset), bytes, stream.handle())
         })
@@ -310,7 +328,7 @@ impl Driver for Cuda {
         if bytes == 0 {
             return Ok(());
         }
-        let _bound = self.context.bind()?;
+        let _current = self.context.enter()?;
         // SAFETY: as for `copy_to_device`; that the ranges do not overlap is the caller's part too (rules 1
         // and 2).
         check("cuMemcpyDtoDAsync", unsafe {
@@ -329,10 +347,11 @@ impl Driver for Cuda {
         if count == 0 {
             return Ok(true);
         }
-        let _bound = self.context.bind()?;
+        let _current = self.context.enter()?;
         let (to, stream) = (to.at(offset), stream.handle());
-        // SAFETY: the stream is alive and its context current; a fill writes `count * pattern.len()` bytes from the
-        // offset on, which by the caller's part lie in the block and are left alone until it is done (rule 2).
+        // SAFETY: the stream is alive and its context current. A fill writes `count * pattern.len()` bytes
+        // from the offset on. By the caller's part they lie in the block and are not touched until the fill
+        // is done (rule 2).
         unsafe {
             match fill {
                 Fill::Bytes(value, n) => {

@@ -1,46 +1,75 @@
-//! Modules of kernels, compiled from PTX by the driver.
+//! Modules of kernels, compiled from PTX by the driver, and the launch of kernels.
 
 use super::context::Context;
 use super::driver::{
     self, ATTRIBUTE_MAX_SHARED_BYTES, Code, FUNCTION_MAX_DYNAMIC_SHARED_BYTES, FunctionHandle,
     JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE, ModuleHandle, code,
 };
-use super::error::{check, describe, driver_version, refused, unavailable, up_to};
+use super::error::{
+    check, context_failed, denied, describe, driver_version, is_sticky, refused, unavailable, up_to,
+};
+use super::stream::Stream;
 use crate::backend::Fault;
+use cust::function::{BlockSize, GridSize};
 use std::ffi::{CString, c_int, c_void};
 use std::fmt;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+/// Bytes of dynamic shared memory that every kernel may have which declares none by itself.
+const SHARED_UNASKED: u32 = 48 << 10;
+
 /// Kernels that were loaded onto a device.
 #[derive(Debug)]
 pub(crate) struct Module {
-    loaded: Arc<Loaded>,
-    /// Whose kernels they are, for comparison: it stays the only one of its address.
+    cell: Arc<ModuleCell>,
+    /// The context of the kernels, for comparison: while this lives, no other context has its address.
     context: Weak<Context>,
 }
 
-/// What a module holds until it is dropped, or until its device is closed.
+/// The driver's module, until its [`Module`] is dropped or its device is closed.
 #[derive(Debug)]
-pub(super) struct Loaded(Mutex<Option<Held>>);
+struct ModuleCell(Mutex<Option<Loaded>>);
 
+/// A module of the driver's.
 #[derive(Debug)]
-struct Held {
+struct Loaded {
     handle: ModuleHandle,
     context: Arc<Context>,
 }
 
-impl Loaded {
-    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+impl ModuleCell {
+    fn lock(&self) -> MutexGuard<'_, Option<Loaded>> {
         // It is whole at all times.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Lets go of the driver's module and of the context: for when the device is closed, so that no stream is
-    /// left to launch a kernel on.
+/// The modules that were loaded through one opened device.
+#[derive(Debug, Default)]
+pub(super) struct Modules(Mutex<Vec<Weak<ModuleCell>>>);
+
+impl Modules {
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<ModuleCell>>> {
+        // A list is whole after every operation on it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a module that was loaded.
+    pub(super) fn add(&self, module: &Module) {
+        let mut modules = self.lock();
+        modules.retain(|module| module.strong_count() > 0);
+        modules.push(Arc::downgrade(&module.cell));
+    }
+
+    /// Lets go of the driver's modules and of the context: when the device is closed, and no stream is left
+    /// to launch a kernel on.
     pub(super) fn let_go(&self) {
-        let held = self.held().take();
-        drop(held);
+        let modules = std::mem::take(&mut *self.lock());
+        for module in modules.iter().filter_map(Weak::upgrade) {
+            let loaded = module.lock().take();
+            drop(loaded);
+        }
     }
 }
 
@@ -52,8 +81,8 @@ pub struct Function<'m> {
     module: &'m Module,
 }
 
-/// What can be launched on a device's stream: a [`Function`] of this crate's [`Module`](crate::cuda::Module),
-/// or one of `cust`'s.
+/// A kernel that can be launched on a device's stream: a [`Function`] of this crate's
+/// [`Module`](crate::cuda::Module), or one of `cust`'s.
 ///
 /// The trait is sealed.
 pub trait Kernel: sealed::Kernel {}
@@ -67,9 +96,9 @@ pub(super) mod sealed {
     pub trait Kernel {
         /// The driver's handle of the kernel.
         fn raw(&self) -> *mut c_void;
-        /// The context that the kernel was loaded into, where that is known.
+        /// The context that the kernel was loaded into, if that is known.
         fn context(&self) -> Option<*const Context>;
-        /// What messages call the kernel, where that is known.
+        /// The kernel's name for messages, if that is known.
         fn name(&self) -> Option<&str>;
     }
 }
@@ -112,15 +141,15 @@ impl Module {
             unavailable(format!("the PTX has a NUL at byte {}; it must be text", nul.nul_position()))
         })?;
 
-        // The driver waits for running kernels when it loads one.
+        // The driver waits for running kernels when it loads a module, so this thread may wait.
         context.unload_idle_modules();
-        let _bound = context.bind()?;
+        let _current = context.enter()?;
         let mut log = JitLog::new();
         let mut handle = ModuleHandle::NULL;
         let answer = log.during(|count, keys, values| {
-            // SAFETY: the image is text that ends with a NUL, the options are those of a `JitLog`, the pointer is valid
-            // for a write, and the context is current. The driver keeps none of these pointers (the driver's
-            // contract).
+            // SAFETY: the image is text that ends with a NUL, the options are those of a `JitLog`, the
+            // pointer is valid for a write, and the context is current. The driver keeps none of these
+            // pointers (the driver's contract).
             unsafe { driver::cuModuleLoadDataEx(&raw mut handle, image.as_ptr().cast(), count, keys, values) }
         });
         match answer {
@@ -134,26 +163,24 @@ impl Module {
             | code::SHARED_OBJECT_SYMBOL_NOT_FOUND => Err(unavailable(cannot_compile(answer, &log.text()))),
             _ => check("cuModuleLoadDataEx", answer),
         }?;
-        let held = Held { handle, context: Arc::clone(context) };
-        let loaded = Arc::new(Loaded(Mutex::new(Some(held))));
-        context.module_loaded(&loaded);
-        Ok(Self { loaded, context: Arc::downgrade(context) })
+        let loaded = Loaded { handle, context: Arc::clone(context) };
+        Ok(Self { cell: Arc::new(ModuleCell(Mutex::new(Some(loaded)))), context: Arc::downgrade(context) })
     }
 
-    /// Calls the driver with the module, which is not let go of meanwhile, and with its context current.
+    /// Calls the driver with the module, which stays loaded during the call, and with its context current.
     fn with<T>(
         &self,
         kernel: &str,
         call: impl FnOnce(ModuleHandle, &Context) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let held = self.loaded.held();
-        let Some(Held { handle, context }) = &*held else {
+        let loaded = self.cell.lock();
+        let Some(Loaded { handle, context }) = &*loaded else {
             let kernel = kernel.escape_debug();
             return Err(refused(format!(
                 "the device that the module of `{kernel}` was loaded onto is closed"
             )));
         };
-        let _bound = context.bind()?;
+        let _current = context.enter()?;
         call(*handle, context)
     }
 
@@ -182,9 +209,10 @@ impl Module {
     }
 }
 
-impl Drop for Held {
-    /// Unloading may wait for the device, and must not happen before its kernels have ended; so it is left to
-    /// those who may wait: whoever loads another module, trims the device or ends the context (rule 7).
+impl Drop for Loaded {
+    /// To unload a module may keep a thread waiting for the device, and its kernels must have ended before.
+    /// So it is left to a thread that may wait: one that loads another module, trims the device or ends the
+    /// context (rule 7).
     fn drop(&mut self) {
         self.context.retire_module(self.handle);
     }
@@ -200,7 +228,7 @@ impl Function<'_> {
     /// Sets how much dynamic shared memory a launch of the kernel may ask for.
     pub(crate) fn allow_shared(&self, bytes: u32) -> Result<(), Fault> {
         const OPERATION: &str = "cuFuncSetAttribute";
-        // More than fits the driver's number is more than any device has.
+        // A number that is too large for the driver's type is more than any device has.
         let value = c_int::try_from(bytes).unwrap_or(c_int::MAX);
         self.module.with(self.name(), |_, context| {
             // SAFETY: the kernel's module is loaded, and its context is current (the driver's contract).
@@ -217,6 +245,81 @@ impl Function<'_> {
             )))
         })
     }
+}
+
+impl Stream {
+    /// Queues a kernel.
+    ///
+    /// # Safety
+    ///
+    /// `arguments` points to one value for each of the kernel's parameters, in order and of the parameter's
+    /// type. All memory that the kernel reads and writes is in bounds, is alive until the kernel has ended,
+    /// and is touched at the same time only by work that is ordered with this stream (rules 1 and 2).
+    pub(crate) unsafe fn launch<K: Kernel + ?Sized>(
+        &self,
+        kernel: &K,
+        grid: GridSize,
+        block: BlockSize,
+        shared_bytes: u32,
+        arguments: &[*mut c_void],
+    ) -> Result<(), Fault> {
+        const OPERATION: &str = "cuLaunchKernel";
+        let name = kernel.name().unwrap_or("kernel");
+        if kernel.context().is_some_and(|context| !ptr::eq(context, Arc::as_ptr(self.context()))) {
+            let reason = format!("`{name}` was loaded through another opened device than the stream's");
+            return Err(refused(reason));
+        }
+        let _current = self.context().enter()?;
+        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device with a
+        // stream is not closed, and only closing lets go of modules). The driver copies the arguments before
+        // it returns and writes none of them. The rest is the caller's part (rules 1 and 2).
+        let answer = unsafe {
+            driver::cuLaunchKernel(
+                FunctionHandle::from_raw(kernel.raw()),
+                grid.x,
+                grid.y,
+                grid.z,
+                block.x,
+                block.y,
+                block.z,
+                shared_bytes,
+                self.handle(),
+                arguments.as_ptr().cast_mut(),
+                ptr::null_mut(),
+            )
+        };
+        let reason = || refusal(answer, name, (&grid, &block), shared_bytes);
+        match answer {
+            code::SUCCESS => Ok(()),
+            code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, reason())),
+            answer if is_sticky(answer) => Err(context_failed(OPERATION, reason())),
+            // All other codes concern the launch: this device does not have the kernel, the configuration or
+            // a feature.
+            _ => Err(refused(reason())),
+        }
+    }
+}
+
+/// The driver's text for a refused launch, and the launch itself. The driver calls a grid of no blocks and a
+/// block of too many threads the same: an "invalid argument".
+#[cold]
+fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), shared_bytes: u32) -> String {
+    let advice = if shared_bytes > SHARED_UNASKED {
+        ", of which more than 48 KiB are had with `Function::allow_shared_bytes`"
+    } else {
+        ""
+    };
+    format!(
+        "{}, for `{kernel}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
+         shared memory{advice}",
+        describe(answer),
+        grid.x,
+        grid.y,
+        grid.z,
+        block.x,
+        block.y,
+        block.z,
+    )
 }
 
 impl fmt::Debug for Function<'_> {
@@ -241,23 +344,23 @@ fn cannot_compile(answer: Code, log: &str) -> String {
     message
 }
 
-/// Room for what the driver's compiler has to say.
+/// The messages of the driver's compiler.
 struct JitLog {
     bytes: Box<[u8; Self::SIZE]>,
 }
 
 impl JitLog {
-    /// Enough for the first errors, which are those that count.
+    /// Enough for the first errors, which count.
     const SIZE: usize = 8 << 10;
 
     fn new() -> Self {
         Self { bytes: Box::new([0; Self::SIZE]) }
     }
 
-    /// Calls the driver with the options that make it write here: their count, keys and values.
+    /// Calls the driver with the options that make it write into this: their count, keys and values.
     fn during(&mut self, call: impl FnOnce(u32, *mut u32, *mut *mut c_void) -> Code) -> Code {
         let mut keys = [JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE];
-        // A number is passed in the place of the pointer, not behind it.
+        // The driver reads this number in place of a pointer, and follows none.
         let mut values = [self.bytes.as_mut_ptr().cast::<c_void>(), ptr::without_provenance_mut(Self::SIZE)];
         call(2, keys.as_mut_ptr(), values.as_mut_ptr())
     }

@@ -1,49 +1,21 @@
-//! Streams, and the launch of kernels on them.
+//! Streams, and the ends of the work that is queued on them.
 
-use super::context::{Context, log_failure};
-use super::driver::{self, Code, FunctionHandle, STREAM_NON_BLOCKING, StreamHandle, code};
-use super::error::{check, context_failed, denied, describe, is_sticky, refused};
-use super::event;
-use super::module::Kernel;
+use super::context::Context;
+use super::driver::{self, EventHandle, STREAM_NON_BLOCKING, StreamHandle, code};
+use super::error::{check, log_failure};
 use crate::backend::Fault;
-use cust::function::{BlockSize, GridSize};
-use std::ffi::c_void;
-use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Bytes of dynamic shared memory that every kernel may have, if it declares none by itself.
-const SHARED_UNASKED: u32 = 48 << 10;
-
-/// The streams of all devices of the process, each with its context, from its creation until just before its end.
+/// The streams of all devices of the process, each with its context. A stream is listed from its creation
+/// until just before it is destroyed.
 static ALL: Mutex<Vec<(Weak<Context>, StreamHandle)>> = Mutex::new(Vec::new());
 
 fn all() -> MutexGuard<'static, Vec<(Weak<Context>, StreamHandle)>> {
     ALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Calls `act` with the streams of all devices whose context is the same as this one's. None of them ends meanwhile.
-pub(super) fn with_all<R>(
-    context: &Context,
-    act: impl FnOnce(&mut dyn Iterator<Item = StreamHandle>) -> R,
-) -> R {
-    let mut contexts = Vec::new();
-    let streams = all();
-    let same = |of: &Arc<Context>| of.handle() == context.handle() && of.is_there();
-    let mut found = streams.iter().filter_map(|(of, stream)| {
-        let of = of.upgrade()?;
-        let found = same(&of).then_some(*stream);
-        // Let go of without the lock: it may be the last.
-        contexts.push(of);
-        found
-    });
-    let result = act(&mut found);
-    drop(found);
-    drop(streams);
-    result
-}
-
-/// A stream of the runtime's own. It is non-blocking, which `cust` drops silently: a stream that is not would wait for
-/// the legacy stream, and with it for everything else in the process.
+/// A stream of this crate's own. It is non-blocking. A blocking stream would wait for the legacy stream, and
+/// with it for all other work in the process. (`cust` loses the flag without a word.)
 #[derive(Debug)]
 pub struct Stream {
     handle: StreamHandle,
@@ -52,7 +24,7 @@ pub struct Stream {
 
 impl Stream {
     pub(super) fn create(context: &Arc<Context>) -> Result<Self, Fault> {
-        let _bound = context.bind()?;
+        let _current = context.enter()?;
         let mut handle = StreamHandle::NULL;
         // SAFETY: the pointer is valid for a write, and the context is current (the driver's contract).
         check("cuStreamCreate", unsafe { driver::cuStreamCreate(&raw mut handle, STREAM_NON_BLOCKING) })?;
@@ -69,10 +41,10 @@ impl Stream {
         &self.context
     }
 
-    /// Whether all that was queued is done. Unlike an event that is recorded now, which an idle card takes some microseconds to
-    /// reach, this is known at once.
+    /// Whether all queued work is done. The driver answers at once. An event that is recorded now would need
+    /// some microseconds, even on an idle card.
     pub(super) fn is_idle(&self) -> Result<bool, Fault> {
-        let _bound = self.context.bind()?;
+        let _current = self.context.enter()?;
         // SAFETY: the stream is alive, and its context current (the driver's contract).
         match unsafe { driver::cuStreamQuery(self.handle) } {
             code::NOT_READY => Ok(false),
@@ -80,102 +52,98 @@ impl Stream {
         }
     }
 
-    /// Keeps the calling thread until all that is queued is done. The context is current.
+    /// Keeps the calling thread until all queued work is done. The context is current.
     pub(super) fn synchronize(&self) -> Result<(), Fault> {
         // SAFETY: the stream is alive (the driver's contract).
         check("cuStreamSynchronize", unsafe { driver::cuStreamSynchronize(self.handle) })
     }
 
-    /// Queues a kernel.
-    ///
-    /// # Safety
-    ///
-    /// `arguments` points to one value for each of the kernel's parameters, in order and of the parameter's type. What
-    /// the kernel reads and writes is in bounds, is alive until the kernel has ended, and is touched at the same time by
-    /// nothing that is not ordered with this stream (rules 1 and 2).
-    pub(crate) unsafe fn launch<K: Kernel + ?Sized>(
-        &self,
-        kernel: &K,
-        grid: GridSize,
-        block: BlockSize,
-        shared_bytes: u32,
-        arguments: &[*mut c_void],
-    ) -> Result<(), Fault> {
-        const OPERATION: &str = "cuLaunchKernel";
-        let name = kernel.name().unwrap_or("kernel");
-        if kernel.context().is_some_and(|context| !ptr::eq(context, Arc::as_ptr(&self.context))) {
-            let reason = format!("`{name}` was loaded through another opened device than the stream's");
-            return Err(refused(reason));
+    /// An event after all work that is queued now. The context is current.
+    pub(super) fn record_end(&self) -> Result<EventHandle, Fault> {
+        let event = self.context.take_event()?;
+        // SAFETY: the event was just taken, and the stream is alive (the driver's contract).
+        unsafe { record(&self.context, event, self.handle) }
+    }
+
+    /// Remembers an event at the end of a stream that is being dropped, if the stream is still busy: see
+    /// [`Context::stream_ended`]. The context is current.
+    fn note_end(&self) -> Result<(), Fault> {
+        if self.is_idle()? {
+            return Ok(());
         }
-        let _bound = self.context.bind()?;
-        // SAFETY: the kernel and the stream are alive and of this context, which is current (a device is not
-        // closed, which lets go of modules, while there is a stream of it); the driver copies the arguments
-        // before it returns and writes none of them. The rest is the caller's part (rules 1 and 2).
-        let answer = unsafe {
-            driver::cuLaunchKernel(
-                FunctionHandle::from_raw(kernel.raw()),
-                grid.x,
-                grid.y,
-                grid.z,
-                block.x,
-                block.y,
-                block.z,
-                shared_bytes,
-                self.handle,
-                arguments.as_ptr().cast_mut(),
-                ptr::null_mut(),
-            )
-        };
-        let what = || refusal(answer, name, (&grid, &block), shared_bytes);
-        match answer {
-            code::SUCCESS => Ok(()),
-            code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, what())),
-            answer if is_sticky(answer) => Err(context_failed(OPERATION, what())),
-            // All else concerns the launch: a kernel, a configuration or a feature that this device does not
-            // have.
-            _ => Err(refused(what())),
-        }
+        self.context.stream_ended(self.record_end()?);
+        Ok(())
     }
 }
 
-/// What the driver says of a launch, and what was asked for: a grid of no blocks and a block of too many
-/// threads are both an "invalid argument" to it.
-#[cold]
-fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), shared_bytes: u32) -> String {
-    let advice = if shared_bytes > SHARED_UNASKED {
-        ", of which more than 48 KiB are had with `Function::allow_shared_bytes`"
-    } else {
-        ""
-    };
-    format!(
-        "{}, for `{kernel}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
-         shared memory{advice}",
-        describe(answer),
-        grid.x,
-        grid.y,
-        grid.z,
-        block.x,
-        block.y,
-        block.z,
-    )
+/// Records an event after all work that is queued now on a stream. If the driver refuses, the event goes back
+/// to the context's list.
+///
+/// # Safety
+///
+/// The event and the stream are alive and of this context, which is current. No other code has the event (the
+/// driver's contract).
+unsafe fn record(context: &Context, event: EventHandle, stream: StreamHandle) -> Result<EventHandle, Fault> {
+    // SAFETY: the caller's promise (the driver's contract).
+    let recorded = check("cuEventRecord", unsafe { driver::cuEventRecord(event, stream) });
+    if recorded.is_err() {
+        context.spare_events().push(event);
+    }
+    recorded.map(|()| event)
+}
+
+/// Keeps the calling thread until all work that is queued now on the streams of this context is done, those
+/// of other opened devices of the same context included. The context is current.
+///
+/// `cuCtxSynchronize` is not used. While another library captures a stream of the context, in any mode, that
+/// call ruins the capture.
+pub(super) fn wait_for_all_streams(context: &Arc<Context>) {
+    for end in ends_of_all(context) {
+        // SAFETY: the event is alive and of the context (the driver's contract).
+        log_failure("cuEventSynchronize", unsafe { driver::cuEventSynchronize(end) });
+        context.spare_events().push(end);
+    }
+}
+
+/// Events after all work that is queued now on the streams of this context. A stream whose event the driver
+/// refuses is left out. The context is current.
+fn ends_of_all(context: &Arc<Context>) -> Vec<EventHandle> {
+    let (mut ends, mut contexts) = (Vec::new(), Vec::new());
+    // Locked, so that no stream is destroyed meanwhile.
+    let streams = all();
+    for (of, stream) in streams.iter() {
+        let Some(of) = of.upgrade() else { continue };
+        let is_same = of.handle() == context.handle() && of.is_alive();
+        // Dropped after the lock: it may be the last reference.
+        contexts.push(of);
+        if !is_same {
+            continue;
+        }
+        let Ok(event) = context.take_event() else { break };
+        // SAFETY: the event was just taken. The stream is alive, since it is listed, and of a context with
+        // the same handle (the driver's contract).
+        ends.extend(unsafe { record(context, event, *stream) });
+    }
+    drop(streams);
+    ends
 }
 
 impl Drop for Stream {
-    /// Does not wait: the driver finishes what is queued and gives the stream back then.
+    /// Does not wait. The driver finishes the queued work and frees the stream then.
     fn drop(&mut self) {
         all().retain(|(_, stream)| *stream != self.handle);
-        let Ok(_bound) = self.context.bind() else {
+        let Ok(_current) = self.context.enter() else {
             self.context.stream_ended_unseen();
             return self.context.stream_gone(self.handle);
         };
-        if let Err(fault) = event::note_end(self) {
+        if let Err(fault) = self.note_end() {
             self.context.stream_ended_unseen();
             crate::log_safely::safely(|| {
                 log::warn!("while dropping a stream: {fault}");
             });
         }
         self.context.stream_gone(self.handle);
-        // SAFETY: made in `create`, destroyed once, and nobody has its handle any more (the driver's
+        // SAFETY: made in `create` and destroyed once; no other code has its handle any more (the driver's
         // contract).
         let answer = unsafe { driver::cuStreamDestroy_v2(self.handle) };
         log_failure("cuStreamDestroy", answer);

@@ -1,34 +1,36 @@
-//! Addresses and physical memory, taken apart: a range of addresses is reserved once, and memory is mapped into it.
+//! Addresses apart from physical memory: a range of addresses is reserved once, and memory is mapped into it.
 //!
-//! The protocol, as the driver has it: a range is reserved with nothing behind it. A handle stands for physical memory that is
-//! seen nowhere yet. It is mapped into a range, and after that the device is given access, without which the memory is there but
-//! nobody may touch it. A handle that is unmapped keeps its bytes and can be mapped elsewhere. At the end everything goes the way
-//! it came: unmapped, then released, and the range given back.
+//! The driver's protocol: a range is reserved without memory. A handle stands for physical memory, which has
+//! no address yet. The handle is mapped into a range. After that the device is given access. Without access
+//! the memory is there, and no kernel or copy may touch it. An unmapped handle keeps its bytes and can be
+//! mapped elsewhere. At the end each step is undone: the handle is unmapped, then released, and the range is
+//! given back.
 //!
-//! Two rules are stricter here than the driver's. A handle is mapped in one place at a time. And it is released only when it is
-//! unmapped; the driver would keep the memory until then, and nobody could tell how much there is.
+//! Two rules are stricter here than the driver's. A handle is mapped in one place at a time. And it is
+//! released only after it is unmapped: the driver would keep the memory until then, and the amount of it
+//! would be unknown.
 //!
-//! Measured on an H200 on 2026-11-21, and none of it waits for running kernels:
+//! Measured on an H200 on 2026-11-21, and no call waits for running kernels:
 //!
 //! | call | takes |
 //! | --- | --- |
 //! | `cuMemCreate` | 7 to 13 us, up to 1 GiB |
 //! | `cuMemMap` | 0.6 us |
-//! | `cuMemSetAccess` | 21 us a handle, and 10 us |
-//! | `cuMemUnmap` | 13 to 20 us a handle |
-//! | `cuMemRelease` | 8 us for small handles, about 260 us a GiB |
+//! | `cuMemSetAccess` | 21 us per handle, and 10 us |
+//! | `cuMemUnmap` | 13 to 20 us per handle |
+//! | `cuMemRelease` | 8 us for small handles, about 260 us per GiB |
 //!
-//! A handle can only be mapped whole: to map a part of one is answered with 801, not supported.
+//! A handle can only be mapped whole. To map a part of one is answered with 801, not supported.
 //!
-//! Since nothing here waits, nothing here is ordered with streams either. That no queued work touches what is unmapped is the
-//! business of the callers.
+//! Since no call waits, no call is ordered with streams either. The callers make sure that no queued work
+//! touches memory that they unmap.
 
-use super::context::{Context, log_failure};
+use super::context::Context;
 use super::driver::{
     self, ACCESS_READ_WRITE, ALLOCATION_PINNED, ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED, AccessDescription,
     AllocationProperties, ChunkHandle, DeviceAddress, GRANULARITY_MINIMUM, LOCATION_DEVICE, Location, code,
 };
-use super::error::{check, check_memory, describe};
+use super::error::{check, check_memory, describe, log_failure};
 use crate::backend::{ALIGNMENT, Fault};
 use std::sync::Arc;
 
@@ -52,19 +54,19 @@ impl VirtualMemory {
         Ok(Self { context: Arc::clone(context), granularity })
     }
 
-    /// The unit of everything below; none where the device has no virtual memory. It never changes.
+    /// The unit of all ranges and chunks; none if the device has no virtual memory. It never changes.
     pub(super) fn granularity(&self) -> Option<usize> {
         self.granularity
     }
 
     /// Reserves addresses, aligned to a unit.
     pub(super) fn reserve(&self, bytes: usize) -> Result<DeviceAddress, Fault> {
-        let _bound = self.context.bind()?;
+        let _current = self.context.enter()?;
         let mut address: DeviceAddress = 0;
-        // 0 leaves the alignment to the driver, which is what there is to ask of a device without a unit.
+        // 0 leaves the alignment to the driver, for a device without a unit.
         let alignment = self.granularity.unwrap_or(0);
-        // SAFETY: the pointer is valid for a write. No place is asked for, so nothing that exists is in the
-        // way (the driver's contract).
+        // SAFETY: the pointer is valid for a write. No place is asked for, so the range overlaps nothing that
+        // exists (the driver's contract).
         check_memory("cuMemAddressReserve", unsafe {
             driver::cuMemAddressReserve(&raw mut address, bytes, alignment, 0, 0)
         })?;
@@ -75,17 +77,17 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::unreserve`](crate::backend::Driver::unreserve) (rule 2).
+    /// As of [`BackendOps::unreserve`](crate::backend::BackendOps::unreserve) (rule 2).
     pub(super) unsafe fn unreserve(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
-        let _bound = self.context.bind()?;
-        // SAFETY: the caller's part: the range came from `reserve`, whole, and nothing is mapped there, so nothing that is
-        // queued can use it (rule 2: what is given back has no pending uses).
+        let _current = self.context.enter()?;
+        // SAFETY: the caller's part: the range came from `reserve`, whole, and nothing is mapped there, so no
+        // queued work can use it (rule 2: memory without pending uses is given back).
         check("cuMemAddressFree", unsafe { driver::cuMemAddressFree(address, bytes) })
     }
 
     /// Takes physical memory.
     pub(super) fn create(&self, bytes: usize) -> Result<Chunk, Fault> {
-        let _bound = self.context.bind()?;
+        let _current = self.context.enter()?;
         let mut handle = ChunkHandle::NONE;
         let properties = properties(&self.context);
         // SAFETY: both pointers are valid for the call, and the properties are filled in (the driver's
@@ -100,29 +102,29 @@ impl VirtualMemory {
     ///
     /// # Safety
     ///
-    /// As of [`Driver::release_chunk`](crate::backend::Driver::release_chunk), which consumes the chunk: this
-    /// is its last use (rule 2).
+    /// As of [`BackendOps::release_chunk`](crate::backend::BackendOps::release_chunk), which consumes the
+    /// chunk: this is its last use (rule 2).
     pub(super) unsafe fn release(&self, chunk: &Chunk) -> Result<(), Fault> {
-        let _bound = self.context.bind()?;
-        // SAFETY: the handle came from `create`. The caller's part: it is given back once and is mapped nowhere, so no queued
-        // work has an address of it (rule 2).
+        let _current = self.context.enter()?;
+        // SAFETY: the handle came from `create`. The caller's part: it is given back once and is mapped
+        // nowhere, so no queued work has an address of it (rule 2).
         check("cuMemRelease", unsafe { driver::cuMemRelease(chunk.handle) })
     }
 
-    /// Maps a chunk and lets this device read and write it; or, if either fails, neither.
+    /// Maps a chunk and lets this device read and write it. If either fails, neither is done.
     ///
     /// # Safety
     ///
-    /// As of [`Driver::map`](crate::backend::Driver::map) (the driver's contract).
+    /// As of [`BackendOps::map`](crate::backend::BackendOps::map) (the driver's contract).
     pub(super) unsafe fn map(
         &self,
         address: DeviceAddress,
         chunk: &Chunk,
         bytes: usize,
     ) -> Result<(), Fault> {
-        let _bound = self.context.bind()?;
-        // SAFETY: the caller's part: the range is reserved and free, and the chunk is as long and mapped nowhere. Offset 0,
-        // since a handle is mapped whole (the driver's contract).
+        let _current = self.context.enter()?;
+        // SAFETY: the caller's part: the range is reserved and free, and the chunk is as long and mapped
+        // nowhere. The offset is 0, since a handle is mapped whole (the driver's contract).
         check_memory("cuMemMap", unsafe { driver::cuMemMap(address, bytes, 0, chunk.handle, 0) })?;
         let access = AccessDescription { location: device_location(&self.context), flags: ACCESS_READ_WRITE };
         // SAFETY: the range was mapped above, whole, and the pointer is to one description, as it says (the
@@ -131,31 +133,32 @@ impl VirtualMemory {
             driver::cuMemSetAccess(address, bytes, &raw const access, 1)
         });
         if access.is_err() {
-            // Memory that is mapped and cannot be touched would only be in the way of the next (rule 6: all or nothing).
-            // SAFETY: mapped above, whole; nobody was told yet, so nothing uses it (rule 2).
+            // Memory that is mapped and cannot be touched would only be in the way of the next call (rule 6:
+            // all or nothing).
+            // SAFETY: mapped above, whole; the caller does not know of it yet, so nothing uses it (rule 2).
             let answer = unsafe { driver::cuMemUnmap(address, bytes) };
             log_failure("cuMemUnmap", answer);
         }
         access
     }
 
-    /// Takes a chunk from where it is mapped.
+    /// Unmaps a chunk.
     ///
     /// # Safety
     ///
-    /// As of [`Driver::unmap`](crate::backend::Driver::unmap) (rule 2).
+    /// As of [`BackendOps::unmap`](crate::backend::BackendOps::unmap) (rule 2).
     pub(super) unsafe fn unmap(&self, address: DeviceAddress, bytes: usize) -> Result<(), Fault> {
-        let _bound = self.context.bind()?;
-        // SAFETY: the caller's part: exactly one chunk is mapped there, and nothing that is queued or running touches it (rule
-        // 2: freeing waits for pending uses).
+        let _current = self.context.enter()?;
+        // SAFETY: the caller's part: exactly one chunk is mapped there, and no queued or running work touches
+        // it (rule 2: freeing waits for pending uses).
         check("cuMemUnmap", unsafe { driver::cuMemUnmap(address, bytes) })
     }
 }
 
-/// What the device says of its unit. A device whose answer is of no use is treated as one without virtual memory: there is
-/// another way to have memory.
+/// The device's unit. A device whose answer is of no use is treated as one without virtual memory, since
+/// memory can be taken in blocks too.
 fn ask_granularity(context: &Context) -> Result<Option<usize>, Fault> {
-    let _bound = context.bind()?;
+    let _current = context.enter()?;
     let mut granularity = 0_usize;
     let properties = properties(context);
     // SAFETY: both pointers are valid for the call, and the properties are filled in (the driver's contract).
@@ -186,7 +189,8 @@ fn device_location(context: &Context) -> Location {
     Location { kind: LOCATION_DEVICE, id: context.device() }
 }
 
-/// Plain memory of this device: neither shared with other processes, nor compressed, nor read by other hardware.
+/// Memory of this device that is neither shared with other processes, nor compressed, nor read by other
+/// hardware.
 fn properties(context: &Context) -> AllocationProperties {
     AllocationProperties {
         kind: ALLOCATION_PINNED,

@@ -1,18 +1,25 @@
-//! The host as a device: memory is the heap or mapped pages, a stream is a thread.
+//! The host backend: the machine's own memory and threads as a device.
 //!
-//! It is the default and needs nothing installed, and it is not a simulation: work that is queued here really runs
-//! later, on another thread, in the order of its stream, so that a program which forgets to wait is wrong here in the
-//! same way as on a card. `stream` holds the threads and the events, `block` and
-//! `virtual_memory` the memory.
+//! Device memory is memory of the process's heap, or mapped pages. A stream is a thread. This backend is the
+//! default and needs nothing installed. It is not a simulation: queued work really runs later, on another
+//! thread, in the order of its stream. So a program that forgets to wait is wrong here in the same way as on
+//! a card.
+//!
+//! Each file imports only files above it in this list:
+//!
+//! * `fault`: this backend's faults;
+//! * `memory`: memory of the heap, by name;
+//! * `stream`: threads as streams, and events;
+//! * `virtual_memory`: addresses, and the pages that are mapped there.
 
-mod block;
 mod fault;
+mod memory;
 mod stream;
 mod virtual_memory;
 
-use super::{Backend, Driver, Fault, MemoryInfo};
-use block::Block;
+use super::{Backend, BackendOps, Fault, MemoryInfo};
 use fault::{out_of_memory, would_deadlock};
+use memory::HostMemory;
 use stream::Failed;
 pub(crate) use stream::{HostEvent, HostStream};
 use virtual_memory::Chunk;
@@ -20,11 +27,11 @@ use virtual_memory::Chunk;
 #[cfg(feature = "testing")]
 use crate::testing::{Call, Failure, Faults, SlowBus};
 
-/// The host's own memory and threads: the default backend.
+/// The host backend, which is the default: the machine's own memory and threads.
 ///
-/// A stream is a thread that runs what is queued on it in order, so transfers and kernels of
-/// [`Device::launch`](crate::Device::launch) run beside the program as they would on a card. The threads start with
-/// the first piece of work and end with the device.
+/// A stream is a thread that runs the work of its queue in order. So transfers and kernels of
+/// [`Device::launch`](crate::Device::launch) run beside the program as they would on a card. The threads
+/// start with the first piece of work and end with the device.
 ///
 /// `Host` is only ever a type parameter; open a device with [`Device::host`](crate::Device::host).
 pub struct Host {
@@ -33,7 +40,7 @@ pub struct Host {
     faults: Option<Faults>,
     #[cfg(feature = "testing")]
     bus: Option<SlowBus>,
-    /// How often an event was asked for.
+    /// The number of calls that asked whether an event is done.
     #[cfg(test)]
     asked: std::sync::atomic::AtomicU64,
 }
@@ -56,12 +63,13 @@ impl Host {
         }
     }
 
-    /// The host, with calls that fail on purpose and transfers that take long.
+    /// The host backend with calls that fail on purpose and transfers that take long.
     #[cfg(feature = "testing")]
     pub(crate) fn for_tests(faults: Option<Faults>, bus: Option<SlowBus>) -> Self {
         Self { faults, bus, ..Self::open() }
     }
 
+    /// The fault that a test has chosen for this call, if it has.
     #[cfg(feature = "testing")]
     fn fail_if_chosen(&self, call: Call) -> Result<(), Fault> {
         match self.faults.as_ref().and_then(|faults| faults.chosen(call)) {
@@ -73,21 +81,14 @@ impl Host {
         }
     }
 
-    /// Where taking a block may be made to fail.
-    fn before_memory(&self) -> Result<(), Fault> {
+    /// Lets a test fail a call that takes new memory.
+    fn before_new_memory(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        self.fail_if_chosen(Call::Memory)?;
+        self.fail_if_chosen(Call::NewMemory)?;
         self.failure.check()
     }
 
-    /// Where a call that takes memory from the driver may be made to fail.
-    fn before_driver(&self) -> Result<(), Fault> {
-        #[cfg(feature = "testing")]
-        self.fail_if_chosen(Call::Driver)?;
-        self.failure.check()
-    }
-
-    /// Where a call that queues work may be made to fail.
+    /// Lets a test fail a call that queues work.
     fn before_queue(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
         self.fail_if_chosen(Call::Queue)?;
@@ -100,16 +101,16 @@ impl Host {
         stream.push(Box::new(job))
     }
 
-    /// Queues a copy between pinned and "device" memory, which is where a bus would be.
+    /// Queues a copy between pinned and "device" memory. On a card such a copy crosses a bus.
     ///
     /// # Safety
     ///
-    /// As [`Driver::copy_on_device`] (rules 1 and 2).
+    /// As [`BackendOps::copy_on_device`] (rules 1 and 2).
     unsafe fn transfer(
         &self,
         stream: &HostStream,
-        from: (&Block, usize),
-        to: (&Block, usize),
+        from: (&HostMemory, usize),
+        to: (&HostMemory, usize),
         bytes: usize,
     ) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
@@ -117,8 +118,8 @@ impl Host {
             let (from, to) = (from.0.at(from.1, bytes), to.0.at(to.1, bytes));
             return self.run(stream, move || {
                 bus.carry(bytes, |part| {
-                    // SAFETY: parts lie in the range that `at` checked against both blocks; the rest are the caller's promises,
-                    // which last until this job has ended (rules 1 and 2).
+                    // SAFETY: parts lie in the range that `at` checked against both blocks. The rest are the
+                    // caller's promises, which last until this job has ended (rules 1 and 2).
                     unsafe {
                         let (from, to) = (from.get().add(part.start), to.get().add(part.start));
                         std::ptr::copy_nonoverlapping(from, to, part.len());
@@ -126,13 +127,13 @@ impl Host {
                 });
             });
         }
-        // SAFETY: on this backend all memory is host memory, and the caller's promises are those that are
-        // asked for (rules 1 and 2).
+        // SAFETY: on this backend all memory is host memory, and the caller's promises are the same
+        // (rules 1 and 2).
         unsafe { self.copy_on_device(stream, from, to, bytes) }
     }
 
-    /// Where a block of "device" memory lies. For the host's own inherent methods of buffers.
-    pub(crate) fn address((memory, offset): (&Block, usize)) -> *mut u8 {
+    /// The address of a block of "device" memory, for methods of buffers on this backend.
+    pub(crate) fn address((memory, offset): (&HostMemory, usize)) -> *mut u8 {
         memory.at(offset, 0).get()
     }
 }
@@ -141,10 +142,10 @@ impl Backend for Host {
     const NAME: &'static str = fault::NAME;
 }
 
-impl Driver for Host {
-    type Memory = Block;
+impl BackendOps for Host {
+    type Memory = HostMemory;
     type Chunk = Chunk;
-    type Pinned = Block;
+    type Pinned = HostMemory;
     type Stream = HostStream;
     type Event = HostEvent;
 
@@ -162,16 +163,18 @@ impl Driver for Host {
     }
 
     fn before_block(&self) -> Result<(), Fault> {
-        self.before_memory()
+        #[cfg(feature = "testing")]
+        self.fail_if_chosen(Call::Block)?;
+        self.failure.check()
     }
 
-    fn allocate(&self, bytes: usize) -> Result<Block, Fault> {
-        self.before_driver()?;
-        Block::new(bytes).ok_or_else(out_of_memory)
+    fn allocate(&self, bytes: usize) -> Result<HostMemory, Fault> {
+        self.before_new_memory()?;
+        HostMemory::new(bytes).ok_or_else(out_of_memory)
     }
 
-    unsafe fn free(&self, memory: Block) -> Result<(), Fault> {
-        // SAFETY: the caller vouches that nothing uses the block any more (rule 2).
+    unsafe fn free(&self, memory: HostMemory) -> Result<(), Fault> {
+        // SAFETY: the caller promises that nothing uses the block any more (rule 2).
         unsafe { memory.free() };
         Ok(())
     }
@@ -180,49 +183,61 @@ impl Driver for Host {
         virtual_memory::UNIT
     }
 
-    fn reserve(&self, bytes: usize) -> Result<Block, Fault> {
-        // Addresses are not memory, so a planned lack of memory does not count this call.
+    fn reserve(&self, bytes: usize) -> Result<HostMemory, Fault> {
+        // Addresses are not memory, so a test that chooses calls which take memory does not count this one.
         self.failure.check()?;
         virtual_memory::reserve(bytes)
     }
 
-    unsafe fn unreserve(&self, memory: Block, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: the caller's promises are those that are asked for (rule 2).
+    unsafe fn unreserve(&self, memory: HostMemory, bytes: usize) -> Result<(), Fault> {
+        // SAFETY: the caller's promises are the same (rule 2).
         unsafe { virtual_memory::unreserve(memory, bytes) }
     }
 
     fn create_chunk(&self, bytes: usize) -> Result<Chunk, Fault> {
-        self.before_driver()?;
+        self.before_new_memory()?;
         Chunk::new(bytes, memory_left)
     }
 
     unsafe fn release_chunk(&self, _chunk: Chunk) -> Result<(), Fault> {
-        // The pages went back when it was unmapped.
+        // The pages went back when the chunk was unmapped.
         Ok(())
     }
 
-    unsafe fn map(&self, memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
-        self.before_driver()?;
+    unsafe fn map(
+        &self,
+        memory: &HostMemory,
+        offset: usize,
+        chunk: &Chunk,
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        self.before_new_memory()?;
         // SAFETY: as for `unreserve` (the system's contract).
         unsafe { virtual_memory::map(memory, offset, chunk, bytes) }
     }
 
-    unsafe fn unmap(&self, memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+    unsafe fn unmap(
+        &self,
+        memory: &HostMemory,
+        offset: usize,
+        chunk: &Chunk,
+        bytes: usize,
+    ) -> Result<(), Fault> {
         // SAFETY: as for `unreserve` (rule 2).
         unsafe { virtual_memory::unmap(memory, offset, chunk, bytes) }
     }
 
-    fn pin(&self, bytes: usize) -> Result<Block, Fault> {
-        self.before_memory()?;
-        Block::new(bytes).ok_or_else(out_of_memory)
+    fn pin(&self, bytes: usize) -> Result<HostMemory, Fault> {
+        self.before_block()?;
+        HostMemory::new(bytes).ok_or_else(out_of_memory)
     }
 
-    unsafe fn unpin(&self, pinned: Block) -> Result<(), Fault> {
+    unsafe fn unpin(&self, pinned: HostMemory) -> Result<(), Fault> {
         // SAFETY: as for `free`, whose contract is the same (rule 3).
         unsafe { self.free(pinned) }
     }
 
-    fn pinned_address(pinned: &Block) -> *mut u8 {
+    fn pinned_address(pinned: &HostMemory) -> *mut u8 {
         pinned.address()
     }
 
@@ -251,7 +266,7 @@ impl Driver for Host {
     fn is_done(&self, event: &HostEvent) -> Result<bool, Fault> {
         #[cfg(test)]
         self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        // Read before the failure is looked at: an event that ends because the device failed must not look like one
+        // Read before the failure: an event that is past because the device failed must not look like one
         // whose work was done.
         let past = event.is_past();
         self.failure.check()?;
@@ -273,15 +288,15 @@ impl Driver for Host {
     }
 
     fn synchronize_asleep(&self, event: &HostEvent) -> Result<(), Fault> {
-        // It sleeps until the stream's thread wakes it.
+        // The thread sleeps until the stream's thread wakes it.
         self.synchronize(event)
     }
 
     unsafe fn copy_to_device(
         &self,
         stream: &HostStream,
-        from: (&Block, usize),
-        to: (&Block, usize),
+        from: (&HostMemory, usize),
+        to: (&HostMemory, usize),
         bytes: usize,
     ) -> Result<(), Fault> {
         // SAFETY: the caller's promises are those of `copy_on_device` (rules 1 and 2).
@@ -291,8 +306,8 @@ impl Driver for Host {
     unsafe fn copy_to_host(
         &self,
         stream: &HostStream,
-        from: (&Block, usize),
-        to: (&Block, usize),
+        from: (&HostMemory, usize),
+        to: (&HostMemory, usize),
         bytes: usize,
     ) -> Result<(), Fault> {
         // SAFETY: as for `copy_to_device` (rules 1 and 2).
@@ -302,15 +317,15 @@ impl Driver for Host {
     unsafe fn copy_on_device(
         &self,
         stream: &HostStream,
-        (from, from_offset): (&Block, usize),
-        (to, to_offset): (&Block, usize),
+        (from, from_offset): (&HostMemory, usize),
+        (to, to_offset): (&HostMemory, usize),
         bytes: usize,
     ) -> Result<(), Fault> {
         let (from, to) = (from.at(from_offset, bytes), to.at(to_offset, bytes));
         self.run(stream, move || {
-            // SAFETY: `at` checked both ranges against their blocks; the caller keeps the blocks alive until this has
-            // run, keeps the source initialised and unwritten, and the destination out of everybody else's
-            // hands (rules 1 and 2).
+            // SAFETY: `at` checked both ranges against their blocks. Until this has run, the caller keeps the
+            // blocks alive and the source initialised, and lets no other work write the source or touch the
+            // destination (rules 1 and 2).
             unsafe { std::ptr::copy_nonoverlapping(from.get(), to.get(), bytes) }
         })
     }
@@ -318,7 +333,7 @@ impl Driver for Host {
     unsafe fn fill(
         &self,
         stream: &HostStream,
-        (to, offset): (&Block, usize),
+        (to, offset): (&HostMemory, usize),
         pattern: &[u8],
         count: usize,
     ) -> Result<bool, Fault> {
@@ -326,21 +341,22 @@ impl Driver for Host {
         let to = to.at(offset, bytes);
         let pattern: Box<[u8]> = pattern.into();
         self.run(stream, move || {
-            // SAFETY: `at` checked the range against the block, and the caller keeps the block alive and the range out
-            // of everybody else's hands until this has run. `write_bytes` and the copies below initialise it from its
-            // start, so nothing uninitialised is read (rules 1 and 2).
+            // SAFETY: `at` checked the range against the block. Until this has run, the caller keeps the
+            // block alive and lets no other work touch the range. `write_bytes` and the copies below
+            // initialise it from its start, so nothing uninitialised is read (rules 1 and 2).
             unsafe { fill(to.get(), bytes, &pattern) }
         })?;
         Ok(true)
     }
 }
 
-/// Repeats `pattern` over `bytes` bytes, each copy doubling what is there: as fast as `memcpy` for any pattern.
+/// Repeats `pattern` over `bytes` bytes. Each copy doubles the filled part: as fast as `memcpy` for any
+/// pattern.
 ///
 /// # Safety
 ///
-/// `to` is valid for writing `bytes` bytes, which nobody else touches meanwhile; `bytes` is a multiple of the
-/// length (Rust's contract).
+/// `to` is valid for writing `bytes` bytes, which no other thread touches meanwhile; `bytes` is a multiple of
+/// the pattern's length (Rust's contract).
 unsafe fn fill(to: *mut u8, bytes: usize, pattern: &[u8]) {
     if pattern.iter().all(|byte| *byte == pattern[0]) {
         // SAFETY: the caller's promise (Rust's contract).
@@ -359,13 +375,14 @@ unsafe fn fill(to: *mut u8, bytes: usize, pattern: &[u8]) {
     }
 }
 
-/// What the machine has. Elsewhere than on Linux nothing is known, and nothing is limited.
+/// The machine's memory. Only Linux tells it; on other systems nothing is limited.
 fn physical_memory() -> MemoryInfo {
     let [free, total] = meminfo(["MemAvailable", "MemTotal"]);
     MemoryInfo { free, total }
 }
 
-/// What can still be taken before the machine has nothing left, swap included: slow memory is no reason to refuse.
+/// Bytes that can still be taken before the machine has no memory left, swap included: slow memory is no
+/// reason to refuse.
 fn memory_left() -> Option<u64> {
     let [free, swap] = meminfo(["MemAvailable", "SwapFree"]);
     free?.checked_add(swap.unwrap_or(0))
@@ -392,7 +409,7 @@ mod tests {
             for count in [0, 1, 2, 3, 7, 64] {
                 let pattern: Vec<u8> = (1..=u8::try_from(width).unwrap()).collect();
                 let mut out = vec![0xee_u8; width * count + 3];
-                // SAFETY: the vector is longer than what is filled (Rust's contract).
+                // SAFETY: the vector is longer than the filled part (Rust's contract).
                 unsafe { fill(out.as_mut_ptr(), width * count, &pattern) };
                 assert_eq!(out[..width * count], pattern.repeat(count), "{width} x {count}");
                 assert_eq!(out[width * count..], [0xee; 3], "nothing behind the end is touched");

@@ -1,12 +1,12 @@
 //! Streams as threads, events as numbers.
 //!
-//! Every piece of work on a stream gets the next number of its *timeline*. A worker runs the work in order and moves the
-//! timeline's `finished` count on. An event is a timeline and a number, and it is past when `finished` has reached the
-//! number: recording one costs no queue entry and no allocation, and one event can be waited for by any number of
-//! threads and streams.
+//! Every piece of work on a stream gets the next number of its *timeline*. A worker runs the work in order
+//! and advances the timeline's `finished` count. An event is a timeline and a number, and it is past when
+//! `finished` has reached the number. So to record one costs no queue entry and no allocation, and any number
+//! of threads and streams can wait for one event.
 //!
-//! A panic in a job fails the whole device ([`Failed`]). The workers then skip what is left but keep counting, so
-//! every wait ends, and whoever waited looks at the failure before it believes that its work was done.
+//! A panic in a job fails the whole device ([`Failed`]). The workers then skip the remaining jobs but go on
+//! counting, so every wait ends. A thread that waited looks at the failure before it takes its work for done.
 
 use super::fault::{denied, failed};
 use crate::backend::Fault;
@@ -20,7 +20,7 @@ use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Why a device has failed, once it has. Shared by all its streams.
+/// The reason why a device has failed, once it has. All its streams share it.
 #[derive(Clone, Default)]
 pub(super) struct Failed(Arc<Failing>);
 
@@ -40,10 +40,10 @@ impl Failed {
         let message = panic.downcast_ref::<&str>().copied();
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let reason = format!("it panicked: {}", message.unwrap_or("(no message)"));
-        // A second panic cannot happen after the first, since jobs are skipped; two streams may race, and one wins.
+        // No job runs after a panic, but two streams may race to the first one. Then one of them wins.
         let _ = self.0.fault.set(failed("host kernel", reason));
         for timeline in lock(&self.0.timelines).iter().filter_map(Weak::upgrade) {
-            // Locked, so that nobody is between the look at the failure and the sleep.
+            // Locked, so that no thread is between its look at the failure and its sleep.
             let _guard = lock(&timeline.lock);
             timeline.moved.notify_all();
         }
@@ -56,11 +56,12 @@ impl Failed {
     }
 }
 
-/// How far a stream has come.
+/// The progress of a stream.
 #[derive(Debug, Default)]
 struct Timeline {
     finished: AtomicU64,
-    /// Guards nothing but the sleep: `finished` is advanced under it, so that no wake-up falls between look and sleep.
+    /// Guards only the sleep: `finished` is advanced under it, so that no wake-up falls between a look and
+    /// the sleep.
     lock: Mutex<()>,
     moved: Condvar,
 }
@@ -104,16 +105,17 @@ impl HostStream {
             queue.submitted = number;
         }
         drop(queue);
-        // A job that is refused is dropped here: what it has captured is the application's.
+        // A refused job is dropped here, without the lock: its captures are the application's, and may do
+        // anything.
         sent.map_err(|_| failed("queue work", "the stream's thread has ended".into()))
     }
 
-    /// The point behind all that is queued now.
+    /// The point after all work that is queued now.
     pub(super) fn now(&self) -> HostEvent {
         HostEvent { timeline: self.timeline.clone(), number: lock(&self.queue).submitted }
     }
 
-    /// Whether what is queued here from now on comes after `event` anyway.
+    /// Whether work that is queued here from now on runs after `event` in any case.
     pub(super) fn orders(&self, event: &HostEvent) -> bool {
         Arc::ptr_eq(&self.timeline, &event.timeline)
     }
@@ -124,7 +126,8 @@ impl HostStream {
         let worker = move || {
             ON_WORKER.set(true);
             for (number, job) in queue {
-                // The job is dropped inside the guard too: what a kernel captured may have a destructor that panics.
+                // A skipped job is dropped inside the guard too: the captures of a kernel may have a
+                // destructor that panics.
                 let run = || if failure.check().is_ok() { job() } else { drop(job) };
                 if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
                     failure.set(&*panic);
@@ -155,14 +158,14 @@ impl PartialEq for HostEvent {
 }
 
 impl HostEvent {
-    /// How many there are of the stream, and what else knows how far it has come.
+    /// The number of references to the timeline: of the stream, of its thread, and of events.
     #[cfg(test)]
     pub(crate) fn references(&self) -> usize {
         Arc::strong_count(&self.timeline)
     }
 
     pub(super) fn is_past(&self) -> bool {
-        // Acquire: what the worker wrote before it advanced is visible to whoever sees that it has.
+        // Acquire: a thread that sees the new count also sees all that the worker wrote before it.
         self.timeline.finished.load(Ordering::Acquire) >= self.number
     }
 
@@ -170,7 +173,7 @@ impl HostEvent {
         self.block_until(|| false);
     }
 
-    /// Waits until it is past or the device has failed, although work before it may still run then.
+    /// Waits until it is past or the device has failed. In the second case, work before it may still run.
     pub(super) fn block_unless(&self, failure: &Failed) {
         self.block_until(|| failure.check().is_err());
     }

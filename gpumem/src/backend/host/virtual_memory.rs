@@ -1,39 +1,42 @@
-//! Addresses first, memory later.
+//! Addresses first, memory later. "The kernel" is here that of the operating system.
 //!
-//! A reservation is a range of addresses that nobody may touch. Memory comes into it and leaves it in whole units:
+//! A reservation is a range of addresses without access. Memory comes into it and leaves it in whole units:
 //!
-//! 1. *reserve*: a private mapping without any access. It costs the kernel one entry, however long it is. Without access
-//!    it is not charged to anybody, so `MAP_NORESERVE` is not asked for; with it the kernel would not count the memory
-//!    later either, and would never refuse any.
-//! 2. *create a chunk*: physical memory has no name on the host, so a chunk is a mere size. A large one is compared with what
-//!    the machine has left, since most kernels promise more than they have and kill the process when it comes to that.
-//! 3. *map*: the range may be read and written. The kernel refuses here what it will not promise (on Linux: more than
-//!    all memory in one piece, or past the limit where overcommitment is off). Pages come when they are first touched;
-//!    Linux is asked for huge ones, which makes the first touch some three to six times faster.
-//! 4. *unmap*: a new mapping without access is laid over the range. That one call gives the pages back, ends the access and
-//!    ends the charge; taking the access away alone would keep both pages and charge.
+//! 1. *reserve*: a private mapping without any access. It costs the kernel one entry, however long it is.
+//!    Without access the kernel does not charge it, so `MAP_NORESERVE` is not asked for. With that flag the
+//!    kernel would not count the memory later either, and would never refuse any.
+//! 2. *create a chunk*: physical memory has no handle here, so a chunk is a mere size. A large one is
+//!    compared with the memory that the machine has left, since most kernels promise more than they have, and
+//!    kill the process in the end.
+//! 3. *map*: the range may be read and written. The kernel refuses memory that it does not promise (on Linux:
+//!    more than all memory in one piece, or past the limit if overcommitment is off). Pages come when they
+//!    are first touched. Linux is asked for huge ones, which makes the first touch some three to six times
+//!    faster.
+//! 4. *unmap*: a new mapping without access replaces the range. That one call gives the pages back, ends the
+//!    access and ends the charge. To take the access away alone would keep both pages and charge.
 //! 5. *unreserve*: the addresses go back.
 //!
-//! Between the calls the kernel keeps the protocol honest: what is not mapped cannot be touched without a crash. Chunks that
+//! Between the calls the kernel checks the protocol: a touch of unmapped addresses is a crash. Chunks that
 //! are mapped side by side become one entry in the kernel's table, whose length is limited (65530 on Linux).
 //!
-//! Where there is no such thing (not Unix, or too few addresses to be generous with), [`UNIT`] is `None`, and nothing else
-//! here is called.
+//! Without such calls (not Unix, or too few addresses), [`UNIT`] is `None`, and no other function here is
+//! called.
 
-use super::block::Block;
 use super::fault::out_of_memory;
+use super::memory::HostMemory;
 use crate::backend::Fault;
 
 pub(super) use os::UNIT;
 
-/// Physical memory: on the host only its size, until it is mapped.
+/// Physical memory: only its size, until it is mapped.
 #[derive(Debug)]
 pub struct Chunk {
     bytes: usize,
 }
 
 impl Chunk {
-    /// `left` tells what the machine has left; it is asked for large chunks only, since asking means to read a file.
+    /// `left` tells how much memory the machine has left. It is asked for large chunks only, since it reads a
+    /// file.
     pub(super) fn new(bytes: usize, left: impl FnOnce() -> Option<u64>) -> Result<Self, Fault> {
         const LARGE: usize = 64 << 20;
         if bytes >= LARGE && left().is_some_and(|left| bytes as u64 > left) {
@@ -44,27 +47,32 @@ impl Chunk {
 }
 
 /// Reserves addresses, aligned to a unit.
-pub(super) fn reserve(bytes: usize) -> Result<Block, Fault> {
-    Ok(Block::reserved(os::reserve(bytes)?, bytes))
+pub(super) fn reserve(bytes: usize) -> Result<HostMemory, Fault> {
+    Ok(HostMemory::reserved(os::reserve(bytes)?, bytes))
 }
 
 /// Gives addresses back.
 ///
 /// # Safety
 ///
-/// That of [`Driver::unreserve`](crate::backend::Driver::unreserve) (rule 2).
-pub(super) unsafe fn unreserve(memory: Block, bytes: usize) -> Result<(), Fault> {
+/// That of [`BackendOps::unreserve`](crate::backend::BackendOps::unreserve) (rule 2).
+pub(super) unsafe fn unreserve(memory: HostMemory, bytes: usize) -> Result<(), Fault> {
     let start = memory.at(0, bytes);
-    // SAFETY: the caller vouches that the range was reserved as a whole and is given back once (rule 2).
+    // SAFETY: the caller promises that the range was reserved as a whole and is given back once (rule 2).
     unsafe { os::unreserve(start.get(), bytes) }
 }
 
-/// Puts a chunk into a reservation.
+/// Maps a chunk into a reservation.
 ///
 /// # Safety
 ///
-/// That of [`Driver::map`](crate::backend::Driver::map) (the system's contract).
-pub(super) unsafe fn map(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+/// That of [`BackendOps::map`](crate::backend::BackendOps::map) (the system's contract).
+pub(super) unsafe fn map(
+    memory: &HostMemory,
+    offset: usize,
+    chunk: &Chunk,
+    bytes: usize,
+) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is mapped as a whole");
     let start = memory.at(offset, bytes);
     // SAFETY: `at` checked the range against the reservation, which the caller keeps, with nothing mapped
@@ -72,12 +80,17 @@ pub(super) unsafe fn map(memory: &Block, offset: usize, chunk: &Chunk, bytes: us
     unsafe { os::commit(start.get(), bytes) }
 }
 
-/// Takes a chunk out of a reservation.
+/// Unmaps a chunk from a reservation.
 ///
 /// # Safety
 ///
-/// That of [`Driver::unmap`](crate::backend::Driver::unmap) (rule 2).
-pub(super) unsafe fn unmap(memory: &Block, offset: usize, chunk: &Chunk, bytes: usize) -> Result<(), Fault> {
+/// That of [`BackendOps::unmap`](crate::backend::BackendOps::unmap) (rule 2).
+pub(super) unsafe fn unmap(
+    memory: &HostMemory,
+    offset: usize,
+    chunk: &Chunk,
+    bytes: usize,
+) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is unmapped as a whole");
     let start = memory.at(offset, bytes);
     // SAFETY: `at` checked the range against the reservation, which the caller keeps, and nothing touches it
@@ -97,11 +110,12 @@ mod os {
     /// The size of a huge page on x86 and on most ARM, and a multiple of every page size.
     const BYTES: usize = 2 << 20;
 
-    /// What reservations and chunks are made of.
+    /// The unit of reservations and chunks.
     pub(in crate::backend::host) const UNIT: Option<usize> = Some(BYTES);
 
     pub(super) fn reserve(bytes: usize) -> Result<NonNull<u8>, Fault> {
-        // The kernel aligns to a page, so one unit more is taken, and what lies before and behind is given back.
+        // The kernel aligns to a page. So one unit more is taken, and the parts before and after are given
+        // back.
         let with_slack = bytes.checked_add(BYTES).filter(|all| isize::try_from(*all).is_ok());
         let with_slack = with_slack.ok_or_else(out_of_memory)?;
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists (the
@@ -117,7 +131,7 @@ mod os {
         for (from, length) in [(all, head), (start.wrapping_add(bytes), BYTES - head)] {
             if length > 0 {
                 // Addresses that are not given back are wasted, and no more than that.
-                // SAFETY: the range lies in the new mapping, outside what is handed out (the system's
+                // SAFETY: the range lies in the new mapping, outside the part that is returned (the system's
                 // contract).
                 let _ = unsafe { libc::munmap(from.cast(), length) };
             }
@@ -137,16 +151,16 @@ mod os {
     ///
     /// The range is whole units of a reservation, and nothing is mapped there (the system's contract).
     pub(super) unsafe fn commit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
-        // SAFETY: the range is reserved, and more access harms nobody (the system's contract).
+        // SAFETY: the range is reserved, and more access does no harm (the system's contract).
         let code = unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) };
         if let Err(fault) = check("mprotect", Shortage::IsOutOfMemory, code) {
-            // It may have come half way, where the range was more than one entry of the kernel's table.
-            // SAFETY: nobody was told that there is memory, so nobody uses it (rule 2).
+            // The call may have come half way, if the range was more than one entry of the kernel's table.
+            // SAFETY: the caller does not know of the memory yet, so nothing uses it (rule 2).
             let _ = unsafe { decommit(start, bytes) };
             return Err(fault);
         }
-        // Here and not for the whole reservation, since unmapping takes it back. A kernel without huge pages says no,
-        // and the memory is as good.
+        // Here and not for the whole reservation, since unmapping undoes it. A kernel without huge pages
+        // refuses, and the memory is as good.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         // SAFETY: advice on the range that was just mapped; it changes no contents (the system's contract).
         let _ = unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
@@ -158,14 +172,14 @@ mod os {
     /// The range is whole units of a reservation, and nothing uses it any more (rule 2).
     pub(super) unsafe fn decommit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-        // SAFETY: what this replaces is a part of the reservation, and the caller vouches that nothing uses it. The
+        // SAFETY: this replaces a part of the reservation, and the caller promises that nothing uses it. The
         // kernel swaps the two at once, so no other thread's mapping can come in between (rule 2).
         let replaced = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, flags, -1, 0) };
         if replaced == MAP_FAILED { Err(last_fault("mmap", Shortage::IsFailure)) } else { Ok(()) }
     }
 
-    /// What it means that the kernel has no memory: to whom takes some, what it says; to whom gives some back (the
-    /// kernel's own table is full), a failure.
+    /// The meaning of the kernel's answer that it has no memory. For a call that takes memory it is a lack of
+    /// memory. For a call that gives memory back it is a failure: the kernel's own table is full.
     #[derive(Clone, Copy, PartialEq)]
     enum Shortage {
         IsOutOfMemory,

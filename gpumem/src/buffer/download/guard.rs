@@ -1,7 +1,8 @@
 //! The data of a download, in the pinned memory that the device wrote: no further copy is made.
 
 use crate::backend::{ALIGNMENT, Backend};
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::{PinnedBlock, Slot};
 use std::fmt;
 use std::marker::PhantomData;

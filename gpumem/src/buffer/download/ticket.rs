@@ -4,7 +4,8 @@ use super::guard::DownloadGuard;
 use crate::backend::Backend;
 use crate::buffer::raw::RawBuffer;
 use crate::buffer::ticket::RawTicket;
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::Completion;
 
 /// The ticket of a download that was started.

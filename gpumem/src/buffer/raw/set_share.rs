@@ -4,7 +4,8 @@
 //! large as its capacity. Growth takes the difference before it takes memory, and gives it back if a later
 //! step fails.
 
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::ledger::SetMark;
 use crate::memory::{Budget, Charge};
 use std::sync::Arc;

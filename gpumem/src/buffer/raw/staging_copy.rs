@@ -8,7 +8,8 @@
 
 use crate::backend::{Backend, Fault};
 use crate::buffer::copies::{self, Place};
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::{AllocRequest, Block, DeviceState, SlotsHeld};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

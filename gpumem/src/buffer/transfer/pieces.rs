@@ -8,7 +8,8 @@
 
 use crate::backend::Backend;
 use crate::buffer::copies;
-use crate::error::{BufferLabel, Error};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use crate::memory::{Block, DeviceState, Lane, LaneLease, NotQueued, Pieces, PinnedBlock, workers};
 use std::collections::VecDeque;
 use std::iter::Enumerate;

@@ -4,7 +4,7 @@
 //! state makes none, and [`DeviceStats::driver_calls`](crate::DeviceStats) shows it.
 
 use super::small::size::{UNIT, whole};
-use crate::backend::{Backend, Driver, Fault};
+use crate::backend::{Backend, BackendOps, Fault};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Addresses that are reserved freely: a share of the 128 TiB that processes and cards have.
@@ -26,7 +26,7 @@ pub(crate) struct Physical {
 }
 
 /// A chunk and its bytes.
-type Chunk<B> = (<B as Driver>::Chunk, usize);
+type Chunk<B> = (<B as BackendOps>::Chunk, usize);
 
 /// One piece of the driver's memory: a block, or a range of addresses with chunks mapped into its beginning.
 pub(crate) struct Segment<B: Backend> {

@@ -10,7 +10,7 @@
 //! Idle blocks lie by their steps, so that finding one takes as long among a thousand as among two. Of several the one that came back
 //! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
 
-use crate::backend::{Backend, Driver};
+use crate::backend::{Backend, BackendOps};
 use crate::error::{BufferLabel, Error};
 use crate::memory::device_state::DeviceState;
 use crate::memory::lock;
@@ -33,7 +33,7 @@ struct State<B: Backend> {
 }
 
 /// A block of so many bytes, and whether all of them have been written.
-type Idle<B> = (usize, <B as Driver>::Pinned, bool);
+type Idle<B> = (usize, <B as BackendOps>::Pinned, bool);
 
 /// Idle things by their sizes, of which there are few.
 struct Shelves<T> {
@@ -294,7 +294,7 @@ mod tests {
         for _ in 0..10 {
             let block = PinnedBlock::take(state, label, 4096).unwrap();
             let event =
-                crate::backend::Driver::record(&*state.backend, state.compute.stream().raw()).unwrap();
+                crate::backend::BackendOps::record(&*state.backend, state.compute.stream().raw()).unwrap();
             state.compute.launch(event, block);
             device.synchronize_stream(device.stream()).unwrap();
         }

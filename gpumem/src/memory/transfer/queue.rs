@@ -284,7 +284,7 @@ mod tests {
     use super::super::slots::Slots;
     use super::super::slots::tests::{fly, one};
     use super::*;
-    use crate::backend::{Driver, Host};
+    use crate::backend::{BackendOps, Host};
     use crate::{Async, Buffer, BufferSpec, Device, Download};
     use std::sync::mpsc;
     use std::task::{Context, Wake};

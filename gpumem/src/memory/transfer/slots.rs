@@ -313,7 +313,7 @@ pub(crate) mod tests {
     use super::super::pinned::PinnedBlock;
     use super::*;
     use crate::Device;
-    use crate::backend::{Driver, Host};
+    use crate::backend::{BackendOps, Host};
     use crate::error::BufferLabel;
 
     pub(crate) fn one(slots: &Slots<Host>) -> Slot {

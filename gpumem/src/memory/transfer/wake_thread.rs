@@ -31,7 +31,7 @@
 //!   watch in the list, or the thread comes to it, since it goes on while the count is above 0; and what the thread has passed
 //!   (`seen`) or what has left takes no watch, and shows its end to whoever looks at the event.
 //! * A fault from a wait is that of the device: everything that is awaited is woken, with the fault.
-//! * How it waits is the backend's matter ([`Driver::synchronize_asleep`](crate::backend::Driver::synchronize_asleep)): on the host it
+//! * How it waits is the backend's matter ([`BackendOps::synchronize_asleep`](crate::backend::BackendOps::synchronize_asleep)): on the host it
 //!   sleeps until the lane's thread wakes it; on a card it asks, at first at once and then after pauses that grow with the time waited, since the
 //!   driver's own wait takes a whole core.
 //! * The thread never has the device state: it keeps no device alive and is not counted as a handle. When the device state goes, no flight is left, so whatever

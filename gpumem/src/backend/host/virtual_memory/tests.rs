@@ -1,12 +1,12 @@
 use super::Chunk;
 use crate::backend::host::Host;
-use crate::backend::host::block::Block;
-use crate::backend::{Driver, Fault};
+use crate::backend::host::memory::HostMemory;
+use crate::backend::{BackendOps, Fault};
 
 /// A reservation with its chunks, which are given back at its end.
 struct Range {
     host: Host,
-    memory: Block,
+    memory: HostMemory,
     units: usize,
     mapped: Vec<(usize, usize, Chunk)>,
 }
@@ -66,8 +66,8 @@ fn unit() -> usize {
 
 #[test]
 fn a_block_is_a_small_name() {
-    assert_eq!(size_of::<Block>(), 2 * size_of::<usize>());
-    assert_eq!(size_of::<Option<Block>>(), size_of::<Block>());
+    assert_eq!(size_of::<HostMemory>(), 2 * size_of::<usize>());
+    assert_eq!(size_of::<Option<HostMemory>>(), size_of::<HostMemory>());
     assert_eq!(unit(), 2 << 20);
 }
 
@@ -145,7 +145,7 @@ fn reservations_are_aligned_and_may_be_many() {
         assert_eq!(memory.address().addr() % unit(), 0);
         ranges.push(memory);
     }
-    ranges.sort_by_key(Block::address);
+    ranges.sort_by_key(HostMemory::address);
     for pair in ranges.windows(2) {
         assert!(pair[0].address().addr() + (64 << 30) <= pair[1].address().addr(), "two ranges overlap");
     }
@@ -172,7 +172,7 @@ mod linux {
     use super::*;
 
     /// How many pages of a range are in memory.
-    fn resident(memory: &Block, first: usize, units: usize) -> usize {
+    fn resident(memory: &HostMemory, first: usize, units: usize) -> usize {
         let mut pages = vec![0_u8; units * unit() / 4096];
         let start = memory.at(first * unit(), units * unit());
         // SAFETY: the vector has a byte for each page, since no page is smaller than 4 KiB; the range is
@@ -197,7 +197,7 @@ mod linux {
 
     #[test]
     fn chunks_side_by_side_are_one_entry_for_the_kernel() {
-        let entries = |memory: &Block| {
+        let entries = |memory: &HostMemory| {
             let inside = memory.address().addr()..memory.address().addr() + 64 * unit();
             let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
             let starts =
@@ -223,7 +223,8 @@ mod linux {
     fn what_the_machine_does_not_have_is_refused() {
         let host = Host::open();
         assert!(is_out_of_memory(host.create_chunk(1 << 50)));
-        // Asked for in one piece, past the first check: the kernel has the last word, unless it was told to promise anything.
+        // Asked for in one piece, past the first check: the kernel has the last word, unless it was told to
+        // promise anything.
         let bytes = 1 << 45;
         let overcommits = std::fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap().trim() == "1";
         if let (false, Ok(memory)) = (overcommits, host.reserve(bytes)) {

@@ -1,8 +1,9 @@
-//! A block of host memory that plays device memory or pinned memory: from the heap, or a range of reserved addresses.
+//! Host memory that serves as device memory or pinned memory: a block of the heap, or a range of reserved
+//! addresses.
 //!
-//! It frees nothing by itself: like a driver's handle, a block is a name. It may be copied at will, and a copy that is dropped
-//! gives nothing back. Nor does it know whether the memory is still there: who may touch it and who may free it, and when, is
-//! decided in `memory`, under the promises of `Driver`'s unsafe methods. All that is checked here is that a range lies in
+//! [`HostMemory`] is a name, like a handle of a driver. It may be copied, and dropping a copy frees nothing.
+//! It does not know whether the memory is still there. The room `memory` decides when it is touched and
+//! freed, under the promises of `BackendOps`'s unsafe methods. The only check here is that a range lies in
 //! its block.
 
 use crate::backend::ALIGNMENT;
@@ -11,20 +12,20 @@ use std::ptr::NonNull;
 
 /// An address and a length.
 #[derive(Clone, Copy, Debug)]
-pub struct Block {
+pub struct HostMemory {
     start: NonNull<u8>,
     bytes: usize,
 }
 
-// SAFETY: a block is an address and a length; all access goes through raw pointers under the promises that the callers
-// of `Driver`'s unsafe methods make (rule 1, order, and rule 2, pending uses).
-unsafe impl Send for Block {}
-// SAFETY: as for `Send`; a shared block gives out addresses only (rules 1 and 2).
-unsafe impl Sync for Block {}
+// SAFETY: it is an address and a length. All access goes through raw pointers, under the promises that the
+// callers of `BackendOps`'s unsafe methods make (rule 1, order, and rule 2, pending uses).
+unsafe impl Send for HostMemory {}
+// SAFETY: as for `Send`; a shared reference gives out addresses only (rules 1 and 2).
+unsafe impl Sync for HostMemory {}
 
-impl Block {
-    /// Heap memory with undefined contents, aligned to [`ALIGNMENT`]. `None` when the heap has no room, or when `bytes` is
-    /// more than an address range can hold.
+impl HostMemory {
+    /// A block of the heap with undefined contents, aligned to [`ALIGNMENT`]. `None` if the heap has no room,
+    /// or if `bytes` is more than an address range can hold.
     pub(super) fn new(bytes: usize) -> Option<Self> {
         let layout = Self::layout(bytes)?;
         // SAFETY: the layout is not empty (Rust's contract).
@@ -32,7 +33,7 @@ impl Block {
         Some(Self { start, bytes })
     }
 
-    /// Gives heap memory back.
+    /// Gives a block of the heap back.
     ///
     /// # Safety
     ///
@@ -63,7 +64,7 @@ impl Block {
     ///
     /// # Panics
     ///
-    /// When the range does not lie in the block: a mistake of this crate's, caught before it does harm.
+    /// If the range does not lie in the block: a mistake of this crate's, caught before it does harm.
     pub(super) fn at(&self, offset: usize, bytes: usize) -> Address {
         assert!(
             offset.checked_add(bytes).is_some_and(|end| end <= self.bytes),
@@ -80,8 +81,8 @@ impl Block {
 #[derive(Clone, Copy)]
 pub(super) struct Address(*mut u8);
 
-// SAFETY: only the job that it was made for uses it, under the promises of `Driver`'s unsafe methods (rules 1
-// and 2).
+// SAFETY: only the job that it was made for uses it, under the promises of `BackendOps`'s unsafe methods
+// (rules 1 and 2).
 unsafe impl Send for Address {}
 
 impl Address {
