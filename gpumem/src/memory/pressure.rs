@@ -46,8 +46,8 @@ impl<B: Backend> DeviceState<B> {
             }
         };
         let obtain = || self.pool.obtain(bytes, request);
-        let ((block, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
-        Ok(reservation.admit(block, reused))
+        let ((memory, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
+        Ok(reservation.admit(memory, bytes, reused))
     }
 
     /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot grow. The block keeps

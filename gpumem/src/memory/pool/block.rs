@@ -164,11 +164,15 @@ pub(crate) fn use_together<B: Backend>(
 }
 
 impl<B: Backend> Block<B> {
-    /// A block without a charge.
     #[inline]
-    pub(super) fn new(memory: B::Memory, offset: usize, bytes: usize, origin: Origin<B>) -> Self {
-        let (charge, counted) = (Charge::none(), Counted::default());
-        Self { memory, offset, bytes, charge, origin, counted, uses: Mutex::new(None) }
+    pub(super) fn new(
+        memory: B::Memory,
+        offset: usize,
+        bytes: usize,
+        charge: Charge,
+        origin: Origin<B>,
+    ) -> Self {
+        Self { memory, offset, bytes, charge, origin, counted: Counted::default(), uses: Mutex::new(None) }
     }
 
     /// Takes what this block's charge lacks from the charge of the block that it replaces. The caller has queued the copy from

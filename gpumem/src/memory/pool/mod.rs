@@ -41,7 +41,7 @@ use self::block::{Counted, Origin, Uses};
 use self::free_memory::FreeMemory;
 use self::parking::Parking;
 use self::segments::PhysicalMemory;
-use self::small::{Cache, Caches, Evicted, FreePiece};
+use self::small::{Caches, Evicted, FreePiece};
 use self::take::Ceiling;
 use super::locks::lock;
 use super::losses::Losses;
@@ -221,13 +221,6 @@ impl<B: Backend> DevicePool<B> {
             cache.discharge(&self.budget, charge);
         }
         cache.counts.frees += 1;
-        let evicted = Self::put_into(&mut cache, memory, offset, origin);
-        drop(cache);
-        self.put_evicted(evicted);
-    }
-
-    #[inline]
-    fn put_into(cache: &mut Cache<B>, memory: B::Memory, offset: usize, origin: Origin<B>) -> Evicted<B> {
         let mut evicted = Evicted::none();
         match origin {
             Origin::Slab { node, class } => {
@@ -235,7 +228,8 @@ impl<B: Backend> DevicePool<B> {
             }
             Origin::Segment(segment) => evicted.large.extend(cache.put_large(segment)),
         }
-        evicted
+        drop(cache);
+        self.put_evicted(evicted);
     }
 
     /// Gives a block up whose uses cannot be waited for.
@@ -261,7 +255,10 @@ impl<B: Backend> DevicePool<B> {
 
     /// Takes back some parked blocks whose uses are done. Waits for nothing, and takes about as long however many are parked.
     fn sweep_some_parked(&self) {
-        self.put_back_parked(self.parking.take_some(&self.backend, &self.budget));
+        let left = self.parking.take_some(&self.backend, &self.budget);
+        if !left.is_empty() {
+            self.put_back_parked(left);
+        }
     }
 
     /// Takes back all parked blocks whose uses are done. Waits for nothing. Returns whether none is left.

@@ -16,7 +16,7 @@ use super::DevicePool;
 use super::block::{Block, Origin};
 use super::budget::Charge;
 use super::segments::{Segment, whole};
-use super::small::{Cache, Class, Evicted, FreePiece, LARGEST_SMALL, SLAB, SpinGuard};
+use super::small::{Class, Evicted, FreePiece, LARGEST_SMALL, SLAB};
 use crate::backend::{Backend, Fault};
 
 /// A request for a block.
@@ -59,6 +59,12 @@ pub(crate) enum Ready<'a, B: Backend> {
     Nothing,
 }
 
+/// Memory that has no owner yet.
+pub(crate) enum Memory<B: Backend> {
+    Piece(FreePiece<B>, Class),
+    Segment(Box<Segment<B>>),
+}
+
 /// A charge for memory that is on its way. It goes back to the budget unless a block gets it, whatever happens: a panic of the
 /// application's pressure callback included.
 #[must_use]
@@ -71,6 +77,7 @@ pub(crate) struct Reservation<'a, B: Backend> {
 
 impl<B: Backend> Reservation<'_, B> {
     /// The charge, for a block whose memory is there.
+    #[inline]
     fn keep(mut self) -> Charge {
         let budget = &self.pool.budget;
         if self.used > budget.peak() {
@@ -85,26 +92,34 @@ impl<B: Backend> Reservation<'_, B> {
         block.charge.merge(self.keep());
     }
 
-    /// A block from the calling thread's cache, with this charge; or the reservation again.
-    pub(crate) fn take_ready(self, bytes: usize, request: AllocRequest) -> Result<Block<B>, Self> {
-        match self.pool.take_cached(self.pool.caches.mine(), bytes, request) {
-            Some(block) => Ok(self.give_to(block)),
-            None => Err(self),
+    /// The fast path again, for a reservation that was made after it had failed: a block from the calling thread's cache, or the reservation.
+    pub(crate) fn take_ready(mut self, bytes: usize, request: AllocRequest) -> Result<Block<B>, Self> {
+        let free = AllocRequest { prepaid: true, ..request };
+        match self.pool.take_ready(bytes, free) {
+            Ready::Block(mut block) => {
+                block.charge.merge(self.keep());
+                Ok(block)
+            }
+            Ready::Charge(nothing) => {
+                self.charge.merge(nothing.keep());
+                Err(self)
+            }
+            Ready::Nothing => Err(self),
         }
     }
 
-    /// Gives the charge to a block that was obtained for it, and counts the allocation.
-    pub(crate) fn admit(self, block: Block<B>, reused: bool) -> Block<B> {
-        self.pool.caches.mine().counts.allocated(reused);
-        self.give_to(block)
-    }
-
+    /// Makes a block of memory that was obtained for this reservation, and counts the allocation.
     #[inline]
-    fn give_to(self, mut block: Block<B>) -> Block<B> {
+    pub(crate) fn admit(self, memory: Memory<B>, bytes: usize, reused: bool) -> Block<B> {
         let pool = self.pool;
-        block.charge = self.keep();
-        pool.count_again(&mut block);
-        block
+        pool.caches.mine().counts.allocated(reused);
+        let charge = self.keep();
+        match memory {
+            Memory::Piece(FreePiece { memory, offset, node }, class) => {
+                Block::new(memory, offset, bytes, charge, Origin::Slab { node, class })
+            }
+            Memory::Segment(segment) => pool.segment_block(segment, bytes, charge),
+        }
     }
 }
 
@@ -120,41 +135,30 @@ impl<B: Backend> DevicePool<B> {
     pub(crate) fn take_ready(&self, bytes: usize, request: AllocRequest) -> Ready<'_, B> {
         let mut cache = self.caches.mine();
         let Some(charge) = cache.charge(&self.budget, request.price(bytes)) else { return Ready::Nothing };
-        let memory = self.take_cached(cache, bytes, request);
-        let reservation = Reservation { pool: self, charge, used: 0 };
-        match memory {
-            Some(block) => Ready::Block(reservation.give_to(block)),
-            None => Ready::Charge(reservation),
-        }
-    }
-
-    /// Takes memory from a cache, without a charge; none where failures are injected, which must reach every request.
-    #[inline]
-    fn take_cached(
-        &self,
-        mut cache: SpinGuard<'_, Cache<B>>,
-        bytes: usize,
-        request: AllocRequest,
-    ) -> Option<Block<B>> {
+        let reserved = |charge| Ready::Charge(Reservation { pool: self, charge, used: 0 });
+        // Injected failures must reach every request.
         if self.backend.is_tested() {
-            return None;
+            return reserved(charge);
         }
-        if !request.is_small(bytes) {
-            return Some(Self::segment_block(cache.take_large(self.extent(bytes, request)?)?, bytes));
+        if request.is_small(bytes) {
+            let class = Class::of(bytes);
+            let Some(FreePiece { memory, offset, node }) = cache.take_small(class) else {
+                return reserved(charge);
+            };
+            return Ready::Block(Block::new(memory, offset, bytes, charge, Origin::Slab { node, class }));
         }
-        let class = Class::of(bytes);
-        Some(Self::piece_block(cache.take_small(class)?, class, bytes))
+        let segment = self.extent(bytes, request).and_then(|size| cache.take_large(size));
+        drop(cache);
+        match segment {
+            Some(segment) => Ready::Block(self.segment_block(segment, bytes, charge)),
+            None => reserved(charge),
+        }
     }
 
-    #[inline]
-    fn piece_block(piece: FreePiece<B>, class: Class, bytes: usize) -> Block<B> {
-        let FreePiece { memory, offset, node } = piece;
-        Block::new(memory, offset, bytes, Origin::Slab { node, class })
-    }
-
-    #[inline]
-    fn segment_block(segment: Box<Segment<B>>, bytes: usize) -> Block<B> {
-        Block::new(segment.memory().clone(), 0, bytes, Origin::Segment(segment))
+    fn segment_block(&self, segment: Box<Segment<B>>, bytes: usize, charge: Charge) -> Block<B> {
+        let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Origin::Segment(segment));
+        self.count_again(&mut block);
+        block
     }
 
     /// Takes `bytes` of the limit. Waits for dropped blocks that other streams use as long as these are in the way; where `bytes` would
@@ -187,16 +191,16 @@ impl<B: Backend> DevicePool<B> {
         bytes <= LARGEST_SMALL || whole(bytes, self.unit()).is_some()
     }
 
-    /// Memory for a block whose owner has its charge, and whether the driver was asked for nothing. The thread's cache has none.
-    pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Block<B>, bool), Fault> {
+    /// Memory for a block of a reservation, and whether the driver was asked for nothing.
+    pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Memory<B>, bool), Fault> {
         if request.is_small(bytes) {
             let class = Class::of(bytes);
             let (piece, reused) = self.obtain_piece(class)?;
-            return Ok((Self::piece_block(piece, class, bytes), reused));
+            return Ok((Memory::Piece(piece, class), reused));
         }
         let mapped = self.extent(bytes, request).map_or(usize::MAX, |(mapped, _)| mapped);
         let (segment, reused) = Assembler::new(self).obtain(mapped, request)?;
-        Ok((Self::segment_block(segment, bytes), reused))
+        Ok((Memory::Segment(segment), reused))
     }
 
     /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets where it is new.
