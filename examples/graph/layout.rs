@@ -62,7 +62,7 @@ pub fn lay_out<S: Stepper>(
             ..set.lens()
         })?;
         stepper.step(&device, &mut set, physics.step(index, steps, levels))?;
-        // Starts to copy behind the step that was just queued, and returns at once. The step before is done or nearly
+        // Starts to copy after the step that was just queued, and returns at once. The step before is done or nearly
         // so: its positions are waited for and looked at while this step runs.
         let frame = set.positions().start_download()?;
         if let Some(frame) = coming.replace(frame) {

@@ -1,6 +1,6 @@
 //! A step on the host: the same as `kernels.cu`, as a function over slices.
 //!
-//! It runs on one thread, the one that is the device here. The other cores are left to those who draw.
+//! It runs on one thread, the one that is the device here. The other cores are left to the threads that draw.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! The bookkeeping of memory: what is charged, held and retained after failures and after many rounds. Each test failed on the code
-//! before the fault was mended that its comment names.
+//! The bookkeeping of memory: charged, held and retained bytes after failures and after many rounds. Each test failed before the fault was
+//! mended that its comment names.
 
 use gpumem::testing::Faults;
 use gpumem::{Async, Buffer, BufferSpec, Device, GpuBuffers, Host, Stream};
@@ -21,8 +21,8 @@ fn audit(device: &Device<Host>) {
     let _ = device;
 }
 
-/// A shrink that failed took the smaller block's bytes from the charge of the larger one, which stayed; the next one did so again, and
-/// the sum wrapped below 0.
+/// A shrink that failed took the smaller block's bytes from the charge of the larger block, which stayed. The next one did so again, and the
+/// sum wrapped below 0.
 #[test]
 fn a_shrink_that_fails_keeps_its_charge() {
     let faults = Faults::new();
@@ -57,8 +57,8 @@ struct Pair {
     second: Vec<u8>,
 }
 
-/// The memory that was mapped for the first buffer of a set stayed with it when the second one had no room, and no operation but a
-/// `shrink_to_fit` of that buffer could get it.
+/// The memory that was mapped for the first buffer of a set stayed with it when the second had no room. No operation but a `shrink_to_fit` of
+/// that buffer could get it.
 #[test]
 fn a_set_that_has_no_room_gives_back_what_it_took() {
     let device = Device::builder().memory_limit(64 << 20).host().unwrap();
@@ -109,7 +109,7 @@ fn growth_that_fails_at_any_step_is_undone() {
             audit(&device);
             device.trim(0).unwrap();
             let after = device.stats();
-            // Where the growth had succeeded, and what came after it failed, the buffers have it.
+            // The buffers have grown if the growth succeeded and a later step failed.
             let grown = after.live_bytes - before.live_bytes;
             let rounding = if grown > 0 { 2 * (2 << 20) } else { 0 };
             let held = after.held_bytes - before.held_bytes;
@@ -120,7 +120,7 @@ fn growth_that_fails_at_any_step_is_undone() {
     }
 }
 
-/// Each round left addresses without memory, one mapping of the kernel's, until it had no more and the process ended.
+/// Each round left addresses without memory, which is a mapping of the system's, until the system refused more and the process ended.
 #[test]
 #[cfg(target_os = "linux")]
 fn addresses_without_memory_are_used_again() {
@@ -196,7 +196,7 @@ fn a_logger_may_use_the_device() {
     drop(last);
 }
 
-/// Small buffers that live keep the slab that each lies in, and no more than that: the bound that `memory_limit` states.
+/// A small live buffer keeps the slab that it lies in, and no more: the bound that `memory_limit` states.
 #[test]
 fn a_small_buffer_keeps_one_slab_at_most() {
     let limit = 64 << 20;
@@ -220,7 +220,7 @@ fn a_small_buffer_keeps_one_slab_at_most() {
 
 const THREADS: usize = 8;
 
-/// What a thread of the next test has.
+/// The state of a thread of the next test.
 struct Worker<'a> {
     device: &'a Device<Host>,
     stream: Stream<Host>,
@@ -341,7 +341,7 @@ fn operations_with_failures_end_at_zero() {
     println!("{operations} operations, {} bytes lost where nothing tells when a use ends", stats.lost_bytes);
 }
 
-/// After the driver had no more memory, requests are composed of what is there; when it has some again, the device comes to use it.
+/// After the driver had no more memory, segments are assembled from free ones. When the driver has some again, the device comes to use it.
 #[test]
 fn memory_that_comes_back_is_used_again() {
     /// Driver calls of so many operations of a random mix.

@@ -29,7 +29,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
             expected += 3;
             let frame = bound.start_download().unwrap();
             match round % 4 {
-                // The buffer elsewhere, between two kernels of its stream.
+                // On the compute stream, between two kernels of its stream.
                 0 => {
                     bound.buffer().unwrap().fill(round).unwrap();
                     assert_eq!(frame.wait().unwrap()[9_999], expected);
@@ -52,7 +52,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
     }
 }
 
-// What `bind` is for: neither waits for the other stream.
+/// Neither stream waits for the other, which is what `bind` is for.
 #[test]
 fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
     let device = Device::host();
@@ -72,7 +72,7 @@ fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
     assert_eq!(numbers.download().unwrap(), [4, 2, 3]);
 }
 
-// The guard may be forgotten: the kernels were noted.
+/// The guard may be forgotten: each kernel was noted at its launch.
 #[test]
 fn a_forgotten_binding_is_harmless() {
     let device = Device::host();

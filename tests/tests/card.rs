@@ -1,4 +1,4 @@
-//! What only a card shows: memory that others hold, and kernels on streams of the application's own.
+//! What only a card shows: memory that other devices hold, kernels on streams of the application's own, and calls that the driver refuses.
 #![cfg(feature = "cuda")]
 
 use cust::launch;
@@ -24,7 +24,7 @@ fn card() -> Option<Device<Cuda>> {
     Cuda::open(Device::builder())
 }
 
-/// Another device on the same card is to this one what another process is: neither knows what the other holds.
+/// Another device on the same card is to this one as another process is: neither knows how much the other holds.
 #[test]
 fn out_of_memory_counts_what_another_device_holds() {
     let _turn = turn();
@@ -44,11 +44,11 @@ fn out_of_memory_counts_what_another_device_holds() {
     println!("{error}");
     let Error::OutOfMemory { requested, live, kept, free: left, .. } = error else { panic!("{error}") };
     assert_eq!((requested, live), (half as u64, 4_000_000));
-    assert!(kept < 4 << 20, "what was kept went back first: {kept}");
+    assert!(kept < 4 << 20, "free memory went back first: {kept}");
     assert!(left.is_some_and(|left| left < free / 2), "{left:?}");
     buffer.resize(2_000_000).unwrap();
 
-    // What the others free is theirs to give back; then there is room.
+    // The other device gives back the memory that it has freed; then there is room.
     drop(hog);
     others.trim(0).unwrap();
     let large: Buffer<u8, Cuda> = Buffer::with_capacity(&mine, "large", half).unwrap();
@@ -59,7 +59,7 @@ fn out_of_memory_counts_what_another_device_holds() {
 }
 
 /// The device's limit is where the card's end was before others took half of it. A random mix that needs nearly all that is left goes on
-/// without a failure, by composing, once the driver has said no for the first time.
+/// without a failure, by assembling segments, once the driver has refused memory for the first time.
 #[test]
 fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
     let _turn = turn();
@@ -73,7 +73,7 @@ fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
     let hog: Buffer<u8, Cuda> =
         Buffer::with_capacity(&others, "hog", usize::try_from(free / 2).unwrap()).unwrap();
     let left = others.memory_info().unwrap().free.unwrap();
-    // What `memory_limit` says that segments may be too large, and a little for the driver's own needs.
+    // Less by as much as segments may be too large (see `memory_limit`), and a little for the driver's own needs.
     let most = usize::try_from(left - total / 40 - (512 << 20)).unwrap();
     let mut random = Random::new(2_026);
     let mut live: Vec<Buffer<u8, Cuda>> = Vec::new();
@@ -117,10 +117,10 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
             cust::launch!(add_one<<<count / 256, 256, 0, stream>>>(used.as_device_ptr(), count)).unwrap();
         }
         used.finish().unwrap();
-        // On the compute stream, behind it.
+        // On the compute stream, after the kernels.
         assert!(numbers.download().unwrap().iter().all(|number| *number == 1 + round), "round {round}");
     }
-    // A reader on the stream, and the buffer dropped: its memory goes to nobody else before the kernel is past.
+    // A reader on the stream, and the buffer dropped: its memory has no next owner before the kernel has ended.
     {
         let used = numbers.use_on(&stream).unwrap();
         // SAFETY: as above.
@@ -237,7 +237,7 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     device.close().unwrap();
 }
 
-/// A refused call was taken for a dead device: the ticket stayed dead, and the memory was lost.
+/// A refused call was taken for a failed device: the ticket gave that error for good, and the memory was lost.
 #[test]
 fn a_refused_call_loses_nothing() {
     let _turn = turn();
@@ -326,7 +326,8 @@ fn a_refused_event_loses_nothing() {
     }
 }
 
-/// A refused question whether the device has come to its end kept all of its memory, and one while memory was taken kept that.
+/// The driver refused to say whether the device has come to its end, and all of its memory was lost; or refused a call of an allocation, and
+/// that memory was.
 #[test]
 fn a_refused_call_keeps_no_memory() {
     let _turn = turn();
@@ -359,7 +360,7 @@ fn a_refused_call_keeps_no_memory() {
     );
 }
 
-/// Launches that a card cannot do were taken for a dead device, some of them.
+/// Some launches that a card cannot do were taken for a failed device.
 #[test]
 fn launches_beyond_the_limits_are_refused() {
     let _turn = turn();

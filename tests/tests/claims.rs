@@ -1,4 +1,4 @@
-//! What the README and the documentation promise, a sentence a test: it stands where it is quoted from, and it is so.
+//! The promises of the README and the documentation, one sentence per test: the file has the sentence, and the runtime keeps it.
 //!
 //! All of it is on the host. What other backends do, and more than one case of each promise, is in the suite.
 
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
-/// How long what hangs is waited for.
+/// How long a test waits for a call that hangs.
 const HANGS: Duration = Duration::from_secs(20);
 
 type Frame = Buffer<u32, Host, Async>;
@@ -41,7 +41,7 @@ fn occupy(device: &Device) -> Sender<()> {
     release
 }
 
-/// Runs `work` on another thread, and fails where it does not come to an end while something is in its way.
+/// Runs `work` on another thread, and fails if it does not end.
 #[track_caller]
 fn returns<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let (send, done) = channel();
@@ -373,7 +373,7 @@ fn a_leak_report_has_the_line_that_made_the_buffer() {
     let device = Device::host();
     device.check_leaks().unwrap();
     let (kept, line) = (block(&device, 4_096).unwrap(), line!());
-    // `block` made it, and is not told who asked.
+    // `block` made it, and does not know its caller.
     let (own, own_line) = (Buffer::<u8>::new(&device, "own").unwrap(), line!());
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("two are alive") };
     let made: Vec<_> =

@@ -283,12 +283,12 @@ fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
         );
         device.close().unwrap();
     }
-    // Two blocks of pinned memory, beside those of the uploads, and two shadows; then two copies on the device, one wait, and
+    // Two blocks of pinned memory, beside those of the uploads, and two staging copies; then two copies on the device, one wait, and
     // four copies to the host.
     assert_eq!(failures, 2 + 2 + 2 + 1 + 4);
 }
 
-/// One by one, each would wait for the compute stream by itself, and each could be behind other work.
+/// Started one by one, each download would wait for the compute stream by itself, and other work could come in between.
 #[test]
 fn a_frame_waits_once_for_the_compute_stream() {
     for parts in 1..=4 {
@@ -431,7 +431,7 @@ fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     let stream = device.create_stream().unwrap();
     let mut source: Buffer<u32> = Buffer::from_slice(&device, "source", &[1; 100]).unwrap();
     let mut target: Buffer<u32> = Buffer::from_slice(&device, "target", &[2; 100]).unwrap();
-    // The stream waits, the kernel is queued, and then the compute stream cannot be put behind it.
+    // The stream waits, the kernel is queued, and then the call fails that makes the compute stream wait for it.
     faults.fail_at(2);
     let launched = device.launch_on(&stream, (&mut source,), |(source,)| source.fill(3));
     assert!(matches!(launched, Err(Error::DeviceFailed { .. })) && faults.stop(), "{launched:?}");

@@ -107,12 +107,12 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
     }
     assert_eq!(buffer.len(), 3);
     drop(buffer);
-    // What cannot be shown to be unused is not freed, and it is counted.
+    // Memory whose last use is not known to have ended is not freed, and is counted.
     let stats = device.stats();
     assert!(stats.live_bytes == 0 && stats.lost_bytes >= 12, "{stats:?}");
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("bytes are lost") };
     assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
-    // Another device is not concerned.
+    // Another device goes on.
     Device::host().synchronize().unwrap();
 }
 
@@ -338,7 +338,7 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
         device.synchronize().unwrap();
     });
     assert!(up >= Duration::from_millis(50));
-    // Fast again, for those that begin now.
+    // Fast again, for transfers that begin now.
     bus.set_rate(u64::MAX);
     assert_eq!(buffer.download().unwrap(), data);
 }
@@ -348,7 +348,7 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let mut other: Buffer<u32> = Buffer::from_slice(&device, "other", &[1; 100]).unwrap();
-    for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         let snapshot = spec.is_snapshot();
         bus.set_rate(u64::MAX);
         let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
@@ -356,7 +356,7 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
         // 500 ms.
         bus.set_rate(20_000);
         let ticket = buffer.start_download().unwrap();
-        // The host and the compute lane go on: reading is no reason to wait, and writing a snapshot buffer is none.
+        // The host and the compute stream go on: reading is no reason to wait, and writing a snapshot buffer is none.
         device.launch((&mut other, &buffer), |(other, buffer)| other.fill(u32::from(buffer[0]))).unwrap();
         if snapshot {
             buffer.fill(2).unwrap();
@@ -393,7 +393,7 @@ fn a_bus_that_stands_still_is_refused() {
     let _ = SlowBus::new(0);
 }
 
-// Rule 2: a kernel on a stream of the application's own that writes waits for the downloads that read.
+/// Rule 2: a kernel on a stream of the application's own that writes waits for the downloads that read.
 #[test]
 fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     let bus = SlowBus::unlimited();
@@ -421,7 +421,7 @@ fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     }
 }
 
-// Rule 2, for the copies on the device that snapshots are read from: a slot that was given up comes back while its download still reads.
+/// Rule 2, for the copies on the device that snapshots are read from: a slot that was given up comes back while its download still reads.
 #[test]
 fn a_snapshot_waits_for_the_last_reader_of_its_copy() {
     let bus = SlowBus::unlimited();

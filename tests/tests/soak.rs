@@ -1,4 +1,4 @@
-//! What must not grow in a steady state: resident memory, mappings, calls to the driver, what is held, and how long things take.
+//! Figures that must not grow in a steady state: resident memory, mappings, calls to the driver, held memory, and how long calls take.
 //!
 //! The long ones are run on purpose, for ten minutes on the host and two on a card; `GPUMEM_SOAK_SECONDS` sets another time:
 //!
@@ -31,7 +31,7 @@ fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").expect("Linux tells").lines().count()
 }
 
-/// A steady program added 12 bytes to a list for each cycle, although nothing was taken from the driver.
+/// A steady program added 12 bytes to a list per cycle, although it took nothing from the driver.
 #[test]
 fn a_steady_program_does_not_grow() {
     let device = Device::host();
@@ -125,7 +125,7 @@ struct Window {
     rounds: u64,
 }
 
-/// What a program does that runs for weeks.
+/// A program that runs for weeks.
 struct Service<B: TestBackend> {
     device: Device<B>,
     stream: Stream<B>,
@@ -138,7 +138,7 @@ struct Service<B: TestBackend> {
 impl<B: TestBackend> Service<B> {
     fn round(&mut self, window: &mut Window) -> gpumem::Result<()> {
         window.rounds += 1;
-        // The same again and again: what a longer sequence would find new, a larger peak for one, is no growth.
+        // The same again and again: a longer sequence would find a larger peak, for one, which is no growth.
         if window.rounds.is_multiple_of(500) {
             self.random = Random::new(2_026);
         }

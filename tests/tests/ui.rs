@@ -4,7 +4,7 @@
 //! `struct_keys`), what they are given (`growth`, `sizes`, `options`, `names`, `presets`, `config`), what the derive stands on
 //! (`shape`, `fields`, `elements`), and what is done with the manager (`usage`).
 //!
-//! `TRYBUILD=overwrite cargo test -p gpumem-tests --test ui` writes the messages anew; read each as the user would who made
+//! `TRYBUILD=overwrite cargo test -p gpumem-tests --test ui` writes the messages anew; read each as a user would who made
 //! the mistake.
 
 use std::process::Command;

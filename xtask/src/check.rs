@@ -1,4 +1,4 @@
-//! Everything that is checked of a change, on a machine without a GPU.
+//! All checks of a change, on a machine without a GPU.
 //!
 //! No flag that reaches the compiler differs between the steps, so each finds what the ones before it have built.
 

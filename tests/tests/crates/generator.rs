@@ -1,7 +1,7 @@
 //! Random structs that must compile without a word.
 //!
-//! A seed gives the same structs everywhere. Each stands in a module of its own, beside things of the user's with names that
-//! generated code might have wanted.
+//! A seed gives the same structs everywhere. Each stands in a module of its own, beside items of the user with names that
+//! generated code might use.
 
 use std::fmt::Write as _;
 
@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// What all modules use.
+/// The items that all modules use.
 pub(crate) const COMMON: &str = r#"
 /// What the structs are made of.
 pub mod common {
@@ -280,7 +280,7 @@ impl Parameters {
     }
 }
 
-/// What the struct says for its fields, with the `min` and `max` of it.
+/// The attributes of the struct, with the `min` and `max` in them.
 fn struct_keys(index: usize, asynchronous: bool, random: &mut Random) -> (String, Option<u64>, Option<u64>) {
     let mut keys = Vec::new();
     let min = random.once_in(8).then(|| 8 << random.below(4));

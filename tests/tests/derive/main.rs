@@ -62,7 +62,7 @@ fn a_set_is_uploaded_and_downloaded() {
     let mut gpu = graph().upload(&device).unwrap();
     assert_eq!(gpu.lens(), GraphLens { positions: 3, velocities: 3, edges: 2 });
     assert!(gpu.capacities().edges >= 8, "{:?}", gpu.capacities());
-    // What stays on the host is not there to come down.
+    // Fields that stay on the host are not downloaded.
     assert_eq!(gpu.download().unwrap(), Graph { title: String::new(), ..graph() });
 
     let mut back = Graph { title: "kept".to_owned(), ..Graph::default() };

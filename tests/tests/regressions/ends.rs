@@ -1,4 +1,4 @@
-//! The end of a device: who waits for its work, and who does not.
+//! The end of a device: which calls wait for its work, and which do not.
 
 use crate::{PATIENCE, ends};
 use gpumem::{Async, Buffer, Device, Host};

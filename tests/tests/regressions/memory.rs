@@ -36,7 +36,7 @@ fn memory_of_a_lost_block_outlives_the_device() {
     }
 }
 
-/// Each left a segment behind that had addresses and no memory.
+/// Each failure left a segment that had addresses and no memory.
 #[test]
 fn allocations_that_fail_leave_no_addresses_behind() {
     let faults = Faults::new();

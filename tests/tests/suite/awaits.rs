@@ -59,7 +59,7 @@ fn the_last_waker_is_the_one_that_is_woken<B: TestBackend>(open: Open<'_, B>) {
     for waker in &wakers {
         assert!(poll(&mut ticket, waker).is_pending());
     }
-    // The others are not even kept.
+    // The others have been dropped.
     assert!(wakers[..4].iter().all(|waker| Arc::strong_count(waker) == 1));
     wakers[4].wait();
     assert!(wakers[..4].iter().all(|waker| waker.count() == 0));
@@ -77,7 +77,7 @@ fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(open: Open<
         occupy(BUSY * 10);
         let mut second = buffer.start_download().unwrap();
         let (early, late) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
-        // The later one is awaited first, so the poller could be asleep for it.
+        // The later one is awaited first, so the wake thread could be asleep for it.
         assert!(poll(&mut second, &late).is_pending());
         thread::sleep(BUSY / 5);
         let awaited = poll(&mut first, &early).is_pending();

@@ -1,11 +1,11 @@
-//! Async downloads: what they show, when they come, and what may happen to everything around them.
+//! Async downloads: their contents, their order, and their slots, whatever happens to buffer and device meanwhile.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::time::{Duration, Instant};
 
-/// Long against the time of a call, short against a person's patience.
+/// Much longer than a call takes.
 const BUSY: Duration = Duration::from_millis(150);
 
 on_each_backend!(a_download_returns_before_the_work_is_done);
@@ -200,7 +200,7 @@ fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B
     let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
     let mut running = std::collections::VecDeque::new();
     for round in 0..40 {
-        // Now longer, now shorter than the shadows that are there.
+        // Now longer, now shorter than the staging copies that are there.
         let data = random.vec(1 + 30_000 * (round % 5));
         buffer.upload(&data).unwrap();
         let from = data.len() / 3;

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BUSY: Duration = Duration::from_millis(150);
-/// Beyond a person's patience: what should have come will not come.
+/// Longer than any wait takes that ends.
 const NEVER: Duration = Duration::from_secs(30);
 
 type Numbers<B> = Buffer<u32, B, Async>;
@@ -237,7 +237,7 @@ fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBackend>(open: 
     let spec = |name| BufferSpec::new(name).snapshot();
     let [a, b] = ["a", "b"].map(|name| numbers(&device, spec(name), &[7; 1_500]));
     let live = device.stats().live_bytes;
-    // There is room for one shadow.
+    // There is room for one staging copy.
     for attempt in 0..2 {
         let refused = match attempt {
             0 => device.start_downloads((&a, &b)).map(drop),
@@ -258,7 +258,7 @@ fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'_, B>) {
     let data = Random::new(24).vec(10_000);
     for spec in [BufferSpec::new("plain").slots(3), BufferSpec::new("copied").slots(3).snapshot()] {
         let mut buffer = numbers(&device, spec, &data);
-        // Shadows in every turn, and with parts of other lengths than those that are there.
+        // Staging copies in every turn, and with parts of other lengths than those that are there.
         for round in 0..7 {
             let (near, far) = (100 * (round % 3), 200 * (round % 3));
             let ticket = device.start_downloads((tail(&buffer, near), &buffer)).unwrap();
@@ -381,7 +381,7 @@ fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(open: Open<'_,
     for thread in 0..6 {
         let (device, a, b, c, two) = (device.clone(), a.clone(), b.clone(), c.clone(), two.clone());
         let send = send.clone();
-        // Not scoped: a thread that waits for ever is to fail the test.
+        // Not scoped, so that a thread that waits for ever fails the test.
         thread::spawn(move || {
             for round in 0..60 {
                 match (thread + round) % 6 {

@@ -159,7 +159,7 @@ fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: Open<'_, B>
         let large: Buffer<u8, B, Async> = Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap();
         let tiny: Buffer<u8, B> = Buffer::from_slice(&device, "tiny", &[1]).unwrap();
         let ticket = large.start_download().unwrap();
-        // The large one is read for longer than anything uses the tiny one, which is retired behind it.
+        // The large one is read for longer than anything uses the tiny one, which is retired after it.
         drop((large, tiny));
         drop(Buffer::<u8, B>::with_capacity(&device, "next", 8 << 20).unwrap());
         assert!(ticket.wait().unwrap().iter().all(|byte| *byte == 1));
@@ -180,7 +180,7 @@ fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
     let gone: Buffer<u32, B> = Buffer::from_slice(&device, "gone", &[1; 1_000_000]).unwrap();
     drop(gone);
-    // Behind this nothing uses what is gone, and nobody has given it back.
+    // From here on no work uses the retired memory, and no call has given it back yet.
     drop(buffer.start_download().unwrap().wait().unwrap());
     let began = Instant::now();
     let busy = Duration::from_millis(300);
@@ -192,8 +192,8 @@ fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(buffer.view(999..1_001).unwrap().download().unwrap(), [1, 0]);
 }
 
-// The capacity that the factor asked for was one that no address can have, so the buffer never grew.
 on_each_backend!(a_factor_beyond_all_memory_falls_back_to_the_need);
+/// The capacity that the factor asked for was one that no address can have, so the buffer never grew.
 fn a_factor_beyond_all_memory_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     for factor in [1e6, 1e300, f64::MAX] {
         for (stable, first) in [(false, 100), (false, 1 << 20), (true, 100)] {

@@ -185,7 +185,7 @@ fn run_all<B: TestBackend>(
     let [starts, under_way] = sequences.starts.map(AtomicUsize::into_inner);
     let count = sequences.words.len();
     println!("{count} sequences, {starts} downloads, {under_way} of them under way at the next operation");
-    // Else this tests nothing. The bus makes it so; only where this thread is kept from running it is not.
+    // Else this tests nothing. The bus makes it so, unless the system does not let this thread run.
     assert!(B::NAME != "host" || under_way > starts / 4, "{under_way} of {starts}");
 }
 
@@ -335,7 +335,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
             }
             DropDevice => self.device = None,
             DropBuffer => {
-                // What the documentation asks of those who forget tickets, or the device would stay open for good.
+                // The documentation asks this of a program that forgets tickets. Else the device would stay open for good.
                 if let (Some(buffer), 1..) = (&self.buffer, self.forgotten) {
                     buffer.abandon_downloads();
                     self.abandoned();
@@ -502,7 +502,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
             assert!(*guard == expected, "what a guard shows has changed");
         }
         if let Some(buffer) = self.buffer.take() {
-            // The blocking download was the last on its lane, so every ticket that was dropped has had its copy.
+            // The blocking download was the last on its stream, so the copies of all dropped tickets have ended.
             buffer.abandon_downloads();
             assert_eq!(buffer.stats().slots_taken, 0);
         }

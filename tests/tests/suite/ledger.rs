@@ -1,4 +1,4 @@
-//! What is counted and reported.
+//! Statistics and leak reports.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Error};
@@ -51,8 +51,8 @@ fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_
     assert!(device.check_leaks().is_err());
 }
 
-// `close` said that all was well while the stream kept the device's context.
 on_each_backend!(a_leak_report_names_a_stream_that_lives);
+/// `close` succeeded while the stream kept the device's context.
 fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     let (device, other) = (open!(open), open!(open));
     let stream = device.create_stream().unwrap();
@@ -64,7 +64,7 @@ fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     assert!(text.contains("1 handle is still alive") && text.contains("stream, made at "), "{text}");
     assert!(report.buffers().is_empty());
 
-    // Nor is it another device's business.
+    // Another device does not list it.
     let error = other.synchronize_stream(&stream).unwrap_err();
     assert!(matches!(error, Error::DifferentDevices { buffer: None, .. }), "{error}");
     assert!(error.to_string().starts_with("the stream lives on another device than device `"), "{error}");
@@ -109,8 +109,8 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
     );
 }
 
-// The record of the buffer kept what its snapshots' copies had taken.
 on_each_backend!(staging_copies_that_were_given_back_are_not_listed);
+/// The record of the buffer still counted the memory of its staging copies.
 fn staging_copies_that_were_given_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     for stable in [false, true] {

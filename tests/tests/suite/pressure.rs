@@ -1,5 +1,4 @@
-//! What is in the way of an allocation: applications that could free something, downloads that still read, gaps, and numbers that make no
-//! sense.
+//! What an allocation runs into: callbacks that could free memory, downloads that still read, gaps, and arguments that are refused.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, Pressure};

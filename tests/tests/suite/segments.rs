@@ -1,5 +1,4 @@
-//! Growth in place, addresses that stay, and memory that serves the next one. Nothing here is filled that need not be: most of
-//! these bytes are never touched.
+//! Growth in place, addresses that stay, and memory that the next buffer takes. Most of these bytes are never touched.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, BufferSpec, Device, Error};
@@ -43,7 +42,7 @@ fn large_buffers_grow_where_they_are<B: TestBackend>(open: Open<'_, B>) {
     } else {
         assert_eq!((stats.allocations, stats.frees), (1 + steps, steps));
     }
-    // What comes behind is zero, although it is other memory than what was there.
+    // The new elements are zero, although that memory was used before.
     buffer.resize(2_000_000).unwrap();
     let tail = buffer.view(299_999..300_002).unwrap().download().unwrap();
     assert_eq!(tail, [data[299_999], 0, 0]);
@@ -159,7 +158,7 @@ fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(open: Open<'_
     if !device.has_virtual_memory() {
         return;
     }
-    // These leave segments behind whose addresses end where their memory does.
+    // These leave segments whose addresses end where their memory does.
     let spec = BufferSpec::new("short").max(UNIT as u64);
     let short = || Buffer::<u32, B>::with_capacity(&device, spec, elements(UNIT)).unwrap();
     drop((short(), short(), short(), short()));
@@ -304,7 +303,7 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
     for bytes in [5_000, 100 << 10, 3 * MIB] {
         let device = open!(open);
         let (send, receive) = mpsc::sync_channel::<Buffer<u8, B>>(4);
-        // Caches keep 4 MiB of small blocks, and two large ones: it takes so many rounds until memory comes home.
+        // Caches keep 4 MiB of small blocks, and two large ones: it takes so many rounds until memory comes back.
         let warm = 2 * (4 << 20) / bytes + 20;
         std::thread::scope(|scope| {
             scope.spawn(move || receive.into_iter().for_each(drop));
@@ -316,7 +315,7 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
                 }
             }
             drop(send);
-            // Six are alive at most; how far the consumer is behind is chance.
+            // Six are alive at most; how many the consumer has yet to drop is chance.
             let chance = (6 * bytes).next_multiple_of(UNIT).max(6 * UNIT * usize::from(bytes > MIB)) as u64;
             let stats = device.stats();
             assert!(stats.held_bytes <= held + chance, "{bytes}: {held} before, {stats:?}");

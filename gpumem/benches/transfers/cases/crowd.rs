@@ -56,7 +56,7 @@ fn once<B: Subject>(
         }
     }
     let start = us(began);
-    // What is left to do when all of it has arrived.
+    // The rest of the work, when all copies have arrived.
     if let Some(last) = downloads.last() {
         while !last.is_ready()? {
             std::thread::yield_now();
