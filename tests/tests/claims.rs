@@ -229,9 +229,8 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
     type Operation = fn(&mut Buffer<u32>, &[u32]) -> Result<(), Error>;
     promised(
         "gpumem/src/error.rs",
-        "Even then each buffer has the length that it had, and the elements that the operation was not to write are what they were. \
-         Of those that it was to write some may be written, and where it made room first (`extend_from_slice`, `resize`, \
-         `copy_from`) the capacity may have grown.",
+        "Even then each buffer has the length and the capacity that it had, and the elements that the operation was not to write \
+         are what they were. Of those that it was to write some may be written.",
     );
     const LEN: usize = 2 * MIB;
     // Where each writes, of what the buffer has.
