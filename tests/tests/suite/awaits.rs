@@ -135,8 +135,8 @@ fn a_wait_with_a_timeout_keeps_the_ticket<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(*ticket.wait_timeout(Duration::MAX).unwrap().expect("no timeout"), [1, 2, 3]);
     let again = ticket.wait_timeout(Duration::ZERO);
     assert!(matches!(again, Err(Error::DownloadAbandoned { .. })), "{again:?}");
-    // A ticket that timed out is waited for as any other.
-    B::occupy(&device, BUSY);
+    // A ticket that timed out is waited for as any other. Long, since this thread may have to wait for a processor meanwhile.
+    B::occupy(&device, BUSY * 4);
     let mut ticket = buffer.start_download().unwrap();
     assert!(ticket.wait_timeout(Duration::from_millis(1)).unwrap().is_none());
     assert_eq!(*ticket.wait().unwrap(), [1, 2, 3]);
