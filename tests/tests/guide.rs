@@ -109,3 +109,44 @@ fn every_file_is_on_the_map() {
         assert!(rows.contains(path), "`{path}` is on no map");
     }
 }
+
+/// Columns that a line of a comment may have where it is prose.
+const COLUMNS: usize = 110;
+
+/// The lines of comments that are too long. Tables, links and blocks of code (diagrams too) are as wide as they have to be.
+fn wide_comments(folder: &str) -> Vec<String> {
+    let (mut wide, mut lines) = (Vec::new(), 0);
+    for (path, text) in &sources(folder) {
+        let mut in_block = false;
+        for (index, line) in text.lines().enumerate() {
+            let Some(comment) = line.trim_start().strip_prefix("//") else {
+                in_block = false;
+                continue;
+            };
+            let comment = comment.trim_start_matches(['/', '!']).trim_start();
+            in_block ^= comment.starts_with("```");
+            lines += 1;
+            let is_prose = !in_block && !comment.starts_with('|') && !comment.contains("://");
+            if is_prose && line.chars().count() > COLUMNS {
+                wide.push(format!("{}:{}: {line}", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(lines > 500, "{lines} lines of comments in {folder}: are they still written like this?");
+    wide
+}
+
+/// Lines of the derive's comments that are a little wider. It never rises, and is to be 0.
+const WIDE_IN_THE_DERIVE: usize = 3;
+
+#[test]
+fn comments_are_narrow() {
+    let (runtime, derive) = (wide_comments("gpumem/src"), wide_comments("gpumem-derive/src"));
+    assert!(runtime.is_empty(), "these have more than {COLUMNS} columns:\n{}", runtime.join("\n"));
+    let is_kept = derive.len() <= WIDE_IN_THE_DERIVE;
+    assert!(
+        is_kept,
+        "more than {WIDE_IN_THE_DERIVE} have more than {COLUMNS} columns:\n{}",
+        derive.join("\n")
+    );
+}
