@@ -14,9 +14,9 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 /// Memory, limits and arguments are checked before anything is changed. Only the driver can still fail, in
 /// the middle of the work ([`Error::DeviceFailed`], and [`Error::CallRefused`] if it refuses one call). Even
 /// then each buffer has the length and the capacity that it had, and the elements that the operation was not
-/// to write are what they were. Of those that it was to write some may be written. An operation on a whole set may
-/// have changed the buffers before the one at which the driver failed. The set's `shrink_to_fit` goes buffer
-/// by buffer in any case.
+/// to write are what they were. Of those that it was to write some may be written. An operation on a whole
+/// set may have changed the buffers before the one at which the driver failed. The set's `shrink_to_fit` goes
+/// buffer by buffer in any case.
 ///
 /// In these texts *the driver* is CUDA's, or for the host backend the operating system.
 ///

@@ -52,6 +52,7 @@
 //! | kernels on the host | [`Device::launch`] |
 //! | CUDA: device pointers and kernels | `Cuda`, and the module `cuda` (feature `cuda`) |
 //! | errors | [`Error`] |
+//! | the calls of `cust` and `cudarc`, side by side | [coming from them](guide::coming_from) |
 //!
 //! # Order
 //!

@@ -1,7 +1,7 @@
 //! Taking blocks from the pool and pinned memory, and what happens where there is no room.
 //!
-//! The fast path ends after its first line: the thread's cache has the block. Otherwise a request goes through these steps, in this
-//! order, and stops at the first that helps:
+//! The fast path ends after its first line: the thread's cache has the block. Otherwise a request goes
+//! through these steps, in this order, and stops at the first that helps:
 //!
 //! | in the way | steps |
 //! | --- | --- |
@@ -50,8 +50,8 @@ impl<B: Backend> DeviceState<B> {
         Ok(reservation.admit(memory, bytes, reused))
     }
 
-    /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot grow. The block keeps
-    /// its size until [`commit_growth`](super::pool::DevicePool::commit_growth).
+    /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot
+    /// grow. The block keeps its size until [`commit_growth`](super::pool::DevicePool::commit_growth).
     pub(crate) fn grow(
         &self,
         block: &mut Block<B>,
@@ -86,8 +86,8 @@ impl<B: Backend> DeviceState<B> {
         Err(Error::DeviceLimit { buffer, requested, used: budget.used(), limit: budget.limit() })
     }
 
-    /// Runs `obtain`, and again where memory could be found for its `bytes`. The reservation comes back with what was obtained, and
-    /// ends after an error.
+    /// Runs `obtain`, and again where memory could be found for its `bytes`. The reservation comes back with
+    /// what was obtained, and ends after an error.
     fn obtain<'a, R>(
         &self,
         label: BufferLabel,
@@ -126,8 +126,8 @@ impl<B: Backend> DeviceState<B> {
 
     /// Takes at least `bytes` (above 0) of pinned memory: an idle block, or a new one.
     ///
-    /// Transfers that have ended are looked for only where no idle block fits: that takes one call of the driver each, which is much where
-    /// nothing is missing, and little beside pinning.
+    /// Transfers that have ended are looked for only where no idle block fits: that takes one call of the
+    /// driver each, which is much where nothing is missing, and little beside pinning.
     pub(crate) fn take_pinned(
         self: &Arc<Self>,
         buffer: BufferLabel,
@@ -176,7 +176,8 @@ impl<B: Backend> DeviceState<B> {
         self.unpin(self.pinned.drain());
     }
 
-    /// Asks the application to free something. Returns whether it was asked; it is not when it asks for memory in the callback.
+    /// Asks the application to free something. Returns whether it was asked; it is not when it asks for
+    /// memory in the callback.
     fn relieve(&self, requested: u64, limited: bool) -> bool {
         thread_local! {
             /// The devices whose callbacks run on this thread.

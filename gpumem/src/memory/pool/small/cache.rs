@@ -1,14 +1,16 @@
 //! Per-thread caches of freed blocks: the fast path of allocating and freeing.
 //!
-//! Each thread uses one of a fixed number of caches, chosen by the thread's number; threads share a cache only where there are more
-//! threads than caches. So the cache's lock is free as a rule, and the fast path touches no other memory that threads share. For
-//! that a cache also holds a part of the *budget* ([`Cache::reserved`]): the charges of blocks that came back to it. A thread that finds the
-//! budget used up, or is about to raise its peak, first collects these parts ([`Caches::collect_and_take`]), so limit and peak are
-//! exact.
+//! Each thread uses one of a fixed number of caches, chosen by the thread's number; threads share a cache
+//! only where there are more threads than caches. So the cache's lock is free as a rule, and the fast path
+//! touches no other memory that threads share. For that a cache also holds a part of the *budget*
+//! ([`Cache::reserved`]): the charges of blocks that came back to it. A thread that finds the budget used up,
+//! or is about to raise its peak, first collects these parts ([`Caches::collect_and_take`]), so limit and
+//! peak are exact.
 //!
-//! A block in a cache is free in the order of the compute stream: the thread that takes it queues its work after that of the last
-//! owner. Blocks that another stream still uses do not come here. A block that one thread takes and another drops ends in the
-//! cache of the second; when that is full, all its pieces go to the slabs, where they join their neighbours.
+//! A block in a cache is free in the order of the compute stream: the thread that takes it queues its work
+//! after that of the last owner. Blocks that another stream still uses do not come here. A block that one
+//! thread takes and another drops ends in the cache of the second; when that is full, all its pieces go to
+//! the slabs, where they join their neighbours.
 
 use super::size::{CLASSES, Class};
 use super::spin_lock::{SpinGuard, SpinLock};
@@ -42,7 +44,8 @@ pub(crate) struct Caches<B: Backend> {
     collecting: Mutex<()>,
 }
 
-/// Keeps the locks of two threads out of one line of the processor's cache (and out of two that it fetches together).
+/// Keeps the locks of two threads out of one line of the processor's cache (and out of two that it fetches
+/// together).
 #[repr(align(128))]
 struct CacheLines<B: Backend>(SpinLock<Cache<B>>);
 
@@ -116,8 +119,8 @@ impl<B: Backend> Caches<B> {
         self.caches[threads::number() % CACHES].0.lock()
     }
 
-    /// Gives the budget back that the caches hold, and takes `bytes` of it. Returns how many bytes are used then, with what was taken or
-    /// without.
+    /// Gives the budget back that the caches hold, and takes `bytes` of it. Returns how many bytes are used
+    /// then, with what was taken or without.
     pub(crate) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Result<(Charge, u64), u64> {
         let _collecting = lock(&self.collecting);
         if budget.take_reserved_flag() {
@@ -129,8 +132,8 @@ impl<B: Backend> Caches<B> {
         if let Some(taken) = budget.take(bytes) {
             return Ok(taken);
         }
-        // Budget that went meanwhile from a cache not looked at yet to one that had been was missed. So all are locked at a time, those
-        // of threads that have just begun too; no other thread locks two.
+        // Budget that went meanwhile from a cache not looked at yet to one that had been was missed. So all
+        // are locked at a time, those of threads that have just begun too; no other thread locks two.
         let mut caches: Vec<_> = self.caches.iter().map(|cache| cache.0.lock()).collect();
         for cache in &mut caches {
             budget.give_back(cache.reserved.take());
@@ -228,7 +231,8 @@ impl<B: Backend> Cache<B> {
         Some(piece)
     }
 
-    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, for an owner that has its charge.
+    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, for an owner that
+    /// has its charge.
     #[inline]
     pub(crate) fn take_large(&mut self, (mapped, reserved): (usize, usize)) -> Option<Box<Segment<B>>> {
         let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;

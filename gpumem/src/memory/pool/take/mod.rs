@@ -1,7 +1,8 @@
 //! Taking memory out of the pool: blocks, and more memory for blocks that grow where they are.
 //!
-//! A request goes the fast path through the thread's cache ([`DevicePool::take_ready`]), or takes two steps: a [`Reservation`] of its bytes
-//! within the limit, and then the memory, from the cache again, from slabs and free segments, or `assemble`d.
+//! A request goes the fast path through the thread's cache ([`DevicePool::take_ready`]), or takes two steps:
+//! a [`Reservation`] of its bytes within the limit, and then the memory, from the cache again, from slabs and
+//! free segments, or `assemble`d.
 
 mod assemble;
 mod growth;
@@ -28,7 +29,8 @@ pub(crate) struct AllocRequest {
     pub(crate) stable: bool,
     /// Whether the application is asked to free something before the request fails.
     pub(crate) ask: bool,
-    /// Whether the bytes are charged already, to a block that this one replaces; see [`Block::take_charge_of`].
+    /// Whether the bytes are charged already, to a block that this one replaces; see
+    /// [`Block::take_charge_of`].
     pub(crate) prepaid: bool,
 }
 
@@ -65,13 +67,14 @@ pub(crate) enum Memory<B: Backend> {
     Segment(Box<Segment<B>>),
 }
 
-/// A charge for memory that is on its way. It goes back to the budget unless a block gets it, whatever happens: a panic of the
-/// application's pressure callback included.
+/// A charge for memory that is on its way. It goes back to the budget unless a block gets it, whatever
+/// happens: a panic of the application's pressure callback included.
 #[must_use]
 pub(crate) struct Reservation<'a, B: Backend> {
     pool: &'a DevicePool<B>,
     charge: Charge,
-    /// Bytes that are used with it, where these may be more than ever. They become the peak when the memory is there.
+    /// Bytes that are used with it, where these may be more than ever. They become the peak when the memory
+    /// is there.
     used: u64,
 }
 
@@ -92,7 +95,8 @@ impl<B: Backend> Reservation<'_, B> {
         block.charge.merge(self.keep());
     }
 
-    /// The fast path again, for a reservation that was made after it had failed: a block from the calling thread's cache, or the reservation.
+    /// The fast path again, for a reservation that was made after it had failed: a block from the calling
+    /// thread's cache, or the reservation.
     pub(crate) fn take_ready(mut self, bytes: usize, request: AllocRequest) -> Result<Block<B>, Self> {
         let free = AllocRequest { prepaid: true, ..request };
         match self.pool.take_ready(bytes, free) {
@@ -161,8 +165,9 @@ impl<B: Backend> DevicePool<B> {
         block
     }
 
-    /// Takes `bytes` of the limit. Waits for dropped blocks that other streams use as long as these are in the way; where `bytes` would
-    /// not fit beside the live buffers either, it waits for nothing. `None` where they do not fit.
+    /// Takes `bytes` of the limit. Waits for dropped blocks that other streams use as long as these are in
+    /// the way; where `bytes` would not fit beside the live buffers either, it waits for nothing. `None`
+    /// where they do not fit.
     pub(crate) fn reserve(&self, bytes: u64) -> Option<Reservation<'_, B>> {
         let reservation = |(charge, used)| Reservation { pool: self, charge, used };
         if let Some(charge) = self.caches.mine().charge(&self.budget, bytes) {
@@ -203,10 +208,11 @@ impl<B: Backend> DevicePool<B> {
         Ok((Memory::Segment(segment), reused))
     }
 
-    /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets where it is new.
+    /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets
+    /// where it is new.
     ///
-    /// More than the device has memory is of no use. Without a `max` a segment gets addresses for all of it, which cost nothing;
-    /// but a free one with fewer is as good, unless the block is to stay where it is.
+    /// More than the device has memory is of no use. Without a `max` a segment gets addresses for all of it,
+    /// which cost nothing; but a free one with fewer is as good, unless the block is to stay where it is.
     fn addresses(&self, mapped: usize, request: AllocRequest) -> (usize, Option<usize>) {
         let unit = self.unit();
         let most = self.physical.most_addresses().max(mapped);
@@ -225,7 +231,8 @@ impl<B: Backend> DevicePool<B> {
         Some((if all { reserved } else { mapped }, reserved))
     }
 
-    /// A piece for a small block, from the slabs, and whether the driver was asked for nothing. More pieces go to the thread's cache.
+    /// A piece for a small block, from the slabs, and whether the driver was asked for nothing. More pieces
+    /// go to the thread's cache.
     fn obtain_piece(&self, class: Class) -> Result<(FreePiece<B>, bool), Fault> {
         let mut flushed = false;
         let mut reused = true;
@@ -241,8 +248,8 @@ impl<B: Backend> DevicePool<B> {
             }
             // At least one block.
             let unit = class.bytes().next_multiple_of(self.unit());
-            // A thirty-second part of all slabs, so that many small buffers make few slabs and few make small ones. Small slabs where the
-            // overhead is used up would only make more gaps.
+            // A thirty-second part of all slabs, so that many small buffers make few slabs and few make small
+            // ones. Small slabs where the overhead is used up would only make more gaps.
             let size = (slabs / 32).next_multiple_of(unit).clamp(unit, SLAB.max(unit));
             let watermark = Watermark::of(self);
             if watermark.excess(size) > 0 && !flushed {
