@@ -26,7 +26,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 ///
 /// let device = Device::host();
 /// let spec = BufferSpec::new("positions").max(1_000);
-/// let mut positions: Buffer<[f32; 2]> = Buffer::new(&device, spec)?;
+/// let mut positions = Buffer::<[f32; 2]>::new(&device, spec)?;
 /// let error = positions.resize(126).unwrap_err();
 /// assert!(matches!(error, Error::BufferLimit { requested: 1_008, limit: 1_000, .. }));
 /// assert_eq!(error.to_string(), "buffer `positions` needs 1008 bytes, and its `max` is 1000 bytes");

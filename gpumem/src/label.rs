@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// ```
 /// # use gpumem::{Buffer, Device};
-/// let edges: Buffer<u32> = Buffer::new(&Device::host(), "edges")?;
+/// let edges = Buffer::<u32>::new(&Device::host(), "edges")?;
 /// assert_eq!(edges.label().to_string(), "buffer `edges`");
 /// # Ok::<(), gpumem::Error>(())
 /// ```

@@ -21,7 +21,7 @@ use crate::label::Bytes;
 ///
 /// const PARTICLES: BufferSpec = BufferSpec::new("particles").growth(1.3).max(64 << 20);
 ///
-/// let mut particles: Buffer<[f32; 4]> = Buffer::new(&Device::host(), PARTICLES)?;
+/// let mut particles = Buffer::<[f32; 4]>::new(&Device::host(), PARTICLES)?;
 /// particles.resize(1_000)?;
 /// assert_eq!(particles.capacity(), 1_000);
 /// particles.resize(1_001)?;

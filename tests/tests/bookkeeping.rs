@@ -246,7 +246,7 @@ impl Worker<'_> {
             1 if self.frames.len() < 4 => {
                 let spec = BufferSpec::new("frame");
                 let spec = if random.below(2) == 0 { spec.snapshot() } else { spec };
-                self.frames.push(Buffer::from_slice(self.device, spec, &vec![1; len / 4])?);
+                self.frames.push(Buffer::from_slice(self.device, spec, &vec![1; len / 4])?.into_async());
             }
             2 if self.sets.len() < 2 => {
                 self.sets.push(Pair { first: vec![1; len], second: vec![2; len / 2] }.upload(self.device)?);

@@ -59,7 +59,7 @@ fn occupy(stream: &Stream<Cuda>, module: &Module, time: Duration) {
 }
 
 fn numbers(device: &Device<Cuda>) -> Buffer<u32, Cuda, Async> {
-    Buffer::from_slice(device, "numbers", &[1; 100]).unwrap()
+    Buffer::from_slice(device, "numbers", &[1; 100]).unwrap().into_async()
 }
 
 /// A ticket that was redeemed or waited for kept its event, and that the context, of a device that said that

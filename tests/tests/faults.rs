@@ -50,9 +50,9 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
             assert_eq!(*running.wait()?, DATA);
             written
         }),
-        ("make another", |buffer, _| Frame::from_slice(buffer.device(), "another", &DATA).map(|_| ())),
+        ("make another", |buffer, _| Buffer::from_slice(buffer.device(), "another", &DATA).map(|_| ())),
         ("make one with a minimum", |buffer, _| {
-            Frame::new(buffer.device(), BufferSpec::new("another").min(100)).map(|_| ())
+            Buffer::<[u32; 3]>::new(buffer.device(), BufferSpec::new("another").min(100)).map(|_| ())
         }),
     ];
     for (name, operation) in operations {
@@ -60,7 +60,7 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
         for call in 0.. {
             let faults = Faults::new();
             let device = Device::builder().faults(&faults).host().unwrap();
-            let mut buffer: Frame = Buffer::with_capacity(&device, "buffer", 150).unwrap();
+            let mut buffer: Frame = Buffer::with_capacity(&device, "buffer", 150).unwrap().into_async();
             buffer.extend_from_slice(&DATA).unwrap();
             let other = Buffer::from_slice(&device, "other", &[[9; 3]; 200]).unwrap();
             let before = (buffer.len(), buffer.capacity(), device.stats().live_buffers);
@@ -236,7 +236,7 @@ type Selected = Buffer<u32, Host, Async>;
 
 /// A plain buffer, one of snapshots, and a selection of both: in part, as a whole, and of nothing.
 fn selected(device: &Device) -> (Selected, Selected) {
-    let make = |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap();
+    let make = |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap().into_async();
     (make(BufferSpec::new("plain"), 1), make(BufferSpec::new("copied").snapshot(), 2))
 }
 
@@ -302,7 +302,7 @@ fn a_frame_waits_once_for_the_compute_stream() {
             let device = Device::builder().faults(&faults).host().unwrap();
             let (plain, _) = selected(&device);
             let spec = BufferSpec::new("another").slots(4);
-            let another: Selected = Buffer::from_slice(&device, spec, &[3; 10]).unwrap();
+            let another: Selected = Buffer::from_slice(&device, spec, &[3; 10]).unwrap().into_async();
             let start = || match parts {
                 1 => device.start_downloads((&plain,)).and_then(|ticket| ticket.wait().map(drop)),
                 2 => device.start_downloads((&plain, &another)).and_then(|ticket| ticket.wait().map(drop)),
@@ -382,7 +382,7 @@ fn a_bound_buffer_that_fails_is_not_torn_and_not_written_afterwards() {
             let device =
                 Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
             let stream = device.create_stream().unwrap();
-            let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap();
+            let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap().into_async();
             device.synchronize().unwrap();
             let (mut at, mut seen) = (0, Vec::new());
             faults.fail_at(call);

@@ -21,7 +21,7 @@ fn slices_are_the_buffer_itself() {
 #[test]
 fn slices_wait_for_kernels_and_downloads() {
     let device = Device::host();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap().into_async();
     for round in 1..20 {
         device
             .launch((&mut buffer,), move |(elements,)| {
@@ -77,7 +77,7 @@ fn buffers_may_change_right_after_the_launch() {
 #[test]
 fn a_panic_fails_the_device_and_ends_every_wait() {
     let device = Device::host();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let landed = buffer.start_download().unwrap();
     device.synchronize().unwrap();
     device
@@ -120,7 +120,7 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
 fn a_failed_device_ends_every_await_within_a_second() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(8);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     device.synchronize().unwrap();
     // The compute stream is busy for long, and what fails is another.
     device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
@@ -159,7 +159,7 @@ fn a_failed_device_ends_every_await_within_a_second() {
 fn a_failed_device_ends_the_wait_for_a_slot() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(1);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
     drop(buffer.start_download().unwrap());
     std::thread::scope(|scope| {
@@ -200,7 +200,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fn a_kernel_cannot_wait_for_its_own_device() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(3);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     let (send, receive) = mpsc::channel();
     let inner = device.clone();
     device
@@ -275,7 +275,7 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
 #[test]
 fn the_last_handle_may_go_inside_a_kernel() {
     let device = Device::host();
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let (send, receive) = mpsc::channel();
     let inner = device.clone();
     let kernel = move |()| {
@@ -319,7 +319,7 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let data: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-    let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     device.synchronize().unwrap();
     // 50 ms for all of it, and half for a half.
     bus.set_rate(200_000);
@@ -351,7 +351,7 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
     for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
         let snapshot = spec.is_snapshot();
         bus.set_rate(u64::MAX);
-        let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+        let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap().into_async();
         device.synchronize().unwrap();
         // 500 ms.
         bus.set_rate(20_000);
@@ -376,7 +376,7 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
 fn a_device_with_a_slow_bus_is_dropped_at_once() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
-    let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+    let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap().into_async();
     device.synchronize().unwrap();
     bus.set_rate(20_000);
     let began = Instant::now();
@@ -402,7 +402,7 @@ fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     for bound in [false, true] {
         for round in 0..5 {
             let mut buffer: Buffer<u32, Host, Async> =
-                Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+                Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap().into_async();
             device.synchronize().unwrap();
             bus.set_rate(2_000_000); // 20 ms
             let ticket = buffer.start_download().unwrap();
@@ -427,7 +427,7 @@ fn a_snapshot_waits_for_the_last_reader_of_its_copy() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let spec = BufferSpec::new("buffer").snapshot().slots(1);
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap().into_async();
     device.synchronize().unwrap();
     bus.set_rate(400_000); // 100 ms
     let first = buffer.start_download().unwrap();

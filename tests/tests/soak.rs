@@ -172,7 +172,7 @@ impl<B: TestBackend> Service<B> {
         let mut stage = self.set.edges_mut().stage(nodes)?;
         stage.fill([1, 2]);
         stage.commit()?;
-        let mut list: Buffer<u32, B, Async> = Buffer::new(&self.device, "list")?;
+        let mut list: Buffer<u32, B, Async> = Buffer::new(&self.device, "list")?.into_async();
         for _ in 0..20 {
             list.extend_from_slice(&[3; 500])?;
         }

@@ -18,10 +18,12 @@
 //!   place (`stage`);
 //! * `view`: ranges of a buffer;
 //! * `typed`: [`Buffer`] itself;
+//! * `construct`: how buffers are made, and how their mode changes;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
 //! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers.
 
+mod construct;
 mod copies;
 #[cfg(feature = "cuda")]
 mod cuda;

@@ -18,7 +18,8 @@ use std::ops::RangeBounds;
 ///
 /// It is a `Vec<T>` in device memory: it has a length and a capacity, and grows by a factor, within the
 /// limits of its [`BufferSpec`] and of the device. `M` says whether it has async downloads
-/// ([`Async`](crate::Async)) or not ([`Blocking`], the default).
+/// ([`Async`](crate::Async)) or not ([`Blocking`], the default). The constructors make a blocking buffer;
+/// [`into_async`](Buffer::into_async) makes it async, for free.
 ///
 /// Operations are queued on the device's compute stream in the order of the calls. They return without
 /// waiting for the stream, except those that give data to the host and those that say so. An operation that
@@ -32,7 +33,7 @@ use std::ops::RangeBounds;
 /// use gpumem::{Buffer, Device};
 ///
 /// let device = Device::host();
-/// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// let mut cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?; // a Buffer<i32>
 /// cells.resize(5)?;
 /// cells.write(3, &[40, 50])?;
 /// assert_eq!(cells.download()?, [1, 2, 3, 40, 50]);
@@ -54,46 +55,6 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
             "gpumem: a buffer's elements must not be aligned to more than 256 bytes"
         );
     };
-
-    /// An empty buffer. It takes no memory yet, unless `spec` has a `min`.
-    ///
-    /// `spec` is a [`BufferSpec`] or just a name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidSpec`] for a specification that cannot work, and the errors of [`Buffer::reserve`] for
-    /// its `min`.
-    #[track_caller]
-    pub fn new(device: &Device<B>, spec: impl Into<BufferSpec>) -> Result<Self, Error> {
-        Self::with_capacity(device, spec, 0)
-    }
-
-    /// An empty buffer with memory for `capacity` elements.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::new`] and [`Buffer::reserve`].
-    #[track_caller]
-    pub fn with_capacity(
-        device: &Device<B>,
-        spec: impl Into<BufferSpec>,
-        capacity: usize,
-    ) -> Result<Self, Error> {
-        let () = Self::ELEMENT_FITS;
-        Ok(Self::from_raw(RawBuffer::new(device, spec.into().element::<T>(), capacity, None)?))
-    }
-
-    /// A buffer with the elements of `data`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::new`] and [`Buffer::upload`].
-    #[track_caller]
-    pub fn from_slice(device: &Device<B>, spec: impl Into<BufferSpec>, data: &[T]) -> Result<Self, Error> {
-        let mut buffer = Self::with_capacity(device, spec, data.len())?;
-        buffer.upload(data)?;
-        Ok(buffer)
-    }
 
     /// The caller vouches that `raw` was made for elements of type `T`.
     pub(crate) fn from_raw(raw: RawBuffer<B>) -> Self {
@@ -138,7 +99,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// use gpumem::{Buffer, Device};
     ///
     /// let device = Device::host();
-    /// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let mut cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
     /// let mut stage = cells.stage(1_000)?;
     /// for (index, cell) in (0..).zip(stage.iter_mut()) {
     ///     *cell = index * index;
@@ -386,6 +347,11 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
         let device = self.device().clone();
         drop(self);
         device.synchronize()
+    }
+
+    /// The same buffer in another mode.
+    pub(super) fn with_mode<N: Mode>(self) -> Buffer<T, B, N> {
+        Buffer { raw: self.raw, types: PhantomData }
     }
 
     #[doc(hidden)]

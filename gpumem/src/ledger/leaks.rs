@@ -31,7 +31,7 @@ pub struct LiveHandle {
 /// use gpumem::{Buffer, Device, Error};
 ///
 /// let device = Device::host();
-/// let kept: Buffer<u32> = Buffer::from_slice(&device, "kept", &[1, 2, 3])?;
+/// let kept = Buffer::from_slice(&device, "kept", &[1, 2, 3])?;
 /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("`kept` is alive") };
 /// assert_eq!(report.buffers()[0].label.name(), "kept");
 /// assert!(report.to_string().starts_with("1 buffer of device `host` is still alive:"));

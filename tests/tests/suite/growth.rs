@@ -156,7 +156,7 @@ on_each_backend!(an_allocation_waits_for_all_that_is_retired);
 fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(9 << 20));
     for _ in 0..10 {
-        let large: Buffer<u8, B, Async> = Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap();
+        let large: Buffer<u8, B, Async> = Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap().into_async();
         let tiny: Buffer<u8, B> = Buffer::from_slice(&device, "tiny", &[1]).unwrap();
         let ticket = large.start_download().unwrap();
         // The large one is read for longer than anything uses the tiny one, which is retired behind it.
@@ -177,7 +177,7 @@ fn the_first_memory_is_taken_once<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(growing_waits_for_no_kernel);
 fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap().into_async();
     let gone: Buffer<u32, B> = Buffer::from_slice(&device, "gone", &[1; 1_000_000]).unwrap();
     drop(gone);
     // Behind this nothing uses what is gone, and nobody has given it back.

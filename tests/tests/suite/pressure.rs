@@ -87,7 +87,7 @@ fn memory_that_a_download_reads_is_not_used_again<B: TestBackend>(open: Open<'_,
     for elements in [20_000, 2_500_000] {
         let device = open!(open);
         let data = Random::new(33).vec(elements);
-        let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap();
+        let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap().into_async();
         drop(old.start_download().unwrap().wait().unwrap());
         B::occupy(&device, Duration::from_millis(60));
         let ticket = old.start_download().unwrap();
@@ -115,7 +115,7 @@ fn an_allocation_waits_for_memory_that_a_download_reads<B: TestBackend>(open: Op
     let device = open!(open, Device::builder().memory_limit(10 << 20));
     let data = Random::new(34).vec(2 * MIB);
     let busy = Duration::from_millis(60);
-    let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap();
+    let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap().into_async();
     drop(old.start_download().unwrap().wait().unwrap());
     let began = Instant::now();
     B::occupy(&device, busy);

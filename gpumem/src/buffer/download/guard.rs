@@ -18,7 +18,7 @@ use std::ops::Deref;
 /// use gpumem::{Async, Buffer, Device, Host};
 ///
 /// let device = Device::host();
-/// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?.into_async();
 /// let guard = cells.start_download()?.wait()?;
 /// drop(cells);
 /// assert_eq!(guard.iter().sum::<u32>(), 6); // it is a slice
@@ -68,7 +68,7 @@ impl<T: Copy, B: Backend> DownloadGuard<T, B> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?.into_async();
     /// let mut shown = [0; 3];
     /// cells.start_download()?.wait()?.copy_to(&mut shown)?; // the slot is free again
     /// assert_eq!(shown, [1, 2, 3]);

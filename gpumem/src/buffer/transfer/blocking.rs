@@ -178,7 +178,7 @@ mod tests {
     fn downloads_of_all_sizes_come_after_what_was_queued() {
         let device = Device::host();
         for bytes in [1, SMALL - 1, SMALL, SMALL + 1] {
-            let mut buffer: Buffer<u8, Host, Async> = Buffer::new(&device, "buffer").unwrap();
+            let mut buffer: Buffer<u8, Host, Async> = Buffer::new(&device, "buffer").unwrap().into_async();
             buffer.resize(bytes).unwrap();
             let mut target = vec![0; bytes];
             for round in 1..=20 {
