@@ -234,7 +234,7 @@ pub enum Error {
     /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer
     /// and a stream, or a kernel and its arguments.
     #[error(
-        "{} lives on another device than {other}; {}", Misplaced(*buffer),
+        "{} lives on another device than {other}; {}", Misplaced(buffer.as_ref()),
         if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }
         else { "ask the device that made it" }
     )]
@@ -344,11 +344,11 @@ impl From<Fault> for Error {
 }
 
 /// The thing that is on another device than it should be.
-struct Misplaced(Option<BufferLabel>);
+struct Misplaced<'a>(Option<&'a BufferLabel>);
 
-impl fmt::Display for Misplaced {
+impl fmt::Display for Misplaced<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match &self.0 {
             Some(buffer) => buffer.fmt(f),
             None => f.write_str("the stream"),
         }

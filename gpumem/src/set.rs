@@ -190,7 +190,7 @@ impl<B: Backend> Set<B> {
     ) -> Result<[RawOwned<B>; N], Error> {
         let mut made = Vec::with_capacity(N);
         for (spec, capacity) in specs.iter().zip(capacities) {
-            let raw = RawBuffer::new(&self.device, *spec, capacity, Some(self.shared.clone()))?;
+            let raw = RawBuffer::new(&self.device, spec.clone(), capacity, Some(self.shared.clone()))?;
             made.push(RawOwned(raw));
         }
         Ok(made.try_into().unwrap_or_else(|_| unreachable!("there are as many specs as capacities")))
@@ -210,7 +210,7 @@ impl<B: Backend> Set<B> {
         let mut made = Vec::with_capacity(N);
         for (spec, data) in specs.iter().zip(data) {
             let len = data.len() / spec.element_size().max(1);
-            let mut raw = RawBuffer::new(&self.device, *spec, len, Some(self.shared.clone()))?;
+            let mut raw = RawBuffer::new(&self.device, spec.clone(), len, Some(self.shared.clone()))?;
             raw.upload(data)?;
             made.push(RawOwned(raw));
         }

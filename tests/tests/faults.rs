@@ -382,7 +382,7 @@ fn a_bound_buffer_that_fails_is_not_torn_and_not_written_afterwards() {
             let device =
                 Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
             let stream = device.create_stream().unwrap();
-            let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap().into_async();
+            let mut numbers: Selected = Buffer::from_slice(&device, spec.clone().slots(8), &[0; 5_000]).unwrap().into_async();
             device.synchronize().unwrap();
             let (mut at, mut seen) = (0, Vec::new());
             faults.fail_at(call);

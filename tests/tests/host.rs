@@ -296,7 +296,7 @@ fn buffers_of_another_device_are_refused_by_a_launch() {
     let there: Buffer<u32> = Buffer::from_slice(&other, "there", &[1]).unwrap();
     let error = device.launch((&mut here, &there), |(here, there)| here.copy_from_slice(there)).unwrap_err();
     assert!(
-        matches!(error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
+        matches!(&error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
         "{error}"
     );
     assert_eq!(here.download().unwrap(), [1]);

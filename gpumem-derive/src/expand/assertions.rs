@@ -80,7 +80,7 @@ fn config_agrees_on_async(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStre
         (Some(quote!(!)), message)
     };
     let constant = constant(cx, part, config);
-    let condition = |_: &TokenStream, span| quote_spanned!(span=> #not #constant.is_async());
+    let condition = |_: &TokenStream, span| quote_spanned!(span=> #not #constant.__is_async());
     Some(assertion(cx, config.span(), condition, &message))
 }
 

@@ -258,7 +258,7 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// The buffer's name, as in its specification.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         self.raw.spec().name()
     }
 

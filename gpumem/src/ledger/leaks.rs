@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn long_reports_are_cut_and_say_so() {
         let buffer = LiveBuffer {
-            label: BufferLabel { set: Some("Graph"), name: "edges" },
+            label: BufferLabel { set: Some("Graph"), ..BufferLabel::literal("edges") },
             bytes: 4096,
             made_at: Location::caller(),
         };

@@ -129,7 +129,7 @@ pub struct DeviceStats {
 }
 
 /// Statistics of one buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BufferStats {
     /// Its name and that of its set.

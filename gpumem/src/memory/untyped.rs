@@ -25,8 +25,8 @@ impl<'a, B: Backend> Pool<'a, B> {
     ///
     /// Those of [`Buffer::with_capacity`](crate::Buffer::with_capacity).
     pub fn take(&self, bytes: usize) -> Result<PoolBlock<'a, B>, Error> {
-        let label = BufferLabel { set: None, name: "untyped" };
-        let block = self.0.allocate(label, bytes.max(1), AllocRequest::default())?;
+        let label = BufferLabel::literal("untyped");
+        let block = self.0.allocate(&label, bytes.max(1), AllocRequest::default())?;
         Ok(PoolBlock { state: self.0, block: Some(block) })
     }
 }

@@ -218,7 +218,7 @@ fn a_selection_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>)
     let held = b.start_download().unwrap().wait().unwrap();
     let before = device.stats();
     let busy = device.start_downloads((&a, &b, &c)).unwrap_err();
-    assert!(matches!(busy, Error::SlotsBusy { buffer, slots: 1 } if buffer.name() == "b"), "{busy}");
+    assert!(matches!(&busy, Error::SlotsBusy { buffer, slots: 1 } if buffer.name() == "b"), "{busy}");
     let taken = [&a, &b, &c].map(|buffer| buffer.stats().slots_taken);
     assert_eq!((taken, device.stats()), ([0, 1, 0], before));
     drop(held);

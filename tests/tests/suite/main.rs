@@ -8,6 +8,7 @@
 
 mod awaits;
 mod cancellation;
+mod constructors;
 mod contents;
 mod downloads;
 mod frames;

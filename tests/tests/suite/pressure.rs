@@ -172,7 +172,7 @@ on_each_backend!(bad_sizes_and_settings_are_refused_with_their_figures);
 fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(16 << 20));
     let spec = BufferSpec::new("buffer").max(4 << 20);
-    let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, &spec, &[1, 2, 3]).unwrap();
     let before = device.stats();
     for count in [usize::MAX, usize::MAX / 4, usize::MAX / 8 + 1] {
         let errors = [
@@ -196,7 +196,7 @@ fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: O
         "{error}"
     );
     for growth in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0, 0.0, -3.0] {
-        let error = Buffer::<u32, B>::new(&device, spec.growth(growth)).unwrap_err();
+        let error = Buffer::<u32, B>::new(&device, spec.clone().growth(growth)).unwrap_err();
         let Error::InvalidSpec { key: "growth", value, .. } = &error else { panic!("{error}") };
         assert_eq!(*value, growth.to_string());
     }

@@ -80,7 +80,7 @@ impl<T: Copy, B: Backend> DownloadGuard<T, B> {
     /// [`Error::LengthMismatch`]; nothing is copied then.
     pub fn copy_to(&self, target: &mut [T]) -> Result<(), Error> {
         if target.len() != self.len {
-            return Err(Error::LengthMismatch { buffer: self.label, len: self.len, other: target.len() });
+            return Err(Error::LengthMismatch { buffer: self.label.clone(), len: self.len, other: target.len() });
         }
         target.copy_from_slice(self);
         Ok(())

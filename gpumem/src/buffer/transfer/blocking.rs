@@ -75,7 +75,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Pinned memory for an upload of `bytes`.
     fn pinned_pieces(&self, bytes: usize) -> Result<Option<PinnedPieces<B>>, Error> {
-        PinnedPieces::take(self.state(), &self.state().lanes.compute, self.label(), bytes)
+        PinnedPieces::take(self.state(), &self.state().lanes.compute, &self.label(), bytes)
     }
 
     /// Copies elements to `target`, which need not be initialised. Returns when they are there.
@@ -92,7 +92,7 @@ impl<B: Backend> RawBuffer<B> {
         let bytes = range.len() * self.element_size();
         let state = self.state();
         let lane = if bytes <= SMALL { &state.lanes.compute } else { &state.lanes.download };
-        let pinned = PinnedPieces::take(state, lane, self.label(), bytes)?;
+        let pinned = PinnedPieces::take(state, lane, &self.label(), bytes)?;
         let (Some(pinned), Some(block)) = (pinned, self.block()) else { return Ok(()) };
         // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised
         // (rule 4).

@@ -28,7 +28,7 @@ impl<B: Backend> Growth<'_, B> {
         }
         // In bytes, so that the pattern is small however large an element is.
         let (start, count) = (old * size, (len - old) * size);
-        self.write(Old::Kept, len, |state, block| fill(state, label, block, start, count, &[0])).map(|_| ())
+        self.write(Old::Kept, len, |state, block| fill(state, &label, block, start, count, &[0])).map(|_| ())
     }
 }
 
@@ -45,7 +45,7 @@ impl<B: Backend> RawBuffer<B> {
         }
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
-        fill(self.state(), self.label(), block, start * self.element_size(), count, pattern)
+        fill(self.state(), &self.label(), block, start * self.element_size(), count, pattern)
     }
 
     pub(crate) fn copy_from(&mut self, source: &Self) -> Result<(), Error> {
@@ -92,7 +92,7 @@ fn copy<B: Backend>(
 /// there, and the compute stream waits for its pending uses.
 fn fill<B: Backend>(
     state: &Arc<DeviceState<B>>,
-    label: BufferLabel,
+    label: &BufferLabel,
     block: &Block<B>,
     to: usize,
     count: usize,
@@ -108,7 +108,7 @@ fn fill<B: Backend>(
 /// Sends some repetitions of the pattern, and doubles them on the device.
 fn fill_by_copies<B: Backend>(
     state: &Arc<DeviceState<B>>,
-    label: BufferLabel,
+    label: &BufferLabel,
     block: &Block<B>,
     to: usize,
     count: usize,

@@ -63,7 +63,7 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         state.lanes.release_ended();
         let ahead = (AHEAD / bytes.max(1)).clamp(2, IN_FLIGHT);
         state.lanes.compute.wait_for_all_but(ahead, &state.backend)?;
-        let take = || raw.state().take_pinned(raw.label(), bytes);
+        let take = || raw.state().take_pinned(&raw.label(), bytes);
         let mut pinned = (bytes > 0).then(take).transpose()?;
         if let Some(pinned) = &mut pinned {
             pinned.initialise();
