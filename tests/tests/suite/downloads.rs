@@ -8,10 +8,33 @@ use std::time::{Duration, Instant};
 /// Long against the time of a call, short against a person's patience.
 const BUSY: Duration = Duration::from_millis(150);
 
+on_each_backend!(a_guard_behaves_as_a_slice);
+fn a_guard_behaves_as_a_slice<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer = Buffer::from_slice(&device, "buffer", &[1_u32, 2, 3]).unwrap().into_async();
+    let (guard, other) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+    let (guard, other) = (guard.wait().unwrap(), other.wait().unwrap());
+    let mut sum = 0;
+    for element in &guard {
+        sum += element;
+    }
+    assert_eq!((sum, guard.iter().rev().copied().collect::<Vec<_>>()), (6, vec![3, 2, 1]));
+    assert!(guard == other && guard == [1, 2, 3] && guard == &[1, 2, 3] && guard == vec![1, 2, 3]);
+    assert!(guard == [1, 2, 3][..] && guard == &[1, 2, 3][..] && guard != [1, 2]);
+    assert!([1, 2, 3] == guard && vec![1, 2, 3] == guard && &[1, 2, 3][..] == guard && [7; 3] != guard);
+    assert_eq!(guard, [1, 2, 3]);
+    assert_eq!(Vec::from(&guard), [1, 2, 3]);
+    let kept: Vec<u32> = Vec::from(guard);
+    assert_eq!((kept, buffer.stats().slots_taken), (vec![1, 2, 3], 1), "its slot is free");
+    fn is_eq<T: Eq>(_: &T) {}
+    is_eq(&other);
+}
+
 on_each_backend!(a_download_returns_before_the_work_is_done);
 fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     // The first one pins memory and starts threads, which takes time of its own.
     drop(buffer.start_download().unwrap().wait().unwrap());
     device.synchronize().unwrap();
@@ -87,7 +110,8 @@ fn a_third_download_of_two_slots_is_refused<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(tickets_may_be_dropped_and_forgotten);
 fn tickets_may_be_dropped_and_forgotten<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap().into_async();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap().into_async();
     for _ in 0..100 {
         drop(buffer.start_download().unwrap());
         buffer.fill(1).unwrap();
@@ -126,7 +150,8 @@ fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open: Open<'_, B
 on_each_backend!(ranges_and_empty_ranges_are_downloaded);
 fn ranges_and_empty_ranges_are_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap().into_async();
+    let buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap().into_async();
     let guard = buffer.start_download_range(1..3).unwrap().wait().unwrap();
     let mut target = [0; 2];
     guard.copy_to(&mut target).unwrap();
@@ -146,7 +171,8 @@ on_each_backend!(many_threads_download_one_buffer);
 fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(5).vec(50_000);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     for _ in 0..20 {
         buffer.upload(&data).unwrap();
         // Each thread leaves with a copy that may still run. What is written next must wait for the last of them,
@@ -167,7 +193,8 @@ fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(dropping_never_waits);
 fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap().into_async();
+    let buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap().into_async();
     drop(buffer.start_download().unwrap().wait().unwrap());
     let began = Instant::now();
     B::occupy(&device, BUSY * 2);
