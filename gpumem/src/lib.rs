@@ -134,10 +134,12 @@ pub use bytemuck;
 #[cfg(feature = "derive")]
 pub use gpumem_derive::GpuBuffers;
 
-/// Kernels on CUDA cards, which [`Device::load_ptx`] loads and `cust::launch!` takes.
+/// Kernels on CUDA cards, which [`Device::load_ptx`] loads and `cust::launch!` takes, and the addresses that
+/// they take.
 #[cfg(feature = "cuda")]
 pub mod cuda {
     pub use crate::backend::cuda::{Function, Kernel};
+    pub use crate::buffer::DevicePointer;
     pub use crate::kernels::Module;
 }
 

@@ -21,12 +21,15 @@
 //! * `construct`: how buffers are made, and how their mode changes;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
-//! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers.
+//! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers (of the type
+//!   in `device_pointer`).
 
 mod construct;
 mod copies;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "cuda")]
+mod device_pointer;
 mod download;
 mod element;
 mod host;
@@ -37,6 +40,8 @@ mod transfer;
 mod typed;
 mod view;
 
+#[cfg(feature = "cuda")]
+pub use self::device_pointer::DevicePointer;
 pub(crate) use self::download::Busy;
 pub use self::download::{
     Arrived, Download, DownloadGuard, Downloads, Frame, Part, Selection, SelectionPart,
