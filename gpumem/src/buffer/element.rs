@@ -24,12 +24,12 @@ impl<T: Pod + Send + Sync> Element for T {}
 pub trait Mode: sealed::Mode + Send + Sync + 'static {}
 
 /// The mode of a buffer whose downloads return when the data is there; the mode of a new buffer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blocking {}
 
 /// The mode of a buffer that also has [`start_download`](crate::Buffer::start_download). Made by
 /// [`Buffer::into_async`](crate::Buffer::into_async), and by `#[buffer(async)]` on a field.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Async {}
 
 impl Mode for Blocking {}

@@ -12,6 +12,7 @@ use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
 use crate::device::Device;
 use crate::error::Error;
 use crate::memory::Stream;
+use std::fmt;
 use std::ptr::NonNull;
 
 impl Device<Host> {
@@ -177,6 +178,12 @@ pub struct Lent<T> {
 // SAFETY: the address is used by one job alone, in the order of its stream (rule 1); elements are `Send` and
 // `Sync`.
 unsafe impl<T: Element> Send for Lent<T> {}
+
+impl<T> fmt::Debug for Lent<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").field("len", &self.len).finish_non_exhaustive()
+    }
+}
 
 impl<T: Element> Lent<T> {
     fn of(raw: &RawBuffer<Host>, device: &Device<Host>) -> Result<Self, Error> {

@@ -6,6 +6,7 @@ use std::panic::Location;
 
 /// The ledger's record of a live buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LiveBuffer {
     /// Its name and that of its set.
     pub label: BufferLabel,
@@ -17,6 +18,7 @@ pub struct LiveBuffer {
 
 /// A live handle of a device that is no buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LiveHandle {
     /// Its kind: `"stream"`.
     pub kind: &'static str,

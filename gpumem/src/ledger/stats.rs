@@ -74,7 +74,7 @@ impl Counters {
 ///
 /// let device = Device::host();
 /// for chunk in 0..100 {
-///     let _features = Buffer::<f32>::with_capacity(&device, "features", 500_000)?;
+///     let _features = Buffer::<f32, _>::with_capacity(&device, "features", 500_000)?;
 /// }
 /// let stats = device.stats();
 /// assert_eq!((stats.allocations, stats.reused), (100, 99));
