@@ -32,7 +32,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 /// assert_eq!(error.to_string(), "buffer `positions` needs 1008 bytes, and its `max` is 1000 bytes");
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The backend has no driver or no such device, or it cannot run its input (a kernel's PTX, for example).
@@ -243,6 +243,26 @@ pub enum Error {
         buffer: Option<BufferLabel>,
         /// The other thing.
         other: String,
+    },
+
+    /// A buffer is in the place of a buffer of a set, and that set has not made it: `std::mem::swap` or
+    /// `std::mem::replace` has put it there. The operations of the set refuse it.
+    ///
+    /// Remedies: put the set's own buffer back. To exchange elements, use
+    /// [`Buffer::swap_contents`](crate::Buffer::swap_contents), which leaves each buffer where it is, or
+    /// [`Buffer::copy_from`](crate::Buffer::copy_from).
+    #[error(
+        "{buffer} is in the place of a buffer of the set `{set}`, which has not made it{}; `mem::swap` or `mem::replace` has \
+         put it there: put the set's own buffer back, and exchange elements with `swap_contents` or `copy_from`",
+        if *elsewhere { ", and lives on another device" } else { "" }
+    )]
+    ForeignBuffer {
+        /// The name of the set.
+        set: &'static str,
+        /// The buffer that is not of the set.
+        buffer: BufferLabel,
+        /// Whether it lives on another device than the set.
+        elsewhere: bool,
     },
 
     /// Buffers are alive, and none should be, or streams of a device that was to be closed. The report names

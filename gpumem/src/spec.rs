@@ -264,6 +264,27 @@ impl BufferSpec {
         }
     }
 
+    /// The first setting in which `other` differs, and its value there. Names do not count, nor whether a
+    /// buffer is meant for async downloads, which its type decides.
+    pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String)> {
+        if self.growth.to_bits() != other.growth.to_bits() {
+            return Some(("growth", other.growth.to_string()));
+        }
+        if self.max != other.max {
+            return Some(("max", other.max.map_or_else(|| "none".into(), |max| Bytes(max).to_string())));
+        }
+        if self.min != other.min {
+            return Some(("min", Bytes(other.min).to_string()));
+        }
+        if self.slots != other.slots {
+            return Some(("slots", other.slots.to_string()));
+        }
+        if self.snapshot != other.snapshot {
+            return Some(("snapshot", other.snapshot.to_string()));
+        }
+        (self.stable != other.stable).then(|| ("stable", other.stable.to_string()))
+    }
+
     /// The next capacity, in elements, when `need` elements no longer fit in `capacity`. The caller has
     /// checked that `need` elements are within the limit.
     pub(crate) fn next_capacity(&self, capacity: usize, need: usize, element_size: usize) -> usize {
@@ -325,6 +346,23 @@ mod tests {
     }
 
     #[test]
+    fn the_first_difference_is_told() {
+        let spec = BufferSpec::new("x");
+        assert_eq!(spec.difference(&BufferSpec::new("y").asynchronous()), None);
+        for (other, key, value) in [
+            (spec.clone().growth(2.0), "growth", "2"),
+            (spec.clone().max(1024), "max", "1 KiB"),
+            (spec.clone().min(1), "min", "1 bytes"),
+            (spec.clone().slots(3), "slots", "3"),
+            (spec.clone().snapshot(), "snapshot", "true"),
+            (spec.clone().stable(), "stable", "true"),
+        ] {
+            assert_eq!(spec.difference(&other), Some((key, value.into())));
+            assert_eq!(other.difference(&spec).map(|(key, _)| key), Some(key));
+        }
+    }
+
+    #[test]
     fn specs_that_cannot_work_are_refused() {
         let spec = BufferSpec::new("x").element::<u64>();
         assert!(spec.check().is_ok() && spec.clone().max(8).min(8).check().is_ok());
@@ -333,7 +371,10 @@ mod tests {
             assert!(matches!(error, Error::InvalidSpec { key: "growth", .. }), "{growth}: {error}");
         }
         for slots in [0, 65] {
-            assert!(matches!(spec.clone().slots(slots).check(), Err(Error::InvalidSpec { key: "slots", .. })));
+            assert!(matches!(
+                spec.clone().slots(slots).check(),
+                Err(Error::InvalidSpec { key: "slots", .. })
+            ));
         }
         assert!(matches!(spec.clone().max(7).check(), Err(Error::InvalidSpec { key: "max", .. })));
         assert!(matches!(spec.clone().max(9).min(9).check(), Err(Error::InvalidSpec { key: "min", .. })));

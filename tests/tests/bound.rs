@@ -77,7 +77,8 @@ fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
 fn a_forgotten_binding_is_harmless() {
     let device = Device::host();
     let stream = device.create_stream().unwrap();
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &vec![1; 100_000]).unwrap().into_async();
+    let mut numbers: Numbers =
+        Buffer::from_slice(&device, "numbers", &vec![1; 100_000]).unwrap().into_async();
     for round in 2..20 {
         let mut bound = numbers.bind(&stream).unwrap();
         device

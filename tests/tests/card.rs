@@ -187,7 +187,8 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     let Some(device) = card() else { return };
     let mut buffer: Buffer<u32, Cuda, Async> =
         Buffer::from_slice(&device, "buffer", &vec![1; 1 << 20]).unwrap().into_async();
-    let parked: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "parked", &vec![1; 1 << 20]).unwrap().into_async();
+    let parked: Buffer<u32, Cuda, Async> =
+        Buffer::from_slice(&device, "parked", &vec![1; 1 << 20]).unwrap().into_async();
     let ticket = parked.start_download().unwrap();
     let (begun, done) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {
@@ -253,7 +254,8 @@ fn a_refused_call_loses_nothing() {
     // SAFETY: the kernel takes one u64 and touches no memory.
     let keep_busy = || unsafe { launch!(occupy<<<1, 1, 0, stream>>>(50_000_000_u64)) };
     keep_busy().unwrap();
-    let buffer: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap().into_async();
+    let buffer: Buffer<u32, Cuda, Async> =
+        Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap().into_async();
     let mut ticket = buffer.start_download().unwrap();
     if refuse(801, 1).is_none() {
         return;
@@ -306,7 +308,8 @@ fn a_refused_event_loses_nothing() {
     for (name, operation) in operations {
         for calls in 0.. {
             let Some(device) = card() else { return };
-            let mut cells: Cells = Buffer::from_slice(&device, "cells", &vec![1; LARGE]).unwrap().into_async();
+            let mut cells: Cells =
+                Buffer::from_slice(&device, "cells", &vec![1; LARGE]).unwrap().into_async();
             device.synchronize().unwrap();
             if refuse_after(2, calls).is_none() {
                 return;

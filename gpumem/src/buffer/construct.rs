@@ -24,7 +24,7 @@ impl<T: Element, B: Backend> Buffer<T, B> {
     /// heights.extend_from_slice(&[1.0_f32, 2.0])?;
     ///
     /// let spec = BufferSpec::new("colours").growth(2.0).max(1 << 20);
-    /// let colours = Buffer::<[u8; 4]>::new(&device, spec)?;
+    /// let colours = Buffer::<[u8; 4], _>::new(&device, spec)?;
     /// assert_eq!((heights.len(), colours.len(), colours.capacity()), (2, 0, 0));
     /// # Ok::<(), gpumem::Error>(())
     /// ```
@@ -43,7 +43,7 @@ impl<T: Element, B: Backend> Buffer<T, B> {
     /// ```
     /// use gpumem::{Buffer, Device};
     ///
-    /// let samples = Buffer::<f32>::with_capacity(&Device::host(), "samples", 1_000)?;
+    /// let samples = Buffer::<f32, _>::with_capacity(&Device::host(), "samples", 1_000)?;
     /// assert_eq!((samples.len(), samples.capacity()), (0, 1_000));
     /// # Ok::<(), gpumem::Error>(())
     /// ```
@@ -117,7 +117,7 @@ impl<T: Element, B: Backend> Buffer<T, B> {
     /// ```
     /// use gpumem::{Buffer, Device};
     ///
-    /// let forces = Buffer::<[f32; 2]>::zeroed(&Device::host(), "forces", 1_000)?;
+    /// let forces = Buffer::<[f32; 2], _>::zeroed(&Device::host(), "forces", 1_000)?;
     /// assert_eq!(forces.download()?, [[0.0; 2]; 1_000]);
     /// # Ok::<(), gpumem::Error>(())
     /// ```

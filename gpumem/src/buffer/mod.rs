@@ -19,6 +19,7 @@
 //! * `view`: ranges of a buffer;
 //! * `typed`: [`Buffer`] itself;
 //! * `construct`: how buffers are made, and how their mode changes;
+//! * `rearrange`: operations that move elements on the device;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
 //! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers (of the type
@@ -34,6 +35,7 @@ mod download;
 mod element;
 mod host;
 mod raw;
+mod rearrange;
 mod streams;
 mod ticket;
 mod transfer;

@@ -88,7 +88,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// Pinned memory for `len` elements, which the caller fills in place and then sends without a copy on the
-    /// host: [`Stage::commit`] does as [`Buffer::upload`], [`Stage::commit_at`] as [`Buffer::write`].
+    /// host: [`Stage::commit`] does as [`Buffer::upload`], [`Stage::commit_at`] as [`Buffer::write`], and
+    /// [`Stage::append`] as [`Buffer::extend_from_slice`].
     ///
     /// The elements are those of an earlier transfer of the device, or zero: set them all. Memory of so many
     /// bytes is pinned the first time, which is slow, and used again afterwards. The call waits for the
@@ -148,7 +149,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// [`Error::OutOfPinnedMemory`] or [`Error::DeviceFailed`].
     pub fn fill(&mut self, value: T) -> Result<(), Error> {
-        self.raw.fill(0, self.len(), bytemuck::bytes_of(&value))
+        self.raw.fill(0..self.len(), bytemuck::bytes_of(&value))
     }
 
     /// Replaces the contents by those of `source`, on the device, growing as needed.
@@ -207,7 +208,40 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         self.view(..)?.download_to(target)
     }
 
-    /// Sets the length without touching the elements: for a kernel that writes elements beyond the length.
+    /// Makes the length `len` without writing the new elements: for a kernel that writes all of them, so that
+    /// zeros would be written in vain. (From the host, [`extend_from_slice`](Self::extend_from_slice) and
+    /// [`Stage::append`] append without zeros too.)
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let mut squares = Buffer::from_slice(&device, "squares", &[0_u64, 1])?;
+    /// // SAFETY: the kernel that is launched next writes the new elements.
+    /// unsafe { squares.resize_uninit(1_000)? };
+    /// device.launch((&mut squares,), |(squares,)| {
+    ///     for (number, square) in (0..).zip(squares) {
+    ///         *square = number * number;
+    ///     }
+    /// })?;
+    /// assert_eq!(squares.view(998..)?.download()?, [998 * 998, 999 * 999]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// All new elements are written before anything reads them: by the work that is queued on the device's
+    /// compute stream next, for instance. If that work is not queued, the buffer is truncated.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`].
+    pub unsafe fn resize_uninit(&mut self, len: usize) -> Result<(), Error> {
+        // SAFETY: the caller's promise is the same (rule 5).
+        unsafe { self.raw.resize_unwritten(len) }
+    }
+
+    /// Sets the length without touching the elements: after a kernel that writes elements beyond the length.
     ///
     /// # Safety
     ///
@@ -299,6 +333,25 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// was.
     pub fn reserve(&mut self, additional: usize) -> Result<(), Error> {
         self.raw.reserve(additional)
+    }
+
+    /// Makes the capacity at least `capacity` elements in all, however many the buffer has.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.reserve_to(100)?;
+    /// cells.reserve_to(50)?; // there is room
+    /// assert_eq!((cells.len(), cells.capacity()), (3, 100));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`].
+    pub fn reserve_to(&mut self, capacity: usize) -> Result<(), Error> {
+        self.raw.prepare(capacity)?.commit()
     }
 
     /// Makes the length `len`. New elements are zero.

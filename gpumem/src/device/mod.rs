@@ -343,7 +343,8 @@ mod tests {
     fn a_forgotten_ticket_keeps_nothing_once_it_is_abandoned() {
         let device = Device::host();
         let state = Arc::downgrade(device.state());
-        let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
+        let buffer: Buffer<u32, Host, Async> =
+            Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
         std::mem::forget(buffer.start_download().unwrap());
         device.synchronize().unwrap();
         buffer.abandon_downloads();

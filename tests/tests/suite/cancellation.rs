@@ -206,7 +206,8 @@ on_each_backend!(futures_may_be_dropped_by_and_beside_their_wakers);
 fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
-        let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
+        let mut buffer: Buffer<u32, B, Async> =
+            Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
         device.synchronize().unwrap();
         let occupy = B::occupier(&device);
         // The poller only meets those who have waited.
@@ -258,7 +259,8 @@ fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>)
         let mut pending = Vec::new();
         for (number, spec) in specs().into_iter().cycle().take(6).enumerate() {
             let data = Random::new(1 + number as u64).vec(LEN / 4);
-            let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &data).unwrap().into_async();
+            let mut buffer: Buffer<u32, B, Async> =
+                Buffer::from_slice(&device, spec, &data).unwrap().into_async();
             for _ in 0..2 {
                 let (mut ticket, woken) = (buffer.start_download().unwrap(), Arc::new(Counter::default()));
                 // On a busy machine it may be there already, and is taken then: it cannot be taken again.
@@ -292,7 +294,8 @@ fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         B::occupy(&device, BUSY);
-        let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
+        let buffer: Buffer<u32, B, Async> =
+            Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
         let mut tickets = [buffer.start_download().unwrap(), buffer.start_download().unwrap()];
         let _ = poll(&mut tickets[0], &Arc::default());
         // Nobody gives them up: their memory is theirs for good, and that of the buffer goes on when they have read it.

@@ -7,7 +7,8 @@ use gpumem_tests::TestBackend;
 on_each_backend!(statistics_count_every_operation);
 fn statistics_count_every_operation<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap().into_async();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap().into_async();
     let stats = device.stats();
     assert_eq!((stats.live_buffers, stats.live_bytes, stats.peak_bytes), (1, 4_000, 4_000));
     assert_eq!((stats.allocations, stats.resizes), (1, 0), "the first memory is no resize");
@@ -116,7 +117,8 @@ fn staging_copies_that_were_given_back_are_not_listed<B: TestBackend>(open: Open
     for stable in [false, true] {
         let spec = BufferSpec::new("buffer").snapshot().max(1 << 20);
         let spec = if stable { spec.stable() } else { spec };
-        let mut buffer: Buffer<u8, B, Async> = Buffer::from_slice(&device, spec, &[1; 1_000]).unwrap().into_async();
+        let mut buffer: Buffer<u8, B, Async> =
+            Buffer::from_slice(&device, spec, &[1; 1_000]).unwrap().into_async();
         let listed = || device.live_buffers()[0].bytes;
         drop(buffer.start_download().unwrap().wait().unwrap());
         assert_eq!((listed(), buffer.stats().live_bytes()), (2_000, 2_000));

@@ -18,6 +18,7 @@ mod ledger;
 mod limits;
 mod pressure;
 mod random_operations;
+mod rearranging;
 mod reference_model;
 mod segments;
 mod sets;

@@ -9,6 +9,7 @@
 mod growth;
 mod set_share;
 mod staging_copy;
+mod swap;
 
 pub(crate) use self::growth::Growth;
 pub(in crate::buffer) use self::growth::Old;
@@ -284,6 +285,18 @@ impl<B: Backend> Drop for RawBuffer<B> {
         }
         self.staging.clear(state);
         state.ledger.close(&self.entry, self.set());
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawMut<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawOwned<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -30,6 +30,15 @@ impl SetCharge {
         Self { set: set.filter(|set| set.budget.is_some()), charge: Charge::none() }
     }
 
+    /// Whether two charges are against one limit, or both against none.
+    pub(super) fn are_of_one_set(one: &Self, other: &Self) -> bool {
+        match (&one.set, &other.set) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// Charges the bytes that this charge lacks to `bytes`. The result is to be [joined](Self::join) to this
     /// charge.
     pub(super) fn extend_to(&self, bytes: u64, buffer: &BufferLabel) -> Result<Self, Error> {
