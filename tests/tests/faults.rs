@@ -11,7 +11,7 @@ const DATA: [[u32; 3]; 100] = [[1, 2, 3]; 100];
 
 #[test]
 fn a_failed_operation_leaves_the_buffer_as_it_was() {
-    let operations: [(&str, Operation); 20] = [
+    let operations: [(&str, Operation); 27] = [
         ("resize", |buffer, _| buffer.resize(1_000)),
         ("resize within the capacity", |buffer, _| {
             buffer.truncate(100);
@@ -37,10 +37,23 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
             stage.fill([7; 3]);
             stage.commit_at(5)
         }),
+        ("stage and append", |buffer, _| {
+            let mut stage = buffer.stage(1_000)?;
+            stage.fill([7; 3]);
+            stage.append()?.wait()
+        }),
         ("extend", |buffer, _| buffer.extend_from_slice(&[[7; 3]; 1_000])),
         ("fill", |buffer, _| buffer.fill([7; 3])),
         ("copy", |buffer, other| buffer.copy_from(other)),
         ("copy to a view", |buffer, other| buffer.view_mut(..5)?.copy_from(&other.view(3..8)?)),
+        ("append a view", |buffer, other| buffer.extend_from_view(&other.view(3..)?)),
+        ("copy within", |buffer, _| buffer.copy_within(..50, 50)),
+        ("copy within by one", |buffer, _| buffer.copy_within(1.., 0)),
+        ("remove", |buffer, _| buffer.swap_remove(3)),
+        ("clone", |buffer, _| buffer.clone_on_device().map(drop)),
+        ("make by a function", |buffer, _| {
+            Buffer::from_fn(buffer.device(), "another", 100, |_| [7; 3]).map(drop)
+        }),
         ("download", |buffer, _| buffer.download().map(|data| assert_eq!(data, DATA))),
         ("start a download", |buffer, _| buffer.start_download()?.wait().map(|data| assert_eq!(*data, DATA))),
         ("slice", |buffer, _| buffer.as_slice().map(|data| assert_eq!(data, DATA))),
@@ -217,13 +230,37 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         let down = gpu.download().unwrap();
         assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]), "call {call}");
     }
+    type Operation = fn(&mut PairBuffers, &PairBuffers, &Pair) -> Result<(), Error>;
+    let operations: [(Operation, usize); 2] =
+        [(|gpu, _, more| gpu.extend_from(more), 4), (|gpu, other, _| gpu.copy_from(other), 2)];
+    for (number, (operation, calls)) in operations.into_iter().enumerate() {
+        for call in 0..calls {
+            let faults = Faults::new();
+            let device = Device::builder().faults(&faults).host().unwrap();
+            let mut gpu = host.upload(&device).unwrap();
+            let other = more.upload(&device).unwrap();
+            device.synchronize().unwrap();
+            let before = (gpu.stats(), device.stats().live_bytes);
+            faults.fail_at(call);
+            let result = operation(&mut gpu, &other, &more);
+            assert!(faults.stop() && result.is_err(), "operation {number}, call {call}");
+            device.synchronize().unwrap();
+            assert_eq!((gpu.stats(), device.stats().live_bytes), before, "operation {number}, call {call}");
+            let down = gpu.download().unwrap();
+            assert_eq!(
+                (down.first, down.second),
+                (vec![1; 10], vec![2; 20]),
+                "operation {number}, call {call}"
+            );
+        }
+    }
     for call in 0..2 {
         let faults = Faults::new();
         let device = Device::builder().faults(&faults).host().unwrap();
         let mut gpu = host.upload(&device).unwrap();
         let before = (gpu.stats(), device.stats().live_bytes);
         faults.fail_at(call);
-        let error = gpu.resize(PairLens { first: 1_000, second: 1_000 }).unwrap_err();
+        let error = gpu.resize(PairLengths { first: 1_000, second: 1_000 }).unwrap_err();
         assert!(faults.stop() && matches!(error, Error::OutOfMemory { .. }), "call {call}: {error}");
         device.synchronize().unwrap();
         assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
@@ -236,7 +273,8 @@ type Selected = Buffer<u32, Host, Async>;
 
 /// A plain buffer, one of snapshots, and a selection of both: in part, as a whole, and of nothing.
 fn selected(device: &Device) -> (Selected, Selected) {
-    let make = |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap().into_async();
+    let make =
+        |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap().into_async();
     (make(BufferSpec::new("plain"), 1), make(BufferSpec::new("copied").snapshot(), 2))
 }
 
@@ -382,7 +420,8 @@ fn a_bound_buffer_that_fails_is_not_torn_and_not_written_afterwards() {
             let device =
                 Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
             let stream = device.create_stream().unwrap();
-            let mut numbers: Selected = Buffer::from_slice(&device, spec.clone().slots(8), &[0; 5_000]).unwrap().into_async();
+            let mut numbers: Selected =
+                Buffer::from_slice(&device, spec.clone().slots(8), &[0; 5_000]).unwrap().into_async();
             device.synchronize().unwrap();
             let (mut at, mut seen) = (0, Vec::new());
             faults.fail_at(call);

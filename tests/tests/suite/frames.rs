@@ -332,7 +332,7 @@ fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let mut pair = Pair { left: vec![1], right: vec![2] }.upload(&device).unwrap();
     *pair.right_mut() = there;
     let refused = pair.start_download().map(drop);
-    assert!(matches!(refused, Err(Error::DifferentDevices { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::ForeignBuffer { elsewhere: true, .. })), "{refused:?}");
     assert_eq!(pair.left().stats().slots_taken, 0);
 }
 
