@@ -25,13 +25,13 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 ///
 /// let device = Device::host();
 /// let spec = BufferSpec::new("positions").max(1_000);
-/// let mut positions: Buffer<[f32; 2]> = Buffer::new(&device, spec)?;
+/// let mut positions = Buffer::<[f32; 2]>::new(&device, spec)?;
 /// let error = positions.resize(126).unwrap_err();
 /// assert!(matches!(error, Error::BufferLimit { requested: 1_008, limit: 1_000, .. }));
 /// assert_eq!(error.to_string(), "buffer `positions` needs 1008 bytes, and its `max` is 1000 bytes");
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The backend has no driver or no such device, or it cannot run its input (a kernel's PTX, for example).
@@ -233,7 +233,7 @@ pub enum Error {
     /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer
     /// and a stream, or a kernel and its arguments.
     #[error(
-        "{} lives on another device than {other}; {}", Misplaced(*buffer),
+        "{} lives on another device than {other}; {}", Misplaced(buffer.as_ref()),
         if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }
         else { "ask the device that made it" }
     )]
@@ -242,6 +242,26 @@ pub enum Error {
         buffer: Option<BufferLabel>,
         /// The other thing.
         other: String,
+    },
+
+    /// A buffer is in the place of a buffer of a set, and that set has not made it: `std::mem::swap` or
+    /// `std::mem::replace` has put it there. The operations of the set refuse it.
+    ///
+    /// Remedies: put the set's own buffer back. To exchange elements, use
+    /// [`Buffer::swap_contents`](crate::Buffer::swap_contents), which leaves each buffer where it is, or
+    /// [`Buffer::copy_from`](crate::Buffer::copy_from).
+    #[error(
+        "{buffer} is in the place of a buffer of the set `{set}`, which has not made it{}; `mem::swap` or `mem::replace` has \
+         put it there: put the set's own buffer back, and exchange elements with `swap_contents` or `copy_from`",
+        if *elsewhere { ", and lives on another device" } else { "" }
+    )]
+    ForeignBuffer {
+        /// The name of the set.
+        set: &'static str,
+        /// The buffer that is not of the set.
+        buffer: BufferLabel,
+        /// Whether it lives on another device than the set.
+        elsewhere: bool,
     },
 
     /// Buffers are alive, and none should be, or streams of a device that was to be closed. The report names
@@ -343,11 +363,11 @@ impl From<Fault> for Error {
 }
 
 /// The thing that is on another device than it should be.
-struct Misplaced(Option<BufferLabel>);
+struct Misplaced<'a>(Option<&'a BufferLabel>);
 
-impl fmt::Display for Misplaced {
+impl fmt::Display for Misplaced<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match &self.0 {
             Some(buffer) => buffer.fmt(f),
             None => f.write_str("the stream"),
         }

@@ -65,13 +65,13 @@ fn a_set_that_has_no_room_gives_back_what_it_took() {
     let data = Pair { first: vec![1; 2 * MIB], second: vec![2; 2 * MIB] };
     let mut gpu = data.upload(&device).unwrap();
     let before = device.stats().held_bytes;
-    gpu.reserve(PairLens { first: 50 * MIB, second: 20 * MIB }).unwrap_err();
+    gpu.reserve(PairLengths { first: 50 * MIB, second: 20 * MIB }).unwrap_err();
     audit(&device);
     assert_eq!(device.stats().held_bytes, before);
     gpu.upload_from(&Pair { first: vec![0; 40 * MIB], second: vec![0; 40 * MIB] }).unwrap_err();
     audit(&device);
     assert_eq!(device.stats().held_bytes, before);
-    gpu.resize(PairLens { first: 40 * MIB, second: 40 * MIB }).unwrap_err();
+    gpu.resize(PairLengths { first: 40 * MIB, second: 40 * MIB }).unwrap_err();
     audit(&device);
     assert_eq!((device.stats().held_bytes, device.stats().live_bytes), (before, 4 << 20));
     let large = block(&device, 60 * MIB).unwrap();
@@ -90,8 +90,8 @@ fn growth_that_fails_at_any_step_is_undone() {
     let data = Pair { first: vec![1; 2 * MIB], second: vec![2; 2 * MIB] };
     type Operation = fn(&mut PairBuffers) -> gpumem::Result<()>;
     let operations: [(&str, Operation); 4] = [
-        ("reserve", |gpu| gpu.reserve(PairLens { first: 3 * MIB, second: 5 * MIB })),
-        ("resize", |gpu| gpu.resize(PairLens { first: 7 * MIB, second: 5 * MIB })),
+        ("reserve", |gpu| gpu.reserve(PairLengths { first: 3 * MIB, second: 5 * MIB })),
+        ("resize", |gpu| gpu.resize(PairLengths { first: 7 * MIB, second: 5 * MIB })),
         ("upload", |gpu| gpu.upload_from(&Pair { first: vec![3; 9 * MIB], second: vec![4; 5 * MIB] })),
         ("extend", |gpu| gpu.first_mut().extend_from_slice(&vec![9; 3 * MIB])),
     ];
@@ -246,7 +246,7 @@ impl Worker<'_> {
             1 if self.frames.len() < 4 => {
                 let spec = BufferSpec::new("frame");
                 let spec = if random.below(2) == 0 { spec.snapshot() } else { spec };
-                self.frames.push(Buffer::from_slice(self.device, spec, &vec![1; len / 4])?);
+                self.frames.push(Buffer::from_slice(self.device, spec, &vec![1; len / 4])?.into_async());
             }
             2 if self.sets.len() < 2 => {
                 self.sets.push(Pair { first: vec![1; len], second: vec![2; len / 2] }.upload(self.device)?);
@@ -281,7 +281,7 @@ impl Worker<'_> {
     fn change_set(&mut self, choice: usize, len: usize) -> gpumem::Result<()> {
         let Some(set) = self.sets.first_mut() else { return Ok(()) };
         match choice {
-            9 => set.reserve(PairLens { first: len, second: self.random.below(2 * len + 1) }),
+            9 => set.reserve(PairLengths { first: len, second: self.random.below(2 * len + 1) }),
             10 => set.upload_from(&Pair { first: vec![5; len], second: vec![6; 2 * len] }),
             _ => set.shrink_to_fit(),
         }

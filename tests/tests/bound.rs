@@ -17,7 +17,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
     for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         let device = Device::host();
         let stream = device.create_stream().unwrap();
-        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap();
+        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap().into_async();
         let mut bound = numbers.bind(&stream).unwrap();
         let mut expected = 0;
         for round in 0..50 {
@@ -57,7 +57,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
 fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
     let device = Device::host();
     let stream = device.create_stream().unwrap();
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3]).unwrap();
+    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3]).unwrap().into_async();
     let mut bound = numbers.bind(&stream).unwrap();
     let (release, held) = mpsc::channel::<()>();
     device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
@@ -77,7 +77,8 @@ fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
 fn a_forgotten_binding_is_harmless() {
     let device = Device::host();
     let stream = device.create_stream().unwrap();
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &vec![1; 100_000]).unwrap();
+    let mut numbers: Numbers =
+        Buffer::from_slice(&device, "numbers", &vec![1; 100_000]).unwrap().into_async();
     for round in 2..20 {
         let mut bound = numbers.bind(&stream).unwrap();
         device
@@ -101,7 +102,7 @@ fn a_forgotten_binding_is_harmless() {
 #[test]
 fn bindings_refuse_other_devices_ranges_and_slots() {
     let (device, other) = (Device::host(), Device::host());
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1]).unwrap();
+    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1]).unwrap().into_async();
     let stream = other.create_stream().unwrap();
     let error = numbers.bind(&stream).map(drop).unwrap_err();
     assert!(matches!(error, Error::DifferentDevices { .. }), "{error:?}");
@@ -117,7 +118,7 @@ fn bindings_refuse_other_devices_ranges_and_slots() {
     drop(bound);
     assert_eq!(numbers.download().unwrap(), [9]);
     // A buffer without memory.
-    let mut empty: Numbers = Buffer::new(&device, "empty").unwrap();
+    let mut empty: Numbers = Buffer::new(&device, "empty").unwrap().into_async();
     let mut bound = empty.bind(&stream).unwrap();
     device.launch_on(&stream, (&mut bound,), |(numbers,)| assert!(numbers.is_empty())).unwrap();
     assert!(bound.start_download().unwrap().wait().unwrap().is_empty());

@@ -146,7 +146,7 @@ fn a_bound_buffer_follows_its_stream() {
     let count = 1_u32 << 20;
     for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         let mut numbers: Buffer<u32, Cuda, Async> =
-            Buffer::from_slice(&device, spec, &vec![0; 1 << 20]).unwrap();
+            Buffer::from_slice(&device, spec, &vec![0; 1 << 20]).unwrap().into_async();
         let mut bound = numbers.bind(&stream).unwrap();
         let mut expected = 0;
         let mut frames = Vec::new();
@@ -201,8 +201,9 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     let _turn = turn();
     let Some(device) = card() else { return };
     let mut buffer: Buffer<u32, Cuda, Async> =
-        Buffer::from_slice(&device, "buffer", &vec![1; 1 << 20]).unwrap();
-    let parked: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "parked", &vec![1; 1 << 20]).unwrap();
+        Buffer::from_slice(&device, "buffer", &vec![1; 1 << 20]).unwrap().into_async();
+    let parked: Buffer<u32, Cuda, Async> =
+        Buffer::from_slice(&device, "parked", &vec![1; 1 << 20]).unwrap().into_async();
     let ticket = parked.start_download().unwrap();
     let (begun, done) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {
@@ -251,7 +252,8 @@ fn a_refused_call_loses_nothing() {
     // SAFETY: the kernel takes one u64 and touches no memory.
     let keep_busy = || unsafe { launch!(occupy<<<1, 1, 0, stream>>>(50_000_000_u64)) };
     keep_busy().unwrap();
-    let buffer: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap();
+    let buffer: Buffer<u32, Cuda, Async> =
+        Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap().into_async();
     let mut ticket = buffer.start_download().unwrap();
     if refuse(801, 1).is_none() {
         return;
@@ -304,7 +306,8 @@ fn a_refused_event_loses_nothing() {
     for (name, operation) in operations {
         for calls in 0.. {
             let Some(device) = card() else { return };
-            let mut cells: Cells = Buffer::from_slice(&device, "cells", &vec![1; LARGE]).unwrap();
+            let mut cells: Cells =
+                Buffer::from_slice(&device, "cells", &vec![1; LARGE]).unwrap().into_async();
             device.synchronize().unwrap();
             if refuse_after(2, calls).is_none() {
                 return;

@@ -171,7 +171,7 @@ fn dropping_neither_waits_nor_panics() {
     promised("README.md", "Dropping anything, on any thread, neither waits for the device nor panics.");
     promised("gpumem/src/ledger/stats.rs", "Reading it waits for nothing");
     let device = Device::host();
-    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 100_000]).unwrap();
+    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 100_000]).unwrap().into_async();
     let guard = frame.start_download().unwrap().wait().unwrap();
     let stream = device.create_stream().unwrap();
     let release = occupy(&device);
@@ -281,7 +281,7 @@ fn a_ticket_may_be_forgotten_and_a_future_dropped() {
          the future, is harmless.",
     );
     let device = Device::host();
-    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 50_000]).unwrap();
+    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 50_000]).unwrap().into_async();
     std::mem::forget(frame.start_download().unwrap());
     drop(std::future::IntoFuture::into_future(frame.start_download().unwrap()));
     frame.fill(2).unwrap();
@@ -308,7 +308,7 @@ fn each_buffer_has_two_slots() {
     let device = Device::host();
     for slots in [2, 5] {
         let spec = if slots == 2 { BufferSpec::new("frame") } else { BufferSpec::new("frame").slots(slots) };
-        let frame: Frame = Buffer::from_slice(&device, spec, &[1; 100]).unwrap();
+        let frame: Frame = Buffer::from_slice(&device, spec, &[1; 100]).unwrap().into_async();
         let guard = frame.start_download().unwrap().wait().unwrap();
         for _ in 1..slots {
             std::mem::forget(frame.start_download().unwrap());
@@ -333,8 +333,8 @@ fn a_download_shows_the_buffer_as_it_was() {
          meanwhile, and a frame shows all its buffers at one moment.",
     );
     let device = Device::host();
-    let mut first: Frame = Buffer::from_slice(&device, "first", &[1; 10_000]).unwrap();
-    let second: Frame = Buffer::from_slice(&device, "second", &[1; 10_000]).unwrap();
+    let mut first: Frame = Buffer::from_slice(&device, "first", &[1; 10_000]).unwrap().into_async();
+    let second: Frame = Buffer::from_slice(&device, "second", &[1; 10_000]).unwrap().into_async();
     let release = occupy(&device);
     let frame = device.start_downloads((&first, &second)).unwrap();
     let ticket = first.start_download().unwrap();
@@ -393,7 +393,7 @@ fn closing_gives_everything_back_or_says_what_is_left() {
     );
     let device = Device::host();
     let (frame, handle): (Frame, _) =
-        (Buffer::from_slice(&device, "frame", &[1; 9]).unwrap(), device.clone());
+        (Buffer::from_slice(&device, "frame", &[1; 9]).unwrap().into_async(), device.clone());
     let Err(Error::Leaked(report)) = device.close() else { panic!("a buffer is alive") };
     assert_eq!(report.buffers()[0].label.name(), "frame");
     let (device, guard) = (handle.clone(), frame.start_download().unwrap().wait().unwrap());

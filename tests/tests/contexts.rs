@@ -50,7 +50,7 @@ fn occupy(stream: &Stream<Cuda>, module: &Module, time: Duration) {
 }
 
 fn numbers(device: &Device<Cuda>) -> Buffer<u32, Cuda, Async> {
-    Buffer::from_slice(device, "numbers", &[1; 100]).unwrap()
+    Buffer::from_slice(device, "numbers", &[1; 100]).unwrap().into_async()
 }
 
 /// A ticket that had arrived kept its event, and the event the context of a device that said that it was closed.

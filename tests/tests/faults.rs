@@ -9,7 +9,7 @@ type Operation = fn(&mut Frame, &Buffer<[u32; 3]>) -> Result<(), Error>;
 
 const DATA: [[u32; 3]; 100] = [[1, 2, 3]; 100];
 
-const OPERATIONS: [(&str, Operation); 20] = [
+const OPERATIONS: [(&str, Operation); 27] = [
     ("resize", |buffer, _| buffer.resize(1_000)),
     ("resize within the capacity", |buffer, _| {
         buffer.truncate(100);
@@ -35,10 +35,23 @@ const OPERATIONS: [(&str, Operation); 20] = [
         stage.fill([7; 3]);
         stage.commit_at(5)
     }),
+    ("stage and append", |buffer, _| {
+        let mut stage = buffer.stage(1_000)?;
+        stage.fill([7; 3]);
+        stage.append()?.wait()
+    }),
     ("extend", |buffer, _| buffer.extend_from_slice(&[[7; 3]; 1_000])),
     ("fill", |buffer, _| buffer.fill([7; 3])),
     ("copy", |buffer, other| buffer.copy_from(other)),
     ("copy to a view", |buffer, other| buffer.view_mut(..5)?.copy_from(&other.view(3..8)?)),
+    ("append a view", |buffer, other| buffer.extend_from_view(&other.view(3..)?)),
+    ("copy within", |buffer, _| buffer.copy_within(..50, 50)),
+    ("copy within by one", |buffer, _| buffer.copy_within(1.., 0)),
+    ("remove", |buffer, _| buffer.swap_remove(3)),
+    ("clone", |buffer, _| buffer.clone_on_device().map(drop)),
+    ("make by a function", |buffer, _| {
+        Buffer::from_fn(buffer.device(), "another", 100, |_| [7; 3]).map(drop)
+    }),
     ("download", |buffer, _| buffer.download().map(|data| assert_eq!(data, DATA))),
     ("start a download", |buffer, _| buffer.start_download()?.wait().map(|data| assert_eq!(*data, DATA))),
     ("slice", |buffer, _| buffer.as_slice().map(|data| assert_eq!(data, DATA))),
@@ -48,9 +61,9 @@ const OPERATIONS: [(&str, Operation); 20] = [
         assert_eq!(*running.wait()?, DATA);
         written
     }),
-    ("make another", |buffer, _| Frame::from_slice(buffer.device(), "another", &DATA).map(|_| ())),
+    ("make another", |buffer, _| Buffer::from_slice(buffer.device(), "another", &DATA).map(|_| ())),
     ("make one with a minimum", |buffer, _| {
-        Frame::new(buffer.device(), BufferSpec::new("another").min(100)).map(|_| ())
+        Buffer::<[u32; 3]>::new(buffer.device(), BufferSpec::new("another").min(100)).map(|_| ())
     }),
 ];
 
@@ -71,7 +84,7 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
 fn fail_one_call(name: &str, operation: Operation, call: usize) -> Option<bool> {
     let faults = Faults::new();
     let device = Device::builder().faults(&faults).host().unwrap();
-    let mut buffer: Frame = Buffer::with_capacity(&device, "buffer", 150).unwrap();
+    let mut buffer: Frame = Buffer::with_capacity(&device, "buffer", 150).unwrap().into_async();
     buffer.extend_from_slice(&DATA).unwrap();
     let other = Buffer::from_slice(&device, "other", &[[9; 3]; 200]).unwrap();
     let before = (buffer.len(), buffer.capacity(), device.stats().live_buffers);
@@ -212,13 +225,37 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         let down = gpu.download().unwrap();
         assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]), "call {call}");
     }
+    type Operation = fn(&mut PairBuffers, &PairBuffers, &Pair) -> Result<(), Error>;
+    let operations: [(Operation, usize); 2] =
+        [(|gpu, _, more| gpu.extend_from(more), 4), (|gpu, other, _| gpu.copy_from(other), 2)];
+    for (number, (operation, calls)) in operations.into_iter().enumerate() {
+        for call in 0..calls {
+            let faults = Faults::new();
+            let device = Device::builder().faults(&faults).host().unwrap();
+            let mut gpu = host.upload(&device).unwrap();
+            let other = more.upload(&device).unwrap();
+            device.synchronize().unwrap();
+            let before = (gpu.stats(), device.stats().live_bytes);
+            faults.fail_at(call);
+            let result = operation(&mut gpu, &other, &more);
+            assert!(faults.stop() && result.is_err(), "operation {number}, call {call}");
+            device.synchronize().unwrap();
+            assert_eq!((gpu.stats(), device.stats().live_bytes), before, "operation {number}, call {call}");
+            let down = gpu.download().unwrap();
+            assert_eq!(
+                (down.first, down.second),
+                (vec![1; 10], vec![2; 20]),
+                "operation {number}, call {call}"
+            );
+        }
+    }
     for call in 0..2 {
         let faults = Faults::new();
         let device = Device::builder().faults(&faults).host().unwrap();
         let mut gpu = host.upload(&device).unwrap();
         let before = (gpu.stats(), device.stats().live_bytes);
         faults.fail_at(call);
-        let error = gpu.resize(PairLens { first: 1_000, second: 1_000 }).unwrap_err();
+        let error = gpu.resize(PairLengths { first: 1_000, second: 1_000 }).unwrap_err();
         assert!(faults.stop() && matches!(error, Error::OutOfMemory { .. }), "call {call}: {error}");
         device.synchronize().unwrap();
         assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
@@ -231,7 +268,8 @@ type Selected = Buffer<u32, Host, Async>;
 
 /// A plain buffer, one of snapshots, and a selection of both: in part, as a whole, and of nothing.
 fn selected(device: &Device) -> (Selected, Selected) {
-    let make = |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap();
+    let make =
+        |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap().into_async();
     (make(BufferSpec::new("plain"), 1), make(BufferSpec::new("copied").snapshot(), 2))
 }
 
@@ -297,7 +335,7 @@ fn a_frame_waits_once_for_the_compute_stream() {
             let device = Device::builder().faults(&faults).host().unwrap();
             let (plain, _) = selected(&device);
             let spec = BufferSpec::new("another").slots(4);
-            let another: Selected = Buffer::from_slice(&device, spec, &[3; 10]).unwrap();
+            let another: Selected = Buffer::from_slice(&device, spec, &[3; 10]).unwrap().into_async();
             let start = || match parts {
                 1 => device.start_downloads((&plain,)).and_then(|ticket| ticket.wait().map(drop)),
                 2 => device.start_downloads((&plain, &another)).and_then(|ticket| ticket.wait().map(drop)),
@@ -372,7 +410,7 @@ fn bound(
 fn a_bound_buffer_that_fails_is_not_torn_and_not_written_afterwards() {
     for spec in [BufferSpec::new("plain"), BufferSpec::new("copied").snapshot()] {
         let (mut failures, mut call) = (0, 0);
-        while let Some(has_failed) = fail_one_call_of_a_bound_buffer(spec, call) {
+        while let Some(has_failed) = fail_one_call_of_a_bound_buffer(spec.clone(), call) {
             failures += u32::from(has_failed);
             call += 1;
         }
@@ -385,7 +423,7 @@ fn fail_one_call_of_a_bound_buffer(spec: BufferSpec, call: usize) -> Option<bool
     let faults = Faults::new();
     let device = Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
     let stream = device.create_stream().unwrap();
-    let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap();
+    let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap().into_async();
     device.synchronize().unwrap();
     let (mut at, mut seen) = (0, Vec::new());
     faults.fail_at(call);

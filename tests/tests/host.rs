@@ -21,7 +21,8 @@ fn slices_are_the_buffer_itself() {
 #[test]
 fn slices_wait_for_kernels_and_downloads() {
     let device = Device::host();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap().into_async();
     for round in 1..20 {
         device
             .launch((&mut buffer,), move |(elements,)| {
@@ -77,7 +78,8 @@ fn buffers_may_change_right_after_the_launch() {
 #[test]
 fn a_panic_fails_the_device_and_ends_every_wait() {
     let device = Device::host();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let landed = buffer.start_download().unwrap();
     device.synchronize().unwrap();
     device
@@ -120,7 +122,8 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
 fn a_failed_device_ends_every_await_within_a_second() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(8);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     device.synchronize().unwrap();
     // The compute stream is busy for long, and what fails is another.
     device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
@@ -159,7 +162,8 @@ fn a_failed_device_ends_every_await_within_a_second() {
 fn a_failed_device_ends_the_wait_for_a_slot() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(1);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
     drop(buffer.start_download().unwrap());
     std::thread::scope(|scope| {
@@ -200,7 +204,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fn a_kernel_cannot_wait_for_its_own_device() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(3);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     let (send, receive) = mpsc::channel();
     let inner = device.clone();
     device
@@ -256,8 +261,11 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
 
     let device = Device::host();
     let set = Set::new(&device, "Set");
-    let mut narrow: Buffer<u8> = Buffer::from_slice(&device, "narrow", &[1; 63]).unwrap();
-    let mut wide: Buffer<u64> = Buffer::from_slice(&device, "wide", &[2; 4]).unwrap();
+    let specs = [BufferSpec::new("narrow").element::<u8>(), BufferSpec::new("wide").element::<u64>()];
+    let wide = [2_u64; 4].map(u64::to_ne_bytes).concat();
+    let [narrow, wide] = set.make_from(&specs, [&[1; 63], &wide]).unwrap();
+    let (mut narrow, mut wide): (Buffer<u8>, Buffer<u64>) =
+        (PlainData::typed(narrow), PlainData::typed(wide));
     {
         let (mut one, mut other) = (narrow.__raw_mut(), wide.__raw_mut());
         std::mem::swap(&mut one, &mut other);
@@ -267,6 +275,10 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
     assert!(catch_unwind(AssertUnwindSafe(fetch)).is_err());
     let refill = || set.refill(&mut [wide.__raw_mut()], &[&[7; 15]]);
     assert!(catch_unwind(AssertUnwindSafe(refill)).is_err());
+    let extend = || set.extend(&mut [wide.__raw_mut()], &[&[7; 15]]);
+    assert!(catch_unwind(AssertUnwindSafe(extend)).is_err());
+    let copy = || set.copy_from(&mut [narrow.__raw_mut()], &[wide.__raw()]);
+    assert!(catch_unwind(AssertUnwindSafe(copy)).is_err());
     assert_eq!((narrow.as_slice().unwrap(), wide.as_slice().unwrap()), (&[1; 63][..], &[2; 4][..]));
     let typed = || <u64 as PlainData>::typed::<Host, Blocking>(narrow.__into_raw());
     assert!(catch_unwind(AssertUnwindSafe(typed)).is_err());
@@ -275,7 +287,8 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
 #[test]
 fn the_last_handle_may_go_inside_a_kernel() {
     let device = Device::host();
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let (send, receive) = mpsc::channel();
     let inner = device.clone();
     let kernel = move |()| {
@@ -290,13 +303,36 @@ fn the_last_handle_may_go_inside_a_kernel() {
 }
 
 #[test]
+fn what_is_appended_is_written_once() {
+    let faults = gpumem::testing::Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let mut numbers = Buffer::<u64>::with_capacity(&device, "numbers", 1_000).unwrap();
+    faults.fail_at(0);
+    // SAFETY: the kernel below writes all new elements.
+    unsafe { numbers.resize_uninit(900).unwrap() };
+    assert!(!faults.stop(), "no work was queued: neither zeros nor anything else");
+    let count = |(numbers,): (&mut [u64],)| (0..).zip(numbers).for_each(|(count, number)| *number = count);
+    device.launch((&mut numbers,), count).unwrap();
+    let mut stage = numbers.stage(100).unwrap();
+    stage.fill(7);
+    faults.fail_at(1);
+    stage.append().unwrap().wait().unwrap();
+    assert!(!faults.stop(), "one copy was queued");
+    assert_eq!(numbers.view(898..902).unwrap().download().unwrap(), [898, 899, 7, 7]);
+    // With zeros it is one more.
+    faults.fail_at(0);
+    numbers.truncate(900);
+    assert!(numbers.resize(1_000).is_err() && faults.stop());
+}
+
+#[test]
 fn buffers_of_another_device_are_refused_by_a_launch() {
     let (device, other) = (Device::host(), Device::host());
     let mut here: Buffer<u32> = Buffer::from_slice(&device, "here", &[1]).unwrap();
     let there: Buffer<u32> = Buffer::from_slice(&other, "there", &[1]).unwrap();
     let error = device.launch((&mut here, &there), |(here, there)| here.copy_from_slice(there)).unwrap_err();
     assert!(
-        matches!(error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
+        matches!(&error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
         "{error}"
     );
     assert_eq!(here.download().unwrap(), [1]);
@@ -319,7 +355,8 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let data: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-    let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    let mut buffer: Buffer<u8, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     device.synchronize().unwrap();
     // 50 ms for all of it, and half for a half.
     bus.set_rate(200_000);
@@ -351,7 +388,8 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
     for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         let snapshot = spec.is_snapshot();
         bus.set_rate(u64::MAX);
-        let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+        let mut buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap().into_async();
         device.synchronize().unwrap();
         // 500 ms.
         bus.set_rate(20_000);
@@ -376,7 +414,8 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
 fn a_device_with_a_slow_bus_is_dropped_at_once() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
-    let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+    let buffer: Buffer<u8, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap().into_async();
     device.synchronize().unwrap();
     bus.set_rate(20_000);
     let began = Instant::now();
@@ -402,7 +441,7 @@ fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     for bound in [false, true] {
         for round in 0..5 {
             let mut buffer: Buffer<u32, Host, Async> =
-                Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+                Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap().into_async();
             device.synchronize().unwrap();
             bus.set_rate(2_000_000); // 20 ms
             let ticket = buffer.start_download().unwrap();
@@ -427,7 +466,8 @@ fn a_snapshot_waits_for_the_last_reader_of_its_copy() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let spec = BufferSpec::new("buffer").snapshot().slots(1);
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap().into_async();
     device.synchronize().unwrap();
     bus.set_rate(400_000); // 100 ms
     let first = buffer.start_download().unwrap();

@@ -218,7 +218,7 @@ fn failing_again_and_again_keeps_no_addresses() {
     let spec = BufferSpec::new("buffer").stable().max(1 << 40);
     for _ in 0..200 {
         faults.fail_driver(0..usize::MAX);
-        assert!(matches!(Buffer::<u32>::with_capacity(&device, spec, 1), Err(Error::OutOfMemory { .. })));
+        assert!(matches!(Buffer::<u32>::with_capacity(&device, &spec, 1), Err(Error::OutOfMemory { .. })));
         let _ = faults.stop();
         device.trim(0).unwrap();
     }

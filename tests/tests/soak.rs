@@ -161,7 +161,7 @@ impl<B: TestBackend> Service<B> {
         window.drop.note(|| drop(lent));
         // The set grows and shrinks, and its frame is awaited.
         let nodes = 10_000 + self.random.below(10_000);
-        self.set.resize(FrameLens { positions: nodes, colours: nodes, edges: 2 * nodes })?;
+        self.set.resize(FrameLengths { positions: nodes, colours: nodes, edges: 2 * nodes })?;
         let frame = self.set.start_download()?;
         self.set.positions_mut().fill([1.0; 2])?;
         let frame = window.awaited.note(|| block_on(frame))?;
@@ -172,7 +172,7 @@ impl<B: TestBackend> Service<B> {
         let mut stage = self.set.edges_mut().stage(nodes)?;
         stage.fill([1, 2]);
         stage.commit()?;
-        let mut list: Buffer<u32, B, Async> = Buffer::new(&self.device, "list")?;
+        let mut list: Buffer<u32, B, Async> = Buffer::new(&self.device, "list")?.into_async();
         for _ in 0..20 {
             list.extend_from_slice(&[3; 500])?;
         }

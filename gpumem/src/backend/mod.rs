@@ -295,6 +295,7 @@ pub(crate) const ALIGNMENT: usize = 256;
 
 /// The memory of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemoryInfo {
     /// Bytes that could be taken now; `None` if the platform does not tell.
     pub free: Option<u64>,

@@ -23,12 +23,13 @@ impl<T: Pod + Send + Sync> Element for T {}
 /// How a buffer is downloaded: [`Blocking`] or [`Async`]. Sealed.
 pub trait Mode: sealed::Mode + Send + Sync + 'static {}
 
-/// The mode of a buffer whose downloads return when the data is there.
-#[derive(Clone, Copy, Debug)]
+/// The mode of a buffer whose downloads return when the data is there; the mode of a new buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blocking {}
 
-/// The mode of a buffer that also has [`start_download`](crate::Buffer::start_download).
-#[derive(Clone, Copy, Debug)]
+/// The mode of a buffer that also has [`start_download`](crate::Buffer::start_download). Made by
+/// [`Buffer::into_async`](crate::Buffer::into_async), and by `#[buffer(async)]` on a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Async {}
 
 impl Mode for Blocking {}
@@ -40,7 +41,7 @@ impl Mode for Async {}
     message = "this buffer has no async downloads",
     label = "its downloads are blocking",
     note = "for a buffer of a derived set, add `async` to the field: `#[buffer(async)]`",
-    note = "for a buffer of its own, name the mode: `Buffer<T, B, Async>`"
+    note = "for a buffer of its own, call `into_async()` where it is made: `Buffer::from_slice(..)?.into_async()`"
 )]
 pub trait AsyncMode: Mode {}
 

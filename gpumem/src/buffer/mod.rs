@@ -18,23 +18,32 @@
 //!   place (`stage`);
 //! * `view`: ranges of a buffer;
 //! * `typed`: [`Buffer`] itself;
+//! * `construct`: how buffers are made, and how their mode changes;
+//! * `rearrange`: operations that move elements on the device;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
-//! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers.
+//! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers (of the type
+//!   in `device_pointer`).
 
+mod construct;
 mod copies;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "cuda")]
+mod device_pointer;
 mod download;
 mod element;
 mod host;
 mod raw;
+mod rearrange;
 mod streams;
 mod ticket;
 mod transfer;
 mod typed;
 mod view;
 
+#[cfg(feature = "cuda")]
+pub use self::device_pointer::DevicePointer;
 pub(crate) use self::download::Busy;
 pub use self::download::{
     Arrived, Download, DownloadGuard, Downloads, Frame, Part, Selection, SelectionPart,

@@ -8,6 +8,19 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
 
+/// Refuses, at compile time, to see elements of one type as elements of another that they are not made of.
+const fn assert_is_made_of<T, U>() {
+    assert!(
+        size_of::<U>() > 0 && size_of::<T>().is_multiple_of(size_of::<U>()),
+        "gpumem: an element is not made of whole elements of the other type"
+    );
+}
+
+/// The elements of a view that an element of the buffer is made of: one, unless the view was cast.
+fn parts<T, B: Backend>(raw: &RawBuffer<B>) -> usize {
+    raw.element_size() / size_of::<T>()
+}
+
 /// A range of a buffer's elements, for reading. Made by [`Buffer::view`](crate::Buffer::view).
 pub struct View<'a, T, B: Backend> {
     raw: &'a RawBuffer<B>,
@@ -30,7 +43,24 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
     /// The number of elements in the range.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.range.len()
+        self.range.len() * parts::<T, B>(self.raw)
+    }
+
+    /// The same memory as elements of another type, of which an element of this one is made:
+    /// `[f32; 3]` as `f32`. The compiler refuses a type whose size does not divide that of the element.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let points = Buffer::from_slice(&Device::host(), "points", &[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])?;
+    /// let numbers = points.view(1..)?.cast::<f64>();
+    /// assert_eq!(numbers.download()?, [4.0, 5.0, 6.0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cast<U: Element>(self) -> View<'a, U, B> {
+        const { assert_is_made_of::<T, U>() };
+        View { raw: self.raw, range: self.range, element: PhantomData }
     }
 
     /// Whether the range is empty.
@@ -39,7 +69,8 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
         self.range.is_empty()
     }
 
-    /// The range, in elements of the buffer.
+    /// The range, in elements of the buffer. (A view that was [`cast`](Self::cast) has as many elements more as
+    /// one of the buffer is made of.)
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
@@ -91,6 +122,13 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
     }
 }
 
+impl<T, B: Backend> View<'_, T, B> {
+    /// Appends the elements to another buffer, of the same element.
+    pub(super) fn append_to(&self, target: &mut RawBuffer<B>) -> Result<(), Error> {
+        target.extend_from(self.raw, self.range.clone())
+    }
+}
+
 impl<T, B: Backend> fmt::Debug for View<'_, T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View").field("buffer", &self.raw.label()).field("range", &self.range).finish()
@@ -125,7 +163,25 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     /// The number of elements in the range.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.range.len()
+        self.range.len() * parts::<T, B>(self.raw)
+    }
+
+    /// The same memory as elements of another type, of which an element of this one is made:
+    /// `[f32; 3]` as `f32`. The compiler refuses a type whose size does not divide that of the element.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut points = Buffer::<[f32; 3]>::zeroed(&Device::host(), "points", 2)?;
+    /// points.view_mut(..1)?.cast().write(&[1.0_f32, 2.0, 3.0])?;
+    /// points.view_mut(1..)?.cast::<f32>().fill(7.0)?;
+    /// assert_eq!(points.download()?, [[1.0, 2.0, 3.0], [7.0; 3]]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cast<U: Element>(self) -> ViewMut<'a, U, B> {
+        const { assert_is_made_of::<T, U>() };
+        ViewMut { raw: self.raw, range: self.range, element: PhantomData }
     }
 
     /// Whether the range is empty.
@@ -156,7 +212,7 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     ///
     /// Those of [`Buffer::fill`](crate::Buffer::fill).
     pub fn fill(&mut self, value: T) -> Result<(), Error> {
-        self.raw.fill(self.range.start, self.len(), bytemuck::bytes_of(&value))
+        self.raw.fill(self.range.clone(), bytemuck::bytes_of(&value))
     }
 
     /// Overwrites the elements with those of `source`, which has the same length, on the device.

@@ -34,7 +34,7 @@ use std::sync::{Arc, PoisonError};
 /// use gpumem::{Buffer, Device};
 ///
 /// let device = Device::host();
-/// let squares: Buffer<u64> = Buffer::from_slice(&device, "squares", &[1, 4, 9])?;
+/// let squares = Buffer::from_slice(&device, "squares", &[1_u64, 4, 9])?;
 /// assert_eq!(device.stats().live_bytes, 24);
 /// drop(squares);
 /// device.check_leaks()?;
@@ -320,7 +320,7 @@ mod tests {
             let device = Device::host();
             let state = Arc::downgrade(device.state());
             let buffers: Vec<Buffer<u32, Host, Async>> = (0..8)
-                .map(|_| Buffer::from_slice(&device, "buffer", &vec![round; 10_000]).unwrap())
+                .map(|_| Buffer::from_slice(&device, "buffer", &vec![round; 10_000]).unwrap().into_async())
                 .collect();
             drop(device);
             // The transfers come to the lane in any order, and the last of them ends the device.
@@ -343,7 +343,8 @@ mod tests {
     fn a_forgotten_ticket_keeps_nothing_once_it_is_abandoned() {
         let device = Device::host();
         let state = Arc::downgrade(device.state());
-        let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+        let buffer: Buffer<u32, Host, Async> =
+            Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
         std::mem::forget(buffer.start_download().unwrap());
         device.synchronize().unwrap();
         buffer.abandon_downloads();

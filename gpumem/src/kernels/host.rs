@@ -12,6 +12,7 @@ use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
 use crate::device::Device;
 use crate::error::Error;
 use crate::memory::Stream;
+use std::fmt;
 use std::ptr::NonNull;
 
 impl Device<Host> {
@@ -31,8 +32,8 @@ impl Device<Host> {
     /// use gpumem::{Buffer, Device};
     ///
     /// let device = Device::host();
-    /// let mut positions: Buffer<f32> = Buffer::from_slice(&device, "positions", &[0.0, 1.0, 2.0])?;
-    /// let velocities: Buffer<f32> = Buffer::from_slice(&device, "velocities", &[0.5, 0.5, -1.0])?;
+    /// let mut positions = Buffer::from_slice(&device, "positions", &[0.0_f32, 1.0, 2.0])?;
+    /// let velocities = Buffer::from_slice(&device, "velocities", &[0.5_f32, 0.5, -1.0])?;
     ///
     /// device.launch((&mut positions, &velocities), |(positions, velocities)| {
     ///     for (position, velocity) in positions.iter_mut().zip(velocities) {
@@ -76,7 +77,7 @@ impl Device<Host> {
     ///
     /// let device = Device::host();
     /// let statistics = device.create_stream()?;
-    /// let mut heights: Buffer<f32> = Buffer::from_slice(&device, "heights", &[3.0, 1.0, 2.0])?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[3.0_f32, 1.0, 2.0])?;
     /// let (send, highest) = mpsc::channel();
     /// device.launch_on(&statistics, (&heights,), move |(heights,)| {
     ///     send.send(heights.iter().copied().fold(0.0, f32::max)).unwrap();
@@ -177,6 +178,12 @@ pub struct Lent<T> {
 // SAFETY: the address is used by one job alone, in the order of its stream (rule 1); elements are `Send` and
 // `Sync`.
 unsafe impl<T: Element> Send for Lent<T> {}
+
+impl<T> fmt::Debug for Lent<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").field("len", &self.len).finish_non_exhaustive()
+    }
+}
 
 impl<T: Element> Lent<T> {
     fn of(raw: &RawBuffer<Host>, device: &Device<Host>) -> Result<Self, Error> {

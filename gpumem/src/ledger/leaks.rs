@@ -6,6 +6,7 @@ use std::panic::Location;
 
 /// The ledger's record of a live buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LiveBuffer {
     /// Its name and that of its set.
     pub label: BufferLabel,
@@ -17,6 +18,7 @@ pub struct LiveBuffer {
 
 /// A live handle of a device that is no buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LiveHandle {
     /// Its kind: `"stream"`.
     pub kind: &'static str,
@@ -31,7 +33,7 @@ pub struct LiveHandle {
 /// use gpumem::{Buffer, Device, Error};
 ///
 /// let device = Device::host();
-/// let kept: Buffer<u32> = Buffer::from_slice(&device, "kept", &[1, 2, 3])?;
+/// let kept = Buffer::from_slice(&device, "kept", &[1, 2, 3])?;
 /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("`kept` is alive") };
 /// assert_eq!(report.buffers()[0].label.name(), "kept");
 /// assert!(report.to_string().starts_with("1 buffer of device `host` is still alive:"));
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn long_reports_are_cut_and_say_so() {
         let buffer = LiveBuffer {
-            label: BufferLabel { set: Some("Graph"), name: "edges" },
+            label: BufferLabel { set: Some("Graph"), ..BufferLabel::literal("edges") },
             bytes: 4096,
             made_at: Location::caller(),
         };

@@ -17,6 +17,7 @@ pub use stats::{BufferStats, DeviceStats, SetStats};
 
 use crate::label::BufferLabel;
 use crate::threads;
+use std::num::NonZeroU64;
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,8 +64,8 @@ pub(crate) struct EntryId {
     index: u32,
 }
 
-/// The number of a set, different for each set of a device.
-pub(crate) type SetId = u64;
+/// The number of a set, different for each set of a device. Never zero, which keeps records small.
+pub(crate) type SetId = NonZeroU64;
 
 /// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check
 /// of a set compares two numbers.
@@ -82,8 +83,8 @@ impl SetMark {
 
 impl Ledger {
     pub(crate) fn new_set(&self) -> SetMark {
-        let id = self.counters.sets.fetch_add(1, Ordering::Relaxed);
-        SetMark { id, live: AtomicUsize::new(0) }
+        let earlier = self.counters.sets.fetch_add(1, Ordering::Relaxed);
+        SetMark { id: NonZeroU64::MIN.saturating_add(earlier), live: AtomicUsize::new(0) }
     }
 
     pub(crate) fn open(
@@ -151,7 +152,7 @@ impl Ledger {
                 .filter(|(_, entry)| set.is_none() || entry.set == set)
                 .filter(|(index, _)| !present.iter().any(|id| id.shard == number && id.index == *index));
             list.extend(wanted.map(|(_, entry)| LiveBuffer {
-                label: entry.label,
+                label: entry.label.clone(),
                 bytes: entry.bytes,
                 made_at: entry.made_at,
             }));
@@ -173,24 +174,20 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    const fn label(name: &'static str) -> BufferLabel {
-        BufferLabel { set: None, name }
-    }
-
     #[test]
     fn records_are_used_again_and_lists_leave_out_what_is_present() {
         let ledger = Ledger::default();
         let set = ledger.new_set();
         let here = Location::caller();
-        let first = ledger.open(label("first"), here, Some(&set));
-        let second = ledger.open(label("second"), here, Some(&set));
-        let third = ledger.open(label("third"), here, None);
+        let first = ledger.open(BufferLabel::literal("first"), here, Some(&set));
+        let second = ledger.open(BufferLabel::literal("second"), here, Some(&set));
+        let third = ledger.open(BufferLabel::literal("third"), here, None);
         ledger.resized(&second, 80);
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
         let escaped = ledger.list(Some(set.id), &[&first]);
-        assert_eq!(escaped, [LiveBuffer { label: label("second"), bytes: 80, made_at: here }]);
+        assert_eq!(escaped, [LiveBuffer { label: BufferLabel::literal("second"), bytes: 80, made_at: here }]);
         ledger.close(&first, Some(&set));
-        let fourth = ledger.open(label("fourth"), here, None);
+        let fourth = ledger.open(BufferLabel::literal("fourth"), here, None);
         assert_eq!(fourth.index, 0, "the first record is used again");
         for (id, set) in [(second, Some(&set)), (third, None), (fourth, None)] {
             ledger.close(&id, set);

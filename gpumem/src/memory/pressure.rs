@@ -24,7 +24,7 @@ impl<B: Backend> DeviceState<B> {
     /// Takes device memory for `label`, within the device's limit.
     pub(crate) fn allocate(
         &self,
-        label: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
         request: AllocRequest,
     ) -> Result<Block<B>, Error> {
@@ -34,7 +34,7 @@ impl<B: Backend> DeviceState<B> {
             Ready::Nothing => None,
         };
         if !self.pool.is_addressable(bytes) {
-            return Err(Error::SizeOverflow { buffer: label, elements: bytes, element_size: 1 });
+            return Err(Error::SizeOverflow { buffer: label.clone(), elements: bytes, element_size: 1 });
         }
         let reservation = match ready {
             Some(reservation) => reservation,
@@ -55,7 +55,7 @@ impl<B: Backend> DeviceState<B> {
     pub(crate) fn grow(
         &self,
         block: &mut Block<B>,
-        label: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
         ask: bool,
     ) -> Result<Option<Extent>, Error> {
@@ -72,7 +72,7 @@ impl<B: Backend> DeviceState<B> {
     }
 
     /// Takes `bytes` of the limit.
-    fn reserve(&self, buffer: BufferLabel, requested: u64, ask: bool) -> Result<Reservation<'_, B>, Error> {
+    fn reserve(&self, label: &BufferLabel, requested: u64, ask: bool) -> Result<Reservation<'_, B>, Error> {
         if let Some(reservation) = self.pool.reserve(requested) {
             return Ok(reservation);
         }
@@ -83,14 +83,15 @@ impl<B: Backend> DeviceState<B> {
             return Ok(reservation);
         }
         let budget = self.pool.budget();
-        Err(Error::DeviceLimit { buffer, requested, used: budget.used(), limit: budget.limit() })
+        let (used, limit) = (budget.used(), budget.limit());
+        Err(Error::DeviceLimit { buffer: label.clone(), requested, used, limit })
     }
 
     /// Runs `obtain`, and again where memory could be found for its `bytes`. The reservation comes back with
     /// what was obtained, and ends after an error.
     fn obtain<'a, R>(
         &self,
-        label: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
         reservation: Reservation<'a, B>,
         ask: bool,
@@ -130,7 +131,7 @@ impl<B: Backend> DeviceState<B> {
     /// driver each, which is much where nothing is missing, and little beside pinning.
     pub(crate) fn take_pinned(
         self: &Arc<Self>,
-        buffer: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
     ) -> Result<PinnedBlock<B>, Error> {
         let reuse = || PinnedBlock::reuse(self.clone(), bytes);
@@ -141,12 +142,12 @@ impl<B: Backend> DeviceState<B> {
         if let Some(block) = reuse().or_else(released) {
             return Ok(block);
         }
-        let (block, surplus) = PinnedBlock::pin(self.clone(), bytes, |bytes| self.pin(buffer, bytes))?;
+        let (block, surplus) = PinnedBlock::pin(self.clone(), bytes, |bytes| self.pin(label, bytes))?;
         self.unpin(surplus);
         Ok(block)
     }
 
-    fn pin(&self, buffer: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
+    fn pin(&self, label: &BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
         let pinned = match self.backend.pin(bytes) {
             Err(fault) if fault.is_out_of_memory() => {
                 // Give idle blocks back, and try once more.
@@ -161,7 +162,7 @@ impl<B: Backend> DeviceState<B> {
                 return fault.into();
             }
             let pinned = self.ledger.counters.pinned_bytes();
-            Error::OutOfPinnedMemory { buffer, requested: bytes as u64, pinned }
+            Error::OutOfPinnedMemory { buffer: label.clone(), requested: bytes as u64, pinned }
         })?;
         self.ledger.counters.pinned(bytes as u64);
         Ok(pinned)
@@ -207,14 +208,14 @@ impl<B: Backend> DeviceState<B> {
         true
     }
 
-    fn allocation_error(&self, buffer: BufferLabel, requested: u64, fault: Fault) -> Error {
+    fn allocation_error(&self, label: &BufferLabel, requested: u64, fault: Fault) -> Error {
         if !fault.is_out_of_memory() {
             return fault.into();
         }
         let figures = self.pool.figures();
         let (largest_free, _) = self.pool.free_pieces();
         Error::OutOfMemory {
-            buffer,
+            buffer: label.clone(),
             requested,
             live: figures.live,
             retired: figures.retired,

@@ -2,6 +2,7 @@
 
 use crate::backend::{Backend, Fault};
 use crate::ledger::Listed;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A queue of work on a device: what is queued on it runs in order.
@@ -22,6 +23,15 @@ pub struct Stream<B: Backend> {
     device: u64,
     /// The line that made it, for a stream of the application's own.
     _listed: Option<Listed>,
+}
+
+impl<B: Backend> fmt::Debug for Stream<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("backend", &B::NAME)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<B: Backend> Stream<B> {

@@ -124,7 +124,7 @@ const WORDS: &[&str] = &[
 ];
 /// Names that a buffer cannot have, so that it takes another.
 const TAKEN: &[&str] =
-    &["new", "lens", "stats", "close", "device", "reserve", "resize", "__raw", "__from_raw", "__set"];
+    &["new", "lengths", "stats", "close", "device", "reserve", "resize", "__raw", "__from_raw", "__set"];
 /// Elements and how many bytes each has.
 pub(crate) const ELEMENTS: &[(&str, u64)] = &[
     ("u8", 1),
@@ -294,7 +294,7 @@ fn struct_keys(index: usize, asynchronous: bool, random: &mut Random) -> (String
         keys.extend(random.once_in(10).then(|| key.to_owned()));
     }
     keys.extend(random.once_in(10).then(|| format!("name = \"Manager{index}\"")));
-    keys.extend(random.once_in(10).then(|| format!("lens = \"Lens{index}\"")));
+    keys.extend(random.once_in(10).then(|| format!("lengths = \"Lens{index}\"")));
     let attributes = keys.iter().map(|key| format!("#[buffers({key})]\n")).collect();
     (attributes, min, max)
 }

@@ -76,7 +76,7 @@ fn small_blocks_that_fit_are_never_refused() {
 #[test]
 fn blocks_that_fit_beside_downloads_are_never_refused() {
     let make = |device: &Device<Host>, _| {
-        let mut block: Buffer<u8, Host, Async> = Buffer::with_capacity(device, "block", 4096)?;
+        let mut block: Buffer<u8, Host, Async> = Buffer::with_capacity(device, "block", 4096)?.into_async();
         block.resize(4096)?;
         drop(block.start_download()?);
         Ok(block)

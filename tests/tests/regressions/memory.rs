@@ -123,6 +123,6 @@ fn stable_buffers_share_the_addresses_whatever_their_max() {
         return;
     }
     let spec = BufferSpec::new("stable").stable().max(100 << 40);
-    let _first: Buffer<u8> = Buffer::with_capacity(&device, spec, 4 * MIB).unwrap();
+    let _first: Buffer<u8> = Buffer::with_capacity(&device, &spec, 4 * MIB).unwrap();
     assert!(stays(&device, spec));
 }

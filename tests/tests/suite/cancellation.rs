@@ -48,7 +48,7 @@ fn futures_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
         let Some(device) = slow(open) else { return };
         let occupy = B::occupier(&device);
         let data = Random::new(8).vec(LEN);
-        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
         for round in 0..40 {
             buffer.upload(&data).unwrap();
             occupy(BUSY);
@@ -90,7 +90,7 @@ on_each_backend!(tasks_may_be_dropped_at_every_poll);
 fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
-        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
         buffer.resize(LEN).unwrap();
         for polls in 0.. {
             let mut task = Box::pin(three_frames(&mut buffer));
@@ -129,7 +129,7 @@ fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
         let Some(device) = slow(open) else { return };
         let occupy = B::occupier(&device);
         let data = Random::new(12).vec(LEN);
-        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
         for moves in 0..12 {
             buffer.upload(&data).unwrap();
             occupy(BUSY);
@@ -206,7 +206,8 @@ on_each_backend!(futures_may_be_dropped_by_and_beside_their_wakers);
 fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
-        let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap();
+        let mut buffer: Buffer<u32, B, Async> =
+            Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
         device.synchronize().unwrap();
         let occupy = B::occupier(&device);
         // The wake thread only looks at downloads that were awaited.
@@ -258,7 +259,8 @@ fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>)
         let mut pending = Vec::new();
         for (number, spec) in specs().into_iter().cycle().take(6).enumerate() {
             let data = Random::new(1 + number as u64).vec(LEN / 4);
-            let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &data).unwrap();
+            let mut buffer: Buffer<u32, B, Async> =
+                Buffer::from_slice(&device, spec, &data).unwrap().into_async();
             for _ in 0..2 {
                 let (mut ticket, woken) = (buffer.start_download().unwrap(), Arc::new(Counter::default()));
                 // On a busy machine it may be there already, and is taken then: it cannot be taken again.
@@ -292,7 +294,8 @@ fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         B::occupy(&device, BUSY);
-        let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap();
+        let buffer: Buffer<u32, B, Async> =
+            Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
         let mut tickets = [buffer.start_download().unwrap(), buffer.start_download().unwrap()];
         let _ = poll(&mut tickets[0], &Arc::default());
         // No call gives them up: they keep their pinned memory for good. The memory of the buffer is used again when their copies have read it.
@@ -301,7 +304,7 @@ fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_
         drop(buffer);
         std::mem::forget(second);
         let pinned = device.stats().pinned_bytes;
-        let mut next: Buffer<u32, B, Async> = Buffer::new(&device, "next").unwrap();
+        let mut next: Buffer<u32, B, Async> = Buffer::new(&device, "next").unwrap().into_async();
         next.resize(LEN).unwrap();
         next.fill(4).unwrap();
         assert!(*block_on(next.start_download().unwrap()).unwrap() == [4; LEN]);

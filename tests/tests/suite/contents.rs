@@ -131,7 +131,8 @@ fn copies_between_buffers_stay_on_the_device<B: TestBackend>(open: Open<'_, B>) 
     let device = open!(open);
     let data = Random::new(3).vec(5_000);
     let source: Buffer<u32, B> = Buffer::from_slice(&device, "source", &data).unwrap();
-    let mut target: Buffer<u32, B, gpumem::Async> = Buffer::from_slice(&device, "target", &[1]).unwrap();
+    let mut target: Buffer<u32, B, gpumem::Async> =
+        Buffer::from_slice(&device, "target", &[1]).unwrap().into_async();
     let uploads = device.stats().uploads;
     target.copy_from(&source).unwrap();
     let mut part: Buffer<u32, B> = Buffer::new(&device, "part").unwrap();

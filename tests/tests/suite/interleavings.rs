@@ -283,7 +283,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
         let model: Vec<u32> = (value..).take(LEN).collect();
         Self {
             add_one,
-            buffer: Some(Buffer::from_slice(&device, *spec, &model).unwrap()),
+            buffer: Some(Buffer::from_slice(&device, spec, &model).unwrap().into_async()),
             device: Some(device),
             model,
             tickets: VecDeque::new(),

@@ -7,7 +7,8 @@ use gpumem_tests::TestBackend;
 on_each_backend!(statistics_count_every_operation);
 fn statistics_count_every_operation<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap().into_async();
     let stats = device.stats();
     assert_eq!((stats.live_buffers, stats.live_bytes, stats.peak_bytes), (1, 4_000, 4_000));
     assert_eq!((stats.allocations, stats.resizes), (1, 0), "the first memory is no resize");
@@ -77,7 +78,7 @@ fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(devices_close_in_order);
 fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     assert!(matches!(device.clone().close(), Err(Error::Leaked(_))));
     let guard = buffer.start_download().unwrap().wait().unwrap();
     buffer.close().unwrap();
@@ -87,7 +88,7 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
         "the first handle and the guard"
     );
     drop(guard);
-    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     let ticket = buffer.start_download().unwrap();
     let forgotten = buffer.start_download().unwrap();
     device.synchronize().unwrap();
@@ -99,7 +100,7 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
         "the first handle and two tickets"
     );
     drop(ticket);
-    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     std::mem::forget(buffer.start_download().unwrap());
     buffer.abandon_downloads();
     drop(buffer);
@@ -116,7 +117,8 @@ fn staging_copies_that_were_given_back_are_not_listed<B: TestBackend>(open: Open
     for stable in [false, true] {
         let spec = BufferSpec::new("buffer").snapshot().max(1 << 20);
         let spec = if stable { spec.stable() } else { spec };
-        let mut buffer: Buffer<u8, B, Async> = Buffer::from_slice(&device, spec, &[1; 1_000]).unwrap();
+        let mut buffer: Buffer<u8, B, Async> =
+            Buffer::from_slice(&device, spec, &[1; 1_000]).unwrap().into_async();
         let listed = || device.live_buffers()[0].bytes;
         drop(buffer.start_download().unwrap().wait().unwrap());
         assert_eq!((listed(), buffer.stats().live_bytes()), (2_000, 2_000));

@@ -8,6 +8,7 @@
 
 mod awaits;
 mod cancellation;
+mod constructors;
 mod contents;
 mod downloads;
 mod frames;
@@ -17,6 +18,7 @@ mod ledger;
 mod limits;
 mod pressure;
 mod random_operations;
+mod rearranging;
 mod reference_model;
 mod segments;
 mod sets;

@@ -54,7 +54,7 @@ fn a_buffer_moves_once_on_its_way_out_of_the_pool<B: TestBackend>(open: Open<'_,
         let device = open!(open);
         let mut random = Random::new(22);
         let mut model = random.vec(256);
-        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &model).unwrap();
+        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, &spec, &model).unwrap();
         let (mut moves_out, mut moves_above, mut address) = (0, 0, B::address(&buffer));
         while buffer.capacity_bytes() < 64 * MIB {
             let before = buffer.capacity_bytes();
@@ -81,12 +81,12 @@ fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
     {
         let device = open!(open);
         if spec.max_bytes().is_none() && !device.has_virtual_memory() {
-            let error = Buffer::<u32, B>::new(&device, spec).unwrap_err();
+            let error = Buffer::<u32, B>::new(&device, &spec).unwrap_err();
             assert!(matches!(error, Error::InvalidSpec { key: "max", .. }), "{error}");
             assert_eq!((device.stats().live_buffers, device.stats().held_bytes), (0, 0));
             continue;
         }
-        let mut buffer: Buffer<u32, B> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B> = Buffer::new(&device, &spec).unwrap();
         buffer.extend_from_slice(&[7]).unwrap();
         let address = B::address(&buffer);
         let mut random = Random::new(23);
@@ -160,7 +160,7 @@ fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(open: Open<'_
     }
     // These leave segments whose addresses end where their memory does.
     let spec = BufferSpec::new("short").max(UNIT as u64);
-    let short = || Buffer::<u32, B>::with_capacity(&device, spec, elements(UNIT)).unwrap();
+    let short = || Buffer::<u32, B>::with_capacity(&device, &spec, elements(UNIT)).unwrap();
     drop((short(), short(), short(), short()));
     for _ in 0..2 {
         let mut buffer: Buffer<u32, B> =
@@ -182,7 +182,7 @@ fn an_emptied_stable_buffer_gives_its_addresses_back<B: TestBackend>(open: Open<
     // A TiB of addresses each: there are 128 of them in all.
     let spec = BufferSpec::new("buffer").stable().max(1 << 40);
     for round in 0..200 {
-        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1]).unwrap();
+        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, &spec, &[1]).unwrap();
         let address = B::address(&buffer);
         buffer.resize(elements(3 * MIB)).unwrap();
         assert_eq!(B::address(&buffer), address, "round {round}");
@@ -200,7 +200,7 @@ fn a_max_beyond_all_addresses_still_grows_in_place<B: TestBackend>(open: Open<'_
         return;
     }
     let spec = BufferSpec::new("buffer").max(1 << 60);
-    let mut buffer: Buffer<u32, B> = Buffer::with_capacity(&device, spec, elements(3 * MIB)).unwrap();
+    let mut buffer: Buffer<u32, B> = Buffer::with_capacity(&device, &spec, elements(3 * MIB)).unwrap();
     let address = B::address(&buffer);
     buffer.reserve(elements(32 * MIB)).unwrap();
     assert_eq!(B::address(&buffer), address);

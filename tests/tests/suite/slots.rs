@@ -15,7 +15,7 @@ const BUSY: Duration = Duration::from_millis(150);
 
 fn buffer<B: TestBackend>(device: &Device<B>, slots: usize, data: &[u32]) -> Buffer<u32, B, Async> {
     let buffer: Buffer<u32, B, Async> =
-        Buffer::from_slice(device, BufferSpec::new("buffer").slots(slots), data).unwrap();
+        Buffer::from_slice(device, BufferSpec::new("buffer").slots(slots), data).unwrap().into_async();
     // The first download pins memory and starts threads.
     drop(buffer.start_download().unwrap().wait().unwrap());
     device.synchronize().unwrap();
@@ -164,7 +164,7 @@ fn tasks_may_run_where_a_slot_comes_back<B: TestBackend>(open: Open<'_, B>) {
     for spec in [BufferSpec::new("plain").slots(1), BufferSpec::new("snapshot").slots(1).snapshot()] {
         let device = open!(open);
         let buffer: Arc<Buffer<u32, B, Async>> =
-            Arc::new(Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap());
+            Arc::new(Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async());
         let occupy = B::occupier(&device);
         for round in 0..5 {
             let ticket = buffer.start_download().unwrap();

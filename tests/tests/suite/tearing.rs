@@ -32,7 +32,7 @@ fn no_frame_is_torn_on_a_slow_bus<B: TestBackend>(open: Open<'_, B>) {
 /// the slots are needed, while those after it are under way.
 fn draw<B: TestBackend>(device: &Device<B>, spec: BufferSpec, len: usize, frames: u32) {
     let add_one = B::adder(device);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::new(device, spec.slots(SLOTS)).unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(device, spec.slots(SLOTS)).unwrap().into_async();
     buffer.resize(len).unwrap();
     let mut running = VecDeque::new();
     for frame in 1..=frames {

@@ -81,7 +81,7 @@ fn large_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B
     let device = open!(open);
     let old: Vec<u32> = vec![1; 3 * MIB];
     let new: Vec<u32> = elements(3 * MIB, 5);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &old).unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &old).unwrap().into_async();
     // After a download that has not begun, and a kernel.
     B::occupy(&device, Duration::from_millis(30));
     B::add_one(&mut buffer);
@@ -147,7 +147,7 @@ fn threads_transfer_at_the_same_time<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(stages_are_sent_from_where_they_were_filled);
 fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<[u8; 3], B, Async> = Buffer::new(&device, "buffer").unwrap();
+    let mut buffer: Buffer<[u8; 3], B, Async> = Buffer::new(&device, "buffer").unwrap().into_async();
     for len in [0, 1, 5, 100_000, 3 * MIB + 1, 7] {
         let data: Vec<[u8; 3]> = elements(len, 3);
         let mut stage = buffer.stage(len).unwrap();

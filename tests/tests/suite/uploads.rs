@@ -63,7 +63,7 @@ fn an_upload_wakes_the_task_that_awaits_it<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(a_stage_shows_no_memory_as_it_was_pinned);
 fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap().into_async();
     buffer.resize(1_000).unwrap();
     buffer.fill(7).unwrap();
     for _ in 0..2 {

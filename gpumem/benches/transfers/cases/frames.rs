@@ -36,7 +36,7 @@ fn buffers<B: Subject>(device: &Device<B>) -> Result<Vec<Buffer<u8, B, Async>>, 
     let make = |_| {
         let mut buffer = Buffer::with_capacity(device, "frame", FRAME_BYTES)?;
         buffer.resize(FRAME_BYTES)?;
-        Ok(buffer)
+        Ok(buffer.into_async())
     };
     (0..FRAME_BUFFERS).map(make).collect()
 }

@@ -20,6 +20,7 @@ mod virtual_memory;
 use super::{Backend, BackendOps, Fault, MemoryInfo};
 use fault::{out_of_memory, would_deadlock};
 use memory::HostMemory;
+use std::fmt;
 use stream::Failed;
 pub(crate) use stream::{HostEvent, HostStream};
 use virtual_memory::Chunk;
@@ -43,6 +44,12 @@ pub struct Host {
     /// The number of calls that asked whether an event is done.
     #[cfg(test)]
     asked: std::sync::atomic::AtomicU64,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
 }
 
 impl Host {

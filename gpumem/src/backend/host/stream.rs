@@ -12,6 +12,7 @@ use super::fault::{denied, failed};
 use crate::backend::Fault;
 use std::any::Any;
 use std::cell::Cell;
+use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -85,6 +86,12 @@ struct Queue {
     submitted: u64,
     /// None until the first job: a device that is opened and not used starts no thread.
     jobs: Option<Sender<(u64, Job)>>,
+}
+
+impl fmt::Debug for HostStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostStream").finish_non_exhaustive()
+    }
 }
 
 impl HostStream {

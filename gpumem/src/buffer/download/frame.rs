@@ -36,7 +36,7 @@ use std::time::Duration;
 /// }
 ///
 /// let device = Device::host();
-/// let levels: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "levels", &[7, 8])?;
+/// let levels: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "levels", &[7, 8])?.into_async();
 /// let (levels,) = in_time(&mut device.start_downloads((&levels,))?)?.expect("it takes no minute");
 /// assert_eq!(*levels, [7, 8]);
 /// # Ok::<(), gpumem::Error>(())
@@ -61,6 +61,12 @@ pub trait Frame: Sized {
 /// The parts of a frame that are there and were not taken yet. [`Downloads`] makes it.
 pub struct Arrived<'a, B: Backend> {
     parts: std::slice::Iter<'a, RawDownload<B>>,
+}
+
+impl<B: Backend> fmt::Debug for Arrived<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrived").field("parts", &self.parts.len()).finish()
+    }
 }
 
 impl<B: Backend> Arrived<'_, B> {
@@ -238,7 +244,8 @@ mod tests {
     #[should_panic(expected = "a buffer of another element")]
     fn a_frame_of_other_elements_is_refused() {
         let device = Device::host();
-        let bytes: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "bytes", &[1, 2]).unwrap();
+        let bytes: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, "bytes", &[1, 2]).unwrap().into_async();
         drop(floats(&[bytes.__raw(), bytes.__raw()]));
     }
 
@@ -246,7 +253,8 @@ mod tests {
     #[should_panic(expected = "no more parts than were started")]
     fn a_frame_of_more_parts_is_refused() {
         let device = Device::host();
-        let number: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "number", &[1]).unwrap();
+        let number: Buffer<u32, Host, Async> =
+            Buffer::from_slice(&device, "number", &[1]).unwrap().into_async();
         // Of the same size: any bits are a float.
         let two = floats(&[number.__raw(), number.__raw()]).unwrap();
         assert_eq!(two.1[0].to_bits(), 1);

@@ -39,7 +39,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?;
+    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?.into_async();
     /// let ends = device.start_downloads((cells.part(..2)?, cells.part(4..)?))?; // two slots
     /// let (first, last) = ends.wait()?;
     /// assert_eq!((&*first, &*last), (&[1, 2][..], &[5][..]));
@@ -79,8 +79,8 @@ impl<B: Backend> Device<B> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let mut positions: Buffer<f32, Host, Async> = Buffer::from_slice(&device, "positions", &[0.0, 1.0])?;
-    /// let mut kinds: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "kinds", &[7, 8, 9])?;
+    /// let mut positions: Buffer<f32, Host, Async> = Buffer::from_slice(&device, "positions", &[0.0, 1.0])?.into_async();
+    /// let mut kinds: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "kinds", &[7, 8, 9])?.into_async();
     ///
     /// let downloads = device.start_downloads((&positions, kinds.part(1..)?))?;
     /// positions.fill(5.0)?; // waits for the copies, on the device
@@ -116,7 +116,7 @@ impl<B: Backend> Device<B> {
     ///
     /// let device = Device::host();
     /// let spec = BufferSpec::new("frame").slots(1);
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
     /// let first = frame.start_download()?;
     /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
     /// let (second,) = device.start_downloads_wait((&frame,))?.wait()?; // once the reader is done

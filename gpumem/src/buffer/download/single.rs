@@ -139,7 +139,7 @@ impl<T, B: Backend> Download<T, B> {
     /// use std::time::Duration;
     ///
     /// let device = Device::host();
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
     /// device.launch((), |()| std::thread::sleep(Duration::from_millis(50)))?;
     /// let mut ticket = frame.start_download()?;
     /// assert!(ticket.wait_timeout(Duration::from_millis(1))?.is_none());
@@ -204,7 +204,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let mut frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let mut frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
     /// let before = frame.start_download()?;
     /// frame.fill(0)?; // waits for the copy, on the device
     /// assert_eq!(*before.wait()?, [1, 2, 3]);
@@ -249,7 +249,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// let device = Device::host();
     /// let spec = BufferSpec::new("frame").slots(1);
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
     /// let first = frame.start_download()?;
     /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
     /// let second = frame.start_download_wait()?; // once the reader is done
@@ -315,7 +315,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// let device = Device::host();
     /// let spec = BufferSpec::new("frame").slots(1);
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
     /// assert_eq!(block_on(both(&frame))?, [6, 6]); // on any executor
     /// # Ok::<(), gpumem::Error>(())
     /// ```
@@ -359,7 +359,7 @@ impl<T, B: Backend> Buffer<T, B, Async> {
     /// use gpumem::{Async, Buffer, Device, Error, Host};
     ///
     /// let device = Device::host();
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
     /// std::mem::forget(frame.start_download()?);
     /// let ticket = frame.start_download()?;
     /// assert!(matches!(frame.start_download(), Err(Error::SlotsBusy { slots: 2, .. })));

@@ -77,7 +77,7 @@ fn start<B: Backend>(
 ) -> Result<Vec<RawDownload<B>>, Error> {
     let mut plans = Vec::with_capacity(sources.len());
     for (source, slot) in sources.into_iter().zip(slots) {
-        let pinned = state.take_pinned(source.raw.label(), source.bytes.len())?;
+        let pinned = state.take_pinned(&source.raw.label(), source.bytes.len())?;
         plans.push(Plan { source, pinned, slot });
     }
     let completions = if plans.is_empty() { Vec::new() } else { queue(state, stream, plans)? };

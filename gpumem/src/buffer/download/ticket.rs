@@ -29,7 +29,7 @@ impl<B: Backend> RawDownload<B> {
     }
 
     pub(super) fn label(&self) -> BufferLabel {
-        self.label
+        self.label.clone()
     }
 
     pub(super) fn ticket(&self) -> &RawTicket<B> {
@@ -53,10 +53,10 @@ impl<B: Backend> RawDownload<B> {
     pub(super) unsafe fn take<T>(&self) -> Result<DownloadGuard<T, B>, Error> {
         let Self { ticket, len, element_size, label } = self;
         let take = |completion: &Completion<B>| {
-            completion.take()?.ok_or(Error::DownloadAbandoned { buffer: *label })
+            completion.take()?.ok_or(Error::DownloadAbandoned { buffer: label.clone() })
         };
         let data = ticket.completion().map(take).transpose()?;
         // SAFETY: the caller promises the same (rules 3 and 5).
-        Ok(unsafe { DownloadGuard::new(data, *len, *element_size, *label) })
+        Ok(unsafe { DownloadGuard::new(data, *len, *element_size, label.clone()) })
     }
 }

@@ -76,7 +76,7 @@ impl<B: Backend> RawBuffer<B> {
         elements
             .checked_mul(element_size)
             .filter(|bytes| isize::try_from(*bytes).is_ok())
-            .ok_or(Error::SizeOverflow { buffer: self.label, elements, element_size })
+            .ok_or(Error::SizeOverflow { buffer: self.label(), elements, element_size })
     }
 
     fn min_capacity(&self) -> usize {
@@ -88,7 +88,7 @@ impl<B: Backend> RawBuffer<B> {
         let requested = self.size_of(need)? as u64;
         match self.spec.max_bytes() {
             Some(limit) if requested > limit => {
-                Err(Error::BufferLimit { buffer: self.label, requested, limit })
+                Err(Error::BufferLimit { buffer: self.label(), requested, limit })
             }
             _ => Ok(()),
         }
@@ -105,9 +105,9 @@ impl<B: Backend> RawBuffer<B> {
         let budget = self.state().pool.budget();
         let (used, limit) = (budget.used(), budget.limit());
         if requested > limit {
-            return Err(Error::DeviceLimit { buffer: self.label, requested, used, limit });
+            return Err(Error::DeviceLimit { buffer: self.label(), requested, used, limit });
         }
-        self.charge.check(requested, self.label)
+        self.charge.check(requested, &self.label)
     }
 
     /// Takes memory for `need` elements in all, if the buffer has too little. Changes nothing that can be
@@ -132,17 +132,17 @@ impl<B: Backend> RawBuffer<B> {
     /// be asked to free memory if `ask` says so.
     fn plan(&mut self, capacity: usize, ask: bool) -> Result<GrowthPlan<B>, Error> {
         let bytes = self.size_of(capacity)?;
-        let charge = self.charge.extend_to(bytes as u64, self.label)?;
+        let charge = self.charge.extend_to(bytes as u64, &self.label)?;
         let state = self.device.state();
         if let Some(block) = &mut self.block
-            && let Some(before) = state.grow(block, self.label, bytes, ask)?
+            && let Some(before) = state.grow(block, &self.label, bytes, ask)?
         {
             return Ok(GrowthPlan::InPlace { before, capacity, charge });
         }
         if self.spec.is_stable() && self.capacity > 0 {
             // It is as large as its addresses, which are enough for all the memory that the device has.
             let limit = self.stats().live_bytes();
-            return Err(Error::BufferLimit { buffer: self.label, requested: bytes as u64, limit });
+            return Err(Error::BufferLimit { buffer: self.label(), requested: bytes as u64, limit });
         }
         let block = self.allocate(bytes, ask, false)?;
         Ok(GrowthPlan::NewBlock { block, capacity, charge })
@@ -152,7 +152,7 @@ impl<B: Backend> RawBuffer<B> {
     fn allocate(&self, bytes: usize, ask: bool, prepaid: bool) -> Result<Block<B>, Error> {
         let request =
             AllocRequest { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
-        self.state().allocate(self.label, bytes, request)
+        self.state().allocate(&self.label, bytes, request)
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), Error> {
@@ -183,7 +183,7 @@ impl<B: Backend> RawBuffer<B> {
             self.move_to(None, 0, SetCharge::none(None));
             return Ok(());
         }
-        let charge = self.charge.extend_to(bytes as u64, self.label)?;
+        let charge = self.charge.extend_to(bytes as u64, &self.label)?;
         // The smaller block counts against no limit, since the larger one is charged already.
         let block = self.allocate(bytes, true, true)?;
         Growth::new(self, GrowthPlan::NewBlock { block, capacity, charge }).commit()

@@ -9,6 +9,7 @@
 mod growth;
 mod set_share;
 mod staging_copy;
+mod swap;
 
 pub(crate) use self::growth::Growth;
 pub(in crate::buffer) use self::growth::Old;
@@ -71,12 +72,13 @@ impl<B: Backend> RawBuffer<B> {
                 rule: "a stable buffer needs one on a device without virtual memory, where all of it is taken at once",
             });
         }
-        let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.name() };
+        let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.shared_name() };
         let mark = set.as_ref().map(|set| &set.mark);
-        let entry = device.state().ledger.open(label, Location::caller(), mark);
+        let entry = device.state().ledger.open(label.clone(), Location::caller(), mark);
+        let slots = spec.slot_count();
         Ok(Self {
             block: None,
-            staging: StagingCopies::new(spec.slot_count()),
+            staging: StagingCopies::new(slots),
             device: device.clone(),
             len: 0,
             capacity: 0,
@@ -86,7 +88,7 @@ impl<B: Backend> RawBuffer<B> {
             set,
             entry,
             resizes: 0,
-            slots: Slots::new(spec.slot_count()),
+            slots: Slots::new(slots),
         })
     }
 
@@ -125,7 +127,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn label(&self) -> BufferLabel {
-        self.label
+        self.label.clone()
     }
 
     pub(crate) fn entry(&self) -> &EntryId {
@@ -146,7 +148,7 @@ impl<B: Backend> RawBuffer<B> {
             self.state().lanes.release_ended();
         }
         BufferStats {
-            label: self.label,
+            label: self.label(),
             element_size: self.element_size(),
             len: self.len,
             capacity: self.capacity,
@@ -172,7 +174,7 @@ impl<B: Backend> RawBuffer<B> {
         if start <= end && end <= self.len {
             return Ok(start..end);
         }
-        Err(Error::OutOfBounds { buffer: self.label, start, end, len: self.len })
+        Err(Error::OutOfBounds { buffer: self.label(), start, end, len: self.len })
     }
 
     /// The number of whole elements in `data`. It panics if generated code has passed the bytes of another
@@ -199,7 +201,7 @@ impl<B: Backend> RawBuffer<B> {
         if self.device.is(&source.device) {
             return Ok(());
         }
-        Err(Error::DifferentDevices { buffer: Some(source.label), other: self.label.to_string() })
+        Err(Error::DifferentDevices { buffer: Some(source.label()), other: self.label.to_string() })
     }
 
     pub(super) fn abandon_downloads(&self) {
@@ -232,7 +234,7 @@ impl<B: Backend> RawBuffer<B> {
     /// See [`Block::lend_to`].
     pub(crate) fn lend_to(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
         if !self.state().owns(stream) {
-            return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
+            return Err(Error::DifferentDevices { buffer: Some(self.label()), other: "the stream".into() });
         }
         let lend = |block: &Block<B>| {
             block.lend_to(&self.state().backend, self.state().lanes.compute.stream(), stream, write)
@@ -262,7 +264,7 @@ impl<B: Backend> RawBuffer<B> {
         // As large as the buffer's memory, so that no new memory is needed while the buffer grows within its
         // capacity.
         let size = self.block.as_ref().map_or(0, Block::bytes);
-        self.staging.allocate(self.state(), self.label, size, (count, bytes))
+        self.staging.allocate(self.state(), &self.label, size, (count, bytes))
     }
 
     /// Gives new memory, which was allocated for this buffer, to its next staging copies.
@@ -283,6 +285,18 @@ impl<B: Backend> Drop for RawBuffer<B> {
         }
         self.staging.clear(state);
         state.ledger.close(&self.entry, self.set());
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawMut<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawOwned<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -355,8 +355,8 @@ mod tests {
     fn uses_that_are_done_do_not_pile_up() {
         let device = Device::host();
         let state = device.state();
-        let label = BufferLabel { set: None, name: "block" };
-        let block = state.allocate(label, 16, AllocRequest::default()).unwrap();
+        let label = BufferLabel::literal("block");
+        let block = state.allocate(&label, 16, AllocRequest::default()).unwrap();
         for _ in 0..10 * MANY {
             let stream = state.create_stream().unwrap();
             block.used_on(&state.backend, state.lanes.compute.stream(), &stream, false).unwrap();

@@ -261,8 +261,8 @@ mod tests {
     #[test]
     fn idle_memory_is_at_most_what_is_used_or_a_little() {
         let device = Device::host();
-        let label = BufferLabel { set: None, name: "pinned" };
-        let take = |bytes| device.state().take_pinned(label, bytes).unwrap();
+        let label = BufferLabel::literal("pinned");
+        let take = |bytes| device.state().take_pinned(&label, bytes).unwrap();
         let pinned = || device.stats().pinned_bytes;
         let large = RETAINED as u64 / 2;
         // Three that come back: more than is kept, but nothing is freed in a drop.
@@ -283,9 +283,9 @@ mod tests {
     fn memory_of_ended_transfers_is_used_before_more_is_pinned() {
         let device = Device::host();
         let state = device.state();
-        let label = BufferLabel { set: None, name: "pinned" };
+        let label = BufferLabel::literal("pinned");
         for _ in 0..10 {
-            let block = state.take_pinned(label, 4096).unwrap();
+            let block = state.take_pinned(&label, 4096).unwrap();
             let event =
                 crate::backend::BackendOps::record(&*state.backend, state.lanes.compute.stream().raw())
                     .unwrap();

@@ -321,7 +321,8 @@ mod tests {
         const MOST: usize = 64;
         let device = Device::host();
         let spec = BufferSpec::new("buffer").slots(MOST);
-        let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 16]).unwrap();
+        let buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, spec, &[1; 16]).unwrap().into_async();
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
         let mut tickets: Vec<_> = (0..MOST).map(|_| buffer.start_download().unwrap()).collect();
@@ -366,7 +367,8 @@ mod tests {
         let device = Device::host();
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
-        let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
+        let buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap().into_async();
         let (mut first, mut second) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
         let poll = |ticket: &mut Download<u8, Host>, waker: Waker| {
             std::pin::Pin::new(ticket).poll(&mut Context::from_waker(&waker))
@@ -423,7 +425,8 @@ mod tests {
         let device = Device::host();
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
-        let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
+        let buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap().into_async();
         let ticket = buffer.start_download().unwrap();
         let queue = device.state().lanes.download.queue();
         let transfer = queue.oldest().unwrap();

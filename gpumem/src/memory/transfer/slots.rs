@@ -271,7 +271,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn fly(state: &Arc<DeviceState<Host>>, slot: Slot) -> Arc<InFlight<Host>> {
-        let pinned = state.take_pinned(BufferLabel { set: None, name: "flown" }, 1).unwrap();
+        let pinned = state.take_pinned(&BufferLabel::literal("flown"), 1).unwrap();
         let event = state.backend.record(state.lanes.download.stream().raw()).unwrap();
         state.lanes.download.lock().push(event, pinned, Some(slot))
     }

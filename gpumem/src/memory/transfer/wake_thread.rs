@@ -116,7 +116,8 @@ mod tests {
         for _ in 0..50 {
             let device = Device::host();
             let backend = Arc::downgrade(&device.state().backend);
-            let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+            let buffer: Buffer<u32, Host, Async> =
+                Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
             device.launch((), |()| std::thread::sleep(Duration::from_millis(2))).unwrap();
             let mut ticket = buffer.start_download().unwrap();
             assert!(ticket.wait_timeout(Duration::from_secs(60)).unwrap().is_some());

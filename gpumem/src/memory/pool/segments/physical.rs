@@ -367,8 +367,8 @@ mod tests {
         let (send, ended) = mpsc::channel();
         let taker = state.clone();
         std::thread::spawn(move || {
-            let label = BufferLabel { set: None, name: "block" };
-            let block = taker.allocate(label, 1 << 20, AllocRequest::default()).unwrap();
+            let label = BufferLabel::literal("block");
+            let block = taker.allocate(&label, 1 << 20, AllocRequest::default()).unwrap();
             taker.pool.give_back(block);
             send.send(()).unwrap();
         });
