@@ -20,6 +20,9 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 ///
 /// In these texts *the driver* is CUDA's, or for the host backend the operating system.
 ///
+/// `Debug` prints the message, as `Display` does: it is the text that a program prints whose `main` returns
+/// this error, and so does `unwrap`.
+///
 /// ```
 /// use gpumem::{Buffer, BufferSpec, Device, Error};
 ///
@@ -31,7 +34,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 /// assert_eq!(error.to_string(), "buffer `positions` needs 1008 bytes, and its `max` is 1000 bytes");
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The backend has no driver or no such device, or it cannot run its input (a kernel's PTX, for example).
@@ -303,6 +306,12 @@ pub enum Error {
         /// The driver's reason.
         reason: String,
     },
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

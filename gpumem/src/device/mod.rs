@@ -228,7 +228,7 @@ impl<B: Backend> Device<B> {
         self.state().pool.has_virtual_memory()
     }
 
-    /// The live buffers, each with the line of source that made it.
+    /// The live buffers, the oldest first, each with the line of source that made it.
     #[must_use]
     pub fn live_buffers(&self) -> Vec<LiveBuffer> {
         self.state().ledger.list(None, &[])

@@ -46,6 +46,8 @@ fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_
         text.contains("is still alive:\n  buffer `kept`: 16 bytes, made at ") && text.contains("ledger.rs:"),
         "{text}"
     );
+    // `main` and `unwrap` print `Debug`.
+    assert_eq!(format!("{:?}", Error::Leaked(report)), text);
     // Forgetting a buffer is what a leak check is for.
     std::mem::forget(buffer);
     assert!(device.check_leaks().is_err());
