@@ -108,9 +108,8 @@ pub enum Error {
 
     /// The buffers of the device would together grow beyond the device's memory limit.
     #[error(
-        "{buffer} asked for {} more, but {} of the device's limit of {} are in use; free something, or open the \
-         device with a higher `memory_limit`",
-        Bytes(*requested), Bytes(*used), Bytes(*limit)
+        "{buffer} asked for {} more, {}, or open the device with a higher `memory_limit`",
+        Bytes(*requested), Excess { of: "the device", requested: *requested, used: *used, limit: *limit }
     )]
     DeviceLimit {
         /// Which buffer.
@@ -125,8 +124,8 @@ pub enum Error {
 
     /// The buffers of a set would together grow beyond the set's own limit.
     #[error(
-        "{buffer} asked for {} more, but {} of its set's limit of {} are in use",
-        Bytes(*requested), Bytes(*used), Bytes(*limit)
+        "{buffer} asked for {} more, {}, or give the set a higher `limit`",
+        Bytes(*requested), Excess { of: "its set", requested: *requested, used: *used, limit: *limit }
     )]
     SetLimit {
         /// Which buffer.
@@ -360,6 +359,25 @@ impl fmt::Display for Misplaced {
             Some(buffer) => buffer.fmt(f),
             None => f.write_str("the stream"),
         }
+    }
+}
+
+/// Why a limit refuses a request: it is too small for any such request, or too much of it is in use.
+struct Excess {
+    of: &'static str,
+    requested: u64,
+    used: u64,
+    limit: u64,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, requested, used, limit } = *self;
+        if requested > limit {
+            let limit = Bytes(limit);
+            return write!(f, "which can never fit: {of}'s whole limit is {limit}; ask for less");
+        }
+        write!(f, "but {} of {of}'s limit of {} are in use; free something", Bytes(used), Bytes(limit))
     }
 }
 
