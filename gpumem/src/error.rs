@@ -233,16 +233,19 @@ pub enum Error {
     },
 
     /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer
-    /// and a stream, or a kernel and its arguments.
+    /// and a stream, or a kernel and its arguments. Devices and buffers can have the same names, so the message
+    /// has the lines that made the buffers too.
     #[error(
-        "{} lives on another device than {other}; {}", Misplaced(*buffer),
+        "{} {place}, and {other}; {}", Misplaced(*buffer),
         if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }
         else { "ask the device that made it" }
     )]
     DifferentDevices {
         /// The buffer that is out of place; `None` for a stream.
         buffer: Option<BufferLabel>,
-        /// The other thing.
+        /// Where it is: for a buffer the line that made it, and its device.
+        place: String,
+        /// The other thing, and its device.
         other: String,
     },
 

@@ -299,6 +299,29 @@ fn buffers_of_another_device_are_refused_by_a_launch() {
         matches!(error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
         "{error}"
     );
+    let line = line!() - 6;
+    let text =
+        format!("tests/host.rs:{line}:30) lives on device `host`, and the kernel was launched on another; ");
+    assert!(error.to_string().contains(&text), "{error}");
+    assert_eq!(here.download().unwrap(), [1]);
+}
+
+#[test]
+fn buffers_of_one_name_are_told_apart_by_the_lines_that_made_them() {
+    let (device, other) = (Device::host(), Device::host());
+    let mut here: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1]).unwrap();
+    let there: Buffer<u32> = Buffer::from_slice(&other, "cells", &[2]).unwrap();
+    let line = line!() - 2;
+    let error = here.copy_from(&there).unwrap_err();
+    let file = file!();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "buffer `cells` (made at {file}:{}:30) lives on device `host`, and buffer `cells` (made at {file}:{line}:33) on another \
+             device of that name; use its own (`Buffer::device`) for both, or download it and upload it there",
+            line + 1
+        )
+    );
     assert_eq!(here.download().unwrap(), [1]);
 }
 

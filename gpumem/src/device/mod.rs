@@ -115,8 +115,9 @@ impl<B: Backend> Device<B> {
     /// has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
         if !self.state().owns(stream) {
-            let other = format!("device `{}`, which was asked to wait for it", self.name());
-            return Err(Error::DifferentDevices { buffer: None, other });
+            let place = "lives on another device".into();
+            let other = format!("device `{}` was asked to wait for it", self.name());
+            return Err(Error::DifferentDevices { buffer: None, place, other });
         }
         Ok(self.state().wait_for(stream)?)
     }

@@ -181,10 +181,7 @@ unsafe impl<T: Element> Send for Lent<T> {}
 impl<T: Element> Lent<T> {
     fn of(raw: &RawBuffer<Host>, device: &Device<Host>) -> Result<Self, Error> {
         if !raw.device().is(device) {
-            return Err(Error::DifferentDevices {
-                buffer: Some(raw.label()),
-                other: "the kernel's launch".into(),
-            });
+            return Err(raw.on_another_device("the kernel was launched on another".into()));
         }
         Ok(Self { start: raw.host_address().cast(), len: raw.len() })
     }

@@ -128,6 +128,11 @@ impl Ledger {
         }
     }
 
+    /// The line of the application that made a live buffer.
+    pub(crate) fn made_at(&self, id: &EntryId) -> Option<&'static Location<'static>> {
+        Some(self.shard(id.shard).entries.get(id.index as usize)?.as_ref()?.made_at)
+    }
+
     pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
         let mut shard = self.shard(id.shard);
         if shard.entries.get_mut(id.index as usize).and_then(Option::take).is_some() {

@@ -69,7 +69,7 @@ fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     // Another device does not list it.
     let error = other.synchronize_stream(&stream).unwrap_err();
     assert!(matches!(error, Error::DifferentDevices { buffer: None, .. }), "{error}");
-    assert!(error.to_string().starts_with("the stream lives on another device than device `"), "{error}");
+    assert!(error.to_string().starts_with("the stream lives on another device, and device `"), "{error}");
     device.synchronize_stream(&stream).unwrap();
     drop(stream);
     device.close().unwrap();
