@@ -87,8 +87,11 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
         })
         .unwrap();
     let ticket = buffer.start_download();
-    let failed =
-        |error: &Error| matches!(error, Error::DeviceFailed { reason, .. } if reason.contains("planted"));
+    let launched = format!("the one launched at {}:{}:10 panicked: ", file!(), line!() - 6);
+    let failed = |error: &Error| {
+        let told = |reason: &str| reason.starts_with(&launched) && reason.contains("planted");
+        matches!(error, Error::DeviceFailed { operation: "a kernel", reason, .. } if told(reason))
+    };
     let results = [
         ticket.and_then(|ticket| ticket.wait().map(|_| ())),
         device.synchronize(),
@@ -114,6 +117,34 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
     assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
     // Another device goes on.
     Device::host().synchronize().unwrap();
+}
+
+#[test]
+fn a_failed_device_refuses_operations_that_need_no_work() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    device.launch((), |()| panic!("planted")).unwrap();
+    device.synchronize().unwrap_err();
+    let results = [
+        buffer.resize(1),
+        buffer.resize(3),
+        buffer.reserve(0),
+        buffer.shrink_to_fit(),
+        buffer.upload(&[]),
+        buffer.write(1, &[]),
+        buffer.extend_from_slice(&[]),
+        buffer.stage(0).map(drop),
+        buffer.view(1..1).unwrap().download().map(drop),
+        buffer.view_mut(1..1).unwrap().fill(1),
+        device.start_downloads((buffer.part(1..1).unwrap(),)).map(drop),
+        Buffer::<u32>::new(&device, "next").map(drop),
+        device.create_stream().map(drop),
+        device.trim(0).map(drop),
+    ];
+    for (index, result) in results.into_iter().enumerate() {
+        assert!(matches!(result, Err(Error::DeviceFailed { .. })), "operation {index}: {result:?}");
+    }
+    assert_eq!(buffer.len(), 3);
 }
 
 #[test]

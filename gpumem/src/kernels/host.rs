@@ -12,6 +12,7 @@ use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
 use crate::device::Device;
 use crate::error::Error;
 use crate::memory::Stream;
+use std::panic::Location;
 use std::ptr::NonNull;
 
 impl Device<Host> {
@@ -24,7 +25,7 @@ impl Device<Host> {
     /// downloads before the kernel.
     ///
     /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`]
-    /// with the panic's message. A kernel must not wait for a device; such a wait is refused with
+    /// with the panic's message and the line of the launch. A kernel must not wait for a device; such a wait is refused with
     /// [`Error::WouldDeadlock`].
     ///
     /// ```
@@ -47,6 +48,7 @@ impl Device<Host> {
     ///
     /// [`Error::DifferentDevices`] when a buffer lives on another device; [`Error::DeviceFailed`] when the
     /// device has failed. The kernel is not queued then.
+    #[track_caller]
     pub fn launch<A, F>(&self, args: A, kernel: F) -> Result<(), Error>
     where
         A: HostArgs,
@@ -60,7 +62,7 @@ impl Device<Host> {
             kernel(unsafe { A::slices(lent) });
         };
         let state = self.state();
-        Ok(state.backend.run(state.lanes.compute.stream().raw(), job)?)
+        Ok(state.backend.run_kernel(state.lanes.compute.stream().raw(), Location::caller(), job)?)
     }
 
     /// Queues `kernel` on a stream of the application's own, beside the compute stream, and returns at once.
@@ -92,6 +94,7 @@ impl Device<Host> {
     /// another device. If the kernel was queued and its end could not be noted, which is
     /// [`Error::DeviceFailed`] too, the kernel runs: its buffers cannot be used any more then, and their
     /// memory is given up.
+    #[track_caller]
     pub fn launch_on<A, F>(&self, stream: &Stream<Host>, mut args: A, kernel: F) -> Result<(), Error>
     where
         A: HostArgs,
@@ -103,7 +106,7 @@ impl Device<Host> {
             // every argument, and for its readers if the argument is lent mutably (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
-        self.state().backend.run(stream.raw(), job)?;
+        self.state().backend.run_kernel(stream.raw(), Location::caller(), job)?;
         // If this fails, the buffers concerned are marked as in use for good.
         args.used_on(stream)
     }

@@ -99,6 +99,7 @@ fn sources<'a, B: Backend>(
     state: &Arc<DeviceState<B>>,
     parts: &[BufferRange<'a, B>],
 ) -> Result<Vec<Source<'a, B>>, Error> {
+    state.backend.check_failure()?;
     if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.state(), state)) {
         return Err(raw.on_another_device("the download was asked of another".into()));
     }

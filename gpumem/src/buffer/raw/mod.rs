@@ -62,6 +62,7 @@ impl<B: Backend> RawBuffer<B> {
         spec: BufferSpec,
         set: Option<Arc<SetShared>>,
     ) -> Result<Self, Error> {
+        device.state().backend.check_failure()?;
         spec.check()?;
         if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
             return Err(Error::InvalidSpec {
@@ -197,7 +198,7 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
         if self.device.is(&source.device) {
-            return Ok(());
+            return Ok(self.state().backend.check_failure()?);
         }
         let other = self.device.name();
         let other = if source.device.name() == other {

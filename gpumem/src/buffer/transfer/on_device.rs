@@ -41,7 +41,7 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn fill(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
         self.range(start..start.saturating_add(count))?;
         if count == 0 {
-            return Ok(());
+            return Ok(self.state().backend.check_failure()?);
         }
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
