@@ -18,6 +18,7 @@
 //!   place (`stage`);
 //! * `view`: ranges of a buffer;
 //! * `typed`: [`Buffer`] itself;
+//! * `hints`: methods that a buffer does not have, for messages of the compiler;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
 //! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers.
@@ -27,6 +28,7 @@ mod copies;
 mod cuda;
 mod download;
 mod element;
+mod hints;
 mod host;
 mod raw;
 mod streams;

@@ -8,6 +8,8 @@
 mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(not(feature = "cuda"))]
+mod without_cuda;
 
 pub use self::builder::DeviceBuilder;
 
@@ -178,6 +180,7 @@ impl<B: Backend> Device<B> {
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    #[doc(alias = "free")]
     pub fn trim(&self, retain: u64) -> Result<u64, Error> {
         self.state().trim(retain)
     }

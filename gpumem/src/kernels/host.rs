@@ -24,6 +24,9 @@ impl Device<Host> {
     /// again, resized or dropped right away. If a buffer is lent mutably, the stream waits for its running
     /// downloads before the kernel.
     ///
+    /// Other values are captured by the closure, with `move`. Two buffers of one set, of which one is lent
+    /// mutably, come from the set's `split_mut`, which borrows all of them at once.
+    ///
     /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`]
     /// with the panic's message and the line of the launch. A kernel must not wait for a device; such a wait is refused with
     /// [`Error::WouldDeadlock`].
@@ -118,6 +121,7 @@ impl Device<Host> {
     message = "a kernel on the host cannot take `{Self}`",
     label = "not an argument of a kernel",
     note = "an argument is `&buffer`, which arrives as `&[T]`, or `&mut buffer` or `&mut bound`, which arrive as `&mut [T]`",
+    note = "a value such as a number is no argument: the closure captures it, `device.launch((&mut x,), move |(x,)| x[0] += value)`",
     note = "with a buffer itself, `launch_on` begins and ends its use on the stream: `use_on` is for kernels of a card"
 )]
 pub trait HostArg: sealed::Arg {}
