@@ -7,7 +7,7 @@
 //! Host access to the memory (`as_slice`) waits for the compute stream. The lifetime of the slices cannot be
 //! named by the closure, so no slice leaves it.
 
-use crate::backend::Host;
+use crate::backend::{Backend, Host};
 use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
 use crate::device::Device;
 use crate::error::Error;
@@ -15,7 +15,33 @@ use crate::memory::Stream;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-impl Device<Host> {
+/// A backend whose kernels are closures of [`Device::launch`]: [`Host`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`launch` runs a closure, which only the host backend can do, and this is `Device<{Self}>`",
+    label = "no closures as kernels",
+    note = "on a card, load kernels with `Device::load_ptx` and launch them with `cust::launch!`",
+    note = "in code that is generic over the backend, give the kernel to a trait of your own, with an implementation for \
+            `Host` and one for `Cuda`"
+)]
+pub trait HostKernels: Backend {
+    #[doc(hidden)]
+    fn host_device(device: &Device<Self>) -> &Device<Host>;
+
+    #[doc(hidden)]
+    fn host_stream(stream: &Stream<Self>) -> &Stream<Host>;
+}
+
+impl HostKernels for Host {
+    fn host_device(device: &Device<Self>) -> &Device<Host> {
+        device
+    }
+
+    fn host_stream(stream: &Stream<Self>) -> &Stream<Host> {
+        stream
+    }
+}
+
+impl<B: Backend> Device<B> {
     /// Queues `kernel` on the compute stream and returns at once.
     ///
     /// `args` is a tuple of up to twelve buffers of this device. `&mut Buffer<T>` arrives in the kernel as
@@ -54,17 +80,18 @@ impl Device<Host> {
     #[track_caller]
     pub fn launch<A, F>(&self, args: A, kernel: F) -> Result<(), Error>
     where
+        B: HostKernels,
         A: HostArgs,
         F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
     {
-        let mut args = args;
-        let lent = args.lend(self, None)?;
+        let (device, mut args) = (B::host_device(self), args);
+        let lent = args.lend(device, None)?;
         let job = move || {
             // SAFETY: as `HostArgs::slices` asks, the job runs once, on the compute stream of the device that
             // every argument lives on, which `lend` checked (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
-        let state = self.state();
+        let state = device.state();
         Ok(state.backend.run_kernel(state.lanes.compute.stream().raw(), Location::caller(), job)?)
     }
 
@@ -98,18 +125,20 @@ impl Device<Host> {
     /// [`Error::DeviceFailed`] too, the kernel runs: its buffers cannot be used any more then, and their
     /// memory is given up.
     #[track_caller]
-    pub fn launch_on<A, F>(&self, stream: &Stream<Host>, mut args: A, kernel: F) -> Result<(), Error>
+    pub fn launch_on<A, F>(&self, stream: &Stream<B>, mut args: A, kernel: F) -> Result<(), Error>
     where
+        B: HostKernels,
         A: HostArgs,
         F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
     {
-        let lent = args.lend(self, Some(stream))?;
+        let (device, stream) = (B::host_device(self), B::host_stream(stream));
+        let lent = args.lend(device, Some(stream))?;
         let job = move || {
             // SAFETY: as for `launch`. The job runs on `stream`, which `lend` made wait for all writers of
             // every argument, and for its readers if the argument is lent mutably (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
-        self.state().backend.run_kernel(stream.raw(), Location::caller(), job)?;
+        device.state().backend.run_kernel(stream.raw(), Location::caller(), job)?;
         // If this fails, the buffers concerned are marked as in use for good.
         args.used_on(stream)
     }
