@@ -20,6 +20,9 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 ///
 /// In these texts *the driver* is CUDA's, or for the host backend the operating system.
 ///
+/// `Debug` prints the message, as `Display` does: it is the text that a program prints whose `main` returns
+/// this error, and so does `unwrap`.
+///
 /// ```
 /// use gpumem::{Buffer, BufferSpec, Device, Error};
 ///
@@ -31,7 +34,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 /// assert_eq!(error.to_string(), "buffer `positions` needs 1008 bytes, and its `max` is 1000 bytes");
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The backend has no driver or no such device, or it cannot run its input (a kernel's PTX, for example).
@@ -105,9 +108,8 @@ pub enum Error {
 
     /// The buffers of the device would together grow beyond the device's memory limit.
     #[error(
-        "{buffer} asked for {} more, but {} of the device's limit of {} are in use; free something, or open the \
-         device with a higher `memory_limit`",
-        Bytes(*requested), Bytes(*used), Bytes(*limit)
+        "{buffer} asked for {} more, {}, or open the device with a higher `memory_limit`",
+        Bytes(*requested), Excess { of: "the device", requested: *requested, used: *used, limit: *limit }
     )]
     DeviceLimit {
         /// Which buffer.
@@ -122,8 +124,8 @@ pub enum Error {
 
     /// The buffers of a set would together grow beyond the set's own limit.
     #[error(
-        "{buffer} asked for {} more, but {} of its set's limit of {} are in use",
-        Bytes(*requested), Bytes(*used), Bytes(*limit)
+        "{buffer} asked for {} more, {}, or give the set a higher `limit`",
+        Bytes(*requested), Excess { of: "its set", requested: *requested, used: *used, limit: *limit }
     )]
     SetLimit {
         /// Which buffer.
@@ -231,16 +233,19 @@ pub enum Error {
     },
 
     /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer
-    /// and a stream, or a kernel and its arguments.
+    /// and a stream, or a kernel and its arguments. Devices and buffers can have the same names, so the message
+    /// has the lines that made the buffers too.
     #[error(
-        "{} lives on another device than {other}; {}", Misplaced(buffer.as_ref()),
+        "{} {place}, and {other}; {}", Misplaced(buffer.as_ref()),
         if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }
         else { "ask the device that made it" }
     )]
     DifferentDevices {
         /// The buffer that is out of place; `None` for a stream.
         buffer: Option<BufferLabel>,
-        /// The other thing.
+        /// Where it is: for a buffer the line that made it, and its device.
+        place: String,
+        /// The other thing, and its device.
         other: String,
     },
 
@@ -325,6 +330,12 @@ pub enum Error {
     },
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
     /// The error for a fault while a device is opened. No data is on the device yet that could be lost, so
     /// every fault means the same: the device is not available.
@@ -371,6 +382,25 @@ impl fmt::Display for Misplaced<'_> {
             Some(buffer) => buffer.fmt(f),
             None => f.write_str("the stream"),
         }
+    }
+}
+
+/// Why a limit refuses a request: it is too small for any such request, or too much of it is in use.
+struct Excess {
+    of: &'static str,
+    requested: u64,
+    used: u64,
+    limit: u64,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, requested, used, limit } = *self;
+        if requested > limit {
+            let limit = Bytes(limit);
+            return write!(f, "which can never fit: {of}'s whole limit is {limit}; ask for less");
+        }
+        write!(f, "but {} of {of}'s limit of {} are in use; free something", Bytes(used), Bytes(limit))
     }
 }
 

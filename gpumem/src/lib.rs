@@ -126,7 +126,7 @@ pub use self::buffer::{
 };
 pub use self::device::{Device, DeviceBuilder};
 pub use self::error::{Error, Result};
-pub use self::kernels::{HostArg, HostArgs};
+pub use self::kernels::{HostArg, HostArgs, HostKernels};
 pub use self::label::BufferLabel;
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};

@@ -89,8 +89,11 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
         })
         .unwrap();
     let ticket = buffer.start_download();
-    let failed =
-        |error: &Error| matches!(error, Error::DeviceFailed { reason, .. } if reason.contains("planted"));
+    let launched = format!("the one launched at {}:{}:10 panicked: ", file!(), line!() - 6);
+    let failed = |error: &Error| {
+        let told = |reason: &str| reason.starts_with(&launched) && reason.contains("planted");
+        matches!(error, Error::DeviceFailed { operation: "a kernel", reason, .. } if told(reason))
+    };
     let results = [
         ticket.and_then(|ticket| ticket.wait().map(|_| ())),
         device.synchronize(),
@@ -116,6 +119,35 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
     assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
     // Another device goes on.
     Device::host().synchronize().unwrap();
+}
+
+#[test]
+fn a_failed_device_refuses_operations_that_need_no_work() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
+    device.launch((), |()| panic!("planted")).unwrap();
+    device.synchronize().unwrap_err();
+    let results = [
+        buffer.resize(1),
+        buffer.resize(3),
+        buffer.reserve(0),
+        buffer.shrink_to_fit(),
+        buffer.upload(&[]),
+        buffer.write(1, &[]),
+        buffer.extend_from_slice(&[]),
+        buffer.stage(0).map(drop),
+        buffer.view(1..1).unwrap().download().map(drop),
+        buffer.view_mut(1..1).unwrap().fill(1),
+        device.start_downloads((buffer.part(1..1).unwrap(),)).map(drop),
+        Buffer::<u32>::new(&device, "next").map(drop),
+        device.create_stream().map(drop),
+        device.trim(0).map(drop),
+    ];
+    for (index, result) in results.into_iter().enumerate() {
+        assert!(matches!(result, Err(Error::DeviceFailed { .. })), "operation {index}: {result:?}");
+    }
+    assert_eq!(buffer.len(), 3);
 }
 
 #[test]
@@ -334,6 +366,29 @@ fn buffers_of_another_device_are_refused_by_a_launch() {
     assert!(
         matches!(&error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
         "{error}"
+    );
+    let line = line!() - 6;
+    let text =
+        format!("tests/host.rs:{line}:30) lives on device `host`, and the kernel was launched on another; ");
+    assert!(error.to_string().contains(&text), "{error}");
+    assert_eq!(here.download().unwrap(), [1]);
+}
+
+#[test]
+fn buffers_of_one_name_are_told_apart_by_the_lines_that_made_them() {
+    let (device, other) = (Device::host(), Device::host());
+    let mut here: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1]).unwrap();
+    let there: Buffer<u32> = Buffer::from_slice(&other, "cells", &[2]).unwrap();
+    let line = line!() - 2;
+    let error = here.copy_from(&there).unwrap_err();
+    let file = file!();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "buffer `cells` (made at {file}:{}:30) lives on device `host`, and buffer `cells` (made at {file}:{line}:33) on another \
+             device of that name; use its own (`Buffer::device`) for both, or download it and upload it there",
+            line + 1
+        )
     );
     assert_eq!(here.download().unwrap(), [1]);
 }

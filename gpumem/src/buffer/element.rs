@@ -13,6 +13,7 @@ use bytemuck::Pod;
     label = "not plain data (`bytemuck::Pod`)",
     note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
             (with the `derive` feature of `bytemuck`)",
+    note = "for a type of another crate, such as `glam::Vec3`, turn on that crate's feature `bytemuck`",
     note = "a field that is to stay on the host takes `#[buffer(skip)]`"
 )]
 pub trait Element: Pod + Send + Sync {}

@@ -20,6 +20,7 @@
 //! * `typed`: [`Buffer`] itself;
 //! * `construct`: how buffers are made, and how their mode changes;
 //! * `rearrange`: operations that move elements on the device;
+//! * `hints`: methods that a buffer does not have, for messages of the compiler;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
 //! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers (of the type
@@ -33,6 +34,7 @@ mod cuda;
 mod device_pointer;
 mod download;
 mod element;
+mod hints;
 mod host;
 mod raw;
 mod rearrange;

@@ -83,6 +83,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
+    #[doc(alias = "memcpy")]
     pub fn upload(&mut self, data: &[T]) -> Result<(), Error> {
         self.raw.upload(bytemuck::cast_slice(data))
     }
@@ -139,6 +140,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::upload`].
+    #[doc(alias = "append", alias = "push", alias = "extend")]
     pub fn extend_from_slice(&mut self, data: &[T]) -> Result<(), Error> {
         self.raw.extend(bytemuck::cast_slice(data))
     }
@@ -157,6 +159,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], and [`Error::DifferentDevices`].
+    #[doc(alias = "memcpy")]
     pub fn copy_from<N: Mode>(&mut self, source: &Buffer<T, B, N>) -> Result<(), Error> {
         self.raw.copy_from(&source.raw)
     }
@@ -185,6 +188,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// [`Error::OutOfHostMemory`], [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and
     /// [`Error::WouldDeadlock`] inside a host kernel.
+    #[doc(alias = "readback", alias = "memcpy", alias = "to_vec")]
     pub fn download(&self) -> Result<Vec<T>, Error> {
         self.view(..)?.download()
     }
@@ -396,6 +400,7 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    #[doc(alias = "free")]
     pub fn close(self) -> Result<(), Error> {
         let device = self.device().clone();
         drop(self);

@@ -37,6 +37,7 @@ impl Device<Host> {
 /// assert_eq!(cells.len(), 0);
 /// # Ok::<(), Error>(())
 /// ```
+#[doc(alias = "pool")]
 #[derive(Clone, Debug, Default)]
 pub struct DeviceBuilder {
     memory_limit: Option<u64>,

@@ -8,6 +8,8 @@
 mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(not(feature = "cuda"))]
+mod without_cuda;
 
 pub use self::builder::DeviceBuilder;
 
@@ -115,8 +117,9 @@ impl<B: Backend> Device<B> {
     /// has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
         if !self.state().owns(stream) {
-            let other = format!("device `{}`, which was asked to wait for it", self.name());
-            return Err(Error::DifferentDevices { buffer: None, other });
+            let place = "lives on another device".into();
+            let other = format!("device `{}` was asked to wait for it", self.name());
+            return Err(Error::DifferentDevices { buffer: None, place, other });
         }
         Ok(self.state().wait_for(stream)?)
     }
@@ -177,6 +180,7 @@ impl<B: Backend> Device<B> {
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    #[doc(alias = "free")]
     pub fn trim(&self, retain: u64) -> Result<u64, Error> {
         self.state().trim(retain)
     }
@@ -228,7 +232,7 @@ impl<B: Backend> Device<B> {
         self.state().pool.has_virtual_memory()
     }
 
-    /// The live buffers, each with the line of source that made it.
+    /// The live buffers, the oldest first, each with the line of source that made it.
     #[must_use]
     pub fn live_buffers(&self) -> Vec<LiveBuffer> {
         self.state().ledger.list(None, &[])

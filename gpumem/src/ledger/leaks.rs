@@ -27,7 +27,8 @@ pub struct LiveHandle {
 }
 
 /// The result of a leak check. Its text is a list with each buffer's name, its size, and the line that made
-/// it. If a device was to be closed, the list has the application's streams too.
+/// it, the oldest first. If a device was to be closed, the list has the application's streams too. `Debug`
+/// prints the same text, so that it can be read when `main` or `unwrap` prints the error.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Error};
@@ -41,13 +42,13 @@ pub struct LiveHandle {
 /// device.check_leaks()?;
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LeakReport {
     // Boxed so that `Error` stays small.
     content: Box<Content>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Content {
     owner: String,
     buffers: Vec<LiveBuffer>,
@@ -69,7 +70,7 @@ impl LeakReport {
         self
     }
 
-    /// The live buffers.
+    /// The live buffers, the oldest first.
     #[must_use]
     pub fn buffers(&self) -> &[LiveBuffer] {
         &self.content.buffers
@@ -85,6 +86,12 @@ impl LeakReport {
     #[must_use]
     pub fn lost_bytes(&self) -> u64 {
         self.content.lost_bytes
+    }
+}
+
+impl fmt::Debug for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::label::BufferLabel;
 use crate::threads;
 use std::num::NonZeroU64;
 use std::panic::Location;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The records and totals of one device.
@@ -30,8 +30,15 @@ pub(crate) struct Ledger {
     pub(crate) streams: Handles,
     /// The modules of kernels that the application has loaded.
     pub(crate) modules: Handles,
+    /// The number of buffers that were made so far, and so the age of the next one.
+    made: Made,
     shards: [CacheAligned; SHARDS],
 }
+
+/// A counter that shares its line of the processor's cache with nothing that is only read.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Made(AtomicU64);
 
 /// About as many shards as threads that make and drop buffers at the same time. A power of two.
 const SHARDS: usize = 16;
@@ -54,6 +61,8 @@ struct Entry {
     made_at: &'static Location<'static>,
     set: Option<SetId>,
     bytes: u64,
+    /// The number of buffers that were made before it.
+    age: u64,
 }
 
 /// The place of a buffer's record: its shard, and its index there. Not `Clone`, since the buffer hands it
@@ -96,7 +105,8 @@ impl Ledger {
         if let Some(set) = set {
             set.live.fetch_add(1, Ordering::AcqRel);
         }
-        let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0 });
+        let age = self.made.0.fetch_add(1, Ordering::Relaxed);
+        let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0, age });
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let number = (threads::number() % SHARDS) as u8;
         let mut shard = self.shard(number);
@@ -115,6 +125,11 @@ impl Ledger {
         if let Some(Some(entry)) = self.shard(id.shard).entries.get_mut(id.index as usize) {
             entry.bytes = bytes;
         }
+    }
+
+    /// The line of the application that made a live buffer.
+    pub(crate) fn made_at(&self, id: &EntryId) -> Option<&'static Location<'static>> {
+        Some(self.shard(id.shard).entries.get(id.index as usize)?.as_ref()?.made_at)
     }
 
     pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
@@ -142,7 +157,7 @@ impl Ledger {
         self.numbered().map(|(_, shard)| live(shard)).sum()
     }
 
-    /// The live buffers of the device, or of one set of it, less those in `present`.
+    /// The live buffers of the device, or of one set of it, less those in `present`. The oldest is first.
     pub(crate) fn list(&self, set: Option<SetId>, present: &[&EntryId]) -> Vec<LiveBuffer> {
         let mut list = Vec::new();
         for (number, shard) in self.numbered() {
@@ -151,13 +166,14 @@ impl Ledger {
             let wanted = live
                 .filter(|(_, entry)| set.is_none() || entry.set == set)
                 .filter(|(index, _)| !present.iter().any(|id| id.shard == number && id.index == *index));
-            list.extend(wanted.map(|(_, entry)| LiveBuffer {
-                label: entry.label.clone(),
-                bytes: entry.bytes,
-                made_at: entry.made_at,
+            list.extend(wanted.map(|(_, entry)| {
+                let Entry { label, bytes, made_at, .. } = entry;
+                let buffer = LiveBuffer { label: label.clone(), bytes: *bytes, made_at };
+                (entry.age, buffer)
             }));
         }
-        list
+        list.sort_unstable_by_key(|(age, _)| *age);
+        list.into_iter().map(|(_, buffer)| buffer).collect()
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {
@@ -189,6 +205,14 @@ mod tests {
         ledger.close(&first, Some(&set));
         let fourth = ledger.open(BufferLabel::literal("fourth"), here, None);
         assert_eq!(fourth.index, 0, "the first record is used again");
+        let other = std::thread::scope(|scope| {
+            scope.spawn(|| ledger.open(BufferLabel::literal("other"), here, None)).join().unwrap()
+        });
+        let fifth = ledger.open(BufferLabel::literal("fifth"), here, None);
+        let names: Vec<_> = ledger.list(None, &[]).iter().map(|buffer| buffer.label.name()).collect();
+        assert_eq!(names, ["second", "third", "fourth", "other", "fifth"], "the oldest is first");
+        ledger.close(&other, None);
+        ledger.close(&fifth, None);
         for (id, set) in [(second, Some(&set)), (third, None), (fourth, None)] {
             ledger.close(&id, set);
         }

@@ -24,6 +24,7 @@ use std::sync::Arc;
     label = "not plain data (`bytemuck::Pod`)",
     note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
             (with the `derive` feature of `bytemuck`)",
+    note = "for a type of another crate, such as `glam::Vec3`, turn on that crate's feature `bytemuck`",
     note = "not every byte is a `bool`, a `char` or an `Option`, and a device may write any: use `u8` or `u32`, and a value that \
             means none",
     note = "a device cannot follow what lives on the heap of the host, such as a `String` or a nested `Vec`: keep the values in \

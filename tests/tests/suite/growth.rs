@@ -63,8 +63,15 @@ fn asking_beyond_a_limit_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
         Buffer::<u32, B>::from_slice(&device, "more", &large).unwrap_err(),
     ] {
         assert!(matches!(error, Error::DeviceLimit { limit: 4_096, .. }), "{error}");
-        assert!(error.to_string().contains("of the device's limit of 4 KiB are in use"), "{error}");
+        let text = "which can never fit: the device's whole limit is 4 KiB; ask for less, or open the device with a higher";
+        assert!(error.to_string().contains(text), "{error}");
     }
+    // It would fit, if less was in use.
+    let error = Buffer::<u32, B>::from_slice(&device, "more", &large[..600]).unwrap_err();
+    assert!(
+        error.to_string().contains("of the device's limit of 4 KiB are in use; free something, or open"),
+        "{error}"
+    );
     assert_eq!(wide.download().unwrap(), [4; 500]);
     assert_eq!((buffer.stats(), wide.stats(), device.stats().live_bytes), before);
     assert_eq!(device.stats().live_buffers, 2, "the buffer that could not be made is not there");

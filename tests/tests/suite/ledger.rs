@@ -47,6 +47,8 @@ fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_
         text.contains("is still alive:\n  buffer `kept`: 16 bytes, made at ") && text.contains("ledger.rs:"),
         "{text}"
     );
+    // `main` and `unwrap` print `Debug`.
+    assert_eq!(format!("{:?}", Error::Leaked(report)), text);
     // Forgetting a buffer is what a leak check is for.
     std::mem::forget(buffer);
     assert!(device.check_leaks().is_err());
@@ -68,7 +70,7 @@ fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     // Another device does not list it.
     let error = other.synchronize_stream(&stream).unwrap_err();
     assert!(matches!(error, Error::DifferentDevices { buffer: None, .. }), "{error}");
-    assert!(error.to_string().starts_with("the stream lives on another device than device `"), "{error}");
+    assert!(error.to_string().starts_with("the stream lives on another device, and device `"), "{error}");
     device.synchronize_stream(&stream).unwrap();
     drop(stream);
     device.close().unwrap();

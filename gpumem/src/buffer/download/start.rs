@@ -99,9 +99,9 @@ fn sources<'a, B: Backend>(
     state: &Arc<DeviceState<B>>,
     parts: &[BufferRange<'a, B>],
 ) -> Result<Vec<Source<'a, B>>, Error> {
+    state.backend.check_failure()?;
     if let Some((raw, _)) = parts.iter().find(|(raw, _)| !Arc::ptr_eq(raw.state(), state)) {
-        let other = "the one that was asked for the download".into();
-        return Err(Error::DifferentDevices { buffer: Some(raw.label()), other });
+        return Err(raw.on_another_device("the download was asked of another".into()));
     }
     let source = |(raw, range): &BufferRange<'a, B>| {
         let size = raw.element_size();

@@ -115,6 +115,8 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn prepare(&mut self, need: usize) -> Result<Growth<'_, B>, Error> {
         self.check_limit(need)?;
         if need <= self.capacity {
+            // Perhaps no work is queued, which would find the failure.
+            self.state().backend.check_failure()?;
             return Ok(Growth::new(self, GrowthPlan::Enough));
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
@@ -160,6 +162,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
+        self.state().backend.check_failure()?;
         self.staging.clear(self.device.state());
         self.report_bytes(0);
         let capacity = self.len.max(self.min_capacity());

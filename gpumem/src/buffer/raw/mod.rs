@@ -63,6 +63,7 @@ impl<B: Backend> RawBuffer<B> {
         spec: BufferSpec,
         set: Option<Arc<SetShared>>,
     ) -> Result<Self, Error> {
+        device.state().backend.check_failure()?;
         spec.check()?;
         if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
             return Err(Error::InvalidSpec {
@@ -199,9 +200,26 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
         if self.device.is(&source.device) {
-            return Ok(());
+            return Ok(self.state().backend.check_failure()?);
         }
-        Err(Error::DifferentDevices { buffer: Some(source.label()), other: self.label.to_string() })
+        let other = self.device.name();
+        let other = if source.device.name() == other {
+            "another device of that name".into()
+        } else {
+            format!("device `{other}`")
+        };
+        Err(source.on_another_device(format!("{} (made {}) on {other}", self.label, self.made_at())))
+    }
+
+    /// The error for a buffer that is used together with a thing of another device.
+    pub(crate) fn on_another_device(&self, other: String) -> Error {
+        let place = format!("(made {}) lives on device `{}`", self.made_at(), self.device.name());
+        Error::DifferentDevices { buffer: Some(self.label()), place, other }
+    }
+
+    fn made_at(&self) -> String {
+        let line = self.state().ledger.made_at(&self.entry);
+        line.map_or_else(|| "somewhere".into(), |line| format!("at {line}"))
     }
 
     pub(super) fn abandon_downloads(&self) {
@@ -234,7 +252,7 @@ impl<B: Backend> RawBuffer<B> {
     /// See [`Block::lend_to`].
     pub(crate) fn lend_to(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
         if !self.state().owns(stream) {
-            return Err(Error::DifferentDevices { buffer: Some(self.label()), other: "the stream".into() });
+            return Err(self.on_another_device("the stream on another".into()));
         }
         let lend = |block: &Block<B>| {
             block.lend_to(&self.state().backend, self.state().lanes.compute.stream(), stream, write)

@@ -82,6 +82,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Pinned memory for an upload of `bytes`.
     fn pinned_pieces(&self, bytes: usize) -> Result<Option<PinnedPieces<B>>, Error> {
+        self.state().backend.check_failure()?;
         PinnedPieces::take(self.state(), &self.state().lanes.compute, &self.label(), bytes)
     }
 
@@ -98,6 +99,7 @@ impl<B: Backend> RawBuffer<B> {
     ) -> Result<(), Error> {
         let bytes = range.len() * self.element_size();
         let state = self.state();
+        state.backend.check_failure()?;
         let lane = if bytes <= SMALL { &state.lanes.compute } else { &state.lanes.download };
         let pinned = PinnedPieces::take(state, lane, &self.label(), bytes)?;
         let (Some(pinned), Some(block)) = (pinned, self.block()) else { return Ok(()) };

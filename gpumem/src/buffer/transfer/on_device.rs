@@ -49,7 +49,7 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn fill(&mut self, range: Range<usize>, pattern: &[u8]) -> Result<(), Error> {
         let range = self.range(range)?;
         if range.is_empty() {
-            return Ok(());
+            return Ok(self.state().backend.check_failure()?);
         }
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
