@@ -209,7 +209,8 @@ mod tests {
             scope.spawn(|| ledger.open(BufferLabel::literal("other"), here, None)).join().unwrap()
         });
         let fifth = ledger.open(BufferLabel::literal("fifth"), here, None);
-        let names: Vec<_> = ledger.list(None, &[]).iter().map(|buffer| buffer.label.name()).collect();
+        let list = ledger.list(None, &[]);
+        let names: Vec<_> = list.iter().map(|buffer| buffer.label.name()).collect();
         assert_eq!(names, ["second", "third", "fourth", "other", "fifth"], "the oldest is first");
         ledger.close(&other, None);
         ledger.close(&fifth, None);

@@ -70,6 +70,7 @@ fn name(number: usize) -> String {
 }
 
 on_each_backend!(names_may_be_made_at_run_time);
+#[allow(clippy::needless_borrows_for_generic_args)] // a reference is accepted too
 fn names_may_be_made_at_run_time<B: TestBackend>(open: Open<'_, B>) {
     const TILE: BufferSpec = BufferSpec::new("tile").growth(2.0).max(64);
     let device = open!(open);
