@@ -17,7 +17,7 @@ pub use stats::{BufferStats, DeviceStats, SetStats};
 
 use crate::label::BufferLabel;
 use crate::threads;
-use std::num::NonZeroU64;
+use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -61,8 +61,8 @@ struct Entry {
     made_at: &'static Location<'static>,
     set: Option<SetId>,
     bytes: u64,
-    /// The number of buffers that were made before it.
-    age: u64,
+    /// The number of buffers that were made before it, modulo 2^32: it only orders lists.
+    age: u32,
 }
 
 /// The place of a buffer's record: its shard, and its index there. Not `Clone`, since the buffer hands it
@@ -74,7 +74,10 @@ pub(crate) struct EntryId {
 }
 
 /// The number of a set, different for each set of a device. Never zero, which keeps records small.
-pub(crate) type SetId = NonZeroU64;
+///
+/// Four bytes, since every record has one. Sets after the four billionth of a device share a number: the check of such a set still
+/// counts its own buffers exactly, and its list may name buffers of the others.
+pub(crate) type SetId = NonZeroU32;
 
 /// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check
 /// of a set compares two numbers.
@@ -93,7 +96,8 @@ impl SetMark {
 impl Ledger {
     pub(crate) fn new_set(&self) -> SetMark {
         let earlier = self.counters.sets.fetch_add(1, Ordering::Relaxed);
-        SetMark { id: NonZeroU64::MIN.saturating_add(earlier), live: AtomicUsize::new(0) }
+        let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
+        SetMark { id: SetId::MIN.saturating_add(earlier), live: AtomicUsize::new(0) }
     }
 
     pub(crate) fn open(
@@ -105,7 +109,8 @@ impl Ledger {
         if let Some(set) = set {
             set.live.fetch_add(1, Ordering::AcqRel);
         }
-        let age = self.made.0.fetch_add(1, Ordering::Relaxed);
+        #[allow(clippy::cast_possible_truncation)] // see `Entry::age`
+        let age = self.made.0.fetch_add(1, Ordering::Relaxed) as u32;
         let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0, age });
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let number = (threads::number() % SHARDS) as u8;
