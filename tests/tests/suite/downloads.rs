@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 const BUSY: Duration = Duration::from_millis(150);
 
 on_each_backend!(a_guard_behaves_as_a_slice);
+#[allow(clippy::op_ref)] // each of these is compared on purpose
 fn a_guard_behaves_as_a_slice<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer = Buffer::from_slice(&device, "buffer", &[1_u32, 2, 3]).unwrap().into_async();
