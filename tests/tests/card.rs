@@ -136,6 +136,33 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
     device.close().unwrap();
 }
 
+/// Plain data that `cust` does not know, as vectors of a newer `glam` are.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+struct Foreign(u32);
+
+#[test]
+fn kernels_take_elements_that_cust_does_not_know() {
+    let _turn = turn();
+    let Some(device) = card() else { return };
+    let module = device.load_ptx(KERNELS).unwrap();
+    let add_one = module.get_function("add_one").unwrap();
+    let mut numbers = Buffer::from_fn(&device, "numbers", 256, |_| Foreign(7)).unwrap();
+    let stream = device.stream();
+    let half = numbers.as_device_ptr_mut().unwrap().wrapping_add(128);
+    assert_eq!(half.as_raw(), numbers.as_raw() + 512);
+    // SAFETY: the kernel takes a pointer to so many elements, which the buffer has from there on.
+    unsafe { cust::launch!(add_one<<<1, 128, 0, stream>>>(half, 128_u32)).unwrap() };
+    let own = device.create_stream().unwrap();
+    {
+        let mut bound = numbers.bind(&own).unwrap();
+        let address = bound.as_device_ptr().unwrap();
+        // SAFETY: as above, on the stream that the buffer is bound to.
+        unsafe { cust::launch!(add_one<<<1, 256, 0, own>>>(address, 256_u32)).unwrap() };
+    }
+    assert_eq!(numbers.download().unwrap(), [[Foreign(8); 128], [Foreign(9); 128]].concat());
+}
+
 #[test]
 fn a_bound_buffer_follows_its_stream() {
     let _turn = turn();

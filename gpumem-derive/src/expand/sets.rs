@@ -4,11 +4,17 @@ use super::context::Context;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+/// The two impls. Most methods call the manager's own one of the same name: a path finds that before the
+/// trait's.
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let Context { root, private, core, backend, params, lints, .. } = cx;
-    let (manager, lengths, source) = (&cx.model.names.manager, &cx.model.names.lengths, cx.model.self_type());
+    let (any, typed) = (any_set(cx), buffer_set(cx));
+    quote!(#any #typed)
+}
+
+fn any_set(cx: &Context<'_>) -> TokenStream {
+    let Context { root, private, core, params, lints, .. } = cx;
+    let manager = &cx.model.names.manager;
     let (impl_params, args, clause) = (params.impl_params(), params.args(None), params.where_clause());
-    // Each method calls the manager's own one of the same name: a path finds that before the trait's.
     quote! {
         #[automatically_derived]
         #lints
@@ -29,7 +35,14 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
                 Self::check_leaks(self)
             }
         }
+    }
+}
 
+fn buffer_set(cx: &Context<'_>) -> TokenStream {
+    let Context { root, backend, params, lints, .. } = cx;
+    let (manager, lengths, source) = (&cx.model.names.manager, &cx.model.names.lengths, cx.model.self_type());
+    let (impl_params, args, clause) = (params.impl_params(), params.args(None), params.where_clause());
+    quote! {
         #[automatically_derived]
         #lints
         impl #impl_params #root::BufferSet<#backend> for #manager #args #clause {

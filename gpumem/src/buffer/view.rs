@@ -57,6 +57,13 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
     /// assert_eq!(numbers.download()?, [4.0, 5.0, 6.0]);
     /// # Ok::<(), gpumem::Error>(())
     /// ```
+    ///
+    /// ```compile_fail,E0080
+    /// # use gpumem::{Buffer, Device};
+    /// # let points = Buffer::from_slice(&Device::host(), "points", &[[1.0_f32, 2.0, 3.0]])?;
+    /// let pairs = points.view(..)?.cast::<[f32; 2]>(); // three are not made of pairs
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn cast<U: Element>(self) -> View<'a, U, B> {
         const { assert_is_made_of::<T, U>() };

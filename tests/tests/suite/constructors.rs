@@ -75,7 +75,8 @@ fn names_may_be_made_at_run_time<B: TestBackend>(open: Open<'_, B>) {
     const TILE: BufferSpec = BufferSpec::new("tile").growth(2.0).max(64);
     let device = open!(open);
     let from_string = Buffer::<u32, B>::new(&device, name(1)).unwrap();
-    let from_reference = Buffer::<u32, B>::new(&device, &name(2)).unwrap();
+    let second = name(2);
+    let from_reference = Buffer::<u32, B>::new(&device, &second).unwrap();
     let mut from_spec = Buffer::<u32, B>::new(&device, TILE.named(name(3))).unwrap();
     let again = Buffer::<u32, B>::new(&device, from_spec.spec()).unwrap();
     let names = [&from_string, &from_reference, &from_spec, &again].map(Buffer::name);

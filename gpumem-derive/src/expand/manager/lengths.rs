@@ -8,8 +8,8 @@ pub(super) const METHODS: [&str; 8] =
     ["lengths", "capacities", "reserve", "resize", "truncate", "swap_remove", "clear", "shrink_to_fit"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let (read, change) = (read(cx), change(cx));
-    quote!(#read #change)
+    let (read, grow, shorten) = (read(cx), grow(cx), shorten(cx));
+    quote!(#read #grow #shorten)
 }
 
 /// The methods that read lengths.
@@ -32,9 +32,9 @@ fn read(cx: &Context<'_>) -> TokenStream {
     }
 }
 
-/// The methods that change lengths and capacities.
-fn change(cx: &Context<'_>) -> TokenStream {
-    let Context { root, core, vis, .. } = cx;
+/// The methods that make room and elements.
+fn grow(cx: &Context<'_>) -> TokenStream {
+    let Context { root, vis, .. } = cx;
     let lengths = &cx.model.names.lengths;
     let names = cx.accessors();
     quote! {
@@ -57,7 +57,15 @@ fn change(cx: &Context<'_>) -> TokenStream {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.resize(&mut __buffers, &[#(__lens.#names),*])
         }
+    }
+}
 
+/// The methods that remove elements and memory.
+fn shorten(cx: &Context<'_>) -> TokenStream {
+    let Context { root, core, vis, .. } = cx;
+    let lengths = &cx.model.names.lengths;
+    let names = cx.accessors();
+    quote! {
         /// Shortens each buffer that has more elements than its number in `lengths`. The buffers keep their memory.
         #vis fn truncate(&mut self, __lengths: #lengths) {
             let (__set, mut __buffers) = self.__raw_mut();

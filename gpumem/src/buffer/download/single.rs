@@ -53,7 +53,7 @@ use std::time::Duration;
 /// # }
 ///
 /// let device = Device::host();
-/// let numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3])?;
+/// let numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3])?.into_async();
 /// assert_eq!(block_on(sum(&numbers))?, 6); // on any executor
 /// # Ok::<(), gpumem::Error>(())
 /// ```
