@@ -124,9 +124,9 @@ use proc_macro2::TokenStream;
 ///
 /// # Attributes
 ///
-/// `#[buffer(…)]` on a field has the settings of its buffer. `#[buffers(…)]` on the struct has settings for all
-/// of them. Commas separate the keys, which can be spread over several attributes. Each key is given once, and
-/// all keys are optional.
+/// `#[buffer(…)]` on a field has the settings of its buffer. `#[buffers(…)]` on the struct has settings for
+/// all of them. Commas separate the keys, which can be spread over several attributes. Each key is given
+/// once, and all keys are optional.
 ///
 /// | key | on a field | on the struct | without it |
 /// | --- | --- | --- | --- |

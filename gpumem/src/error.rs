@@ -233,8 +233,8 @@ pub enum Error {
     },
 
     /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer
-    /// and a stream, or a kernel and its arguments. Devices and buffers can have the same names, so the message
-    /// has the lines that made the buffers too.
+    /// and a stream, or a kernel and its arguments. Devices and buffers can have the same names, so the
+    /// message has the lines that made the buffers too.
     #[error(
         "{} {place}, and {other}; {}", Misplaced(buffer.as_ref()),
         if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }

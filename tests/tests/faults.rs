@@ -225,6 +225,25 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         let down = gpu.download().unwrap();
         assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]), "call {call}");
     }
+    for call in 0..2 {
+        let faults = Faults::new();
+        let device = Device::builder().faults(&faults).host().unwrap();
+        let mut gpu = host.upload(&device).unwrap();
+        let before = (gpu.stats(), device.stats().live_bytes);
+        faults.fail_at(call);
+        let error = gpu.resize(PairLengths { first: 1_000, second: 1_000 }).unwrap_err();
+        assert!(faults.stop() && matches!(error, Error::OutOfMemory { .. }), "call {call}: {error}");
+        device.synchronize().unwrap();
+        assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
+        let down = gpu.download().unwrap();
+        assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]));
+    }
+}
+
+#[test]
+fn a_failed_append_or_copy_leaves_the_whole_set_as_it_was() {
+    let host = Pair { first: vec![1; 10], second: vec![2; 20] };
+    let more = Pair { first: vec![3; 1_000], second: vec![4; 1_000] };
     type Operation = fn(&mut PairBuffers, &PairBuffers, &Pair) -> Result<(), Error>;
     let operations: [(Operation, usize); 2] =
         [(|gpu, _, more| gpu.extend_from(more), 4), (|gpu, other, _| gpu.copy_from(other), 2)];
@@ -248,19 +267,6 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
                 "operation {number}, call {call}"
             );
         }
-    }
-    for call in 0..2 {
-        let faults = Faults::new();
-        let device = Device::builder().faults(&faults).host().unwrap();
-        let mut gpu = host.upload(&device).unwrap();
-        let before = (gpu.stats(), device.stats().live_bytes);
-        faults.fail_at(call);
-        let error = gpu.resize(PairLengths { first: 1_000, second: 1_000 }).unwrap_err();
-        assert!(faults.stop() && matches!(error, Error::OutOfMemory { .. }), "call {call}: {error}");
-        device.synchronize().unwrap();
-        assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
-        let down = gpu.download().unwrap();
-        assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]));
     }
 }
 

@@ -83,8 +83,9 @@ pub trait BackendOps: Send + Sync + Sized + 'static {
     /// The device's memory, as far as it can tell.
     fn memory_info(&self) -> Result<MemoryInfo, Fault>;
 
-    /// A failure of the device, if it is known without a call of the driver. Operations that need not call the
-    /// driver, such as one that shrinks a buffer, ask this, so that they do not succeed on a failed device.
+    /// A failure of the device, if it is known without a call of the driver. Operations that need not call
+    /// the driver, such as one that shrinks a buffer, ask this, so that they do not succeed on a failed
+    /// device.
     fn check_failure(&self) -> Result<(), Fault> {
         Ok(())
     }

@@ -23,15 +23,12 @@
 //! * `hints`: methods that a buffer does not have, for messages of the compiler;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
-//! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers (of the type
-//!   in `device_pointer`).
+//! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers.
 
 mod construct;
 mod copies;
 #[cfg(feature = "cuda")]
 mod cuda;
-#[cfg(feature = "cuda")]
-mod device_pointer;
 mod download;
 mod element;
 mod hints;
@@ -45,7 +42,7 @@ mod typed;
 mod view;
 
 #[cfg(feature = "cuda")]
-pub use self::device_pointer::DevicePointer;
+pub use self::cuda::DevicePointer;
 pub(crate) use self::download::Busy;
 pub use self::download::{
     Arrived, Download, DownloadGuard, Downloads, Frame, Part, Selection, SelectionPart,

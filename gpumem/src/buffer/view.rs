@@ -76,8 +76,8 @@ impl<'a, T: Element, B: Backend> View<'a, T, B> {
         self.range.is_empty()
     }
 
-    /// The range, in elements of the buffer. (A view that was [`cast`](Self::cast) has as many elements more as
-    /// one of the buffer is made of.)
+    /// The range, in elements of the buffer. (A view that was [`cast`](Self::cast) has as many elements more
+    /// as one of the buffer is made of.)
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()

@@ -55,7 +55,8 @@ impl<B: Backend> Device<B> {
     /// mutably, come from the set's `split_mut`, which borrows all of them at once.
     ///
     /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`]
-    /// with the panic's message and the line of the launch. A kernel must not wait for a device; such a wait is refused with
+    /// with the panic's message and the line of the launch. A kernel must not wait for a device; such a wait
+    /// is refused with
     /// [`Error::WouldDeadlock`].
     ///
     /// ```

@@ -75,8 +75,8 @@ pub(crate) struct EntryId {
 
 /// The number of a set, different for each set of a device. Never zero, which keeps records small.
 ///
-/// Four bytes, since every record has one. Sets after the four billionth of a device share a number: the check of such a set still
-/// counts its own buffers exactly, and its list may name buffers of the others.
+/// Four bytes, since every record has one. Sets after the four billionth of a device share a number: the
+/// check of such a set still counts its own buffers exactly, and its list may name buffers of the others.
 pub(crate) type SetId = NonZeroU32;
 
 /// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check

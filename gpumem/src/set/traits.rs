@@ -27,7 +27,8 @@ use std::hash::Hash;
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 pub trait GpuBuffers {
-    /// The generated manager: one [`Buffer`](crate::Buffer) per field. Code that does not know the struct uses it through
+    /// The generated manager: one [`Buffer`](crate::Buffer) per field. Code that does not know the struct
+    /// uses it through
     /// [`BufferSet`].
     type Manager<B: Backend>: BufferSet<B, Source = Self>;
 

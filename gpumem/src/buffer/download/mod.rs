@@ -5,10 +5,11 @@
 //! memory until the copy is done, and the buffer's block carries the copy as a pending use. See the module
 //! comment of `memory`.
 //!
-//! In the order of the imports: `guard` is the data of one buffer, and `guard_as_slice` what it has in common with slices; `ticket` is a ticket without its element
-//! type; `snapshots` are the staging copies that one download needs; `queue` queues the copies; `start` takes
-//! slots and pinned memory and starts the download; `single` is the typed ticket of one buffer; `frame` are
-//! several tickets in one; `selection` is the choice of several buffers and ranges.
+//! In the order of the imports: `guard` is the data of one buffer, and `guard_as_slice` what it has in
+//! common with slices; `ticket` is a ticket without its element type; `snapshots` are the staging copies
+//! that one download needs; `queue` queues the copies; `start` takes slots and pinned memory and starts the
+//! download; `single` is the typed ticket of one buffer; `frame` are several tickets in one; `selection` is
+//! the choice of several buffers and ranges.
 
 mod frame;
 mod guard;

@@ -1,6 +1,6 @@
-//! Copies from a buffer to itself. Source and target may overlap, and a device copies only between ranges that
-//! do not. So an overlapping copy goes in pieces: either each piece is as long as the distance, or it goes
-//! through memory of its own.
+//! Copies from a buffer to itself. Source and target may overlap, and a device copies only between ranges
+//! that do not. So an overlapping copy goes in pieces: either each piece is as long as the distance, or it
+//! goes through memory of its own.
 
 use crate::backend::Backend;
 use crate::buffer::copies;

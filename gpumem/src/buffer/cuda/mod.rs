@@ -4,7 +4,10 @@
 //! is `unsafe`, and the methods here name its conditions. The mutable ones take `&mut self`, so that no safe
 //! code holds a view of the buffer, and make the compute stream wait for the pending uses (rule 2).
 
-use super::device_pointer::DevicePointer;
+mod device_pointer;
+
+pub use self::device_pointer::DevicePointer;
+
 use super::element::{Element, Mode};
 use super::streams::{Bound, StreamUse, StreamUseMut};
 use super::typed::Buffer;

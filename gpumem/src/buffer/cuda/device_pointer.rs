@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 /// [`Buffer::as_device_ptr`](crate::Buffer::as_device_ptr).
 ///
 /// `cust::launch!` takes it as it is. It is there for every element type; that of `cust`, which knows the
-/// types that are `cust::memory::DeviceCopy`, is made of it by `into()`. It is a number without a lifetime, so
-/// having one is safe and using one is not: see the conditions at `as_device_ptr`.
+/// types that are `cust::memory::DeviceCopy`, is made of it by `into()`. It is a number without a lifetime,
+/// so having one is safe and using one is not: see the conditions at `as_device_ptr`.
 #[repr(transparent)]
 pub struct DevicePointer<T> {
     address: u64,
