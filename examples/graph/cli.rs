@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = value_parser!(u32).range(1..))]
     pub steps: u32,
 
-    /// Where the picture goes: FILE.svg or FILE.png
+    /// Where the picture goes: FILE.svg, or FILE.png where the example is built with `--features png`
     #[arg(long, value_name = "FILE", default_value = "graph.svg")]
     pub out: PathBuf,
 
@@ -43,7 +43,7 @@ pub enum Choice {
 
 /// The graph of the packages that this example is built from.
 pub fn own_lockfile() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock")
 }
 
 #[cfg(test)]

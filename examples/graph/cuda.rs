@@ -73,7 +73,7 @@ impl Stepper for OnCard {
                 frame.as_device_ptr(), set.cell_starts.as_device_ptr(), set.sorted.as_device_ptr(),
                 set.cell_bodies.as_device_ptr(), set.cell_fields.as_device_ptr(), set.velocities.as_device_ptr_mut()?
             ))?;
-            // The mutable pointer puts this kernel, and not the host, behind that download.
+            // The mutable pointer makes this kernel, and not the host, wait for that download.
             launch!(module.advance<<<over_nodes, BLOCK, 0, stream>>>(
                 step, set.positions.as_device_ptr_mut()?, set.velocities.as_device_ptr()
             ))

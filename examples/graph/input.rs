@@ -71,7 +71,7 @@ mod tests {
 
     /// The file in the folder of real inputs beside the checkout; `None`, and a word about it, where there is none.
     fn shared(name: &str) -> Option<PathBuf> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
         if !path.exists() {
             eprintln!("skipped: {} is not here", path.display());
         }

@@ -6,7 +6,7 @@ use gpumem::{Backend, Device, DeviceStats, GpuBuffers, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    graph::{Graph, GraphBuffers, GraphLens},
+    graph::{Graph, GraphBuffers, GraphLengths},
     grid::{Fineness, all_cells, cells},
     physics::{Physics, Step},
 };
@@ -55,14 +55,14 @@ pub fn lay_out<S: Stepper>(
     let mut coming = None;
     for index in 0..steps {
         let levels = watch.fineness.levels;
-        set.resize(GraphLens {
+        set.resize(GraphLengths {
             cell_starts: cells(levels) + 1,
             cell_bodies: all_cells(levels),
             cell_fields: all_cells(levels),
-            ..set.lens()
+            ..set.lengths()
         })?;
         stepper.step(&device, &mut set, physics.step(index, steps, levels))?;
-        // Starts to copy behind the step that was just queued, and returns at once. The step before is done or nearly
+        // Starts to copy after the step that was just queued, and returns at once. The step before is done or nearly
         // so: its positions are waited for and looked at while this step runs.
         let frame = set.positions().start_download()?;
         if let Some(frame) = coming.replace(frame) {

@@ -8,11 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::picture;
-
 #[derive(Clone, Copy)]
 enum Format {
     Svg,
+    #[cfg(feature = "png")]
     Png,
 }
 
@@ -31,7 +30,13 @@ impl<'a> Output<'a> {
         let name = path.display();
         let format = match path.extension().and_then(|extension| extension.to_str()) {
             Some("svg") => Format::Svg,
+            #[cfg(feature = "png")]
             Some("png") => Format::Png,
+            #[cfg(not(feature = "png"))]
+            Some("png") => bail!(
+                "this program was built without PNG; build it with the feature `png`:\n    \
+                 cargo run --release --example graph --features png -- --out {name}"
+            ),
             _ => bail!("cannot write a picture to {name}: expected a name that ends in .svg or .png"),
         };
         let fresh = !path.exists();
@@ -48,7 +53,8 @@ impl<'a> Output<'a> {
     pub fn write(mut self, svg: &str) -> Result<()> {
         let bytes = match self.format {
             Format::Svg => svg.as_bytes(),
-            Format::Png => &picture::png(svg)?,
+            #[cfg(feature = "png")]
+            Format::Png => &crate::picture::png(svg)?,
         };
         self.fresh = false;
         self.file
@@ -80,6 +86,13 @@ mod tests {
         for path in ["graph.jpg", "graph", ".svg"] {
             assert!(complaint(path).ends_with("expected a name that ends in .svg or .png"), "{path}");
         }
+    }
+
+    #[test]
+    #[cfg(not(feature = "png"))]
+    fn the_way_to_a_png_is_told() {
+        assert!(complaint("a.png").ends_with("--features png -- --out a.png"));
+        assert!(!Path::new("a.png").exists());
     }
 
     #[test]

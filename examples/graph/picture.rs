@@ -6,6 +6,7 @@
 
 mod colour;
 mod labels;
+#[cfg(feature = "png")]
 mod png;
 
 use std::fmt::Write;
@@ -18,6 +19,7 @@ use crate::{
 use colour::{BACKGROUND, SHADES};
 use labels::Disc;
 
+#[cfg(feature = "png")]
 pub use png::png;
 
 const WIDTH: f32 = 1600.0;

@@ -28,6 +28,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", default_value = "stream.svg")]
     pub plot: PathBuf,
 
+    /// The frame that stands for the film in programs that do not play it [default: the first]
+    #[arg(long, value_name = "FRAME", value_parser = value_parser!(u32).range(1..))]
+    pub cover: Option<u32>,
+
     /// What computes the frames
     #[arg(long, value_enum, default_value_t)]
     pub backend: Choice,

@@ -67,7 +67,7 @@ impl Stepper for OnCard {
         assert!(set.cores.len() >= (step.first + step.moves) as usize);
         // SAFETY: the kernel gets the arguments of its declaration in `kernels.cu` and stays inside the lengths that were
         // just looked at. All pointers were taken for this launch; what it writes, it gets from `as_device_ptr_mut`, which
-        // puts it behind the downloads that still read.
+        // makes it wait for the downloads that still read.
         unsafe {
             launch!(advance<<<blocks, BLOCK, 0, stream>>>(
                 step, set.cores.as_device_ptr(), set.positions.as_device_ptr_mut()?,

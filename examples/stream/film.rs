@@ -36,8 +36,9 @@ struct Bar {
 }
 
 impl Film {
-    /// Begins a film of so many frames.
-    pub fn new(output: Output, sky: Sky, frames: u32) -> Result<Self> {
+    /// Begins a film of so many frames. The cover is a picture before the first frame. It is no part of the film; programs that
+    /// do not play the film show it.
+    pub fn new(output: Output, sky: Sky, frames: u32, cover: Option<&[u8]>) -> Result<Self> {
         let [width, height] = sky.size().map(u32::try_from);
         let mut encoder = Encoder::new(BufWriter::new(output.file()?), width?, height?);
         encoder.set_color(ColorType::Indexed);
@@ -48,9 +49,13 @@ impl Film {
         // Over and over.
         encoder.set_animated(frames, 0)?;
         encoder.set_frame_delay(1, PACE)?;
+        encoder.set_sep_def_img(cover.is_some())?;
         // A film that is short of frames is an error.
         encoder.validate_sequence(true);
-        let writer = encoder.write_header().context("cannot write the film")?;
+        let mut writer = encoder.write_header().context("cannot write the film")?;
+        if let Some(cover) = cover {
+            writer.write_image_data(cover).context("cannot write the film")?;
+        }
         Ok(Film { sky, writer, output, bar: Bar::new(frames) })
     }
 
@@ -105,7 +110,7 @@ mod tests {
         let folder = Folder::new("film");
         let path = folder.path("film.png");
         let stars = [[[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 2.0]]];
-        let mut film = Film::new(Output::open(&path).unwrap(), Sky::new(160, 2, 1.0), 3).unwrap();
+        let mut film = Film::new(Output::open(&path).unwrap(), Sky::new(160, 2, 1.0), 3, None).unwrap();
         for positions in &stars {
             film.draw(positions, &[[0.5, 0.5]; 2]).unwrap();
         }
@@ -123,10 +128,33 @@ mod tests {
     }
 
     #[test]
+    fn a_cover_is_shown_and_not_played() {
+        let folder = Folder::new("cover");
+        let path = folder.path("film.png");
+        let mut sky = Sky::new(160, 2, 1.0);
+        let cover = sky.draw(&[[1.0, 0.0], [0.0, 1.0]], &[[0.5, 0.5]; 2]);
+        let mut film = Film::new(Output::open(&path).unwrap(), sky, 2, Some(&cover)).unwrap();
+        for _ in 0..2 {
+            film.draw(&[[0.0; 2]; 2], &[[0.0; 2]; 2]).unwrap();
+        }
+        film.finish().unwrap();
+
+        let mut reader = Decoder::new(BufReader::new(File::open(&path).unwrap())).read_info().unwrap();
+        assert_eq!(reader.info().animation_control().unwrap().num_frames, 2);
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        assert!(pixels == cover && reader.info().frame_control().is_none());
+        for _ in 0..2 {
+            reader.next_frame(&mut pixels).unwrap();
+            assert!(pixels != cover && reader.info().frame_control().is_some());
+        }
+    }
+
+    #[test]
     fn a_film_that_lacks_a_frame_is_none() {
         let folder = Folder::new("short-film");
         let path = folder.path("film.png");
-        let mut film = Film::new(Output::open(&path).unwrap(), Sky::new(160, 2, 1.0), 2).unwrap();
+        let mut film = Film::new(Output::open(&path).unwrap(), Sky::new(160, 2, 1.0), 2, None).unwrap();
         film.draw(&[[0.0; 2]; 2], &[[0.0; 2]; 2]).unwrap();
         assert!(film.finish().is_err());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);

@@ -21,7 +21,7 @@ mod timeline;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use gpumem::Device;
 
@@ -45,6 +45,9 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     // Whatever can be refused is refused before anything is computed.
+    if let Some(cover) = args.cover {
+        ensure!(cover <= args.frames, "the film has {} frames, so none is frame {cover}", args.frames);
+    }
     let (film, plot) = (Output::open(&args.out)?, Output::open(&args.plot)?);
     let card = match args.backend {
         Choice::Host => None,
@@ -52,7 +55,9 @@ fn run(args: &Args) -> Result<()> {
     };
     let story = Story::of(args.frames);
     let galaxies = Galaxies::new(args.stars, story, args.seed);
-    let film = Film::new(film, Sky::new(args.size, args.stars, story.frame_time()), args.frames)?;
+    let mut sky = Sky::new(args.size, args.stars, story.frame_time());
+    let cover = args.cover.map(|frame| cover(frame, &galaxies, story, &mut sky));
+    let film = Film::new(film, sky, args.frames, cover.as_deref())?;
 
     // One thread is enough: the runtime only waits, and what computes has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().build().context("tokio does not start")?;
@@ -79,6 +84,12 @@ fn run(args: &Args) -> Result<()> {
         args.stars, args.frames, stats.async_downloads
     );
     Ok(())
+}
+
+/// The picture of a frame, ahead of the film: a PNG begins with it.
+fn cover(frame: u32, galaxies: &Galaxies, story: Story, sky: &mut Sky) -> Vec<u8> {
+    let [positions, velocities] = host::stars_at(frame, galaxies, story);
+    sky.draw(&positions, &velocities)
 }
 
 #[cfg(feature = "cuda")]
@@ -116,4 +127,56 @@ fn open_card() -> Result<Card> {
 #[cfg(not(feature = "cuda"))]
 async fn on_card(card: Card, _: &Galaxies, _: Story, _: Film, _: bool) -> Result<Outcome<Film>> {
     match card {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        fs::{self, File},
+        io::BufReader,
+        path::Path,
+    };
+
+    fn args(options: &str) -> Args {
+        Args::try_parse_from(["stream"].into_iter().chain(options.split_whitespace())).unwrap()
+    }
+
+    /// The README has a film, and the command that draws it. Only the cover is computed here.
+    #[test]
+    fn the_film_of_the_readme_is_current() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let readme = fs::read_to_string(root.join("README.md")).unwrap();
+        let command = readme.split('`').find(|code| code.ends_with("--out docs/stream.png")).unwrap();
+        let args = args(command.split_once(" -- ").unwrap().1);
+        let story = Story::of(args.frames);
+        let mut sky = Sky::new(args.size, args.stars, story.frame_time());
+        let size = sky.size();
+        let cover = cover(args.cover.unwrap(), &Galaxies::new(args.stars, story, args.seed), story, &mut sky);
+
+        let film = BufReader::new(File::open(root.join(&args.out)).unwrap());
+        let mut film = png::Decoder::new(film).read_info().unwrap();
+        let info = film.info();
+        let frames = info.animation_control().map(|film| film.num_frames);
+        assert_eq!([info.width, info.height].map(|length| length as usize), size, "{command}");
+        assert_eq!(
+            (frames, info.palette.as_deref()),
+            (Some(args.frames), Some(&*sky::palette())),
+            "{command}"
+        );
+        let mut still = vec![0; film.output_buffer_size().unwrap()];
+        film.next_frame(&mut still).unwrap();
+        // Sines of another machine may differ in their last bit, and move a star to the pixel beside its own.
+        let different = still.iter().zip(&cover).filter(|(old, new)| old != new).count();
+        assert!(
+            different < cover.len() / 100,
+            "{different} pixels are different now; draw it anew: {command}"
+        );
+    }
+
+    #[test]
+    fn a_cover_that_is_no_frame_is_refused() {
+        let error = run(&args("--frames 10 --cover 11")).unwrap_err();
+        assert_eq!(error.to_string(), "the film has 10 frames, so none is frame 11");
+    }
 }

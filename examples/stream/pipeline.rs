@@ -1,6 +1,6 @@
 //! The pipeline: while one frame is drawn, the next ones come down and those after them are computed.
 //!
-//! Two futures share a thread that only ever waits. [`compute`] queues steps and starts a download behind each; [`draw`]
+//! Two futures share a thread that only ever waits. [`compute`] queues steps and starts a download after each; [`draw`]
 //! takes the downloads in their order and hands each frame to a thread that draws it. The channel between them is what
 //! keeps the device from running ahead: it has a place for each slot but the one whose frame is being drawn, so there is
 //! always a slot for a download that has a place.
@@ -90,7 +90,7 @@ pub async fn run<S: Stepper, D: Draw>(
     Ok(Outcome { drawing, timeline, stats })
 }
 
-/// Queues all steps, and a download behind each. Before the next it waits for `drawn`, if it is given.
+/// Queues all steps, and a download after each. Before the next it waits for `drawn`, if it is given.
 async fn compute<S: Stepper>(
     stepper: &mut S,
     set: &mut GalaxiesBuffers<S::Backend>,
@@ -251,7 +251,7 @@ pub mod tests {
         let device = Device::host();
         let error = streamed(device.clone(), 100, Broken(3)).map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "the pencil broke");
-        // Steps and downloads that were under way are nobody's any more.
+        // Steps and downloads that were under way have no owner any more.
         device.synchronize().unwrap();
         device.check_leaks().unwrap();
         assert!(device.stats().async_downloads < 3 * 10);

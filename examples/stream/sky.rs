@@ -17,7 +17,7 @@ const BRIGHTEST: f32 = 120.0;
 const FAINTEST: f32 = 0.6;
 /// The brightest colours of the two galaxies.
 const LIGHTS: [[f32; 3]; 2] = [[255.0, 196.0, 120.0], [120.0, 190.0, 255.0]];
-/// What is behind the stars.
+/// The background of the stars.
 const NIGHT: [f32; 3] = [8.0, 9.0, 20.0];
 
 /// Draws frames.

@@ -5,7 +5,7 @@
 /// | [`vertices`](Self::vertices) | `Vertex` | – | 2, stable | 1 GiB | blocking |
 /// | [`path`](Self::path) | `[f32; 3]` | 12 | 1.5 | none | async |
 ///
-/// [`upload`](::gpumem::GpuBuffers::upload) creates the set from a `Scene`, [`new`](Self::new) creates an empty set, and [`with_capacity`](Self::with_capacity) creates an empty set with the capacities of a [`SceneLens`]. [`close`](Self::close) gives all memory back, and reports buffers that are alive outside the set. Dropping the set gives the memory back too, and reports nothing.
+/// [`upload`](::gpumem::GpuBuffers::upload) creates the set from a `Scene`, [`new`](Self::new) creates an empty set, and [`with_capacity`](Self::with_capacity) creates an empty set with the capacities of a [`SceneLengths`]. [`close`](Self::close) gives all memory back, and reports buffers that are alive outside the set. Dropping the set gives the memory back too, and reports nothing.
 ///
 /// # Example
 ///
@@ -54,7 +54,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     #[track_caller]
     pub fn with_capacity(
         __device: &::gpumem::Device<B>,
-        __capacity: SceneLens,
+        __capacity: SceneLengths,
     ) -> ::gpumem::Result<Self> {
         let __set = ::gpumem::__private::Set::new(__device, "Scene");
         let __made = __set
@@ -122,17 +122,17 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
         }
     }
     /// The number of elements in each buffer.
-    pub fn lens(&self) -> SceneLens {
-        let [__0, __1] = self.__set.lens(self.__raw());
-        SceneLens {
+    pub fn lengths(&self) -> SceneLengths {
+        let [__0, __1] = self.__set.lengths(self.__raw());
+        SceneLengths {
             vertices: __0,
             path: __1,
         }
     }
     /// The number of elements that each buffer has room for.
-    pub fn capacities(&self) -> SceneLens {
+    pub fn capacities(&self) -> SceneLengths {
         let [__0, __1] = self.__set.capacities(self.__raw());
-        SceneLens {
+        SceneLengths {
             vertices: __0,
             path: __1,
         }
@@ -142,7 +142,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// # Errors
     ///
     /// If a limit would be exceeded, or the device does not have the memory for all buffers.
-    pub fn reserve(&mut self, __additional: SceneLens) -> ::gpumem::Result<()> {
+    pub fn reserve(&mut self, __additional: SceneLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.reserve(&mut __buffers, &[__additional.vertices, __additional.path])
     }
@@ -151,9 +151,27 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// # Errors
     ///
     /// If a limit would be exceeded, or the device does not have the memory for all buffers.
-    pub fn resize(&mut self, __lens: SceneLens) -> ::gpumem::Result<()> {
+    pub fn resize(&mut self, __lens: SceneLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[__lens.vertices, __lens.path])
+    }
+    /// Shortens each buffer that has more elements than its number in `lengths`. The buffers keep their memory.
+    pub fn truncate(&mut self, __lengths: SceneLengths) {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.truncate(&mut __buffers, &[__lengths.vertices, __lengths.path]);
+    }
+    /// Removes the element at `index` from each buffer, on the device. The last element of the buffer takes its
+    /// place.
+    ///
+    /// # Errors
+    ///
+    /// If a buffer has no such element: then no buffer has changed. If the device fails.
+    pub fn swap_remove(
+        &mut self,
+        __index: ::gpumem::__private::core::primitive::usize,
+    ) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.swap_remove(&mut __buffers, __index)
     }
     /// Removes all elements of every buffer. The buffers keep their memory.
     pub fn clear(&mut self) {
@@ -186,6 +204,32 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
                     <[f32; 3] as __PlainData>::bytes(&__data.path),
                 ],
             )
+    }
+    /// Appends the fields of a [`Scene`] to the buffers, each to its own.
+    ///
+    /// # Errors
+    ///
+    /// If a limit would be exceeded, or the device does not have the memory for all buffers: then no buffer has changed. If the device fails.
+    pub fn extend_from(&mut self, __data: &Scene) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .extend(
+                &mut __buffers,
+                &[
+                    <Vertex as __PlainData>::bytes(&__data.vertices),
+                    <[f32; 3] as __PlainData>::bytes(&__data.path),
+                ],
+            )
+    }
+    /// Replaces the contents of every buffer by those of another set on the same device. The copies run on the device.
+    ///
+    /// # Errors
+    ///
+    /// If a limit would be exceeded, or the device does not have the memory for all buffers: then no buffer has changed. If the device fails.
+    pub fn copy_from(&mut self, __source: &Self) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.copy_from(&mut __buffers, &__source.__raw())
     }
     /// Waits for the device and copies every buffer into a new [`Scene`].
     ///
@@ -308,7 +352,7 @@ for SceneBuffersMut<'_, B> {
 }
 /// One number per buffer of [`SceneBuffers`]: lengths, capacities, or numbers of additional elements.
 ///
-/// With `..Default::default()`, the other buffers get zero.
+/// With `..Default::default()`, the other buffers get zero; [`all`](Self::all) gives each the same.
 #[derive(
     ::gpumem::__private::core::clone::Clone,
     ::gpumem::__private::core::marker::Copy,
@@ -318,11 +362,21 @@ for SceneBuffersMut<'_, B> {
     ::gpumem::__private::core::cmp::Eq,
     ::gpumem::__private::core::hash::Hash,
 )]
-pub struct SceneLens {
+pub struct SceneLengths {
     /// The number of elements of `vertices`.
     pub vertices: ::gpumem::__private::core::primitive::usize,
     /// The number of elements of `path`.
     pub path: ::gpumem::__private::core::primitive::usize,
+}
+impl SceneLengths {
+    /// The same number for every buffer.
+    #[inline]
+    pub const fn all(__number: ::gpumem::__private::core::primitive::usize) -> Self {
+        Self {
+            vertices: __number,
+            path: __number,
+        }
+    }
 }
 /// A download of a [`SceneBuffers`] in flight, returned by [`start_download`](SceneBuffers::start_download).
 ///
@@ -330,9 +384,12 @@ pub struct SceneLens {
 pub type SceneDownload<B = ::gpumem::Host> = ::gpumem::Ticket<SceneFrame<B>, B>;
 /// The result of a download of a [`SceneBuffers`]: the elements of `path`, in pinned memory.
 ///
-/// Dropping the frame frees that memory for the next download.
+/// Its fields are the guards, and can be taken out. Dropping the frame, or the guards, frees that memory for the next download.
 pub struct SceneFrame<B: ::gpumem::Backend = ::gpumem::Host> {
-    path: ::gpumem::DownloadGuard<[f32; 3], B>,
+    /// Where the camera has been.
+    ///
+    /// `[f32; 3]`, 12 bytes per element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    pub path: ::gpumem::DownloadGuard<[f32; 3], B>,
 }
 impl<B: ::gpumem::Backend> SceneFrame<B> {
     /// Where the camera has been.
@@ -394,6 +451,48 @@ impl ::gpumem::GpuBuffers for Scene {
         )
     }
 }
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::AnySet for SceneBuffers<B> {
+    fn label(&self) -> &::gpumem::__private::core::primitive::str {
+        self.__set.label()
+    }
+    fn stats(&self) -> ::gpumem::SetStats {
+        Self::stats(self)
+    }
+    fn lengths_by_name(
+        &self,
+    ) -> ::gpumem::__private::Vec<
+        (
+            &::gpumem::__private::core::primitive::str,
+            ::gpumem::__private::core::primitive::usize,
+        ),
+    > {
+        self.__set.lengths_by_name(&self.__raw())
+    }
+    fn check_leaks(&self) -> ::gpumem::Result<()> {
+        Self::check_leaks(self)
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::BufferSet<B> for SceneBuffers<B> {
+    type Source = Scene;
+    type Lengths = SceneLengths;
+    fn device(&self) -> &::gpumem::Device<B> {
+        Self::device(self)
+    }
+    fn lengths(&self) -> SceneLengths {
+        Self::lengths(self)
+    }
+    fn upload_from(&mut self, __data: &Scene) -> ::gpumem::Result<()> {
+        Self::upload_from(self, __data)
+    }
+    fn download_into(&self, __data: &mut Scene) -> ::gpumem::Result<()> {
+        Self::download_into(self, __data)
+    }
+    fn close(self) -> ::gpumem::Result<()> {
+        Self::close(self)
+    }
+}
 const _: () = ::gpumem::__private::core::assert!(
     ::gpumem::__private::core::mem::size_of:: < Vertex > () != 0, "{}",
     "an element must have a size: a `Vertex` has none, so `vertices` would hold no bytes"
@@ -403,7 +502,3 @@ const _: () = ::gpumem::__private::core::assert!(
     ::gpumem::__private::core::primitive::u64 <= 1073741824, "{}",
     "`max` of `vertices` is 1 GiB, less than one element, a `Vertex`"
 );
-const _: () = {
-    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<B: ::gpumem::Backend> __AnyThread for SceneBuffers<B> {}
-};

@@ -32,7 +32,7 @@ where
     #[track_caller]
     pub(crate) fn with_capacity(
         __device: &::gpumem::Device<B>,
-        __capacity: MeshLens,
+        __capacity: MeshLengths,
     ) -> ::gpumem::Result<Self> {
         let __set = ::gpumem::__private::Set::new(__device, "Mesh");
         let __made = __set
@@ -76,12 +76,12 @@ where
     }
     #[deprecated(note = "use `points`")]
     #[inline]
-    pub(crate) fn r#type(&self) -> &::gpumem::Buffer<[u32; N], B> {
+    fn r#type(&self) -> &::gpumem::Buffer<[u32; N], B> {
         &self.r#type
     }
     #[deprecated(note = "use `points`")]
     #[inline]
-    pub(crate) fn type_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; N], B> {
+    fn type_mut(&mut self) -> &mut ::gpumem::Buffer<[u32; N], B> {
         &mut self.r#type
     }
     #[inline]
@@ -92,27 +92,38 @@ where
             __marker: ::gpumem::__private::core::marker::PhantomData,
         }
     }
-    pub(crate) fn lens(&self) -> MeshLens {
-        let [__0, __1] = self.__set.lens(self.__raw());
-        MeshLens {
+    pub(crate) fn lengths(&self) -> MeshLengths {
+        let [__0, __1] = self.__set.lengths(self.__raw());
+        MeshLengths {
             points: __0,
             r#type: __1,
         }
     }
-    pub(crate) fn capacities(&self) -> MeshLens {
+    pub(crate) fn capacities(&self) -> MeshLengths {
         let [__0, __1] = self.__set.capacities(self.__raw());
-        MeshLens {
+        MeshLengths {
             points: __0,
             r#type: __1,
         }
     }
-    pub(crate) fn reserve(&mut self, __additional: MeshLens) -> ::gpumem::Result<()> {
+    pub(crate) fn reserve(&mut self, __additional: MeshLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.reserve(&mut __buffers, &[__additional.points, __additional.r#type])
     }
-    pub(crate) fn resize(&mut self, __lens: MeshLens) -> ::gpumem::Result<()> {
+    pub(crate) fn resize(&mut self, __lens: MeshLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[__lens.points, __lens.r#type])
+    }
+    pub(crate) fn truncate(&mut self, __lengths: MeshLengths) {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.truncate(&mut __buffers, &[__lengths.points, __lengths.r#type]);
+    }
+    pub(crate) fn swap_remove(
+        &mut self,
+        __index: ::gpumem::__private::core::primitive::usize,
+    ) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.swap_remove(&mut __buffers, __index)
     }
     pub(crate) fn clear(&mut self) {
         let (__set, mut __buffers) = self.__raw_mut();
@@ -136,6 +147,25 @@ where
                     <[u32; N] as __PlainData>::bytes(&__data.r#type),
                 ],
             )
+    }
+    pub(crate) fn extend_from(
+        &mut self,
+        __data: &Mesh<'a, S, N>,
+    ) -> ::gpumem::Result<()> {
+        use ::gpumem::__private::PlainData as __PlainData;
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .extend(
+                &mut __buffers,
+                &[
+                    <S::Point as __PlainData>::bytes(&__data.points),
+                    <[u32; N] as __PlainData>::bytes(&__data.r#type),
+                ],
+            )
+    }
+    pub(crate) fn copy_from(&mut self, __source: &Self) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.copy_from(&mut __buffers, &__source.__raw())
     }
     pub(crate) fn download(&self) -> ::gpumem::Result<Mesh<'a, S, N>>
     where
@@ -227,7 +257,7 @@ where
 {
     pub(crate) points: &'a1 mut ::gpumem::Buffer<S::Point, B, ::gpumem::Async>,
     #[deprecated(note = "use `points`")]
-    pub(crate) r#type: &'a1 mut ::gpumem::Buffer<[u32; N], B>,
+    r#type: &'a1 mut ::gpumem::Buffer<[u32; N], B>,
     __marker: ::gpumem::__private::core::marker::PhantomData<
         fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
     >,
@@ -264,10 +294,21 @@ where
     ::gpumem::__private::core::cmp::Eq,
     ::gpumem::__private::core::hash::Hash,
 )]
-pub(crate) struct MeshLens {
+pub(crate) struct MeshLengths {
     pub(crate) points: ::gpumem::__private::core::primitive::usize,
     #[deprecated(note = "use `points`")]
-    pub(crate) r#type: ::gpumem::__private::core::primitive::usize,
+    r#type: ::gpumem::__private::core::primitive::usize,
+}
+impl MeshLengths {
+    #[inline]
+    pub(crate) const fn all(
+        __number: ::gpumem::__private::core::primitive::usize,
+    ) -> Self {
+        Self {
+            points: __number,
+            r#type: __number,
+        }
+    }
 }
 pub(crate) type MeshDownload<'a, S = Plane, const N: usize = 4, B = ::gpumem::Host> = ::gpumem::Ticket<
     MeshFrame<'a, S, N, B>,
@@ -284,7 +325,7 @@ where
     S::Point: ::gpumem::Element,
     [u32; N]: ::gpumem::Element,
 {
-    points: ::gpumem::DownloadGuard<S::Point, B>,
+    pub(crate) points: ::gpumem::DownloadGuard<S::Point, B>,
     __marker: ::gpumem::__private::core::marker::PhantomData<
         fn() -> (::gpumem::__private::core::marker::PhantomData<Mesh<'a, S, N>>,),
     >,
@@ -369,13 +410,57 @@ where
         )
     }
 }
-const _: () = {
-    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> __AnyThread
-    for MeshBuffers<'a, S, N, B>
-    where
-        S::Point: PartialEq,
-        S::Point: ::gpumem::Element,
-        [u32; N]: ::gpumem::Element,
-    {}
-};
+#[automatically_derived]
+impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> ::gpumem::AnySet
+for MeshBuffers<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    fn label(&self) -> &::gpumem::__private::core::primitive::str {
+        self.__set.label()
+    }
+    fn stats(&self) -> ::gpumem::SetStats {
+        Self::stats(self)
+    }
+    fn lengths_by_name(
+        &self,
+    ) -> ::gpumem::__private::Vec<
+        (
+            &::gpumem::__private::core::primitive::str,
+            ::gpumem::__private::core::primitive::usize,
+        ),
+    > {
+        self.__set.lengths_by_name(&self.__raw())
+    }
+    fn check_leaks(&self) -> ::gpumem::Result<()> {
+        Self::check_leaks(self)
+    }
+}
+#[automatically_derived]
+impl<'a, S: Shape, const N: usize, B: ::gpumem::Backend> ::gpumem::BufferSet<B>
+for MeshBuffers<'a, S, N, B>
+where
+    S::Point: PartialEq,
+    S::Point: ::gpumem::Element,
+    [u32; N]: ::gpumem::Element,
+{
+    type Source = Mesh<'a, S, N>;
+    type Lengths = MeshLengths;
+    fn device(&self) -> &::gpumem::Device<B> {
+        Self::device(self)
+    }
+    fn lengths(&self) -> MeshLengths {
+        Self::lengths(self)
+    }
+    fn upload_from(&mut self, __data: &Mesh<'a, S, N>) -> ::gpumem::Result<()> {
+        Self::upload_from(self, __data)
+    }
+    fn download_into(&self, __data: &mut Mesh<'a, S, N>) -> ::gpumem::Result<()> {
+        Self::download_into(self, __data)
+    }
+    fn close(self) -> ::gpumem::Result<()> {
+        Self::close(self)
+    }
+}

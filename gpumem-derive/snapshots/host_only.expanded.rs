@@ -15,7 +15,7 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     #[track_caller]
     pub fn with_capacity(
         __device: &::gpumem::Device<B>,
-        __capacity: HostOnlyLens,
+        __capacity: HostOnlyLengths,
     ) -> ::gpumem::Result<Self> {
         let __set = ::gpumem::__private::Set::new(__device, "HostOnly");
         let __made = __set.make(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])?;
@@ -44,21 +44,32 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
             __marker: ::gpumem::__private::core::marker::PhantomData,
         }
     }
-    pub fn lens(&self) -> HostOnlyLens {
-        let [] = self.__set.lens(self.__raw());
-        HostOnlyLens {}
+    pub fn lengths(&self) -> HostOnlyLengths {
+        let [] = self.__set.lengths(self.__raw());
+        HostOnlyLengths {}
     }
-    pub fn capacities(&self) -> HostOnlyLens {
+    pub fn capacities(&self) -> HostOnlyLengths {
         let [] = self.__set.capacities(self.__raw());
-        HostOnlyLens {}
+        HostOnlyLengths {}
     }
-    pub fn reserve(&mut self, __additional: HostOnlyLens) -> ::gpumem::Result<()> {
+    pub fn reserve(&mut self, __additional: HostOnlyLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.reserve(&mut __buffers, &[])
     }
-    pub fn resize(&mut self, __lens: HostOnlyLens) -> ::gpumem::Result<()> {
+    pub fn resize(&mut self, __lens: HostOnlyLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[])
+    }
+    pub fn truncate(&mut self, __lengths: HostOnlyLengths) {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.truncate(&mut __buffers, &[]);
+    }
+    pub fn swap_remove(
+        &mut self,
+        __index: ::gpumem::__private::core::primitive::usize,
+    ) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.swap_remove(&mut __buffers, __index)
     }
     pub fn clear(&mut self) {
         let (__set, mut __buffers) = self.__raw_mut();
@@ -71,6 +82,14 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     pub fn upload_from(&mut self, __data: &HostOnly<T>) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.refill(&mut __buffers, &[])
+    }
+    pub fn extend_from(&mut self, __data: &HostOnly<T>) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.extend(&mut __buffers, &[])
+    }
+    pub fn copy_from(&mut self, __source: &Self) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.copy_from(&mut __buffers, &__source.__raw())
     }
     pub fn download(&self) -> ::gpumem::Result<HostOnly<T>>
     where
@@ -158,7 +177,13 @@ for HostOnlyBuffersMut<'_, T, B> {
     ::gpumem::__private::core::cmp::Eq,
     ::gpumem::__private::core::hash::Hash,
 )]
-pub struct HostOnlyLens {}
+pub struct HostOnlyLengths {}
+impl HostOnlyLengths {
+    #[inline]
+    pub const fn all(__number: ::gpumem::__private::core::primitive::usize) -> Self {
+        Self {}
+    }
+}
 #[automatically_derived]
 impl<T> ::gpumem::GpuBuffers for HostOnly<T> {
     type Manager<B: ::gpumem::Backend> = HostOnlyBuffers<T, B>;
@@ -175,7 +200,45 @@ impl<T> ::gpumem::GpuBuffers for HostOnly<T> {
         )
     }
 }
-const _: () = {
-    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<T, B: ::gpumem::Backend> __AnyThread for HostOnlyBuffers<T, B> {}
-};
+#[automatically_derived]
+impl<T, B: ::gpumem::Backend> ::gpumem::AnySet for HostOnlyBuffers<T, B> {
+    fn label(&self) -> &::gpumem::__private::core::primitive::str {
+        self.__set.label()
+    }
+    fn stats(&self) -> ::gpumem::SetStats {
+        Self::stats(self)
+    }
+    fn lengths_by_name(
+        &self,
+    ) -> ::gpumem::__private::Vec<
+        (
+            &::gpumem::__private::core::primitive::str,
+            ::gpumem::__private::core::primitive::usize,
+        ),
+    > {
+        self.__set.lengths_by_name(&self.__raw())
+    }
+    fn check_leaks(&self) -> ::gpumem::Result<()> {
+        Self::check_leaks(self)
+    }
+}
+#[automatically_derived]
+impl<T, B: ::gpumem::Backend> ::gpumem::BufferSet<B> for HostOnlyBuffers<T, B> {
+    type Source = HostOnly<T>;
+    type Lengths = HostOnlyLengths;
+    fn device(&self) -> &::gpumem::Device<B> {
+        Self::device(self)
+    }
+    fn lengths(&self) -> HostOnlyLengths {
+        Self::lengths(self)
+    }
+    fn upload_from(&mut self, __data: &HostOnly<T>) -> ::gpumem::Result<()> {
+        Self::upload_from(self, __data)
+    }
+    fn download_into(&self, __data: &mut HostOnly<T>) -> ::gpumem::Result<()> {
+        Self::download_into(self, __data)
+    }
+    fn close(self) -> ::gpumem::Result<()> {
+        Self::close(self)
+    }
+}

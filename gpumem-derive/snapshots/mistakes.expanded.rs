@@ -15,7 +15,7 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
     #[track_caller]
     pub fn with_capacity(
         __device: &::gpumem::Device<B>,
-        __capacity: GraphLens,
+        __capacity: GraphLengths,
     ) -> ::gpumem::Result<Self> {
         let __set = ::gpumem::__private::Set::new(__device, "Graph");
         let __made = __set
@@ -89,23 +89,23 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
             weights: &mut self.weights,
         }
     }
-    pub fn lens(&self) -> GraphLens {
-        let [__0, __1, __2] = self.__set.lens(self.__raw());
-        GraphLens {
+    pub fn lengths(&self) -> GraphLengths {
+        let [__0, __1, __2] = self.__set.lengths(self.__raw());
+        GraphLengths {
             positions: __0,
             edges: __1,
             weights: __2,
         }
     }
-    pub fn capacities(&self) -> GraphLens {
+    pub fn capacities(&self) -> GraphLengths {
         let [__0, __1, __2] = self.__set.capacities(self.__raw());
-        GraphLens {
+        GraphLengths {
             positions: __0,
             edges: __1,
             weights: __2,
         }
     }
-    pub fn reserve(&mut self, __additional: GraphLens) -> ::gpumem::Result<()> {
+    pub fn reserve(&mut self, __additional: GraphLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set
             .reserve(
@@ -113,9 +113,24 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
                 &[__additional.positions, __additional.edges, __additional.weights],
             )
     }
-    pub fn resize(&mut self, __lens: GraphLens) -> ::gpumem::Result<()> {
+    pub fn resize(&mut self, __lens: GraphLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[__lens.positions, __lens.edges, __lens.weights])
+    }
+    pub fn truncate(&mut self, __lengths: GraphLengths) {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .truncate(
+                &mut __buffers,
+                &[__lengths.positions, __lengths.edges, __lengths.weights],
+            );
+    }
+    pub fn swap_remove(
+        &mut self,
+        __index: ::gpumem::__private::core::primitive::usize,
+    ) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.swap_remove(&mut __buffers, __index)
     }
     pub fn clear(&mut self) {
         let (__set, mut __buffers) = self.__raw_mut();
@@ -127,6 +142,13 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
     }
     pub fn upload_from(&mut self, __data: &Graph) -> ::gpumem::Result<()> {
         ::gpumem::__private::core::unreachable!()
+    }
+    pub fn extend_from(&mut self, __data: &Graph) -> ::gpumem::Result<()> {
+        ::gpumem::__private::core::unreachable!()
+    }
+    pub fn copy_from(&mut self, __source: &Self) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.copy_from(&mut __buffers, &__source.__raw())
     }
     pub fn download(&self) -> ::gpumem::Result<Graph> {
         ::gpumem::__private::core::unreachable!()
@@ -205,14 +227,24 @@ for GraphBuffersMut<'_, B> {
     ::gpumem::__private::core::cmp::Eq,
     ::gpumem::__private::core::hash::Hash,
 )]
-pub struct GraphLens {
+pub struct GraphLengths {
     pub positions: ::gpumem::__private::core::primitive::usize,
     pub edges: ::gpumem::__private::core::primitive::usize,
     pub weights: ::gpumem::__private::core::primitive::usize,
 }
-pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Ticket<GraphFrame<B>, B>;
+impl GraphLengths {
+    #[inline]
+    pub const fn all(__number: ::gpumem::__private::core::primitive::usize) -> Self {
+        Self {
+            positions: __number,
+            edges: __number,
+            weights: __number,
+        }
+    }
+}
+pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Downloads<GraphFrame<B>>;
 pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
-    positions: ::gpumem::DownloadGuard<[f32; 2], B>,
+    pub positions: ::gpumem::DownloadGuard<[f32; 2], B>,
 }
 impl<B: ::gpumem::Backend> GraphFrame<B> {
     #[inline]
@@ -260,10 +292,48 @@ impl ::gpumem::GpuBuffers for Graph {
         ::gpumem::__private::core::unreachable!()
     }
 }
-const _: () = {
-    trait __AnyThread: ::gpumem::__private::core::marker::Send + ::gpumem::__private::core::marker::Sync {}
-    impl<B: ::gpumem::Backend> __AnyThread for GraphBuffers<B> {}
-};
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::AnySet for GraphBuffers<B> {
+    fn label(&self) -> &::gpumem::__private::core::primitive::str {
+        self.__set.label()
+    }
+    fn stats(&self) -> ::gpumem::SetStats {
+        Self::stats(self)
+    }
+    fn lengths_by_name(
+        &self,
+    ) -> ::gpumem::__private::Vec<
+        (
+            &::gpumem::__private::core::primitive::str,
+            ::gpumem::__private::core::primitive::usize,
+        ),
+    > {
+        self.__set.lengths_by_name(&self.__raw())
+    }
+    fn check_leaks(&self) -> ::gpumem::Result<()> {
+        Self::check_leaks(self)
+    }
+}
+#[automatically_derived]
+impl<B: ::gpumem::Backend> ::gpumem::BufferSet<B> for GraphBuffers<B> {
+    type Source = Graph;
+    type Lengths = GraphLengths;
+    fn device(&self) -> &::gpumem::Device<B> {
+        Self::device(self)
+    }
+    fn lengths(&self) -> GraphLengths {
+        Self::lengths(self)
+    }
+    fn upload_from(&mut self, __data: &Graph) -> ::gpumem::Result<()> {
+        Self::upload_from(self, __data)
+    }
+    fn download_into(&self, __data: &mut Graph) -> ::gpumem::Result<()> {
+        Self::download_into(self, __data)
+    }
+    fn close(self) -> ::gpumem::Result<()> {
+        Self::close(self)
+    }
+}
 ::core::compile_error! {
     "unknown key `grwoth`: did you mean `growth`?"
 }

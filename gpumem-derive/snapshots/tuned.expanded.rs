@@ -114,8 +114,8 @@ impl<B: crate::gpu::Backend> Gpu<B> {
             overrides: &mut self.overrides,
         }
     }
-    fn lens(&self) -> Counts {
-        let [__0, __1, __2, __3] = self.__set.lens(self.__raw());
+    fn lengths(&self) -> Counts {
+        let [__0, __1, __2, __3] = self.__set.lengths(self.__raw());
         Counts {
             inherits: __0,
             links: __1,
@@ -153,6 +153,26 @@ impl<B: crate::gpu::Backend> Gpu<B> {
                 &[__lens.inherits, __lens.links, __lens.field, __lens.overrides],
             )
     }
+    fn truncate(&mut self, __lengths: Counts) {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .truncate(
+                &mut __buffers,
+                &[
+                    __lengths.inherits,
+                    __lengths.links,
+                    __lengths.field,
+                    __lengths.overrides,
+                ],
+            );
+    }
+    fn swap_remove(
+        &mut self,
+        __index: crate::gpu::__private::core::primitive::usize,
+    ) -> crate::gpu::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.swap_remove(&mut __buffers, __index)
+    }
     fn clear(&mut self) {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.clear(&mut __buffers);
@@ -174,6 +194,24 @@ impl<B: crate::gpu::Backend> Gpu<B> {
                     <Cell as __PlainData>::bytes(&__data.overrides),
                 ],
             )
+    }
+    fn extend_from(&mut self, __data: &Simulation) -> crate::gpu::Result<()> {
+        use crate::gpu::__private::PlainData as __PlainData;
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .extend(
+                &mut __buffers,
+                &[
+                    <f32 as __PlainData>::bytes(&__data.inherits),
+                    <[u32; 2] as __PlainData>::bytes(&__data.pairs),
+                    <[f32; 4] as __PlainData>::bytes(&__data.field),
+                    <Cell as __PlainData>::bytes(&__data.overrides),
+                ],
+            )
+    }
+    fn copy_from(&mut self, __source: &Self) -> crate::gpu::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.copy_from(&mut __buffers, &__source.__raw())
     }
     fn download(&self) -> crate::gpu::Result<Simulation> {
         let mut __data = Simulation {
@@ -281,7 +319,18 @@ struct Counts {
     field: crate::gpu::__private::core::primitive::usize,
     overrides: crate::gpu::__private::core::primitive::usize,
 }
-type SimulationDownload<B = crate::gpu::Host> = crate::gpu::Ticket<
+impl Counts {
+    #[inline]
+    const fn all(__number: crate::gpu::__private::core::primitive::usize) -> Self {
+        Self {
+            inherits: __number,
+            links: __number,
+            field: __number,
+            overrides: __number,
+        }
+    }
+}
+type SimulationDownload<B = crate::gpu::Host> = crate::gpu::Downloads<
     SimulationFrame<B>,
     B,
 >;
@@ -343,7 +392,7 @@ impl crate::gpu::GpuBuffers for Simulation {
             .max(2147483648)
             .min(4096)
             .stable(),
-        crate::gpu::BufferSpec::named(LARGE, "field")
+        crate::gpu::BufferSpec::__named(LARGE, "field")
             .element::<[f32; 4]>()
             .max(2147483648)
             .snapshot()
@@ -377,6 +426,48 @@ impl crate::gpu::GpuBuffers for Simulation {
         crate::gpu::__private::core::result::Result::Ok(Gpu::__from_raw(__set, __made))
     }
 }
+#[automatically_derived]
+impl<B: crate::gpu::Backend> crate::gpu::AnySet for Gpu<B> {
+    fn label(&self) -> &crate::gpu::__private::core::primitive::str {
+        self.__set.label()
+    }
+    fn stats(&self) -> crate::gpu::SetStats {
+        Self::stats(self)
+    }
+    fn lengths_by_name(
+        &self,
+    ) -> crate::gpu::__private::Vec<
+        (
+            &crate::gpu::__private::core::primitive::str,
+            crate::gpu::__private::core::primitive::usize,
+        ),
+    > {
+        self.__set.lengths_by_name(&self.__raw())
+    }
+    fn check_leaks(&self) -> crate::gpu::Result<()> {
+        Self::check_leaks(self)
+    }
+}
+#[automatically_derived]
+impl<B: crate::gpu::Backend> crate::gpu::BufferSet<B> for Gpu<B> {
+    type Source = Simulation;
+    type Lengths = Counts;
+    fn device(&self) -> &crate::gpu::Device<B> {
+        Self::device(self)
+    }
+    fn lengths(&self) -> Counts {
+        Self::lengths(self)
+    }
+    fn upload_from(&mut self, __data: &Simulation) -> crate::gpu::Result<()> {
+        Self::upload_from(self, __data)
+    }
+    fn download_into(&self, __data: &mut Simulation) -> crate::gpu::Result<()> {
+        Self::download_into(self, __data)
+    }
+    fn close(self) -> crate::gpu::Result<()> {
+        Self::close(self)
+    }
+}
 const _: () = crate::gpu::__private::core::assert!(
     crate ::gpu::__private::core::mem::size_of:: < Cell > () != 0, "{}",
     "an element must have a size: a `Cell` has none, so `overrides` would hold no bytes"
@@ -387,10 +478,6 @@ const _: () = crate::gpu::__private::core::assert!(
     "`max` of `overrides` is 16 MiB, less than one element, a `Cell`"
 );
 const _: () = crate::gpu::__private::core::assert!(
-    crate ::gpu::BufferSpec::named(LARGE, "field").is_async(), "{}",
+    crate ::gpu::BufferSpec::__named(LARGE, "field").__is_async(), "{}",
     "`LARGE` is for blocking downloads: remove `async` beside `config = LARGE`, or add `.asynchronous()` to the constant"
 );
-const _: () = {
-    trait __AnyThread: crate::gpu::__private::core::marker::Send + crate::gpu::__private::core::marker::Sync {}
-    impl<B: crate::gpu::Backend> __AnyThread for Gpu<B> {}
-};

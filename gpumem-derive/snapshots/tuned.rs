@@ -1,5 +1,5 @@
 /// Every key of a field and of the struct.
-#[buffers(crate = crate::gpu, name = "Gpu", lens = "Counts", label = "a simulation", limit = "4GiB")]
+#[buffers(crate = crate::gpu, name = "Gpu", lengths = "Counts", label = "a simulation", limit = "4GiB")]
 #[buffers(growth = 2, max = "1GiB", min = "4KiB", async(slots = 3), stable)]
 struct Simulation {
     inherits: Vec<f32>,

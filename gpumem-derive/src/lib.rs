@@ -45,22 +45,50 @@ use proc_macro2::TokenStream;
 /// # Generated items
 ///
 /// For `struct Graph`, the derive generates these items. They have the visibility and the type parameters of
-/// the struct, and documentation that includes the documentation of the fields.
+/// the struct, and documentation that includes the documentation of the fields. An accessor of a buffer, and
+/// a field for it in one of these structs, has the visibility of the buffer's field: a private field stays
+/// private.
 ///
 /// | item | description |
 /// | --- | --- |
 /// | `impl GpuBuffers for Graph` | `upload`, the type of the manager, and the buffers as constants |
 /// | `GraphBuffers<B = Host>` | the manager: one `Buffer` per field, on the backend `B` |
-/// | `GraphLens` | one `usize` per field: lengths or capacities of the whole set |
+/// | `impl BufferSet<B>`, `impl AnySet for GraphBuffers<B>` | for code that does not know the struct |
+/// | `GraphLengths` | one `usize` per field: lengths or capacities of the whole set; `GraphLengths::all(n)` |
 /// | `GraphBuffersMut<'a, B>` | mutable borrows of all buffers at once, returned by `split_mut` |
-/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream: the ticket (a `gpumem::Ticket`) and the downloaded elements; only if a field is `async` |
+/// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream: the ticket (a `gpumem::Ticket`) and the downloaded elements, one guard per field; only if a field is `async` |
 ///
 /// For a field `positions`, the manager has the accessors `positions()` and `positions_mut()`. For the whole
-/// set it has `new`, `with_capacity`, `split_mut`, `lens`, `capacities`, `reserve`, `resize`, `clear`,
-/// `shrink_to_fit`, `upload_from`, `download`, `download_into`, `start_download`, `start_download_when_free`,
-/// `frame_queue`, `stats`, `device`, `check_leaks` and `close`. A buffer cannot have one of these names; the
-/// key `name` gives it another. Names that begin with `__` belong to the generated code: a constant or a
-/// static with such a name, beside the struct, can conflict with it.
+/// set it has `new`, `with_capacity`, `split_mut`, `lengths`, `capacities`, `reserve`, `resize`, `truncate`,
+/// `swap_remove`, `clear`, `shrink_to_fit`, `upload_from`, `extend_from`, `copy_from`, `download`,
+/// `download_into`, `start_download`, `start_download_when_free`, `frame_queue`, `stats`, `device`,
+/// `check_leaks` and `close`. A buffer cannot have one of
+/// these names; the key `name` gives it another. Names that begin with `__` belong to the generated code: a
+/// constant or a static with such a name, beside the struct, can conflict with it.
+///
+/// ```
+/// # use gpumem::{Device, GpuBuffers};
+/// #[derive(GpuBuffers, Default)]
+/// struct Particles {
+///     #[buffer(async)]
+///     positions: Vec<[f32; 3]>,
+///     ages: Vec<u32>,
+/// }
+///
+/// let device = Device::host();
+/// let mut gpu = ParticlesBuffers::with_capacity(&device, ParticlesLengths::all(1_000))?;
+/// gpu.extend_from(&Particles { positions: vec![[0.0; 3], [1.0; 3], [2.0; 3]], ages: vec![3, 2, 1] })?;
+/// gpu.swap_remove(0)?; // the last particle takes its place
+/// assert_eq!(gpu.ages().download()?, [1, 2]);
+/// assert_eq!(gpu.lengths(), ParticlesLengths::all(2));
+///
+/// let mut before = ParticlesBuffers::new(&device)?;
+/// before.copy_from(&gpu)?; // on the device
+/// gpu.truncate(ParticlesLengths::all(1));
+/// let ParticlesFrame { positions, .. } = before.start_download()?.wait()?; // a guard by itself
+/// assert_eq!(positions, [[2.0; 3], [1.0; 3]]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
 ///
 /// # Fields
 ///
@@ -96,9 +124,9 @@ use proc_macro2::TokenStream;
 ///
 /// # Attributes
 ///
-/// `#[buffer(…)]` on a field has the settings of its buffer. `#[buffers(…)]` on the struct has settings for all
-/// of them. Commas separate the keys, which can be spread over several attributes. Each key is given once, and
-/// all keys are optional.
+/// `#[buffer(…)]` on a field has the settings of its buffer. `#[buffers(…)]` on the struct has settings for
+/// all of them. Commas separate the keys, which can be spread over several attributes. Each key is given
+/// once, and all keys are optional.
 ///
 /// | key | on a field | on the struct | without it |
 /// | --- | --- | --- | --- |
@@ -111,7 +139,7 @@ use proc_macro2::TokenStream;
 /// | [`config = PATH`](#config--path) | a constant with all settings | – | |
 /// | [`name = "…"`](#name--) | the name of the accessors and in reports | the name of the manager | the field's; `GraphBuffers` |
 /// | [`skip`, `skip(default)`](#skip-and-skipdefault) | the field stays on the host | – | it is a buffer |
-/// | [`lens = "…"`](#lens--) | – | the name of the struct of lengths | `GraphLens` |
+/// | [`lengths = "…"`](#lengths--) | – | the name of the struct of lengths | `GraphLengths` |
 /// | [`label = "…"`](#label--) | – | the set's name in reports | the struct's name |
 /// | [`limit = SIZE`](#limit--size) | – | the most bytes of all buffers together | no limit but the device's |
 /// | [`crate = PATH`](#crate--path) | – | the path of `gpumem` | `::gpumem` |
@@ -368,7 +396,7 @@ use proc_macro2::TokenStream;
 ///
 /// let gpu: GpuGraph = Graph { stats: vec![0.5] }.upload(&Device::host())?;
 /// assert_eq!(gpu.statistics().name(), "statistics");
-/// assert_eq!(gpu.lens().statistics, 1);
+/// assert_eq!(gpu.lengths().statistics, 1);
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
@@ -416,20 +444,20 @@ use proc_macro2::TokenStream;
 /// assert_eq!((edges.growth_factor(), edges.max_bytes()), (2.0, Some(4 << 30)));
 /// ```
 ///
-/// ## `lens = "…"`
+/// ## `lengths = "…"`
 ///
 /// The name of the struct with one number per buffer.
 ///
 /// ```
 /// # use gpumem::{Device, GpuBuffers};
 /// #[derive(GpuBuffers)]
-/// #[buffers(lens = "Counts")]
+/// #[buffers(lengths = "Counts")]
 /// struct Graph {
 ///     edges: Vec<[u32; 2]>,
 /// }
 ///
 /// let gpu = GraphBuffers::with_capacity(&Device::host(), Counts { edges: 10 })?;
-/// assert_eq!(gpu.lens(), Counts { edges: 0 });
+/// assert_eq!(gpu.lengths(), Counts { edges: 0 });
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 ///
@@ -463,7 +491,7 @@ use proc_macro2::TokenStream;
 /// }
 ///
 /// let mut gpu = GraphBuffers::new(&Device::host())?;
-/// gpu.resize(GraphLens { positions: 64, edges: 64 })?;
+/// gpu.resize(GraphLengths { positions: 64, edges: 64 })?;
 /// assert!(matches!(gpu.edges_mut().resize(65), Err(Error::SetLimit { .. })));
 /// # Ok::<(), gpumem::Error>(())
 /// ```

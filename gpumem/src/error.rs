@@ -13,26 +13,28 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 ///
 /// Memory, limits and arguments are checked before anything is changed. Only the driver can still fail, in
 /// the middle of the work ([`Error::DeviceFailed`], and [`Error::CallRefused`] if it refuses one call). Even
-/// then each buffer has the length that it had, and the elements that the operation was not to write are what
-/// they were. Of those that it was to write some may be written, and where it made room first
-/// (`extend_from_slice`, `resize`, `copy_from`) the capacity may have grown. An operation on a whole set may
-/// have changed the buffers before the one at which the driver failed. The set's `shrink_to_fit` goes buffer
-/// by buffer in any case.
+/// then each buffer has the length and the capacity that it had, and the elements that the operation was not
+/// to write are what they were. Of those that it was to write some may be written. An operation on a whole
+/// set may have changed the buffers before the one at which the driver failed. The set's `shrink_to_fit` goes
+/// buffer by buffer in any case.
 ///
 /// In these texts *the driver* is CUDA's, or for the host backend the operating system.
+///
+/// `Debug` prints the message, as `Display` does: it is the text that a program prints whose `main` returns
+/// this error, and so does `unwrap`.
 ///
 /// ```
 /// use gpumem::{Buffer, BufferSpec, Device, Error};
 ///
 /// let device = Device::host();
 /// let spec = BufferSpec::new("positions").max(1_000);
-/// let mut positions: Buffer<[f32; 2]> = Buffer::new(&device, spec)?;
+/// let mut positions = Buffer::<[f32; 2]>::new(&device, spec)?;
 /// let error = positions.resize(126).unwrap_err();
 /// assert!(matches!(error, Error::BufferLimit { requested: 1_008, limit: 1_000, .. }));
 /// assert_eq!(error.to_string(), "buffer `positions` needs 1008 bytes, and its `max` is 1000 bytes");
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The backend has no driver or no such device, or it cannot run its input (a kernel's PTX, for example).
@@ -106,9 +108,8 @@ pub enum Error {
 
     /// The buffers of the device would together grow beyond the device's memory limit.
     #[error(
-        "{buffer} asked for {} more, but {} of the device's limit of {} are in use; free something, or open the \
-         device with a higher `memory_limit`",
-        Bytes(*requested), Bytes(*used), Bytes(*limit)
+        "{buffer} asked for {} more, {}, or open the device with a higher `memory_limit`",
+        Bytes(*requested), Excess { of: "the device", requested: *requested, used: *used, limit: *limit }
     )]
     DeviceLimit {
         /// Which buffer.
@@ -123,8 +124,8 @@ pub enum Error {
 
     /// The buffers of a set would together grow beyond the set's own limit.
     #[error(
-        "{buffer} asked for {} more, but {} of its set's limit of {} are in use",
-        Bytes(*requested), Bytes(*used), Bytes(*limit)
+        "{buffer} asked for {} more, {}, or give the set a higher `limit`",
+        Bytes(*requested), Excess { of: "its set", requested: *requested, used: *used, limit: *limit }
     )]
     SetLimit {
         /// Which buffer.
@@ -231,17 +232,40 @@ pub enum Error {
     },
 
     /// Two things of different devices that were to be used together: buffers of a copy or a frame, a buffer
-    /// and a stream, or a kernel and its arguments.
+    /// and a stream, or a kernel and its arguments. Devices and buffers can have the same names, so the
+    /// message has the lines that made the buffers too.
     #[error(
-        "{} lives on another device than {other}; {}", Misplaced(*buffer),
+        "{} {place}, and {other}; {}", Misplaced(buffer.as_ref()),
         if buffer.is_some() { "use its own (`Buffer::device`) for both, or download it and upload it there" }
         else { "ask the device that made it" }
     )]
     DifferentDevices {
         /// The buffer that is out of place; `None` for a stream.
         buffer: Option<BufferLabel>,
-        /// The other thing.
+        /// Where it is: for a buffer the line that made it, and its device.
+        place: String,
+        /// The other thing, and its device.
         other: String,
+    },
+
+    /// A buffer is in the place of a buffer of a set, and that set has not made it: `std::mem::swap` or
+    /// `std::mem::replace` has put it there. The operations of the set refuse it.
+    ///
+    /// Remedies: put the set's own buffer back. To exchange elements, use
+    /// [`Buffer::swap_contents`](crate::Buffer::swap_contents), which leaves each buffer where it is, or
+    /// [`Buffer::copy_from`](crate::Buffer::copy_from).
+    #[error(
+        "{buffer} is in the place of a buffer of the set `{set}`, which has not made it{}; `mem::swap` or `mem::replace` has \
+         put it there: put the set's own buffer back, and exchange elements with `swap_contents` or `copy_from`",
+        if *elsewhere { ", and lives on another device" } else { "" }
+    )]
+    ForeignBuffer {
+        /// The name of the set.
+        set: &'static str,
+        /// The buffer that is not of the set.
+        buffer: BufferLabel,
+        /// Whether it lives on another device than the set.
+        elsewhere: bool,
     },
 
     /// Buffers are alive, and none should be, or streams of a device that was to be closed. The report names
@@ -305,6 +329,12 @@ pub enum Error {
     },
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
     /// The error for a fault while a device is opened. No data is on the device yet that could be lost, so
     /// every fault means the same: the device is not available.
@@ -343,14 +373,33 @@ impl From<Fault> for Error {
 }
 
 /// The thing that is on another device than it should be.
-struct Misplaced(Option<BufferLabel>);
+struct Misplaced<'a>(Option<&'a BufferLabel>);
 
-impl fmt::Display for Misplaced {
+impl fmt::Display for Misplaced<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match &self.0 {
             Some(buffer) => buffer.fmt(f),
             None => f.write_str("the stream"),
         }
+    }
+}
+
+/// Why a limit refuses a request: it is too small for any such request, or too much of it is in use.
+struct Excess {
+    of: &'static str,
+    requested: u64,
+    used: u64,
+    limit: u64,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, requested, used, limit } = *self;
+        if requested > limit {
+            let limit = Bytes(limit);
+            return write!(f, "which can never fit: {of}'s whole limit is {limit}; ask for less");
+        }
+        write!(f, "but {} of {of}'s limit of {} are in use; free something", Bytes(used), Bytes(limit))
     }
 }
 

@@ -129,3 +129,94 @@
 /// * A guard keeps its slot and blocks nothing else. A picture that is drawn from it shows the moment at
 ///   which the download was started, not the present.
 pub mod downloads {}
+
+/// Coming from `cust` or `cudarc`.
+///
+/// This page has the calls of `cust` 0.3 and `cudarc` 0.19 beside those of this crate. Examples of this crate
+/// run as tests, on the host: on a card, `Device::cuda(0)?` stands for `Device::host()`. Examples of the
+/// others need a card, and `cudarc` is no dependency of this crate, so they are not compiled here.
+///
+/// | `cust` | `cudarc` | gpumem |
+/// | --- | --- | --- |
+/// | `cust::quick_init()?` | `CudaContext::new(0)?` | `Device::cuda(0)?` |
+/// | `Stream::new(flags, None)?` | `context.default_stream()` | [`Device::stream`](crate::Device::stream), the one that all operations use; [`Device::create_stream`](crate::Device::create_stream) |
+/// | `DeviceBuffer::from_slice(&data)?` | `stream.clone_htod(&data)?` | [`Buffer::from_slice`](crate::Buffer::from_slice), with a name |
+/// | `DeviceBuffer::zeroed(n)?` | `stream.alloc_zeros(n)?` | [`Buffer::new`](crate::Buffer::new) and [`Buffer::resize`](crate::Buffer::resize) |
+/// | `buffer.copy_from(&data)?` | `stream.memcpy_htod(&data, &mut slice)?` | [`Buffer::upload`](crate::Buffer::upload), which sets the length too; [`Buffer::write`](crate::Buffer::write) for a part |
+/// | `buffer.as_host_vec()?` | `stream.clone_dtoh(&slice)?` | [`Buffer::download`](crate::Buffer::download) |
+/// | `LockedBuffer`, `AsyncCopyDestination`, `Event` | `PinnedHostSlice` | [`Buffer::start_download`](crate::Buffer::start_download), [`Buffer::stage`](crate::Buffer::stage) |
+/// | `buffer.index(2..4)` | `slice.slice(2..4)` | [`Buffer::view`](crate::Buffer::view) |
+/// | `Module::from_ptx(text, &[])?` | `context.load_module(ptx)?` | `Device::load_ptx` |
+/// | `launch!(f<<<grid, block, 0, stream>>>(..))?` | `stream.launch_builder(&f).arg(..).launch(config)?` | `cust::launch!`, with `buffer.as_device_ptr()` as an argument |
+/// | `stream.synchronize()?` | `stream.synchronize()?` | [`Device::synchronize`](crate::Device::synchronize), seldom needed |
+///
+/// # A buffer that grows
+///
+/// With `cust` or `cudarc` the length is fixed: the program allocates a larger buffer, copies, and frees the
+/// smaller one when no stream uses it any more.
+///
+/// ```ignore (needs a card)
+/// // cust
+/// let mut larger = unsafe { DeviceBuffer::uninitialized(2 * cells.len())? };
+/// larger.index(..cells.len()).copy_from(&cells)?;
+/// cells = larger; // the rest has no defined contents
+///
+/// // cudarc
+/// let mut larger = stream.alloc_zeros::<u32>(2 * cells.len())?;
+/// stream.memcpy_dtod(&cells, &mut larger.slice_mut(..cells.len()))?;
+/// cells = larger;
+/// ```
+///
+/// Here a buffer has a length and a capacity, as a `Vec` has. New elements are zero:
+///
+/// ```
+/// use gpumem::{Buffer, Device};
+///
+/// let device = Device::host();
+/// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// cells.resize(2 * cells.len())?;
+/// cells.extend_from_slice(&[7])?;
+/// assert_eq!(cells.download()?, [1, 2, 3, 0, 0, 0, 7]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+///
+/// # A download while the device goes on
+///
+/// ```ignore (needs a card)
+/// // cust: pinned memory, a second stream, and the order of both are the program's own
+/// let mut host = LockedBuffer::new(&0, cells.len())?;
+/// computed.record(&compute)?;
+/// copies.wait_event(computed, StreamWaitEventFlags::DEFAULT)?;
+/// unsafe { cells.async_copy_to(&mut host, &copies)? }; // `cells` and `host` have to live, unchanged
+/// copied.record(&copies)?;
+/// compute.wait_event(copied, StreamWaitEventFlags::DEFAULT)?; // before the next kernel writes `cells`
+/// copies.synchronize()?; // before the program reads `host`
+///
+/// // cudarc: a second stream waits for the first by itself; `as_slice` waits for the copy
+/// let mut host = unsafe { context.alloc_pinned::<u32>(cells.len())? };
+/// copies.memcpy_dtoh(&cells, &mut host)?;
+/// let data = host.as_slice()?;
+/// ```
+///
+/// Here the ticket owns what the copy needs, and later writes wait on the device:
+///
+/// ```
+/// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
+///
+/// let device = Device::host();
+/// let spec = BufferSpec::new("cells").asynchronous();
+/// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
+/// let ticket = cells.start_download()?;
+/// cells.fill(9)?; // after the copy, without a wait here
+/// let data = ticket.wait()?; // or `.await`
+/// assert_eq!(*data, [1, 2, 3]);
+/// # Ok::<(), gpumem::Error>(())
+/// ```
+///
+/// # Both at once
+///
+/// The card is opened with its primary context, which `cust` and `cudarc` can use too, and so can libraries
+/// on top of them. They get the address of a buffer (`Buffer::as_raw`, feature `cuda`).
+/// Work that they queue on another stream than [`Device::stream`](crate::Device::stream) is announced with
+/// [`Buffer::use_on`](crate::Buffer::use_on) or [`Buffer::bind`](crate::Buffer::bind).
+pub mod coming_from {}

@@ -1,40 +1,96 @@
 //! How messages and reports write buffers and sizes.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-/// The name of a buffer in messages: that of its set, if it belongs to one, and its own.
+/// The name of a buffer: a literal, or a text made at run time that all copies of the name share. It is freed
+/// with the last copy.
+#[derive(Clone)]
+pub(crate) enum Name {
+    Literal(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Name {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Literal(name) => name,
+            Self::Shared(name) => name,
+        }
+    }
+}
+
+impl From<Cow<'static, str>> for Name {
+    fn from(name: Cow<'static, str>) -> Self {
+        match name {
+            Cow::Borrowed(name) => Self::Literal(name),
+            Cow::Owned(name) => Self::Shared(name.into()),
+        }
+    }
+}
+
+// Names are equal if their texts are, wherever these are.
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// The name of a buffer in messages: that of its set, if it belongs to one, and its own. A clone of a label
+/// shares its text.
 ///
 /// ```
 /// # use gpumem::{Buffer, Device};
-/// let edges: Buffer<u32> = Buffer::new(&Device::host(), "edges")?;
+/// let edges = Buffer::<u32>::new(&Device::host(), "edges")?;
 /// assert_eq!(edges.label().to_string(), "buffer `edges`");
 /// # Ok::<(), gpumem::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BufferLabel {
     pub(crate) set: Option<&'static str>,
-    pub(crate) name: &'static str,
+    pub(crate) name: Name,
 }
 
 impl BufferLabel {
     /// The set that the buffer belongs to, such as `Graph`.
     #[must_use]
-    pub fn set(&self) -> Option<&'static str> {
+    pub fn set(&self) -> Option<&str> {
         self.set
     }
 
     /// The buffer's own name, such as `positions`.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The label of a buffer that belongs to no set.
+    pub(crate) const fn literal(name: &'static str) -> Self {
+        Self { set: None, name: Name::Literal(name) }
     }
 }
 
 impl fmt::Display for BufferLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.set {
-            Some(set) => write!(f, "buffer `{set}.{}`", self.name),
-            None => write!(f, "buffer `{}`", self.name),
+            Some(set) => write!(f, "buffer `{set}.{}`", self.name()),
+            None => write!(f, "buffer `{}`", self.name()),
         }
     }
 }
@@ -63,6 +119,18 @@ impl fmt::Display for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_their_texts() {
+        let made: Name = Cow::<str>::Owned(format!("{}{}", "ed", "ges")).into();
+        assert_eq!(made, Name::Literal("edges"));
+        assert_eq!(format!("{made:?}"), "\"edges\"");
+        let label = BufferLabel { set: Some("Graph"), name: made };
+        let (Name::Shared(one), Name::Shared(other)) = (label.clone().name, label.name) else {
+            panic!("a name made at run time is shared")
+        };
+        assert!(Arc::ptr_eq(&one, &other), "a clone costs no second text");
+    }
 
     #[test]
     fn bytes_read_well() {

@@ -43,6 +43,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | the attributes, and the generated types | [`GpuBuffers`](derive@GpuBuffers) |
+//! | code that is generic over sets, and lists of sets | [`BufferSet`], [`AnySet`] |
 //! | the operations of a buffer | [`Buffer`], [`View`], [`ViewMut`] |
 //! | uploads without a copy on the host, awaited or not | [`Buffer::stage`], [`Stage::commit`] |
 //! | async downloads, awaited or waited for | [`Buffer::start_download`], [`Ticket`], [`DownloadGuard`]; [how they stay safe](guide::downloads) |
@@ -53,6 +54,7 @@
 //! | kernels on the host | [`Device::launch`] |
 //! | CUDA: device pointers and kernels | `Cuda`, and the module `cuda` (feature `cuda`) |
 //! | errors | [`Error`] |
+//! | the calls of `cust` and `cudarc`, side by side | [coming from them](guide::coming_from) |
 //!
 //! # Order
 //!
@@ -99,6 +101,7 @@
 //! * `testing`: failures on purpose and slow transfers, for tests of the reactions to them.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod backend;
 mod buffer;
@@ -125,21 +128,23 @@ pub use self::buffer::{
 };
 pub use self::device::{Device, DeviceBuilder};
 pub use self::error::{Error, Result};
-pub use self::kernels::{HostArg, HostArgs};
+pub use self::kernels::{HostArg, HostArgs, HostKernels};
 pub use self::label::BufferLabel;
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
-pub use self::set::GpuBuffers;
+pub use self::set::{AnySet, BufferSet, GpuBuffers};
 pub use self::spec::BufferSpec;
 pub use bytemuck;
 
 #[cfg(feature = "derive")]
 pub use gpumem_derive::GpuBuffers;
 
-/// Kernels on CUDA cards, which [`Device::load_ptx`] loads and `cust::launch!` takes.
+/// Kernels on CUDA cards, which [`Device::load_ptx`] loads and `cust::launch!` takes, and the addresses that
+/// they take.
 #[cfg(feature = "cuda")]
 pub mod cuda {
     pub use crate::backend::cuda::{Function, Kernel};
+    pub use crate::buffer::DevicePointer;
     pub use crate::kernels::Module;
 }
 

@@ -1,7 +1,8 @@
 //! The settings of a buffer, as data: an attribute of the derive as a constant.
 
 use crate::error::Error;
-use crate::label::Bytes;
+use crate::label::{Bytes, Name};
+use std::borrow::Cow;
 
 /// The settings of a buffer: its growth, its limit, and its downloads. `#[buffer(..)]` makes one as a
 /// constant.
@@ -21,16 +22,16 @@ use crate::label::Bytes;
 ///
 /// const PARTICLES: BufferSpec = BufferSpec::new("particles").growth(1.3).max(64 << 20);
 ///
-/// let mut particles: Buffer<[f32; 4]> = Buffer::new(&Device::host(), PARTICLES)?;
+/// let mut particles = Buffer::<[f32; 4]>::new(&Device::host(), PARTICLES)?;
 /// particles.resize(1_000)?;
 /// assert_eq!(particles.capacity(), 1_000);
 /// particles.resize(1_001)?;
 /// assert_eq!(particles.capacity(), 1_300); // 1.3 times the old one
 /// # Ok::<(), gpumem::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BufferSpec {
-    name: &'static str,
+    name: Name,
     growth: f64,
     max: Option<u64>,
     min: u64,
@@ -45,11 +46,12 @@ pub struct BufferSpec {
 const MAX_SLOTS: usize = 64;
 
 impl BufferSpec {
-    /// The defaults, under a name that messages and reports use.
+    /// The defaults, under a name that messages and reports use. For a name that is made at run time, use
+    /// [`named`](Self::named), or `BufferSpec::from(format!(..))`.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
-            name,
+            name: Name::Literal(name),
             growth: 1.5,
             max: None,
             min: 0,
@@ -61,10 +63,34 @@ impl BufferSpec {
         }
     }
 
-    /// The same settings under another name.
+    /// The same settings under another name, which may be made at run time.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// const TILE: BufferSpec = BufferSpec::new("tile").max(1 << 20);
+    ///
+    /// let device = Device::host();
+    /// let tiles: Vec<Buffer<f32>> =
+    ///     (0..4).map(|i| Buffer::new(&device, TILE.named(format!("tile_{i}")))).collect::<Result<_, _>>()?;
+    /// assert_eq!(tiles[3].name(), "tile_3");
+    ///
+    /// let notes = Buffer::<u8>::new(&device, format!("notes of {}", tiles.len()))?; // as a specification, too
+    /// assert_eq!(notes.label().to_string(), "buffer `notes of 4`");
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
-    pub const fn named(mut self, name: &'static str) -> Self {
-        self.name = name;
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into().into();
+        self
+    }
+
+    /// [`named`](Self::named) for constants, in generated code.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn __named(mut self, name: &'static str) -> Self {
+        // Constants cannot drop a name.
+        std::mem::forget(std::mem::replace(&mut self.name, Name::Literal(name)));
         self
     }
 
@@ -143,8 +169,12 @@ impl BufferSpec {
 
     /// The buffer's name.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    pub(crate) fn shared_name(&self) -> Name {
+        self.name.clone()
     }
 
     /// The growth factor.
@@ -169,6 +199,16 @@ impl BufferSpec {
     #[must_use]
     pub const fn is_async(&self) -> bool {
         self.asynchronous
+    }
+
+    /// [`is_async`](Self::is_async) of a constant, in generated code.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn __is_async(self) -> bool {
+        let asynchronous = self.asynchronous;
+        // Constants cannot drop a name.
+        std::mem::forget(self);
+        asynchronous
     }
 
     /// The number of async downloads that can be under way or unread at a time.
@@ -203,7 +243,7 @@ impl BufferSpec {
     /// An error for settings that cannot work.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refuse = |key, value: String, rule| {
-            Err(Error::InvalidSpec { what: format!("buffer `{}`", self.name), key, value, rule })
+            Err(Error::InvalidSpec { what: format!("buffer `{}`", self.name()), key, value, rule })
         };
         // Written so that NaN is refused too.
         if !(self.growth.is_finite() && self.growth > 1.0) {
@@ -224,6 +264,27 @@ impl BufferSpec {
         }
     }
 
+    /// The first setting in which `other` differs, and its value there. Names do not count, nor whether a
+    /// buffer is meant for async downloads, which its type decides.
+    pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String)> {
+        if self.growth.to_bits() != other.growth.to_bits() {
+            return Some(("growth", other.growth.to_string()));
+        }
+        if self.max != other.max {
+            return Some(("max", other.max.map_or_else(|| "none".into(), |max| Bytes(max).to_string())));
+        }
+        if self.min != other.min {
+            return Some(("min", Bytes(other.min).to_string()));
+        }
+        if self.slots != other.slots {
+            return Some(("slots", other.slots.to_string()));
+        }
+        if self.snapshot != other.snapshot {
+            return Some(("snapshot", other.snapshot.to_string()));
+        }
+        (self.stable != other.stable).then(|| ("stable", other.stable.to_string()))
+    }
+
     /// The next capacity, in elements, when `need` elements no longer fit in `capacity`. The caller has
     /// checked that `need` elements are within the limit.
     pub(crate) fn next_capacity(&self, capacity: usize, need: usize, element_size: usize) -> usize {
@@ -240,6 +301,24 @@ impl BufferSpec {
 impl From<&'static str> for BufferSpec {
     fn from(name: &'static str) -> Self {
         Self::new(name)
+    }
+}
+
+impl From<String> for BufferSpec {
+    fn from(name: String) -> Self {
+        Self::new("").named(name)
+    }
+}
+
+impl From<&String> for BufferSpec {
+    fn from(name: &String) -> Self {
+        name.clone().into()
+    }
+}
+
+impl From<&BufferSpec> for BufferSpec {
+    fn from(spec: &BufferSpec) -> Self {
+        spec.clone()
     }
 }
 
@@ -267,18 +346,38 @@ mod tests {
     }
 
     #[test]
+    fn the_first_difference_is_told() {
+        let spec = BufferSpec::new("x");
+        assert_eq!(spec.difference(&BufferSpec::new("y").asynchronous()), None);
+        for (other, key, value) in [
+            (spec.clone().growth(2.0), "growth", "2"),
+            (spec.clone().max(1024), "max", "1 KiB"),
+            (spec.clone().min(1), "min", "1 bytes"),
+            (spec.clone().slots(3), "slots", "3"),
+            (spec.clone().snapshot(), "snapshot", "true"),
+            (spec.clone().stable(), "stable", "true"),
+        ] {
+            assert_eq!(spec.difference(&other), Some((key, value.into())));
+            assert_eq!(other.difference(&spec).map(|(key, _)| key), Some(key));
+        }
+    }
+
+    #[test]
     fn specs_that_cannot_work_are_refused() {
         let spec = BufferSpec::new("x").element::<u64>();
-        assert!(spec.check().is_ok() && spec.max(8).min(8).check().is_ok());
+        assert!(spec.check().is_ok() && spec.clone().max(8).min(8).check().is_ok());
         for growth in [1.0, 0.5, -2.0, f64::NAN, f64::INFINITY] {
-            let error = spec.growth(growth).check().unwrap_err();
+            let error = spec.clone().growth(growth).check().unwrap_err();
             assert!(matches!(error, Error::InvalidSpec { key: "growth", .. }), "{growth}: {error}");
         }
         for slots in [0, 65] {
-            assert!(matches!(spec.slots(slots).check(), Err(Error::InvalidSpec { key: "slots", .. })));
+            assert!(matches!(
+                spec.clone().slots(slots).check(),
+                Err(Error::InvalidSpec { key: "slots", .. })
+            ));
         }
-        assert!(matches!(spec.max(7).check(), Err(Error::InvalidSpec { key: "max", .. })));
-        assert!(matches!(spec.max(9).min(9).check(), Err(Error::InvalidSpec { key: "min", .. })));
-        assert!(matches!(spec.max(64).min(65).check(), Err(Error::InvalidSpec { key: "min", .. })));
+        assert!(matches!(spec.clone().max(7).check(), Err(Error::InvalidSpec { key: "max", .. })));
+        assert!(matches!(spec.clone().max(9).min(9).check(), Err(Error::InvalidSpec { key: "min", .. })));
+        assert!(matches!(spec.clone().max(64).min(65).check(), Err(Error::InvalidSpec { key: "min", .. })));
     }
 }

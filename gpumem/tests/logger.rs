@@ -34,8 +34,8 @@ fn pinned_memory_that_a_copy_may_write_is_given_to_nobody() -> Result<(), Error>
     // Writing backtraces would take longer than the copy.
     panic::set_hook(Box::new(|_| {}));
     let device = Device::host();
-    let small: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "small", &[1; 16])?;
-    let mut large: Buffer<u8, Host, Async> = Buffer::with_capacity(&device, "large", BYTES)?;
+    let small: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "small", &[1; 16])?.into_async();
+    let mut large: Buffer<u8, Host, Async> = Buffer::with_capacity(&device, "large", BYTES)?.into_async();
     large.resize(BYTES)?;
     large.fill(7)?;
     device.synchronize()?;

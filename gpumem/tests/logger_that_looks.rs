@@ -41,7 +41,7 @@ impl log::Log for Logger {
 fn start(round: usize) -> Result<(), Error> {
     let device = Device::host();
     let spec = BufferSpec::new("frame").snapshot().slots(12);
-    let frame: Arc<Frame> = Arc::new(Buffer::from_slice(&device, spec, &[1; 16])?);
+    let frame: Arc<Frame> = Arc::new(Buffer::from_slice(&device, spec, &[1; 16])?.into_async());
     let side = device.create_stream()?;
     let all =
         || device.start_downloads((&*frame, &*frame, &*frame, &*frame, &*frame, &*frame, &*frame, &*frame));

@@ -100,7 +100,7 @@ fn measure(scratch: &Scratch, rounds: usize) -> io::Result<Vec<Row>> {
 /// Wall time and processor time of one build.
 type Cost = (Duration, Option<Duration>);
 
-/// What the builds of one case took.
+/// The times of the builds of one case.
 #[derive(Default)]
 struct Samples {
     wall: Vec<Duration>,
@@ -200,7 +200,7 @@ impl Scratch {
     fn cargo<const N: usize>(&self, name: &str, args: [&str; N]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(args).current_dir(self.folder.join(name)).stdin(Stdio::null());
-        // Whatever would have builds shared, or made otherwise than by default.
+        // Variables that would have builds shared, or made otherwise than by default.
         for name in ["CARGO_TARGET_DIR", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
             cargo.env_remove(name);
         }
@@ -267,7 +267,7 @@ fn run(command: &mut Command) -> io::Result<()> {
 
 /// What the processes that this one has waited for, and those that they have waited for, used so far.
 fn processor_time() -> Option<Duration> {
-    // The name of the program may hold spaces, so the fields are counted from behind it: the 16th and 17th of all are
+    // The name of the program may hold spaces, so the fields are counted from its end: the 16th and 17th of all are
     // the children's user and system time, in hundredths of a second.
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

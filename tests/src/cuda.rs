@@ -12,11 +12,42 @@ mod card;
 /// The kernels of the tests, as text: `occupy`, which takes a number of nanoseconds, and `add_one`, which takes elements and their count.
 pub const KERNELS: &str = include_str!("kernels.ptx");
 
-/// The turn to use the card. Tests of one program that share it take it one at a time: a driver call that frees memory waits for the
-/// work of all of them, and some take most of the card's memory.
+/// The driver's own functions.
+#[allow(dead_code)] // The file has those of other programs too.
+#[path = "../../gpumem/tests/cuda/driver.rs"]
+mod driver;
+
+/// The turn to use the card. Tests of one program take it one at a time: a driver call that frees memory waits for the work of all of
+/// them, and some take most of the card's memory. Devices of earlier tests have ended by then, each on a thread of its own.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    // A handle that was forgotten keeps the context for good, so the wait ends when no thread ends a device any more.
+    let mut looks = 0;
+    while is_context_retained() && looks < 20 {
+        looks = if a_device_ends() { 0 } else { looks + 1 };
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    turn
+}
+
+/// Whether the primary context is retained, by a device or another library.
+#[must_use]
+pub fn is_context_retained() -> bool {
+    let (mut flags, mut active) = (0, 0);
+    // SAFETY: both pointers are valid for a write.
+    let code = unsafe { driver::cuDevicePrimaryCtxGetState(0, &raw mut flags, &raw mut active) };
+    code == 0 && active != 0
+}
+
+/// Whether a thread ends a device now. A thread that was just started has no name yet.
+fn a_device_ends() -> bool {
+    let ends = |thread: std::io::Result<std::fs::DirEntry>| {
+        let name = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("comm")));
+        name.is_ok_and(|name| name.trim() == "gpumem-finish")
+    };
+    // A system without this folder does not tell which threads there are.
+    std::fs::read_dir("/proc/self/task").is_ok_and(|mut threads| threads.any(ends))
 }
 
 impl TestBackend for Cuda {

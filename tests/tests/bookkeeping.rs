@@ -1,5 +1,5 @@
-//! The bookkeeping of memory: what is charged, held and retained after failures and after many rounds. Each test failed on the code
-//! before the fault was mended that its comment names.
+//! The bookkeeping of memory: charged, held and retained bytes after failures and after many rounds. Each test failed before the fault was
+//! mended that its comment names.
 
 use gpumem::testing::Faults;
 use gpumem::{Async, Buffer, BufferSpec, Device, GpuBuffers, Host, Stream};
@@ -21,8 +21,8 @@ fn audit(device: &Device<Host>) {
     let _ = device;
 }
 
-/// A shrink that failed took the smaller block's bytes from the charge of the larger one, which stayed; the next one did so again, and
-/// the sum wrapped below 0.
+/// A shrink that failed took the smaller block's bytes from the charge of the larger block, which stayed. The next one did so again, and the
+/// sum wrapped below 0.
 #[test]
 fn a_shrink_that_fails_keeps_its_charge() {
     let faults = Faults::new();
@@ -57,21 +57,21 @@ struct Pair {
     second: Vec<u8>,
 }
 
-/// The memory that was mapped for the first buffer of a set stayed with it when the second one had no room, and no operation but a
-/// `shrink_to_fit` of that buffer could get it.
+/// The memory that was mapped for the first buffer of a set stayed with it when the second had no room. No operation but a `shrink_to_fit` of
+/// that buffer could get it.
 #[test]
 fn a_set_that_has_no_room_gives_back_what_it_took() {
     let device = Device::builder().memory_limit(64 << 20).host().unwrap();
     let data = Pair { first: vec![1; 2 * MIB], second: vec![2; 2 * MIB] };
     let mut gpu = data.upload(&device).unwrap();
     let before = device.stats().held_bytes;
-    gpu.reserve(PairLens { first: 50 * MIB, second: 20 * MIB }).unwrap_err();
+    gpu.reserve(PairLengths { first: 50 * MIB, second: 20 * MIB }).unwrap_err();
     audit(&device);
     assert_eq!(device.stats().held_bytes, before);
     gpu.upload_from(&Pair { first: vec![0; 40 * MIB], second: vec![0; 40 * MIB] }).unwrap_err();
     audit(&device);
     assert_eq!(device.stats().held_bytes, before);
-    gpu.resize(PairLens { first: 40 * MIB, second: 40 * MIB }).unwrap_err();
+    gpu.resize(PairLengths { first: 40 * MIB, second: 40 * MIB }).unwrap_err();
     audit(&device);
     assert_eq!((device.stats().held_bytes, device.stats().live_bytes), (before, 4 << 20));
     let large = block(&device, 60 * MIB).unwrap();
@@ -90,8 +90,8 @@ fn growth_that_fails_at_any_step_is_undone() {
     let data = Pair { first: vec![1; 2 * MIB], second: vec![2; 2 * MIB] };
     type Operation = fn(&mut PairBuffers) -> gpumem::Result<()>;
     let operations: [(&str, Operation); 4] = [
-        ("reserve", |gpu| gpu.reserve(PairLens { first: 3 * MIB, second: 5 * MIB })),
-        ("resize", |gpu| gpu.resize(PairLens { first: 7 * MIB, second: 5 * MIB })),
+        ("reserve", |gpu| gpu.reserve(PairLengths { first: 3 * MIB, second: 5 * MIB })),
+        ("resize", |gpu| gpu.resize(PairLengths { first: 7 * MIB, second: 5 * MIB })),
         ("upload", |gpu| gpu.upload_from(&Pair { first: vec![3; 9 * MIB], second: vec![4; 5 * MIB] })),
         ("extend", |gpu| gpu.first_mut().extend_from_slice(&vec![9; 3 * MIB])),
     ];
@@ -109,7 +109,7 @@ fn growth_that_fails_at_any_step_is_undone() {
             audit(&device);
             device.trim(0).unwrap();
             let after = device.stats();
-            // Where the growth had succeeded, and what came after it failed, the buffers have it.
+            // The buffers have grown if the growth succeeded and a later step failed.
             let grown = after.live_bytes - before.live_bytes;
             let rounding = if grown > 0 { 2 * (2 << 20) } else { 0 };
             let held = after.held_bytes - before.held_bytes;
@@ -120,7 +120,7 @@ fn growth_that_fails_at_any_step_is_undone() {
     }
 }
 
-/// Each round left addresses without memory, one mapping of the kernel's, until it had no more and the process ended.
+/// Each round left addresses without memory, which is a mapping of the system's, until the system refused more and the process ended.
 #[test]
 #[cfg(target_os = "linux")]
 fn addresses_without_memory_are_used_again() {
@@ -196,7 +196,7 @@ fn a_logger_may_use_the_device() {
     drop(last);
 }
 
-/// Small buffers that live keep the slab that each lies in, and no more than that: the bound that `memory_limit` states.
+/// A small live buffer keeps the slab that it lies in, and no more: the bound that `memory_limit` states.
 #[test]
 fn a_small_buffer_keeps_one_slab_at_most() {
     let limit = 64 << 20;
@@ -220,7 +220,7 @@ fn a_small_buffer_keeps_one_slab_at_most() {
 
 const THREADS: usize = 8;
 
-/// What a thread of the next test has.
+/// The state of a thread of the next test.
 struct Worker<'a> {
     device: &'a Device<Host>,
     stream: Stream<Host>,
@@ -246,7 +246,7 @@ impl Worker<'_> {
             1 if self.frames.len() < 4 => {
                 let spec = BufferSpec::new("frame");
                 let spec = if random.below(2) == 0 { spec.snapshot() } else { spec };
-                self.frames.push(Buffer::from_slice(self.device, spec, &vec![1; len / 4])?);
+                self.frames.push(Buffer::from_slice(self.device, spec, &vec![1; len / 4])?.into_async());
             }
             2 if self.sets.len() < 2 => {
                 self.sets.push(Pair { first: vec![1; len], second: vec![2; len / 2] }.upload(self.device)?);
@@ -257,13 +257,7 @@ impl Worker<'_> {
             6 => self.plain.last_mut().map_or(Ok(()), |buffer| buffer.resize(len))?,
             7 => self.plain.first_mut().map_or(Ok(()), Buffer::shrink_to_fit)?,
             8 => self.plain.first_mut().map_or(Ok(()), |buffer| buffer.extend_from_slice(&vec![3; len]))?,
-            9 => self.sets.first_mut().map_or(Ok(()), |set| {
-                set.reserve(PairLens { first: len, second: random.below(2 * len + 1) })
-            })?,
-            10 => self.sets.first_mut().map_or(Ok(()), |set| {
-                set.upload_from(&Pair { first: vec![5; len], second: vec![6; 2 * len] })
-            })?,
-            11 => self.sets.first_mut().map_or(Ok(()), PairBuffers::shrink_to_fit)?,
+            choice @ 9..=11 => self.change_set(choice, len)?,
             // A ticket that is dropped, and one that is waited for.
             12 => drop(self.frames.first_mut().map(|frame| frame.start_download()).transpose()?),
             13 => {
@@ -282,6 +276,15 @@ impl Worker<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn change_set(&mut self, choice: usize, len: usize) -> gpumem::Result<()> {
+        let Some(set) = self.sets.first_mut() else { return Ok(()) };
+        match choice {
+            9 => set.reserve(PairLengths { first: len, second: self.random.below(2 * len + 1) }),
+            10 => set.upload_from(&Pair { first: vec![5; len], second: vec![6; 2 * len] }),
+            _ => set.shrink_to_fit(),
+        }
     }
 }
 
@@ -338,7 +341,7 @@ fn operations_with_failures_end_at_zero() {
     println!("{operations} operations, {} bytes lost where nothing tells when a use ends", stats.lost_bytes);
 }
 
-/// After the driver had no more memory, requests are composed of what is there; when it has some again, the device comes to use it.
+/// After the driver had no more memory, segments are assembled from free ones. When the driver has some again, the device comes to use it.
 #[test]
 fn memory_that_comes_back_is_used_again() {
     /// Driver calls of so many operations of a random mix.

@@ -20,7 +20,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
     for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         let device = Device::host();
         let stream = device.create_stream().unwrap();
-        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap();
+        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap().into_async();
         let mut bound = numbers.bind(&stream).unwrap();
         let mut expected = 0;
         for round in 0..50 {
@@ -32,7 +32,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
             expected += 3;
             let frame = bound.start_download().unwrap();
             match round % 4 {
-                // The buffer elsewhere, between two kernels of its stream.
+                // On the compute stream, between two kernels of its stream.
                 0 => {
                     bound.buffer().unwrap().fill(round).unwrap();
                     assert_eq!(frame.wait().unwrap()[9_999], expected);
@@ -55,12 +55,12 @@ fn kernels_and_downloads_follow_the_stream_alone() {
     }
 }
 
-// What `bind` is for: neither waits for the other stream.
+/// Neither stream waits for the other, which is what `bind` is for.
 #[test]
 fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
     let device = Device::host();
     let stream = device.create_stream().unwrap();
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3]).unwrap();
+    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3]).unwrap().into_async();
     let mut bound = numbers.bind(&stream).unwrap();
     let (release, held) = mpsc::channel::<()>();
     device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
@@ -75,12 +75,13 @@ fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
     assert_eq!(numbers.download().unwrap(), [4, 2, 3]);
 }
 
-// The guard may be forgotten: the kernels were noted.
+/// The guard may be forgotten: each kernel was noted at its launch.
 #[test]
 fn a_forgotten_binding_is_harmless() {
     let device = Device::host();
     let stream = device.create_stream().unwrap();
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &vec![1; 100_000]).unwrap();
+    let mut numbers: Numbers =
+        Buffer::from_slice(&device, "numbers", &vec![1; 100_000]).unwrap().into_async();
     for round in 2..20 {
         let mut bound = numbers.bind(&stream).unwrap();
         device
@@ -104,7 +105,7 @@ fn a_forgotten_binding_is_harmless() {
 #[test]
 fn bindings_refuse_other_devices_ranges_and_slots() {
     let (device, other) = (Device::host(), Device::host());
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1]).unwrap();
+    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[1]).unwrap().into_async();
     let stream = other.create_stream().unwrap();
     let error = numbers.bind(&stream).map(drop).unwrap_err();
     assert!(matches!(error, Error::DifferentDevices { .. }), "{error:?}");
@@ -120,7 +121,7 @@ fn bindings_refuse_other_devices_ranges_and_slots() {
     drop(bound);
     assert_eq!(numbers.download().unwrap(), [9]);
     // A buffer without memory.
-    let mut empty: Numbers = Buffer::new(&device, "empty").unwrap();
+    let mut empty: Numbers = Buffer::new(&device, "empty").unwrap().into_async();
     let mut bound = empty.bind(&stream).unwrap();
     device.launch_on(&stream, (&mut bound,), |(numbers,)| assert!(numbers.is_empty())).unwrap();
     assert!(bound.start_download().unwrap().wait().unwrap().is_empty());
@@ -136,7 +137,7 @@ fn views_of_a_bound_buffer_follow_its_stream() {
     let device = Device::host();
     let stream = device.create_stream().unwrap();
     for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
-        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap();
+        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap().into_async();
         let mut copy: Buffer<u32> = Buffer::from_slice(&device, "copy", &[0; 100]).unwrap();
         let mut bound = numbers.bind(&stream).unwrap();
         for round in 1..=20 {
@@ -173,7 +174,7 @@ fn views_of_a_bound_buffer_follow_its_stream() {
 fn selections_of_bound_buffers_show_one_point() {
     let device = Device::host();
     let (stream, other) = (device.create_stream().unwrap(), device.create_stream().unwrap());
-    let new = |name| -> Numbers { Buffer::from_slice(&device, name, &[0; 1_000]).unwrap() };
+    let new = |name| -> Numbers { Buffer::from_slice(&device, name, &[0; 1_000]).unwrap().into_async() };
     let (mut a, mut b, mut c, d) = (new("a"), new("b"), new("c"), new("d"));
     let (mut a, mut b, mut c) = (a.bind(&stream).unwrap(), b.bind(&stream).unwrap(), c.bind(&other).unwrap());
     for round in 1..=10 {
@@ -214,7 +215,7 @@ fn a_bound_buffer_waits_for_slots() {
     let device = Device::host();
     let stream = device.create_stream().unwrap();
     for spec in [BufferSpec::new("plain").slots(1), BufferSpec::new("snapshot").slots(1).snapshot()] {
-        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap();
+        let mut numbers: Numbers = Buffer::from_slice(&device, spec, &[0; 10_000]).unwrap().into_async();
         let mut bound = numbers.bind(&stream).unwrap();
         for round in 1..=10 {
             device.launch_on(&stream, (&mut bound,), move |(numbers,)| numbers.fill(round)).unwrap();
@@ -260,7 +261,7 @@ fn threads_read_a_bound_buffer_at_the_same_time() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let stream = device.create_stream().unwrap();
-    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[0; 200]).unwrap();
+    let mut numbers: Numbers = Buffer::from_slice(&device, "numbers", &[0; 200]).unwrap().into_async();
     let mut copies: [Buffer<u32>; THREADS] =
         std::array::from_fn(|_| Buffer::from_slice(&device, "copy", &[0; 200]).unwrap());
     bus.set_rate(2_000_000);

@@ -1,4 +1,4 @@
-//! What only a card shows: memory that others hold, and kernels on streams of the application's own.
+//! What only a card shows: memory that other devices hold, kernels on streams of the application's own, and calls that the driver refuses.
 #![cfg(feature = "cuda")]
 
 use cust::launch;
@@ -24,7 +24,7 @@ fn card() -> Option<Device<Cuda>> {
     Cuda::open(Device::builder())
 }
 
-/// Another device on the same card is to this one what another process is: neither knows what the other holds.
+/// Another device on the same card is to this one as another process is: neither knows how much the other holds.
 #[test]
 fn out_of_memory_counts_what_another_device_holds() {
     let _turn = turn();
@@ -44,11 +44,11 @@ fn out_of_memory_counts_what_another_device_holds() {
     println!("{error}");
     let Error::OutOfMemory { requested, live, kept, free: left, .. } = error else { panic!("{error}") };
     assert_eq!((requested, live), (half as u64, 4_000_000));
-    assert!(kept < 4 << 20, "what was kept went back first: {kept}");
+    assert!(kept < 4 << 20, "free memory went back first: {kept}");
     assert!(left.is_some_and(|left| left < free / 2), "{left:?}");
     buffer.resize(2_000_000).unwrap();
 
-    // What the others free is theirs to give back; then there is room.
+    // The other device gives back the memory that it has freed; then there is room.
     drop(hog);
     others.trim(0).unwrap();
     let large: Buffer<u8, Cuda> = Buffer::with_capacity(&mine, "large", half).unwrap();
@@ -59,7 +59,7 @@ fn out_of_memory_counts_what_another_device_holds() {
 }
 
 /// The device's limit is where the card's end was before others took half of it. A random mix that needs nearly all that is left goes on
-/// without a failure, by composing, once the driver has said no for the first time.
+/// without a failure, by assembling segments, once the driver has refused memory for the first time.
 #[test]
 fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
     let _turn = turn();
@@ -73,7 +73,7 @@ fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
     let hog: Buffer<u8, Cuda> =
         Buffer::with_capacity(&others, "hog", usize::try_from(free / 2).unwrap()).unwrap();
     let left = others.memory_info().unwrap().free.unwrap();
-    // What `memory_limit` says that segments may be too large, and a little for the driver's own needs.
+    // Less by as much as segments may be too large (see `memory_limit`), and a little for the driver's own needs.
     let most = usize::try_from(left - total / 40 - (512 << 20)).unwrap();
     let mut random = Random::new(2_026);
     let mut live: Vec<Buffer<u8, Cuda>> = Vec::new();
@@ -117,10 +117,10 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
                 .unwrap();
         }
         used.finish().unwrap();
-        // On the compute stream, behind it.
+        // On the compute stream, after the kernels.
         assert!(numbers.download().unwrap().iter().all(|number| *number == 1 + round), "round {round}");
     }
-    // A reader on the stream, and the buffer dropped: its memory goes to nobody else before the kernel is past.
+    // A reader on the stream, and the buffer dropped: its memory has no next owner before the kernel has ended.
     {
         let used = numbers.use_on(&stream).unwrap();
         // SAFETY: as above.
@@ -136,6 +136,33 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
     device.close().unwrap();
 }
 
+/// Plain data that `cust` does not know, as vectors of a newer `glam` are.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+struct Foreign(u32);
+
+#[test]
+fn kernels_take_elements_that_cust_does_not_know() {
+    let _turn = turn();
+    let Some(device) = card() else { return };
+    let module = device.load_ptx(KERNELS).unwrap();
+    let add_one = module.get_function("add_one").unwrap();
+    let mut numbers = Buffer::from_fn(&device, "numbers", 256, |_| Foreign(7)).unwrap();
+    let stream = device.stream();
+    let half = numbers.as_device_ptr_mut().unwrap().wrapping_add(128);
+    assert_eq!(half.as_raw(), numbers.as_raw() + 512);
+    // SAFETY: the kernel takes a pointer to so many elements, which the buffer has from there on.
+    unsafe { cust::launch!(add_one<<<1, 128, 0, stream>>>(half, 128_u32)).unwrap() };
+    let own = device.create_stream().unwrap();
+    {
+        let mut bound = numbers.bind(&own).unwrap();
+        let address = bound.as_device_ptr().unwrap();
+        // SAFETY: as above, on the stream that the buffer is bound to.
+        unsafe { cust::launch!(add_one<<<1, 256, 0, own>>>(address, 256_u32)).unwrap() };
+    }
+    assert_eq!(numbers.download().unwrap(), [[Foreign(8); 128], [Foreign(9); 128]].concat());
+}
+
 #[test]
 fn a_bound_buffer_follows_its_stream() {
     let _turn = turn();
@@ -146,7 +173,7 @@ fn a_bound_buffer_follows_its_stream() {
     let count = 1_u32 << 20;
     for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         let mut numbers: Buffer<u32, Cuda, Async> =
-            Buffer::from_slice(&device, spec, &vec![0; 1 << 20]).unwrap();
+            Buffer::from_slice(&device, spec, &vec![0; 1 << 20]).unwrap().into_async();
         let mut bound = numbers.bind(&stream).unwrap();
         let mut expected = 0;
         let mut frames = Vec::new();
@@ -179,33 +206,35 @@ fn a_bound_buffer_follows_its_stream() {
     }
 }
 
-/// What `PyTorch` does: a stream is captured in the default mode, which forbids all threads what could be
-/// meant for the graph.
+/// Captures a stream of this thread's own from `begun` to `done`, as `PyTorch` does: in the default mode, which forbids all threads the
+/// calls that could be meant for the graph. Returns what the driver says in the end.
+fn capture(device: &Device<Cuda>, begun: &Barrier, done: &Barrier) -> driver::Code {
+    device.make_current().unwrap();
+    let (mut stream, mut graph) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the pointers are valid for a write, the context is current, and the stream is this thread's own.
+    unsafe {
+        assert_eq!(driver::cuStreamCreate(&raw mut stream, driver::STREAM_NON_BLOCKING), 0);
+        assert_eq!(driver::cuStreamBeginCapture_v2(stream, driver::CAPTURE_MODE_GLOBAL), 0);
+        begun.wait();
+        done.wait();
+        let end = driver::cuStreamEndCapture(stream, &raw mut graph);
+        assert_eq!(driver::cuStreamDestroy_v2(stream), 0);
+        end
+    }
+}
+
 #[test]
 fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     let _turn = turn();
     let Some(device) = card() else { return };
     let mut buffer: Buffer<u32, Cuda, Async> =
-        Buffer::from_slice(&device, "buffer", &vec![1; 1 << 20]).unwrap();
-    let parked: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "parked", &vec![1; 1 << 20]).unwrap();
+        Buffer::from_slice(&device, "buffer", &vec![1; 1 << 20]).unwrap().into_async();
+    let parked: Buffer<u32, Cuda, Async> =
+        Buffer::from_slice(&device, "parked", &vec![1; 1 << 20]).unwrap().into_async();
     let ticket = parked.start_download().unwrap();
     let (begun, done) = (Barrier::new(2), Barrier::new(2));
     std::thread::scope(|scope| {
-        let capture = scope.spawn(|| {
-            device.make_current().unwrap();
-            let (mut stream, mut graph) = (std::ptr::null_mut(), std::ptr::null_mut());
-            // SAFETY: the pointers are valid for a write, the context is current, and the stream is this
-            // thread's own.
-            unsafe {
-                assert_eq!(driver::cuStreamCreate(&raw mut stream, driver::STREAM_NON_BLOCKING), 0);
-                assert_eq!(driver::cuStreamBeginCapture_v2(stream, driver::CAPTURE_MODE_GLOBAL), 0);
-                begun.wait();
-                done.wait();
-                let end = driver::cuStreamEndCapture(stream, &raw mut graph);
-                assert_eq!(driver::cuStreamDestroy_v2(stream), 0);
-                end
-            }
-        });
+        let capture = scope.spawn(|| capture(&device, &begun, &done));
         begun.wait();
         let during = || -> Result<(), Error> {
             ticket.is_ready()?;
@@ -227,11 +256,8 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
         drop(pins);
         ends.close().unwrap();
         done.wait();
-        assert_eq!(
-            (capture.join().unwrap(), result),
-            (0, Ok(())),
-            "the capture is whole, and nothing failed"
-        );
+        let capture = capture.join().unwrap();
+        assert_eq!((capture, result), (0, Ok(())), "the capture is whole, and nothing failed");
     });
     assert!(ticket.wait().unwrap().iter().all(|number| *number == 1));
     assert_eq!(device.stats().lost_bytes, 0);
@@ -239,7 +265,7 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     device.close().unwrap();
 }
 
-/// A refused call was taken for a dead device: the ticket stayed dead, and the memory was lost.
+/// A refused call was taken for a failed device: the ticket gave that error for good, and the memory was lost.
 #[test]
 fn a_refused_call_loses_nothing() {
     let _turn = turn();
@@ -253,7 +279,8 @@ fn a_refused_call_loses_nothing() {
     // SAFETY: the kernel takes one u64 and touches no memory.
     let keep_busy = || unsafe { launch!(occupy<<<1, 1, 0, stream>>>(50_000_000_u64)) };
     keep_busy().unwrap();
-    let buffer: Buffer<u32, Cuda, Async> = Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap();
+    let buffer: Buffer<u32, Cuda, Async> =
+        Buffer::from_slice(&device, "buffer", &vec![7; 1 << 20]).unwrap().into_async();
     let mut ticket = buffer.start_download().unwrap();
     if refuse(801, 1).is_none() {
         return;
@@ -299,14 +326,15 @@ fn a_refused_event_loses_nothing() {
         ("write", |cells| cells.write(0, &[7; 10])),
         ("a large write", |cells| cells.write(0, &vec![7; LARGE])),
         ("upload", |cells| cells.upload(&vec![7; LARGE])),
-        ("stage", |cells| cells.stage(LARGE)?.commit_at(0)),
+        ("stage", |cells| cells.stage(LARGE)?.commit_at(0).map(drop)),
         ("download", |cells| cells.download_into_slice(&mut vec![0; LARGE])),
         ("start_download", |cells| cells.start_download()?.wait().map(drop)),
     ];
     for (name, operation) in operations {
         for calls in 0.. {
             let Some(device) = card() else { return };
-            let mut cells: Cells = Buffer::from_slice(&device, "cells", &vec![1; LARGE]).unwrap();
+            let mut cells: Cells =
+                Buffer::from_slice(&device, "cells", &vec![1; LARGE]).unwrap().into_async();
             device.synchronize().unwrap();
             if refuse_after(2, calls).is_none() {
                 return;
@@ -328,7 +356,8 @@ fn a_refused_event_loses_nothing() {
     }
 }
 
-/// A refused question whether the device has come to its end kept all of its memory, and one while memory was taken kept that.
+/// The driver refused to say whether the device has come to its end, and all of its memory was lost; or refused a call of an allocation, and
+/// that memory was.
 #[test]
 fn a_refused_call_keeps_no_memory() {
     let _turn = turn();
@@ -361,7 +390,7 @@ fn a_refused_call_keeps_no_memory() {
     );
 }
 
-/// Launches that a card cannot do were taken for a dead device, some of them.
+/// Some launches that a card cannot do were taken for a failed device.
 #[test]
 fn launches_beyond_the_limits_are_refused() {
     let _turn = turn();

@@ -1,4 +1,4 @@
-//! What the README and the documentation promise, a sentence a test: it stands where it is quoted from, and it is so.
+//! The promises of the README and the documentation, one sentence per test: the file has the sentence, and the runtime keeps it.
 //!
 //! All of it is on the host. What other backends do, and more than one case of each promise, is in the suite.
 
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
-/// How long what hangs is waited for.
+/// How long a test waits for a call that hangs.
 const HANGS: Duration = Duration::from_secs(20);
 
 type Frame = Buffer<u32, Host, Async>;
@@ -41,7 +41,7 @@ fn occupy(device: &Device) -> Sender<()> {
     release
 }
 
-/// Runs `work` on another thread, and fails where it does not come to an end while something is in its way.
+/// Runs `work` on another thread, and fails if it does not end.
 #[track_caller]
 fn returns<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let (send, done) = channel();
@@ -171,7 +171,7 @@ fn dropping_neither_waits_nor_panics() {
     promised("README.md", "Dropping anything, on any thread, neither waits for the device nor panics.");
     promised("gpumem/src/ledger/stats.rs", "Reading it waits for nothing");
     let device = Device::host();
-    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 100_000]).unwrap();
+    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 100_000]).unwrap().into_async();
     let guard = frame.start_download().unwrap().wait().unwrap();
     let stream = device.create_stream().unwrap();
     let release = occupy(&device);
@@ -229,9 +229,8 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
     type Operation = fn(&mut Buffer<u32>, &[u32]) -> Result<(), Error>;
     promised(
         "gpumem/src/error.rs",
-        "Even then each buffer has the length that it had, and the elements that the operation was not to write are what they were. \
-         Of those that it was to write some may be written, and where it made room first (`extend_from_slice`, `resize`, \
-         `copy_from`) the capacity may have grown.",
+        "Even then each buffer has the length and the capacity that it had, and the elements that the operation was not to write \
+         are what they were. Of those that it was to write some may be written.",
     );
     const LEN: usize = 2 * MIB;
     // Where each writes, of what the buffer has.
@@ -282,7 +281,7 @@ fn a_ticket_may_be_forgotten_and_a_future_dropped() {
          the future, is harmless.",
     );
     let device = Device::host();
-    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 50_000]).unwrap();
+    let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 50_000]).unwrap().into_async();
     std::mem::forget(frame.start_download().unwrap());
     drop(std::future::IntoFuture::into_future(frame.start_download().unwrap()));
     frame.fill(2).unwrap();
@@ -309,7 +308,7 @@ fn each_buffer_has_two_slots() {
     let device = Device::host();
     for slots in [2, 5] {
         let spec = if slots == 2 { BufferSpec::new("frame") } else { BufferSpec::new("frame").slots(slots) };
-        let frame: Frame = Buffer::from_slice(&device, spec, &[1; 100]).unwrap();
+        let frame: Frame = Buffer::from_slice(&device, spec, &[1; 100]).unwrap().into_async();
         let guard = frame.start_download().unwrap().wait().unwrap();
         for _ in 1..slots {
             std::mem::forget(frame.start_download().unwrap());
@@ -334,8 +333,8 @@ fn a_download_shows_the_buffer_as_it_was() {
          meanwhile, and a frame shows all its buffers at one moment.",
     );
     let device = Device::host();
-    let mut first: Frame = Buffer::from_slice(&device, "first", &[1; 10_000]).unwrap();
-    let second: Frame = Buffer::from_slice(&device, "second", &[1; 10_000]).unwrap();
+    let mut first: Frame = Buffer::from_slice(&device, "first", &[1; 10_000]).unwrap().into_async();
+    let second: Frame = Buffer::from_slice(&device, "second", &[1; 10_000]).unwrap().into_async();
     let release = occupy(&device);
     let frame = device.start_downloads((&first, &second)).unwrap();
     let ticket = first.start_download().unwrap();
@@ -373,7 +372,7 @@ fn a_leak_report_has_the_line_that_made_the_buffer() {
     let device = Device::host();
     device.check_leaks().unwrap();
     let (kept, line) = (block(&device, 4_096).unwrap(), line!());
-    // `block` made it, and is not told who asked.
+    // `block` made it, and does not know its caller.
     let (own, own_line) = (Buffer::<u8>::new(&device, "own").unwrap(), line!());
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("two are alive") };
     let made: Vec<_> =
@@ -394,7 +393,7 @@ fn closing_gives_everything_back_or_says_what_is_left() {
     );
     let device = Device::host();
     let (frame, handle): (Frame, _) =
-        (Buffer::from_slice(&device, "frame", &[1; 9]).unwrap(), device.clone());
+        (Buffer::from_slice(&device, "frame", &[1; 9]).unwrap().into_async(), device.clone());
     let Err(Error::Leaked(report)) = device.close() else { panic!("a buffer is alive") };
     assert_eq!(report.buffers()[0].label.name(), "frame");
     let (device, guard) = (handle.clone(), frame.start_download().unwrap().wait().unwrap());

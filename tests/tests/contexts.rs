@@ -1,5 +1,4 @@
-//! What is left of a card's context, and when; and who waits for its end. One test at a time, since all
-//! devices of a process share it.
+//! When a card's context ends, and which calls wait for that. One test at a time, since all devices of a process share it.
 #![cfg(feature = "cuda")]
 
 use cust::launch;
@@ -7,7 +6,7 @@ use gpumem::cuda::Module;
 use gpumem::{Async, Buffer, Cuda, Device, Error, Stream};
 use gpumem_tests::TestBackend;
 use gpumem_tests::cuda::fake::{loaded_modules, refuse_waits};
-use gpumem_tests::cuda::{KERNELS, turn};
+use gpumem_tests::cuda::{KERNELS, is_context_retained, turn};
 use std::process::Command;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ mod driver;
 /// A card, and the turn to use it.
 fn card() -> Option<(Device<Cuda>, MutexGuard<'static, ()>)> {
     let turn = turn();
-    // What the last test has left to a thread is over.
+    // Devices of the last test may still end on a thread.
     let device = Cuda::open(Device::builder())?;
     device.close().unwrap();
     wait_for_the_end();
@@ -34,17 +33,9 @@ fn another() -> Device<Cuda> {
     Cuda::open(Device::builder()).expect("there was a card")
 }
 
-/// Whether somebody retains the primary context.
-fn is_retained() -> bool {
-    let (mut flags, mut active) = (0, 0);
-    // SAFETY: both pointers are valid for a write.
-    assert_eq!(unsafe { driver::cuDevicePrimaryCtxGetState(0, &raw mut flags, &raw mut active) }, 0);
-    active != 0
-}
-
 fn wait_for_the_end() {
     let began = Instant::now();
-    while is_retained() {
+    while is_context_retained() {
         assert!(began.elapsed() < Duration::from_secs(20), "the context never ends");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -59,16 +50,15 @@ fn occupy(stream: &Stream<Cuda>, module: &Module, time: Duration) {
 }
 
 fn numbers(device: &Device<Cuda>) -> Buffer<u32, Cuda, Async> {
-    Buffer::from_slice(device, "numbers", &[1; 100]).unwrap()
+    Buffer::from_slice(device, "numbers", &[1; 100]).unwrap().into_async()
 }
 
-/// A ticket that was redeemed or waited for kept its event, and that the context, of a device that said that
-/// it was closed.
+/// A ticket that had arrived kept its event, and the event the context of a device that said that it was closed.
 #[test]
 fn transfers_that_have_ended_keep_no_context() {
     let Some((device, _turn)) = card() else { return };
     device.close().unwrap();
-    assert!(!is_retained());
+    assert!(!is_context_retained());
 
     let device = another();
     let mut buffer = numbers(&device);
@@ -79,7 +69,7 @@ fn transfers_that_have_ended_keep_no_context() {
     assert!(download.wait_timeout(Duration::from_secs(20)).unwrap().is_some());
     drop(buffer);
     device.close().unwrap();
-    assert!(!is_retained());
+    assert!(!is_context_retained());
     // They still know.
     assert!(upload.is_ready().unwrap() && never_asked.is_ready().unwrap() && download.is_ready().unwrap());
     never_asked.wait().unwrap();
@@ -92,7 +82,7 @@ fn a_closed_device_takes_its_modules_along() {
     let module = device.load_ptx(KERNELS).unwrap();
     let kernel = module.get_function("add_one").unwrap();
     device.close().unwrap();
-    assert!(!is_retained());
+    assert!(!is_context_retained());
     for refused in [module.get_function("add_one").map(drop), kernel.allow_shared_bytes(1_000)] {
         assert!(
             matches!(&refused, Err(Error::KernelRefused { reason, .. }) if reason.contains("closed")),
@@ -130,7 +120,7 @@ fn a_closed_device_unloads_its_modules() {
     keep.close().unwrap();
 }
 
-/// They piled up until the device ended.
+/// Dropped modules piled up until the device ended.
 #[test]
 fn dropped_modules_are_unloaded_while_the_device_lives() {
     let Some((device, _turn)) = card() else { return };
@@ -155,21 +145,19 @@ fn dropped_modules_are_unloaded_while_the_device_lives() {
     device.close().unwrap();
 }
 
-/// Whichever handle is the last, and whatever runs on the card: the drop returns at once.
+/// Drops a handle, which returns at once beside a kernel that runs.
+fn drop_at_once<T>(what: &str, handle: T) {
+    let began = Instant::now();
+    drop(handle);
+    let took = began.elapsed();
+    assert!(took < SHORT, "dropping {what} took {took:?} beside a kernel of {LONG:?}");
+}
+
+/// Whichever handle is the last, and whatever runs on the card.
 #[test]
 fn the_last_handle_waits_for_no_kernel() {
     let Some((busy, _turn)) = card() else { return };
     let work = busy.load_ptx(KERNELS).unwrap();
-    let timed = |what: &str, drop: &mut dyn FnMut()| {
-        let began = Instant::now();
-        drop();
-        assert!(
-            began.elapsed() < SHORT,
-            "dropping {what} took {:?} beside a kernel of {LONG:?}",
-            began.elapsed()
-        );
-    };
-
     // Kernels of another device. The driver waits for them when it unloads a module and when it takes pinned
     // memory back.
     let (first, second) = (another(), another());
@@ -181,16 +169,13 @@ fn the_last_handle_waits_for_no_kernel() {
         device.synchronize().unwrap();
     }
     occupy(busy.stream(), &work, LONG);
-    let (mut device, mut last) = (Some(first), Some(module));
-    timed("a device with pinned memory", &mut || drop(device.take()));
-    timed("a module, the last of its device", &mut || drop(last.take()));
-    let mut device = Some(second);
-    timed("a device that had a module", &mut || drop(device.take()));
-    let (mut device, mut guard) = (Some(third), Some(guard));
-    timed("a device", &mut || drop(device.take()));
+    drop_at_once("a device with pinned memory", first);
+    drop_at_once("a module, the last of its device", module);
+    drop_at_once("a device that had a module", second);
+    drop_at_once("a device", third);
     // The thread that was to end the device has seen that the guard keeps it.
     std::thread::sleep(Duration::from_millis(50));
-    timed("a guard, the last of its device", &mut || drop(guard.take()));
+    drop_at_once("a guard, the last of its device", guard);
     busy.synchronize().unwrap();
     drop(work);
     busy.close().unwrap();
@@ -200,11 +185,10 @@ fn the_last_handle_waits_for_no_kernel() {
     let device = another();
     let (stream, module) = (device.create_stream().unwrap(), device.load_ptx(KERNELS).unwrap());
     occupy(&stream, &module, LONG);
-    let (mut rest, mut last) = (Some((module, device)), Some(stream));
-    timed("module and device", &mut || drop(rest.take()));
-    timed("a stream, the last handle of all", &mut || drop(last.take()));
+    drop_at_once("module and device", (module, device));
+    drop_at_once("a stream, the last handle of all", stream);
     // It ends when the kernel has.
-    assert!(is_retained());
+    assert!(is_context_retained());
     wait_for_the_end();
     assert!(loaded_modules().is_none_or(|loaded| loaded == 0), "{:?}", loaded_modules());
 }
@@ -220,8 +204,7 @@ fn run_alone(test: &str, (variable, value): (&str, &str)) {
     assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
 }
 
-/// The thread that wakes those who wait was refused a wait: they were told for good that the device had
-/// failed.
+/// The driver refused the wake thread a wait: all tickets answered from then on that the device had failed.
 #[test]
 fn a_refused_wait_is_asked_for_again() {
     let Some((device, _turn)) = card() else { return };
@@ -271,7 +254,7 @@ fn reset_the_context() {
     failed(device.create_stream().map(drop));
     failed(device.synchronize_stream(&stream));
     failed(device.synchronize());
-    // Made anew by somebody, it has the same name, and is another.
+    // The driver makes it anew for another device. It has the same name, and is another context.
     let other = another();
     assert_eq!(numbers(&other).download().unwrap(), [1; 100]);
     failed(buffer.fill(2));
@@ -280,8 +263,7 @@ fn reset_the_context() {
     other.close().unwrap();
 }
 
-/// To take pinned memory back, the driver waits for all kernels, and whoever queues work meanwhile waits for
-/// it.
+/// To take pinned memory back, the driver waits for all kernels, and a thread that queues work meanwhile waited for that.
 #[test]
 fn queueing_does_not_wait_for_the_end_of_another_device() {
     let Some((busy, _turn)) = card() else { return };

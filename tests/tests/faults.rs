@@ -1,4 +1,4 @@
-//! Every call to the backend fails once: whatever the operation, the buffer is as it was.
+//! Every call to the backend fails once. Whatever the operation, the buffer is as before.
 
 use gpumem::testing::{Faults, SlowBus};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Host, Stream};
@@ -9,104 +9,112 @@ type Operation = fn(&mut Frame, &Buffer<[u32; 3]>) -> Result<(), Error>;
 
 const DATA: [[u32; 3]; 100] = [[1, 2, 3]; 100];
 
+const OPERATIONS: [(&str, Operation); 27] = [
+    ("resize", |buffer, _| buffer.resize(1_000)),
+    ("resize within the capacity", |buffer, _| {
+        buffer.truncate(100);
+        buffer.resize(120)
+    }),
+    ("reserve", |buffer, _| buffer.reserve(1_000)),
+    ("shrink", |buffer, _| buffer.shrink_to_fit()),
+    ("upload more", |buffer, _| buffer.upload(&[[7; 3]; 1_000])),
+    ("upload less", |buffer, _| buffer.upload(&[[7; 3]; 10])),
+    ("write", |buffer, _| buffer.write(5, &[[7; 3]; 10])),
+    ("stage and replace by more", |buffer, _| {
+        let mut stage = buffer.stage(1_000)?;
+        stage.fill([7; 3]);
+        stage.commit().map(drop)
+    }),
+    ("stage and replace by less", |buffer, _| {
+        let mut stage = buffer.stage(10)?;
+        stage.fill([7; 3]);
+        stage.commit()?.wait()
+    }),
+    ("stage and write", |buffer, _| {
+        let mut stage = buffer.stage(10)?;
+        stage.fill([7; 3]);
+        stage.commit_at(5).map(drop)
+    }),
+    ("stage and append", |buffer, _| {
+        let mut stage = buffer.stage(1_000)?;
+        stage.fill([7; 3]);
+        stage.append()?.wait()
+    }),
+    ("extend", |buffer, _| buffer.extend_from_slice(&[[7; 3]; 1_000])),
+    ("fill", |buffer, _| buffer.fill([7; 3])),
+    ("copy", |buffer, other| buffer.copy_from(other)),
+    ("copy to a view", |buffer, other| buffer.view_mut(..5)?.copy_from(&other.view(3..8)?)),
+    ("append a view", |buffer, other| buffer.extend_from_view(&other.view(3..)?)),
+    ("copy within", |buffer, _| buffer.copy_within(..50, 50)),
+    ("copy within by one", |buffer, _| buffer.copy_within(1.., 0)),
+    ("remove", |buffer, _| buffer.swap_remove(3)),
+    ("clone", |buffer, _| buffer.clone_on_device().map(drop)),
+    ("make by a function", |buffer, _| {
+        Buffer::from_fn(buffer.device(), "another", 100, |_| [7; 3]).map(drop)
+    }),
+    ("download", |buffer, _| buffer.download().map(|data| assert_eq!(data, DATA))),
+    ("start a download", |buffer, _| buffer.start_download()?.wait().map(|data| assert_eq!(*data, DATA))),
+    ("slice", |buffer, _| buffer.host_slice().map(|data| assert_eq!(data, DATA))),
+    ("write while a download runs", |buffer, _| {
+        let running = buffer.start_download()?;
+        let written = buffer.write(0, &[[8; 3]]);
+        assert_eq!(*running.wait()?, DATA);
+        written
+    }),
+    ("make another", |buffer, _| Buffer::from_slice(buffer.device(), "another", &DATA).map(|_| ())),
+    ("make one with a minimum", |buffer, _| {
+        Buffer::<[u32; 3]>::new(buffer.device(), BufferSpec::new("another").min(100)).map(|_| ())
+    }),
+];
+
 #[test]
 fn a_failed_operation_leaves_the_buffer_as_it_was() {
-    let operations: [(&str, Operation); 20] = [
-        ("resize", |buffer, _| buffer.resize(1_000)),
-        ("resize within the capacity", |buffer, _| {
-            buffer.truncate(100);
-            buffer.resize(120)
-        }),
-        ("reserve", |buffer, _| buffer.reserve(1_000)),
-        ("shrink", |buffer, _| buffer.shrink_to_fit()),
-        ("upload more", |buffer, _| buffer.upload(&[[7; 3]; 1_000])),
-        ("upload less", |buffer, _| buffer.upload(&[[7; 3]; 10])),
-        ("write", |buffer, _| buffer.write(5, &[[7; 3]; 10])),
-        ("stage and replace by more", |buffer, _| {
-            let mut stage = buffer.stage(1_000)?;
-            stage.fill([7; 3]);
-            stage.commit().map(drop)
-        }),
-        ("stage and replace by less", |buffer, _| {
-            let mut stage = buffer.stage(10)?;
-            stage.fill([7; 3]);
-            stage.commit()?.wait()
-        }),
-        ("stage and write", |buffer, _| {
-            let mut stage = buffer.stage(10)?;
-            stage.fill([7; 3]);
-            stage.commit_at(5).map(drop)
-        }),
-        ("extend", |buffer, _| buffer.extend_from_slice(&[[7; 3]; 1_000])),
-        ("fill", |buffer, _| buffer.fill([7; 3])),
-        ("copy", |buffer, other| buffer.copy_from(other)),
-        ("copy to a view", |buffer, other| buffer.view_mut(..5)?.copy_from(&other.view(3..8)?)),
-        ("download", |buffer, _| buffer.download().map(|data| assert_eq!(data, DATA))),
-        ("start a download", |buffer, _| buffer.start_download()?.wait().map(|data| assert_eq!(*data, DATA))),
-        ("slice", |buffer, _| buffer.host_slice().map(|data| assert_eq!(data, DATA))),
-        ("write while a download runs", |buffer, _| {
-            let running = buffer.start_download()?;
-            let written = buffer.write(0, &[[8; 3]]);
-            assert_eq!(*running.wait()?, DATA);
-            written
-        }),
-        ("make another", |buffer, _| Frame::from_slice(buffer.device(), "another", &DATA).map(|_| ())),
-        ("make one with a minimum", |buffer, _| {
-            Frame::new(buffer.device(), BufferSpec::new("another").min(100)).map(|_| ())
-        }),
-    ];
-    for (name, operation) in operations {
-        let mut failures = 0;
-        for call in 0.. {
-            let faults = Faults::new();
-            let device = Device::builder().faults(&faults).host().unwrap();
-            let mut buffer: Frame = Buffer::with_capacity(&device, "buffer", 150).unwrap();
-            buffer.extend_from_slice(&DATA).unwrap();
-            let other = Buffer::from_slice(&device, "other", &[[9; 3]; 200]).unwrap();
-            let before = (buffer.len(), buffer.capacity(), device.stats().live_buffers);
-            device.synchronize().unwrap();
-
-            faults.fail_at(call);
-            let result = operation(&mut buffer, &other);
-            let failed = faults.stop();
-            let Err(error) = result else {
-                if !failed {
-                    break;
-                }
-                // The one thing that may go on: growth by the factor failed, and the exact need was granted.
-                assert_eq!(
-                    buffer.capacity(),
-                    buffer.len(),
-                    "{name}: call {call} failed, and nobody was told"
-                );
-                continue;
-            };
-            failures += 1;
-            assert!(failed, "{name}: {error}");
-            let after = (buffer.len(), buffer.capacity(), device.stats().live_buffers);
-            assert_eq!((after.0, after.2), (before.0, before.2), "{name}, call {call}: {error}");
-            if matches!(error, Error::OutOfMemory { .. } | Error::OutOfPinnedMemory { .. }) {
-                assert_eq!(after.1, before.1, "{name}, call {call}: {error}");
-            }
-            assert_eq!(buffer.download().unwrap(), DATA, "{name}, call {call}: {error}");
-            // And it goes on from there.
-            buffer.extend_from_slice(&DATA).unwrap();
-            assert_eq!(buffer.download().unwrap(), [DATA, DATA].concat(), "{name}, call {call}: {error}");
-            drop((buffer, other));
-            device.synchronize().unwrap();
-            assert_eq!(device.stats().lost_bytes, 0, "{name}, call {call}: what was refused uses no memory");
-            assert_eq!(
-                (device.stats().live_bytes, device.stats().retired_bytes),
-                (0, 0),
-                "{name}, call {call}"
-            );
+    for (name, operation) in OPERATIONS {
+        let (mut failures, mut call) = (0, 0);
+        while let Some(has_failed) = fail_one_call(name, operation, call) {
+            failures += u32::from(has_failed);
+            call += 1;
         }
-        let calls = match name {
-            "slice" => 0,
-            _ => 1,
-        };
-        assert!(failures >= calls, "{name} never failed: the test tests nothing");
+        let least = u32::from(name != "slice");
+        assert!(failures >= least, "{name} never failed: the test tests nothing");
     }
+}
+
+/// Does an operation one of whose calls to the backend fails. Returns whether the operation failed with it; `None` if it has no such call.
+fn fail_one_call(name: &str, operation: Operation, call: usize) -> Option<bool> {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let mut buffer: Frame = Buffer::with_capacity(&device, "buffer", 150).unwrap().into_async();
+    buffer.extend_from_slice(&DATA).unwrap();
+    let other = Buffer::from_slice(&device, "other", &[[9; 3]; 200]).unwrap();
+    let before = (buffer.len(), buffer.capacity(), device.stats().live_buffers);
+    device.synchronize().unwrap();
+
+    faults.fail_at(call);
+    let result = operation(&mut buffer, &other);
+    let failed = faults.stop();
+    let Err(error) = result else {
+        // The one operation that may go on: growth by the factor failed, and the exact need was granted.
+        let is_told = !failed || buffer.capacity() == buffer.len();
+        assert!(is_told, "{name}: call {call} failed, and the caller was not told");
+        return failed.then_some(false);
+    };
+    assert!(failed, "{name}: {error}");
+    let what = format!("{name}, call {call}: {error}");
+    let after = (buffer.len(), buffer.capacity(), device.stats().live_buffers);
+    assert_eq!((after.0, after.2), (before.0, before.2), "{what}");
+    if matches!(error, Error::OutOfMemory { .. } | Error::OutOfPinnedMemory { .. }) {
+        assert_eq!(after.1, before.1, "{what}");
+    }
+    assert_eq!(buffer.download().unwrap(), DATA, "{what}");
+    // And it goes on from there.
+    buffer.extend_from_slice(&DATA).unwrap();
+    assert_eq!(buffer.download().unwrap(), [DATA, DATA].concat(), "{what}");
+    drop((buffer, other));
+    device.synchronize().unwrap();
+    assert_eq!(device.stats().lost_bytes, 0, "{what}: what was refused uses no memory");
+    assert_eq!((device.stats().live_bytes, device.stats().retired_bytes), (0, 0), "{what}");
+    Some(true)
 }
 
 #[test]
@@ -223,7 +231,7 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         let mut gpu = host.upload(&device).unwrap();
         let before = (gpu.stats(), device.stats().live_bytes);
         faults.fail_at(call);
-        let error = gpu.resize(PairLens { first: 1_000, second: 1_000 }).unwrap_err();
+        let error = gpu.resize(PairLengths { first: 1_000, second: 1_000 }).unwrap_err();
         assert!(faults.stop() && matches!(error, Error::OutOfMemory { .. }), "call {call}: {error}");
         device.synchronize().unwrap();
         assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
@@ -232,11 +240,42 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
     }
 }
 
+#[test]
+fn a_failed_append_or_copy_leaves_the_whole_set_as_it_was() {
+    let host = Pair { first: vec![1; 10], second: vec![2; 20] };
+    let more = Pair { first: vec![3; 1_000], second: vec![4; 1_000] };
+    type Operation = fn(&mut PairBuffers, &PairBuffers, &Pair) -> Result<(), Error>;
+    let operations: [(Operation, usize); 2] =
+        [(|gpu, _, more| gpu.extend_from(more), 4), (|gpu, other, _| gpu.copy_from(other), 2)];
+    for (number, (operation, calls)) in operations.into_iter().enumerate() {
+        for call in 0..calls {
+            let faults = Faults::new();
+            let device = Device::builder().faults(&faults).host().unwrap();
+            let mut gpu = host.upload(&device).unwrap();
+            let other = more.upload(&device).unwrap();
+            device.synchronize().unwrap();
+            let before = (gpu.stats(), device.stats().live_bytes);
+            faults.fail_at(call);
+            let result = operation(&mut gpu, &other, &more);
+            assert!(faults.stop() && result.is_err(), "operation {number}, call {call}");
+            device.synchronize().unwrap();
+            assert_eq!((gpu.stats(), device.stats().live_bytes), before, "operation {number}, call {call}");
+            let down = gpu.download().unwrap();
+            assert_eq!(
+                (down.first, down.second),
+                (vec![1; 10], vec![2; 20]),
+                "operation {number}, call {call}"
+            );
+        }
+    }
+}
+
 type Selected = Buffer<u32, Host, Async>;
 
 /// A plain buffer, one of snapshots, and a selection of both: in part, as a whole, and of nothing.
 fn selected(device: &Device) -> (Selected, Selected) {
-    let make = |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap();
+    let make =
+        |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap().into_async();
     (make(BufferSpec::new("plain"), 1), make(BufferSpec::new("copied").snapshot(), 2))
 }
 
@@ -264,7 +303,7 @@ fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
             result.unwrap();
             break;
         }
-        let error = result.expect_err("a call failed, and nobody was told");
+        let error = result.expect_err("a call failed, and the caller was not told");
         failures += 1;
         assert_eq!(device.stats().async_downloads, 0, "call {call}: {error}");
         assert_eq!((plain.stats().slots_taken, copied.stats().slots_taken), (0, 0), "call {call}: {error}");
@@ -272,7 +311,7 @@ fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
             let stats = (copied.stats().shadow_bytes, device.stats().live_bytes);
             assert_eq!(stats, (0, live), "call {call}: {error}");
         }
-        // It goes on from there, and what was queued of the attempt harms nobody.
+        // It goes on from there, and the copies that were queued change nothing.
         plain.fill(1).unwrap();
         copied.fill(2).unwrap();
         for _ in 0..3 {
@@ -288,12 +327,12 @@ fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
         );
         device.close().unwrap();
     }
-    // Two blocks of pinned memory, beside those of the uploads, and two shadows; then two copies on the device, one wait, and
+    // Two blocks of pinned memory, beside those of the uploads, and two staging copies; then two copies on the device, one wait, and
     // four copies to the host.
     assert_eq!(failures, 2 + 2 + 2 + 1 + 4);
 }
 
-/// One by one, each would wait for the compute stream by itself, and each could be behind other work.
+/// Started one by one, each download would wait for the compute stream by itself, and other work could come in between.
 #[test]
 fn a_frame_waits_once_for_the_compute_stream() {
     for parts in 1..=4 {
@@ -302,7 +341,7 @@ fn a_frame_waits_once_for_the_compute_stream() {
             let device = Device::builder().faults(&faults).host().unwrap();
             let (plain, _) = selected(&device);
             let spec = BufferSpec::new("another").slots(4);
-            let another: Selected = Buffer::from_slice(&device, spec, &[3; 10]).unwrap();
+            let another: Selected = Buffer::from_slice(&device, spec, &[3; 10]).unwrap().into_async();
             let start = || match parts {
                 1 => device.start_downloads((&plain,)).and_then(|ticket| ticket.wait().map(drop)),
                 2 => device.start_downloads((&plain, &another)).and_then(|ticket| ticket.wait().map(drop)),
@@ -376,57 +415,59 @@ fn bound(
 #[test]
 fn a_bound_buffer_that_fails_is_not_torn_and_not_written_afterwards() {
     for spec in [BufferSpec::new("plain"), BufferSpec::new("copied").snapshot()] {
-        let mut failures = 0;
-        for call in 0.. {
-            let faults = Faults::new();
-            let device =
-                Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
-            let stream = device.create_stream().unwrap();
-            let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap();
-            device.synchronize().unwrap();
-            let (mut at, mut seen) = (0, Vec::new());
-            faults.fail_at(call);
-            let result = bound(&mut numbers, &stream, &mut at, &mut seen);
-            let failed = faults.stop();
-            for (numbers, at) in &seen {
-                assert!(numbers.iter().all(|number| number == at), "call {call}: {} is not {at}", numbers[0]);
-            }
-            match numbers.download() {
-                // What failed may have been the kernel itself, or what came right after it.
-                Ok(end) => {
-                    assert!(end.iter().all(|number| *number == end[0]), "call {call}");
-                    assert!(
-                        (at..=at + 1).contains(&end[0]) || end[0] == 100,
-                        "call {call}: {} is not {at}",
-                        end[0]
-                    );
-                }
-                Err(error) => assert!(failed && device.stats().live_bytes > 0, "call {call}: {error}"),
-            }
-            // Whoever has the memory next is not written by a late kernel.
-            drop(numbers);
-            let make = |value, len| Buffer::<u32>::from_slice(&device, "next", &vec![value; len]).unwrap();
-            let next = [make(7, 5_000), make(7, 100_000)];
-            device.synchronize_stream(&stream).unwrap();
-            for next in next {
-                assert!(next.download().unwrap().iter().all(|number| *number == 7), "call {call}");
-            }
-            // Either all is given back, or it says what is not.
-            let lost = device.stats().lost_bytes;
-            assert!(lost == 0 || failed, "call {call}");
-            drop(stream);
-            assert_eq!(device.close().is_ok(), lost == 0, "call {call}");
-            failures += u32::from(result.is_err());
-            if !failed {
-                result.unwrap();
-                break;
-            }
+        let (mut failures, mut call) = (0, 0);
+        while let Some(has_failed) = fail_one_call_of_a_bound_buffer(spec.clone(), call) {
+            failures += u32::from(has_failed);
+            call += 1;
         }
         assert!(failures > 20, "{failures} failures only");
     }
 }
 
-// Something writes the buffer on another stream of which nobody can tell when it ends, so no copy may read it.
+/// Binds a buffer while a call to the backend fails. Returns whether that failed with it; `None` if there is no such call.
+fn fail_one_call_of_a_bound_buffer(spec: BufferSpec, call: usize) -> Option<bool> {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
+    let stream = device.create_stream().unwrap();
+    let mut numbers: Selected = Buffer::from_slice(&device, spec.slots(8), &[0; 5_000]).unwrap().into_async();
+    device.synchronize().unwrap();
+    let (mut at, mut seen) = (0, Vec::new());
+    faults.fail_at(call);
+    let result = bound(&mut numbers, &stream, &mut at, &mut seen);
+    let failed = faults.stop();
+    for (numbers, at) in &seen {
+        assert!(numbers.iter().all(|number| number == at), "call {call}: {} is not {at}", numbers[0]);
+    }
+    match numbers.download() {
+        // What failed may have been the kernel itself, or what came right after it.
+        Ok(end) => {
+            assert!(end.iter().all(|number| *number == end[0]), "call {call}");
+            let is_right = (at..=at + 1).contains(&end[0]) || end[0] == 100;
+            assert!(is_right, "call {call}: {} is not {at}", end[0]);
+        }
+        Err(error) => assert!(failed && device.stats().live_bytes > 0, "call {call}: {error}"),
+    }
+    // No late kernel writes the next owner of the memory.
+    drop(numbers);
+    let make = |value, len| Buffer::<u32>::from_slice(&device, "next", &vec![value; len]).unwrap();
+    let next = [make(7, 5_000), make(7, 100_000)];
+    device.synchronize_stream(&stream).unwrap();
+    for next in next {
+        assert!(next.download().unwrap().iter().all(|number| *number == 7), "call {call}");
+    }
+    // The device gives everything back, or tells what it does not.
+    let lost = device.stats().lost_bytes;
+    assert!(lost == 0 || failed, "call {call}");
+    drop(stream);
+    assert_eq!(device.close().is_ok(), lost == 0, "call {call}");
+    if !failed {
+        result.unwrap();
+        return None;
+    }
+    Some(result.is_err())
+}
+
+/// A kernel on another stream writes the buffer, and the runtime cannot know when it ends, so no copy may read the buffer.
 #[test]
 fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     let faults = Faults::new();
@@ -434,7 +475,7 @@ fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     let stream = device.create_stream().unwrap();
     let mut source: Buffer<u32> = Buffer::from_slice(&device, "source", &[1; 100]).unwrap();
     let mut target: Buffer<u32> = Buffer::from_slice(&device, "target", &[2; 100]).unwrap();
-    // The stream waits, the kernel is queued, and then the compute stream cannot be put behind it.
+    // The stream waits, the kernel is queued, and then the call fails that makes the compute stream wait for it.
     faults.fail_at(2);
     let launched = device.launch_on(&stream, (&mut source,), |(source,)| source.fill(3));
     assert!(matches!(launched, Err(Error::DeviceFailed { .. })) && faults.stop(), "{launched:?}");

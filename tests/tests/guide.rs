@@ -109,3 +109,129 @@ fn every_file_is_on_the_map() {
         assert!(rows.contains(path), "`{path}` is on no map");
     }
 }
+
+/// Columns that a line of a comment may have where it is prose.
+const COLUMNS: usize = 110;
+
+/// The lines of comments that are too long. Tables, links and blocks of code (diagrams too) are as wide as they have to be.
+fn wide_comments(folder: &str) -> Vec<String> {
+    let (mut wide, mut lines) = (Vec::new(), 0);
+    for (path, text) in &sources(folder) {
+        let mut in_block = false;
+        for (index, line) in text.lines().enumerate() {
+            let Some(comment) = line.trim_start().strip_prefix("//") else {
+                in_block = false;
+                continue;
+            };
+            let comment = comment.trim_start_matches(['/', '!']).trim_start();
+            in_block ^= comment.starts_with("```");
+            lines += 1;
+            let is_prose = !in_block && !comment.starts_with('|') && !comment.contains("://");
+            if is_prose && line.chars().count() > COLUMNS {
+                wide.push(format!("{}:{}: {line}", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(lines > 500, "{lines} lines of comments in {folder}: are they still written like this?");
+    wide
+}
+
+/// Lines of the derive's comments that are a little wider. It never rises, and is to be 0.
+const WIDE_IN_THE_DERIVE: usize = 3;
+
+#[test]
+fn comments_are_narrow() {
+    let (runtime, derive) = (wide_comments("gpumem/src"), wide_comments("gpumem-derive/src"));
+    assert!(runtime.is_empty(), "these have more than {COLUMNS} columns:\n{}", runtime.join("\n"));
+    let is_kept = derive.len() <= WIDE_IN_THE_DERIVE;
+    assert!(
+        is_kept,
+        "more than {WIDE_IN_THE_DERIVE} have more than {COLUMNS} columns:\n{}",
+        derive.join("\n")
+    );
+}
+
+/// Public methods whose documentation has no example. Whoever gives one an example lowers this number; it never rises.
+const WITHOUT_EXAMPLE: usize = 154;
+
+/// The types of the public face, by name: those that `lib.rs` re-exports, and those of `testing`.
+fn public_types() -> HashSet<String> {
+    let face = read("gpumem/src/lib.rs");
+    let face = face.split("pub mod __private").next().unwrap_or_default();
+    let exports = face.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
+    let testing = read("gpumem/src/testing/mod.rs");
+    let testing = testing.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
+    let words = |list: &str| list.split(|c: char| !c.is_alphanumeric()).map(String::from).collect::<Vec<_>>();
+    exports.chain(testing).flat_map(words).filter(|word| word.starts_with(char::is_uppercase)).collect()
+}
+
+/// The type that an `impl` block without a trait is for: `Buffer` of `impl<T: Element, M: Mode> Buffer<T, Host, M> {`.
+fn implemented(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("impl").filter(|rest| !rest.contains(" for "))?;
+    let mut depth = 0;
+    let start = rest.find(|letter| {
+        depth += i32::from(letter == '<') - i32::from(letter == '>');
+        depth == 0 && letter == ' '
+    })?;
+    rest[start..].trim_start().split(|letter: char| !letter.is_alphanumeric()).next()
+}
+
+/// The public methods of a file, each with whether its documentation has an example.
+fn methods(text: &str, types: &HashSet<String>) -> Vec<(String, bool)> {
+    let (mut found, mut of, mut docs) = (Vec::new(), None, String::new());
+    for line in text.lines() {
+        if line.starts_with("impl") {
+            of = implemented(line).filter(|name| types.contains(*name));
+        }
+        let code = line.trim_start();
+        if code.starts_with("///") || code.starts_with("#[") {
+            docs.push_str(code);
+            docs.push('\n');
+            continue;
+        }
+        let declared = line.strip_prefix("    pub ").and_then(|rest| {
+            let (before, rest) = rest.split_once("fn ")?;
+            let is_method =
+                before.split_whitespace().all(|word| ["const", "unsafe", "async"].contains(&word));
+            rest.split(['(', '<']).next().filter(|_| is_method)
+        });
+        if let (Some(of), Some(name)) = (of, declared)
+            && !docs.contains("#[doc(hidden)]")
+        {
+            found.push((format!("{of}::{name}"), has_example(&docs)));
+        }
+        docs.clear();
+    }
+    found
+}
+
+/// Whether a block of code is among these lines that is compiled. An example that needs a feature has its first line twice, once for
+/// the crate without the feature.
+fn has_example(docs: &str) -> bool {
+    let fences = docs.lines().filter(|line| !line.contains("cfg_attr(not("));
+    let openings = fences.filter_map(|line| line.split_once("```")).step_by(2);
+    let mut kinds = openings.map(|(_, kind)| kind.trim_end_matches([']', ')', '"']));
+    kinds.any(|kind| matches!(kind, "" | "no_run" | "should_panic"))
+}
+
+/// Each public method is to have an example. Those without one are listed: `--nocapture` shows them.
+#[test]
+fn few_public_methods_have_no_example() {
+    let types = public_types();
+    let (mut all, mut without) = (0, Vec::new());
+    for (path, text) in &sources("gpumem/src") {
+        for (name, has_example) in methods(text, &types) {
+            all += 1;
+            if !has_example {
+                without.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    println!("{} of {all} public methods have no example:\n{}", without.len(), without.join("\n"));
+    assert!(all > 100, "{all} methods were found: are they still written like this?");
+    assert!(
+        without.len() <= WITHOUT_EXAMPLE,
+        "{} public methods have no example, where {WITHOUT_EXAMPLE} had none; give the new ones one",
+        without.len()
+    );
+}

@@ -21,7 +21,8 @@ fn slices_are_the_buffer_itself() {
 #[test]
 fn slices_wait_for_kernels_and_downloads() {
     let device = Device::host();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap().into_async();
     for round in 1..20 {
         device
             .launch((&mut buffer,), move |(elements,)| {
@@ -77,7 +78,8 @@ fn buffers_may_change_right_after_the_launch() {
 #[test]
 fn a_panic_fails_the_device_and_ends_every_wait() {
     let device = Device::host();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let landed = buffer.start_download().unwrap();
     device.synchronize().unwrap();
     device
@@ -87,8 +89,11 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
         })
         .unwrap();
     let ticket = buffer.start_download();
-    let failed =
-        |error: &Error| matches!(error, Error::DeviceFailed { reason, .. } if reason.contains("planted"));
+    let launched = format!("the one launched at {}:{}:10 panicked: ", file!(), line!() - 6);
+    let failed = |error: &Error| {
+        let told = |reason: &str| reason.starts_with(&launched) && reason.contains("planted");
+        matches!(error, Error::DeviceFailed { operation: "a kernel", reason, .. } if told(reason))
+    };
     let results = [
         ticket.and_then(|ticket| ticket.wait().map(|_| ())),
         device.synchronize(),
@@ -107,20 +112,50 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
     }
     assert_eq!(buffer.len(), 3);
     drop(buffer);
-    // What cannot be shown to be unused is not freed, and it is counted.
+    // Memory whose last use is not known to have ended is not freed, and is counted.
     let stats = device.stats();
     assert!(stats.live_bytes == 0 && stats.lost_bytes >= 12, "{stats:?}");
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("bytes are lost") };
     assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
-    // Another device is not concerned.
+    // Another device goes on.
     Device::host().synchronize().unwrap();
+}
+
+#[test]
+fn a_failed_device_refuses_operations_that_need_no_work() {
+    let device = Device::host();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
+    device.launch((), |()| panic!("planted")).unwrap();
+    device.synchronize().unwrap_err();
+    let results = [
+        buffer.resize(1),
+        buffer.resize(3),
+        buffer.reserve(0),
+        buffer.shrink_to_fit(),
+        buffer.upload(&[]),
+        buffer.write(1, &[]),
+        buffer.extend_from_slice(&[]),
+        buffer.stage(0).map(drop),
+        buffer.view(1..1).unwrap().download().map(drop),
+        buffer.view_mut(1..1).unwrap().fill(1),
+        device.start_downloads((buffer.view(1..1).unwrap(),)).map(drop),
+        Buffer::<u32>::new(&device, "next").map(drop),
+        device.create_stream().map(drop),
+        device.trim(0).map(drop),
+    ];
+    for (index, result) in results.into_iter().enumerate() {
+        assert!(matches!(result, Err(Error::DeviceFailed { .. })), "operation {index}: {result:?}");
+    }
+    assert_eq!(buffer.len(), 3);
 }
 
 #[test]
 fn a_failed_device_ends_every_await_within_a_second() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(8);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     device.synchronize().unwrap();
     // The compute stream is busy for long, and what fails is another.
     device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
@@ -159,7 +194,8 @@ fn a_failed_device_ends_every_await_within_a_second() {
 fn a_failed_device_ends_the_wait_for_a_slot() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(1);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
     drop(buffer.start_download().unwrap());
     std::thread::scope(|scope| {
@@ -200,7 +236,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fn a_kernel_cannot_wait_for_its_own_device() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").slots(3);
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     let (send, receive) = mpsc::channel();
     let inner = device.clone();
     device
@@ -256,8 +293,11 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
 
     let device = Device::host();
     let set = Set::new(&device, "Set");
-    let mut narrow: Buffer<u8> = Buffer::from_slice(&device, "narrow", &[1; 63]).unwrap();
-    let mut wide: Buffer<u64> = Buffer::from_slice(&device, "wide", &[2; 4]).unwrap();
+    let specs = [BufferSpec::new("narrow").element::<u8>(), BufferSpec::new("wide").element::<u64>()];
+    let wide = [2_u64; 4].map(u64::to_ne_bytes).concat();
+    let [narrow, wide] = set.make_from(&specs, [&[1; 63], &wide]).unwrap();
+    let (mut narrow, mut wide): (Buffer<u8>, Buffer<u64>) =
+        (PlainData::typed(narrow), PlainData::typed(wide));
     {
         let (mut one, mut other) = (narrow.__raw_mut(), wide.__raw_mut());
         std::mem::swap(&mut one, &mut other);
@@ -267,6 +307,10 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
     assert!(catch_unwind(AssertUnwindSafe(fetch)).is_err());
     let refill = || set.refill(&mut [wide.__raw_mut()], &[&[7; 15]]);
     assert!(catch_unwind(AssertUnwindSafe(refill)).is_err());
+    let extend = || set.extend(&mut [wide.__raw_mut()], &[&[7; 15]]);
+    assert!(catch_unwind(AssertUnwindSafe(extend)).is_err());
+    let copy = || set.copy_from(&mut [narrow.__raw_mut()], &[wide.__raw()]);
+    assert!(catch_unwind(AssertUnwindSafe(copy)).is_err());
     assert_eq!((narrow.host_slice().unwrap(), wide.host_slice().unwrap()), (&[1; 63][..], &[2; 4][..]));
     let typed = || <u64 as PlainData>::typed::<Host, Blocking>(narrow.__into_raw());
     assert!(catch_unwind(AssertUnwindSafe(typed)).is_err());
@@ -275,7 +319,8 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
 #[test]
 fn the_last_handle_may_go_inside_a_kernel() {
     let device = Device::host();
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let (send, receive) = mpsc::channel();
     let inner = device.clone();
     let kernel = move |()| {
@@ -290,14 +335,60 @@ fn the_last_handle_may_go_inside_a_kernel() {
 }
 
 #[test]
+fn what_is_appended_is_written_once() {
+    let faults = gpumem::testing::Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let mut numbers = Buffer::<u64>::with_capacity(&device, "numbers", 1_000).unwrap();
+    faults.fail_at(0);
+    // SAFETY: the kernel below writes all new elements.
+    unsafe { numbers.resize_uninit(900).unwrap() };
+    assert!(!faults.stop(), "no work was queued: neither zeros nor anything else");
+    let count = |(numbers,): (&mut [u64],)| (0..).zip(numbers).for_each(|(count, number)| *number = count);
+    device.launch((&mut numbers,), count).unwrap();
+    let mut stage = numbers.stage(100).unwrap();
+    stage.fill(7);
+    faults.fail_at(1);
+    stage.append().unwrap().wait().unwrap();
+    assert!(!faults.stop(), "one copy was queued");
+    assert_eq!(numbers.view(898..902).unwrap().download().unwrap(), [898, 899, 7, 7]);
+    // With zeros it is one more.
+    faults.fail_at(0);
+    numbers.truncate(900);
+    assert!(numbers.resize(1_000).is_err() && faults.stop());
+}
+
+#[test]
 fn buffers_of_another_device_are_refused_by_a_launch() {
     let (device, other) = (Device::host(), Device::host());
     let mut here: Buffer<u32> = Buffer::from_slice(&device, "here", &[1]).unwrap();
     let there: Buffer<u32> = Buffer::from_slice(&other, "there", &[1]).unwrap();
     let error = device.launch((&mut here, &there), |(here, there)| here.copy_from_slice(there)).unwrap_err();
     assert!(
-        matches!(error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
+        matches!(&error, Error::DifferentDevices { buffer: Some(buffer), .. } if buffer.name() == "there"),
         "{error}"
+    );
+    let line = line!() - 6;
+    let text =
+        format!("tests/host.rs:{line}:30) lives on device `host`, and the kernel was launched on another; ");
+    assert!(error.to_string().contains(&text), "{error}");
+    assert_eq!(here.download().unwrap(), [1]);
+}
+
+#[test]
+fn buffers_of_one_name_are_told_apart_by_the_lines_that_made_them() {
+    let (device, other) = (Device::host(), Device::host());
+    let mut here: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1]).unwrap();
+    let there: Buffer<u32> = Buffer::from_slice(&other, "cells", &[2]).unwrap();
+    let line = line!() - 2;
+    let error = here.copy_from(&there).unwrap_err();
+    let file = file!();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "buffer `cells` (made at {file}:{}:30) lives on device `host`, and buffer `cells` (made at {file}:{line}:33) on another \
+             device of that name; use its own (`Buffer::device`) for both, or download it and upload it there",
+            line + 1
+        )
     );
     assert_eq!(here.download().unwrap(), [1]);
 }
@@ -319,7 +410,8 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let data: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-    let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    let mut buffer: Buffer<u8, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     device.synchronize().unwrap();
     // 50 ms for all of it, and half for a half.
     bus.set_rate(200_000);
@@ -338,7 +430,7 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
         device.synchronize().unwrap();
     });
     assert!(up >= Duration::from_millis(50));
-    // Fast again, for those that begin now.
+    // Fast again, for transfers that begin now.
     bus.set_rate(u64::MAX);
     assert_eq!(buffer.download().unwrap(), data);
 }
@@ -348,15 +440,16 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let mut other: Buffer<u32> = Buffer::from_slice(&device, "other", &[1; 100]).unwrap();
-    for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         let snapshot = spec.is_snapshot();
         bus.set_rate(u64::MAX);
-        let mut buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+        let mut buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap().into_async();
         device.synchronize().unwrap();
         // 500 ms.
         bus.set_rate(20_000);
         let ticket = buffer.start_download().unwrap();
-        // The host and the compute lane go on: reading is no reason to wait, and writing a snapshot buffer is none.
+        // The host and the compute stream go on: reading is no reason to wait, and writing a snapshot buffer is none.
         device.launch((&mut other, &buffer), |(other, buffer)| other.fill(u32::from(buffer[0]))).unwrap();
         if snapshot {
             buffer.fill(2).unwrap();
@@ -376,7 +469,8 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
 fn a_device_with_a_slow_bus_is_dropped_at_once() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
-    let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+    let buffer: Buffer<u8, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap().into_async();
     device.synchronize().unwrap();
     bus.set_rate(20_000);
     let began = Instant::now();
@@ -393,7 +487,7 @@ fn a_bus_that_stands_still_is_refused() {
     let _ = SlowBus::new(0);
 }
 
-// Rule 2: a kernel on a stream of the application's own that writes waits for the downloads that read.
+/// Rule 2: a kernel on a stream of the application's own that writes waits for the downloads that read.
 #[test]
 fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     let bus = SlowBus::unlimited();
@@ -402,7 +496,7 @@ fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     for bound in [false, true] {
         for round in 0..5 {
             let mut buffer: Buffer<u32, Host, Async> =
-                Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap();
+                Buffer::from_slice(&device, "buffer", &[1; 10_000]).unwrap().into_async();
             device.synchronize().unwrap();
             bus.set_rate(2_000_000); // 20 ms
             let ticket = buffer.start_download().unwrap();
@@ -421,13 +515,14 @@ fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     }
 }
 
-// Rule 2, for the copies on the device that snapshots are read from: a slot that was given up comes back while its download still reads.
+/// Rule 2, for the copies on the device that snapshots are read from: a slot that was given up comes back while its download still reads.
 #[test]
 fn a_snapshot_waits_for_the_last_reader_of_its_copy() {
     let bus = SlowBus::unlimited();
     let device = Device::builder().slow_bus(&bus).host().unwrap();
     let spec = BufferSpec::new("buffer").snapshot().slots(1);
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap().into_async();
     device.synchronize().unwrap();
     bus.set_rate(400_000); // 100 ms
     let first = buffer.start_download().unwrap();

@@ -1,10 +1,10 @@
-//! The host has no room for what is to be downloaded. A program of its own, since it has an allocator of its own.
+//! The host has no room for a download. A program of its own, since it has an allocator of its own.
 
 use gpumem::{Buffer, Device, Error, GpuBuffers};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, which refuses a thread what is larger than it may have.
+/// The system's allocator, which refuses a thread allocations that are larger than its share.
 struct Sparing;
 
 thread_local! {
@@ -30,7 +30,7 @@ unsafe impl GlobalAlloc for Sparing {
 #[global_allocator]
 static ALLOCATOR: Sparing = Sparing;
 
-/// Runs `work` on a thread's share of less than a MiB for each allocation.
+/// Runs `work` while this thread is refused allocations of more than a MiB.
 fn sparingly<R>(work: impl FnOnce() -> R) -> R {
     MOST.set(1 << 20);
     let result = work();
@@ -45,7 +45,7 @@ struct Pair {
     large: Vec<u32>,
 }
 
-// The process was aborted.
+/// The process was aborted.
 #[test]
 fn a_download_without_room_on_the_host_is_an_error() {
     let device = Device::host();
@@ -59,7 +59,7 @@ fn a_download_without_room_on_the_host_is_an_error() {
         assert!(text.contains("`positions`") && text.contains("2 MiB") && text.contains("view"), "{text}");
     }
     assert!(target.is_empty());
-    // It is as it was, and what there is room for can be had.
+    // The set is unchanged, and the buffer that fits is downloaded.
     let part = sparingly(|| buffer.view(..1_000).unwrap().download());
     assert!(part.unwrap() == data[..1_000] && buffer.download().unwrap() == data);
     let set = Pair { small: vec![1], large: data }.upload(&device).unwrap();

@@ -1,4 +1,4 @@
-//! What must not grow in a steady state: resident memory, mappings, calls to the driver, what is held, and how long things take.
+//! Figures that must not grow in a steady state: resident memory, mappings, calls to the driver, held memory, and how long calls take.
 //!
 //! The long ones are run on purpose, for ten minutes on the host and two on a card; `GPUMEM_SOAK_SECONDS` sets another time:
 //!
@@ -31,7 +31,7 @@ fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").expect("Linux tells").lines().count()
 }
 
-/// A steady program added 12 bytes to a list for each cycle, although nothing was taken from the driver.
+/// A steady program added 12 bytes to a list per cycle, although it took nothing from the driver.
 #[test]
 fn a_steady_program_does_not_grow() {
     let device = Device::host();
@@ -125,7 +125,7 @@ struct Window {
     rounds: u64,
 }
 
-/// What a program does that runs for weeks.
+/// A program that runs for weeks.
 struct Service<B: TestBackend> {
     device: Device<B>,
     stream: Stream<B>,
@@ -138,7 +138,7 @@ struct Service<B: TestBackend> {
 impl<B: TestBackend> Service<B> {
     fn round(&mut self, window: &mut Window) -> gpumem::Result<()> {
         window.rounds += 1;
-        // The same again and again: what a longer sequence would find new, a larger peak for one, is no growth.
+        // The same again and again: a longer sequence would find a larger peak, for one, which is no growth.
         if window.rounds.is_multiple_of(500) {
             self.random = Random::new(2_026);
         }
@@ -161,7 +161,7 @@ impl<B: TestBackend> Service<B> {
         window.drop.note(|| drop(lent));
         // The set grows and shrinks, and its frame is awaited.
         let nodes = 10_000 + self.random.below(10_000);
-        self.set.resize(FrameLens { positions: nodes, colours: nodes, edges: 2 * nodes })?;
+        self.set.resize(FrameLengths { positions: nodes, colours: nodes, edges: 2 * nodes })?;
         let frame = self.set.start_download()?;
         self.set.positions_mut().fill([1.0; 2])?;
         let frame = window.awaited.note(|| block_on(frame))?;
@@ -172,7 +172,7 @@ impl<B: TestBackend> Service<B> {
         let mut stage = self.set.edges_mut().stage(nodes)?;
         stage.fill([1, 2]);
         stage.commit()?;
-        let mut list: Buffer<u32, B, Async> = Buffer::new(&self.device, "list")?;
+        let mut list: Buffer<u32, B, Async> = Buffer::new(&self.device, "list")?.into_async();
         for _ in 0..20 {
             list.extend_from_slice(&[3; 500])?;
         }
@@ -182,73 +182,118 @@ impl<B: TestBackend> Service<B> {
     }
 }
 
-const WINDOWS: u64 = 12;
+const WINDOWS: usize = 12;
+
+/// The figures of a window.
+#[derive(Debug)]
+struct Row {
+    rounds: u64,
+    resident: u64,
+    mappings: usize,
+    held: u64,
+    pinned: u64,
+    driver_calls: u64,
+    /// Percent of all allocations.
+    reused: f64,
+    take: [f64; 2],
+    drop: [f64; 2],
+    awaited: [f64; 2],
+}
+
+impl Row {
+    fn print(&self) {
+        let Self { rounds, resident, mappings, driver_calls, reused, take, drop, awaited, .. } = self;
+        let (held, pinned) = (self.held >> 20, self.pinned >> 20);
+        println!(
+            "{rounds:>9} {resident:>12} {mappings:>9} {held:>9} {pinned:>11} {driver_calls:>13} {reused:>9.2}  {take:.2?} {drop:.2?} {awaited:.2?}"
+        );
+    }
+
+    /// Compares a late window with an early one.
+    fn assert_no_growth_since(&self, early: &Self) {
+        let late = self;
+        assert!(
+            late.resident < early.resident + early.resident / 20 + 1_024,
+            "resident memory grows: {early:?}, {late:?}"
+        );
+        assert!(late.mappings < early.mappings + 64, "mappings grow: {early:?}, {late:?}");
+        assert!(late.held <= early.held + early.held / 20, "held memory grows: {early:?}, {late:?}");
+        assert!(late.pinned <= early.pinned + (8 << 20), "pinned memory grows: {early:?}, {late:?}");
+        for (what, early, late) in [
+            ("taking", early.take[0], late.take[0]),
+            ("dropping", early.drop[0], late.drop[0]),
+            ("awaiting", early.awaited[0], late.awaited[0]),
+        ] {
+            // The constant is for awaits: half of the frames are there at the first poll, so the median may be either.
+            assert!(late < 2.0 * early + 5.0, "{what} takes longer: {early} and {late} us");
+        }
+    }
+}
+
+impl<B: TestBackend> Service<B> {
+    fn open(device: Device<B>) -> Self {
+        let data = Frame { positions: vec![[0.0; 2]; 100], colours: vec![0; 100], edges: vec![[0; 2]; 100] };
+        Self {
+            stream: device.create_stream().expect("a stream"),
+            set: data.upload(&device).expect("there is room"),
+            random: Random::new(2_026),
+            live: VecDeque::new(),
+            device,
+        }
+    }
+
+    /// Does rounds for so long.
+    fn window(&mut self, time: Duration) -> Row {
+        let (mut window, end) = (Window::default(), Instant::now() + time);
+        let before = self.device.stats();
+        while Instant::now() < end {
+            self.round(&mut window).expect("nothing fails");
+        }
+        let stats = self.device.stats();
+        #[allow(clippy::cast_precision_loss)] // far below 2^53
+        let reused =
+            100.0 * (stats.reused - before.reused) as f64 / (stats.allocations - before.allocations) as f64;
+        // On the host held memory is resident memory too, so it is given back before that is read.
+        self.live.clear();
+        self.device.trim(0).expect("the device works");
+        Row {
+            rounds: window.rounds,
+            resident: resident(),
+            mappings: mappings(),
+            held: stats.held_bytes,
+            pinned: stats.pinned_bytes,
+            driver_calls: stats.driver_calls - before.driver_calls,
+            reused,
+            take: window.take.summary(),
+            drop: window.drop.summary(),
+            awaited: window.awaited.summary(),
+        }
+    }
+
+    fn close(self) {
+        let Self { device, stream, set, live, .. } = self;
+        drop((live, set, stream));
+        device.trim(0).expect("the device works");
+        assert_eq!((device.stats().live_bytes, device.stats().held_bytes), (0, 0));
+        device.close().expect("nothing is left");
+    }
+}
 
 fn soak<B: TestBackend>(seconds: u64) {
     let seconds =
         std::env::var("GPUMEM_SOAK_SECONDS").map_or(seconds, |text| text.parse().expect("a number"));
     let Some(device) = B::open(Device::builder().memory_limit(1 << 30)) else { return };
-    let data = Frame { positions: vec![[0.0; 2]; 100], colours: vec![0; 100], edges: vec![[0; 2]; 100] };
-    let mut service = Service {
-        stream: device.create_stream().expect("a stream"),
-        set: data.upload(&device).expect("there is room"),
-        random: Random::new(2_026),
-        live: VecDeque::new(),
-        device,
-    };
+    let mut service = Service::open(device);
     println!(
         "rounds      RssAnon KiB  mappings  held MiB  pinned MiB  driver calls  reused %  take us  drop us  await us (median, 99 %)"
     );
     let mut rows = Vec::new();
     for _ in 0..WINDOWS {
-        let (mut window, end) = (Window::default(), Instant::now() + Duration::from_secs(seconds) / 12);
-        let before = service.device.stats();
-        while Instant::now() < end {
-            service.round(&mut window).expect("nothing fails");
-        }
-        let stats = service.device.stats();
-        let calls = stats.driver_calls - before.driver_calls;
-        #[allow(clippy::cast_precision_loss)] // far below 2^53
-        let reused =
-            100.0 * (stats.reused - before.reused) as f64 / (stats.allocations - before.allocations) as f64;
-        // On the host what is held is resident memory too, so it is given back before that is read.
-        service.live.clear();
-        service.device.trim(0).expect("the device works");
-        let [take, drop, awaited] =
-            [&mut window.take, &mut window.drop, &mut window.awaited].map(Times::summary);
-        println!(
-            "{:>9} {:>12} {:>9} {:>9} {:>11} {calls:>13} {reused:>9.2}  {take:.2?} {drop:.2?} {awaited:.2?}",
-            window.rounds,
-            resident(),
-            mappings(),
-            stats.held_bytes >> 20,
-            stats.pinned_bytes >> 20,
-        );
-        rows.push((
-            resident(),
-            mappings(),
-            stats.held_bytes,
-            stats.pinned_bytes,
-            take[0],
-            drop[0],
-            awaited[0],
-        ));
+        let row = service.window(Duration::from_secs(seconds) / 12);
+        row.print();
+        rows.push(row);
     }
     // From the third window on everything has been as large as it gets.
-    let (early, late) = (&rows[2], &rows[rows.len() - 1]);
-    assert!(late.0 < early.0 + early.0 / 20 + 1_024, "resident memory grows: {early:?}, {late:?}");
-    assert!(late.1 < early.1 + 64, "mappings grow: {early:?}, {late:?}");
-    assert!(late.2 <= early.2 + early.2 / 20, "what is held grows: {early:?}, {late:?}");
-    assert!(late.3 <= early.3 + (8 << 20), "pinned memory grows: {early:?}, {late:?}");
-    for (what, early, late) in
-        [("taking", early.4, late.4), ("dropping", early.5, late.5), ("awaiting", early.6, late.6)]
-    {
-        // Of an await the 99th percentile: half of the frames are there at the first poll, so the median may be either.
-        assert!(late < 2.0 * early + 5.0, "{what} takes longer: {early} and {late} us");
-    }
-    let Service { device, stream, set, live, .. } = service;
-    drop((live, set, stream));
-    device.trim(0).expect("the device works");
-    assert_eq!((device.stats().live_bytes, device.stats().held_bytes), (0, 0));
-    device.close().expect("nothing is left");
+    rows[WINDOWS - 1].assert_no_growth_since(&rows[2]);
+    service.close();
 }

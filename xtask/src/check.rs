@@ -1,4 +1,4 @@
-//! Everything that is checked of a change, on a machine without a GPU.
+//! All checks of a change, on a machine without a GPU.
 //!
 //! No flag that reaches the compiler differs between the steps, so each finds what the ones before it have built.
 
@@ -94,11 +94,13 @@ fn cuda_without_virtual_memory() -> Result<(), Failure> {
 }
 
 fn examples() -> Result<(), Failure> {
-    let pictures = ["graph.svg", "stream.png", "stream.svg"];
+    let pictures = ["graph.svg", "graph.png", "stream.png", "stream.svg"];
     for picture in pictures {
         let _ = std::fs::remove_file(picture);
     }
     Run::cargo("run --locked --release --example graph").go()?;
+    Run::cargo("test --locked --release -p gpumem-example-graph --features png --example graph").go()?;
+    Run::cargo("run --locked --release --example graph --features png -- --out graph.png").go()?;
     Run::cargo("run --locked --release --example stream -- --frames 24 --stars 100000").go()?;
     let is_drawn = |picture: &&str| std::fs::metadata(picture).is_ok_and(|file| file.len() > 0);
     match pictures.iter().find(|picture| !is_drawn(picture)) {

@@ -1,5 +1,5 @@
-//! CUDA without CUDA: a stand-in that programs are linked with, a driver made of threads that the tests run on, and what has to
-//! be carried to a machine that has a card.
+//! CUDA without CUDA: a stand-in that programs are linked with, a driver made of threads that the tests run on, and the programs
+//! for a machine that has a card.
 
 use crate::run::{Failure, Run, root, target};
 use std::collections::BTreeSet;

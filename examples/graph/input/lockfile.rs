@@ -2,50 +2,68 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-use toml::Spanned;
+use toml_span::{DeserError, Deserialize, Spanned, Value, de_helpers::TableHelper};
 
 use super::{BadLine, quoted};
 use crate::network::Network;
 
-/// What is needed of the file; everything else in it is ignored.
-#[derive(Deserialize)]
+/// The part of the file that the graph is made of; everything else in it is ignored.
 struct Lockfile {
-    #[serde(default)]
-    package: Vec<Package>,
+    packages: Vec<Package>,
 }
 
-#[derive(Deserialize)]
 struct Package {
     name: String,
     version: String,
     source: Option<String>,
     /// `name`, or with as much more (`name version (source)`) as it takes to tell packages apart.
-    #[serde(default)]
     dependencies: Vec<Spanned<String>>,
+}
+
+impl<'file> Deserialize<'file> for Lockfile {
+    fn deserialize(value: &mut Value<'file>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let packages = table.optional("package").unwrap_or_default();
+        table.finalize(Some(value))?;
+        Ok(Lockfile { packages })
+    }
+}
+
+impl<'file> Deserialize<'file> for Package {
+    fn deserialize(value: &mut Value<'file>) -> Result<Self, DeserError> {
+        let mut table = TableHelper::new(value)?;
+        let (name, version) = (table.required("name"), table.required("version"));
+        let source = table.optional("source");
+        let dependencies = table.optional("dependencies").unwrap_or_default();
+        table.finalize(Some(value))?;
+        Ok(Package { name: name?, version: version?, source, dependencies })
+    }
+}
+
+fn read(text: &str) -> Result<Lockfile, toml_span::Error> {
+    // Of several mistakes the first is told.
+    Lockfile::deserialize(&mut toml_span::parse(text)?).map_err(|mut mistakes| mistakes.errors.swap_remove(0))
 }
 
 pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     let line_at = |byte: usize| 1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count();
-    let lockfile: Lockfile = toml::from_str(text).map_err(|error| {
-        let line = line_at(error.span().map_or(0, |span| span.start));
-        BadLine::new(line, format!("expected a Cargo.lock, found this: {}", error.message()))
+    let Lockfile { packages } = read(text).map_err(|error| {
+        BadLine::new(line_at(error.span.start), format!("expected a Cargo.lock, found this: {error}"))
     })?;
 
-    let packages = &lockfile.package;
     let mut by_name: HashMap<&str, Vec<u32>> = HashMap::new();
-    for (index, package) in (0..).zip(packages) {
+    for (index, package) in (0..).zip(&packages) {
         by_name.entry(&package.name).or_default().push(index);
     }
     let mut pairs = Vec::new();
-    for (index, package) in (0..).zip(packages) {
+    for (index, package) in (0..).zip(&packages) {
         for dependency in &package.dependencies {
             let bad = |what| {
                 let message =
-                    format!("expected one of the packages, found {}: {what}", quoted(dependency.as_ref()));
-                BadLine::new(line_at(dependency.span().start), message)
+                    format!("expected one of the packages, found {}: {what}", quoted(&dependency.value));
+                BadLine::new(line_at(dependency.span.start), message)
             };
-            pairs.push([index, resolve(dependency.as_ref(), packages, &by_name).map_err(bad)?]);
+            pairs.push([index, resolve(&dependency.value, &packages, &by_name).map_err(bad)?]);
         }
     }
     let names = packages.iter().map(|package| match by_name[&*package.name].len() {
@@ -128,7 +146,7 @@ version = "2.0.1"
     fn a_package_without_a_version() {
         assert_eq!(
             complaint("version = 4\n\n[[package]]\nname = \"app\"\n"),
-            "line 3: expected a Cargo.lock, found this: missing field `version`"
+            "line 3: expected a Cargo.lock, found this: missing field 'version' in table"
         );
     }
 

@@ -56,7 +56,9 @@ fn not_a_vec(field: &Field<'_>) -> String {
                 && size_from_syntax(field.ty).is_none()
                 && !["String", "bool", "char", "usize", "isize"].contains(&ty.as_str()) =>
         {
-            "write it in full, since a derive cannot see through an alias".to_owned()
+            "write it in full, since a derive cannot see through an alias (sets do not nest: a struct that is one itself is \
+             uploaded by itself)"
+                .to_owned()
         }
         _ => "write one".to_owned(),
     };

@@ -66,14 +66,14 @@ fn another_name(field: &Field<'_>) -> String {
 pub(super) fn items_differ(model: &mut Model<'_>, sink: &mut Sink) {
     let (names, settings) = (&mut model.names, &model.settings);
     let tokens = |setting: &Option<Setting<Ident>>| setting.as_ref().map(|setting| setting.tokens.clone());
-    let (name, lens) = (tokens(&settings.name), tokens(&settings.lens));
+    let (name, lengths) = (tokens(&settings.name), tokens(&settings.lengths));
     let mut taken = vec![(model.name.clone(), "the struct itself")];
     let items = [
         (&mut names.manager, "the manager", name.clone()),
         (&mut names.split, "what `split_mut` gives", name.clone()),
-        (&mut names.lens, "the struct of lengths", lens.clone()),
-        (&mut names.download, "a download of the set", lens.clone().or_else(|| name.clone())),
-        (&mut names.frame, "what a download brings", lens.or(name)),
+        (&mut names.lengths, "the struct of lengths", lengths.clone()),
+        (&mut names.download, "a download of the set", lengths.clone().or_else(|| name.clone())),
+        (&mut names.frame, "what a download brings", lengths.or(name)),
     ];
     for (ident, item, at) in items {
         let name = ident.unraw().to_string();

@@ -151,9 +151,9 @@ fn constants_do_not_depend_on_parameters() {
 fn items_have_different_names() {
     for (keys, part) in [
         ("name = \"S\"", "`S` would be the manager, and is the struct itself"),
-        ("lens = \"S\"", "`S` would be the struct of lengths, and is the struct itself"),
-        ("name = \"Gpu\", lens = \"Gpu\"", "`Gpu` would be the struct of lengths, and is the manager"),
-        ("lens = \"SFrame\"", "would be what a download brings, and is the struct of lengths"),
+        ("lengths = \"S\"", "`S` would be the struct of lengths, and is the struct itself"),
+        ("name = \"Gpu\", lengths = \"Gpu\"", "`Gpu` would be the struct of lengths, and is the manager"),
+        ("lengths = \"SFrame\"", "would be what a download brings, and is the struct of lengths"),
     ] {
         one_mistake(&format!("#[buffers({keys})] struct S {{ f: Vec<u8> }}"), part);
     }

@@ -1,5 +1,5 @@
 //! Assertions in the output, about facts that the compiler knows and a derive does not: the sizes of
-//! elements, the settings of constants, and whether the manager is `Send` and `Sync`.
+//! elements, and the settings of constants. (That a manager is `Send` and `Sync` is a bound of `AnySet`.)
 
 use super::context::{Context, Part};
 use super::traits::constant;
@@ -13,7 +13,6 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let mut output: TokenStream = cx.buffers.iter().filter_map(|part| element_has_a_size(cx, part)).collect();
     output.extend(cx.buffers.iter().filter_map(|part| max_holds_one_element(cx, part)));
     output.extend(cx.buffers.iter().filter_map(|part| config_agrees_on_async(cx, part)));
-    output.extend(manager_is_send_and_sync(cx));
     output
 }
 
@@ -80,21 +79,6 @@ fn config_agrees_on_async(cx: &Context<'_>, part: &Part<'_>) -> Option<TokenStre
         (Some(quote!(!)), message)
     };
     let constant = constant(cx, part, config);
-    let condition = |_: &TokenStream, span| quote_spanned!(span=> #not #constant.is_async());
+    let condition = |_: &TokenStream, span| quote_spanned!(span=> #not #constant.__is_async());
     Some(assertion(cx, config.span(), condition, &message))
-}
-
-/// The manager can move to another thread, and threads can share it, whatever its elements and its backend
-/// are.
-fn manager_is_send_and_sync(cx: &Context<'_>) -> TokenStream {
-    let Context { core, params, lints, .. } = cx;
-    let manager = &cx.model.names.manager;
-    let (impl_params, args, clause) = (params.impl_params(), params.args(None), params.where_clause());
-    quote! {
-        const _: () = {
-            trait __AnyThread: #core::marker::Send + #core::marker::Sync {}
-            #lints
-            impl #impl_params __AnyThread for #manager #args #clause {}
-        };
-    }
 }

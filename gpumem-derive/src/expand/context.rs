@@ -33,6 +33,9 @@ pub(super) struct Context<'a> {
 pub(super) struct Part<'a> {
     pub(super) field: &'a Field<'a>,
     pub(super) buffer: &'a Buffer<'a>,
+    /// The field's visibility as generated code: that of its accessors, and of its fields in generated
+    /// structs.
+    pub(super) vis: TokenStream,
     /// `Buffer<T, B, Mode>`.
     pub(super) ty: TokenStream,
     /// `<T as __PlainData>`, the trait that has all functions about `T`. If an element is not plain data,
@@ -172,6 +175,7 @@ impl<'a> Part<'a> {
         Part {
             ty: quote!(#root::Buffer<#element, #backend #mode>),
             plain: quote!(<#element as __PlainData>),
+            vis: as_generated(field.vis.to_token_stream(), None),
             deprecated: attrs_named(field.attrs, "deprecated"),
             field,
             buffer,

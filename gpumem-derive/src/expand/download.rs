@@ -45,21 +45,21 @@ fn ticket(cx: &Context<'_>) -> TokenStream {
 
 /// The struct of guards, and its impls.
 fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
-    let Context { root, vis, backend, params, lints, deprecated, .. } = cx;
+    let Context { vis, params, lints, deprecated, .. } = cx;
     let frame = &cx.model.names.frame;
     let (declaration, impl_params) = (params.declaration(None), params.impl_params());
     let (args, clause) = (params.args(None), params.where_clause());
     let marker = cx.marker(cx.async_parts(), &[]).field;
-    let fields = parts.iter().map(|part| &part.buffer.accessor);
-    let elements = parts.iter().map(|part| &part.buffer.element);
+    let fields = parts.iter().map(|part| guard(cx, part));
     let page = docs::of_text(&format!(
         "The result of a download of a [`{manager}`]: the elements of {list}, in pinned memory.\n\
          \n\
-         Dropping the frame frees that memory for the next download.",
+         Its fields are the guards, and can be taken out. Dropping the frame, or the guards, frees that memory \
+         for the next download.",
         manager = cx.model.names.manager,
         list = list(cx)
     ));
-    let accessors = parts.iter().map(|part| accessor(cx, part));
+    let accessors = parts.iter().map(|part| accessor(part));
     let arrival = arrival(cx, parts);
     // The elements may not implement `Debug`, and there may be many of them, so the output shows their
     // number.
@@ -70,7 +70,7 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
         #deprecated
         #lints
         #vis struct #frame #declaration #clause {
-            #(#fields: #root::DownloadGuard<#elements, #backend>,)*
+            #(#fields)*
             #marker
         }
 
@@ -84,10 +84,18 @@ fn frame(cx: &Context<'_>, parts: &[&Part<'_>]) -> TokenStream {
     }
 }
 
+/// The field with the guard of a buffer's downloaded elements.
+fn guard(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
+    let (Context { root, backend, .. }, Part { vis, deprecated, .. }) = (cx, part);
+    let (name, element) = (&part.buffer.accessor, &part.buffer.element);
+    let docs = docs::with_facts(part, "");
+    quote!(#docs #deprecated #vis #name: #root::DownloadGuard<#element, #backend>,)
+}
+
 /// The accessor of a buffer's downloaded elements.
-fn accessor(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
-    let vis = &cx.vis;
-    let (name, element, deprecated) = (&part.buffer.accessor, &part.buffer.element, &part.deprecated);
+fn accessor(part: &Part<'_>) -> TokenStream {
+    let Part { vis, deprecated, .. } = part;
+    let (name, element) = (&part.buffer.accessor, &part.buffer.element);
     let docs = docs::with_facts(part, "");
     quote! {
         #docs

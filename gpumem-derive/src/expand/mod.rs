@@ -5,9 +5,10 @@ mod assertions;
 mod context;
 mod docs;
 mod download;
-mod lens;
+mod lengths;
 mod manager;
 mod params;
+mod sets;
 mod split;
 mod traits;
 
@@ -20,9 +21,10 @@ pub(crate) fn expand(model: &Model<'_>) -> TokenStream {
     let cx = Context::new(model);
     let mut output = manager::expand(&cx);
     output.extend(split::expand(&cx));
-    output.extend(lens::expand(&cx));
+    output.extend(lengths::expand(&cx));
     output.extend(download::expand(&cx));
     output.extend(traits::expand(&cx));
+    output.extend(sets::expand(&cx));
     output.extend(assertions::expand(&cx));
     output
 }

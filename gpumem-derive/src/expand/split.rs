@@ -1,6 +1,6 @@
 //! `GraphBuffersMut`: mutable borrows of all buffers at once.
 
-use super::context::{Context, Marker};
+use super::context::{Context, Marker, Part};
 use super::docs;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -15,7 +15,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     ));
     let (declare, clause) = (params.declaration(Some(lifetime)), params.where_clause());
     let fields = cx.buffers.iter().map(|part| {
-        let (name, ty, deprecated) = (&part.buffer.accessor, &part.ty, &part.deprecated);
+        let (Part { vis, ty, deprecated, .. }, name) = (part, &part.buffer.accessor);
         let docs = docs::with_facts(part, "");
         quote!(#docs #deprecated #vis #name: &#lifetime mut #ty,)
     });

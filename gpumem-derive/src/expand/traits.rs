@@ -102,5 +102,5 @@ fn spec(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
 /// the same tokens, and the compiler prints that once.
 pub(super) fn constant(cx: &Context<'_>, part: &Part<'_>, config: &TokenStream) -> TokenStream {
     let (root, name) = (cx.root, &part.field.name);
-    quote!(#root::BufferSpec::named(#config, #name))
+    quote!(#root::BufferSpec::__named(#config, #name))
 }

@@ -14,7 +14,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use std::collections::HashSet;
 use syn::ext::IdentExt;
-use syn::{Attribute, DeriveInput, Generics, Meta, Type};
+use syn::{Attribute, DeriveInput, Generics, Meta, Type, Visibility};
 
 /// A struct that derives `GpuBuffers`.
 pub(crate) struct Model<'a> {
@@ -38,6 +38,7 @@ pub(crate) struct Field<'a> {
     pub(crate) ident: &'a Ident,
     /// The name of the buffer: the field's name without `r#`, or the value of `name`.
     pub(crate) name: String,
+    pub(crate) vis: &'a Visibility,
     pub(crate) ty: &'a Type,
     pub(crate) settings: FieldSettings,
     pub(crate) attrs: &'a [Attribute],
@@ -149,6 +150,7 @@ impl<'a> Field<'a> {
         Some(Field {
             ident,
             name: given(settings.name.as_ref()).unwrap_or(ident).unraw().to_string(),
+            vis: &field.vis,
             ty: &field.ty,
             settings,
             attrs: &field.attrs,

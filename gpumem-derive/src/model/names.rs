@@ -11,7 +11,7 @@ use syn::{Data, DeriveInput, Lifetime};
 /// The names of the generated items, and of the parameters that the derive adds.
 pub(crate) struct Names {
     pub(crate) manager: Ident,
-    pub(crate) lens: Ident,
+    pub(crate) lengths: Ident,
     pub(crate) split: Ident,
     pub(crate) download: Ident,
     pub(crate) frame: Ident,
@@ -38,7 +38,7 @@ impl Names {
         Names {
             split: format_ident!("{}Mut", manager.unraw(), span = manager.span()),
             manager,
-            lens: chosen(&settings.lens, "Lens"),
+            lengths: chosen(&settings.lengths, "Lengths"),
             download: named("Download"),
             frame: named("Frame"),
             backend: Ident::new(&free("B", &taken), Span::call_site()),
@@ -54,7 +54,7 @@ fn taken(input: &DeriveInput, root: &TokenStream, settings: &StructSettings) -> 
     taken.insert(input.ident.unraw().to_string());
     taken.extend(identifiers(input.generics.to_token_stream()));
     taken.extend(identifiers(input.generics.where_clause.to_token_stream()));
-    let chosen = [&settings.name, &settings.lens].into_iter().filter_map(|name| given(name.as_ref()));
+    let chosen = [&settings.name, &settings.lengths].into_iter().filter_map(|name| given(name.as_ref()));
     taken.extend(chosen.map(|name| name.unraw().to_string()));
     if let Data::Struct(data) = &input.data {
         for field in &data.fields {

@@ -46,7 +46,7 @@ pub(super) static STRUCT: Place = Place {
     takes: "a struct takes",
     keys: &[
         key("name", "name = \"GraphBuffers\""),
-        key("lens", "lens = \"GraphLens\""),
+        key("lengths", "lengths = \"GraphLengths\""),
         key("label", "label = \"graph\""),
         key("limit", "limit = \"4GiB\""),
         key("growth", "growth = 1.5"),

@@ -79,7 +79,7 @@ fn struct_entry(entry: Entry, settings: &mut StructSettings, sink: &mut Sink) {
         "growth" | "max" | "min" | "async" | "stable" => settings.tuning.entry(entry, &STRUCT, sink),
         "crate" => store(&mut settings.crate_path, entry, &STRUCT, value::crate_path, sink),
         "name" => store(&mut settings.name, entry, &STRUCT, value::ident, sink),
-        "lens" => store(&mut settings.lens, entry, &STRUCT, value::ident, sink),
+        "lengths" => store(&mut settings.lengths, entry, &STRUCT, value::ident, sink),
         "label" => store(&mut settings.label, entry, &STRUCT, value::label, sink),
         "limit" => store(&mut settings.limit, entry, &STRUCT, value::limit, sink),
         name if misplaced(&entry.key, name, &STRUCT, sink) => {}

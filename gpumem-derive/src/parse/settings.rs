@@ -78,7 +78,7 @@ pub(crate) struct FieldSettings {
 pub(crate) struct StructSettings {
     pub(crate) crate_path: Option<Setting<TokenStream>>,
     pub(crate) name: Option<Setting<Ident>>,
-    pub(crate) lens: Option<Setting<Ident>>,
+    pub(crate) lengths: Option<Setting<Ident>>,
     pub(crate) label: Option<Setting<String>>,
     pub(crate) limit: Option<Setting<Size>>,
     pub(crate) tuning: Tuning,

@@ -289,12 +289,12 @@ fn literals_that_macros_pass_on_are_literals() {
 #[test]
 fn a_struct_gives_defaults_and_names() {
     let (settings, mistakes) = read_struct(&quote!(
-        #[buffers(name = "Gpu", lens = "Counts", label = "a graph", limit = "4GiB")]
+        #[buffers(name = "Gpu", lengths = "Counts", label = "a graph", limit = "4GiB")]
         #[buffers(growth = 2, max = "1GiB", min = 64, async(slots = 3), stable)]
     ));
     assert_eq!(mistakes, [""; 0]);
     assert_eq!(settings.name.unwrap().value.unwrap(), "Gpu");
-    assert_eq!(settings.lens.unwrap().value.unwrap(), "Counts");
+    assert_eq!(settings.lengths.unwrap().value.unwrap(), "Counts");
     assert_eq!(settings.label.unwrap().value.unwrap(), "a graph");
     assert_eq!(settings.limit.unwrap().value.unwrap().bytes, 4 << 30);
     assert_eq!(settings.tuning.growth.unwrap().value, Some(2.0));
@@ -317,12 +317,12 @@ fn the_crate_can_be_named() {
         (quote!(#[buffers(skip)]), "`skip` belongs to a field: write `#[buffer(skip)]` above it"),
         (quote!(#[buffers(preset = "edges")]), "`preset` belongs to a field: write `#[buffer(preset = "),
         (quote!(#[buffers(growth = 13)]), "did you mean `1.3`?"),
-        (quote!(#[buffers(lens = Sizes)]), "write the name in quotes: `\"Sizes\"`"),
+        (quote!(#[buffers(lengths = Sizes)]), "write the name in quotes: `\"Sizes\"`"),
         (quote!(#[buffers(limit = "0B")]), "a `limit` of zero leaves no room"),
         (quote!(#[buffers(label = "")]), "a label cannot be empty"),
         (quote!(#[buffers(label = graph)]), "expected a text in quotes"),
         (quote!(#[buffers(stable = 3)]), "`stable` is on or off"),
-        (quote!(#[buffers(colour)]), "a struct takes `name`, `lens`, `label`, `limit`, `growth`"),
+        (quote!(#[buffers(colour)]), "a struct takes `name`, `lengths`, `label`, `limit`, `growth`"),
         (quote!(#[buffers = 5]), "expected `(`"),
         (quote!(#[buffer(growth = 2)]), "the struct takes `#[buffers(…)]`"),
     ] {

@@ -11,7 +11,7 @@ pub(crate) fn check(call: &str, code: Code) -> Result<(), Failure> {
     if code == 0 { Ok(()) } else { Err(format!("{call} gives {code}").into()) }
 }
 
-/// Where nothing can be returned.
+/// Prints a failure, where nothing can be returned.
 pub(crate) fn report(result: Result<(), Failure>) {
     if let Err(failure) = result {
         eprintln!("cuda: {failure}");
@@ -22,7 +22,7 @@ pub(crate) fn report(result: Result<(), Failure>) {
 #[derive(Clone, Copy)]
 pub(crate) struct Context(Handle);
 
-// SAFETY: it is a name that only the driver looks behind, and its functions may be called from any thread.
+// SAFETY: only the driver follows the handle, and its functions may be called from any thread.
 unsafe impl Send for Context {}
 // SAFETY: as above.
 unsafe impl Sync for Context {}

@@ -10,5 +10,5 @@ pub(crate) mod report;
 pub(crate) mod session;
 pub(crate) mod turns;
 
-/// What went wrong, for the table.
+/// Why a measurement failed, for the table.
 pub(crate) type Failure = Box<dyn std::error::Error>;

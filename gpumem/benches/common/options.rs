@@ -3,7 +3,7 @@
 use super::Failure;
 use pico_args::Arguments;
 
-/// What the command line says to every benchmark.
+/// The options that every benchmark has.
 pub(crate) struct Options {
     backend: Option<String>,
     pub(crate) case: String,

@@ -16,7 +16,7 @@ pub(crate) struct Session<'a, X = ()> {
     pub(crate) own: X,
 }
 
-/// The device, where there is one; where there is none, that is said.
+/// The device, if there is one. Prints that there is none otherwise.
 ///
 /// It is kept open throughout, so that opening one for a measurement does not start a driver each time.
 pub(crate) fn present<B: Backend>(opened: Result<Device<B>, Error>) -> Result<Option<Device<B>>, Failure> {

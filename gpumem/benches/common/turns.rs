@@ -3,10 +3,10 @@
 use super::Failure;
 use std::time::Instant;
 
-/// What is not known of a contestant.
+/// A figure that a contestant does not have.
 pub(crate) const UNKNOWN: f64 = f64::NAN;
 
-/// One who takes a measurement of `N` figures.
+/// A program part that takes a measurement of `N` figures: gpumem, or a peer.
 pub(crate) struct Contestant<const N: usize> {
     pub(crate) name: &'static str,
     measure: Box<dyn FnMut() -> Result<[f64; N], Failure>>,
@@ -67,7 +67,7 @@ pub(crate) fn over(part: impl TryInto<u64>, whole: impl TryInto<u64>) -> f64 {
     part as f64 / whole as f64
 }
 
-/// A time for each of `count`.
+/// A time, per one of `count`.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn each(time: f64, count: usize) -> f64 {
     time / count as f64

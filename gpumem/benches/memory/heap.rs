@@ -21,7 +21,7 @@ pub(crate) fn bytes() -> usize {
 }
 
 fn count(more: usize, less: usize) {
-    // In a thread's last moments nobody asks any more.
+    // In a thread's last moments the count is not read any more.
     let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(more).wrapping_sub(less)));
 }
 

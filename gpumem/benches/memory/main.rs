@@ -1,4 +1,4 @@
-//! What memory costs: the pool, whole buffers and growth, each against other allocators in the same process.
+//! The cost of memory: the pool, whole buffers and growth, each against other allocators in the same process.
 //!
 //! ```sh
 //! cargo bench -p gpumem --bench memory [--features cuda] [-- OPTIONS]
@@ -21,7 +21,7 @@ mod by_hand;
 #[cfg(feature = "cuda")]
 mod card;
 mod cases;
-// Each benchmark uses what it needs of it.
+// Neither benchmark uses all of it.
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! What the benchmark must know of a backend, beside gpumem's own interface: what to compare it with.
+//! The part of a backend that only the benchmark knows: its peers.
 
 use crate::common::Failure;
 use crate::common::turns::Contestant;

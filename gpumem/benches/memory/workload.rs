@@ -38,7 +38,7 @@ impl Random {
     }
 }
 
-/// What the random mix is made of.
+/// The parameters of the random mix.
 #[derive(Clone, Copy)]
 pub(crate) struct Mix {
     /// Sizes are from 1 to this.
@@ -49,10 +49,10 @@ pub(crate) struct Mix {
     pub(crate) cap: usize,
 }
 
-/// What a mix has cost.
+/// The cost of a mix.
 #[derive(Default)]
 pub(crate) struct Mixed {
-    /// Microseconds an operation, and the slowest one.
+    /// Microseconds per operation, and those of the slowest one.
     pub(crate) us: f64,
     pub(crate) worst: f64,
     /// The most bytes that lived.
@@ -62,22 +62,22 @@ pub(crate) struct Mixed {
 /// The bytes of each point in the buffers of a laser scanner: coordinates, time, colour, normal, intensity, and small flags.
 const FEATURES: [usize; 9] = [8, 8, 8, 8, 12, 12, 2, 1, 1];
 
-/// What each allocator is put through, compiled for it alone.
+/// The workloads of each allocator, compiled for it alone.
 pub(crate) trait Workload {
-    /// Takes and gives back blocks of one size; microseconds a pair.
+    /// Takes and gives back blocks of one size. Microseconds per pair.
     fn pairs(&self, bytes: usize, most: usize) -> Result<f64, Failure>;
 
     /// 73 % of the operations take a block of a random size, the others give one back.
     fn mix(&self, mix: Mix) -> Result<Mixed, Failure>;
 
-    /// Pairs of random sizes from 4 to 512 KiB on many threads; millions of pairs a second, all together.
+    /// Pairs of random sizes from 4 to 512 KiB on many threads; millions of pairs per second, all together.
     fn threads(&self, threads: usize, most: usize) -> Result<f64, Failure>;
 
     /// Takes `count` blocks of 1 to 4096 bytes, calls `look`, and gives them back. Microseconds each, and the bytes of this thread's heap
     /// that each takes beside its handle.
     fn crowd(&self, count: usize, look: &mut dyn FnMut()) -> Result<[f64; 2], Failure>;
 
-    /// Takes nine blocks for each of `chunks`, of some million points, and gives them back. Microseconds a chunk.
+    /// Takes nine blocks for each of `chunks`, of some million points, and gives them back. Microseconds per chunk.
     fn chunks(&self, chunks: usize, random: &mut Random) -> Result<f64, Failure>;
 }
 
@@ -196,7 +196,7 @@ fn run_mix<A: Allocator + ?Sized>(
     Ok(mixed)
 }
 
-/// Microseconds a pair.
+/// Microseconds per pair.
 fn random_pairs<A: Allocator + ?Sized>(
     allocator: &A,
     random: &mut Random,

@@ -1,4 +1,4 @@
-//! What gpumem does, written by hand with the driver's calls, as one would for one program.
+//! The transfers of gpumem, written by hand with the driver's calls as for one program.
 
 use crate::common::Failure;
 use crate::common::context::{Context, Stream};
@@ -31,7 +31,7 @@ pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -
     })
 }
 
-/// Queues a copy behind what is queued on `compute`.
+/// Queues a copy that waits for all work on `compute` so far.
 #[inline]
 fn fetch(
     compute: &Stream,
@@ -144,7 +144,7 @@ struct Worker {
     slots: Vec<(Event, Pinned)>,
 }
 
-/// What is done with a piece of pageable memory.
+/// A piece of pageable memory, and the way it is copied.
 enum Piece<'a> {
     Down(&'a mut [u8]),
     Up(&'a [u8]),

@@ -1,5 +1,4 @@
-//! What the peers of transfers have of the driver, as values that are given back when they are dropped: events, memory, and the kernel
-//! that occupies a card.
+//! The events, the memory and the kernel of the peers on a card, as values that are given back when they are dropped.
 
 use crate::common::Failure;
 use crate::common::context::{Context, Stream, check, report};
@@ -20,7 +19,7 @@ pub(crate) const PTX: &CStr =
     };
 
 impl Stream {
-    /// What is queued from now on waits for the event.
+    /// All work that is queued from now on waits for the event.
     #[inline]
     pub(crate) fn wait(&self, event: &Event) -> Result<(), Failure> {
         // SAFETY: both live.
@@ -61,7 +60,7 @@ impl Stream {
 
 pub(crate) struct Event(Handle);
 
-// SAFETY: it is a name that only the driver looks behind, and its functions may be called from any thread.
+// SAFETY: only the driver follows the handle, and its functions may be called from any thread.
 unsafe impl Send for Event {}
 
 impl Event {
@@ -129,7 +128,7 @@ impl Memory {
         })
     }
 
-    /// The blocking copy to pageable memory that nobody has touched.
+    /// The blocking copy to pageable memory that was never touched.
     pub(crate) fn to_vec(&self) -> Result<Vec<u8>, Failure> {
         let mut fresh = Vec::<u8>::with_capacity(self.bytes);
         // SAFETY: there is room for as many bytes.
@@ -172,13 +171,13 @@ impl Pinned {
         self.bytes
     }
 
-    /// The caller has waited for what writes it.
+    /// The caller has waited for the copies that write it.
     pub(crate) fn as_slice(&self) -> &[u8] {
         // SAFETY: the memory is there, was written, and the caller has waited for the device.
         unsafe { std::slice::from_raw_parts(self.address.cast(), self.bytes) }
     }
 
-    /// The caller has waited for what uses it.
+    /// The caller has waited for the copies that use it.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: as above.
         unsafe { std::slice::from_raw_parts_mut(self.address.cast(), self.bytes) }
@@ -192,7 +191,7 @@ impl Drop for Pinned {
     }
 }
 
-/// What occupies a card. It stays until the end of the program.
+/// The kernel that occupies a card. It stays until the end of the program.
 #[derive(Clone, Copy)]
 pub(crate) struct Occupy(Handle);
 

@@ -1,4 +1,4 @@
-//! What transfers cost: copies of all sizes, the start of a download, loops of frames and many downloads at once, each against
+//! The cost of transfers: copies of all sizes, the start of a download, loops of frames and many downloads at once, each against
 //! the same by hand in the same process.
 //!
 //! ```sh
@@ -20,7 +20,7 @@
 #[cfg(feature = "cuda")]
 mod by_hand;
 mod cases;
-// Each benchmark uses what it needs of it.
+// Neither benchmark uses all of it.
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;

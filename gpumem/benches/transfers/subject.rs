@@ -1,4 +1,4 @@
-//! What the benchmark must know of a backend, beside gpumem's own interface: how to occupy it, and what to compare it with.
+//! The part of a backend that only the benchmark knows: how to occupy it, and its peers.
 
 use crate::common::Failure;
 use crate::common::turns::Contestant;
@@ -18,7 +18,7 @@ pub(crate) trait Subject: Backend {
     /// Queues work that takes so long.
     fn occupy(device: &Device<Self>, kernel: &Self::Kernel, time: Duration) -> Result<(), Failure>;
 
-    /// Other ways to start a download of `bytes`, `times` times, each behind work that takes so long. Microseconds.
+    /// Other ways to start a download of `bytes`, `times` times, each after work that takes so long. Microseconds.
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>>;
 
     /// Other ways to download `bytes`, `times` times, from the start until the data is there. Microseconds.

@@ -1,4 +1,4 @@
-//! What the host backend does, written by hand with threads and channels, as one would for one program.
+//! The transfers of the host backend, written by hand with threads and channels as for one program.
 
 use crate::common::Failure;
 use crate::common::turns::{each, us};
@@ -40,12 +40,12 @@ impl Lanes {
         self.compute.run(move || spin(time))
     }
 
-    /// Copies to `target`, which comes back with the copy, behind the work that was queued before.
+    /// Copies to `target`, which comes back with the copy, after the work that was queued before.
     fn fetch(&self, source: &Arc<Vec<u8>>, mut target: Vec<u8>) -> Result<Receiver<Vec<u8>>, Failure> {
         let (ready, begin) = channel();
         let (done, end) = channel();
         let source = Arc::clone(source);
-        // Whoever does not listen any more is not told.
+        // A receiver may be gone.
         self.compute.run(move || {
             let _ = ready.send(());
         })?;
@@ -110,7 +110,7 @@ pub(crate) fn crowd(crowd: Crowd) -> Result<[f64; 2], Failure> {
             copies.push(lanes.fetch(&source, target)?);
         }
         let start = us(began);
-        // What is left to do when all of it has arrived.
+        // The rest of the work, when all copies have arrived.
         targets.extend(copies.pop().map(|last| last.recv()).transpose()?);
         let began = Instant::now();
         for copy in copies {

@@ -21,7 +21,7 @@ pub(crate) enum Way {
 impl Way {
     pub(crate) const ALL: [Self; 4] = [Self::Guard, Self::Fresh, Self::Slice, Self::Upload];
 
-    /// What there is on the host before: something, or nothing.
+    /// The data on the host before the copy, if it needs some.
     pub(crate) fn on_host(self, bytes: usize) -> Vec<u8> {
         if matches!(self, Self::Slice | Self::Upload) { vec![1; bytes] } else { Vec::new() }
     }
@@ -37,7 +37,7 @@ pub(crate) fn rate(
     Ok([over(bytes, 1_usize) / time / 1e3])
 }
 
-/// How long attempts go on. What is slow is measured less often, so that it does not take up the time of everything else.
+/// How long attempts go on. A slow operation is measured less often, so that all cases have their time.
 const LONGEST_ATTEMPTS: Duration = Duration::from_millis(60);
 
 /// The median time of at most `times` attempts, after some that are not counted.
@@ -78,7 +78,7 @@ pub(crate) const FRAME_BYTES: usize = 12 << 20;
 /// How many buffers are read in a frame.
 pub(crate) const FRAME_BUFFERS: usize = 3;
 
-/// How long frames go on, for those who are slow.
+/// How long frames go on, for slow contestants.
 const LONGEST_FRAMES: Duration = Duration::from_millis(600);
 
 /// How many frames are played, and how often.

@@ -83,6 +83,13 @@ pub trait BackendOps: Send + Sync + Sized + 'static {
     /// The device's memory, as far as it can tell.
     fn memory_info(&self) -> Result<MemoryInfo, Fault>;
 
+    /// A failure of the device, if it is known without a call of the driver. Operations that need not call
+    /// the driver, such as one that shrinks a buffer, ask this, so that they do not succeed on a failed
+    /// device.
+    fn check_failure(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Whether a test may make the taking of blocks fail. Then the runtime calls [`BackendOps::before_block`]
     /// before it takes one, from any source.
     fn is_tested(&self) -> bool {
@@ -295,6 +302,7 @@ pub(crate) const ALIGNMENT: usize = 256;
 
 /// The memory of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemoryInfo {
     /// Bytes that could be taken now; `None` if the platform does not tell.
     pub free: Option<u64>,

@@ -13,6 +13,7 @@ use bytemuck::Pod;
     label = "not plain data (`bytemuck::Pod`)",
     note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
             (with the `derive` feature of `bytemuck`)",
+    note = "for a type of another crate, such as `glam::Vec3`, turn on that crate's feature `bytemuck`",
     note = "a field that is to stay on the host takes `#[buffer(skip)]`"
 )]
 pub trait Element: Pod + Send + Sync {}
@@ -23,12 +24,13 @@ impl<T: Pod + Send + Sync> Element for T {}
 /// How a buffer is downloaded: [`Blocking`] or [`Async`]. Sealed.
 pub trait Mode: sealed::Mode + Send + Sync + 'static {}
 
-/// The mode of a buffer whose downloads return when the data is there.
-#[derive(Clone, Copy, Debug)]
+/// The mode of a buffer whose downloads return when the data is there; the mode of a new buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blocking {}
 
-/// The mode of a buffer that also has [`start_download`](crate::Buffer::start_download).
-#[derive(Clone, Copy, Debug)]
+/// The mode of a buffer that also has [`start_download`](crate::Buffer::start_download). Made by
+/// [`Buffer::into_async`](crate::Buffer::into_async), and by `#[buffer(async)]` on a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Async {}
 
 impl Mode for Blocking {}
@@ -40,7 +42,7 @@ impl Mode for Async {}
     message = "this buffer has no async downloads",
     label = "its downloads are blocking",
     note = "for a buffer of a derived set, add `async` to the field: `#[buffer(async)]`",
-    note = "for a buffer of its own, name the mode: `Buffer<T, B, Async>`"
+    note = "for a buffer of its own, call `into_async()` where it is made: `Buffer::from_slice(..)?.into_async()`"
 )]
 pub trait AsyncMode: Mode {}
 

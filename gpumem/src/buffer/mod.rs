@@ -19,23 +19,31 @@
 //!   place (`stage`);
 //! * `view`: ranges of a buffer;
 //! * `typed`: [`Buffer`] itself;
+//! * `construct`: how buffers are made, and how their mode changes;
+//! * `rearrange`: operations that move elements on the device;
+//! * `hints`: methods that a buffer does not have, for messages of the compiler;
 //! * `download`: async downloads, of one buffer or of several at one point of the compute stream;
 //! * `streams`: uses of a buffer on streams of the application's own;
 //! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers.
 
+mod construct;
 mod copies;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod download;
 mod element;
+mod hints;
 mod host;
 mod raw;
+mod rearrange;
 mod streams;
 mod ticket;
 mod transfer;
 mod typed;
 mod view;
 
+#[cfg(feature = "cuda")]
+pub use self::cuda::DevicePointer;
 pub(crate) use self::download::Request;
 pub use self::download::{Selection, SelectionPart, WhenFree};
 pub use self::element::{Async, AsyncMode, Blocking, Element, Mode};

@@ -18,7 +18,8 @@ use std::ops::RangeBounds;
 ///
 /// It is a `Vec<T>` in device memory: it has a length and a capacity, and grows by a factor, within the
 /// limits of its [`BufferSpec`] and of the device. `M` says whether it has async downloads
-/// ([`Async`](crate::Async)) or not ([`Blocking`], the default).
+/// ([`Async`](crate::Async)) or not ([`Blocking`], the default). The constructors make a blocking buffer;
+/// [`into_async`](Buffer::into_async) makes it async, for free.
 ///
 /// Operations are queued on the device's compute stream in the order of the calls. They return without
 /// waiting for the stream, except those that give data to the host and those that say so. An operation that
@@ -32,7 +33,7 @@ use std::ops::RangeBounds;
 /// use gpumem::{Buffer, Device};
 ///
 /// let device = Device::host();
-/// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// let mut cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?; // a Buffer<i32>
 /// cells.resize(5)?;
 /// cells.write(3, &[40, 50])?;
 /// assert_eq!(cells.download()?, [1, 2, 3, 40, 50]);
@@ -54,46 +55,6 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
             "gpumem: a buffer's elements must not be aligned to more than 256 bytes"
         );
     };
-
-    /// An empty buffer. It takes no memory yet, unless `spec` has a `min`.
-    ///
-    /// `spec` is a [`BufferSpec`] or just a name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidSpec`] for a specification that cannot work, and the errors of [`Buffer::reserve`] for
-    /// its `min`.
-    #[track_caller]
-    pub fn new(device: &Device<B>, spec: impl Into<BufferSpec>) -> Result<Self, Error> {
-        Self::with_capacity(device, spec, 0)
-    }
-
-    /// An empty buffer with memory for `capacity` elements.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::new`] and [`Buffer::reserve`].
-    #[track_caller]
-    pub fn with_capacity(
-        device: &Device<B>,
-        spec: impl Into<BufferSpec>,
-        capacity: usize,
-    ) -> Result<Self, Error> {
-        let () = Self::ELEMENT_FITS;
-        Ok(Self::from_raw(RawBuffer::new(device, spec.into().element::<T>(), capacity, None)?))
-    }
-
-    /// A buffer with the elements of `data`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::new`] and [`Buffer::upload`].
-    #[track_caller]
-    pub fn from_slice(device: &Device<B>, spec: impl Into<BufferSpec>, data: &[T]) -> Result<Self, Error> {
-        let mut buffer = Self::with_capacity(device, spec, data.len())?;
-        buffer.upload(data)?;
-        Ok(buffer)
-    }
 
     /// The caller vouches that `raw` was made for elements of type `T`.
     pub(crate) fn from_raw(raw: RawBuffer<B>) -> Self {
@@ -122,12 +83,14 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
+    #[doc(alias = "memcpy")]
     pub fn upload(&mut self, data: &[T]) -> Result<(), Error> {
         self.raw.upload(bytemuck::cast_slice(data))
     }
 
     /// Pinned memory for `len` elements, which the caller fills in place and then sends without a copy on the
-    /// host: [`Stage::commit`] does as [`Buffer::upload`], [`Stage::commit_at`] as [`Buffer::write`].
+    /// host: [`Stage::commit`] does as [`Buffer::upload`], [`Stage::commit_at`] as [`Buffer::write`], and
+    /// [`Stage::append`] as [`Buffer::extend_from_slice`].
     ///
     /// The elements are those of an earlier transfer of the device, or zero: set them all. Memory of so many
     /// bytes is pinned the first time, which is slow, and used again afterwards. The call waits for the
@@ -138,7 +101,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// use gpumem::{Buffer, Device};
     ///
     /// let device = Device::host();
-    /// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let mut cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
     /// let mut stage = cells.stage(1_000)?;
     /// for (index, cell) in (0..).zip(stage.iter_mut()) {
     ///     *cell = index * index;
@@ -176,6 +139,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::upload`].
+    #[doc(alias = "append", alias = "push", alias = "extend")]
     pub fn extend_from_slice(&mut self, data: &[T]) -> Result<(), Error> {
         self.raw.extend(bytemuck::cast_slice(data))
     }
@@ -186,7 +150,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// [`Error::OutOfPinnedMemory`] or [`Error::DeviceFailed`].
     pub fn fill(&mut self, value: T) -> Result<(), Error> {
-        self.raw.fill(0, self.len(), bytemuck::bytes_of(&value))
+        self.raw.fill(0..self.len(), bytemuck::bytes_of(&value))
     }
 
     /// Replaces the contents by those of `source`, on the device, growing as needed.
@@ -194,6 +158,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], and [`Error::DifferentDevices`].
+    #[doc(alias = "memcpy")]
     pub fn copy_from<N: Mode>(&mut self, source: &Buffer<T, B, N>) -> Result<(), Error> {
         self.raw.copy_from(&source.raw)
     }
@@ -222,6 +187,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// [`Error::OutOfHostMemory`], [`Error::OutOfPinnedMemory`], [`Error::DeviceFailed`], and
     /// [`Error::WouldDeadlock`] inside a host kernel.
+    #[doc(alias = "readback", alias = "memcpy", alias = "to_vec")]
     pub fn download(&self) -> Result<Vec<T>, Error> {
         self.view(..)?.download()
     }
@@ -245,7 +211,40 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         self.view(..)?.download_into_vec(target)
     }
 
-    /// Sets the length without touching the elements: for a kernel that writes elements beyond the length.
+    /// Makes the length `len` without writing the new elements: for a kernel that writes all of them, so that
+    /// zeros would be written in vain. (From the host, [`extend_from_slice`](Self::extend_from_slice) and
+    /// [`Stage::append`] append without zeros too.)
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let mut squares = Buffer::from_slice(&device, "squares", &[0_u64, 1])?;
+    /// // SAFETY: the kernel that is launched next writes the new elements.
+    /// unsafe { squares.resize_uninit(1_000)? };
+    /// device.launch((&mut squares,), |(squares,)| {
+    ///     for (number, square) in (0..).zip(squares) {
+    ///         *square = number * number;
+    ///     }
+    /// })?;
+    /// assert_eq!(squares.view(998..)?.download()?, [998 * 998, 999 * 999]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// All new elements are written before anything reads them: by the work that is queued on the device's
+    /// compute stream next, for instance. If that work is not queued, the buffer is truncated.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`].
+    pub unsafe fn resize_uninit(&mut self, len: usize) -> Result<(), Error> {
+        // SAFETY: the caller's promise is the same (rule 5).
+        unsafe { self.raw.resize_unwritten(len) }
+    }
+
+    /// Sets the length without touching the elements: after a kernel that writes elements beyond the length.
     ///
     /// # Safety
     ///
@@ -296,7 +295,7 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// The buffer's name, as in its specification.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         self.raw.spec().name()
     }
 
@@ -337,6 +336,25 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// was.
     pub fn reserve(&mut self, additional: usize) -> Result<(), Error> {
         self.raw.reserve(additional)
+    }
+
+    /// Makes the capacity at least `capacity` elements in all, however many the buffer has.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.reserve_to(100)?;
+    /// cells.reserve_to(50)?; // there is room
+    /// assert_eq!((cells.len(), cells.capacity()), (3, 100));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`].
+    pub fn reserve_to(&mut self, capacity: usize) -> Result<(), Error> {
+        self.raw.prepare(capacity)?.commit()
     }
 
     /// Makes the length `len`. New elements are zero.
@@ -381,10 +399,16 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    #[doc(alias = "free")]
     pub fn close(self) -> Result<(), Error> {
         let device = self.device().clone();
         drop(self);
         device.synchronize()
+    }
+
+    /// The same buffer in another mode.
+    pub(super) fn with_mode<N: Mode>(self) -> Buffer<T, B, N> {
+        Buffer { raw: self.raw, types: PhantomData }
     }
 
     #[doc(hidden)]

@@ -8,6 +8,19 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
 
+/// Refuses, at compile time, to see elements of one type as elements of another that they are not made of.
+const fn assert_is_made_of<T, U>() {
+    assert!(
+        size_of::<U>() > 0 && size_of::<T>().is_multiple_of(size_of::<U>()),
+        "gpumem: an element is not made of whole elements of the other type"
+    );
+}
+
+/// The elements of a view that an element of the buffer is made of: one, unless the view was cast.
+fn parts<T, B: Backend>(raw: &RawBuffer<B>) -> usize {
+    raw.element_size() / size_of::<T>()
+}
+
 /// A range of a buffer that lies in it, without the element type.
 pub struct BufferRange<'a, B: Backend> {
     pub(super) raw: &'a RawBuffer<B>,
@@ -52,7 +65,7 @@ impl<'a, B: Backend> BufferRange<'a, B> {
 /// use gpumem::{Async, Buffer, Device, Host};
 ///
 /// let device = Device::host();
-/// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?;
+/// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?.into_async();
 /// assert_eq!(cells.view(3..)?.download()?, [4, 5]);
 /// let middle = cells.view(1..4)?.start_download()?;
 /// assert_eq!(*middle.wait()?, [2, 3, 4]);
@@ -79,7 +92,31 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     /// The number of elements in the range.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.part.range.len()
+        self.part.range.len() * parts::<T, B>(self.part.raw)
+    }
+
+    /// The same memory as elements of another type, of which an element of this one is made:
+    /// `[f32; 3]` as `f32`. The compiler refuses a type whose size does not divide that of the element.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let points = Buffer::from_slice(&Device::host(), "points", &[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])?;
+    /// let numbers = points.view(1..)?.cast::<f64>();
+    /// assert_eq!(numbers.download()?, [4.0, 5.0, 6.0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// ```compile_fail,E0080
+    /// # use gpumem::{Buffer, Device};
+    /// # let points = Buffer::from_slice(&Device::host(), "points", &[[1.0_f32, 2.0, 3.0]])?;
+    /// let pairs = points.view(..)?.cast::<[f32; 2]>(); // three are not made of pairs
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cast<U: Element>(self) -> View<'a, U, B, M> {
+        const { assert_is_made_of::<T, U>() };
+        View { part: self.part, elements: PhantomData, mode: PhantomData }
     }
 
     /// Whether the range is empty.
@@ -88,7 +125,8 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
         self.part.range.is_empty()
     }
 
-    /// The range, in elements of the buffer.
+    /// The range, in elements of the buffer. (A view that was [`cast`](Self::cast) has as many elements more
+    /// as one of the buffer is made of.)
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.part.range.clone()
@@ -109,7 +147,7 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::download_into`](crate::Buffer::download_into_slice).
+    /// Those of [`Buffer::download_into_slice`](crate::Buffer::download_into_slice).
     pub fn download_into_slice(&self, target: &mut [T]) -> Result<(), Error> {
         if target.len() != self.len() {
             return Err(Error::LengthMismatch {
@@ -127,7 +165,7 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::download_to`](crate::Buffer::download_into_vec).
+    /// Those of [`Buffer::download_into_vec`](crate::Buffer::download_into_vec).
     pub fn download_into_vec(&self, target: &mut Vec<T>) -> Result<(), Error> {
         target.clear();
         let requested = self.len() as u64 * size_of::<T>() as u64;
@@ -139,6 +177,14 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
         // SAFETY: `receive` has written all of them; any bits are a `T` (rule 5).
         unsafe { target.set_len(self.len()) };
         Ok(())
+    }
+}
+
+impl<T, B: Backend, M: Mode> View<'_, T, B, M> {
+    /// Appends the elements to another buffer, of the same element.
+    pub(super) fn append_to(&self, target: &mut RawBuffer<B>) -> Result<(), Error> {
+        target.check_same_device(self.part.raw)?;
+        target.extend_from(self.part.on_compute_stream()?, self.part.range.clone())
     }
 }
 
@@ -177,7 +223,25 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     /// The number of elements in the range.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.range.len()
+        self.range.len() * parts::<T, B>(self.raw)
+    }
+
+    /// The same memory as elements of another type, of which an element of this one is made:
+    /// `[f32; 3]` as `f32`. The compiler refuses a type whose size does not divide that of the element.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut points = Buffer::<[f32; 3]>::zeroed(&Device::host(), "points", 2)?;
+    /// points.view_mut(..1)?.cast().write(&[1.0_f32, 2.0, 3.0])?;
+    /// points.view_mut(1..)?.cast::<f32>().fill(7.0)?;
+    /// assert_eq!(points.download()?, [[1.0, 2.0, 3.0], [7.0; 3]]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cast<U: Element>(self) -> ViewMut<'a, U, B> {
+        const { assert_is_made_of::<T, U>() };
+        ViewMut { raw: self.raw, range: self.range, element: PhantomData }
     }
 
     /// Whether the range is empty.
@@ -208,7 +272,7 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     ///
     /// Those of [`Buffer::fill`](crate::Buffer::fill).
     pub fn fill(&mut self, value: T) -> Result<(), Error> {
-        self.raw.fill(self.range.start, self.len(), bytemuck::bytes_of(&value))
+        self.raw.fill(self.range.clone(), bytemuck::bytes_of(&value))
     }
 
     /// Overwrites the elements with those of `source`, which has the same length, on the device.

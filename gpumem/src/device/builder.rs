@@ -32,11 +32,12 @@ impl Device<Host> {
 /// use gpumem::{Buffer, Device, Error};
 ///
 /// let device = Device::builder().memory_limit(1 << 20).host()?;
-/// let mut cells: Buffer<u32> = Buffer::new(&device, "cells")?;
+/// let mut cells = Buffer::<u32>::new(&device, "cells")?;
 /// assert!(matches!(cells.resize(1 << 20), Err(Error::DeviceLimit { limit: 0x10_0000, .. })));
 /// assert_eq!(cells.len(), 0);
 /// # Ok::<(), Error>(())
 /// ```
+#[doc(alias = "pool")]
 #[derive(Clone, Debug, Default)]
 pub struct DeviceBuilder {
     memory_limit: Option<u64>,
@@ -141,7 +142,7 @@ impl DeviceBuilder {
     ///     let tile = Buffer::with_capacity(&device, "tile", 1 << 20)?;
     ///     cache.lock().unwrap().push(tile);
     /// }
-    /// let _mesh: Buffer<u8> = Buffer::with_capacity(&device, "mesh", 6 << 20)?;
+    /// let _mesh = Buffer::<u8>::with_capacity(&device, "mesh", 6 << 20)?;
     /// assert!(cache.lock().unwrap().is_empty());
     /// # Ok::<(), gpumem::Error>(())
     /// ```

@@ -8,6 +8,8 @@
 mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(not(feature = "cuda"))]
+mod without_cuda;
 
 pub use self::builder::DeviceBuilder;
 
@@ -34,7 +36,7 @@ use std::sync::{Arc, PoisonError};
 /// use gpumem::{Buffer, Device};
 ///
 /// let device = Device::host();
-/// let squares: Buffer<u64> = Buffer::from_slice(&device, "squares", &[1, 4, 9])?;
+/// let squares = Buffer::from_slice(&device, "squares", &[1_u64, 4, 9])?;
 /// assert_eq!(device.stats().live_bytes, 24);
 /// drop(squares);
 /// device.check_leaks()?;
@@ -115,8 +117,9 @@ impl<B: Backend> Device<B> {
     /// has failed, and [`Error::WouldDeadlock`] inside a host kernel.
     pub fn synchronize_stream(&self, stream: &Stream<B>) -> Result<(), Error> {
         if !self.state().owns(stream) {
-            let other = format!("device `{}`, which was asked to wait for it", self.name());
-            return Err(Error::DifferentDevices { buffer: None, other });
+            let place = "lives on another device".into();
+            let other = format!("device `{}` was asked to wait for it", self.name());
+            return Err(Error::DifferentDevices { buffer: None, place, other });
         }
         Ok(self.state().wait_for(stream)?)
     }
@@ -177,6 +180,7 @@ impl<B: Backend> Device<B> {
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
+    #[doc(alias = "free")]
     pub fn trim(&self, retain: u64) -> Result<u64, Error> {
         self.state().trim(retain)
     }
@@ -228,7 +232,7 @@ impl<B: Backend> Device<B> {
         self.state().pool.has_virtual_memory()
     }
 
-    /// The live buffers, each with the line of source that made it.
+    /// The live buffers, the oldest first, each with the line of source that made it.
     #[must_use]
     pub fn live_buffers(&self) -> Vec<LiveBuffer> {
         self.state().ledger.list(None, &[])
@@ -320,7 +324,7 @@ mod tests {
             let device = Device::host();
             let state = Arc::downgrade(device.state());
             let buffers: Vec<Buffer<u32, Host, Async>> = (0..8)
-                .map(|_| Buffer::from_slice(&device, "buffer", &vec![round; 10_000]).unwrap())
+                .map(|_| Buffer::from_slice(&device, "buffer", &vec![round; 10_000]).unwrap().into_async())
                 .collect();
             drop(device);
             // The transfers come to the lane in any order, and the last of them ends the device.
@@ -343,7 +347,8 @@ mod tests {
     fn a_forgotten_ticket_keeps_nothing_once_it_is_abandoned() {
         let device = Device::host();
         let state = Arc::downgrade(device.state());
-        let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+        let buffer: Buffer<u32, Host, Async> =
+            Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
         std::mem::forget(buffer.start_download().unwrap());
         device.synchronize().unwrap();
         buffer.abandon_downloads();

@@ -7,14 +7,42 @@
 //! Host access to the memory (`host_slice`) waits for the compute stream. The lifetime of the slices cannot be
 //! named by the closure, so no slice leaves it.
 
-use crate::backend::Host;
+use crate::backend::{Backend, Host};
 use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};
 use crate::device::Device;
 use crate::error::Error;
 use crate::memory::Stream;
+use std::fmt;
+use std::panic::Location;
 use std::ptr::NonNull;
 
-impl Device<Host> {
+/// A backend whose kernels are closures of [`Device::launch`]: [`Host`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`launch` runs a closure, which only the host backend can do, and this is `Device<{Self}>`",
+    label = "no closures as kernels",
+    note = "on a card, load kernels with `Device::load_ptx` and launch them with `cust::launch!`",
+    note = "in code that is generic over the backend, give the kernel to a trait of your own, with an implementation for \
+            `Host` and one for `Cuda`"
+)]
+pub trait HostKernels: Backend {
+    #[doc(hidden)]
+    fn host_device(device: &Device<Self>) -> &Device<Host>;
+
+    #[doc(hidden)]
+    fn host_stream(stream: &Stream<Self>) -> &Stream<Host>;
+}
+
+impl HostKernels for Host {
+    fn host_device(device: &Device<Self>) -> &Device<Host> {
+        device
+    }
+
+    fn host_stream(stream: &Stream<Self>) -> &Stream<Host> {
+        stream
+    }
+}
+
+impl<B: Backend> Device<B> {
     /// Queues `kernel` on the compute stream and returns at once.
     ///
     /// `args` is a tuple of up to twelve buffers of this device. `&mut Buffer<T>` arrives in the kernel as
@@ -23,16 +51,20 @@ impl Device<Host> {
     /// again, resized or dropped right away. If a buffer is lent mutably, the stream waits for its running
     /// downloads before the kernel.
     ///
+    /// Other values are captured by the closure, with `move`. Two buffers of one set, of which one is lent
+    /// mutably, come from the set's `split_mut`, which borrows all of them at once.
+    ///
     /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`]
-    /// with the panic's message. A kernel must not wait for a device; such a wait is refused with
+    /// with the panic's message and the line of the launch. A kernel must not wait for a device; such a wait
+    /// is refused with
     /// [`Error::WouldDeadlock`].
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
     ///
     /// let device = Device::host();
-    /// let mut positions: Buffer<f32> = Buffer::from_slice(&device, "positions", &[0.0, 1.0, 2.0])?;
-    /// let velocities: Buffer<f32> = Buffer::from_slice(&device, "velocities", &[0.5, 0.5, -1.0])?;
+    /// let mut positions = Buffer::from_slice(&device, "positions", &[0.0_f32, 1.0, 2.0])?;
+    /// let velocities = Buffer::from_slice(&device, "velocities", &[0.5_f32, 0.5, -1.0])?;
     ///
     /// device.launch((&mut positions, &velocities), |(positions, velocities)| {
     ///     for (position, velocity) in positions.iter_mut().zip(velocities) {
@@ -47,20 +79,22 @@ impl Device<Host> {
     ///
     /// [`Error::DifferentDevices`] when a buffer lives on another device; [`Error::DeviceFailed`] when the
     /// device has failed. The kernel is not queued then.
+    #[track_caller]
     pub fn launch<A, F>(&self, args: A, kernel: F) -> Result<(), Error>
     where
+        B: HostKernels,
         A: HostArgs,
         F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
     {
-        let mut args = args;
-        let lent = args.lend(self, None)?;
+        let (device, mut args) = (B::host_device(self), args);
+        let lent = args.lend(device, None)?;
         let job = move || {
             // SAFETY: as `HostArgs::slices` asks, the job runs once, on the compute stream of the device that
             // every argument lives on, which `lend` checked (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
-        let state = self.state();
-        Ok(state.backend.run(state.lanes.compute.stream().raw(), job)?)
+        let state = device.state();
+        Ok(state.backend.run_kernel(state.lanes.compute.stream().raw(), Location::caller(), job)?)
     }
 
     /// Queues `kernel` on a stream of the application's own, beside the compute stream, and returns at once.
@@ -76,7 +110,7 @@ impl Device<Host> {
     ///
     /// let device = Device::host();
     /// let statistics = device.create_stream()?;
-    /// let mut heights: Buffer<f32> = Buffer::from_slice(&device, "heights", &[3.0, 1.0, 2.0])?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[3.0_f32, 1.0, 2.0])?;
     /// let (send, highest) = mpsc::channel();
     /// device.launch_on(&statistics, (&heights,), move |(heights,)| {
     ///     send.send(heights.iter().copied().fold(0.0, f32::max)).unwrap();
@@ -92,18 +126,21 @@ impl Device<Host> {
     /// another device. If the kernel was queued and its end could not be noted, which is
     /// [`Error::DeviceFailed`] too, the kernel runs: its buffers cannot be used any more then, and their
     /// memory is given up.
-    pub fn launch_on<A, F>(&self, stream: &Stream<Host>, mut args: A, kernel: F) -> Result<(), Error>
+    #[track_caller]
+    pub fn launch_on<A, F>(&self, stream: &Stream<B>, mut args: A, kernel: F) -> Result<(), Error>
     where
+        B: HostKernels,
         A: HostArgs,
         F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
     {
-        let lent = args.lend(self, Some(stream))?;
+        let (device, stream) = (B::host_device(self), B::host_stream(stream));
+        let lent = args.lend(device, Some(stream))?;
         let job = move || {
             // SAFETY: as for `launch`. The job runs on `stream`, which `lend` made wait for all writers of
             // every argument, and for its readers if the argument is lent mutably (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
-        self.state().backend.run(stream.raw(), job)?;
+        device.state().backend.run_kernel(stream.raw(), Location::caller(), job)?;
         // If this fails, the buffers concerned are marked as in use for good.
         args.used_on(stream)
     }
@@ -115,6 +152,7 @@ impl Device<Host> {
     message = "a kernel on the host cannot take `{Self}`",
     label = "not an argument of a kernel",
     note = "an argument is `&buffer`, which arrives as `&[T]`, or `&mut buffer` or `&mut bound`, which arrive as `&mut [T]`",
+    note = "a value such as a number is no argument: the closure captures it, `device.launch((&mut x,), move |(x,)| x[0] += value)`",
     note = "with a buffer itself, `launch_on` begins and ends its use on the stream: `use_on` is for kernels of a card"
 )]
 pub trait HostArg: sealed::Arg {}
@@ -178,13 +216,16 @@ pub struct Lent<T> {
 // `Sync`.
 unsafe impl<T: Element> Send for Lent<T> {}
 
+impl<T> fmt::Debug for Lent<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 impl<T: Element> Lent<T> {
     fn of(raw: &RawBuffer<Host>, device: &Device<Host>) -> Result<Self, Error> {
         if !raw.device().is(device) {
-            return Err(Error::DifferentDevices {
-                buffer: Some(raw.label()),
-                other: "the kernel's launch".into(),
-            });
+            return Err(raw.on_another_device("the kernel was launched on another".into()));
         }
         Ok(Self { start: raw.host_address().cast(), len: raw.len() })
     }

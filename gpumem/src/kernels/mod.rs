@@ -9,4 +9,4 @@ mod host;
 
 #[cfg(feature = "cuda")]
 pub use self::cuda::Module;
-pub use self::host::{HostArg, HostArgs};
+pub use self::host::{HostArg, HostArgs, HostKernels};

@@ -6,6 +6,7 @@ use std::panic::Location;
 
 /// The ledger's record of a live buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LiveBuffer {
     /// Its name and that of its set.
     pub label: BufferLabel,
@@ -17,6 +18,7 @@ pub struct LiveBuffer {
 
 /// A live handle of a device that is no buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LiveHandle {
     /// Its kind: `"stream"`.
     pub kind: &'static str,
@@ -25,13 +27,14 @@ pub struct LiveHandle {
 }
 
 /// The result of a leak check. Its text is a list with each buffer's name, its size, and the line that made
-/// it. If a device was to be closed, the list has the application's streams too.
+/// it, the oldest first. If a device was to be closed, the list has the application's streams too. `Debug`
+/// prints the same text, so that it can be read when `main` or `unwrap` prints the error.
 ///
 /// ```
 /// use gpumem::{Buffer, Device, Error};
 ///
 /// let device = Device::host();
-/// let kept: Buffer<u32> = Buffer::from_slice(&device, "kept", &[1, 2, 3])?;
+/// let kept = Buffer::from_slice(&device, "kept", &[1, 2, 3])?;
 /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("`kept` is alive") };
 /// assert_eq!(report.buffers()[0].label.name(), "kept");
 /// assert!(report.to_string().starts_with("1 buffer of device `host` is still alive:"));
@@ -39,13 +42,13 @@ pub struct LiveHandle {
 /// device.check_leaks()?;
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LeakReport {
     // Boxed so that `Error` stays small.
     content: Box<Content>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Content {
     owner: String,
     buffers: Vec<LiveBuffer>,
@@ -67,7 +70,7 @@ impl LeakReport {
         self
     }
 
-    /// The live buffers.
+    /// The live buffers, the oldest first.
     #[must_use]
     pub fn buffers(&self) -> &[LiveBuffer] {
         &self.content.buffers
@@ -83,6 +86,12 @@ impl LeakReport {
     #[must_use]
     pub fn lost_bytes(&self) -> u64 {
         self.content.lost_bytes
+    }
+}
+
+impl fmt::Debug for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn long_reports_are_cut_and_say_so() {
         let buffer = LiveBuffer {
-            label: BufferLabel { set: Some("Graph"), name: "edges" },
+            label: BufferLabel { set: Some("Graph"), ..BufferLabel::literal("edges") },
             bytes: 4096,
             made_at: Location::caller(),
         };

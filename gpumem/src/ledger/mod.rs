@@ -17,8 +17,9 @@ pub use stats::{BufferStats, DeviceStats, SetStats};
 
 use crate::label::BufferLabel;
 use crate::threads;
+use std::num::NonZeroU32;
 use std::panic::Location;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The records and totals of one device.
@@ -29,8 +30,15 @@ pub(crate) struct Ledger {
     pub(crate) streams: Handles,
     /// The modules of kernels that the application has loaded.
     pub(crate) modules: Handles,
+    /// The number of buffers that were made so far, and so the age of the next one.
+    made: Made,
     shards: [CacheAligned; SHARDS],
 }
+
+/// A counter that shares its line of the processor's cache with nothing that is only read.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Made(AtomicU64);
 
 /// About as many shards as threads that make and drop buffers at the same time. A power of two.
 const SHARDS: usize = 16;
@@ -53,6 +61,8 @@ struct Entry {
     made_at: &'static Location<'static>,
     set: Option<SetId>,
     bytes: u64,
+    /// The number of buffers that were made before it, modulo 2^32: it only orders lists.
+    age: u32,
 }
 
 /// The place of a buffer's record: its shard, and its index there. Not `Clone`, since the buffer hands it
@@ -63,8 +73,11 @@ pub(crate) struct EntryId {
     index: u32,
 }
 
-/// The number of a set, different for each set of a device.
-pub(crate) type SetId = u64;
+/// The number of a set, different for each set of a device. Never zero, which keeps records small.
+///
+/// Four bytes, since every record has one. Sets after the four billionth of a device share a number: the
+/// check of such a set still counts its own buffers exactly, and its list may name buffers of the others.
+pub(crate) type SetId = NonZeroU32;
 
 /// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check
 /// of a set compares two numbers.
@@ -82,8 +95,9 @@ impl SetMark {
 
 impl Ledger {
     pub(crate) fn new_set(&self) -> SetMark {
-        let id = self.counters.sets.fetch_add(1, Ordering::Relaxed);
-        SetMark { id, live: AtomicUsize::new(0) }
+        let earlier = self.counters.sets.fetch_add(1, Ordering::Relaxed);
+        let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
+        SetMark { id: SetId::MIN.saturating_add(earlier), live: AtomicUsize::new(0) }
     }
 
     pub(crate) fn open(
@@ -95,7 +109,9 @@ impl Ledger {
         if let Some(set) = set {
             set.live.fetch_add(1, Ordering::AcqRel);
         }
-        let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0 });
+        #[allow(clippy::cast_possible_truncation)] // see `Entry::age`
+        let age = self.made.0.fetch_add(1, Ordering::Relaxed) as u32;
+        let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0, age });
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let number = (threads::number() % SHARDS) as u8;
         let mut shard = self.shard(number);
@@ -114,6 +130,11 @@ impl Ledger {
         if let Some(Some(entry)) = self.shard(id.shard).entries.get_mut(id.index as usize) {
             entry.bytes = bytes;
         }
+    }
+
+    /// The line of the application that made a live buffer.
+    pub(crate) fn made_at(&self, id: &EntryId) -> Option<&'static Location<'static>> {
+        Some(self.shard(id.shard).entries.get(id.index as usize)?.as_ref()?.made_at)
     }
 
     pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
@@ -141,7 +162,7 @@ impl Ledger {
         self.numbered().map(|(_, shard)| live(shard)).sum()
     }
 
-    /// The live buffers of the device, or of one set of it, less those in `present`.
+    /// The live buffers of the device, or of one set of it, less those in `present`. The oldest is first.
     pub(crate) fn list(&self, set: Option<SetId>, present: &[&EntryId]) -> Vec<LiveBuffer> {
         let mut list = Vec::new();
         for (number, shard) in self.numbered() {
@@ -150,13 +171,14 @@ impl Ledger {
             let wanted = live
                 .filter(|(_, entry)| set.is_none() || entry.set == set)
                 .filter(|(index, _)| !present.iter().any(|id| id.shard == number && id.index == *index));
-            list.extend(wanted.map(|(_, entry)| LiveBuffer {
-                label: entry.label,
-                bytes: entry.bytes,
-                made_at: entry.made_at,
+            list.extend(wanted.map(|(_, entry)| {
+                let Entry { label, bytes, made_at, .. } = entry;
+                let buffer = LiveBuffer { label: label.clone(), bytes: *bytes, made_at };
+                (entry.age, buffer)
             }));
         }
-        list
+        list.sort_unstable_by_key(|(age, _)| *age);
+        list.into_iter().map(|(_, buffer)| buffer).collect()
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {
@@ -173,25 +195,30 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    const fn label(name: &'static str) -> BufferLabel {
-        BufferLabel { set: None, name }
-    }
-
     #[test]
     fn records_are_used_again_and_lists_leave_out_what_is_present() {
         let ledger = Ledger::default();
         let set = ledger.new_set();
         let here = Location::caller();
-        let first = ledger.open(label("first"), here, Some(&set));
-        let second = ledger.open(label("second"), here, Some(&set));
-        let third = ledger.open(label("third"), here, None);
+        let first = ledger.open(BufferLabel::literal("first"), here, Some(&set));
+        let second = ledger.open(BufferLabel::literal("second"), here, Some(&set));
+        let third = ledger.open(BufferLabel::literal("third"), here, None);
         ledger.resized(&second, 80);
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
         let escaped = ledger.list(Some(set.id), &[&first]);
-        assert_eq!(escaped, [LiveBuffer { label: label("second"), bytes: 80, made_at: here }]);
+        assert_eq!(escaped, [LiveBuffer { label: BufferLabel::literal("second"), bytes: 80, made_at: here }]);
         ledger.close(&first, Some(&set));
-        let fourth = ledger.open(label("fourth"), here, None);
+        let fourth = ledger.open(BufferLabel::literal("fourth"), here, None);
         assert_eq!(fourth.index, 0, "the first record is used again");
+        let other = std::thread::scope(|scope| {
+            scope.spawn(|| ledger.open(BufferLabel::literal("other"), here, None)).join().unwrap()
+        });
+        let fifth = ledger.open(BufferLabel::literal("fifth"), here, None);
+        let list = ledger.list(None, &[]);
+        let names: Vec<_> = list.iter().map(|buffer| buffer.label.name()).collect();
+        assert_eq!(names, ["second", "third", "fourth", "other", "fifth"], "the oldest is first");
+        ledger.close(&other, None);
+        ledger.close(&fifth, None);
         for (id, set) in [(second, Some(&set)), (third, None), (fourth, None)] {
             ledger.close(&id, set);
         }

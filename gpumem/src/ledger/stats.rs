@@ -74,7 +74,7 @@ impl Counters {
 ///
 /// let device = Device::host();
 /// for chunk in 0..100 {
-///     let _features: Buffer<f32> = Buffer::with_capacity(&device, "features", 500_000)?;
+///     let _features = Buffer::<f32, _>::with_capacity(&device, "features", 500_000)?;
 /// }
 /// let stats = device.stats();
 /// assert_eq!((stats.allocations, stats.reused), (100, 99));
@@ -129,7 +129,7 @@ pub struct DeviceStats {
 }
 
 /// Statistics of one buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BufferStats {
     /// Its name and that of its set.

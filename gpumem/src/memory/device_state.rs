@@ -1,4 +1,5 @@
-//! What all handles of a device share: the backend, the lanes, the pool, pinned memory and the ledger; and the end of a device.
+//! What all handles of a device share: the backend, the lanes, the pool, pinned memory and the ledger; and
+//! the end of a device.
 //!
 //! ```text
 //!   open ---> Device, buffers, sets hold the state ---(the last of them goes)---> finish ---> end: waits for all
@@ -23,9 +24,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-/// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a device.
+/// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a
+/// device.
 pub(crate) struct DeviceState<B: Backend> {
-    /// Lent to the lanes' wake threads, and to threads that wait for a transfer, which must not hold the state.
+    /// Lent to the lanes' wake threads, and to threads that wait for a transfer, which must not hold the
+    /// state.
     pub(crate) backend: Arc<B>,
     /// Tells the devices of a process apart.
     pub(super) number: u64,
@@ -107,8 +110,8 @@ impl<B: Backend> DeviceState<B> {
         stream.device() == self.number
     }
 
-    /// Releases the transfers that have ended, and the blocks that other streams have done with. Waits for nothing. Returns whether none
-    /// of either is left.
+    /// Releases the transfers that have ended, and the blocks that other streams have done with. Waits for
+    /// nothing. Returns whether none of either is left.
     pub(crate) fn sweep(&self) -> bool {
         let none_in_flight = self.lanes.release_ended();
         let none_parked = self.pool.sweep_parked();
@@ -146,7 +149,8 @@ impl<B: Backend> DeviceState<B> {
         }
     }
 
-    /// Gives memory back that no buffer uses, until at most `retain` bytes of it are left. Waits for the device's work.
+    /// Gives memory back that no buffer uses, until at most `retain` bytes of it are left. Waits for the
+    /// device's work.
     pub(crate) fn trim(&self, retain: u64) -> Result<u64, Error> {
         let held = || self.pool.figures().held;
         let before = held();
@@ -162,7 +166,8 @@ impl<B: Backend> DeviceState<B> {
         Ok(before.saturating_sub(held()))
     }
 
-    /// Joins free pieces that lie side by side, and gives back all segments that are free. Returns the memory before and after.
+    /// Joins free pieces that lie side by side, and gives back all segments that are free. Returns the memory
+    /// before and after.
     pub(crate) fn defragment(&self) -> Result<(MemoryReport, MemoryReport), Error> {
         self.pool.flush();
         let before = self.report();
@@ -207,7 +212,8 @@ impl<B: Backend> DeviceState<B> {
         end: mpsc::Receiver<()>,
     ) -> Result<(), Fault> {
         let (state, gate) = (Arc::downgrade(self), self.idle_gate.clone());
-        // Twice in the time: a cache has to be seen unused at two times, and what was in it then waits for its own.
+        // Twice in the time: a cache has to be seen unused at two times, and what was in it then waits for
+        // its own.
         let pause = (retain_for / 2).max(Duration::from_millis(1));
         let work = move || {
             while end.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
@@ -231,8 +237,8 @@ impl<B: Backend> DeviceState<B> {
         self.idle_gate.clone()
     }
 
-    /// The last handle has gone, and with it every buffer. Transfers in flight are left to a thread that waits for them, and so is
-    /// everything else that may wait (rule 7).
+    /// The last handle has gone, and with it every buffer. Transfers in flight are left to a thread that
+    /// waits for them, and so is everything else that may wait (rule 7).
     pub(crate) fn finish(self: Arc<Self>) {
         // Not in a kernel of the device, which may close another one: it would wait for itself.
         if threads::may_wait() && self.backend.may_wait() {
@@ -284,8 +290,8 @@ impl<B: Backend> DeviceState<B> {
 
     /// Waits until nothing is queued, in flight or parked. No thread queues anything any more.
     ///
-    /// Transfers in flight hold the state, so it goes only when the last of them has gone. A failed device answers every wait with
-    /// a fault, which lets the sweep give up what the fault concerns.
+    /// Transfers in flight hold the state, so it goes only when the last of them has gone. A failed device
+    /// answers every wait with a fault, which lets the sweep give up what the fault concerns.
     fn drain(&self) {
         for lane in self.lanes.each() {
             let _ = insist(|| self.wait_for(lane.stream()));
@@ -320,7 +326,8 @@ impl<B: Backend> PinnedOwner<B> for DeviceState<B> {
 
 impl<B: Backend> Drop for DeviceState<B> {
     fn drop(&mut self) {
-        // No block, transfer or guard is left, or it would have kept the state (a block by way of its owner's device).
+        // No block, transfer or guard is left, or it would have kept the state (a block by way of its owner's
+        // device).
         let idle = self.pinned.drain();
         if !idle.is_empty() {
             self.backend.settle();

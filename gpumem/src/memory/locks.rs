@@ -1,11 +1,11 @@
 //! Locks: of one mutex, and of several at a time.
 //!
-//! A thread that needs several mutexes of one kind (the uses of blocks, the slots of buffers, the staging copies of buffers) takes
-//! them with [`lock_together`], in the order of their addresses. Two threads that name the same mutexes in different orders
-//! therefore never wait for each other.
+//! A thread that needs several mutexes of one kind (the uses of blocks, the slots of buffers, the staging
+//! copies of buffers) takes them with [`lock_together`], in the order of their addresses. Two threads that
+//! name the same mutexes in different orders therefore never wait for each other.
 //!
-//! Poisoning is ignored: no code of this crate leaves a half-done change when it unwinds, and foreign code (wakers, the
-//! application's logger) never runs while a lock is held.
+//! Poisoning is ignored: no code of this crate leaves a half-done change when it unwinds, and foreign code
+//! (wakers, the application's logger) never runs while a lock is held.
 
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,7 +74,8 @@ mod tests {
         assert!(counts.iter().all(|count| count.try_lock().is_ok()));
     }
 
-    /// Threads that name the same mutexes in all orders. Locked in the order in which they are named they soon wait for each other.
+    /// Threads that name the same mutexes in all orders. Locked in the order in which they are named they
+    /// soon wait for each other.
     #[test]
     fn threads_that_name_mutexes_in_different_orders_do_not_wait_for_each_other() {
         const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];

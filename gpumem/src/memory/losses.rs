@@ -1,7 +1,8 @@
 //! Memory that could not be given back: counted at once, and logged later.
 //!
-//! A loss is found under locks, or in the middle of an operation. The application's logger is foreign code that may use
-//! the device, so the loss is only noted there. The operation logs it at its end, when the thread holds no lock.
+//! A loss is found under locks, or in the middle of an operation. The application's logger is foreign code
+//! that may use the device, so the loss is only noted there. The operation logs it at its end, when the
+//! thread holds no lock.
 
 use super::locks::lock;
 use crate::backend::Fault;
@@ -51,7 +52,8 @@ impl Losses {
         std::mem::take(&mut *lock(&self.unlogged))
     }
 
-    /// Logs what is not logged yet. Every operation that may lose memory calls this at its end, when the thread holds no lock.
+    /// Logs what is not logged yet. Every operation that may lose memory calls this at its end, when the
+    /// thread holds no lock.
     pub(crate) fn log(&self) {
         if self.any.load(Ordering::Relaxed) {
             log(self.take());

@@ -1,7 +1,7 @@
 //! Taking blocks from the pool and pinned memory, and what happens where there is no room.
 //!
-//! The fast path ends after its first line: the thread's cache has the block. Otherwise a request goes through these steps, in this
-//! order, and stops at the first that helps:
+//! The fast path ends after its first line: the thread's cache has the block. Otherwise a request goes
+//! through these steps, in this order, and stops at the first that helps:
 //!
 //! | in the way | steps |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! The callback is [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
 
 use super::device_state::DeviceState;
-use super::pool::{AllocRequest, Block, Extent, Reservation};
+use super::pool::{AllocRequest, Block, Extent, Ready, Reservation};
 use super::settings::Pressure;
 use super::transfer::PinnedBlock;
 use crate::backend::{Backend, Fault};
@@ -24,28 +24,38 @@ impl<B: Backend> DeviceState<B> {
     /// Takes device memory for `label`, within the device's limit.
     pub(crate) fn allocate(
         &self,
-        label: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
         request: AllocRequest,
     ) -> Result<Block<B>, Error> {
-        if let Some(block) = self.pool.take_ready(bytes, request) {
-            return Ok(block);
-        }
+        let ready = match self.pool.take_ready(bytes, request) {
+            Ready::Block(block) => return Ok(block),
+            Ready::Charge(reservation) => Some(reservation),
+            Ready::Nothing => None,
+        };
         if !self.pool.is_addressable(bytes) {
-            return Err(Error::SizeOverflow { buffer: label, elements: bytes, element_size: 1 });
+            return Err(Error::SizeOverflow { buffer: label.clone(), elements: bytes, element_size: 1 });
         }
-        let reservation = self.reserve(label, request.price(bytes), request.ask)?;
+        let reservation = match ready {
+            Some(reservation) => reservation,
+            None => {
+                match self.reserve(label, request.price(bytes), request.ask)?.take_ready(bytes, request) {
+                    Ok(block) => return Ok(block),
+                    Err(reservation) => reservation,
+                }
+            }
+        };
         let obtain = || self.pool.obtain(bytes, request);
-        let ((block, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
-        Ok(reservation.admit(block, reused))
+        let ((memory, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
+        Ok(reservation.admit(memory, bytes, reused))
     }
 
-    /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot grow. The block keeps
-    /// its size until [`commit_growth`](super::pool::DevicePool::commit_growth).
+    /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot
+    /// grow. The block keeps its size until [`commit_growth`](super::pool::DevicePool::commit_growth).
     pub(crate) fn grow(
         &self,
         block: &mut Block<B>,
-        label: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
         ask: bool,
     ) -> Result<Option<Extent>, Error> {
@@ -62,7 +72,7 @@ impl<B: Backend> DeviceState<B> {
     }
 
     /// Takes `bytes` of the limit.
-    fn reserve(&self, buffer: BufferLabel, requested: u64, ask: bool) -> Result<Reservation<'_, B>, Error> {
+    fn reserve(&self, label: &BufferLabel, requested: u64, ask: bool) -> Result<Reservation<'_, B>, Error> {
         if let Some(reservation) = self.pool.reserve(requested) {
             return Ok(reservation);
         }
@@ -73,14 +83,15 @@ impl<B: Backend> DeviceState<B> {
             return Ok(reservation);
         }
         let budget = self.pool.budget();
-        Err(Error::DeviceLimit { buffer, requested, used: budget.used(), limit: budget.limit() })
+        let (used, limit) = (budget.used(), budget.limit());
+        Err(Error::DeviceLimit { buffer: label.clone(), requested, used, limit })
     }
 
-    /// Runs `obtain`, and again where memory could be found for its `bytes`. The reservation comes back with what was obtained, and
-    /// ends after an error.
+    /// Runs `obtain`, and again where memory could be found for its `bytes`. The reservation comes back with
+    /// what was obtained, and ends after an error.
     fn obtain<'a, R>(
         &self,
-        label: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
         reservation: Reservation<'a, B>,
         ask: bool,
@@ -116,11 +127,11 @@ impl<B: Backend> DeviceState<B> {
 
     /// Takes at least `bytes` (above 0) of pinned memory: an idle block, or a new one.
     ///
-    /// Transfers that have ended are looked for only where no idle block fits: that takes one call of the driver each, which is much where
-    /// nothing is missing, and little beside pinning.
+    /// Transfers that have ended are looked for only where no idle block fits: that takes one call of the
+    /// driver each, which is much where nothing is missing, and little beside pinning.
     pub(crate) fn take_pinned(
         self: &Arc<Self>,
-        buffer: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
     ) -> Result<PinnedBlock<B>, Error> {
         let reuse = || PinnedBlock::reuse(self.clone(), bytes);
@@ -131,12 +142,12 @@ impl<B: Backend> DeviceState<B> {
         if let Some(block) = reuse().or_else(released) {
             return Ok(block);
         }
-        let (block, surplus) = PinnedBlock::pin(self.clone(), bytes, |bytes| self.pin(buffer, bytes))?;
+        let (block, surplus) = PinnedBlock::pin(self.clone(), bytes, |bytes| self.pin(label, bytes))?;
         self.unpin(surplus);
         Ok(block)
     }
 
-    fn pin(&self, buffer: BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
+    fn pin(&self, label: &BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
         let pinned = match self.backend.pin(bytes) {
             Err(fault) if fault.is_out_of_memory() => {
                 // Give idle blocks back, and try once more.
@@ -151,7 +162,7 @@ impl<B: Backend> DeviceState<B> {
                 return fault.into();
             }
             let pinned = self.ledger.counters.pinned_bytes();
-            Error::OutOfPinnedMemory { buffer, requested: bytes as u64, pinned }
+            Error::OutOfPinnedMemory { buffer: label.clone(), requested: bytes as u64, pinned }
         })?;
         self.ledger.counters.pinned(bytes as u64);
         Ok(pinned)
@@ -166,7 +177,8 @@ impl<B: Backend> DeviceState<B> {
         self.unpin(self.pinned.drain());
     }
 
-    /// Asks the application to free something. Returns whether it was asked; it is not when it asks for memory in the callback.
+    /// Asks the application to free something. Returns whether it was asked; it is not when it asks for
+    /// memory in the callback.
     fn relieve(&self, requested: u64, limited: bool) -> bool {
         thread_local! {
             /// The devices whose callbacks run on this thread.
@@ -196,14 +208,14 @@ impl<B: Backend> DeviceState<B> {
         true
     }
 
-    fn allocation_error(&self, buffer: BufferLabel, requested: u64, fault: Fault) -> Error {
+    fn allocation_error(&self, label: &BufferLabel, requested: u64, fault: Fault) -> Error {
         if !fault.is_out_of_memory() {
             return fault.into();
         }
         let figures = self.pool.figures();
         let (largest_free, _) = self.pool.free_pieces();
         Error::OutOfMemory {
-            buffer,
+            buffer: label.clone(),
             requested,
             live: figures.live,
             retired: figures.retired,

@@ -22,7 +22,8 @@ pub struct Pressure {
 pub(crate) struct Settings {
     /// Bytes that all buffers may have together.
     pub(crate) limit: u64,
-    /// Bytes that the device may hold beyond the most that ever lived, as a share of the latter; `pool/take/watermark.rs` has the default.
+    /// Bytes that the device may hold beyond the most that ever lived, as a share of the latter;
+    /// `pool/take/watermark.rs` has the default.
     pub(crate) overhead: Option<f64>,
     /// Free bytes that are retained for later buffers.
     pub(crate) retain: u64,

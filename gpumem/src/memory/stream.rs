@@ -2,16 +2,19 @@
 
 use crate::backend::{Backend, Fault};
 use crate::ledger::Listed;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A queue of work on a device: what is queued on it runs in order.
 ///
-/// [`Device::stream`](crate::Device::stream) is the compute stream. Everything that writes buffers is queued there, and a
-/// kernel that is launched there runs after what was queued before it and before what is queued after it.
+/// [`Device::stream`](crate::Device::stream) is the compute stream. Everything that writes buffers is queued
+/// there, and a kernel that is launched there runs after what was queued before it and before what is queued
+/// after it.
 ///
-/// [`Device::create_stream`](crate::Device::create_stream) makes streams of the application's own, on which kernels run beside
-/// the compute stream. The application declares which buffers it uses there: `launch_on` does it for kernels on the host, and
-/// [`Buffer::use_on`](crate::Buffer::use_on) (for reading) and [`Buffer::bind`](crate::Buffer::bind) do it on a card.
+/// [`Device::create_stream`](crate::Device::create_stream) makes streams of the application's own, on which
+/// kernels run beside the compute stream. The application declares which buffers it uses there: `launch_on`
+/// does it for kernels on the host, and [`Buffer::use_on`](crate::Buffer::use_on) (for reading) and
+/// [`Buffer::bind`](crate::Buffer::bind) do it on a card.
 pub struct Stream<B: Backend> {
     raw: B::Stream,
     /// Tells the streams of a process apart.
@@ -20,6 +23,15 @@ pub struct Stream<B: Backend> {
     device: u64,
     /// The line that made it, for a stream of the application's own.
     _listed: Option<Listed>,
+}
+
+impl<B: Backend> fmt::Debug for Stream<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("backend", &B::NAME)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<B: Backend> Stream<B> {

@@ -22,7 +22,8 @@ fn the_idle_thread_is_waited_for_by_close() {
     idle.join().unwrap();
 }
 
-// Memory that another thread is giving back is neither free nor to be had from the driver: a thread that finds none waits for it.
+// Memory that another thread is giving back is neither free nor to be had from the driver: a thread that
+// finds none waits for it.
 #[cfg(feature = "testing")]
 #[test]
 fn a_thread_that_finds_no_memory_waits_for_memory_on_its_way_back() {

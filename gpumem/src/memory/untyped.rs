@@ -4,6 +4,7 @@ use crate::backend::Backend;
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::memory::{AllocRequest, Block, DeviceState};
+use std::fmt;
 
 /// The pool of a device. Not part of the public interface: `benches/memory` uses it.
 pub struct Pool<'a, B: Backend>(&'a DeviceState<B>);
@@ -12,6 +13,20 @@ pub struct Pool<'a, B: Backend>(&'a DeviceState<B>);
 pub struct PoolBlock<'a, B: Backend> {
     state: &'a DeviceState<B>,
     block: Option<Block<B>>,
+}
+
+impl<B: Backend> fmt::Debug for Pool<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pool").finish_non_exhaustive()
+    }
+}
+
+impl<B: Backend> fmt::Debug for PoolBlock<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolBlock")
+            .field("bytes", &self.block.as_ref().map(Block::bytes))
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a, B: Backend> Pool<'a, B> {
@@ -25,8 +40,8 @@ impl<'a, B: Backend> Pool<'a, B> {
     ///
     /// Those of [`Buffer::with_capacity`](crate::Buffer::with_capacity).
     pub fn take(&self, bytes: usize) -> Result<PoolBlock<'a, B>, Error> {
-        let label = BufferLabel { set: None, name: "untyped" };
-        let block = self.0.allocate(label, bytes.max(1), AllocRequest::default())?;
+        let label = BufferLabel::literal("untyped");
+        let block = self.0.allocate(&label, bytes.max(1), AllocRequest::default())?;
         Ok(PoolBlock { state: self.0, block: Some(block) })
     }
 }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// let faults = Faults::new();
 /// let device = Device::builder().faults(&faults).host()?;
-/// let mut cells: Buffer<u32> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// let mut cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
 /// faults.fail_at(0);
 /// assert!(matches!(cells.resize(1_000), Err(Error::OutOfMemory { .. })));
 /// assert_eq!(cells.download()?, [1, 2, 3]);

@@ -23,12 +23,12 @@ const PARTS: usize = 4;
 ///
 /// ```
 /// use gpumem::testing::SlowBus;
-/// use gpumem::{Async, Buffer, Device, Host};
+/// use gpumem::{Buffer, Device};
 /// use std::time::{Duration, Instant};
 ///
 /// let bus = SlowBus::unlimited();
 /// let device = Device::builder().slow_bus(&bus).host()?;
-/// let mut frame: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "frame", &[1; 1_000])?;
+/// let mut frame = Buffer::from_slice(&device, "frame", &[1_u8; 1_000])?.into_async();
 /// device.synchronize()?;
 ///
 /// bus.set_rate(20_000); // bytes per second

@@ -40,7 +40,7 @@ pub fn run() -> Result<usize> {
     let device = Device::host();
     let mesh: Mesh = Mesh::default();
     let mut gpu = mesh.upload(&device)?;
-    gpu.resize(MeshLens { positions: 3, indices: 3, r#dyn: 1, r#async: 2 })?;
+    gpu.resize(MeshLengths { positions: 3, indices: 3, r#dyn: 1, r#async: 2 })?;
     let all = gpu.split_mut();
     all.r#async.fill(1.0)?;
     let arrived = gpu.start_download()?.wait()?.r#async().len();

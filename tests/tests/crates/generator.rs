@@ -1,7 +1,7 @@
 //! Random structs that must compile without a word.
 //!
-//! A seed gives the same structs everywhere. Each stands in a module of its own, beside things of the user's with names that
-//! generated code might have wanted.
+//! A seed gives the same structs everywhere. Each stands in a module of its own, beside items of the user with names that
+//! generated code might use.
 
 use std::fmt::Write as _;
 
@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// What all modules use.
+/// The items that all modules use.
 pub(crate) const COMMON: &str = r#"
 /// What the structs are made of.
 pub mod common {
@@ -124,7 +124,7 @@ const WORDS: &[&str] = &[
 ];
 /// Names that a buffer cannot have, so that it takes another.
 const TAKEN: &[&str] =
-    &["new", "lens", "stats", "close", "device", "reserve", "resize", "__raw", "__from_raw", "__set"];
+    &["new", "lengths", "stats", "close", "device", "reserve", "resize", "__raw", "__from_raw", "__set"];
 /// Elements and how many bytes each has.
 pub(crate) const ELEMENTS: &[(&str, u64)] = &[
     ("u8", 1),
@@ -280,7 +280,7 @@ impl Parameters {
     }
 }
 
-/// What the struct says for its fields, with the `min` and `max` of it.
+/// The attributes of the struct, with the `min` and `max` in them.
 fn struct_keys(index: usize, asynchronous: bool, random: &mut Random) -> (String, Option<u64>, Option<u64>) {
     let mut keys = Vec::new();
     let min = random.once_in(8).then(|| 8 << random.below(4));
@@ -294,7 +294,7 @@ fn struct_keys(index: usize, asynchronous: bool, random: &mut Random) -> (String
         keys.extend(random.once_in(10).then(|| key.to_owned()));
     }
     keys.extend(random.once_in(10).then(|| format!("name = \"Manager{index}\"")));
-    keys.extend(random.once_in(10).then(|| format!("lens = \"Lens{index}\"")));
+    keys.extend(random.once_in(10).then(|| format!("lengths = \"Lens{index}\"")));
     let attributes = keys.iter().map(|key| format!("#[buffers({key})]\n")).collect();
     (attributes, min, max)
 }
@@ -316,6 +316,38 @@ fn field(
         generic if !generic.is_empty() && random.once_in(3) => (random.pick(generic), 1),
         _ => random.pick(ELEMENTS),
     };
+    let keys = keys(name, index, size, (min, max), random);
+    // In one attribute or in several.
+    let joined = keys.join(", ");
+    let attributes = match random.below(3) {
+        _ if keys.is_empty() => random.pick(&["", "#[buffer]\n", "#[buffer()]\n"]).to_owned(),
+        0 => keys.iter().map(|key| format!("#[buffer({key})]\n")).collect(),
+        1 => format!("#[buffer({joined},)]\n"),
+        _ => format!("#[buffer({joined})]\n"),
+    };
+    let before = random.pick(&[
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "#[deprecated]\n",
+        "#[cfg(not(any()))]\n",
+        "#[allow(unused)]\n",
+    ]);
+    let vec = random.pick(&["Vec", "std::vec::Vec", "::std::vec::Vec"]);
+    format!("{before}{attributes}pub {name}: {vec}<{element}>,")
+}
+
+/// The keys of a buffer whose elements have `size` bytes, in a struct with this `min` and `max`.
+fn keys(
+    name: &str,
+    index: usize,
+    size: u64,
+    (min, max): (Option<u64>, Option<u64>),
+    random: &mut Random,
+) -> Vec<String> {
     let mut keys = Vec::new();
     match random.below(8) {
         0 => {
@@ -342,25 +374,5 @@ fn field(
     keys.extend(
         random.once_in(8).then(|| format!("name = \"other{index}_{}\"", name.trim_start_matches("r#"))),
     );
-    // In one attribute or in several.
-    let joined = keys.join(", ");
-    let attributes = match random.below(3) {
-        _ if keys.is_empty() => random.pick(&["", "#[buffer]\n", "#[buffer()]\n"]).to_owned(),
-        0 => keys.iter().map(|key| format!("#[buffer({key})]\n")).collect(),
-        1 => format!("#[buffer({joined},)]\n"),
-        _ => format!("#[buffer({joined})]\n"),
-    };
-    let before = random.pick(&[
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "#[deprecated]\n",
-        "#[cfg(not(any()))]\n",
-        "#[allow(unused)]\n",
-    ]);
-    let vec = random.pick(&["Vec", "std::vec::Vec", "::std::vec::Vec"]);
-    format!("{before}{attributes}pub {name}: {vec}<{element}>,")
+    keys
 }

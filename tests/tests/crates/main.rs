@@ -1,7 +1,7 @@
-//! What is generated in crates of users: other names for `gpumem`, other editions, other preludes, strict lints.
+//! The generated code in crates of users: other names for `gpumem`, other editions, other preludes, strict lints.
 //!
 //! The crates are in `tests/crates`, a workspace of its own. Each is checked by clippy, and neither it nor the compiler may
-//! say anything. Where clippy is not installed the compiler has the only word. `random` writes crates anew.
+//! say anything. Where clippy is not installed, the compiler alone checks. `random` writes crates anew.
 
 mod generator;
 mod mistakes;

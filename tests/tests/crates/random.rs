@@ -59,7 +59,7 @@ fn random_structs_compile_without_a_word() {
     );
 }
 
-/// As many errors a line as there are in what the compiler said.
+/// The lines of the errors in what the compiler printed, once per error.
 fn errors(said: &str) -> BTreeMap<usize, Vec<&str>> {
     let mut errors: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for line in said.lines().filter(|line| line.contains(": error") || line.contains(": warning")) {

@@ -89,7 +89,7 @@ fn constants_say_what_the_attribute_does_not() {
 
 /// Defaults for all fields, and fields that differ.
 #[derive(GpuBuffers, Default)]
-#[buffers(name = "Engine", lens = "Counts", label = "the engine", limit = "8KiB")]
+#[buffers(name = "Engine", lengths = "Counts", label = "the engine", limit = "8KiB")]
 #[buffers(growth = 2, max = "4KiB", min = 64, async(slots = 3))]
 pub struct Defaults {
     /// As the struct says.
@@ -206,7 +206,7 @@ pub struct Renamed {
 fn buffers_have_names_of_their_own() {
     let renamed = Renamed { stats: vec![1, 2], left: vec![7], ..Renamed::default() };
     let mut gpu = renamed.upload(&Device::host()).unwrap();
-    assert_eq!(gpu.lens(), RenamedLens { statistics: 2, r#type: 0, right: 1, left: 0 });
+    assert_eq!(gpu.lengths(), RenamedLengths { statistics: 2, r#type: 0, right: 1, left: 0 });
     assert_eq!((gpu.statistics().name(), gpu.r#type().name()), ("statistics", "type"));
     assert_eq!(gpu.start_download().unwrap().wait().unwrap().statistics(), [1, 2]);
     gpu.type_mut().resize(3).unwrap();

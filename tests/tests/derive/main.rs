@@ -10,6 +10,7 @@ mod keys;
 mod scope;
 mod strict;
 mod types;
+mod visibility;
 
 use gpumem::{Async, Backend, Blocking, Buffer, Device, Element, Error, GpuBuffers, Host};
 
@@ -60,9 +61,9 @@ fn attributes_become_specifications() {
 fn a_set_is_uploaded_and_downloaded() {
     let device = Device::host();
     let mut gpu = graph().upload(&device).unwrap();
-    assert_eq!(gpu.lens(), GraphLens { positions: 3, velocities: 3, edges: 2 });
+    assert_eq!(gpu.lengths(), GraphLengths { positions: 3, velocities: 3, edges: 2 });
     assert!(gpu.capacities().edges >= 8, "{:?}", gpu.capacities());
-    // What stays on the host is not there to come down.
+    // Fields that stay on the host are not downloaded.
     assert_eq!(gpu.download().unwrap(), Graph { title: String::new(), ..graph() });
 
     let mut back = Graph { title: "kept".to_owned(), ..Graph::default() };
@@ -72,7 +73,7 @@ fn a_set_is_uploaded_and_downloaded() {
     assert_eq!((back.edges, back.title.as_str()), (graph().edges, "kept"));
 
     gpu.upload_from(&Graph { edges: vec![[7, 7]], ..Graph::default() }).unwrap();
-    assert_eq!(gpu.lens(), GraphLens { edges: 1, ..GraphLens::default() });
+    assert_eq!(gpu.lengths(), GraphLengths { edges: 1, ..GraphLengths::default() });
     assert_eq!(gpu.edges().download().unwrap(), [[7, 7]]);
     gpu.close().unwrap();
     device.check_leaks().unwrap();
@@ -91,7 +92,7 @@ fn accessors_have_the_types_of_their_fields() {
     positions.upload(&[[1.0, 1.0]]).unwrap();
     velocities.upload(&[[2.0, 2.0]]).unwrap();
     edges.resize(4).unwrap();
-    assert_eq!(gpu.lens(), GraphLens { positions: 1, velocities: 1, edges: 4 });
+    assert_eq!(gpu.lengths(), GraphLengths { positions: 1, velocities: 1, edges: 4 });
     assert_eq!(gpu.device().name(), Device::host().name());
 }
 
@@ -113,22 +114,24 @@ fn a_frame_holds_the_async_buffers() {
 
 #[test]
 fn lengths_change_in_all_buffers_or_in_none() {
-    let mut gpu =
-        GraphBuffers::with_capacity(&Device::host(), GraphLens { positions: 10, ..GraphLens::default() })
-            .unwrap();
+    let mut gpu = GraphBuffers::with_capacity(
+        &Device::host(),
+        GraphLengths { positions: 10, ..GraphLengths::default() },
+    )
+    .unwrap();
     assert!(gpu.capacities().positions >= 10);
-    gpu.resize(GraphLens { positions: 4, velocities: 5, edges: 6 }).unwrap();
+    gpu.resize(GraphLengths { positions: 4, velocities: 5, edges: 6 }).unwrap();
     assert_eq!(gpu.download().unwrap().velocities, [[0.0; 2]; 5]);
-    gpu.reserve(GraphLens { edges: 100, ..GraphLens::default() }).unwrap();
+    gpu.reserve(GraphLengths { edges: 100, ..GraphLengths::default() }).unwrap();
     assert!(gpu.capacities().edges >= 106);
-    let before = (gpu.lens(), gpu.capacities());
+    let before = (gpu.lengths(), gpu.capacities());
     // 2 KB are 250 edges; the others have room.
-    let error = gpu.resize(GraphLens { positions: 1_000, velocities: 1_000, edges: 251 }).unwrap_err();
+    let error = gpu.resize(GraphLengths { positions: 1_000, velocities: 1_000, edges: 251 }).unwrap_err();
     assert!(error.to_string().contains("edges"), "{error}");
-    assert_eq!((gpu.lens(), gpu.capacities()), before);
+    assert_eq!((gpu.lengths(), gpu.capacities()), before);
     let many = Graph { edges: vec![[0, 0]; 251], positions: vec![[1.0; 2]; 900], ..Graph::default() };
     gpu.upload_from(&many).unwrap_err();
-    assert_eq!((gpu.lens(), gpu.capacities()), before);
+    assert_eq!((gpu.lengths(), gpu.capacities()), before);
     gpu.clear();
     gpu.shrink_to_fit().unwrap();
     assert_eq!(gpu.capacities().positions, 0);
@@ -162,7 +165,7 @@ fn managers_may_go_to_other_threads() {
     check::<GraphBuffers>();
     check::<GraphBuffersMut<'static>>();
     check::<GraphDownload>();
-    check::<GraphLens>();
+    check::<GraphLengths>();
     check::<MeshBuffers<'static, u32, std::rc::Rc<()>, 4>>();
 }
 
@@ -192,7 +195,7 @@ fn a_struct_may_have_parameters_of_all_kinds() {
     let gpu: MeshBuffers<'_, u16, [u8], 2> = mesh.upload(&Device::host()).unwrap();
     assert_eq!(gpu.start_download().unwrap().wait().unwrap().indices(), [1, 2, 3]);
     assert_eq!(gpu.download().unwrap().weights, [[0.25; 4]]);
-    assert_eq!(gpu.lens(), MeshLens { indices: 3, weights: 1 });
+    assert_eq!(gpu.lengths(), MeshLengths { indices: 3, weights: 1 });
 }
 
 /// What elements a shape has.
@@ -286,8 +289,8 @@ fn fields_may_be_raw_conditional_and_private() {
     assert_eq!(gpu.r#type().download().unwrap(), [1, 2, 0]);
     assert_eq!(gpu.r#match().name(), "match");
     assert_eq!(nested::inner::Limited::BUFFERS[1].max_bytes(), Some(1024));
-    let lens = nested::inner::LimitedLens { r#type: 1, r#match: 1 };
-    gpu.resize(lens).unwrap();
+    let lengths = nested::inner::LimitedLengths { r#type: 1, r#match: 1 };
+    gpu.resize(lengths).unwrap();
     assert_eq!(gpu.start_download().unwrap().wait().unwrap().r#type(), [1]);
 }
 
@@ -307,7 +310,7 @@ pub struct HostOnly<T> {
 fn a_struct_may_have_no_buffers() {
     let device = Device::host();
     let mut gpu = Empty {}.upload(&device).unwrap();
-    gpu.resize(EmptyLens {}).unwrap();
+    gpu.resize(EmptyLengths {}).unwrap();
     gpu.split_mut();
     gpu.upload_from(&Empty {}).unwrap();
     gpu.check_leaks().unwrap();
@@ -408,6 +411,6 @@ mod many {
     #[test]
     fn a_struct_may_have_a_hundred_fields() {
         let gpu = Many { f99: vec![1], ..Many::default() }.upload(&Device::host()).unwrap();
-        assert_eq!((Many::BUFFERS.len(), gpu.lens().f99, gpu.lens().f00), (100, 1, 0));
+        assert_eq!((Many::BUFFERS.len(), gpu.lengths().f99, gpu.lengths().f00), (100, 1, 0));
     }
 }

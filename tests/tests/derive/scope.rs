@@ -20,7 +20,7 @@ mod taken {
     pub(super) const device: usize = 3;
     pub(super) static capacity: usize = 3;
     pub(super) static additional: usize = 3;
-    pub(super) static lens: usize = 3;
+    pub(super) static lengths: usize = 3;
     pub(super) const parts: usize = 3;
     pub(super) const f: usize = 3;
     pub(super) const positions: usize = 3;
@@ -70,17 +70,17 @@ fn no_name_in_scope_is_in_the_way() {
     let gpu_device = Device::host();
     let crowded: Crowded<u16> = Crowded { set: vec![1, 2], velocities: vec![7], ..Crowded::default() };
     let mut gpu = crowded.upload(&gpu_device).unwrap();
-    gpu.resize(CrowdedLens { positions: 4, parts: 1, ..gpu.lens() }).unwrap();
-    assert_eq!(gpu.lens(), CrowdedLens { set: 2, positions: 4, velocities: 1, parts: 1 });
-    gpu.reserve(CrowdedLens { set: 10, ..CrowdedLens::default() }).unwrap();
+    gpu.resize(CrowdedLengths { positions: 4, parts: 1, ..gpu.lengths() }).unwrap();
+    assert_eq!(gpu.lengths(), CrowdedLengths { set: 2, positions: 4, velocities: 1, parts: 1 });
+    gpu.reserve(CrowdedLengths { set: 10, ..CrowdedLengths::default() }).unwrap();
     assert!(gpu.capacities().set >= 12);
     assert_eq!(gpu.start_download().unwrap().wait().unwrap().positions().len(), 4);
     assert_eq!((gpu.download().unwrap().set, gpu.set().len()), (vec![1, 2], 2));
     assert!(format!("{gpu:?}").contains("velocities"));
     assert_eq!(
-        Threads { threads: vec![1_u8] }.upload(&gpu_device).unwrap().lens(),
-        ThreadsLens { threads: 1 }
+        Threads { threads: vec![1_u8] }.upload(&gpu_device).unwrap().lengths(),
+        ThreadsLengths { threads: 1 }
     );
     let rows = Rows::<3> { N: vec![[1; 4]], rest: [0; 3] }.upload(&gpu_device).unwrap();
-    assert_eq!((rows.N().len(), rows.lens().N), (1, 1));
+    assert_eq!((rows.N().len(), rows.lengths().N), (1, 1));
 }

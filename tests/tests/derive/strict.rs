@@ -58,7 +58,7 @@ const SPEC: ::gpumem::BufferSpec = ::gpumem::BufferSpec::new("spec").asynchronou
 
 /// All keys that the others leave out.
 #[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
-#[buffers(name = "Everything", lens = "Counts", label = "everything", limit = "1GiB")]
+#[buffers(name = "Everything", lengths = "Counts", label = "everything", limit = "1GiB")]
 #[buffers(growth = 1.25, max = "1MiB", min = "1KiB", async(slots = 3))]
 pub struct Every {
     /// A constant.
@@ -126,7 +126,7 @@ fn works() {
         Every { first: ::std::vec![1], stats: ::std::vec![secret], third: ::std::vec![2], host: Option };
     let gpu = every.upload(&device).unwrap();
     ::std::assert_eq!(gpu.second().len(), 1);
-    ::std::assert_eq!(gpu.lens(), Counts { first: 1, second: 1, third: 1 });
+    ::std::assert_eq!(gpu.lengths(), Counts { first: 1, second: 1, third: 1 });
     let Every { host: Option, .. } = gpu.download().unwrap();
     let blocked = Blocked { values: ::std::vec![1.5_f32], name: "" };
     let gpu = blocked.upload(&device).unwrap();
@@ -135,5 +135,5 @@ fn works() {
     let gpu = private.upload(&device).unwrap();
     ::std::assert_eq!(gpu.r#type().download().unwrap()[0].value, 7);
     let gpu = Mixed { secrets: ::std::vec![secret] }.upload(&device).unwrap();
-    ::std::assert_eq!(gpu.lens(), MixedLens { secrets: 1 });
+    ::std::assert_eq!(gpu.lengths(), MixedLengths { secrets: 1 });
 }

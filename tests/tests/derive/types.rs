@@ -123,7 +123,7 @@ fn any_type_stays_on_the_host() {
     let back_unsized: &mut Tail<[u8]> = &mut back;
     gpu.download_into(back_unsized).unwrap();
     assert_eq!((back.values, back.tail), (vec![1, 2], [3, 4]));
-    assert_eq!(BytesBuffers::new(&device).unwrap().lens(), BytesLens { values: 0 });
+    assert_eq!(BytesBuffers::new(&device).unwrap().lengths(), BytesLengths { values: 0 });
 }
 
 /// Borrows of which only the struct knows how long they last.

@@ -1,4 +1,4 @@
-//! The end of a device: who waits for its work, and who does not.
+//! The end of a device: which calls wait for its work, and which do not.
 
 use crate::{PATIENCE, ends};
 use gpumem::{Async, Buffer, Device, Host};
@@ -10,7 +10,8 @@ use std::time::Duration;
 #[test]
 fn a_guard_that_is_the_last_of_its_device_does_not_wait() {
     let device = Device::host();
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     let guard = buffer.start_download().unwrap().wait().unwrap();
     let (gate, wait) = mpsc::channel::<()>();
     device.launch((), move |()| _ = wait.recv()).unwrap();

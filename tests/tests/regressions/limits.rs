@@ -76,7 +76,7 @@ fn small_blocks_that_fit_are_never_refused() {
 #[test]
 fn blocks_that_fit_beside_downloads_are_never_refused() {
     let make = |device: &Device<Host>, _| {
-        let mut block: Buffer<u8, Host, Async> = Buffer::with_capacity(device, "block", 4096)?;
+        let mut block: Buffer<u8, Host, Async> = Buffer::with_capacity(device, "block", 4096)?.into_async();
         block.resize(4096)?;
         drop(block.start_download()?);
         Ok(block)
@@ -147,6 +147,9 @@ fn a_stage_beyond_the_limit_of_its_set_pins_nothing() {
     let pinned = device.stats().pinned_bytes;
     let error = set.values_mut().stage(32 * MIB).unwrap_err();
     assert!(matches!(error, Error::SetLimit { requested: 0x200_0000, limit: 0x10_0000, .. }), "{error}");
+    let text =
+        "which can never fit: its set's whole limit is 1 MiB; ask for less, or give the set a higher `limit`";
+    assert!(error.to_string().contains(text), "{error}");
     assert_eq!(device.stats().pinned_bytes, pinned);
     set.values_mut().stage(MIB).unwrap().commit().unwrap();
 }

@@ -12,7 +12,7 @@ mod transfers;
 
 const MIB: usize = 1 << 20;
 
-/// Long enough for whatever ends at all.
+/// Longer than any of the waits that end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn block(device: &Device<Host>, bytes: usize) -> Result<Buffer<u8>, Error> {

@@ -36,7 +36,7 @@ fn memory_of_a_lost_block_outlives_the_device() {
     }
 }
 
-/// Each left a segment behind that had addresses and no memory.
+/// Each failure left a segment that had addresses and no memory.
 #[test]
 fn allocations_that_fail_leave_no_addresses_behind() {
     let faults = Faults::new();
@@ -123,6 +123,6 @@ fn stable_buffers_share_the_addresses_whatever_their_max() {
         return;
     }
     let spec = BufferSpec::new("stable").stable().max(100 << 40);
-    let _first: Buffer<u8> = Buffer::with_capacity(&device, spec, 4 * MIB).unwrap();
+    let _first: Buffer<u8> = Buffer::with_capacity(&device, &spec, 4 * MIB).unwrap();
     assert!(stays(&device, spec));
 }

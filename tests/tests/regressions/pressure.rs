@@ -43,7 +43,8 @@ fn a_callback_may_look_at_the_buffer_whose_snapshot_needs_room() {
     };
     let device = Device::builder().memory_limit(3 << 20).on_pressure(look).host().unwrap();
     let spec = BufferSpec::new("shared").snapshot();
-    let shared: Arc<Shared> = Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap());
+    let shared: Arc<Shared> =
+        Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap().into_async());
     buffer.set(Arc::downgrade(&shared)).unwrap();
     assert!(ends(move || assert!(shared.start_download().is_err())), "it waits for itself");
     assert!(asked.load(SeqCst));
@@ -61,7 +62,8 @@ fn a_callback_that_waits_for_the_slot_of_its_own_download_is_refused() {
     };
     let device = Device::builder().memory_limit(3 << 20).on_pressure(wait).host().unwrap();
     let spec = BufferSpec::new("shared").snapshot().slots(1);
-    let shared: Arc<Shared> = Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap());
+    let shared: Arc<Shared> =
+        Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap().into_async());
     buffer.set(Arc::downgrade(&shared)).unwrap();
     assert!(ends(move || assert!(shared.start_download_when_free().wait().is_err())), "it waits for itself");
     assert_eq!(said.try_recv(), Ok(Err(Error::WouldDeadlock)));

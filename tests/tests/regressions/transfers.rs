@@ -12,7 +12,8 @@ use std::time::Duration;
 fn a_snapshot_after_shrinking_shows_the_buffer() {
     let device = Device::host();
     let spec = BufferSpec::new("buffer").snapshot();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, spec, &[1, 2]).unwrap().into_async();
     drop(buffer.start_download().unwrap().wait().unwrap());
     buffer.shrink_to_fit().unwrap();
     assert_eq!(*buffer.start_download().unwrap().wait().unwrap(), [1, 2]);
@@ -21,7 +22,8 @@ fn a_snapshot_after_shrinking_shows_the_buffer() {
 #[test]
 fn tickets_of_a_failed_device_give_its_error_when_it_is_gone() {
     let device = Device::host();
-    let mut buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    let mut buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap().into_async();
     let (hold, held) = mpsc::channel::<()>();
     device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
     let (download, lost) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
@@ -68,7 +70,8 @@ impl Wake for Inline {
 #[test]
 fn a_waker_that_waits_for_its_own_thread_is_refused() {
     let device = Device::host();
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let (release, held) = mpsc::channel::<()>();
     device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
     let mut awaited = buffer.start_download().unwrap();
@@ -99,7 +102,8 @@ fn a_waker_that_waits_for_its_own_thread_is_refused() {
 #[test]
 fn views_and_parts_are_cloned_whatever_their_backend() {
     let device = Device::host();
-    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let buffer: Buffer<u32, Host, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     let view = buffer.view(1..).unwrap();
     assert_eq!(view.clone().download().unwrap(), view.download().unwrap());
     let part = buffer.view(..2).unwrap();

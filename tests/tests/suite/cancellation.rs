@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Elements of a buffer that the bus of [`slow`] takes 2 ms for.
 const LEN: usize = 20_000;
 
-/// What keeps a card from having copied before anybody asks.
+/// How long a card is busy first, so that it has not copied before the first poll.
 const BUSY: Duration = Duration::from_millis(2);
 
 fn slow<B: TestBackend>(open: Open<'_, B>) -> Option<Device<B>> {
@@ -22,10 +22,10 @@ fn slow<B: TestBackend>(open: Open<'_, B>) -> Option<Device<B>> {
 }
 
 fn specs() -> [BufferSpec; 2] {
-    [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()]
+    [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()]
 }
 
-/// Checks that nothing is left of buffers and their downloads, and that nobody else has the device.
+/// Checks that nothing is left of buffers and their downloads, and that no other handle of the device is.
 fn close<B: TestBackend>(device: Device<B>) {
     device.synchronize().unwrap();
     let stats = device.stats();
@@ -33,11 +33,11 @@ fn close<B: TestBackend>(device: Device<B>) {
     device.close().unwrap();
 }
 
-/// A dropped future has no say in how long its task lives; the poller may be at the wake-up, so not at once.
+/// A dropped future has no say in how long its task lives; the wake thread may be about to wake it, so not at once.
 fn let_go<T>(waker: &Arc<T>) {
     let began = Instant::now();
     while Arc::strong_count(waker) > 1 {
-        assert!(began.elapsed() < NEVER, "the waker of a dropped future is kept");
+        assert!(began.elapsed() < NEVER, "the waker of a dropped future is not dropped");
         thread::yield_now();
     }
 }
@@ -48,7 +48,7 @@ fn futures_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
         let Some(device) = slow(open) else { return };
         let occupy = B::occupier(&device);
         let data = Random::new(8).vec(LEN);
-        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
         for round in 0..40 {
             buffer.upload(&data).unwrap();
             occupy(BUSY);
@@ -90,7 +90,7 @@ on_each_backend!(tasks_may_be_dropped_at_every_poll);
 fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
-        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
         buffer.resize(LEN).unwrap();
         for polls in 0.. {
             let mut task = Box::pin(three_frames(&mut buffer));
@@ -104,7 +104,7 @@ fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
                 woken.wait();
             }
             drop(task);
-            // What it left behind harms nobody who comes next.
+            // What it left does not change the next download.
             buffer.fill(9).unwrap();
             let next = buffer.start_download_when_free().wait().unwrap();
             buffer.fill(8).unwrap();
@@ -129,7 +129,7 @@ fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
         let Some(device) = slow(open) else { return };
         let occupy = B::occupier(&device);
         let data = Random::new(12).vec(LEN);
-        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
         for moves in 0..12 {
             buffer.upload(&data).unwrap();
             occupy(BUSY);
@@ -189,7 +189,7 @@ impl<B: TestBackend> Wake for Dropper<B> {
     }
 }
 
-/// A waker that lets another thread go on, and returns only when that has done what it wanted to.
+/// A waker that lets another thread go on, and returns only when that thread has done its part.
 struct Meeting {
     woken: Mutex<mpsc::Sender<()>>,
     done: Mutex<mpsc::Receiver<()>>,
@@ -206,10 +206,11 @@ on_each_backend!(futures_may_be_dropped_by_and_beside_their_wakers);
 fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
-        let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap();
+        let mut buffer: Buffer<u32, B, Async> =
+            Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
         device.synchronize().unwrap();
         let occupy = B::occupier(&device);
-        // The poller only meets those who have waited.
+        // The wake thread only looks at downloads that were awaited.
         let mut met = 0;
         for round in 0..30 {
             occupy(BUSY);
@@ -235,13 +236,13 @@ fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<
                     Waker::from(Arc::new(Meeting { woken: Mutex::new(woken), done: Mutex::new(is_done) }));
                 if Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending() {
                     is_woken.recv_timeout(NEVER).expect("it was never woken");
-                    // The poller is in the wake-up now.
+                    // The wake thread runs the waker now.
                     drop(ticket);
                     done.send(()).unwrap();
                     met += 1;
                 }
             }
-            // The poller goes on.
+            // The wake thread goes on.
             assert!(
                 *block_on(buffer.start_download_when_free().wait().unwrap()).unwrap() == [3; LEN],
                 "round {round}"
@@ -261,7 +262,8 @@ fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>)
         let mut pending = Vec::new();
         for (number, spec) in specs().into_iter().cycle().take(6).enumerate() {
             let data = Random::new(1 + number as u64).vec(LEN / 4);
-            let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &data).unwrap();
+            let mut buffer: Buffer<u32, B, Async> =
+                Buffer::from_slice(&device, spec, &data).unwrap().into_async();
             for _ in 0..2 {
                 let (mut ticket, woken) = (buffer.start_download().unwrap(), Arc::new(Counter::default()));
                 // On a busy machine it may be there already, and is taken then: it cannot be taken again.
@@ -270,7 +272,7 @@ fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>)
                     Poll::Ready(arrived) => assert!(*arrived.unwrap() == data, "round {round}"),
                 }
             }
-            // Whatever is done to it meanwhile, or nothing.
+            // Any operation on it meanwhile, or none.
             match number % 3 {
                 0 => buffer.fill(0).unwrap(),
                 1 => buffer.resize(LEN).unwrap(),
@@ -295,16 +297,17 @@ fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_
     for spec in specs() {
         let Some(device) = slow(open) else { return };
         B::occupy(&device, BUSY);
-        let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[3; LEN]).unwrap();
+        let buffer: Buffer<u32, B, Async> =
+            Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
         let mut tickets = [buffer.start_download().unwrap(), buffer.start_download().unwrap()];
         let _ = poll(&mut tickets[0], &Arc::default());
-        // Nobody gives them up: their memory is theirs for good, and that of the buffer goes on when they have read it.
+        // No call gives them up: they keep their pinned memory for good. The memory of the buffer is used again when their copies have read it.
         let [first, second] = tickets;
         std::mem::forget(first);
         drop(buffer);
         std::mem::forget(second);
         let pinned = device.stats().pinned_bytes;
-        let mut next: Buffer<u32, B, Async> = Buffer::new(&device, "next").unwrap();
+        let mut next: Buffer<u32, B, Async> = Buffer::new(&device, "next").unwrap().into_async();
         next.resize(LEN).unwrap();
         next.fill(4).unwrap();
         assert!(*block_on(next.start_download().unwrap()).unwrap() == [4; LEN]);

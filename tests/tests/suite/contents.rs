@@ -1,4 +1,4 @@
-//! What is written is what is read.
+//! A read shows what was written last.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, Device, Element, Error};
@@ -65,7 +65,7 @@ fn elements_of_every_size_are_filled<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(resize_shows_zeros_and_never_old_data);
 fn resize_shows_zeros_and_never_old_data<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    // Leave something behind in the memory that the next buffers are likely to get.
+    // Write something to the memory that the next buffers are likely to get.
     drop(Buffer::<u32, B>::from_slice(&device, "before", &[0xdead_beef; 4_000]).unwrap());
     device.synchronize().unwrap();
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
@@ -131,7 +131,8 @@ fn copies_between_buffers_stay_on_the_device<B: TestBackend>(open: Open<'_, B>) 
     let device = open!(open);
     let data = Random::new(3).vec(5_000);
     let source: Buffer<u32, B> = Buffer::from_slice(&device, "source", &data).unwrap();
-    let mut target: Buffer<u32, B, gpumem::Async> = Buffer::from_slice(&device, "target", &[1]).unwrap();
+    let mut target: Buffer<u32, B, gpumem::Async> =
+        Buffer::from_slice(&device, "target", &[1]).unwrap().into_async();
     let uploads = device.stats().uploads;
     target.copy_from(&source).unwrap();
     let mut part: Buffer<u32, B> = Buffer::new(&device, "part").unwrap();

@@ -1,17 +1,41 @@
-//! Async downloads: what they show, when they come, and what may happen to everything around them.
+//! Async downloads: their contents, their order, and their slots, whatever happens to buffer and device meanwhile.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::time::{Duration, Instant};
 
-/// Long against the time of a call, short against a person's patience.
+/// Much longer than a call takes.
 const BUSY: Duration = Duration::from_millis(150);
+
+on_each_backend!(a_guard_behaves_as_a_slice);
+#[allow(clippy::op_ref)] // each of these comparisons is an implementation of its own
+fn a_guard_behaves_as_a_slice<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffer = Buffer::from_slice(&device, "buffer", &[1_u32, 2, 3]).unwrap().into_async();
+    let (guard, other) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
+    let (guard, other) = (guard.wait().unwrap(), other.wait().unwrap());
+    let mut sum = 0;
+    for element in &guard {
+        sum += element;
+    }
+    assert_eq!((sum, guard.iter().rev().copied().collect::<Vec<_>>()), (6, vec![3, 2, 1]));
+    assert!(guard == other && guard == [1, 2, 3] && guard == &[1, 2, 3] && guard == vec![1, 2, 3]);
+    assert!(guard == [1, 2, 3][..] && guard == &[1, 2, 3][..] && guard != [1, 2]);
+    assert!([1, 2, 3] == guard && vec![1, 2, 3] == guard && &[1, 2, 3][..] == guard && [7; 3] != guard);
+    assert_eq!(guard, [1, 2, 3]);
+    assert_eq!(Vec::from(&guard), [1, 2, 3]);
+    let kept: Vec<u32> = Vec::from(guard);
+    assert_eq!((kept, buffer.stats().slots_taken), (vec![1, 2, 3], 1), "its slot is free");
+    fn is_eq<T: Eq>(_: &T) {}
+    is_eq(&other);
+}
 
 on_each_backend!(a_download_returns_before_the_work_is_done);
 fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
     // The first one pins memory and starts threads, which takes time of its own.
     drop(buffer.start_download().unwrap().wait().unwrap());
     device.synchronize().unwrap();
@@ -36,7 +60,7 @@ on_each_backend!(a_download_shows_its_point_of_the_stream);
 fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(9).vec(2_000_000);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap().into_async();
     for write in 0..8 {
         buffer.upload(&data).unwrap();
         B::occupy(&device, Duration::from_millis(2));
@@ -69,7 +93,7 @@ fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(a_third_download_of_two_slots_is_refused);
 fn a_third_download_of_two_slots_is_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     let first = buffer.start_download().unwrap();
     let second = buffer.start_download().unwrap();
     let busy = buffer.start_download().unwrap_err();
@@ -87,7 +111,8 @@ fn a_third_download_of_two_slots_is_refused<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(tickets_may_be_dropped_and_forgotten);
 fn tickets_may_be_dropped_and_forgotten<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap().into_async();
     for _ in 0..100 {
         drop(buffer.start_download().unwrap());
         buffer.fill(1).unwrap();
@@ -113,7 +138,7 @@ on_each_backend!(tickets_and_guards_outlive_buffer_and_device);
 fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(4).vec(1_000_000);
-    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     B::occupy(&device, Duration::from_millis(20));
     let ticket = buffer.start_download().unwrap();
     let dropped = buffer.start_download().unwrap();
@@ -126,7 +151,8 @@ fn tickets_and_guards_outlive_buffer_and_device<B: TestBackend>(open: Open<'_, B
 on_each_backend!(ranges_and_empty_ranges_are_downloaded);
 fn ranges_and_empty_ranges_are_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap();
+    let buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1, 2, 3, 4]).unwrap().into_async();
     let guard = buffer.view(1..3).unwrap().start_download().unwrap().wait().unwrap();
     let mut target = [0; 2];
     guard.copy_to_slice(&mut target).unwrap();
@@ -135,7 +161,7 @@ fn ranges_and_empty_ranges_are_downloaded<B: TestBackend>(open: Open<'_, B>) {
     let error = guard.copy_to_slice(&mut [0; 3]).unwrap_err();
     assert!(matches!(error, Error::LengthMismatch { len: 2, other: 3, .. }), "{error:?}");
     assert!(matches!(buffer.view(3..5), Err(Error::OutOfBounds { .. })));
-    let empty: Buffer<u32, B, Async> = Buffer::new(&device, "empty").unwrap();
+    let empty: Buffer<u32, B, Async> = Buffer::new(&device, "empty").unwrap().into_async();
     for ticket in [empty.start_download().unwrap(), buffer.view(2..2).unwrap().start_download().unwrap()] {
         assert!(ticket.is_ready().unwrap() && ticket.is_empty());
         assert!(ticket.wait().unwrap().is_empty());
@@ -146,7 +172,8 @@ on_each_backend!(many_threads_download_one_buffer);
 fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let data = Random::new(5).vec(50_000);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &data).unwrap();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     for _ in 0..20 {
         buffer.upload(&data).unwrap();
         // Each thread leaves with a copy that may still run. What is written next must wait for the last of them,
@@ -167,7 +194,8 @@ fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(dropping_never_waits);
 fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap();
+    let buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 100_000]).unwrap().into_async();
     drop(buffer.start_download().unwrap().wait().unwrap());
     let began = Instant::now();
     B::occupy(&device, BUSY * 2);
@@ -182,7 +210,7 @@ fn the_number_of_slots_is_a_setting<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     for slots in [1, 3, 5] {
         let spec = BufferSpec::new("buffer").slots(slots);
-        let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap();
+        let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[1, 2]).unwrap().into_async();
         let tickets: Vec<_> = (0..slots).map(|_| buffer.start_download().unwrap()).collect();
         let busy = buffer.start_download().unwrap_err();
         assert!(matches!(busy, Error::SlotsBusy { slots: limit, .. } if limit == slots), "{busy}");
@@ -197,10 +225,10 @@ fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B
     let device = open!(open);
     let mut random = Random::new(11);
     let spec = BufferSpec::new("buffer").snapshot().slots(3);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
     let mut running = std::collections::VecDeque::new();
     for round in 0..40 {
-        // Now longer, now shorter than the shadows that are there.
+        // Now longer, now shorter than the staging copies that are there.
         let data = random.vec(1 + 30_000 * (round % 5));
         buffer.upload(&data).unwrap();
         let from = data.len() / 3;
@@ -229,7 +257,7 @@ on_each_backend!(a_snapshot_without_room_changes_nothing);
 fn a_snapshot_without_room_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(10_000));
     let spec = BufferSpec::new("buffer").snapshot();
-    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[7; 1_500]).unwrap();
+    let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[7; 1_500]).unwrap().into_async();
     let error = buffer.start_download().unwrap_err();
     assert!(matches!(error, Error::DeviceLimit { requested: 6_000, limit: 10_000, .. }), "{error}");
     assert_eq!((buffer.stats().slots_taken, buffer.stats().shadow_bytes), (0, 0));

@@ -19,7 +19,7 @@ type Queue<B> = FrameQueue<DownloadGuard<u32, B>, B>;
 
 fn numbers<B: TestBackend>(device: &Device<B>, slots: usize) -> Numbers<B> {
     let numbers: Numbers<B> =
-        Buffer::from_slice(device, BufferSpec::new("numbers").slots(slots), &[0; LEN]).unwrap();
+        Buffer::from_slice(device, BufferSpec::new("numbers").slots(slots), &[0; LEN]).unwrap().into_async();
     // The first download pins memory and starts threads.
     drop(block_on(numbers.start_download().unwrap()).unwrap());
     numbers

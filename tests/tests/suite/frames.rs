@@ -12,13 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BUSY: Duration = Duration::from_millis(150);
-/// Beyond a person's patience: what should have come will not come.
+/// Longer than any wait takes that ends.
 const NEVER: Duration = Duration::from_secs(30);
 
 type Numbers<B> = Buffer<u32, B, Async>;
 
 fn numbers<B: TestBackend>(device: &Device<B>, spec: impl Into<BufferSpec>, data: &[u32]) -> Numbers<B> {
-    Buffer::from_slice(device, spec, data).unwrap()
+    Buffer::from_slice(device, spec, data).unwrap().into_async()
 }
 
 fn tail<B: TestBackend>(buffer: &Numbers<B>, from: usize) -> View<'_, u32, B, Async> {
@@ -35,8 +35,8 @@ fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
     let data = Random::new(21).vec(50_000);
     let words = numbers(&device, "words", &data);
     let mut pairs: Buffer<[u8; 2], B, Async> =
-        Buffer::from_slice(&device, "pairs", &[[1, 2], [3, 4]]).unwrap();
-    let empty: Buffer<f64, B, Async> = Buffer::new(&device, "empty").unwrap();
+        Buffer::from_slice(&device, "pairs", &[[1, 2], [3, 4]]).unwrap().into_async();
+    let empty: Buffer<f64, B, Async> = Buffer::new(&device, "empty").unwrap().into_async();
     B::occupy(&device, BUSY);
     let parts =
         (&empty, &words, pairs.view(1..).unwrap(), words.view(7..7).unwrap(), words.view(..3).unwrap());
@@ -144,68 +144,69 @@ impl Drop for End<'_> {
     }
 }
 
+/// Elements of each buffer of a pair.
+const LEN: usize = 20_000;
+
+/// Writes both buffers of a pair: values 3k, 3k + 1, and that plus one, so that all elements are alike when it is done.
+fn write<B: TestBackend>(pair: &mut PairBuffers<B>, value: u32) {
+    let both = pair.split_mut();
+    match value % 3 {
+        0 => {
+            both.left.fill(value).unwrap();
+            both.right.fill(value).unwrap();
+        }
+        1 => {
+            both.right.upload(&[value; LEN]).unwrap();
+            both.left.upload(&[value; LEN]).unwrap();
+        }
+        _ => {
+            B::add_one(both.left);
+            B::add_one(both.right);
+        }
+    }
+}
+
+/// Whether a frame shows both buffers before or both after a write.
+fn is_of_one_point(left: &[u32], right: &[u32]) -> bool {
+    left.len() == LEN && right.len() == LEN && left.iter().chain(right).all(|value| *value == left[0])
+}
+
 on_each_backend!(a_frame_never_mixes_two_writes);
 fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) {
-    const LEN: usize = 20_000;
     let device = open!(open);
     let pair = Pair { left: vec![0; LEN], right: vec![0; LEN] }.upload(&device).unwrap();
-    // Both buffers are written under one lock, so a frame that is started under it shows both before or both after a write.
+    // Both buffers are written under one lock, and frames are started under it.
     let (shared, ended) = (Mutex::new(pair), AtomicBool::new(false));
-    let write = |value: u32| {
-        let mut pair = shared.lock().unwrap();
-        let both = pair.split_mut();
-        match value % 3 {
-            0 => {
-                both.left.fill(value).unwrap();
-                both.right.fill(value).unwrap();
-            }
-            1 => {
-                both.right.upload(&[value; LEN]).unwrap();
-                both.left.upload(&[value; LEN]).unwrap();
-            }
-            _ => {
-                B::add_one(both.left);
-                B::add_one(both.right);
-            }
-        }
-    };
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Values 3k, 3k + 1, and that plus one: all of one frame are alike.
             for value in (0..3_000).cycle().take_while(|_| !ended.load(Ordering::SeqCst)) {
-                write(value);
+                write(&mut shared.lock().unwrap(), value);
                 thread::yield_now();
             }
         });
         let _end = End(&ended);
         for round in 0..150 {
             let pair = shared.lock().unwrap();
-            let all = |left: &[u32], right: &[u32]| {
-                let same = left.iter().chain(right).all(|value| *value == left[0]);
-                assert!(
-                    left.len() == LEN && right.len() == LEN && same,
-                    "round {round}: a frame of two points"
-                );
-            };
             if round % 2 == 0 {
                 let ticket = pair.start_download().unwrap();
                 drop(pair);
                 let frame = ticket.wait().unwrap();
-                all(frame.left(), frame.right());
+                assert!(is_of_one_point(frame.left(), frame.right()), "round {round}: a frame of two points");
             } else {
                 let ticket = device.start_downloads((pair.right(), pair.left())).unwrap();
                 drop(pair);
                 let (right, left) = ticket.wait().unwrap();
-                all(&left, &right);
+                assert!(is_of_one_point(&left, &right), "round {round}: a selection of two points");
             }
         }
     });
     // What the lock is for, and a frame with it: started one by one, the two show what is written in between.
-    write(3);
-    let left = shared.lock().unwrap().left().start_download().unwrap();
-    let frame = shared.lock().unwrap().start_download().unwrap();
-    write(6);
-    let right = shared.lock().unwrap().right().start_download().unwrap();
+    let mut pair = shared.into_inner().unwrap();
+    write(&mut pair, 3);
+    let left = pair.left().start_download().unwrap();
+    let frame = pair.start_download().unwrap();
+    write(&mut pair, 6);
+    let right = pair.right().start_download().unwrap();
     assert_eq!((left.wait().unwrap()[0], right.wait().unwrap()[0]), (3, 6));
     let frame = frame.wait().unwrap();
     assert_eq!((frame.left()[0], frame.right()[0]), (3, 3));
@@ -218,7 +219,7 @@ fn a_selection_is_started_whole_or_not_at_all<B: TestBackend>(open: Open<'_, B>)
     let held = b.start_download().unwrap().wait().unwrap();
     let before = device.stats();
     let busy = device.start_downloads((&a, &b, &c)).unwrap_err();
-    assert!(matches!(busy, Error::SlotsBusy { buffer, slots: 1 } if buffer.name() == "b"), "{busy}");
+    assert!(matches!(&busy, Error::SlotsBusy { buffer, slots: 1 } if buffer.name() == "b"), "{busy}");
     let taken = [&a, &b, &c].map(|buffer| buffer.stats().slots_taken);
     assert_eq!((taken, device.stats()), ([0, 1, 0], before));
     drop(held);
@@ -236,7 +237,7 @@ fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBackend>(open: 
     let spec = |name| BufferSpec::new(name).snapshot();
     let [a, b] = ["a", "b"].map(|name| numbers(&device, spec(name), &[7; 1_500]));
     let live = device.stats().live_bytes;
-    // There is room for one shadow.
+    // There is room for one staging copy.
     for attempt in 0..2 {
         let refused = match attempt {
             0 => device.start_downloads((&a, &b)).map(drop),
@@ -257,7 +258,7 @@ fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'_, B>) {
     let data = Random::new(24).vec(10_000);
     for spec in [BufferSpec::new("plain").slots(3), BufferSpec::new("copied").slots(3).snapshot()] {
         let mut buffer = numbers(&device, spec, &data);
-        // Shadows in every turn, and with parts of other lengths than those that are there.
+        // Staging copies in every turn, and with parts of other lengths than those that are there.
         for round in 0..7 {
             let (near, far) = (100 * (round % 3), 200 * (round % 3));
             let ticket = device.start_downloads((tail(&buffer, near), &buffer)).unwrap();
@@ -332,7 +333,7 @@ fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let mut pair = Pair { left: vec![1], right: vec![2] }.upload(&device).unwrap();
     *pair.right_mut() = there;
     let refused = pair.start_download().map(drop);
-    assert!(matches!(refused, Err(Error::DifferentDevices { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::ForeignBuffer { elsewhere: true, .. })), "{refused:?}");
     assert_eq!(pair.left().stats().slots_taken, 0);
 }
 
@@ -380,7 +381,7 @@ fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(open: Open<'_,
     for thread in 0..6 {
         let (device, a, b, c, two) = (device.clone(), a.clone(), b.clone(), c.clone(), two.clone());
         let send = send.clone();
-        // Not scoped: a thread that waits for ever is to fail the test.
+        // Not scoped, so that a thread that waits for ever fails the test.
         thread::spawn(move || {
             for round in 0..60 {
                 match (thread + round) % 6 {

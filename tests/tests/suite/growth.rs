@@ -28,7 +28,7 @@ on_each_backend!(near_the_device_limit_growth_falls_back_to_the_need);
 fn near_the_device_limit_growth_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(10_000));
     let spec = BufferSpec::new("buffer").growth(4.0);
-    let mut buffer: Buffer<u8, B> = Buffer::from_slice(&device, spec, &[1; 2_000]).unwrap();
+    let mut buffer: Buffer<u8, B> = Buffer::from_slice(&device, &spec, &[1; 2_000]).unwrap();
     // Four times would be 8000, more than the 8000 - 2000 that are left beside the old memory.
     buffer.resize(2_500).unwrap();
     assert_eq!(buffer.capacity(), 8_000, "8000 beside 2000 is exactly the limit");
@@ -63,8 +63,15 @@ fn asking_beyond_a_limit_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
         Buffer::<u32, B>::from_slice(&device, "more", &large).unwrap_err(),
     ] {
         assert!(matches!(error, Error::DeviceLimit { limit: 4_096, .. }), "{error}");
-        assert!(error.to_string().contains("of the device's limit of 4 KiB are in use"), "{error}");
+        let text = "which can never fit: the device's whole limit is 4 KiB; ask for less, or open the device with a higher";
+        assert!(error.to_string().contains(text), "{error}");
     }
+    // It would fit, if less was in use.
+    let error = Buffer::<u32, B>::from_slice(&device, "more", &large[..600]).unwrap_err();
+    assert!(
+        error.to_string().contains("of the device's limit of 4 KiB are in use; free something, or open"),
+        "{error}"
+    );
     assert_eq!(wide.download().unwrap(), [4; 500]);
     assert_eq!((buffer.stats(), wide.stats(), device.stats().live_bytes), before);
     assert_eq!(device.stats().live_buffers, 2, "the buffer that could not be made is not there");
@@ -138,10 +145,14 @@ fn threads_never_pass_the_limit_together<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(specifications_that_cannot_work_are_refused);
 fn specifications_that_cannot_work_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let spec = BufferSpec::new("buffer");
-    for bad in
-        [spec.growth(1.0), spec.growth(f64::NAN), spec.growth(f64::INFINITY), spec.max(3), spec.max(8).min(9)]
-    {
+    let spec = || BufferSpec::new("buffer");
+    for bad in [
+        spec().growth(1.0),
+        spec().growth(f64::NAN),
+        spec().growth(f64::INFINITY),
+        spec().max(3),
+        spec().max(8).min(9),
+    ] {
         let error = Buffer::<u32, B>::new(&device, bad).unwrap_err();
         assert!(matches!(error, Error::InvalidSpec { .. }), "{error}");
     }
@@ -156,10 +167,11 @@ on_each_backend!(an_allocation_waits_for_all_that_is_retired);
 fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(9 << 20));
     for _ in 0..10 {
-        let large: Buffer<u8, B, Async> = Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap();
+        let large: Buffer<u8, B, Async> =
+            Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap().into_async();
         let tiny: Buffer<u8, B> = Buffer::from_slice(&device, "tiny", &[1]).unwrap();
         let ticket = large.start_download().unwrap();
-        // The large one is read for longer than anything uses the tiny one, which is retired behind it.
+        // The large one is read for longer than anything uses the tiny one, which is retired after it.
         drop((large, tiny));
         drop(Buffer::<u8, B>::with_capacity(&device, "next", 8 << 20).unwrap());
         assert!(ticket.wait().unwrap().iter().all(|byte| *byte == 1));
@@ -177,10 +189,11 @@ fn the_first_memory_is_taken_once<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(growing_waits_for_no_kernel);
 fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[1; 1_000]).unwrap().into_async();
     let gone: Buffer<u32, B> = Buffer::from_slice(&device, "gone", &[1; 1_000_000]).unwrap();
     drop(gone);
-    // Behind this nothing uses what is gone, and nobody has given it back.
+    // From here on no work uses the retired memory, and no call has given it back yet.
     drop(buffer.start_download().unwrap().wait().unwrap());
     let began = Instant::now();
     let busy = Duration::from_millis(300);
@@ -192,8 +205,8 @@ fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(buffer.view(999..1_001).unwrap().download().unwrap(), [1, 0]);
 }
 
-// The capacity that the factor asked for was one that no address can have, so the buffer never grew.
 on_each_backend!(a_factor_beyond_all_memory_falls_back_to_the_need);
+/// The capacity that the factor asked for was one that no address can have, so the buffer never grew.
 fn a_factor_beyond_all_memory_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     for factor in [1e6, 1e300, f64::MAX] {
         for (stable, first) in [(false, 100), (false, 1 << 20), (true, 100)] {

@@ -93,7 +93,7 @@ const UPLOADS: [Op; 14] = [
 ];
 
 impl Op {
-    /// Whether it can come behind `word`.
+    /// Whether it can follow `word`.
     fn fits(self, word: &[Op]) -> bool {
         let count = |ops: &[Op]| word.iter().filter(|op| ops.contains(op)).count();
         let tickets = || count(&[Start, StartRange]) > count(&[Wait, DropTicket, ForgetTicket]);
@@ -105,7 +105,7 @@ impl Op {
                 count(&[Stage, StagePart]) > count(&[WaitUpload, DropUpload, ForgetUpload])
             }
             DropDevice => count(&[DropDevice]) == 0,
-            // It needs somebody who has the device.
+            // It needs a handle of the device.
             Other => count(&[DropBuffer, DropDevice]) < 2,
             _ => count(&[DropBuffer]) == 0,
         }
@@ -170,19 +170,41 @@ fn run_all<B: TestBackend>(
 ) {
     // Whether there is a device at all.
     let device = open!(open);
-    let bus = SlowBus::new(RATE);
     // The driver that is made of threads takes its time.
     let many = B::NAME != "host" && !B::is_card(&device) && alphabet.len() > ESSENCE.len();
     let length = if many { length - 1 } else { length };
     drop(device);
-    let words = words(first, alphabet, length);
+    let bus = SlowBus::new(RATE);
+    let sequences = Sequences {
+        words: words(first, alphabet, length),
+        next: AtomicUsize::new(0),
+        starts: [const { AtomicUsize::new(0) }; 2],
+    };
     let threads = if B::NAME == "host" { THREADS } else { 2 };
-    let (next, starts) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 2]);
-    let work = || {
-        let open = || B::open(Device::builder().slow_bus(&bus)).expect("there was one just now");
+    std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(|| sequences.run::<B>(&bus, spec))));
+    let [starts, under_way] = sequences.starts.map(AtomicUsize::into_inner);
+    let count = sequences.words.len();
+    println!("{count} sequences, {starts} downloads, {under_way} of them under way at the next operation");
+    // Else this tests nothing. The bus makes it so, unless the system does not let this thread run.
+    assert!(B::NAME != "host" || under_way > starts / 4, "{under_way} of {starts}");
+}
+
+/// Sequences that several threads run.
+struct Sequences {
+    words: Vec<Vec<Op>>,
+    /// The one that is run next.
+    next: AtomicUsize,
+    /// Downloads that were started, and how many of them were under way at the next operation.
+    starts: [AtomicUsize; 2],
+}
+
+impl Sequences {
+    /// Runs sequences until there are no more, on a device that all of this thread share.
+    fn run<B: TestBackend>(&self, bus: &SlowBus, spec: &BufferSpec) {
+        let open = || B::open(Device::builder().slow_bus(bus)).expect("there was one just now");
         let shared = open();
         let (add_one, occupy) = (B::adder(&shared), B::occupier(&shared));
-        while let Some(word) = words.get(next.fetch_add(1, Relaxed)) {
+        while let Some(word) = self.words.get(self.next.fetch_add(1, Relaxed)) {
             let _told = Told(format!("the sequence {word:?}"));
             let counted = if word.contains(&DropDevice) {
                 let device = open();
@@ -197,7 +219,7 @@ fn run_all<B: TestBackend>(
                 }
                 Run::new(shared.clone(), spec, &add_one).all(word)
             };
-            starts.iter().zip(counted).for_each(|(sum, count)| _ = sum.fetch_add(count, Relaxed));
+            self.starts.iter().zip(counted).for_each(|(sum, count)| _ = sum.fetch_add(count, Relaxed));
         }
         shared.synchronize().unwrap();
         let stats = shared.stats();
@@ -206,15 +228,7 @@ fn run_all<B: TestBackend>(
         drop(occupy);
         // No ticket and no guard has it, forgotten ones included.
         shared.close().unwrap();
-    };
-    std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
-    let [starts, under_way] = starts.map(AtomicUsize::into_inner);
-    println!(
-        "{} sequences, {starts} downloads, {under_way} of them under way at the next operation",
-        words.len()
-    );
-    // Else this tests nothing. The bus makes it so; only where this thread is kept from running it is not.
-    assert!(B::NAME != "host" || under_way > starts / 4, "{under_way} of {starts}");
+    }
 }
 
 /// One sequence.
@@ -269,7 +283,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
         let model: Vec<u32> = (value..).take(LEN).collect();
         Self {
             add_one,
-            buffer: Some(Buffer::from_slice(&device, *spec, &model).unwrap()),
+            buffer: Some(Buffer::from_slice(&device, spec, &model).unwrap().into_async()),
             device: Some(device),
             model,
             tickets: VecDeque::new(),
@@ -321,7 +335,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
             }
             DropDevice => self.device = None,
             DropBuffer => {
-                // What the documentation asks of those who forget tickets, or the device would stay open for good.
+                // The documentation asks this of a program that forgets tickets. Else the device would stay open for good.
                 if let (Some(buffer), 1..) = (&self.buffer, self.forgotten) {
                     buffer.abandon_downloads();
                     self.abandoned();
@@ -333,29 +347,52 @@ impl<'a, B: TestBackend> Run<'a, B> {
 
     fn use_buffer(&mut self, op: Op) {
         let part = self.model.len() / 4..self.model.len() / 4 * 3;
-        let data = match op {
-            Write | StagePart => self.elements(part.len()),
-            // Now where the buffer is, and now where there is room for more.
+        match op {
+            Start => self.start(0..self.model.len()),
+            StartRange => self.start(part),
             Stage => {
+                // Now where the buffer is, and now where there is room for more.
                 self.staged += 1;
-                self.elements([self.model.len() + LEN / 2, self.model.len() * 3 / 4][self.staged % 2])
+                let len = [self.model.len() + LEN / 2, self.model.len() * 3 / 4][self.staged % 2];
+                let data = self.elements(len);
+                self.stage(&data, None);
+                self.model = data;
             }
-            _ => self.elements(1),
+            StagePart => {
+                let data = self.elements(part.len());
+                self.stage(&data, Some(part.start));
+                self.model[part].copy_from_slice(&data);
+            }
+            Write => {
+                let data = self.elements(part.len());
+                let Some(buffer) = &mut self.buffer else { return };
+                buffer.write(part.start, &data).unwrap();
+                self.model[part].copy_from_slice(&data);
+            }
+            _ => self.change(op, part.end),
+        }
+    }
+
+    /// Sends a stage, to replace all elements or those from `offset` on.
+    fn stage(&mut self, data: &[u32], offset: Option<usize>) {
+        let Some(buffer) = &mut self.buffer else { return };
+        let mut stage = buffer.stage(data.len()).unwrap();
+        stage.copy_from_slice(data);
+        let upload = match offset {
+            Some(offset) => stage.commit_at(offset),
+            None => stage.commit(),
         };
+        self.uploads.push_back(upload.unwrap());
+    }
+
+    /// Changes all elements, or how many there are.
+    fn change(&mut self, op: Op, shorter: usize) {
+        let value = self.elements(1)[0];
         let Self { buffer: Some(buffer), model, .. } = self else { return };
         match op {
-            Start => {
-                let all = 0..model.len();
-                self.start(all);
-            }
-            StartRange => self.start(part),
-            Write => {
-                buffer.write(part.start, &data).unwrap();
-                model[part].copy_from_slice(&data);
-            }
             Fill => {
-                buffer.fill(data[0]).unwrap();
-                model.fill(data[0]);
+                buffer.fill(value).unwrap();
+                model.fill(value);
             }
             AddOne => {
                 (self.add_one)(buffer);
@@ -367,25 +404,13 @@ impl<'a, B: TestBackend> Run<'a, B> {
                 model.resize(len, 0);
             }
             Shrink => {
-                model.truncate(part.end);
-                buffer.truncate(part.end);
+                model.truncate(shorter);
+                buffer.truncate(shorter);
                 buffer.shrink_to_fit().unwrap();
             }
-            Clear => {
+            _ => {
                 model.clear();
                 buffer.clear();
-            }
-            Stage => {
-                let mut stage = buffer.stage(data.len()).unwrap();
-                stage.copy_from_slice(&data);
-                self.uploads.push_back(stage.commit().unwrap());
-                *model = data;
-            }
-            _ => {
-                let mut stage = buffer.stage(data.len()).unwrap();
-                stage.copy_from_slice(&data);
-                self.uploads.push_back(stage.commit_at(part.start).unwrap());
-                model[part].copy_from_slice(&data);
             }
         }
     }
@@ -477,7 +502,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
             assert!(*guard == expected, "what a guard shows has changed");
         }
         if let Some(buffer) = self.buffer.take() {
-            // The blocking download was the last on its lane, so every ticket that was dropped has had its copy.
+            // The blocking download was the last on its stream, so the copies of all dropped tickets have ended.
             buffer.abandon_downloads();
             assert_eq!(buffer.stats().slots_taken, 0);
         }

@@ -1,4 +1,4 @@
-//! What is counted and reported.
+//! Statistics and leak reports.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Error};
@@ -7,7 +7,8 @@ use gpumem_tests::TestBackend;
 on_each_backend!(statistics_count_every_operation);
 fn statistics_count_every_operation<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap();
+    let mut buffer: Buffer<u32, B, Async> =
+        Buffer::from_slice(&device, "buffer", &[0; 1_000]).unwrap().into_async();
     let stats = device.stats();
     assert_eq!((stats.live_buffers, stats.live_bytes, stats.peak_bytes), (1, 4_000, 4_000));
     assert_eq!((stats.allocations, stats.resizes), (1, 0), "the first memory is no resize");
@@ -46,13 +47,15 @@ fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_
         text.contains("is still alive:\n  buffer `kept`: 16 bytes, made at ") && text.contains("ledger.rs:"),
         "{text}"
     );
+    // `main` and `unwrap` print `Debug`.
+    assert_eq!(format!("{:?}", Error::Leaked(report)), text);
     // Forgetting a buffer is what a leak check is for.
     std::mem::forget(buffer);
     assert!(device.check_leaks().is_err());
 }
 
-// `close` said that all was well while the stream kept the device's context.
 on_each_backend!(a_leak_report_names_a_stream_that_lives);
+/// `close` succeeded while the stream kept the device's context.
 fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     let (device, other) = (open!(open), open!(open));
     let stream = device.create_stream().unwrap();
@@ -64,10 +67,10 @@ fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     assert!(text.contains("1 handle is still alive") && text.contains("stream, made at "), "{text}");
     assert!(report.buffers().is_empty());
 
-    // Nor is it another device's business.
+    // Another device does not list it.
     let error = other.synchronize_stream(&stream).unwrap_err();
     assert!(matches!(error, Error::DifferentDevices { buffer: None, .. }), "{error}");
-    assert!(error.to_string().starts_with("the stream lives on another device than device `"), "{error}");
+    assert!(error.to_string().starts_with("the stream lives on another device, and device `"), "{error}");
     device.synchronize_stream(&stream).unwrap();
     drop(stream);
     device.close().unwrap();
@@ -77,7 +80,7 @@ fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(devices_close_in_order);
 fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     assert!(matches!(device.clone().close(), Err(Error::Leaked(_))));
     let guard = buffer.start_download().unwrap().wait().unwrap();
     buffer.close().unwrap();
@@ -87,7 +90,7 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
         "the first handle and the guard"
     );
     drop(guard);
-    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     let ticket = buffer.start_download().unwrap();
     let forgotten = buffer.start_download().unwrap();
     device.synchronize().unwrap();
@@ -99,7 +102,7 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
         "the first handle and two tickets"
     );
     drop(ticket);
-    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap();
+    let buffer: Buffer<u64, B, Async> = Buffer::from_slice(&device, "buffer", &[1, 2]).unwrap().into_async();
     std::mem::forget(buffer.start_download().unwrap());
     buffer.abandon_downloads();
     drop(buffer);
@@ -109,14 +112,15 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
     );
 }
 
-// The record of the buffer kept what its snapshots' copies had taken.
 on_each_backend!(staging_copies_that_were_given_back_are_not_listed);
+/// The record of the buffer still counted the memory of its staging copies.
 fn staging_copies_that_were_given_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     for stable in [false, true] {
         let spec = BufferSpec::new("buffer").snapshot().max(1 << 20);
         let spec = if stable { spec.stable() } else { spec };
-        let mut buffer: Buffer<u8, B, Async> = Buffer::from_slice(&device, spec, &[1; 1_000]).unwrap();
+        let mut buffer: Buffer<u8, B, Async> =
+            Buffer::from_slice(&device, spec, &[1; 1_000]).unwrap().into_async();
         let listed = || device.live_buffers()[0].bytes;
         drop(buffer.start_download().unwrap().wait().unwrap());
         assert_eq!((listed(), buffer.stats().live_bytes()), (2_000, 2_000));

@@ -1,4 +1,4 @@
-//! How much may live and how much is held: limits, what is kept, and what goes back.
+//! How much memory may live and how much is held: limits, memory that is retained, and memory that goes back.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, Device, DeviceStats, Error};
@@ -79,7 +79,7 @@ fn live_memory_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
 
 on_each_backend!(requests_that_always_fit_are_never_refused);
 fn requests_that_always_fit_are_never_refused<B: TestBackend>(open: Open<'_, B>) {
-    // Each thread has one block at most, and the limit is one for each: nobody ever asks for too much.
+    // Each thread has one block at most, and the limit is one block per thread: no request is ever too much.
     const THREADS: usize = 6;
     for bytes in [1_000, 3 * MIB] {
         let device = open!(open, Device::builder().memory_limit((THREADS * bytes) as u64));
@@ -109,7 +109,7 @@ fn growth_in_place_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(buffer.capacity(), data.len() + 1, "half as much again would be 15 MiB");
     let error = buffer.reserve(MIB).unwrap_err();
     let (live, rest) = (device.stats().live_bytes, limit - device.stats().live_bytes);
-    // In place only what is missing is asked for.
+    // Growth in place asks for the missing bytes only.
     assert!(
         matches!(error, Error::DeviceLimit { requested, used, .. } if used == live && requested > rest),
         "{error}"
@@ -200,7 +200,7 @@ fn held_memory_is_live_memory_and_the_overhead<B: TestBackend>(open: Open<'_, B>
     for smallest in [MIB + 1, 1] {
         let device = open!(open, Device::builder().overhead(0.05));
         let (stats, rounding) = mix(&device, smallest..8 * MIB, CAP);
-        // What lived, a twentieth more (and 16 MiB in any case), and rounding.
+        // The live bytes, a twentieth more (and 16 MiB in any case), and rounding.
         let most = stats.peak_bytes + (stats.peak_bytes / 20).max(16 << 20) + rounding;
         assert!(stats.peak_held_bytes <= most, "{} of {most}; {rounding} by rounding", stats.peak_held_bytes);
     }
@@ -214,7 +214,7 @@ fn memory_is_taken_freely_while_there_is_plenty<B: TestBackend>(open: Open<'_, B
     }
     const CAP: usize = 2 << 30;
     if free.memory_limit() < 4 * CAP as u64 {
-        // There is not plenty.
+        // This machine has too little.
         return;
     }
     let [(tight, _), (free, rounding)] = [&tight, &free].map(|device| mix(device, MIB + 1..64 * MIB, CAP));
@@ -235,7 +235,7 @@ fn near_the_limit_every_byte_can_be_had<B: TestBackend>(open: Open<'_, B>) {
     let waste = (limit / 40).max(16 << 20);
     let most = limit + rounding + waste;
     assert!(stats.peak_held_bytes <= most, "{} of {most}; {rounding} by rounding", stats.peak_held_bytes);
-    // All that is free is for one more buffer, however it lies.
+    // One more buffer takes all free memory, wherever that lies.
     let rest: Buffer<u8, B> =
         block(&device, usize::try_from(limit - device.stats().live_bytes).unwrap()).unwrap();
     assert_eq!(device.stats().live_bytes, limit);
@@ -257,7 +257,7 @@ fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(device.stats().held_bytes, base + (20 << 20));
     assert_eq!(device.trim(0).unwrap(), 20 << 20);
     assert_eq!((device.stats().held_bytes, device.stats().retained_bytes), (base, 0));
-    // Small ones too, from the caches of other threads, and behind work that runs.
+    // Small ones too, from the caches of other threads, and while work runs.
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| drop((0..50).map(|_| block(&device, 10_000).unwrap()).collect::<Vec<_>>()));
@@ -278,24 +278,24 @@ fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'_, B>) {
 
 on_each_backend!(retain_bounds_the_free_memory);
 fn retain_bounds_the_free_memory<B: TestBackend>(open: Open<'_, B>) {
-    for keep in [0, 8 << 20] {
-        let device = open!(open, Device::builder().retain(keep));
+    for retain in [0, 8 << 20] {
+        let device = open!(open, Device::builder().retain(retain));
         drop((0..10).map(|_| block(&device, 4 * MIB).unwrap()).collect::<Vec<_>>());
         drop((0..100).map(|_| block(&device, 100_000).unwrap()).collect::<Vec<_>>());
         device.synchronize().unwrap();
-        assert!(device.stats().retained_bytes > keep);
-        // Each is larger than all that is there, so that the thread's cache has none. What has just been freed may need a moment
-        // until the stream is seen to have passed it.
+        assert!(device.stats().retained_bytes > retain);
+        // Each is larger than all that is there, so that the thread's cache has none. Memory that was just freed may need a moment
+        // until the runtime sees that the stream has passed it.
         let (began, mut live) = (Instant::now(), Vec::new());
         loop {
             live.push(block(&device, 10 * MIB).unwrap());
-            if device.stats().retained_bytes <= keep {
+            if device.stats().retained_bytes <= retain {
                 break;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "keep {keep}: {:?}", device.stats());
+            assert!(began.elapsed() < Duration::from_secs(20), "retain {retain}: {:?}", device.stats());
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert!(live.len() < 20, "keep {keep}: {} operations took memory", live.len());
+        assert!(live.len() < 20, "retain {retain}: {} operations took memory", live.len());
     }
 }
 
@@ -339,7 +339,7 @@ fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_, B>) {
     let began = Instant::now();
     while device.stats().held_bytes > base {
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", device.stats());
-        // Whoever looks does not keep it from going.
+        // To look at it does not keep it from going.
         std::thread::sleep(Duration::from_millis(2));
     }
     assert_eq!(device.stats().live_bytes, used.capacity_bytes() as u64);
@@ -366,9 +366,9 @@ fn the_idle_thread_keeps_no_device_open<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-// What is shed stays mapped until the compute lane has passed its last use (rule 2). On a card, and on the host, a kernel that finds it gone
-// ends the program, or fails the device.
 on_each_backend!(memory_given_back_is_not_unmapped_under_a_kernel);
+/// Memory that is given back stays mapped until the compute stream has passed its last use (rule 2). On a card, and on the host, a kernel that finds it gone
+/// ends the program, or fails the device.
 fn memory_given_back_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
     for retain_for in [false, true] {
         let builder = Device::builder();

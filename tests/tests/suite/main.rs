@@ -8,6 +8,7 @@
 
 mod awaits;
 mod cancellation;
+mod constructors;
 mod contents;
 mod downloads;
 mod frame_queues;
@@ -18,6 +19,7 @@ mod ledger;
 mod limits;
 mod pressure;
 mod random_operations;
+mod rearranging;
 mod reference_model;
 mod segments;
 mod sets;
@@ -40,29 +42,13 @@ macro_rules! on_each_backend {
             #[cfg(feature = "cuda")]
             #[test]
             fn cuda() {
-                let _turn = crate::turn_on_the_card();
+                let _turn = gpumem_tests::cuda::turn();
                 super::$case::<gpumem::Cuda>(&gpumem_tests::TestBackend::open);
             }
         }
     };
 }
 use on_each_backend;
-
-/// The turn to use the card. Devices of earlier cases have ended by then: each ends on a thread of its own, and what that gives back to the
-/// driver would wait for this case's work.
-#[cfg(feature = "cuda")]
-fn turn_on_the_card() -> std::sync::MutexGuard<'static, ()> {
-    let turn = gpumem_tests::cuda::turn();
-    let ends = |thread: std::io::Result<std::fs::DirEntry>| {
-        let name = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("comm")));
-        name.is_ok_and(|name| name.trim() == "gpumem-finish")
-    };
-    // A system without this folder does not tell which threads there are.
-    while std::fs::read_dir("/proc/self/task").is_ok_and(|mut threads| threads.any(ends)) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    turn
-}
 
 /// How a case gets a device: `None` when the machine has none.
 type Open<'a, B> = &'a dyn Fn(gpumem::DeviceBuilder) -> Option<gpumem::Device<B>>;

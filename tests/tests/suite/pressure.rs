@@ -1,5 +1,4 @@
-//! What is in the way of an allocation: applications that could free something, downloads that still read, gaps, and numbers that make no
-//! sense.
+//! What an allocation runs into: callbacks that could free memory, downloads that still read, gaps, and arguments that are refused.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, Pressure};
@@ -87,7 +86,7 @@ fn memory_that_a_download_reads_is_not_used_again<B: TestBackend>(open: Open<'_,
     for elements in [20_000, 2_500_000] {
         let device = open!(open);
         let data = Random::new(33).vec(elements);
-        let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap();
+        let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap().into_async();
         drop(old.start_download().unwrap().wait().unwrap());
         B::occupy(&device, Duration::from_millis(60));
         let ticket = old.start_download().unwrap();
@@ -115,7 +114,7 @@ fn an_allocation_waits_for_memory_that_a_download_reads<B: TestBackend>(open: Op
     let device = open!(open, Device::builder().memory_limit(10 << 20));
     let data = Random::new(34).vec(2 * MIB);
     let busy = Duration::from_millis(60);
-    let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap();
+    let old: Buffer<u32, B, Async> = Buffer::from_slice(&device, "old", &data).unwrap().into_async();
     drop(old.start_download().unwrap().wait().unwrap());
     let began = Instant::now();
     B::occupy(&device, busy);
@@ -168,11 +167,11 @@ fn a_memory_report_includes_the_caches_of_threads<B: TestBackend>(open: Open<'_,
     assert_eq!((after.held, after.live, after.largest_free, after.free_pieces), (0, 0, 0, 0));
 }
 
-on_each_backend!(bad_sizes_and_settings_are_refused_with_their_figures);
-fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
+on_each_backend!(bad_sizes_and_growth_are_refused_with_their_figures);
+fn bad_sizes_and_growth_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(16 << 20));
     let spec = BufferSpec::new("buffer").max(4 << 20);
-    let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap();
+    let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, &spec, &[1, 2, 3]).unwrap();
     let before = device.stats();
     for count in [usize::MAX, usize::MAX / 4, usize::MAX / 8 + 1] {
         let errors = [
@@ -196,7 +195,7 @@ fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: O
         "{error}"
     );
     for growth in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0, 0.0, -3.0] {
-        let error = Buffer::<u32, B>::new(&device, spec.growth(growth)).unwrap_err();
+        let error = Buffer::<u32, B>::new(&device, spec.clone().growth(growth)).unwrap_err();
         let Error::InvalidSpec { key: "growth", value, .. } = &error else { panic!("{error}") };
         assert_eq!(*value, growth.to_string());
     }
@@ -206,6 +205,10 @@ fn bad_sizes_and_settings_are_refused_with_their_figures<B: TestBackend>(open: O
     assert_eq!((after.live_buffers, after.live_bytes, after.held_bytes), (1, 12, before.held_bytes));
     assert_eq!((after.allocations, after.driver_calls), (before.allocations, before.driver_calls));
     assert_eq!((buffer.capacity(), buffer.download().unwrap()), (3, vec![1, 2, 3]));
+}
+
+on_each_backend!(bad_settings_of_a_device_are_refused_with_their_figures);
+fn bad_settings_of_a_device_are_refused_with_their_figures<B: TestBackend>(open: Open<'_, B>) {
     let builder = Device::builder;
     let refused = [
         (builder().overhead(f64::NAN), "overhead", "NaN"),

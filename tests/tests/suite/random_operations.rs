@@ -47,7 +47,7 @@ fn random_operations_agree_with_vecs<B: TestBackend>(open: Open<'_, B>) {
 
 fn empty<B: TestBackend>(device: &Device<B>) -> Modelled<B> {
     let spec = BufferSpec::new("buffer").growth(1.4).max(4 * MAX as u64);
-    Modelled::new(Buffer::new(device, spec).unwrap(), Vec::new())
+    Modelled::new(Buffer::new(device, spec).unwrap().into_async(), Vec::new())
 }
 
 /// Mostly short, sometimes long, and seldom beyond the limit.

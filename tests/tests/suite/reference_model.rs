@@ -74,18 +74,7 @@ impl<B: TestBackend> Modelled<B> {
                 buffer.fill(value)?;
                 model.fill(value);
             }
-            6 | 7 => {
-                let len = (ingredients.length)(random);
-                buffer.resize(len)?;
-                model.resize(len, 0);
-            }
-            8 => {
-                let len = random.below(buffer.len() + 1);
-                buffer.truncate(len);
-                model.truncate(len);
-            }
-            9 => buffer.shrink_to_fit()?,
-            10 => buffer.reserve((ingredients.length)(random))?,
+            6..=10 => self.change_length(ingredients, random)?,
             11 => other.map_or(Ok(()), |other| self.copy(other))?,
             12 => other.map_or(Ok(()), |other| self.copy_part(other, random))?,
             13 => {
@@ -100,6 +89,25 @@ impl<B: TestBackend> Modelled<B> {
                 self.tickets.push((buffer.view(from..).unwrap().start_download()?, model[from..].to_vec()));
             }
             _ => self.redeem(random),
+        }
+        Ok(())
+    }
+
+    fn change_length(&mut self, ingredients: &Ingredients<B>, random: &mut Random) -> Result<(), Error> {
+        let Self { buffer, model, .. } = self;
+        match random.below(5) {
+            0 | 1 => {
+                let len = (ingredients.length)(random);
+                buffer.resize(len)?;
+                model.resize(len, 0);
+            }
+            2 => {
+                let len = random.below(buffer.len() + 1);
+                buffer.truncate(len);
+                model.truncate(len);
+            }
+            3 => buffer.shrink_to_fit()?,
+            _ => buffer.reserve((ingredients.length)(random))?,
         }
         Ok(())
     }

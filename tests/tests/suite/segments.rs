@@ -1,5 +1,4 @@
-//! Growth in place, addresses that stay, and memory that serves the next one. Nothing here is filled that need not be: most of
-//! these bytes are never touched.
+//! Growth in place, addresses that stay, and memory that the next buffer takes. Most of these bytes are never touched.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, BufferSpec, Device, Error};
@@ -43,7 +42,7 @@ fn large_buffers_grow_where_they_are<B: TestBackend>(open: Open<'_, B>) {
     } else {
         assert_eq!((stats.allocations, stats.frees), (1 + steps, steps));
     }
-    // What comes behind is zero, although it is other memory than what was there.
+    // The new elements are zero, although that memory was used before.
     buffer.resize(2_000_000).unwrap();
     let tail = buffer.view(299_999..300_002).unwrap().download().unwrap();
     assert_eq!(tail, [data[299_999], 0, 0]);
@@ -55,7 +54,7 @@ fn a_buffer_moves_once_on_its_way_out_of_the_pool<B: TestBackend>(open: Open<'_,
         let device = open!(open);
         let mut random = Random::new(22);
         let mut model = random.vec(256);
-        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &model).unwrap();
+        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, &spec, &model).unwrap();
         let (mut moves_out, mut moves_above, mut address) = (0, 0, B::address(&buffer));
         while buffer.capacity_bytes() < 64 * MIB {
             let before = buffer.capacity_bytes();
@@ -82,12 +81,12 @@ fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
     {
         let device = open!(open);
         if spec.max_bytes().is_none() && !device.has_virtual_memory() {
-            let error = Buffer::<u32, B>::new(&device, spec).unwrap_err();
+            let error = Buffer::<u32, B>::new(&device, &spec).unwrap_err();
             assert!(matches!(error, Error::InvalidSpec { key: "max", .. }), "{error}");
             assert_eq!((device.stats().live_buffers, device.stats().held_bytes), (0, 0));
             continue;
         }
-        let mut buffer: Buffer<u32, B> = Buffer::new(&device, spec).unwrap();
+        let mut buffer: Buffer<u32, B> = Buffer::new(&device, &spec).unwrap();
         buffer.extend_from_slice(&[7]).unwrap();
         let address = B::address(&buffer);
         let mut random = Random::new(23);
@@ -106,25 +105,31 @@ fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
             let error = buffer.resize(elements(MOST) + 1).unwrap_err();
             assert!(matches!(error, Error::BufferLimit { .. }), "{error}");
         }
-        let held = device.stats().held_bytes;
-        assert!(held >= MOST as u64);
-        for len in [elements(3 * MIB), 5, 0] {
-            buffer.truncate(len);
-            model.truncate(len);
-            buffer.shrink_to_fit().unwrap();
-            assert_eq!((buffer.len(), buffer.capacity()), (len, len));
-            assert_eq!(device.stats().live_bytes, 4 * len as u64);
-            assert_eq!(B::address(&buffer), address);
-            assert!(buffer.download().unwrap() == model, "{len}");
-        }
-        if device.has_virtual_memory() {
-            device.trim(0).unwrap();
-            let stats = device.stats();
-            assert!(stats.held_bytes <= UNIT as u64, "{} are still held of {held}", stats.held_bytes);
-        }
+        assert!(device.stats().held_bytes >= MOST as u64);
+        shrink_in_place(&mut buffer, model);
         buffer.resize(elements(8 * MIB)).unwrap();
         assert_eq!(B::address(&buffer), address);
         assert!(buffer.download().unwrap().iter().all(|element| *element == 0));
+    }
+}
+
+/// Shrinks a buffer, the only one of its device, in steps to nothing, and gives the memory back.
+fn shrink_in_place<B: TestBackend>(buffer: &mut Buffer<u32, B>, mut model: Vec<u32>) {
+    let (device, address) = (buffer.device().clone(), B::address(buffer));
+    let held = device.stats().held_bytes;
+    for len in [elements(3 * MIB), 5, 0] {
+        buffer.truncate(len);
+        model.truncate(len);
+        buffer.shrink_to_fit().unwrap();
+        assert_eq!((buffer.len(), buffer.capacity()), (len, len));
+        assert_eq!(device.stats().live_bytes, 4 * len as u64);
+        assert_eq!(B::address(buffer), address);
+        assert!(buffer.download().unwrap() == model, "{len}");
+    }
+    if device.has_virtual_memory() {
+        device.trim(0).unwrap();
+        let stats = device.stats();
+        assert!(stats.held_bytes <= UNIT as u64, "{} are still held of {held}", stats.held_bytes);
     }
 }
 
@@ -153,9 +158,9 @@ fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(open: Open<'_
     if !device.has_virtual_memory() {
         return;
     }
-    // These leave segments behind whose addresses end where their memory does.
+    // These leave segments whose addresses end where their memory does.
     let spec = BufferSpec::new("short").max(UNIT as u64);
-    let short = || Buffer::<u32, B>::with_capacity(&device, spec, elements(UNIT)).unwrap();
+    let short = || Buffer::<u32, B>::with_capacity(&device, &spec, elements(UNIT)).unwrap();
     drop((short(), short(), short(), short()));
     for _ in 0..2 {
         let mut buffer: Buffer<u32, B> =
@@ -177,7 +182,7 @@ fn an_emptied_stable_buffer_gives_its_addresses_back<B: TestBackend>(open: Open<
     // A TiB of addresses each: there are 128 of them in all.
     let spec = BufferSpec::new("buffer").stable().max(1 << 40);
     for round in 0..200 {
-        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, spec, &[1]).unwrap();
+        let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, &spec, &[1]).unwrap();
         let address = B::address(&buffer);
         buffer.resize(elements(3 * MIB)).unwrap();
         assert_eq!(B::address(&buffer), address, "round {round}");
@@ -195,7 +200,7 @@ fn a_max_beyond_all_addresses_still_grows_in_place<B: TestBackend>(open: Open<'_
         return;
     }
     let spec = BufferSpec::new("buffer").max(1 << 60);
-    let mut buffer: Buffer<u32, B> = Buffer::with_capacity(&device, spec, elements(3 * MIB)).unwrap();
+    let mut buffer: Buffer<u32, B> = Buffer::with_capacity(&device, &spec, elements(3 * MIB)).unwrap();
     let address = B::address(&buffer);
     buffer.reserve(elements(32 * MIB)).unwrap();
     assert_eq!(B::address(&buffer), address);
@@ -298,7 +303,7 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
     for bytes in [5_000, 100 << 10, 3 * MIB] {
         let device = open!(open);
         let (send, receive) = mpsc::sync_channel::<Buffer<u8, B>>(4);
-        // Caches keep 4 MiB of small blocks, and two large ones: it takes so many rounds until memory comes home.
+        // Caches keep 4 MiB of small blocks, and two large ones: it takes so many rounds until memory comes back.
         let warm = 2 * (4 << 20) / bytes + 20;
         std::thread::scope(|scope| {
             scope.spawn(move || receive.into_iter().for_each(drop));
@@ -310,7 +315,7 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
                 }
             }
             drop(send);
-            // Six are alive at most; how far the consumer is behind is chance.
+            // Six are alive at most; how many the consumer has yet to drop is chance.
             let chance = (6 * bytes).next_multiple_of(UNIT).max(6 * UNIT * usize::from(bytes > MIB)) as u64;
             let stats = device.stats();
             assert!(stats.held_bytes <= held + chance, "{bytes}: {held} before, {stats:?}");

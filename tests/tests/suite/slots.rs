@@ -16,7 +16,7 @@ const BUSY: Duration = Duration::from_millis(150);
 
 fn buffer<B: TestBackend>(device: &Device<B>, slots: usize, data: &[u32]) -> Buffer<u32, B, Async> {
     let buffer: Buffer<u32, B, Async> =
-        Buffer::from_slice(device, BufferSpec::new("buffer").slots(slots), data).unwrap();
+        Buffer::from_slice(device, BufferSpec::new("buffer").slots(slots), data).unwrap().into_async();
     // The first download pins memory and starts threads.
     drop(buffer.start_download().unwrap().wait().unwrap());
     device.synchronize().unwrap();
@@ -76,18 +76,18 @@ fn a_task_that_waits_for_a_slot_may_be_dropped<B: TestBackend>(open: Open<'_, B>
     for (future, waker) in futures.iter_mut().zip(&wakers) {
         assert!(poll(future, waker).is_pending());
     }
-    // Another waker: the last one is woken, and the former is not even kept.
+    // Another waker: the last one is woken, and the former has been dropped.
     let other = Arc::new(Counter::default());
     assert!(poll(&mut futures[0], &other).is_pending());
     assert_eq!(Arc::strong_count(&wakers[0]), 1);
-    // Those that go leave nothing behind, and take nothing along.
+    // Waiters that are dropped leave nothing, and take no slot along.
     futures.truncate(3);
     assert!(wakers[3..].iter().all(|waker| Arc::strong_count(waker) == 1 && waker.count() == 0));
     drop(guard);
     other.wait();
     wakers[1].wait();
     assert_eq!(wakers[0].count(), 0);
-    // Whoever is first has it, and the others stay.
+    // The first waiter has it, and the others stay.
     let Poll::Ready(first) = poll(&mut futures[2], &wakers[2]) else { panic!("there is a slot") };
     assert!(poll(&mut futures[0], &other).is_pending() && poll(&mut futures[1], &other).is_pending());
     drop(first.unwrap().wait().unwrap());
@@ -221,13 +221,13 @@ impl<B: TestBackend> Wake for Inline<B> {
     }
 }
 
-// Wherever a slot comes back, nothing is locked.
 on_each_backend!(tasks_may_run_where_a_slot_comes_back);
+/// Wherever a slot comes back, nothing is locked.
 fn tasks_may_run_where_a_slot_comes_back<B: TestBackend>(open: Open<'_, B>) {
-    for spec in [BufferSpec::new("plain").slots(1), BufferSpec::new("shadowed").slots(1).snapshot()] {
+    for spec in [BufferSpec::new("plain").slots(1), BufferSpec::new("snapshot").slots(1).snapshot()] {
         let device = open!(open);
         let buffer: Arc<Buffer<u32, B, Async>> =
-            Arc::new(Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap());
+            Arc::new(Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async());
         let occupy = B::occupier(&device);
         for round in 0..5 {
             let ticket = buffer.start_download().unwrap();
@@ -241,7 +241,7 @@ fn tasks_may_run_where_a_slot_comes_back<B: TestBackend>(open: Open<'_, B>) {
             task.clone().wake();
             assert!(task.tickets.lock().unwrap().is_empty(), "there was no slot");
             match round {
-                // By a guard, by the end of a copy that nobody waits for, by giving up, by a look at the figures.
+                // By a guard, by the end of a copy whose ticket was dropped, by giving up, by a look at the figures.
                 0 | 1 => drop(ticket.wait().unwrap()),
                 2 => {
                     occupy(BUSY / 5);

@@ -1,4 +1,4 @@
-//! What awaits futures in tests: wakers that count, and executors that lose no time and forgive no lost wake-up.
+//! Wakers that count, and executors that fail a test whose wake-up is lost.
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Beyond a person's patience: what should have come will not come.
+/// Longer than any wait takes that ends.
 pub(crate) const NEVER: Duration = Duration::from_secs(30);
 
 /// A waker that counts, and that a thread can wait for.
@@ -80,7 +80,7 @@ impl Wake for OfPoll {
     fn wake(self: Arc<Self>) {
         let Self(task, poll) = &*self;
         if task.polls.load(Ordering::SeqCst) == *poll {
-            // After the last task nobody listens.
+            // After the last task the receiver is gone.
             let _ = task.ready.lock().unwrap().send(task.clone());
         }
     }

@@ -1,4 +1,4 @@
-//! Frames of a buffer that a kernel writes all the time: none may show a kernel half done, or another than its own.
+//! Frames of a buffer that a kernel writes all the time. None may show a kernel half done, or another kernel than the last before it.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::testing::SlowBus;
@@ -14,7 +14,7 @@ fn no_frame_is_torn<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     // On a card, so many that a copy takes several times as long as the kernel.
     let len = if B::is_card(&device) { 256 << 10 } else { 4 << 10 };
-    for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         draw(&device, spec, len, 10_000);
     }
 }
@@ -23,7 +23,7 @@ on_each_backend!(no_frame_is_torn_on_a_slow_bus);
 fn no_frame_is_torn_on_a_slow_bus<B: TestBackend>(open: Open<'_, B>) {
     // 200 µs a frame, in parts: the next kernel has time to come in between.
     let device = open!(open, Device::builder().slow_bus(&SlowBus::new(20 << 20)));
-    for spec in [BufferSpec::new("plain"), BufferSpec::new("shadowed").snapshot()] {
+    for spec in [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()] {
         draw(&device, spec, 1 << 10, 1_000);
     }
 }
@@ -32,7 +32,7 @@ fn no_frame_is_torn_on_a_slow_bus<B: TestBackend>(open: Open<'_, B>) {
 /// the slots are needed, while those after it are under way.
 fn draw<B: TestBackend>(device: &Device<B>, spec: BufferSpec, len: usize, frames: u32) {
     let add_one = B::adder(device);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::new(device, spec.slots(SLOTS)).unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(device, spec.slots(SLOTS)).unwrap().into_async();
     buffer.resize(len).unwrap();
     let mut running = VecDeque::new();
     for frame in 1..=frames {

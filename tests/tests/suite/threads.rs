@@ -188,7 +188,7 @@ fn make<B: TestBackend>(device: &Device<B>, random: &mut Random) -> Result<Model
             buffer
         }
     };
-    Ok(Modelled::new(buffer, model))
+    Ok(Modelled::new(buffer.into_async(), model))
 }
 
 /// Mostly short, seldom as long as can be.

@@ -1,4 +1,4 @@
-//! Large transfers, which several threads do, and what is written in place.
+//! Large transfers, which several threads do, and staged uploads.
 
 use crate::{Open, on_each_backend, open};
 use bytemuck::{Pod, Zeroable};
@@ -49,7 +49,7 @@ fn check<T: Element + PartialEq, B: TestBackend>(device: &Device<B>, len: usize)
     data[1..len - 1].copy_from_slice(&inner);
     assert!(buffer.view(1..len - 1).unwrap().download().unwrap() == inner, "{len} {name} of a view");
     assert!(buffer.download().unwrap() == data, "{len} {name} around a view");
-    // And behind the end.
+    // And past the end.
     buffer.truncate(2);
     buffer.extend_from_slice(&inner).unwrap();
     data.truncate(2);
@@ -81,8 +81,8 @@ fn large_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B
     let device = open!(open);
     let old: Vec<u32> = vec![1; 3 * MIB];
     let new: Vec<u32> = elements(3 * MIB, 5);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &old).unwrap();
-    // Behind a download that has not begun, and a kernel.
+    let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &old).unwrap().into_async();
+    // After a download that has not begun, and a kernel.
     B::occupy(&device, Duration::from_millis(30));
     B::add_one(&mut buffer);
     let before = buffer.start_download().unwrap();
@@ -147,7 +147,7 @@ fn threads_transfer_at_the_same_time<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(stages_are_sent_from_where_they_were_filled);
 fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<[u8; 3], B, Async> = Buffer::new(&device, "buffer").unwrap();
+    let mut buffer: Buffer<[u8; 3], B, Async> = Buffer::new(&device, "buffer").unwrap().into_async();
     for len in [0, 1, 5, 100_000, 3 * MIB + 1, 7] {
         let data: Vec<[u8; 3]> = elements(len, 3);
         let mut stage = buffer.stage(len).unwrap();
@@ -160,7 +160,7 @@ fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>
         assert!(upload.is_ready().unwrap());
         upload.wait().unwrap();
     }
-    // A part, behind a download that has not begun.
+    // A part, after a download that has not begun.
     B::occupy(&device, Duration::from_millis(30));
     let before = buffer.start_download().unwrap();
     let old = elements::<[u8; 3]>(7, 3);
@@ -171,7 +171,7 @@ fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>
     expected[3..5].fill([9; 3]);
     assert_eq!(*before.wait().unwrap(), old);
     assert_eq!(buffer.download().unwrap(), expected);
-    // What does not fit or is not committed changes nothing.
+    // A stage that does not fit or is not committed changes nothing.
     let error = buffer.stage(3).unwrap().commit_at(5).unwrap_err();
     assert!(matches!(error, gpumem::Error::OutOfBounds { start: 5, end: 8, len: 7, .. }), "{error}");
     let error = buffer.stage(usize::MAX / 2).unwrap_err();

@@ -48,7 +48,7 @@ fn an_upload_wakes_the_task_that_awaits_it<B: TestBackend>(open: Open<'_, B>) {
     let mut first = send(&mut buffer, 1);
     occupy(BUSY * 8);
     let second = send(&mut buffer, 2);
-    // The second is awaited first, and does not hold up who awaits the first.
+    // The second upload is awaited first. That does not hold up the task that awaits the first.
     let waits = thread::spawn(move || block_on(second));
     thread::sleep(BUSY / 5);
     let arrived = first.wait_timeout(NEVER).unwrap();
@@ -63,7 +63,7 @@ fn an_upload_wakes_the_task_that_awaits_it<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(a_stage_shows_no_memory_as_it_was_pinned);
 fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap();
+    let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, "buffer").unwrap().into_async();
     buffer.resize(1_000).unwrap();
     buffer.fill(7).unwrap();
     for _ in 0..2 {
@@ -83,12 +83,12 @@ fn an_empty_upload_is_done_at_once<B: TestBackend>(open: Open<'_, B>) {
     let mut upload = buffer.stage(0).unwrap().commit().unwrap();
     assert!(upload.is_ready().unwrap() && upload.wait_timeout(Duration::ZERO).unwrap().is_some());
     block_on(upload).unwrap();
-    // Not left to a thread, which the end of the program would cut off.
+    // Closed here and not by a thread, which the end of the program would cut off.
     device.synchronize().unwrap();
 }
 
-// The memory was pinned, which took a second for each GiB, and then the stage was refused.
 on_each_backend!(a_stage_that_can_never_be_committed_pins_nothing);
+/// The memory was pinned, which took a second per GiB, and then the stage was refused.
 fn a_stage_that_can_never_be_committed_pins_nothing<B: TestBackend>(open: Open<'_, B>) {
     const LIMIT: u64 = 1 << 20;
     let device = open!(open, Device::builder().memory_limit(LIMIT));
@@ -101,7 +101,7 @@ fn a_stage_that_can_never_be_committed_pins_nothing<B: TestBackend>(open: Open<'
         "{error}"
     );
     assert_eq!(device.stats().pinned_bytes, pinned);
-    // What fits is staged.
+    // A stage that fits is made.
     buffer.stage(100_000).unwrap().commit().unwrap();
     assert_eq!(buffer.len(), 100_000);
 }

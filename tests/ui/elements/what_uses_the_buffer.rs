@@ -10,7 +10,7 @@ fn main() {
     let graph = Graph { edges: vec![(0, 1)], flags: Vec::new() };
     let mut gpu = graph.upload(&gpumem::Device::host()).unwrap();
     gpu.edges_mut().resize(5).unwrap();
-    gpu.resize(GraphLens { edges: 7, flags: 2 }).unwrap();
+    gpu.resize(GraphLengths { edges: 7, flags: 2 }).unwrap();
     assert_eq!(gpu.flags().len(), 2);
     let _ = gpu.download().unwrap().edges;
 }

@@ -22,5 +22,5 @@ struct Graph {
 
 fn main() {
     let graph = GraphBuffers::new(&gpumem::Device::host()).unwrap();
-    let _ = (graph.positions().len(), graph.a().start_download(), graph.lens().g);
+    let _ = (graph.positions().len(), graph.a().start_download(), graph.lengths().g);
 }

@@ -1,7 +1,7 @@
 use gpumem::GpuBuffers;
 
 #[derive(GpuBuffers)]
-#[buffers(name = "Graph", lens = "GraphFrame")]
+#[buffers(name = "Graph", lengths = "GraphFrame")]
 struct Graph {
     positions: Vec<[f32; 2]>,
 }

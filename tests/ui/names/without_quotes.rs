@@ -1,7 +1,7 @@
 use gpumem::GpuBuffers;
 
 #[derive(GpuBuffers)]
-#[buffers(name = Engine, lens = Engine::Counts)]
+#[buffers(name = Engine, lengths = Engine::Counts)]
 struct Graph {
     #[buffer(name = points)]
     positions: Vec<[f32; 2]>,

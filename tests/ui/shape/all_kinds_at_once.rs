@@ -10,6 +10,6 @@ enum Graph {
 struct Newtype(#[allow(dead_code)] Vec<f32>);
 
 fn main() {
-    let _ = (GraphLens {}, NewtypeLens {});
+    let _ = (GraphLengths {}, NewtypeLengths {});
     let _ = Newtype(Vec::new()).upload(&gpumem::Device::host());
 }

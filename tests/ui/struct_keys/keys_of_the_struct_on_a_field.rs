@@ -2,7 +2,7 @@ use gpumem::GpuBuffers;
 
 #[derive(GpuBuffers)]
 struct Graph {
-    #[buffer(limit = "1GiB", lens = "Counts", label = "a")]
+    #[buffer(limit = "1GiB", lengths = "Counts", label = "a")]
     positions: Vec<[f32; 2]>,
 }
 

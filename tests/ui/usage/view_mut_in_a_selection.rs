@@ -2,8 +2,8 @@ use gpumem::{Async, Buffer, Device, Host};
 
 fn main() -> Result<(), gpumem::Error> {
     let device = Device::host();
-    let edges: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "edges", &[1, 2, 3])?;
-    let mut nodes: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "nodes", &[1, 2, 3])?;
+    let edges: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "edges", &[1, 2, 3])?.into_async();
+    let mut nodes: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "nodes", &[1, 2, 3])?.into_async();
     device.start_downloads((&edges, nodes.view_mut(1..)?))?.wait()?;
     Ok(())
 }

@@ -78,7 +78,7 @@ fn facts(buffer: &Buffer<'_>) -> String {
 /// The page of the manager: a table of its buffers, the constructors, and an example.
 pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
     let (name, root) = (&cx.model.name, text::of(cx.root));
-    let lens = &cx.model.names.lens;
+    let lengths = &cx.model.names.lengths;
     let mut page = vec![
         format!(
             "The buffers of a [`{name}`] on a device: one [`Buffer`]({root}::Buffer) per field, each with its own type."
@@ -100,7 +100,7 @@ pub(super) fn manager(cx: &Context<'_>) -> TokenStream {
         String::new(),
         format!(
             "[`upload`]({root}::GpuBuffers::upload) creates the set from a `{name}`, [`new`](Self::new) creates an empty set, \
-             and [`with_capacity`](Self::with_capacity) creates an empty set with the capacities of a [`{lens}`]. \
+             and [`with_capacity`](Self::with_capacity) creates an empty set with the capacities of a [`{lengths}`]. \
              [`close`](Self::close) gives all memory back, and reports buffers that are alive outside the set. Dropping \
              the set gives the memory back too, and reports nothing.",
         ),

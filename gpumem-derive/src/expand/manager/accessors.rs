@@ -14,7 +14,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let names = cx.accessors();
     let marker = split::marker(cx).value;
     let args = cx.params.args(Some(quote!('_)));
-    let accessors = cx.buffers.iter().map(|part| accessor(cx, part));
+    let accessors = cx.buffers.iter().map(accessor);
     quote! {
         #(#accessors)*
 
@@ -27,12 +27,11 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
 }
 
 /// The two accessors of a buffer.
-fn accessor(cx: &Context<'_>, part: &Part<'_>) -> TokenStream {
-    let vis = &cx.vis;
-    let (name, name_mut, ty) = (&part.buffer.accessor, &part.buffer.accessor_mut, &part.ty);
+fn accessor(part: &Part<'_>) -> TokenStream {
+    let Part { vis, ty, deprecated, .. } = part;
+    let (name, name_mut) = (&part.buffer.accessor, &part.buffer.accessor_mut);
     let docs = docs::with_facts(part, "");
     let docs_mut = docs::with_facts(part, "Borrowed mutably. ");
-    let deprecated = &part.deprecated;
     quote! {
         #docs
         #deprecated

@@ -10,7 +10,7 @@ pub(super) const METHODS: [&str; 2] = ["new", "with_capacity"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { root, core, vis, backend, .. } = cx;
-    let lens = &cx.model.names.lens;
+    let lengths = &cx.model.names.lengths;
     let (set, self_type, names) = (new_set(cx), cx.model.self_type(), cx.accessors());
     let new = docs::of_text(
         "Creates an empty set on `device`. It takes memory for the `min` of its buffers only.\n\
@@ -36,7 +36,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
 
         #with_capacity
         #[track_caller]
-        #vis fn with_capacity(__device: &#root::Device<#backend>, __capacity: #lens) -> #root::Result<Self> {
+        #vis fn with_capacity(__device: &#root::Device<#backend>, __capacity: #lengths) -> #root::Result<Self> {
             let __set = #set;
             let __made = __set.make(<#self_type as #root::GpuBuffers>::BUFFERS, [#(__capacity.#names),*])?;
             #core::result::Result::Ok(Self::__from_raw(__set, __made))

@@ -4,37 +4,38 @@ use crate::expand::context::Context;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-pub(super) const METHODS: [&str; 6] = ["lens", "capacities", "reserve", "resize", "clear", "shrink_to_fit"];
+pub(super) const METHODS: [&str; 8] =
+    ["lengths", "capacities", "reserve", "resize", "truncate", "swap_remove", "clear", "shrink_to_fit"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let (read, change) = (read(cx), change(cx));
-    quote!(#read #change)
+    let (read, grow, shorten) = (read(cx), grow(cx), shorten(cx));
+    quote!(#read #grow #shorten)
 }
 
 /// The methods that read lengths.
 fn read(cx: &Context<'_>) -> TokenStream {
     let vis = &cx.vis;
-    let lens = &cx.model.names.lens;
+    let lengths = &cx.model.names.lengths;
     let (names, locals) = (cx.accessors(), cx.locals());
     quote! {
         /// The number of elements in each buffer.
-        #vis fn lens(&self) -> #lens {
-            let [#(#locals),*] = self.__set.lens(self.__raw());
-            #lens { #(#names: #locals),* }
+        #vis fn lengths(&self) -> #lengths {
+            let [#(#locals),*] = self.__set.lengths(self.__raw());
+            #lengths { #(#names: #locals),* }
         }
 
         /// The number of elements that each buffer has room for.
-        #vis fn capacities(&self) -> #lens {
+        #vis fn capacities(&self) -> #lengths {
             let [#(#locals),*] = self.__set.capacities(self.__raw());
-            #lens { #(#names: #locals),* }
+            #lengths { #(#names: #locals),* }
         }
     }
 }
 
-/// The methods that change lengths and capacities.
-fn change(cx: &Context<'_>) -> TokenStream {
+/// The methods that make room and elements.
+fn grow(cx: &Context<'_>) -> TokenStream {
     let Context { root, vis, .. } = cx;
-    let lens = &cx.model.names.lens;
+    let lengths = &cx.model.names.lengths;
     let names = cx.accessors();
     quote! {
         /// Makes room for `additional` more elements in each buffer: in all buffers, or in none.
@@ -42,7 +43,7 @@ fn change(cx: &Context<'_>) -> TokenStream {
         /// # Errors
         ///
         /// If a limit would be exceeded, or the device does not have the memory for all buffers.
-        #vis fn reserve(&mut self, __additional: #lens) -> #root::Result<()> {
+        #vis fn reserve(&mut self, __additional: #lengths) -> #root::Result<()> {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.reserve(&mut __buffers, &[#(__additional.#names),*])
         }
@@ -52,9 +53,34 @@ fn change(cx: &Context<'_>) -> TokenStream {
         /// # Errors
         ///
         /// If a limit would be exceeded, or the device does not have the memory for all buffers.
-        #vis fn resize(&mut self, __lens: #lens) -> #root::Result<()> {
+        #vis fn resize(&mut self, __lens: #lengths) -> #root::Result<()> {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.resize(&mut __buffers, &[#(__lens.#names),*])
+        }
+    }
+}
+
+/// The methods that remove elements and memory.
+fn shorten(cx: &Context<'_>) -> TokenStream {
+    let Context { root, core, vis, .. } = cx;
+    let lengths = &cx.model.names.lengths;
+    let names = cx.accessors();
+    quote! {
+        /// Shortens each buffer that has more elements than its number in `lengths`. The buffers keep their memory.
+        #vis fn truncate(&mut self, __lengths: #lengths) {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.truncate(&mut __buffers, &[#(__lengths.#names),*]);
+        }
+
+        /// Removes the element at `index` from each buffer, on the device. The last element of the buffer takes its
+        /// place.
+        ///
+        /// # Errors
+        ///
+        /// If a buffer has no such element: then no buffer has changed. If the device fails.
+        #vis fn swap_remove(&mut self, __index: #core::primitive::usize) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.swap_remove(&mut __buffers, __index)
         }
 
         /// Removes all elements of every buffer. The buffers keep their memory.

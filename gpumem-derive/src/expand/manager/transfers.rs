@@ -1,43 +1,76 @@
-//! `upload_from`, `download` and `download_into`: copies between a value of the struct and all buffers.
+//! Copies between a value of the struct and all buffers, and between two sets.
 
 use crate::expand::context::{Context, user_ident};
 use crate::expand::docs;
 use crate::model::Field;
 use crate::parse::settings::given;
 use proc_macro2::{Literal, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
-pub(super) const METHODS: [&str; 3] = ["upload_from", "download", "download_into"];
+pub(super) const METHODS: [&str; 5] =
+    ["upload_from", "extend_from", "copy_from", "download", "download_into"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
-    let (upload_from, download, download_into) = (upload_from(cx), download(cx), download_into(cx));
-    quote!(#upload_from #download #download_into)
+    let name = &cx.model.name;
+    let upload_from = upload(
+        cx,
+        "upload_from",
+        "refill",
+        &format!("Replaces the contents of every buffer with the fields of a [`{name}`]."),
+    );
+    let extend_from = upload(
+        cx,
+        "extend_from",
+        "extend",
+        &format!("Appends the fields of a [`{name}`] to the buffers, each to its own."),
+    );
+    let (copy_from, download, download_into) = (copy_from(cx), download(cx), download_into(cx));
+    quote!(#upload_from #extend_from #copy_from #download #download_into)
 }
 
-/// `upload_from`, which replaces the contents of all buffers.
-fn upload_from(cx: &Context<'_>) -> TokenStream {
+/// What all operations that write a whole set say about errors.
+const ERRORS: &str = "\n\
+    \n\
+    # Errors\n\
+    \n\
+    If a limit would be exceeded, or the device does not have the memory for all buffers: then no buffer has \
+    changed. If the device fails.";
+
+/// A method that sends the fields of a value of the struct to the buffers. `call` is the method of the
+/// runtime.
+fn upload(cx: &Context<'_>, method: &str, call: &str, lead: &str) -> TokenStream {
     let Context { root, vis, .. } = cx;
-    let (self_type, name) = (cx.model.self_type(), &cx.model.name);
+    let (self_type, method, call) =
+        (cx.model.self_type(), format_ident!("{method}"), format_ident!("{call}"));
     let fields = cx.buffers.iter().map(|part| user_ident(part.field));
     let plain = cx.buffers.iter().map(|part| &part.plain);
     let import = cx.import();
-    let docs = docs::of_text(&format!(
-        "Replaces the contents of every buffer with the fields of a [`{name}`].\n\
-         \n\
-         # Errors\n\
-         \n\
-         If a limit would be exceeded, or the device does not have the memory for all buffers: then no buffer \
-         has changed. If the device fails."
-    ));
+    let docs = docs::of_text(&format!("{lead}{ERRORS}"));
     let body = cx.body(quote! {
         #import
         let (__set, mut __buffers) = self.__raw_mut();
-        __set.refill(&mut __buffers, &[#(#plain::bytes(&__data.#fields)),*])
+        __set.#call(&mut __buffers, &[#(#plain::bytes(&__data.#fields)),*])
     });
     quote! {
         #docs
-        #vis fn upload_from(&mut self, __data: &#self_type) -> #root::Result<()> {
+        #vis fn #method(&mut self, __data: &#self_type) -> #root::Result<()> {
             #body
+        }
+    }
+}
+
+/// `copy_from`, which copies another set on the device.
+fn copy_from(cx: &Context<'_>) -> TokenStream {
+    let Context { root, vis, .. } = cx;
+    let docs = docs::of_text(&format!(
+        "Replaces the contents of every buffer by those of another set on the same device. The copies run on \
+         the device.{ERRORS}"
+    ));
+    quote! {
+        #docs
+        #vis fn copy_from(&mut self, __source: &Self) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.copy_from(&mut __buffers, &__source.__raw())
         }
     }
 }

@@ -37,7 +37,7 @@ fn the_output_parses_and_has_every_item() {
     for item in [
         "pub struct GraphBuffers<B: ::gpumem::Backend = ::gpumem::Host> {",
         "pub struct GraphBuffersMut<'a, B: ::gpumem::Backend = ::gpumem::Host> {",
-        "pub struct GraphLens {",
+        "pub struct GraphLengths {",
         "pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Ticket<GraphFrame<B>, B>;",
         "pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {",
         "impl ::gpumem::GpuBuffers for Graph {",
@@ -64,9 +64,9 @@ fn a_stable_address_is_in_the_constant_and_in_the_documentation() {
         "new(\"a\").element::<u8>().stable(),",
         "new(\"b\").element::<u8>().max(64).stable(),",
         "new(\"c\").element::<u8>(),",
-        "named(SPEC, \"d\").element::<u8>(),",
-        "named(SPEC, \"e\").element::<u8>().stable(),",
-        "named(SPEC, \"f\").element::<u8>().__movable(),",
+        "__named(SPEC, \"d\").element::<u8>(),",
+        "__named(SPEC, \"e\").element::<u8>().stable(),",
+        "__named(SPEC, \"f\").element::<u8>().__movable(),",
         "Grows by a factor of 1.5, without a limit of its own, at a stable address. Blocking downloads.",
         "Grows by a factor of 1.5, up to 64 bytes, at a stable address.",
         "Grows by a factor of 1.5, without a limit of its own. Blocking downloads.",
@@ -81,6 +81,12 @@ fn a_stable_address_is_in_the_constant_and_in_the_documentation() {
     }
 }
 
+/// Whether an `impl` is one of the type with this name.
+fn is_of(item: &syn::ItemImpl, name: &str) -> bool {
+    let syn::Type::Path(path) = &*item.self_ty else { return false };
+    path.path.segments.last().is_some_and(|segment| segment.ident == name)
+}
+
 /// The output for a struct without fields has no accessors, so its names are the reserved names. The
 /// parameter makes a marker necessary.
 #[test]
@@ -90,7 +96,7 @@ fn the_manager_has_the_reserved_names_and_no_others() {
     let (mut methods, mut private) = (Vec::new(), Vec::new());
     for item in file.items {
         match item {
-            syn::Item::Impl(item) if item.trait_.is_none() => {
+            syn::Item::Impl(item) if item.trait_.is_none() && is_of(&item, "SBuffers") => {
                 for item in item.items {
                     let syn::ImplItem::Fn(method) = item else { continue };
                     let name = method.sig.ident.to_string();
@@ -175,9 +181,11 @@ fn nothing_is_taken_from_the_scope_of_the_user() {
             "GraphBuffersMut",
             "GraphDownload",
             "GraphFrame",
-            "GraphLens",
+            "GraphLengths",
+            "Lengths",
             "Manager",
             "Self",
+            "Source",
             "String"
         ]
     );
@@ -304,7 +312,7 @@ const PIECES: &[&str] = &[
     "stable = false",
     "name = \"new\"",
     "name = \"S\"",
-    "lens = \"SBuffers\"",
+    "lengths = \"SBuffers\"",
     "preset = \"edges\"",
     "config = A::B",
     "config = <T as A>::B",

@@ -37,7 +37,7 @@ fn own<B: Subject>(device: &Device<B>, allocator: &dyn Workload, count: usize) -
     Ok([us, held, heap])
 }
 
-/// A slow peer makes fewer: what each costs is the same.
+/// A slow peer makes fewer, at the same cost each.
 fn other(peer: &dyn Peer, count: usize) -> Result<[f64; 3], Failure> {
     let count = if peer.is_slow() { count / 100 } else { count };
     let [us, _] = peer.crowd(count, &mut || {})?;

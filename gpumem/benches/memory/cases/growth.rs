@@ -25,7 +25,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
 }
 
 fn compare<B: Subject>(session: &mut Session, case: &str, sizes: &[usize], kept: bool) {
-    // A copy needs the last two sizes at once, and there must be some air.
+    // A copy needs the last two sizes at once, and some room must be left.
     let need = sizes[sizes.len() - 2..].iter().sum::<usize>() / 8 * 9;
     if !session.has_room(case, need) {
         return;

@@ -53,7 +53,7 @@ fn listed<B: Subject>(times: usize) -> One {
     })
 }
 
-/// The check of each set, with all their buffers alive and nothing amiss.
+/// The check of each set, with all their buffers alive and none leaked.
 fn sets<B: Subject>(times: usize) -> One {
     on_device::<B, _>(Device::builder(), |device| {
         let make = |_| Ten::default().upload(device);
@@ -66,7 +66,7 @@ fn sets<B: Subject>(times: usize) -> One {
     })
 }
 
-/// The device's check where a thousand buffers have been and gone.
+/// The device's check after a thousand buffers were dropped.
 fn clean<B: Subject>(times: usize) -> One {
     on_device::<B, _>(Device::builder(), |device| {
         let make = |_| Buffer::<u32, B>::with_capacity(device, "gone", 100);

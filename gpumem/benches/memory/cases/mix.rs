@@ -8,7 +8,7 @@ use crate::subject::{Peer, Subject, on_device};
 use crate::workload::{Allocator, Mix, Workload};
 use gpumem::{Device, DeviceBuilder};
 
-/// The mix is run twice: from nothing, and with what the first run has left behind.
+/// The mix is run twice: from nothing, and with the memory that the first run has left.
 const COLUMNS: [(&str, &str); 5] = [
     ("cold", "us/op"),
     ("cold, slowest", "us"),

@@ -1,4 +1,4 @@
-//! What is measured, one file a subject.
+//! The cases, one file per subject.
 
 pub(crate) mod chunks;
 pub(crate) mod crowd;
@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 pub(crate) type Session<'a> = session::Session<'a, Own>;
 
-/// What only this benchmark has.
+/// The part of a session that only this benchmark has.
 pub(crate) struct Own {
     pub(crate) peers: Peers,
     /// Bytes that live in the random mix.
@@ -26,7 +26,7 @@ pub(crate) struct Own {
 }
 
 impl Session<'_> {
-    /// A contestant for each peer, which starts with nothing kept each time.
+    /// A contestant for each peer, which starts without free memory each time.
     pub(crate) fn against<const N: usize>(
         &self,
         measure: impl Fn(&dyn Peer) -> Result<[f64; N], Failure> + Clone + 'static,

@@ -8,7 +8,7 @@ use crate::subject::{Subject, on_device};
 use crate::workload::Workload;
 use gpumem::Device;
 
-/// At most so many pairs a round; the driver's slower calls get as many as fit in a third of a second.
+/// At most so many pairs per round; the driver's slower calls get as many as fit in a third of a second.
 const PAIRS: usize = 20_000;
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
@@ -36,5 +36,5 @@ fn one(figure: f64) -> [f64; 1] {
     [figure]
 }
 
-/// What other cases return.
+/// The figures of a case of one column.
 pub(crate) type One = Result<[f64; 1], Failure>;

@@ -8,7 +8,7 @@ use crate::subject::{Subject, on_device};
 use crate::workload::Workload;
 use gpumem::Device;
 
-/// At most so many pairs a thread: ten times those of `peers.hpp`, so that fast allocators run for longer than threads take
+/// At most so many pairs per thread: ten times those of `peers.hpp`, so that fast allocators run for longer than threads take
 /// to start. Slow ones get as many as fit in a third of a second.
 const PAIRS: usize = 200_000;
 

@@ -54,7 +54,7 @@ fn round_trips<B: Subject>(
     end: impl Fn(Download<u8, B>) -> Arrived<B>,
 ) -> Result<[f64; 1], Failure> {
     on_device::<B, _>(|device| {
-        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "awaited", BYTES)?;
+        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "awaited", BYTES)?.into_async();
         buffer.resize(BYTES)?;
         device.synchronize()?;
         repeat(times, || {

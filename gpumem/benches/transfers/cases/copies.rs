@@ -53,7 +53,7 @@ pub(crate) fn compare<B: Subject>(
 
 fn copy<B: Subject>(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
     on_device::<B, _>(|device| {
-        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "copied", bytes)?;
+        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "copied", bytes)?.into_async();
         buffer.resize(bytes)?;
         device.synchronize()?;
         let mut host = way.on_host(bytes);

@@ -31,7 +31,7 @@ fn in_flight<B: Subject>(crowd: Crowd) -> Result<[f64; 2], Failure> {
         let make = |_| {
             let mut buffer = Buffer::with_capacity(device, SPEC, crowd.bytes)?;
             buffer.resize(crowd.bytes)?;
-            Ok(buffer)
+            Ok(buffer.into_async())
         };
         let buffers: Vec<Buffer<u8, B, Async>> =
             (0..crowd.count / SLOTS).map(make).collect::<Result<_, Failure>>()?;
@@ -56,7 +56,7 @@ fn once<B: Subject>(
         }
     }
     let start = us(began);
-    // What is left to do when all of it has arrived.
+    // The rest of the work, when all copies have arrived.
     if let Some(last) = downloads.last() {
         while !last.is_ready()? {
             std::thread::yield_now();

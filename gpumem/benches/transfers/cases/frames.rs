@@ -3,7 +3,7 @@
 //!
 //! The copies of a frame are read in the next one, so that the device works while they are under way. Their age is the time from
 //! the call that started them until they were read: that is a little more than the age of what they show, which is the end of the
-//! frame's work, and what is between the two is the same for all who are compared.
+//! frame's work, and the time between the two is the same for all contestants.
 
 use super::Session;
 use crate::common::Failure;
@@ -36,7 +36,7 @@ fn buffers<B: Subject>(device: &Device<B>) -> Result<Vec<Buffer<u8, B, Async>>, 
     let make = |_| {
         let mut buffer = Buffer::with_capacity(device, "frame", FRAME_BYTES)?;
         buffer.resize(FRAME_BYTES)?;
-        Ok(buffer)
+        Ok(buffer.into_async())
     };
     (0..FRAME_BUFFERS).map(make).collect()
 }

@@ -1,4 +1,4 @@
-//! What is measured, one file a subject.
+//! The cases, one file per subject.
 
 pub(crate) mod awaits;
 pub(crate) mod copies;

@@ -25,7 +25,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
 fn start<B: Subject>(behind: Duration, times: usize) -> Result<[f64; 1], Failure> {
     on_device::<B, _>(|device| {
         let kernel = B::load(device)?;
-        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "started", BYTES)?;
+        let mut buffer: Buffer<u8, B, Async> = Buffer::with_capacity(device, "started", BYTES)?.into_async();
         buffer.resize(BYTES)?;
         repeat(times, || {
             if !behind.is_zero() {

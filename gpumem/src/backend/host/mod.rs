@@ -20,6 +20,8 @@ mod virtual_memory;
 use super::{Backend, BackendOps, Fault, MemoryInfo};
 use fault::{out_of_memory, would_deadlock};
 use memory::HostMemory;
+use std::fmt;
+use std::panic::Location;
 use stream::Failed;
 pub(crate) use stream::{HostEvent, HostStream};
 use virtual_memory::Chunk;
@@ -43,6 +45,12 @@ pub struct Host {
     /// The number of calls that asked whether an event is done.
     #[cfg(test)]
     asked: std::sync::atomic::AtomicU64,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
 }
 
 impl Host {
@@ -96,9 +104,21 @@ impl Host {
     }
 
     /// Queues `job` on `stream`. A panic in it fails the device.
-    pub(crate) fn run(&self, stream: &HostStream, job: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
+    fn run(&self, stream: &HostStream, job: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
         self.before_queue()?;
-        stream.push(Box::new(job))
+        stream.push(None, Box::new(job))
+    }
+
+    /// Queues a kernel of the application, which was launched at the line `launched_at`. A panic in it fails
+    /// the device.
+    pub(crate) fn run_kernel(
+        &self,
+        stream: &HostStream,
+        launched_at: &'static Location<'static>,
+        kernel: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Fault> {
+        self.before_queue()?;
+        stream.push(Some(launched_at), Box::new(kernel))
     }
 
     /// Queues a copy between pinned and "device" memory. On a card such a copy crosses a bus.
@@ -160,6 +180,10 @@ impl BackendOps for Host {
     #[cfg(feature = "testing")]
     fn is_tested(&self) -> bool {
         self.faults.is_some()
+    }
+
+    fn check_failure(&self) -> Result<(), Fault> {
+        self.failure.check()
     }
 
     fn before_block(&self) -> Result<(), Fault> {
@@ -242,6 +266,7 @@ impl BackendOps for Host {
     }
 
     fn create_stream(&self) -> Result<HostStream, Fault> {
+        self.failure.check()?;
         Ok(HostStream::new(self.failure.clone()))
     }
 
@@ -256,7 +281,7 @@ impl BackendOps for Host {
             return Ok(());
         }
         let event = event.clone();
-        stream.push(Box::new(move || event.block()))
+        stream.push(None, Box::new(move || event.block()))
     }
 
     fn is_idle(&self, stream: &HostStream) -> Result<bool, Fault> {

@@ -12,13 +12,17 @@ use super::fault::{denied, failed};
 use crate::backend::Fault;
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe};
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// The line of the application that launched a kernel, if the job is one.
+pub(super) type LaunchedAt = Option<&'static Location<'static>>;
 
 /// The reason why a device has failed, once it has. All its streams share it.
 #[derive(Clone, Default)]
@@ -36,12 +40,16 @@ impl Failed {
         self.0.fault.get().map_or(Ok(()), |fault| Err(fault.clone()))
     }
 
-    fn set(&self, panic: &(dyn Any + Send)) {
+    fn set(&self, panic: &(dyn Any + Send), launched_at: Option<&Location<'_>>) {
         let message = panic.downcast_ref::<&str>().copied();
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let reason = format!("it panicked: {}", message.unwrap_or("(no message)"));
+        let message = message.unwrap_or("(no message)");
+        let (operation, reason) = match launched_at {
+            Some(line) => ("a kernel", format!("the one launched at {line} panicked: {message}")),
+            None => ("queued work", format!("it panicked: {message}")),
+        };
         // No job runs after a panic, but two streams may race to the first one. Then one of them wins.
-        let _ = self.0.fault.set(failed("host kernel", reason));
+        let _ = self.0.fault.set(failed(operation, reason));
         for timeline in lock(&self.0.timelines).iter().filter_map(Weak::upgrade) {
             // Locked, so that no thread is between its look at the failure and its sleep.
             let _guard = lock(&timeline.lock);
@@ -84,7 +92,13 @@ pub struct HostStream {
 struct Queue {
     submitted: u64,
     /// None until the first job: a device that is opened and not used starts no thread.
-    jobs: Option<Sender<(u64, Job)>>,
+    jobs: Option<Sender<(u64, LaunchedAt, Job)>>,
+}
+
+impl fmt::Debug for HostStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostStream").finish_non_exhaustive()
+    }
 }
 
 impl HostStream {
@@ -94,13 +108,13 @@ impl HostStream {
         Self { timeline, queue: Mutex::new(Queue { submitted: 0, jobs: None }), failure }
     }
 
-    pub(super) fn push(&self, job: Job) -> Result<(), Fault> {
+    pub(super) fn push(&self, launched_at: LaunchedAt, job: Job) -> Result<(), Fault> {
         let mut queue = lock(&self.queue);
         if queue.jobs.is_none() {
             queue.jobs = Some(self.start_worker()?);
         }
         let number = queue.submitted + 1;
-        let sent = queue.jobs.as_ref().map_or(Ok(()), |jobs| jobs.send((number, job)));
+        let sent = queue.jobs.as_ref().map_or(Ok(()), |jobs| jobs.send((number, launched_at, job)));
         if sent.is_ok() {
             queue.submitted = number;
         }
@@ -120,17 +134,17 @@ impl HostStream {
         Arc::ptr_eq(&self.timeline, &event.timeline)
     }
 
-    fn start_worker(&self) -> Result<Sender<(u64, Job)>, Fault> {
-        let (jobs, queue) = mpsc::channel::<(u64, Job)>();
+    fn start_worker(&self) -> Result<Sender<(u64, LaunchedAt, Job)>, Fault> {
+        let (jobs, queue) = mpsc::channel::<(u64, LaunchedAt, Job)>();
         let (timeline, failure) = (self.timeline.clone(), self.failure.clone());
         let worker = move || {
             ON_WORKER.set(true);
-            for (number, job) in queue {
+            for (number, launched_at, job) in queue {
                 // A skipped job is dropped inside the guard too: the captures of a kernel may have a
                 // destructor that panics.
                 let run = || if failure.check().is_ok() { job() } else { drop(job) };
                 if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
-                    failure.set(&*panic);
+                    failure.set(&*panic, launched_at);
                     // Dropping the payload could panic again, outside any guard.
                     std::mem::forget(panic);
                 }

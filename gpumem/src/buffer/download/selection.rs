@@ -35,8 +35,8 @@ impl<B: Backend> Device<B> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let mut positions: Buffer<f32, Host, Async> = Buffer::from_slice(&device, "positions", &[0.0, 1.0])?;
-    /// let mut kinds: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "kinds", &[7, 8, 9])?;
+    /// let mut positions: Buffer<f32, Host, Async> = Buffer::from_slice(&device, "positions", &[0.0, 1.0])?.into_async();
+    /// let mut kinds: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "kinds", &[7, 8, 9])?.into_async();
     ///
     /// let downloads = device.start_downloads((&positions, kinds.view(1..)?))?;
     /// positions.fill(5.0)?; // waits for the copies, on the device
@@ -45,7 +45,7 @@ impl<B: Backend> Device<B> {
     /// assert_eq!((&*positions, &*kinds), (&[0.0, 1.0][..], &[8, 9][..]));
     ///
     /// // Two ranges of one buffer take two slots.
-    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?;
+    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3, 4, 5])?.into_async();
     /// let (first, last) = device.start_downloads((cells.view(..2)?, cells.view(4..)?))?.wait()?;
     /// assert_eq!((&*first, &*last), (&[1, 2][..], &[5][..]));
     /// # Ok::<(), gpumem::Error>(())
@@ -69,7 +69,7 @@ impl<B: Backend> Device<B> {
     ///
     /// let device = Device::host();
     /// let spec = BufferSpec::new("frame").slots(1);
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
     /// let first = frame.start_download()?;
     /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
     /// let second = device.start_downloads_when_free((&frame,)).wait()?; // once the reader is done
@@ -91,8 +91,8 @@ impl<B: Backend> Device<B> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let mut a: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "a", &[0; 3])?;
-    /// let b: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "b", &[7; 3])?;
+    /// let mut a: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "a", &[0; 3])?.into_async();
+    /// let b: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "b", &[7; 3])?.into_async();
     /// let mut sums = Vec::new();
     /// let mut frames = device.frame_queue((&a, b.view(..1)?));
     /// for step in 1..=4 {

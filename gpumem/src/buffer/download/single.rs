@@ -30,7 +30,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let mut frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let mut frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
     /// let before = frame.start_download()?;
     /// frame.fill(0)?; // waits for the copy, on the device
     /// assert_eq!(*before.wait()?, [1, 2, 3]);
@@ -41,6 +41,8 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// [`Error::SlotsBusy`] when no slot is free, [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`],
     /// and for a `snapshot` buffer those of [`Buffer::reserve`]. No download was started then.
+    #[doc(alias = "readback", alias = "double buffer")]
+    #[doc(alias = "readback", alias = "double buffer")]
     pub fn start_download(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,
@@ -56,7 +58,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// let device = Device::host();
     /// let spec = BufferSpec::new("frame").slots(1);
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
     /// let first = frame.start_download()?;
     /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
     /// let second = frame.start_download_when_free().wait()?; // once the reader is done
@@ -94,7 +96,7 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let mut frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let mut frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
     /// let tail = frame.view(1..)?.start_download()?;
     /// frame.fill(0)?; // waits for the copy, on the device
     /// assert_eq!(*tail.wait()?, [2, 3]);
@@ -131,7 +133,7 @@ impl<T, B: Backend> Buffer<T, B, Async> {
     /// use gpumem::{Async, Buffer, Device, Error, Host};
     ///
     /// let device = Device::host();
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
     /// std::mem::forget(frame.start_download()?);
     /// let ticket = frame.start_download()?;
     /// assert!(matches!(frame.start_download(), Err(Error::SlotsBusy { slots: 2, .. })));

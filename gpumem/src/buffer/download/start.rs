@@ -24,17 +24,25 @@ use std::task::{Poll, Waker};
 pub(crate) struct Request<'a, B: Backend> {
     state: &'a Arc<DeviceState<B>>,
     parts: OneOrMany<BufferRange<'a, B>>,
+    /// The error, if these buffers may not be downloaded together. It is found when the request is made, and
+    /// returned when the download is to start.
+    allowed: Result<(), Error>,
 }
 
 impl<'a, B: Backend> Request<'a, B> {
     /// For downloads from the device `state`.
     pub(crate) fn new(state: &'a Arc<DeviceState<B>>, parts: OneOrMany<BufferRange<'a, B>>) -> Self {
-        Self { state, parts }
+        Self { state, parts, allowed: Ok(()) }
+    }
+
+    /// A request that fails when it starts, if `allowed` is an error.
+    pub(crate) fn checked(self, allowed: Result<(), Error>) -> Self {
+        Self { allowed, ..self }
     }
 
     /// For the download of one range.
     pub(super) fn of(part: BufferRange<'a, B>) -> Self {
-        Self { state: part.raw.state(), parts: OneOrMany::One(part) }
+        Self::new(part.raw.state(), OneOrMany::One(part))
     }
 
     /// Starts the downloads, if there is a free slot for each part.
@@ -90,7 +98,7 @@ impl<'a, B: Backend> Request<'a, B> {
     fn start_with<O>(&self, sources: Vec<Source<'_, B>>, slots: Vec<Slot>) -> Result<Ticket<O, B>, Error> {
         let mut plans = Vec::with_capacity(sources.len());
         for (source, slot) in sources.into_iter().zip(slots) {
-            let pinned = self.state.take_pinned(source.raw.label(), source.bytes.len())?;
+            let pinned = self.state.take_pinned(&source.raw.label(), source.bytes.len())?;
             plans.push(Plan { source, pinned, slot });
         }
         let completions =
@@ -128,10 +136,11 @@ impl<'a, B: Backend> Request<'a, B> {
 
     /// The parts that have elements. All buffers have to be of this device, and have as many slots as parts.
     fn sources(&self) -> Result<Vec<Source<'_, B>>, Error> {
+        self.state.backend.check_failure()?;
+        self.allowed.clone()?;
         let parts = self.parts.as_slice();
         if let Some(part) = parts.iter().find(|part| !Arc::ptr_eq(part.raw.state(), self.state)) {
-            let other = "the one that was asked for the download".into();
-            return Err(Error::DifferentDevices { buffer: Some(part.raw.label()), other });
+            return Err(part.raw.on_another_device("the download was asked of another".into()));
         }
         let source = |part| {
             let block = memory(part)?;
@@ -189,7 +198,8 @@ mod tests {
     #[should_panic(expected = "a buffer of another element")]
     fn a_frame_of_other_elements_is_refused() {
         let device = Device::host();
-        let bytes: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "bytes", &[1, 2]).unwrap();
+        let bytes: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, "bytes", &[1, 2]).unwrap().into_async();
         drop(floats(&[bytes.__raw(), bytes.__raw()]));
     }
 
@@ -197,7 +207,8 @@ mod tests {
     #[should_panic(expected = "no more parts than were started")]
     fn a_frame_of_more_parts_is_refused() {
         let device = Device::host();
-        let number: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "number", &[1]).unwrap();
+        let number: Buffer<u32, Host, Async> =
+            Buffer::from_slice(&device, "number", &[1]).unwrap().into_async();
         // Of the same size: any bits are a float.
         let two = floats(&[number.__raw(), number.__raw()]).unwrap();
         assert_eq!(two.1[0].to_bits(), 1);

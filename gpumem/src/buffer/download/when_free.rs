@@ -28,7 +28,7 @@ use std::task::{Context, Poll};
 ///
 /// let device = Device::host();
 /// let spec = BufferSpec::new("frame").slots(1);
-/// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+/// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
 /// let first = frame.start_download()?;
 /// let reader = std::thread::spawn(move || first.wait().map(|guard| guard.len()));
 /// let second = frame.start_download_when_free().wait()?; // once the reader is done
@@ -65,7 +65,7 @@ use std::task::{Context, Poll};
 ///
 /// let device = Device::host();
 /// let spec = BufferSpec::new("frame").slots(1);
-/// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?;
+/// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
 /// assert_eq!(block_on(both(&frame))?, [6, 6]); // on any executor
 /// # Ok::<(), gpumem::Error>(())
 /// ```

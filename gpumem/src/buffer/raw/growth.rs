@@ -76,7 +76,7 @@ impl<B: Backend> RawBuffer<B> {
         elements
             .checked_mul(element_size)
             .filter(|bytes| isize::try_from(*bytes).is_ok())
-            .ok_or(Error::SizeOverflow { buffer: self.label, elements, element_size })
+            .ok_or(Error::SizeOverflow { buffer: self.label(), elements, element_size })
     }
 
     fn min_capacity(&self) -> usize {
@@ -88,7 +88,7 @@ impl<B: Backend> RawBuffer<B> {
         let requested = self.size_of(need)? as u64;
         match self.spec.max_bytes() {
             Some(limit) if requested > limit => {
-                Err(Error::BufferLimit { buffer: self.label, requested, limit })
+                Err(Error::BufferLimit { buffer: self.label(), requested, limit })
             }
             _ => Ok(()),
         }
@@ -105,9 +105,9 @@ impl<B: Backend> RawBuffer<B> {
         let budget = self.state().pool.budget();
         let (used, limit) = (budget.used(), budget.limit());
         if requested > limit {
-            return Err(Error::DeviceLimit { buffer: self.label, requested, used, limit });
+            return Err(Error::DeviceLimit { buffer: self.label(), requested, used, limit });
         }
-        self.charge.check(requested, self.label)
+        self.charge.check(requested, &self.label)
     }
 
     /// Takes memory for `need` elements in all, if the buffer has too little. Changes nothing that can be
@@ -115,6 +115,8 @@ impl<B: Backend> RawBuffer<B> {
     pub(crate) fn prepare(&mut self, need: usize) -> Result<Growth<'_, B>, Error> {
         self.check_limit(need)?;
         if need <= self.capacity {
+            // Perhaps no work is queued, which would find the failure.
+            self.state().backend.check_failure()?;
             return Ok(Growth::new(self, GrowthPlan::Enough));
         }
         let next = self.spec.next_capacity(self.capacity, need, self.element_size());
@@ -132,17 +134,17 @@ impl<B: Backend> RawBuffer<B> {
     /// be asked to free memory if `ask` says so.
     fn plan(&mut self, capacity: usize, ask: bool) -> Result<GrowthPlan<B>, Error> {
         let bytes = self.size_of(capacity)?;
-        let charge = self.charge.extend_to(bytes as u64, self.label)?;
+        let charge = self.charge.extend_to(bytes as u64, &self.label)?;
         let state = self.device.state();
         if let Some(block) = &mut self.block
-            && let Some(before) = state.grow(block, self.label, bytes, ask)?
+            && let Some(before) = state.grow(block, &self.label, bytes, ask)?
         {
             return Ok(GrowthPlan::InPlace { before, capacity, charge });
         }
         if self.spec.is_stable() && self.capacity > 0 {
             // It is as large as its addresses, which are enough for all the memory that the device has.
             let limit = self.stats().live_bytes();
-            return Err(Error::BufferLimit { buffer: self.label, requested: bytes as u64, limit });
+            return Err(Error::BufferLimit { buffer: self.label(), requested: bytes as u64, limit });
         }
         let block = self.allocate(bytes, ask, false)?;
         Ok(GrowthPlan::NewBlock { block, capacity, charge })
@@ -152,7 +154,7 @@ impl<B: Backend> RawBuffer<B> {
     fn allocate(&self, bytes: usize, ask: bool, prepaid: bool) -> Result<Block<B>, Error> {
         let request =
             AllocRequest { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
-        self.state().allocate(self.label, bytes, request)
+        self.state().allocate(&self.label, bytes, request)
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), Error> {
@@ -160,6 +162,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
+        self.state().backend.check_failure()?;
         self.staging.clear(self.device.state());
         self.report_bytes(0);
         let capacity = self.len.max(self.min_capacity());
@@ -183,7 +186,7 @@ impl<B: Backend> RawBuffer<B> {
             self.move_to(None, 0, SetCharge::none(None));
             return Ok(());
         }
-        let charge = self.charge.extend_to(bytes as u64, self.label)?;
+        let charge = self.charge.extend_to(bytes as u64, &self.label)?;
         // The smaller block counts against no limit, since the larger one is charged already.
         let block = self.allocate(bytes, true, true)?;
         Growth::new(self, GrowthPlan::NewBlock { block, capacity, charge }).commit()

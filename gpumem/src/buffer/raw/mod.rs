@@ -10,6 +10,7 @@ mod binding;
 mod growth;
 mod set_share;
 mod staging_copy;
+mod swap;
 
 pub(in crate::buffer) use self::binding::Binding;
 pub(crate) use self::growth::Growth;
@@ -64,6 +65,7 @@ impl<B: Backend> RawBuffer<B> {
         spec: BufferSpec,
         set: Option<Arc<SetShared>>,
     ) -> Result<Self, Error> {
+        device.state().backend.check_failure()?;
         spec.check()?;
         if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
             return Err(Error::InvalidSpec {
@@ -73,12 +75,13 @@ impl<B: Backend> RawBuffer<B> {
                 rule: "a stable buffer needs one on a device without virtual memory, where all of it is taken at once",
             });
         }
-        let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.name() };
+        let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.shared_name() };
         let mark = set.as_ref().map(|set| &set.mark);
-        let entry = device.state().ledger.open(label, Location::caller(), mark);
+        let entry = device.state().ledger.open(label.clone(), Location::caller(), mark);
+        let slots = spec.slot_count();
         Ok(Self {
             block: None,
-            staging: StagingCopies::new(spec.slot_count()),
+            staging: StagingCopies::new(slots),
             device: device.clone(),
             len: 0,
             capacity: 0,
@@ -88,7 +91,7 @@ impl<B: Backend> RawBuffer<B> {
             set,
             entry,
             resizes: 0,
-            slots: Slots::new(spec.slot_count()),
+            slots: Slots::new(slots),
         })
     }
 
@@ -127,7 +130,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn label(&self) -> BufferLabel {
-        self.label
+        self.label.clone()
     }
 
     pub(crate) fn entry(&self) -> &EntryId {
@@ -148,7 +151,7 @@ impl<B: Backend> RawBuffer<B> {
             self.state().lanes.release_ended();
         }
         BufferStats {
-            label: self.label,
+            label: self.label(),
             element_size: self.element_size(),
             len: self.len,
             capacity: self.capacity,
@@ -174,7 +177,7 @@ impl<B: Backend> RawBuffer<B> {
         if start <= end && end <= self.len {
             return Ok(start..end);
         }
-        Err(Error::OutOfBounds { buffer: self.label, start, end, len: self.len })
+        Err(Error::OutOfBounds { buffer: self.label(), start, end, len: self.len })
     }
 
     /// The number of whole elements in `data`. It panics if generated code has passed the bytes of another
@@ -199,9 +202,26 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
         if self.device.is(&source.device) {
-            return Ok(());
+            return Ok(self.state().backend.check_failure()?);
         }
-        Err(Error::DifferentDevices { buffer: Some(source.label), other: self.label.to_string() })
+        let other = self.device.name();
+        let other = if source.device.name() == other {
+            "another device of that name".into()
+        } else {
+            format!("device `{other}`")
+        };
+        Err(source.on_another_device(format!("{} (made {}) on {other}", self.label, self.made_at())))
+    }
+
+    /// The error for a buffer that is used together with a thing of another device.
+    pub(crate) fn on_another_device(&self, other: String) -> Error {
+        let place = format!("(made {}) lives on device `{}`", self.made_at(), self.device.name());
+        Error::DifferentDevices { buffer: Some(self.label()), place, other }
+    }
+
+    fn made_at(&self) -> String {
+        let line = self.state().ledger.made_at(&self.entry);
+        line.map_or_else(|| "somewhere".into(), |line| format!("at {line}"))
     }
 
     pub(super) fn abandon_downloads(&self) {
@@ -234,7 +254,7 @@ impl<B: Backend> RawBuffer<B> {
     /// See [`Block::lend_to`].
     pub(crate) fn lend_to(&self, stream: &Stream<B>, write: bool) -> Result<(), Error> {
         if !self.state().owns(stream) {
-            return Err(Error::DifferentDevices { buffer: Some(self.label), other: "the stream".into() });
+            return Err(self.on_another_device("the stream on another".into()));
         }
         let lend = |block: &Block<B>| {
             block.lend_to(&self.state().backend, self.state().lanes.compute.stream(), stream, write)
@@ -264,7 +284,7 @@ impl<B: Backend> RawBuffer<B> {
         // As large as the buffer's memory, so that no new memory is needed while the buffer grows within its
         // capacity.
         let size = self.block.as_ref().map_or(0, Block::bytes);
-        self.staging.allocate(self.state(), self.label, size, (count, bytes))
+        self.staging.allocate(self.state(), &self.label, size, (count, bytes))
     }
 
     /// Gives new memory, which was allocated for this buffer, to its next staging copies.
@@ -285,6 +305,18 @@ impl<B: Backend> Drop for RawBuffer<B> {
         }
         self.staging.clear(state);
         state.ledger.close(&self.entry, self.set());
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawMut<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<B: Backend> fmt::Debug for RawOwned<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -30,25 +30,34 @@ impl SetCharge {
         Self { set: set.filter(|set| set.budget.is_some()), charge: Charge::none() }
     }
 
+    /// Whether two charges are against one limit, or both against none.
+    pub(super) fn are_of_one_set(one: &Self, other: &Self) -> bool {
+        match (&one.set, &other.set) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// Charges the bytes that this charge lacks to `bytes`. The result is to be [joined](Self::join) to this
     /// charge.
-    pub(super) fn extend_to(&self, bytes: u64, buffer: BufferLabel) -> Result<Self, Error> {
+    pub(super) fn extend_to(&self, bytes: u64, buffer: &BufferLabel) -> Result<Self, Error> {
         let requested = bytes.saturating_sub(self.charge.bytes());
         let mut more = Self::none(self.set.clone());
         if let Some(budget) = more.budget() {
             let (used, limit) = (budget.used(), budget.limit());
-            let (charge, _) =
-                budget.take(requested).ok_or(Error::SetLimit { buffer, requested, used, limit })?;
+            let refused = || Error::SetLimit { buffer: buffer.clone(), requested, used, limit };
+            let (charge, _) = budget.take(requested).ok_or_else(refused)?;
             more.charge = charge;
         }
         Ok(more)
     }
 
     /// Refuses a capacity of `bytes` that is above the set's limit, however much of it is free.
-    pub(super) fn check(&self, bytes: u64, buffer: BufferLabel) -> Result<(), Error> {
+    pub(super) fn check(&self, bytes: u64, buffer: &BufferLabel) -> Result<(), Error> {
         match self.budget().map(|budget| (budget.used(), budget.limit())) {
             Some((used, limit)) if bytes > limit => {
-                Err(Error::SetLimit { buffer, requested: bytes, used, limit })
+                Err(Error::SetLimit { buffer: buffer.clone(), requested: bytes, used, limit })
             }
             _ => Ok(()),
         }

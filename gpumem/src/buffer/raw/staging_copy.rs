@@ -117,7 +117,7 @@ impl<B: Backend> StagingCopies<B> {
     pub(super) fn allocate<'a>(
         &'a self,
         state: &'a DeviceState<B>,
-        label: BufferLabel,
+        label: &BufferLabel,
         size: usize,
         (count, bytes): (usize, usize),
     ) -> Result<NewCopies<'a, B>, Error> {

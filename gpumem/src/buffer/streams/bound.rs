@@ -48,7 +48,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// let device = Device::host();
     /// let physics = device.create_stream()?;
-    /// let mut heights: Buffer<f32, Host, Async> = Buffer::from_slice(&device, "heights", &[1.0, 2.0])?;
+    /// let mut heights: Buffer<f32, Host, Async> = Buffer::from_slice(&device, "heights", &[1.0, 2.0])?.into_async();
     ///
     /// let mut heights = heights.bind(&physics)?;
     /// for _ in 0..10 {

@@ -5,6 +5,7 @@ use super::part::TicketPart;
 use crate::backend::Backend;
 use crate::buffer::element::Element;
 use crate::error::Error;
+use std::fmt;
 
 /// What a [`Ticket`](crate::Ticket) brings: a [`DownloadGuard`], a tuple of guards (for
 /// [`Device::start_downloads`](crate::Device::start_downloads)), the frame of a derived set, or `()` for an
@@ -23,7 +24,7 @@ use crate::error::Error;
 /// }
 ///
 /// let device = Device::host();
-/// let levels: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "levels", &[7, 8])?;
+/// let levels: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "levels", &[7, 8])?.into_async();
 /// let guard = in_time(&mut levels.start_download()?)?.expect("it takes no minute");
 /// assert_eq!(*guard, [7, 8]);
 /// let (levels,) = in_time(&mut device.start_downloads((&levels,))?)?.expect("neither does this");
@@ -43,6 +44,12 @@ pub trait Frame<B: Backend>: Sized {
 /// The parts of a frame that are there and were not taken yet. [`Ticket`](crate::Ticket) makes it.
 pub struct Arrived<'a, B: Backend> {
     parts: std::slice::Iter<'a, TicketPart<B>>,
+}
+
+impl<B: Backend> fmt::Debug for Arrived<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrived").field("parts", &self.parts.len()).finish()
+    }
 }
 
 impl<'a, B: Backend> Arrived<'a, B> {

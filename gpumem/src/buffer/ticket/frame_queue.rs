@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 /// use gpumem::{Async, Buffer, Device, Host};
 ///
 /// let device = Device::host();
-/// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[0; 100])?;
+/// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[0; 100])?.into_async();
 /// let mut drawn = Vec::new();
 /// let mut draw = |frame: &[u32]| drawn.push(frame[99]);
 ///
@@ -109,7 +109,7 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     ///
     /// let device = Device::host();
     /// let spec = BufferSpec::new("cells").slots(3);
-    /// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[0; 100])?;
+    /// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[0; 100])?.into_async();
     /// let (mut last, mut changes) = (None, 0);
     ///
     /// let mut frames = FrameQueue::new(2); // the third slot is for `last`

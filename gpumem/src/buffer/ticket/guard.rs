@@ -18,10 +18,16 @@ use std::ops::Deref;
 /// use gpumem::{Async, Buffer, Device, Host};
 ///
 /// let device = Device::host();
-/// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+/// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?.into_async();
 /// let guard = cells.start_download()?.wait()?;
 /// drop(cells);
 /// assert_eq!(guard.iter().sum::<u32>(), 6); // it is a slice
+/// for cell in &guard {
+///     assert!((1..4).contains(cell));
+/// }
+/// assert!(guard == [1, 2, 3]);
+/// let kept: Vec<u32> = guard.into();
+/// assert_eq!(kept, [1, 2, 3]);
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 pub struct DownloadGuard<T, B: Backend> {
@@ -33,7 +39,7 @@ pub struct DownloadGuard<T, B: Backend> {
 }
 
 impl<T, B: Backend> DownloadGuard<T, B> {
-    /// The guard for `len` elements, each of `element_size` bytes.
+    /// The guard for `len` elements of the buffer, each of `element_size` bytes.
     ///
     /// # Safety
     ///
@@ -46,8 +52,10 @@ impl<T, B: Backend> DownloadGuard<T, B> {
     ) -> Self {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         // Generated code could bring a buffer and a guard of different elements together.
-        assert_eq!(element_size, size_of::<T>(), "gpumem: a buffer of another element");
-        Self { len: if data.is_some() { len } else { 0 }, data, label, element: PhantomData }
+        // An element of a view that was cast is a part of one of the buffer.
+        assert!(element_size.is_multiple_of(size_of::<T>()), "gpumem: a buffer of another element");
+        let len = if data.is_some() { len * (element_size / size_of::<T>()) } else { 0 };
+        Self { len, data, label, element: PhantomData }
     }
 
     /// The elements.
@@ -68,7 +76,7 @@ impl<T: Copy, B: Backend> DownloadGuard<T, B> {
     /// use gpumem::{Async, Buffer, Device, Host};
     ///
     /// let device = Device::host();
-    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "cells", &[1, 2, 3])?.into_async();
     /// let mut shown = [0; 3];
     /// cells.start_download()?.wait()?.copy_to_slice(&mut shown)?; // the slot is free again
     /// assert_eq!(shown, [1, 2, 3]);
@@ -80,7 +88,11 @@ impl<T: Copy, B: Backend> DownloadGuard<T, B> {
     /// [`Error::LengthMismatch`]; nothing is copied then.
     pub fn copy_to_slice(&self, target: &mut [T]) -> Result<(), Error> {
         if target.len() != self.len {
-            return Err(Error::LengthMismatch { buffer: self.label, len: self.len, other: target.len() });
+            return Err(Error::LengthMismatch {
+                buffer: self.label.clone(),
+                len: self.len,
+                other: target.len(),
+            });
         }
         target.copy_from_slice(self);
         Ok(())

@@ -4,13 +4,14 @@
 //! forgotten. Its parts, one per buffer, share one event; so it waits for one of them, and then makes its
 //! output of all.
 //!
-//! In the order of the imports: `guard` is the data of one buffer; `part` is the transfer of one buffer,
-//! without its element type; `frame` makes the output of the parts; `frame_queue` holds tickets in order.
+//! In the order of the imports: `guard` is the data of one buffer, and `guard_as_slice` what it has in
+//! common with slices; `part` is the transfer of one buffer, without its element type; `frame` makes the output of the parts; `frame_queue` holds tickets in order.
 //! `one_or_many` is a list that needs no allocation for a single part.
 
 mod frame;
 mod frame_queue;
 mod guard;
+mod guard_as_slice;
 mod one_or_many;
 mod part;
 
@@ -176,7 +177,7 @@ impl<O: Frame<B>, B: Backend> Ticket<O, B> {
     /// use std::time::Duration;
     ///
     /// let device = Device::host();
-    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?;
+    /// let frame: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
     /// device.launch((), |()| std::thread::sleep(Duration::from_millis(50)))?;
     /// let mut ticket = frame.start_download()?;
     /// assert!(ticket.wait_timeout(Duration::from_millis(1))?.is_none());
@@ -212,7 +213,9 @@ impl<T, B: Backend> Ticket<DownloadGuard<T, B>, B> {
     /// The number of elements in the download.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.parts.as_slice().iter().map(TicketPart::len).sum()
+        // An element of a view that was cast is a part of one of the buffer.
+        let len = |part: &TicketPart<B>| part.len() * (part.element_size() / size_of::<T>());
+        self.parts.as_slice().iter().map(len).sum()
     }
 
     /// Whether the download has no elements.

@@ -26,12 +26,18 @@ impl<B: Backend> TicketPart<B> {
         Self { completion, len, element_size, label }
     }
 
+    /// The number of elements of the buffer.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
+    /// The size of an element of the buffer, in bytes.
+    pub(super) fn element_size(&self) -> usize {
+        self.element_size
+    }
+
     pub(super) fn label(&self) -> BufferLabel {
-        self.label
+        self.label.clone()
     }
 
     /// The end of the copy, if there is anything to copy.
@@ -52,10 +58,10 @@ impl<B: Backend> TicketPart<B> {
     pub(super) unsafe fn take<T>(&self) -> Result<DownloadGuard<T, B>, Error> {
         let Self { completion, len, element_size, label } = self;
         let take = |completion: &Completion<B>| {
-            completion.take()?.ok_or(Error::DownloadAbandoned { buffer: *label })
+            completion.take()?.ok_or(Error::DownloadAbandoned { buffer: label.clone() })
         };
         let data = completion.as_ref().map(take).transpose()?;
         // SAFETY: the caller promises the same (rules 3 and 5).
-        Ok(unsafe { DownloadGuard::new(data, *len, *element_size, *label) })
+        Ok(unsafe { DownloadGuard::new(data, *len, *element_size, label.clone()) })
     }
 }

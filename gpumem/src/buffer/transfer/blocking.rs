@@ -24,19 +24,21 @@ use std::sync::Arc;
 /// Bytes up to which a download runs on the compute lane: one or two microseconds of the bus.
 const SMALL: usize = 64 << 10;
 
-/// An upload that replaces the contents of a buffer: all memory is taken, and nothing is changed yet.
+/// An upload that replaces the contents of a buffer, or is appended to them: all memory is taken, and nothing
+/// is changed yet.
 pub(crate) struct PreparedUpload<'a, B: Backend> {
     growth: Growth<'a, B>,
+    old: Old,
     pinned: Option<PinnedPieces<B>>,
 }
 
 impl<B: Backend> PreparedUpload<'_, B> {
-    /// Replaces the contents by `data`, which has the size that was prepared for. Fails only if the driver
-    /// does.
+    /// Sends `data`, which has the size that was prepared for. Fails only if the driver does.
     pub(crate) fn commit(self, data: &[u8]) -> Result<(), Error> {
-        let Self { growth, pinned } = self;
-        let len = growth.buffer().elements_in(data);
-        growth.write(Old::Replaced, len, |state, block| send(state, pinned, block, 0, data)).map(|_| ())
+        let Self { growth, old, pinned } = self;
+        let (kept, start) = kept(growth.buffer(), old);
+        let len = kept + growth.buffer().elements_in(data);
+        growth.write(old, len, |state, block| send(state, pinned, block, start, data)).map(|_| ())
     }
 }
 
@@ -47,12 +49,22 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Takes the memory that is needed to replace the contents by `data`. Changes nothing that can be seen.
     pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<PreparedUpload<'_, B>, Error> {
-        let len = self.elements_in(data);
+        self.prepare_transfer(data, Old::Replaced)
+    }
+
+    /// Takes the memory that is needed to append `data`. Changes nothing that can be seen.
+    pub(crate) fn prepare_extend(&mut self, data: &[u8]) -> Result<PreparedUpload<'_, B>, Error> {
+        self.prepare_transfer(data, Old::Kept)
+    }
+
+    fn prepare_transfer(&mut self, data: &[u8], old: Old) -> Result<PreparedUpload<'_, B>, Error> {
+        let (kept, _) = kept(self, old);
+        let len = kept.saturating_add(self.elements_in(data));
         // Checked before memory is pinned for an upload that is refused.
         self.check_limit(len)?;
         let pinned = self.pinned_pieces(data.len())?;
         let growth = self.prepare(len)?;
-        Ok(PreparedUpload { growth, pinned })
+        Ok(PreparedUpload { growth, old, pinned })
     }
 
     pub(crate) fn write(&mut self, offset: usize, data: &[u8]) -> Result<(), Error> {
@@ -65,17 +77,13 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn extend(&mut self, data: &[u8]) -> Result<(), Error> {
-        let start = self.len() * self.element_size();
-        let len = self.len().saturating_add(self.elements_in(data));
-        self.check_limit(len)?;
-        let pinned = self.pinned_pieces(data.len())?;
-        let growth = self.prepare(len)?;
-        growth.write(Old::Kept, len, |state, block| send(state, pinned, block, start, data)).map(|_| ())
+        self.prepare_extend(data)?.commit(data)
     }
 
     /// Pinned memory for an upload of `bytes`.
     fn pinned_pieces(&self, bytes: usize) -> Result<Option<PinnedPieces<B>>, Error> {
-        PinnedPieces::take(self.state(), &self.state().lanes.compute, self.label(), bytes)
+        self.state().backend.check_failure()?;
+        PinnedPieces::take(self.state(), &self.state().lanes.compute, &self.label(), bytes)
     }
 
     /// Copies elements to `target`, which need not be initialised. Returns when they are there.
@@ -91,8 +99,9 @@ impl<B: Backend> RawBuffer<B> {
     ) -> Result<(), Error> {
         let bytes = range.len() * self.element_size();
         let state = self.state();
+        state.backend.check_failure()?;
         let lane = if bytes <= SMALL { &state.lanes.compute } else { &state.lanes.download };
-        let pinned = PinnedPieces::take(state, lane, self.label(), bytes)?;
+        let pinned = PinnedPieces::take(state, lane, &self.label(), bytes)?;
         let (Some(pinned), Some(block)) = (pinned, self.block()) else { return Ok(()) };
         // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised
         // (rule 4).
@@ -115,6 +124,14 @@ impl<B: Backend> RawBuffer<B> {
         }
         state.ledger.counters.downloaded(bytes as u64, false);
         Ok(())
+    }
+}
+
+/// The elements and the bytes of the old contents before the first new element.
+fn kept<B: Backend>(buffer: &RawBuffer<B>, old: Old) -> (usize, usize) {
+    match old {
+        Old::Kept => (buffer.len(), buffer.len() * buffer.element_size()),
+        Old::Replaced => (0, 0),
     }
 }
 
@@ -178,7 +195,7 @@ mod tests {
     fn downloads_of_all_sizes_come_after_what_was_queued() {
         let device = Device::host();
         for bytes in [1, SMALL - 1, SMALL, SMALL + 1] {
-            let mut buffer: Buffer<u8, Host, Async> = Buffer::new(&device, "buffer").unwrap();
+            let mut buffer: Buffer<u8, Host, Async> = Buffer::new(&device, "buffer").unwrap().into_async();
             buffer.resize(bytes).unwrap();
             let mut target = vec![0; bytes];
             for round in 1..=20 {

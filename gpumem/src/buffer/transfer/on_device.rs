@@ -28,7 +28,15 @@ impl<B: Backend> Growth<'_, B> {
         }
         // In bytes, so that the pattern is small however large an element is.
         let (start, count) = (old * size, (len - old) * size);
-        self.write(Old::Kept, len, |state, block| fill(state, label, block, start, count, &[0])).map(|_| ())
+        self.write(Old::Kept, len, |state, block| fill(state, &label, block, start, count, &[0])).map(|_| ())
+    }
+}
+
+impl<B: Backend> Growth<'_, B> {
+    /// Replaces the contents by those of `source`, for which the memory was taken.
+    pub(crate) fn copy_from(self, source: &RawBuffer<B>) -> Result<(), Error> {
+        let all = 0..source.len();
+        self.write(Old::Replaced, source.len(), |_, block| copy(source, all, block, 0)).map(|_| ())
     }
 }
 
@@ -37,22 +45,53 @@ impl<B: Backend> RawBuffer<B> {
         self.prepare(len)?.resize(len)
     }
 
-    /// Sets elements to `pattern`, which has the size of one.
-    pub(crate) fn fill(&mut self, start: usize, count: usize, pattern: &[u8]) -> Result<(), Error> {
-        self.range(start..start.saturating_add(count))?;
-        if count == 0 {
-            return Ok(());
+    /// Sets elements to repetitions of `pattern`, whose size divides that of one.
+    pub(crate) fn fill(&mut self, range: Range<usize>, pattern: &[u8]) -> Result<(), Error> {
+        let range = self.range(range)?;
+        if range.is_empty() {
+            return Ok(self.state().backend.check_failure()?);
         }
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
-        fill(self.state(), self.label(), block, start * self.element_size(), count, pattern)
+        let (size, count) = (self.element_size(), range.len() * (self.element_size() / pattern.len()));
+        fill(self.state(), &self.label(), block, range.start * size, count, pattern)
     }
 
     pub(crate) fn copy_from(&mut self, source: &Self) -> Result<(), Error> {
+        self.prepare_copy(source)?.copy_from(source)
+    }
+
+    /// Takes the memory that is needed to replace the contents by those of `source`. Changes nothing that can
+    /// be seen.
+    ///
+    /// # Panics
+    ///
+    /// If generated code has passed a source of another element.
+    pub(crate) fn prepare_copy(&mut self, source: &Self) -> Result<Growth<'_, B>, Error> {
+        assert_eq!(self.element_size(), source.element_size(), "gpumem: a buffer of another element");
         self.check_same_device(source)?;
-        let all = 0..source.len();
-        let growth = self.prepare(source.len())?;
-        growth.write(Old::Replaced, source.len(), |_, block| copy(source, all, block, 0)).map(|_| ())
+        self.prepare(source.len())
+    }
+
+    /// Appends the elements of a range of another buffer, whose elements may be made of several of this one.
+    pub(in crate::buffer) fn extend_from(&mut self, source: &Self, range: Range<usize>) -> Result<(), Error> {
+        self.check_same_device(source)?;
+        let (size, bytes) = (self.element_size(), range.len() * source.element_size());
+        assert!(bytes.is_multiple_of(size), "gpumem: a buffer of another element");
+        let (end, len) = (self.len() * size, self.len().saturating_add(bytes / size));
+        self.prepare(len)?.write(Old::Kept, len, |_, block| copy(source, range, block, end)).map(|_| ())
+    }
+
+    /// Makes the length `len`, for work that writes the new elements.
+    ///
+    /// # Safety
+    ///
+    /// The new elements are written before anything reads them (rule 5).
+    pub(in crate::buffer) unsafe fn resize_unwritten(&mut self, len: usize) -> Result<(), Error> {
+        self.reserve(len.saturating_sub(self.len()))?;
+        // SAFETY: there is memory for so many elements, and the caller writes the new ones (rule 5).
+        unsafe { self.set_len(len) };
+        Ok(())
     }
 
     /// Overwrites elements from `to` on, which exist, by those of a range of another buffer, of the same
@@ -92,7 +131,7 @@ fn copy<B: Backend>(
 /// there, and the compute stream waits for its pending uses.
 fn fill<B: Backend>(
     state: &Arc<DeviceState<B>>,
-    label: BufferLabel,
+    label: &BufferLabel,
     block: &Block<B>,
     to: usize,
     count: usize,
@@ -108,7 +147,7 @@ fn fill<B: Backend>(
 /// Sends some repetitions of the pattern, and doubles them on the device.
 fn fill_by_copies<B: Backend>(
     state: &Arc<DeviceState<B>>,
-    label: BufferLabel,
+    label: &BufferLabel,
     block: &Block<B>,
     to: usize,
     count: usize,

@@ -50,7 +50,7 @@ impl<B: Backend> PinnedPieces<B> {
     pub(super) fn take(
         state: &Arc<DeviceState<B>>,
         lane: &Lane<B>,
-        label: BufferLabel,
+        label: &BufferLabel,
         bytes: usize,
     ) -> Result<Option<Self>, Error> {
         if bytes == 0 {

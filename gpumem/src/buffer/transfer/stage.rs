@@ -55,12 +55,13 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub(in crate::buffer) fn new(raw: &'a mut RawBuffer<B>, len: usize) -> Result<Self, Error> {
         // Checked before memory is pinned for a stage that could never be committed.
         raw.check_limits(len)?;
+        raw.state().backend.check_failure()?;
         let bytes = raw.size_of(len)?;
         let state = raw.state();
         state.lanes.release_ended();
         let ahead = (AHEAD / bytes.max(1)).clamp(2, IN_FLIGHT);
         state.lanes.compute.wait_for_all_but(ahead, &state.backend)?;
-        let take = || raw.state().take_pinned(raw.label(), bytes);
+        let take = || raw.state().take_pinned(&raw.label(), bytes);
         let mut pinned = (bytes > 0).then(take).transpose()?;
         if let Some(pinned) = &mut pinned {
             pinned.initialise();
@@ -129,6 +130,38 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         let send = |block| send(&state, block, offset * size_of::<T>(), pinned, bytes);
         let sent = raw.block().map(send).transpose()?;
         Ok(ticket::<T, B>(sent.flatten(), label, len))
+    }
+}
+
+/// Appending.
+impl<T: Element, B: Backend> Stage<'_, T, B> {
+    /// Appends the elements to the buffer, growing as needed, as
+    /// [`Buffer::extend_from_slice`](crate::Buffer::extend_from_slice) does. Does not wait. The ticket ends
+    /// when the device has the elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// let mut stage = cells.stage(2)?;
+    /// stage.copy_from_slice(&[4, 5]);
+    /// stage.append()?.wait()?; // to wait is optional
+    /// assert_eq!(cells.download()?, [1, 2, 3, 4, 5]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve`](crate::Buffer::reserve). The buffer is as it was, and the elements of the
+    /// stage are lost.
+    pub fn append(self) -> Result<Upload<B>, Error> {
+        let Self { raw, pinned, len, .. } = self;
+        let (added, label, bytes, start) =
+            (len, raw.label(), len * size_of::<T>(), raw.len() * size_of::<T>());
+        let len = raw.len().saturating_add(len);
+        let growth = raw.prepare(len)?;
+        let sent = growth.write(Old::Kept, len, |state, block| send(state, block, start, pinned, bytes))?;
+        Ok(ticket::<T, B>(sent.flatten(), label, added))
     }
 }
 

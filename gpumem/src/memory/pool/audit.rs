@@ -1,15 +1,16 @@
 //! The bookkeeping of memory checked against itself, in debug builds with the feature `testing`.
 //!
-//! Each figure is compared with one that is counted in another way: what the budget has given out with the capacities that
-//! buffers told the ledger, and what was taken from the driver with the segments that are found in the pool. A device audits
-//! itself when it ends; a test does so whenever no operation is under way.
+//! Each figure is compared with one that is counted in another way: what the budget has given out with the
+//! capacities that buffers told the ledger, and what was taken from the driver with the segments that are
+//! found in the pool. A device audits itself when it ends; a test does so whenever no operation is under way.
 
 use super::DevicePool;
 use crate::backend::Backend;
 use std::sync::atomic::Ordering::Relaxed;
 
 impl<B: Backend> DevicePool<B> {
-    /// Compares the figures; the buffers in the ledger have `live` bytes. No other thread uses the device meanwhile.
+    /// Compares the figures; the buffers in the ledger have `live` bytes. No other thread uses the device
+    /// meanwhile.
     ///
     /// # Panics
     ///

@@ -1,8 +1,9 @@
 //! Device memory with one owner, and the streams that still use it.
 //!
-//! A block's owner writes it on the compute stream. Other streams read it (downloads), or write it for an upload through the transfer
-//! lanes. Each of these is a *pending use*: the block holds the last event per stream. Before the owner writes the block, it puts a wait for
-//! these events on the compute stream ([`Block::order_after_uses`]); the host does not wait.
+//! A block's owner writes it on the compute stream. Other streams read it (downloads), or write it for an
+//! upload through the transfer lanes. Each of these is a *pending use*: the block holds the last event per
+//! stream. Before the owner writes the block, it puts a wait for these events on the compute stream
+//! ([`Block::order_after_uses`]); the host does not wait.
 //!
 //! ```text
 //!   allocate ---> owned <---> lent, read or written by other streams (pending uses)
@@ -23,21 +24,22 @@ use std::sync::{Mutex, PoisonError};
 
 /// A block of device memory.
 ///
-/// It holds no reference to its device, so threads that take and give back blocks share no reference count. Its owner holds
-/// the device, and hands the block to [`DevicePool::give_back`](super::DevicePool::give_back) in the end; a block that is merely
-/// dropped is leaked.
+/// It holds no reference to its device, so threads that take and give back blocks share no reference count.
+/// Its owner holds the device, and hands the block to [`DevicePool::give_back`](super::DevicePool::give_back)
+/// in the end; a block that is merely dropped is leaked.
 pub(crate) struct Block<B: Backend> {
     pub(super) memory: B::Memory,
     pub(super) offset: usize,
     /// Bytes that its owner asked for.
     pub(super) bytes: usize,
-    /// Its part of the device's limit: `bytes`, and more while a growth is under way. Nothing while the block is about to
-    /// replace a larger one, whose charge it gets with [`Block::take_charge_of`].
+    /// Its part of the device's limit: `bytes`, and more while a growth is under way. Nothing while the block
+    /// is about to replace a larger one, whose charge it gets with [`Block::take_charge_of`].
     pub(super) charge: Charge,
     pub(super) origin: Origin<B>,
     /// Its part of the pool's sums.
     pub(super) counted: Counted,
-    /// Boxed, since most blocks are never used on another stream, and blocks are moved about as they are taken and given back.
+    /// Boxed, since most blocks are never used on another stream, and blocks are moved about as they are
+    /// taken and given back.
     pub(super) uses: Mutex<Option<Box<Uses<B>>>>,
 }
 
@@ -61,11 +63,11 @@ pub(super) enum Origin<B: Backend> {
 
 /// The uses of a block on other streams than the compute stream.
 pub(super) struct Uses<B: Backend> {
-    /// The number of each stream, with the event after its last use. One event per stream is enough: a stream runs in order, so
-    /// a later event covers the earlier ones.
+    /// The number of each stream, with the event after its last use. One event per stream is enough: a stream
+    /// runs in order, so a later event covers the earlier ones.
     pub(super) pending: Vec<(u64, B::Event)>,
-    /// Work was queued that uses the block, and no event could be recorded after it, so its end cannot be told. The block is not
-    /// written, lent or given out again.
+    /// Work was queued that uses the block, and no event could be recorded after it, so its end cannot be
+    /// told. The block is not written, lent or given out again.
     pub(super) unknown: Option<Fault>,
 }
 
@@ -88,7 +90,8 @@ impl<B: Backend> Uses<B> {
     }
 }
 
-/// From this many pending uses on, those that are done are looked for: an application may open one stream per frame.
+/// From this many pending uses on, those that are done are looked for: an application may open one stream per
+/// frame.
 const MANY: usize = 8;
 
 /// A transfer that has no event.
@@ -119,10 +122,12 @@ pub(crate) struct PartlyQueued<E> {
     pub(crate) event: Option<E>,
 }
 
-/// Queues one use per part on another stream than the compute stream, with one event after all of them: `queue` queues the part with
-/// this index, which uses the block with this index, and `record` records the event.
+/// Queues one use per part on another stream than the compute stream, with one event after all of them:
+/// `queue` queues the part with this index, which uses the block with this index, and `record` records the
+/// event.
 ///
-/// All blocks are locked meanwhile, so that threads which use the same blocks note their events in the order of the stream.
+/// All blocks are locked meanwhile, so that threads which use the same blocks note their events in the order
+/// of the stream.
 pub(crate) fn use_together<B: Backend>(
     blocks: &[&Block<B>],
     stream: u64,
@@ -175,8 +180,8 @@ impl<B: Backend> Block<B> {
         Self { memory, offset, bytes, charge, origin, counted: Counted::default(), uses: Mutex::new(None) }
     }
 
-    /// Takes what this block's charge lacks from the charge of the block that it replaces. The caller has queued the copy from
-    /// there, and nothing can fail any more.
+    /// Takes what this block's charge lacks from the charge of the block that it replaces. The caller has
+    /// queued the copy from there, and nothing can fail any more.
     pub(crate) fn take_charge_of(&mut self, old: &mut Self) {
         let missing = (self.bytes as u64).saturating_sub(self.charge.bytes());
         self.charge.merge(old.charge.split(missing));
@@ -203,11 +208,15 @@ impl<B: Backend> Block<B> {
     /// Bytes that its segment has beyond what the owner asked for, in whole units of `unit` bytes.
     #[inline]
     pub(super) fn waste(&self, unit: usize) -> usize {
-        self.mapped().saturating_sub(self.bytes.next_multiple_of(unit))
+        match &self.origin {
+            Origin::Slab { .. } => 0,
+            Origin::Segment(segment) => segment.mapped().saturating_sub(self.bytes.next_multiple_of(unit)),
+        }
     }
 
-    /// Queues a use of this block on another stream than the compute stream: `queue` queues it, `record` records the event after
-    /// it. The lock is held meanwhile, so that two threads note their events in the order of the stream.
+    /// Queues a use of this block on another stream than the compute stream: `queue` queues it, `record`
+    /// records the event after it. The lock is held meanwhile, so that two threads note their events in the
+    /// order of the stream.
     pub(crate) fn use_on_stream(
         &self,
         stream: u64,
@@ -226,14 +235,14 @@ impl<B: Backend> Block<B> {
         event
     }
 
-    /// A fault when a use of the block has no end that can be told. The host and the compute stream call this before they read the
-    /// block; the methods that writers and other streams' readers call do it themselves.
+    /// A fault when a use of the block has no end that can be told. The host and the compute stream call this
+    /// before they read the block; the methods that writers and other streams' readers call do it themselves.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         lock(&self.uses).as_ref().map_or(Ok(()), |uses| uses.check())
     }
 
-    /// Orders a stream of the application's own after all that the `compute` stream does with the block, and, where that stream
-    /// will `write` the block, after all pending uses.
+    /// Orders a stream of the application's own after all that the `compute` stream does with the block, and,
+    /// where that stream will `write` the block, after all pending uses.
     pub(crate) fn lend_to(
         &self,
         backend: &B,
@@ -254,7 +263,8 @@ impl<B: Backend> Block<B> {
         Ok(())
     }
 
-    /// Orders a stream that the block was lent to after all pending uses. They stay pending for the compute stream.
+    /// Orders a stream that the block was lent to after all pending uses. They stay pending for the compute
+    /// stream.
     pub(crate) fn order_stream_after_uses(&self, backend: &B, stream: &Stream<B>) -> Result<(), Fault> {
         let uses = lock(&self.uses);
         let Some(uses) = uses.as_ref() else { return Ok(()) };
@@ -263,8 +273,8 @@ impl<B: Backend> Block<B> {
         others.try_for_each(|(_, event)| backend.wait(stream.raw(), event))
     }
 
-    /// Notes that work on such a stream uses the block. After a write the `compute` stream waits for it, and with that everything
-    /// that is ordered after the compute stream.
+    /// Notes that work on such a stream uses the block. After a write the `compute` stream waits for it, and
+    /// with that everything that is ordered after the compute stream.
     pub(crate) fn used_on(
         &self,
         backend: &B,
@@ -290,20 +300,23 @@ impl<B: Backend> Block<B> {
         noted
     }
 
-    /// Orders whatever is queued on the `compute` stream from now on after all pending uses. Every writer calls this first.
+    /// Orders whatever is queued on the `compute` stream from now on after all pending uses. Every writer
+    /// calls this first.
     pub(crate) fn order_after_uses(&mut self, backend: &B, compute: &Stream<B>) -> Result<(), Fault> {
         let Some(uses) = self.uses.get_mut().unwrap_or_else(PoisonError::into_inner) else { return Ok(()) };
         uses.check()?;
         while let Some((_, event)) = uses.pending.last() {
             backend.wait(compute.raw(), event)?;
-            // The compute stream waits for it now, and so does whatever is queued there later, by the next owner too.
+            // The compute stream waits for it now, and so does whatever is queued there later, by the next
+            // owner too.
             uses.pending.pop();
         }
         Ok(())
     }
 
-    /// Ends an upload through the transfer lanes, one that failed half way too: orders whatever is queued on the `compute` stream from
-    /// now on after all pending uses, which are that upload's. After an error either the upload has ended or the block is unusable.
+    /// Ends an upload through the transfer lanes, one that failed half way too: orders whatever is queued on
+    /// the `compute` stream from now on after all pending uses, which are that upload's. After an error
+    /// either the upload has ended or the block is unusable.
     pub(crate) fn join_uses(&self, backend: &B, compute: &Stream<B>) -> Result<(), Fault> {
         let mut uses = lock(&self.uses);
         let Some(uses) = uses.as_mut() else { return Ok(()) };
@@ -322,7 +335,8 @@ impl<B: Backend> Block<B> {
         result
     }
 
-    /// Keeps the calling thread until no stream uses this block: no writer on the `compute` stream, no reader on another.
+    /// Keeps the calling thread until no stream uses this block: no writer on the `compute` stream, no reader
+    /// on another.
     pub(crate) fn wait_until_unused(&mut self, backend: &B, compute: &Stream<B>) -> Result<(), Fault> {
         self.order_after_uses(backend, compute)?;
         compute.synchronize(backend)
@@ -341,8 +355,8 @@ mod tests {
     fn uses_that_are_done_do_not_pile_up() {
         let device = Device::host();
         let state = device.state();
-        let label = BufferLabel { set: None, name: "block" };
-        let block = state.allocate(label, 16, AllocRequest::default()).unwrap();
+        let label = BufferLabel::literal("block");
+        let block = state.allocate(&label, 16, AllocRequest::default()).unwrap();
         for _ in 0..10 * MANY {
             let stream = state.create_stream().unwrap();
             block.used_on(&state.backend, state.lanes.compute.stream(), &stream, false).unwrap();

@@ -1,8 +1,9 @@
 //! The limit of a device's memory: one atomic number, exact however many threads ask at once.
 //!
-//! Every byte that counts against a limit is in exactly one [`Charge`]. A charge is made only by taking it from the budget
-//! or by splitting another charge, and it ends only when it is given back to the budget. So no byte is charged twice, and no byte is
-//! given back that was not taken. A charge of a device is in one of five places:
+//! Every byte that counts against a limit is in exactly one [`Charge`]. A charge is made only by taking it
+//! from the budget or by splitting another charge, and it ends only when it is given back to the budget. So
+//! no byte is charged twice, and no byte is given back that was not taken. A charge of a device is in one of
+//! five places:
 //!
 //! ```text
 //!              take                      drop of a buffer             last use by another stream is done
@@ -13,16 +14,17 @@
 //!     collected (in a thread's cache)
 //! ```
 //!
-//! `used = reservations + live + retired + reserved` therefore holds at any time, and `live` equals the capacities of the buffers
-//! in the ledger whenever no operation is under way. `pool/audit.rs` compares the two.
+//! `used = reservations + live + retired + reserved` therefore holds at any time, and `live` equals the
+//! capacities of the buffers in the ledger whenever no operation is under way. `pool/audit.rs` compares the
+//! two.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// By how much the peak may be too low per thread but one, in bytes.
 const A_LITTLE: u64 = 1 << 20;
 
-/// Bytes that were taken from a budget; see the module comment. It must reach [`Budget::give_back`] in the end, which debug
-/// builds check.
+/// Bytes that were taken from a budget; see the module comment. It must reach [`Budget::give_back`] in the
+/// end, which debug builds check.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Charge {
@@ -96,8 +98,8 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Takes `bytes` if they are within the limit. Returns how many bytes are used then too. Compare and swap, so that two callers that
-    /// together ask for too much never both get it.
+    /// Takes `bytes` if they are within the limit. Returns how many bytes are used then too. Compare and
+    /// swap, so that two callers that together ask for too much never both get it.
     pub(crate) fn take(&self, bytes: u64) -> Option<(Charge, u64)> {
         let within = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
         let used = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).ok()?;
@@ -114,9 +116,10 @@ impl Budget {
         self.takers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes `bytes` if that is within the limit and does not raise the peak. A little more is allowed per other thread, which may hold a
-    /// part of the budget in its cache: otherwise threads that free and allocate all the time would raise what is used, though not
-    /// what lives, and look into each other's caches all the time.
+    /// Takes `bytes` if that is within the limit and does not raise the peak. A little more is allowed per
+    /// other thread, which may hold a part of the budget in its cache: otherwise threads that free and
+    /// allocate all the time would raise what is used, though not what lives, and look into each other's
+    /// caches all the time.
     #[inline]
     pub(crate) fn take_below_peak(&self, bytes: u64) -> Option<Charge> {
         let others = self.takers.load(Ordering::Relaxed).saturating_sub(1);
@@ -129,8 +132,8 @@ impl Budget {
     /// Notes that a cache has come to hold a part of the budget.
     #[inline]
     pub(crate) fn set_reserved_flag(&self) {
-        // Read first: a cache line that many threads only read does not move between them. The thread that clears the flag looks into
-        // the caches afterwards, each under the lock that this caller holds.
+        // Read first: a cache line that many threads only read does not move between them. The thread that
+        // clears the flag looks into the caches afterwards, each under the lock that this caller holds.
         if !self.has_reserved.load(Ordering::Acquire) {
             self.has_reserved.store(true, Ordering::Release);
         }

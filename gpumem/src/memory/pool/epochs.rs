@@ -1,8 +1,8 @@
 //! Which frees the compute stream has passed.
 //!
-//! Freed memory carries no event of its own. It carries the number of the *epoch* in which it was freed. An epoch ends when a
-//! thread wants to unmap memory or to give it back to the driver: then one event is recorded on the compute stream, for everything that
-//! was freed before.
+//! Freed memory carries no event of its own. It carries the number of the *epoch* in which it was freed. An
+//! epoch ends when a thread wants to unmap memory or to give it back to the driver: then one event is
+//! recorded on the compute stream, for everything that was freed before.
 //!
 //! ```text
 //!   compute stream:  ..work..  E0  ..work..  E1  ..work..          an event per end of an epoch
@@ -40,7 +40,8 @@ impl<B: Backend> Epochs<B> {
         Epoch(self.now)
     }
 
-    /// Ends the epoch, if anything was freed in it, and looks which epochs are past: all of them when the compute stream is idle.
+    /// Ends the epoch, if anything was freed in it, and looks which epochs are past: all of them when the
+    /// compute stream is idle.
     pub(crate) fn advance(
         &mut self,
         is_idle: impl FnOnce() -> Result<bool, Fault>,

@@ -1,8 +1,8 @@
 //! Memory without an owner that all threads find: free pieces of slabs, and free segments.
 //!
-//! One mutex of [`DevicePool`](super::DevicePool) guards all of it. Memory is taken from the driver and given back to it while that mutex
-//! is not held, so a drop on another thread never waits for the driver. Under the mutex a thread asks the driver only whether
-//! events are done, and for new ones.
+//! One mutex of [`DevicePool`](super::DevicePool) guards all of it. Memory is taken from the driver and given
+//! back to it while that mutex is not held, so a drop on another thread never waits for the driver. Under the
+//! mutex a thread asks the driver only whether events are done, and for new ones.
 
 use super::epochs::Epochs;
 use super::segments::{FreeSegment, FreeSegments, Segment};

@@ -1,7 +1,7 @@
 //! Giving memory back to the driver: on demand, when there is too much, and after a while.
 //!
-//! Free memory goes back only when the compute stream has passed the last use of it (`epochs`), and only in operations that take memory or
-//! are asked to give it back; never in a drop.
+//! Free memory goes back only when the compute stream has passed the last use of it (`epochs`), and only in
+//! operations that take memory or are asked to give it back; never in a drop.
 
 use super::{DevicePool, FreeMemory};
 use crate::backend::{Backend, Fault};
@@ -9,7 +9,8 @@ use crate::memory::locks::lock;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-/// While it lives, no other thread gives memory back, so memory on its way to the driver is not missed by a thread that needs it.
+/// While it lives, no other thread gives memory back, so memory on its way to the driver is not missed by a
+/// thread that needs it.
 pub(crate) struct GivingBack<'a>(
     /// None on a thread that may not wait: the holder may wait for the device.
     #[allow(dead_code)] // it is there to be dropped
@@ -59,8 +60,9 @@ impl<B: Backend> DevicePool<B> {
         }
     }
 
-    /// Gives free segments back, and free slabs, which become such segments, until at most `most` bytes of them are left: the oldest
-    /// first, and only those that came free before `before`. Memory that the compute stream may still use stays.
+    /// Gives free segments back, and free slabs, which become such segments, until at most `most` bytes of
+    /// them are left: the oldest first, and only those that came free before `before`. Memory that the
+    /// compute stream may still use stays.
     pub(super) fn shed(&self, most: u64, before: Option<Instant>) {
         let victims = {
             let mut free = self.free();
@@ -73,8 +75,8 @@ impl<B: Backend> DevicePool<B> {
             segments.take_surplus(most, |entry| epochs.is_past(entry.epoch) && old(entry.since))
         };
         for segment in victims {
-            // SAFETY: no block has the segment, and the compute stream has passed its last use (rule 2); uses by other streams were
-            // waited for before it came free.
+            // SAFETY: no block has the segment, and the compute stream has passed its last use (rule 2); uses
+            // by other streams were waited for before it came free.
             unsafe { self.physical.destroy(segment) };
         }
     }
@@ -102,14 +104,15 @@ impl<B: Backend> DevicePool<B> {
         self.put_evicted(self.caches.flush(false));
     }
 
-    /// Empties the caches, and makes segments of the slabs all of which is free, so that a request finds all free memory.
+    /// Empties the caches, and makes segments of the slabs all of which is free, so that a request finds all
+    /// free memory.
     pub(super) fn gather(&self) {
         self.flush();
         self.free().dissolve_slabs();
     }
 
-    /// Gives every segment back, at the end of the device: no block is left. All streams are idle, unless the device has `failed`; then
-    /// everything is leaked. Returns the bytes that are leaked.
+    /// Gives every segment back, at the end of the device: no block is left. All streams are idle, unless the
+    /// device has `failed`; then everything is leaked. Returns the bytes that are leaked.
     pub(crate) fn end(&self, failed: bool) -> u64 {
         if failed {
             self.caches.release_reserved(&self.budget);
@@ -118,8 +121,9 @@ impl<B: Backend> DevicePool<B> {
         }
         let segments = self.free().take_all();
         for segment in segments {
-            // SAFETY: all streams have come to their ends, and nothing is queued any more. Uses by streams of the application were
-            // waited for before the memory came free, or it was lost, and a slab with a lost piece is not among these (rule 2).
+            // SAFETY: all streams have come to their ends, and nothing is queued any more. Uses by streams of
+            // the application were waited for before the memory came free, or it was lost, and a slab with a
+            // lost piece is not among these (rule 2).
             unsafe { self.physical.destroy(segment) };
         }
         self.losses.log();

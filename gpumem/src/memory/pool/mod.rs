@@ -1,7 +1,8 @@
-//! The memory that a device has: taken from the driver, divided into blocks, and given out within the device's limit.
+//! The memory that a device has: taken from the driver, divided into blocks, and given out within the
+//! device's limit.
 //!
-//! [`DevicePool`] owns all of it. Blocks are taken from it and given back to it, and nothing outside this folder sees how it finds
-//! them:
+//! [`DevicePool`] owns all of it. Blocks are taken from it and given back to it, and nothing outside this
+//! folder sees how it finds them:
 //!
 //! ```text
 //!                       take_ready                                        give_back
@@ -15,8 +16,9 @@
 //!                                            the driver
 //! ```
 //!
-//! A request takes two steps where the cache has nothing: a [`Reservation`] of the bytes within the limit (`budget`), and then the memory.
-//! The caller (`memory/pressure.rs`) decides what happens where either is missing.
+//! A request takes two steps where the cache has nothing: a [`Reservation`] of the bytes within the limit
+//! (`budget`), and then the memory. The caller (`memory/pressure.rs`) decides what happens where either is
+//! missing.
 
 #[cfg(all(debug_assertions, feature = "testing"))]
 mod audit;
@@ -35,13 +37,13 @@ mod tests;
 pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
 pub(crate) use self::budget::{Budget, Charge};
 pub(crate) use self::small::LARGEST_SMALL;
-pub(crate) use self::take::{AllocRequest, Extent, Reservation};
+pub(crate) use self::take::{AllocRequest, Extent, Ready, Reservation};
 
 use self::block::{Counted, Origin, Uses};
 use self::free_memory::FreeMemory;
 use self::parking::Parking;
 use self::segments::PhysicalMemory;
-use self::small::{Cache, Caches, Evicted, FreePiece};
+use self::small::{Caches, Evicted, FreePiece};
 use self::take::Ceiling;
 use super::locks::lock;
 use super::losses::Losses;
@@ -66,7 +68,8 @@ pub(crate) struct DevicePool<B: Backend> {
     ceiling: Ceiling,
     sums: Sums,
     losses: Arc<Losses>,
-    /// Held while memory is on its way back to the driver, so that no thread finds it neither free nor to be had from the driver.
+    /// Held while memory is on its way back to the driver, so that no thread finds it neither free nor to be
+    /// had from the driver.
     giving_back: Mutex<()>,
 }
 
@@ -177,7 +180,8 @@ impl<B: Backend> DevicePool<B> {
         }
     }
 
-    /// Takes a block from its owner. Never waits, and asks the driver for nothing but whether pending uses are done.
+    /// Takes a block from its owner. Never waits, and asks the driver for nothing but whether pending uses
+    /// are done.
     pub(crate) fn give_back(&self, mut block: Block<B>) {
         let uses = block.uses.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let Some(uses) = uses else { return self.put_back(block) };
@@ -196,8 +200,8 @@ impl<B: Backend> DevicePool<B> {
         }
     }
 
-    /// Forgets the uses that are done. A fault when the device has failed, so that it cannot be told which are; uses about which the
-    /// driver only refuses to answer stay.
+    /// Forgets the uses that are done. A fault when the device has failed, so that it cannot be told which
+    /// are; uses about which the driver only refuses to answer stay.
     fn forget_done(&self, pending: &mut Vec<(u64, B::Event)>) -> Result<(), Fault> {
         let mut result = Ok(());
         pending.retain(|(_, event)| match self.backend.is_done(event) {
@@ -221,13 +225,6 @@ impl<B: Backend> DevicePool<B> {
             cache.discharge(&self.budget, charge);
         }
         cache.counts.frees += 1;
-        let evicted = Self::put_into(&mut cache, memory, offset, origin);
-        drop(cache);
-        self.put_evicted(evicted);
-    }
-
-    #[inline]
-    fn put_into(cache: &mut Cache<B>, memory: B::Memory, offset: usize, origin: Origin<B>) -> Evicted<B> {
         let mut evicted = Evicted::none();
         match origin {
             Origin::Slab { node, class } => {
@@ -235,7 +232,8 @@ impl<B: Backend> DevicePool<B> {
             }
             Origin::Segment(segment) => evicted.large.extend(cache.put_large(segment)),
         }
-        evicted
+        drop(cache);
+        self.put_evicted(evicted);
     }
 
     /// Gives a block up whose uses cannot be waited for.
@@ -259,9 +257,13 @@ impl<B: Backend> DevicePool<B> {
         drop(block);
     }
 
-    /// Takes back some parked blocks whose uses are done. Waits for nothing, and takes about as long however many are parked.
+    /// Takes back some parked blocks whose uses are done. Waits for nothing, and takes about as long however
+    /// many are parked.
     fn sweep_some_parked(&self) {
-        self.put_back_parked(self.parking.take_some(&self.backend, &self.budget));
+        let left = self.parking.take_some(&self.backend, &self.budget);
+        if !left.is_empty() {
+            self.put_back_parked(left);
+        }
     }
 
     /// Takes back all parked blocks whose uses are done. Waits for nothing. Returns whether none is left.
@@ -279,7 +281,8 @@ impl<B: Backend> DevicePool<B> {
         }
     }
 
-    /// Waits for the uses of parked blocks, where the thread may wait. A fault shows in what the caller does next.
+    /// Waits for the uses of parked blocks, where the thread may wait. A fault shows in what the caller does
+    /// next.
     pub(crate) fn wait_for_parked(&self) {
         for event in self.parking.events() {
             let _ = self.backend.synchronize(&event);

@@ -1,17 +1,20 @@
 //! Blocks without an owner that another stream still uses.
 //!
-//! A block waits in the queue of one stream whose use of it is pending. A stream runs in order, so only the front of a queue is
-//! worth a question to the driver: while the event at the front is not done, the events after it are not expected to be done either. A
-//! block whose use on this stream is done moves to the queue of its next pending stream, or comes free after its last:
+//! A block waits in the queue of one stream whose use of it is pending. A stream runs in order, so only the
+//! front of a queue is worth a question to the driver: while the event at the front is not done, the events
+//! after it are not expected to be done either. A block whose use on this stream is done moves to the queue
+//! of its next pending stream, or comes free after its last:
 //!
 //! ```text
 //!   drop --> queue of stream A --(A's event is done)--> queue of stream B --(B's event is done)--> free
 //! ```
 //!
-//! A block that was used early and dropped late stands after others that were used later, and comes free with them.
+//! A block that was used early and dropped late stands after others that were used later, and comes free with
+//! them.
 //!
-//! The driver is asked while the queues are not locked, so a drop on another thread waits for a push to a queue at most. A block leaves its
-//! queue and its charge goes back to the budget under the lock: no thread finds the bytes neither here nor in the budget.
+//! The driver is asked while the queues are not locked, so a drop on another thread waits for a push to a
+//! queue at most. A block leaves its queue and its charge goes back to the budget under the lock: no thread
+//! finds the bytes neither here nor in the budget.
 
 use super::block::Block;
 use super::budget::Budget;
@@ -57,7 +60,8 @@ impl<B: Backend> Parking<B> {
         Self { queues: Mutex::new(Queues { streams: BTreeMap::new(), last: 0, next: 0, bytes: 0 }) }
     }
 
-    /// Adds a block with its pending uses, at least one: each is a stream's number and an event of that stream.
+    /// Adds a block with its pending uses, at least one: each is a stream's number and an event of that
+    /// stream.
     pub(crate) fn park(&self, block: Block<B>, pending: Vec<(u64, B::Event)>) {
         let mut queues = self.lock();
         let number = queues.next;
@@ -88,7 +92,8 @@ impl<B: Backend> Parking<B> {
         parked.flat_map(|parked| parked.pending.iter().map(|(_, event)| event.clone())).collect()
     }
 
-    /// Takes some blocks whose uses are done. Waits for nothing, and takes about as long however many blocks are parked.
+    /// Takes some blocks whose uses are done. Waits for nothing, and takes about as long however many blocks
+    /// are parked.
     pub(crate) fn take_some(&self, backend: &B, budget: &Budget) -> Vec<Left<B>> {
         let mut left = Vec::new();
         for _ in 0..STREAMS {
@@ -125,8 +130,8 @@ impl<B: Backend> Parking<B> {
         Some(stream)
     }
 
-    /// Takes the blocks at the front of a stream's queue that the stream has done with: those without other uses leave. Returns whether
-    /// there were any.
+    /// Takes the blocks at the front of a stream's queue that the stream has done with: those without other
+    /// uses leave. Returns whether there were any.
     fn take_front(&self, stream: u64, backend: &B, budget: &Budget, left: &mut Vec<Left<B>>) -> bool {
         let mut done = Vec::new();
         for (number, event) in self.fronts(stream) {
@@ -149,8 +154,8 @@ impl<B: Backend> Parking<B> {
         queue.iter().take(BATCH).map(|parked| (parked.number, parked.pending[0].1.clone())).collect()
     }
 
-    /// Takes the blocks with these numbers from the front of a queue, unless another thread has: their uses on this stream are done,
-    /// or a fault. Adds those that leave to `left`.
+    /// Takes the blocks with these numbers from the front of a queue, unless another thread has: their uses
+    /// on this stream are done, or a fault. Adds those that leave to `left`.
     fn pass(&self, stream: u64, done: &[(u64, Result<(), Fault>)], budget: &Budget, left: &mut Vec<Left<B>>) {
         let mut queues = self.lock();
         for (number, result) in done {

@@ -1,9 +1,10 @@
 //! The end of a transfer, as a ticket sees it: looked at, waited for, awaited.
 //!
-//! A [`Completion`] refers to the transfer and to the queue that the transfer is in, never to the device. The transfer's payload keeps the
-//! device alive for as long as there is something to come, and a ticket that was forgotten keeps nothing alive afterwards. To look at the end
-//! takes the event and the backend only, so a device that is closed while another thread looks is not in use. When the backend is gone too,
-//! the transfer tells how it ended.
+//! A [`Completion`] refers to the transfer and to the queue that the transfer is in, never to the device. The
+//! transfer's payload keeps the device alive for as long as there is something to come, and a ticket that was
+//! forgotten keeps nothing alive afterwards. To look at the end takes the event and the backend only, so a
+//! device that is closed while another thread looks is not in use. When the backend is gone too, the transfer
+//! tells how it ended.
 
 use super::in_flight::InFlight;
 use super::lanes::Lane;
@@ -72,8 +73,8 @@ impl<B: Backend> Completion<B> {
         if let Some(watch) = &self.watch {
             let end = watch.poll(waker);
             if matches!(end, Poll::Ready(Err(_))) {
-                // The wake thread is done with it. Where the driver only refused its call, the transfer is still to come, and is watched
-                // anew.
+                // The wake thread is done with it. Where the driver only refused its call, the transfer is
+                // still to come, and is watched anew.
                 self.watch = None;
             }
             return end;
@@ -81,8 +82,8 @@ impl<B: Backend> Completion<B> {
         match wake_thread::watch(&self.queue, &self.transfer, waker) {
             Ok(Some(watch)) => {
                 self.watch = Some(watch);
-                // Nothing is missed without this look. But a small transfer has ended while the wake thread was told, and then it saves
-                // two changes of thread: 10 us instead of 22 for 4 KiB on a card.
+                // Nothing is missed without this look. But a small transfer has ended while the wake thread
+                // was told, and then it saves two changes of thread: 10 us instead of 22 for 4 KiB on a card.
                 look(self)
             }
             // It has ended since it was looked at.
@@ -91,7 +92,8 @@ impl<B: Backend> Completion<B> {
         }
     }
 
-    /// As [`Self::poll`], but keeps the calling thread until the end, for at most `timeout`. Returns whether it has come.
+    /// As [`Self::poll`], but keeps the calling thread until the end, for at most `timeout`. Returns whether
+    /// it has come.
     pub(crate) fn wait_timeout(&mut self, timeout: Duration) -> Result<bool, Fault> {
         // A time that no clock will show is none.
         let deadline = Instant::now().checked_add(timeout);
@@ -139,7 +141,8 @@ impl Wake for Alarm {
 }
 
 impl Alarm {
-    /// Sleeps until it is woken, or until `deadline` if there is one. Returns whether it was woken, and is as new then.
+    /// Sleeps until it is woken, or until `deadline` if there is one. Returns whether it was woken, and is as
+    /// new then.
     fn sleep_until(&self, deadline: Option<Instant>) -> bool {
         let mut woken = lock(&self.woken);
         while !*woken {
@@ -165,7 +168,8 @@ mod tests {
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
-    // Who waited had a reference to the device state, so that the device was in use if it was closed before that thread had a turn.
+    // Who waited had a reference to the device state, so that the device was in use if it was closed before
+    // that thread had a turn.
     #[test]
     fn who_waits_for_an_upload_does_not_keep_the_device_in_use() {
         let device = Device::host();
@@ -188,7 +192,8 @@ mod tests {
         waiter.join().unwrap().unwrap();
     }
 
-    // A look took a reference to the device state for its duration, so that closing failed in every third run.
+    // A look took a reference to the device state for its duration, so that closing failed in every third
+    // run.
     #[test]
     fn who_looks_at_an_upload_does_not_keep_the_device_in_use() {
         let rounds = 300;

@@ -1,21 +1,27 @@
 //! Large transfers: several threads and lanes at once.
 //!
-//! One core copies to and from pinned memory at a fraction of the rate of the bus, and touching new memory is slower yet. So a large
-//! blocking transfer is done by up to [`MOST`] threads, of which the calling thread is one. The protocol:
+//! One core copies to and from pinned memory at a fraction of the rate of the bus, and touching new memory is
+//! slower yet. So a large blocking transfer is done by up to [`MOST`] threads, of which the calling thread is
+//! one. The protocol:
 //!
-//! * **Lanes.** A device has one *transfer lane* per copy thread, made by the first large transfer and kept ([`Lanes`](super::Lanes)). One transfer
-//!   has all of them at a time ([`LaneLease`](super::LaneLease)), so that two transfers never come in between each other; a transfer that finds them taken
-//!   is done by its own thread alone, like a small one.
-//! * **Order.** Before the first piece, every transfer lane is ordered after the compute stream ([`Lanes::order_after_compute`](super::Lanes::order_after_compute)). Each
-//!   piece is a pending use of the block (rule 2), a write as well as a read. A download waits for its pieces. An upload does not: at its
-//!   end, failed or not, the compute stream is ordered after all pieces ([`Block::join_uses`](crate::memory::Block::join_uses)), and then they are as
-//!   good as queued there (rule 1).
-//! * **Pinned memory.** Each copy thread has a ring of blocks, which stay in flight on its lane when the ring is dropped (rule 3).
-//! * **Threads.** They are scoped: they borrow the user's slice, and none outlives the call. Starting three costs some 0.1 ms
-//!   at most, where the smallest transfer that comes here takes longer than 0.3 ms; threads that live longer would have to be given
-//!   the slice with its lifetime taken away. A thread that does not start leaves its pieces to the others.
-//! * **Pieces** are handed out one by one ([`Pieces`]), so a slow thread does less, and each is a slice that no other thread has. When a
-//!   thread fails, the others get no more.
+//! * **Lanes.** A device has one *transfer lane* per copy thread, made by the first large transfer and kept
+//!   ([`Lanes`](super::Lanes)). One transfer has all of them at a time ([`LaneLease`](super::LaneLease)), so
+//!   that two transfers never come in between each other; a transfer that finds them taken is done by its own
+//!   thread alone, like a small one.
+//! * **Order.** Before the first piece, every transfer lane is ordered after the compute stream
+//!   ([`Lanes::order_after_compute`](super::Lanes::order_after_compute)). Each piece is a pending use of the
+//!   block (rule 2), a write as well as a read. A download waits for its pieces. An upload does not: at its
+//!   end, failed or not, the compute stream is ordered after all pieces
+//!   ([`Block::join_uses`](crate::memory::Block::join_uses)), and then they are as good as queued there (rule
+//!   1).
+//! * **Pinned memory.** Each copy thread has a ring of blocks, which stay in flight on its lane when the ring
+//!   is dropped (rule 3).
+//! * **Threads.** They are scoped: they borrow the user's slice, and none outlives the call. Starting three
+//!   costs some 0.1 ms at most, where the smallest transfer that comes here takes longer than 0.3 ms; threads
+//!   that live longer would have to be given the slice with its lifetime taken away. A thread that does not
+//!   start leaves its pieces to the others.
+//! * **Pieces** are handed out one by one ([`Pieces`]), so a slow thread does less, and each is a slice that
+//!   no other thread has. When a thread fails, the others get no more.
 
 use crate::error::Error;
 use crate::memory::locks::lock;
@@ -50,8 +56,8 @@ impl<I: Iterator> Pieces<I> {
     }
 }
 
-/// Runs `work` with each of the `tools` on a thread of its own, with the first on the calling thread. Returns when all have ended, with the
-/// first failure.
+/// Runs `work` with each of the `tools` on a thread of its own, with the first on the calling thread. Returns
+/// when all have ended, with the first failure.
 pub(crate) fn run_on_threads<I, W>(
     pieces: &Pieces<I>,
     tools: impl IntoIterator<Item = W>,

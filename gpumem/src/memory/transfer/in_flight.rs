@@ -1,7 +1,7 @@
 //! A transfer in flight, and what it holds.
 //!
-//! A lane holds an [`InFlight`] per transfer until the transfer's event is done. It owns the transfer's payload: the pinned memory,
-//! and the buffer's download slot where there is one.
+//! A lane holds an [`InFlight`] per transfer until the transfer's event is done. It owns the transfer's
+//! payload: the pinned memory, and the buffer's download slot where there is one.
 //!
 //! ```text
 //!                            the lane sees the end
@@ -11,9 +11,10 @@
 //!   Unclaimed (the others) ------------------------> Taken: the memory goes back to the pinned pool
 //! ```
 //!
-//! The ticket of an async download has a second reference: redeeming it takes the payload out, and otherwise the payload goes with the last
-//! reference. An upload's or a blocking transfer's payload is unclaimed, and goes when the lane sees the end. How the transfer
-//! ended is noted here, so that a ticket can tell when the device is gone.
+//! The ticket of an async download has a second reference: redeeming it takes the payload out, and otherwise
+//! the payload goes with the last reference. An upload's or a blocking transfer's payload is unclaimed, and
+//! goes when the lane sees the end. How the transfer ended is noted here, so that a ticket can tell when the
+//! device is gone.
 
 use super::pinned::PinnedBlock;
 use super::slot::Slot;
@@ -71,7 +72,8 @@ impl<B: Backend> InFlight<B> {
         lock(&self.progress).end.clone()
     }
 
-    /// Takes the result. The caller has seen the event done. `None` when it was given up: abandoned, or lost when the device failed.
+    /// Takes the result. The caller has seen the event done. `None` when it was given up: abandoned, or lost
+    /// when the device failed.
     pub(super) fn take(&self) -> Option<(PinnedBlock<B>, Slot)> {
         let mut progress = lock(&self.progress);
         match std::mem::replace(&mut progress.payload, Payload::Taken) {
@@ -88,8 +90,8 @@ impl<B: Backend> InFlight<B> {
         matches!(lock(&self.progress).payload, Payload::Taken)
     }
 
-    /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the lane has seen
-    /// the end of it.
+    /// Gives the slot back although a ticket may exist. Memory that the copy may still write stays until the
+    /// lane has seen the end of it.
     pub(super) fn abandon(&self) {
         let mut progress = lock(&self.progress);
         let gone = match std::mem::replace(&mut progress.payload, Payload::Taken) {
@@ -113,7 +115,8 @@ impl<B: Backend> InFlight<B> {
         let payload = {
             let mut progress = lock(&self.progress);
             progress.end = Some(end);
-            // A ticket may still ask for it; without one this was the last reference, and the payload goes with it.
+            // A ticket may still ask for it; without one this was the last reference, and the payload goes
+            // with it.
             if !failed && matches!(progress.payload, Payload::Claimed(..)) {
                 return;
             }

@@ -1,4 +1,5 @@
-//! The lanes of a device. A lane is a stream of the device's own, with the transfers that are in flight on it.
+//! The lanes of a device. A lane is a stream of the device's own, with the transfers that are in flight on
+//! it.
 //!
 //! | lane | work |
 //! | --- | --- |
@@ -21,7 +22,8 @@ pub(crate) struct Lane<B: Backend> {
 }
 
 impl<B: Backend> LaneGuard<'_, B> {
-    /// Adds a transfer that ends with `event`, and holds `pinned` until then. With a `slot`, the memory waits for a ticket afterwards.
+    /// Adds a transfer that ends with `event`, and holds `pinned` until then. With a `slot`, the memory waits
+    /// for a ticket afterwards.
     pub(crate) fn push(
         &mut self,
         event: B::Event,
@@ -50,13 +52,15 @@ impl<B: Backend> Lane<B> {
         &self.stream
     }
 
-    /// Keeps other threads from adding transfers. The event of a transfer that will be awaited is recorded while the guard is held: see the
-    /// module comment of `wake_thread`. A thread takes this lock after those of blocks.
+    /// Keeps other threads from adding transfers. The event of a transfer that will be awaited is recorded
+    /// while the guard is held: see the module comment of `wake_thread`. A thread takes this lock after those
+    /// of blocks.
     pub(crate) fn lock(&self) -> LaneGuard<'_, B> {
         self.queue.lock()
     }
 
-    /// Holds `pinned` until `event` is done, which was recorded some time ago. No ticket will ask for it, and no task await it.
+    /// Holds `pinned` until `event` is done, which was recorded some time ago. No ticket will ask for it, and
+    /// no task await it.
     pub(crate) fn hold(&self, event: B::Event, pinned: PinnedBlock<B>) {
         self.lock().push(event, pinned, None);
     }
@@ -110,8 +114,8 @@ const IN_FLIGHT: usize = 8;
 struct TransferLanes<B: Backend> {
     /// Made with the first large transfer, by the thread that has the lease.
     lanes: OnceLock<Vec<Lane<B>>>,
-    /// Only ever tried: a thread that finds it taken goes another way. So no thread waits for what runs meanwhile, not even a logger that
-    /// is told of lost memory and transfers something itself.
+    /// Only ever tried: a thread that finds it taken goes another way. So no thread waits for what runs
+    /// meanwhile, not even a logger that is told of lost memory and transfers something itself.
     lease: Mutex<()>,
 }
 
@@ -205,7 +209,8 @@ impl<B: Backend> Lanes<B> {
                     let stream = self.backend.create_stream();
                     stream.map(|raw| Lane::new(raw, self.device, &self.backend))
                 };
-                // Where the device gives no more streams, the transfer goes alone: it may have been prepared already.
+                // Where the device gives no more streams, the transfer goes alone: it may have been prepared
+                // already.
                 let Ok(lanes) = (0..copy_threads()).map(lane).collect::<Result<_, _>>() else {
                     return Ok(None);
                 };

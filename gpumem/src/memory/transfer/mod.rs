@@ -13,8 +13,8 @@
 //!       take: the guard has the pinned memory, and the slot; dropping it gives both back
 //! ```
 //!
-//! An upload takes the same way without a slot, and a blocking transfer without a ticket. Large blocking transfers are done by several
-//! threads on lanes of their own (`copy_threads`).
+//! An upload takes the same way without a slot, and a blocking transfer without a ticket. Large blocking
+//! transfers are done by several threads on lanes of their own (`copy_threads`).
 
 mod completion;
 mod copy_threads;

@@ -1,14 +1,17 @@
 //! Pinned host memory for transfers, kept and used again.
 //!
-//! Pinning is slow (23 ms for 64 MiB on an H200's host), so the pool retains blocks that come free. Sizes are steps of an
-//! eighth of a power of two, so that a buffer that grows a little finds a block again while at most an eighth is wasted.
-//! Blocks are freed where a new one is pinned, which is slow anyway, and never in a drop or where an idle one is used again. Afterwards the
-//! idle bytes are no more than the bytes in use, or [`RETAINED`] where that is more. All blocks that were in use then can become idle later, and
-//! stay until a block is pinned again, or until [`Device::trim`](crate::Device::trim) or the lack of memory gives them back. So the pinned
-//! bytes are at most twice the most that were ever in use at the same time, or [`RETAINED`] more than that where this is more.
+//! Pinning is slow (23 ms for 64 MiB on an H200's host), so the pool retains blocks that come free. Sizes are
+//! steps of an eighth of a power of two, so that a buffer that grows a little finds a block again while at
+//! most an eighth is wasted. Blocks are freed where a new one is pinned, which is slow anyway, and never in a
+//! drop or where an idle one is used again. Afterwards the idle bytes are no more than the bytes in use, or
+//! [`RETAINED`] where that is more. All blocks that were in use then can become idle later, and stay until a
+//! block is pinned again, or until [`Device::trim`](crate::Device::trim) or the lack of memory gives them
+//! back. So the pinned bytes are at most twice the most that were ever in use at the same time, or
+//! [`RETAINED`] more than that where this is more.
 //!
-//! Idle blocks are sorted by their steps, so that finding one takes as long among a thousand as among two. Of several the one that came back
-//! last is used, whose memory is most likely in the processor's caches, and the one that came back first is freed.
+//! Idle blocks are sorted by their steps, so that finding one takes as long among a thousand as among two. Of
+//! several the one that came back last is used, whose memory is most likely in the processor's caches, and
+//! the one that came back first is freed.
 
 use crate::backend::{Backend, BackendOps};
 use crate::memory::locks::lock;
@@ -76,8 +79,8 @@ impl<T> Shelves<T> {
     }
 }
 
-/// Pinned memory on loan from the pool. Dropping it gives it back, so it must not be dropped while a transfer uses it:
-/// see [`InFlight`](crate::memory::InFlight).
+/// Pinned memory on loan from the pool. Dropping it gives it back, so it must not be dropped while a transfer
+/// uses it: see [`InFlight`](crate::memory::InFlight).
 pub(crate) struct PinnedBlock<B: Backend> {
     owner: Arc<dyn PinnedOwner<B>>,
     pinned: ManuallyDrop<B::Pinned>,
@@ -146,7 +149,8 @@ impl<B: Backend> PinnedBlock<B> {
         Some(Self { owner, pinned: ManuallyDrop::new(pinned), bytes, initialised })
     }
 
-    /// A new block of `owner`: `pin` pins so many bytes, at least `bytes`. Returns idle blocks that are now too much as well.
+    /// A new block of `owner`: `pin` pins so many bytes, at least `bytes`. Returns idle blocks that are now
+    /// too much as well.
     pub(crate) fn pin<E>(
         owner: Arc<dyn PinnedOwner<B>>,
         bytes: usize,
@@ -162,7 +166,8 @@ impl<B: Backend> PinnedBlock<B> {
         &self.pinned
     }
 
-    /// Makes all of the memory something that the host may read: zero, the first time. No transfer uses the block.
+    /// Makes all of the memory something that the host may read: zero, the first time. No transfer uses the
+    /// block.
     pub(crate) fn initialise(&mut self) {
         if !self.initialised {
             // SAFETY: the block has so many bytes, and nobody else has it or uses it (rule 3).
@@ -176,8 +181,8 @@ impl<B: Backend> PinnedBlock<B> {
         B::pinned_address(&self.pinned)
     }
 
-    /// Gives the memory up for good: for when a transfer that may use it can no longer be waited for. The backend's handle is
-    /// not dropped either, since it may be what keeps the memory valid.
+    /// Gives the memory up for good: for when a transfer that may use it can no longer be waited for. The
+    /// backend's handle is not dropped either, since it may be what keeps the memory valid.
     pub(crate) fn lose(self) {
         let this = ManuallyDrop::new(self);
         this.owner.pinned_pool().came_back(this.bytes, None);
@@ -256,8 +261,8 @@ mod tests {
     #[test]
     fn idle_memory_is_at_most_what_is_used_or_a_little() {
         let device = Device::host();
-        let label = BufferLabel { set: None, name: "pinned" };
-        let take = |bytes| device.state().take_pinned(label, bytes).unwrap();
+        let label = BufferLabel::literal("pinned");
+        let take = |bytes| device.state().take_pinned(&label, bytes).unwrap();
         let pinned = || device.stats().pinned_bytes;
         let large = RETAINED as u64 / 2;
         // Three that come back: more than is kept, but nothing is freed in a drop.
@@ -278,9 +283,9 @@ mod tests {
     fn memory_of_ended_transfers_is_used_before_more_is_pinned() {
         let device = Device::host();
         let state = device.state();
-        let label = BufferLabel { set: None, name: "pinned" };
+        let label = BufferLabel::literal("pinned");
         for _ in 0..10 {
-            let block = state.take_pinned(label, 4096).unwrap();
+            let block = state.take_pinned(&label, 4096).unwrap();
             let event =
                 crate::backend::BackendOps::record(&*state.backend, state.lanes.compute.stream().raw())
                     .unwrap();

@@ -1,9 +1,10 @@
 //! The transfers in flight on a lane: one list, which the lane, its tickets and its wake thread share.
 //!
-//! It refers neither to the stream nor to the device, so a thread that looks at a ticket keeps neither of them alive. Transfers enter at the
-//! end ([`LaneGuard::enter`]) and leave at the front ([`Queue::release_ended`], [`Queue::release_taken`]), so their numbers have no gaps,
-//! and a transfer is found by its number. The list also has the watches of the tasks that await each transfer; the module comment
-//! of `wake_thread` has the protocol.
+//! It refers neither to the stream nor to the device, so a thread that looks at a ticket keeps neither of
+//! them alive. Transfers enter at the end ([`LaneGuard::enter`]) and leave at the front
+//! ([`Queue::release_ended`], [`Queue::release_taken`]), so their numbers have no gaps, and a transfer is
+//! found by its number. The list also has the watches of the tasks that await each transfer; the module
+//! comment of `wake_thread` has the protocol.
 
 use super::in_flight::{InFlight, Payload};
 use super::watch::{Ended, Watch};
@@ -14,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
-/// With more transfers than this, those that have ended are looked for when a result is taken: after a transfer whose ticket was dropped,
-/// those whose results were taken stay.
+/// With more transfers than this, those that have ended are looked for when a result is taken: after a
+/// transfer whose ticket was dropped, those whose results were taken stay.
 const MANY: usize = 8;
 
 /// The transfers of a lane that have not been seen to end.
@@ -27,14 +28,16 @@ pub(crate) struct Queue<B: Backend> {
     changed: Condvar,
     /// Whether the wake thread was started.
     started: Mutex<bool>,
-    /// Watches that have not been told of the end: while there are none, the wake thread waits for no transfer.
+    /// Watches that have not been told of the end: while there are none, the wake thread waits for no
+    /// transfer.
     awaited: Arc<AtomicUsize>,
 }
 
 struct Transfers<B: Backend> {
-    /// In the order of their numbers, and nearly in that of the stream, so those that are done are at the front. A transfer that entered
-    /// some time after its event was recorded ([`Lane::hold`](super::Lane::hold)) may end before those in front of it; then it is
-    /// released a little later.
+    /// In the order of their numbers, and nearly in that of the stream, so those that are done are at the
+    /// front. A transfer that entered some time after its event was recorded
+    /// ([`Lane::hold`](super::Lane::hold)) may end before those in front of it; then it is released a little
+    /// later.
     running: VecDeque<Running<B>>,
     /// How many there have been.
     entered: u64,
@@ -64,8 +67,8 @@ impl<B: Backend> Transfers<B> {
         self.running.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Takes the transfer at the front out. The wake thread tells the tasks that await it. It need not be woken for that: it does not sleep
-    /// before all are told.
+    /// Takes the transfer at the front out. The wake thread tells the tasks that await it. It need not be
+    /// woken for that: it does not sleep before all are told.
     fn leave(&mut self, end: &Result<(), Fault>) -> Option<Arc<InFlight<B>>> {
         let Running { transfer, watches } = self.running.pop_front()?;
         let live = watches.into_iter().filter(|watch| watch.strong_count() > 0);
@@ -74,8 +77,8 @@ impl<B: Backend> Transfers<B> {
     }
 }
 
-/// A lane to which no other thread adds transfers: an event that is recorded now comes after those of all transfers so far, and before those
-/// of all transfers that enter with an event recorded in the same way.
+/// A lane to which no other thread adds transfers: an event that is recorded now comes after those of all
+/// transfers so far, and before those of all transfers that enter with an event recorded in the same way.
 pub(crate) struct LaneGuard<'a, B: Backend> {
     transfers: MutexGuard<'a, Transfers<B>>,
 }
@@ -124,7 +127,8 @@ impl<B: Backend> Queue<B> {
         let mut ended = Vec::new();
         let mut transfers = lock(&self.transfers);
         while let Some(Running { transfer, .. }) = transfers.running.front() {
-            // Where the payload is gone, the end has been seen or concerns no thread: the device need not be asked.
+            // Where the payload is gone, the end has been seen or concerns no thread: the device need not be
+            // asked.
             let end = if transfer.is_taken() { Ok(true) } else { backend.is_done(transfer.event()) };
             let end = match end {
                 Ok(false) => break,
@@ -145,7 +149,8 @@ impl<B: Backend> Queue<B> {
         empty
     }
 
-    /// Releases the oldest transfers whose results have been taken. The device is asked about others only where there are many.
+    /// Releases the oldest transfers whose results have been taken. The device is asked about others only
+    /// where there are many.
     pub(crate) fn release_taken(&self, backend: &B) {
         loop {
             let mut transfers = lock(&self.transfers);
@@ -182,10 +187,11 @@ impl<B: Backend> Queue<B> {
         lock(&self.transfers).running.iter().map(|running| running.transfer.event().clone()).collect()
     }
 
-    /// Has `waker` woken when the transfer has ended. `None` where it has been seen to end already: then its event is done.
+    /// Has `waker` woken when the transfer has ended. `None` where it has been seen to end already: then its
+    /// event is done.
     ///
-    /// An end meanwhile is not missed, so the caller need not look again: the watch is in the list before this returns, and then the
-    /// transfer leaves the list or is waited for, both of which tell the watch.
+    /// An end meanwhile is not missed, so the caller need not look again: the watch is in the list before
+    /// this returns, and then the transfer leaves the list or is waited for, both of which tell the watch.
     pub(super) fn watch(&self, transfer: &InFlight<B>, waker: &Waker) -> Option<Arc<Watch>> {
         // Before the lock: the clone of a waker is foreign code.
         let watch = Watch::new(waker.clone(), &self.awaited);
@@ -216,7 +222,8 @@ impl<B: Backend> Queue<B> {
         Ok(())
     }
 
-    /// For the wake thread: what it does next, once there is something to do; `None` at the end of the device.
+    /// For the wake thread: what it does next, once there is something to do; `None` at the end of the
+    /// device.
     pub(crate) fn next(&self) -> Option<Next<B>> {
         let mut transfers = lock(&self.transfers);
         loop {
@@ -236,8 +243,9 @@ impl<B: Backend> Queue<B> {
         }
     }
 
-    /// For the wake thread: transfer `number`, which it waited for, has ended. Returns the watches to tell: those of this transfer, and all
-    /// watches of the lane where the device has failed or refused the wait, after which the tasks ask again.
+    /// For the wake thread: transfer `number`, which it waited for, has ended. Returns the watches to tell:
+    /// those of this transfer, and all watches of the lane where the device has failed or refused the wait,
+    /// after which the tasks ask again.
     pub(crate) fn has_ended(&self, number: u64, end: &Result<(), Fault>) -> Vec<Ended> {
         let mut transfers = lock(&self.transfers);
         let mut watches = Vec::new();
@@ -254,8 +262,8 @@ impl<B: Backend> Queue<B> {
         watches.into_iter().map(|watch| (watch, end.clone())).collect()
     }
 
-    /// The device state has gone, so no transfer is under way: those that are left have had their results taken. Tickets that refer to the
-    /// queue shall not keep their events alive.
+    /// The device state has gone, so no transfer is under way: those that are left have had their results
+    /// taken. Tickets that refer to the queue shall not keep their events alive.
     pub(crate) fn close(&self) {
         let mut transfers = lock(&self.transfers);
         transfers.closed = true;
@@ -313,7 +321,8 @@ mod tests {
         const MOST: usize = 64;
         let device = Device::host();
         let spec = BufferSpec::new("buffer").slots(MOST);
-        let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, spec, &[1; 16]).unwrap();
+        let buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, spec, &[1; 16]).unwrap().into_async();
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
         let mut tickets: Vec<_> = (0..MOST).map(|_| buffer.start_download().unwrap()).collect();
@@ -351,13 +360,15 @@ mod tests {
         }
     }
 
-    // The wake thread is elsewhere when another thread sees the end, and the transfer leaves: it is told of all the same.
+    // The wake thread is elsewhere when another thread sees the end, and the transfer leaves: it is told of
+    // all the same.
     #[test]
     fn flights_that_left_wake_those_who_await_them() {
         let device = Device::host();
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
-        let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
+        let buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap().into_async();
         let (mut first, mut second) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
         let poll = |ticket: &mut Download<u8, Host>, waker: Waker| {
             std::pin::Pin::new(ticket).poll(&mut Context::from_waker(&waker))
@@ -414,7 +425,8 @@ mod tests {
         let device = Device::host();
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
-        let buffer: Buffer<u8, Host, Async> = Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap();
+        let buffer: Buffer<u8, Host, Async> =
+            Buffer::from_slice(&device, "buffer", &[1; 16]).unwrap().into_async();
         let ticket = buffer.start_download().unwrap();
         let queue = device.state().lanes.download.queue();
         let transfer = queue.oldest().unwrap();

@@ -1,7 +1,8 @@
 //! A download slot, and the threads and tasks that wait for one of a buffer.
 //!
-//! A waiter reads the number of changes before it looks for slots, and sleeps only if it is the same afterwards, so it misses no change.
-//! Wakers of tasks are foreign code, and run wherever a slot comes back; so a slot is dropped only while the thread holds no lock.
+//! A waiter reads the number of changes before it looks for slots, and sleeps only if it is the same
+//! afterwards, so it misses no change. Wakers of tasks are foreign code, and run wherever a slot comes back;
+//! so a slot is dropped only while the thread holds no lock.
 
 use super::watch::wake;
 use crate::memory::locks::lock;
@@ -11,7 +12,8 @@ use std::task::{Wake, Waker};
 /// One taken slot. Dropping it gives it back.
 pub(crate) struct Slot(pub(super) Arc<Taken>);
 
-/// How many slots are taken, for the threads and tasks that wait for one. It guards no memory; the payload's own lock does.
+/// How many slots are taken, for the threads and tasks that wait for one. It guards no memory; the payload's
+/// own lock does.
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) count: Mutex<Count>,
@@ -23,7 +25,8 @@ pub(super) struct Count {
     pub(super) taken: usize,
     /// Events so far that may let a waiter have a slot.
     pub(super) changes: u64,
-    /// How many threads sleep until there is a change. To notify a condition variable takes a system call even where no thread sleeps.
+    /// How many threads sleep until there is a change. To notify a condition variable takes a system call
+    /// even where no thread sleeps.
     pub(super) sleepers: usize,
     /// The tasks that wait until there is a change, by their numbers.
     pub(super) tasks: Vec<(u64, Waker)>,

@@ -1,11 +1,14 @@
-//! Download slots: how many downloads of a buffer may be under way or unread, and the threads and tasks that wait for one.
+//! Download slots: how many downloads of a buffer may be under way or unread, and the threads and tasks that
+//! wait for one.
 //!
-//! A slot is taken before a download starts and goes with its payload. It comes back when the ticket or guard is dropped, or, where the
-//! ticket was dropped early, when the lane releases the transfer; and it may be that no thread looks then. So a thread
-//! ([`Slots::wait`]) or task ([`Waiting`]) that waits for a slot is woken by
+//! A slot is taken before a download starts and goes with its payload. It comes back when the ticket or guard
+//! is dropped, or, where the ticket was dropped early, when the lane releases the transfer; and it may be
+//! that no thread looks then. So a thread ([`Slots::wait`]) or task ([`Waiting`]) that waits for a slot is
+//! woken by
 //!
 //! * each slot that comes back, and each new transfer, which it may have to watch;
-//! * the wake thread, when the oldest transfer of the lane ends. That wake-up counts as a change, and each waiter looks again.
+//! * the wake thread, when the oldest transfer of the lane ends. That wake-up counts as a change, and each
+//!   waiter looks again.
 //!
 //! A waiter holds no slot while it waits. How it misses no change is said in `slot`.
 
@@ -35,8 +38,8 @@ pub(crate) struct Slots<B: Backend> {
 struct Remembered<B: Backend> {
     /// Some of them have gone.
     transfers: Vec<Weak<InFlight<B>>>,
-    /// How many there are when those that have gone are looked for. At least twice as many as were left the last time, so that
-    /// a download's share of the looking does not depend on how many are under way.
+    /// How many there are when those that have gone are looked for. At least twice as many as were left the
+    /// last time, so that a download's share of the looking does not depend on how many are under way.
     look_at: usize,
 }
 
@@ -55,12 +58,13 @@ pub(crate) struct Missing {
 }
 
 thread_local! {
-    /// How often the calling thread is in the middle of a [`SlotsHeld`]. Nothing to drop, so it is there until the thread has ended.
+    /// How often the calling thread is in the middle of a [`SlotsHeld`]. Nothing to drop, so it is there
+    /// until the thread has ended.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// While it lives, the calling thread has slots that it will give back later, and may run code of the application. That code must not
-/// wait for slots, which might be these.
+/// While it lives, the calling thread has slots that it will give back later, and may run code of the
+/// application. That code must not wait for slots, which might be these.
 pub(crate) struct SlotsHeld(PhantomData<*const ()>);
 
 impl SlotsHeld {
@@ -95,7 +99,8 @@ impl<B: Backend> Slots<B> {
 
     /// Takes a slot for each of `wanted`, in which a buffer may come up more than once: all of them, or none.
     ///
-    /// All counts are locked meanwhile, so no thread sees slots taken that are given back because others are missing.
+    /// All counts are locked meanwhile, so no thread sees slots taken that are given back because others are
+    /// missing.
     pub(crate) fn take(wanted: &[&Self]) -> Result<Vec<Slot>, Missing> {
         if let [one] = wanted {
             // The same without the lists.
@@ -120,8 +125,9 @@ impl<B: Backend> Slots<B> {
         Ok(wanted.iter().map(|slots| Slot(slots.counted().clone())).collect())
     }
 
-    /// Takes a slot for each of `wanted`, and keeps the calling thread until there are all of them. Meanwhile it holds none, so
-    /// a thread that needs only some of them may have these. No buffer comes up more often than it has slots.
+    /// Takes a slot for each of `wanted`, and keeps the calling thread until there are all of them. Meanwhile
+    /// it holds none, so a thread that needs only some of them may have these. No buffer comes up more often
+    /// than it has slots.
     ///
     /// The thread sleeps until the buffer that was the first to miss one has a change.
     pub(crate) fn wait(wanted: &[&Self], lanes: &Lanes<B>) -> Result<Vec<Slot>, Fault> {
@@ -144,8 +150,8 @@ impl<B: Backend> Slots<B> {
         }
     }
 
-    /// Takes a slot for each of `wanted`, after those of downloads that have ended came back. If one is missing: the slots of which buffer,
-    /// and their changes until then.
+    /// Takes a slot for each of `wanted`, after those of downloads that have ended came back. If one is
+    /// missing: the slots of which buffer, and their changes until then.
     fn look<'a>(wanted: &[&'a Self], lanes: &Lanes<B>) -> Result<Vec<Slot>, (&'a Arc<Taken>, u64)> {
         lanes.release_ended();
         Self::take(wanted).map_err(|Missing { part, changes }| (wanted[part].counted(), changes))
@@ -241,8 +247,8 @@ impl Drop for Waiting {
     }
 }
 
-/// Has the wake thread tell of a change when the oldest download of the device has ended, for as long as the returned watch lives. `None`
-/// when it has ended already: then slots may have come back.
+/// Has the wake thread tell of a change when the oldest download of the device has ended, for as long as the
+/// returned watch lives. `None` when it has ended already: then slots may have come back.
 fn watch_oldest<B: Backend>(
     taken: &Arc<Taken>,
     lanes: &Lanes<B>,
@@ -265,7 +271,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn fly(state: &Arc<DeviceState<Host>>, slot: Slot) -> Arc<InFlight<Host>> {
-        let pinned = state.take_pinned(BufferLabel { set: None, name: "flown" }, 1).unwrap();
+        let pinned = state.take_pinned(&BufferLabel::literal("flown"), 1).unwrap();
         let event = state.backend.record(state.lanes.download.stream().raw()).unwrap();
         state.lanes.download.lock().push(event, pinned, Some(slot))
     }

@@ -18,8 +18,9 @@ pub(super) fn this_is_a_wake_thread() {
     IS_WAKE_THREAD.set(true);
 }
 
-/// A fault where the calling thread cannot sleep until a wake thread wakes it: in a host kernel of the device, and on a wake thread. The
-/// wake thread of another lane counts too, since its wakers may wait for this one.
+/// A fault where the calling thread cannot sleep until a wake thread wakes it: in a host kernel of the
+/// device, and on a wake thread. The wake thread of another lane counts too, since its wakers may wait for
+/// this one.
 pub(crate) fn may_sleep<B: Backend>(backend: &B) -> Result<(), Fault> {
     if !backend.may_wait() || IS_WAKE_THREAD.get() {
         return Err(Fault::would_deadlock(B::NAME));

@@ -71,6 +71,6 @@ pub fn run() -> gpumem::Result<usize> {
     let made = Made { edges: vec![[0, 1]], ..Made::default() };
     let gpu = made.upload(&device)?;
     let whole = Whole { buffer: vec![[0.0, 1.0]], of: vec![1_u8] };
-    let lens = whole.upload(&device)?.lens();
-    Ok(gpu.lens().edges + lens.buffer + lens.of)
+    let lengths = whole.upload(&device)?.lengths();
+    Ok(gpu.lengths().edges + lengths.buffer + lengths.of)
 }

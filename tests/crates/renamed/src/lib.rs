@@ -21,7 +21,7 @@ pub struct Graph<T> {
 pub fn run() -> Result<()> {
     let graph: Graph<u32> = Graph::default();
     let mut gpu = graph.upload(&Device::host())?;
-    gpu.resize(GraphLens { positions: 4, weights: 2 })?;
+    gpu.resize(GraphLengths { positions: 4, weights: 2 })?;
     let _frame: GraphFrame<u32> = gpu.start_download()?.wait()?;
     gpu.close()
 }

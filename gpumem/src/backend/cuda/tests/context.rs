@@ -1,21 +1,16 @@
 //! Opening devices, and the context that is current.
 
-use super::{Bench, card};
+use super::{Bench, calls, card};
 use crate::backend::cuda::Cuda;
-use crate::backend::cuda::driver::{self, ContextHandle, code};
+use crate::backend::cuda::driver::code;
 use crate::backend::{BackendOps, Cause, Fault};
-use std::ffi::{c_int, c_uint};
+use std::ptr::null_mut;
 use std::thread;
 
-unsafe extern "C" {
-    fn cuCtxCreate_v2(context: *mut ContextHandle, flags: c_uint, device: c_int) -> driver::Code;
-    fn cuCtxDestroy_v2(context: ContextHandle) -> driver::Code;
-}
-
-fn current() -> ContextHandle {
-    let mut handle = ContextHandle::NULL;
+fn current() -> calls::Handle {
+    let mut handle = null_mut();
     // SAFETY: the pointer is valid for a write (the driver's contract).
-    assert_eq!(unsafe { driver::cuCtxGetCurrent(&raw mut handle) }, code::SUCCESS);
+    assert_eq!(unsafe { calls::cuCtxGetCurrent(&raw mut handle) }, code::SUCCESS);
     handle
 }
 
@@ -48,14 +43,14 @@ fn no_driver_is_told_in_words() {
 fn what_was_current_is_current_again() {
     let Some(cuda) = card() else { return };
     thread::spawn(move || {
-        assert_eq!(current(), ContextHandle::NULL);
+        assert_eq!(current(), null_mut());
         let bench = Bench::new(cuda, 64);
         bench.upload(&[1; 64]);
-        assert_eq!(current(), ContextHandle::NULL);
+        assert_eq!(current(), null_mut());
 
-        let mut own = ContextHandle::NULL;
+        let mut own = null_mut();
         // SAFETY: a context of this test's own, on device 0, which is there (the driver's contract).
-        assert_eq!(unsafe { cuCtxCreate_v2(&raw mut own, 0, 0) }, code::SUCCESS);
+        assert_eq!(unsafe { calls::cuCtxCreate_v2(&raw mut own, 0, 0) }, code::SUCCESS);
         assert_eq!(current(), own);
         assert_eq!(bench.download(), [1; 64]);
         drop(bench.cuda.create_stream().unwrap());
@@ -67,7 +62,7 @@ fn what_was_current_is_current_again() {
         assert_eq!(bench.download(), [1; 64]);
         assert_eq!(current(), primary);
         // SAFETY: made above, and no other code uses it (the driver's contract).
-        assert_eq!(unsafe { cuCtxDestroy_v2(own) }, code::SUCCESS);
+        assert_eq!(unsafe { calls::cuCtxDestroy_v2(own) }, code::SUCCESS);
         bench.close();
     })
     .join()

@@ -1,6 +1,13 @@
 //! The backend by itself. Without a card, a test that needs one says so on standard error and passes, unless
 //! `GPUMEM_REQUIRE_CUDA=1` is set.
 
+/// The driver's functions, as tests call them.
+#[allow(dead_code)] // The file has those of other programs too.
+#[path = "../../../../tests/cuda/driver.rs"]
+mod calls;
+/// Whether there is a card.
+#[path = "../../../../tests/cuda/card.rs"]
+pub(crate) mod card;
 mod context;
 mod kernels;
 mod plain_memory;
@@ -8,9 +15,7 @@ mod stream;
 mod virtual_memory;
 
 use super::{Cuda, Memory, Pinned, Stream};
-use crate::backend::BackendOps;
-use std::env;
-use std::fmt::Display;
+use crate::backend::{BackendOps, Cause};
 use std::io::Write as _;
 
 /// Adds one to each of `count` words.
@@ -42,21 +47,7 @@ pub(crate) const PTX: &str = "
     }";
 
 fn card() -> Option<Cuda> {
-    found(Cuda::open(0))
-}
-
-/// The opened device, or `None` if there is no card and a test may be skipped.
-pub(crate) fn found<T, E: Display>(opened: Result<T, E>) -> Option<T> {
-    match opened {
-        Ok(opened) => Some(opened),
-        Err(error) if env::var_os("GPUMEM_REQUIRE_CUDA").is_some_and(|value| value == "1") => {
-            panic!("GPUMEM_REQUIRE_CUDA is set, and there is no card: {error}")
-        }
-        Err(error) => {
-            say_skipped(&format!("no CUDA card: {error}"));
-            None
-        }
-    }
+    card::found(Cuda::open(0), |fault| matches!(fault.cause(), Cause::Unavailable(_)))
 }
 
 /// Writes past the capture of the test harness, so that a skipped test is seen, and in one piece.

@@ -1,4 +1,5 @@
-//! Free segments, for the next block that fits: by size, each with the epoch and the time at which it came free.
+//! Free segments, for the next block that fits: by size, each with the epoch and the time at which it came
+//! free.
 
 use super::physical::Segment;
 use crate::backend::Backend;
@@ -6,11 +7,12 @@ use crate::memory::pool::epochs::Epoch;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Segments without memory that are retained for their addresses. Each takes an entry of the kernel's table of mappings.
+/// Segments without memory that are retained for their addresses. Each takes an entry of the kernel's table
+/// of mappings.
 const EMPTY: usize = 32;
 
-/// Segments without memory that are given back at a time, where there are too many: drops may add any number, and no
-/// single allocation is to give back all of them.
+/// Segments without memory that are given back at a time, where there are too many: drops may add any number,
+/// and no single allocation is to give back all of them.
 const GOING: usize = 8;
 
 pub(crate) struct FreeSegments<B: Backend> {
@@ -69,7 +71,8 @@ impl<B: Backend> FreeSegments<B> {
         self.remove(key).map(|entry| entry.segment)
     }
 
-    /// Takes one without memory that has addresses for `reserved`: of the first few that fit, the one with the fewest addresses.
+    /// Takes one without memory that has addresses for `reserved`: of the first few that fit, the one with
+    /// the fewest addresses.
     pub(crate) fn take_empty(&mut self, reserved: usize) -> Option<Box<Segment<B>>> {
         let few = self.segments.range(..(1, 0)).take(EMPTY);
         let fits = few.filter(|(_, entry)| entry.segment.reserved() >= reserved);
@@ -92,8 +95,8 @@ impl<B: Backend> FreeSegments<B> {
         self.remove(key).map(|entry| entry.segment)
     }
 
-    /// Takes one whose memory `may` be unmapped: that with the smallest last chunk of at least `bytes`, or with the largest last chunk where
-    /// all are smaller.
+    /// Takes one whose memory `may` be unmapped: that with the smallest last chunk of at least `bytes`, or
+    /// with the largest last chunk where all are smaller.
     pub(crate) fn take_victim(&mut self, bytes: u64, may: impl Fn(Epoch) -> bool) -> Option<FreeSegment<B>> {
         let candidates = self.segments.iter().filter(|(_, entry)| may(entry.epoch));
         let rank = |entry: &FreeSegment<B>| {

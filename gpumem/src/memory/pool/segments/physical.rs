@@ -1,7 +1,7 @@
 //! Memory that has been taken from the driver, and the calls that take it and give it back.
 //!
-//! All memory calls to the backend, except those for pinned memory, are made here, so that they are counted: a program in its steady
-//! state makes none, and [`DeviceStats::driver_calls`](crate::DeviceStats) shows it.
+//! All memory calls to the backend, except those for pinned memory, are made here, so that they are counted:
+//! a program in its steady state makes none, and [`DeviceStats::driver_calls`](crate::DeviceStats) shows it.
 
 use crate::backend::{Backend, BackendOps, Fault};
 use crate::memory::losses::Losses;
@@ -137,8 +137,9 @@ impl<B: Backend> PhysicalMemory<B> {
         }
     }
 
-    /// Reserves addresses, for `reserve` bytes (whole units), or without that for as many as the device could hold. Where there are not as
-    /// many, it reserves fewer, `least` at least; unless the caller needs `all` of them. No memory is mapped.
+    /// Reserves addresses, for `reserve` bytes (whole units), or without that for as many as the device could
+    /// hold. Where there are not as many, it reserves fewer, `least` at least; unless the caller needs `all`
+    /// of them. No memory is mapped.
     pub(crate) fn reserve(
         &self,
         reserve: Option<usize>,
@@ -176,7 +177,8 @@ impl<B: Backend> PhysicalMemory<B> {
         })
     }
 
-    /// Gives a segment back to the driver. Memory that the driver does not take back is noted as lost. Returns the segment's bytes.
+    /// Gives a segment back to the driver. Memory that the driver does not take back is noted as lost.
+    /// Returns the segment's bytes.
     ///
     /// # Safety
     ///
@@ -191,7 +193,8 @@ impl<B: Backend> PhysicalMemory<B> {
         bytes
     }
 
-    /// Unmaps whole chunks at the end of a segment until `mapped` bytes are left, or a little more, and gives them back.
+    /// Unmaps whole chunks at the end of a segment until `mapped` bytes are left, or a little more, and gives
+    /// them back.
     ///
     /// # Safety
     ///
@@ -205,7 +208,8 @@ impl<B: Backend> PhysicalMemory<B> {
         }
     }
 
-    /// Unmaps the last chunk of a segment, if it has one. The chunk is `None` where the driver failed to; then it is noted as lost.
+    /// Unmaps the last chunk of a segment, if it has one. The chunk is `None` where the driver failed to;
+    /// then it is noted as lost.
     ///
     /// # Safety
     ///
@@ -261,7 +265,8 @@ impl<B: Backend> Segment<B> {
         self.chunks.last().map(|(_, bytes)| *bytes)
     }
 
-    /// Maps a chunk after the mapped memory. After a fault the segment is as it was, and the chunk comes back.
+    /// Maps a chunk after the mapped memory. After a fault the segment is as it was, and the chunk comes
+    /// back.
     pub(crate) fn extend(
         &mut self,
         physical: &PhysicalMemory<B>,
@@ -270,8 +275,8 @@ impl<B: Backend> Segment<B> {
         debug_assert!(!self.plain && self.mapped + bytes <= self.reserved);
         // Room in the list first, so that nothing can fail between the call and its record.
         self.chunks.reserve(1);
-        // SAFETY: the callers checked that there are as many addresses left; after `mapped` nothing is mapped, and a chunk is
-        // in one segment's list at most (the driver's contract).
+        // SAFETY: the callers checked that there are as many addresses left; after `mapped` nothing is
+        // mapped, and a chunk is in one segment's list at most (the driver's contract).
         match physical.call(|backend| unsafe { backend.map(&self.memory, self.mapped, &chunk, bytes) }) {
             Ok(()) => {
                 self.chunks.push((chunk, bytes));
@@ -362,8 +367,8 @@ mod tests {
         let (send, ended) = mpsc::channel();
         let taker = state.clone();
         std::thread::spawn(move || {
-            let label = BufferLabel { set: None, name: "block" };
-            let block = taker.allocate(label, 1 << 20, AllocRequest::default()).unwrap();
+            let label = BufferLabel::literal("block");
+            let block = taker.allocate(&label, 1 << 20, AllocRequest::default()).unwrap();
             taker.pool.give_back(block);
             send.send(()).unwrap();
         });

@@ -1,14 +1,16 @@
 //! Per-thread caches of freed blocks: the fast path of allocating and freeing.
 //!
-//! Each thread uses one of a fixed number of caches, chosen by the thread's number; threads share a cache only where there are more
-//! threads than caches. So the cache's lock is free as a rule, and the fast path touches no other memory that threads share. For
-//! that a cache also holds a part of the *budget* ([`Cache::reserved`]): the charges of blocks that came back to it. A thread that finds the
-//! budget used up, or is about to raise its peak, first collects these parts ([`Caches::collect_and_take`]), so limit and peak are
-//! exact.
+//! Each thread uses one of a fixed number of caches, chosen by the thread's number; threads share a cache
+//! only where there are more threads than caches. So the cache's lock is free as a rule, and the fast path
+//! touches no other memory that threads share. For that a cache also holds a part of the *budget*
+//! ([`Cache::reserved`]): the charges of blocks that came back to it. A thread that finds the budget used up,
+//! or is about to raise its peak, first collects these parts ([`Caches::collect_and_take`]), so limit and
+//! peak are exact.
 //!
-//! A block in a cache is free in the order of the compute stream: the thread that takes it queues its work after that of the last
-//! owner. Blocks that another stream still uses do not come here. A block that one thread takes and another drops ends in the
-//! cache of the second; when that is full, all its pieces go to the slabs, where they join their neighbours.
+//! A block in a cache is free in the order of the compute stream: the thread that takes it queues its work
+//! after that of the last owner. Blocks that another stream still uses do not come here. A block that one
+//! thread takes and another drops ends in the cache of the second; when that is full, all its pieces go to
+//! the slabs, where they join their neighbours.
 
 use super::size::{CLASSES, Class};
 use super::spin_lock::{SpinGuard, SpinLock};
@@ -42,7 +44,8 @@ pub(crate) struct Caches<B: Backend> {
     collecting: Mutex<()>,
 }
 
-/// Keeps the locks of two threads out of one line of the processor's cache (and out of two that it fetches together).
+/// Keeps the locks of two threads out of one line of the processor's cache (and out of two that it fetches
+/// together).
 #[repr(align(128))]
 struct CacheLines<B: Backend>(SpinLock<Cache<B>>);
 
@@ -116,8 +119,8 @@ impl<B: Backend> Caches<B> {
         self.caches[threads::number() % CACHES].0.lock()
     }
 
-    /// Gives the budget back that the caches hold, and takes `bytes` of it. Returns how many bytes are used then, with what was taken or
-    /// without.
+    /// Gives the budget back that the caches hold, and takes `bytes` of it. Returns how many bytes are used
+    /// then, with what was taken or without.
     pub(crate) fn collect_and_take(&self, budget: &Budget, bytes: u64) -> Result<(Charge, u64), u64> {
         let _collecting = lock(&self.collecting);
         if budget.take_reserved_flag() {
@@ -129,8 +132,8 @@ impl<B: Backend> Caches<B> {
         if let Some(taken) = budget.take(bytes) {
             return Ok(taken);
         }
-        // Budget that went meanwhile from a cache not looked at yet to one that had been was missed. So all are locked at a time, those
-        // of threads that have just begun too; no other thread locks two.
+        // Budget that went meanwhile from a cache not looked at yet to one that had been was missed. So all
+        // are locked at a time, those of threads that have just begun too; no other thread locks two.
         let mut caches: Vec<_> = self.caches.iter().map(|cache| cache.0.lock()).collect();
         for cache in &mut caches {
             budget.give_back(cache.reserved.take());
@@ -219,53 +222,23 @@ impl<B: Backend> Cache<B> {
         budget.set_reserved_flag();
     }
 
-    /// Takes a piece of a class, with a charge of `price` bytes for its owner: both, or neither.
+    /// Takes a piece of a class, for an owner that has its charge.
     #[inline]
-    pub(crate) fn take_small(
-        &mut self,
-        budget: &Budget,
-        class: Class,
-        price: u64,
-    ) -> Option<(FreePiece<B>, Charge)> {
-        self.small.get(class.index())?.last()?;
-        let charge = self.charge(budget, price)?;
-        let piece = self.take_charged_small(class)?;
-        self.counts.allocated(true);
-        Some((piece, charge))
-    }
-
-    /// Takes a piece of a class for an owner that has its charge.
-    #[inline]
-    pub(crate) fn take_charged_small(&mut self, class: Class) -> Option<FreePiece<B>> {
+    pub(crate) fn take_small(&mut self, class: Class) -> Option<FreePiece<B>> {
         let piece = self.small.get_mut(class.index())?.pop()?;
         self.small_bytes -= class.bytes();
+        self.counts.allocated(true);
         Some(piece)
     }
 
-    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, and a charge of `price` bytes for its owner: both,
-    /// or neither.
+    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, for an owner that
+    /// has its charge.
     #[inline]
-    pub(crate) fn take_large(
-        &mut self,
-        budget: &Budget,
-        size: (usize, usize),
-        price: u64,
-    ) -> Option<(Box<Segment<B>>, Charge)> {
-        let index = self.find_large(size)?;
-        let charge = self.charge(budget, price)?;
-        self.counts.allocated(true);
-        Some((self.large.remove(index), charge))
-    }
-
-    /// Takes such a segment for an owner that has its charge.
-    pub(crate) fn take_charged_large(&mut self, size: (usize, usize)) -> Option<Box<Segment<B>>> {
-        self.find_large(size).map(|index| self.large.remove(index))
-    }
-
-    #[inline]
-    fn find_large(&self, (mapped, reserved): (usize, usize)) -> Option<usize> {
+    pub(crate) fn take_large(&mut self, (mapped, reserved): (usize, usize)) -> Option<Box<Segment<B>>> {
         let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;
-        self.large.iter().rposition(|segment| fits(segment))
+        let index = self.large.iter().rposition(|segment| fits(segment))?;
+        self.counts.allocated(true);
+        Some(self.large.remove(index))
     }
 
     /// Adds a piece. Returns all pieces where they are too many.

@@ -16,6 +16,6 @@ mod slabs;
 mod spin_lock;
 mod tlsf;
 
-pub(super) use self::cache::{Cache, Caches, Evicted, FreePiece};
+pub(super) use self::cache::{Caches, Evicted, FreePiece};
 pub(crate) use self::size::{Class, LARGEST_SMALL};
 pub(super) use self::slabs::{SLAB, Slabs};

@@ -1,7 +1,8 @@
 //! The classes of sizes of small blocks.
 //!
-//! A small block has one of sixteen sizes between two powers of two, so that a freed block fits the next request of about its
-//! size. Rounding up loses three hundredths on average over random sizes (a sixteenth at worst, above 4 KiB).
+//! A small block has one of sixteen sizes between two powers of two, so that a freed block fits the next
+//! request of about its size. Rounding up loses three hundredths on average over random sizes (a sixteenth at
+//! worst, above 4 KiB).
 
 use crate::backend::ALIGNMENT;
 
@@ -31,7 +32,8 @@ impl Class {
         if bytes <= LINEAR {
             return Self(((bytes - 1) / ALIGNMENT) as u8);
         }
-        // Between 2^n (not included) and 2^(n + 1) (included) there are as many steps, of 2^(n - STEP_BITS) each.
+        // Between 2^n (not included) and 2^(n + 1) (included) there are as many steps, of 2^(n - STEP_BITS)
+        // each.
         let power = (bytes - 1).ilog2();
         let step = ((bytes - 1) >> (power - STEP_BITS)) & (STEPS - 1);
         Self((STEPS + STEPS * (power - LINEAR.ilog2()) as usize + step) as u8)

@@ -1,7 +1,8 @@
 //! Slabs: segments that are divided into pieces for small blocks.
 //!
-//! A slab is added with one free piece, which is all of it. Pieces are split and join again; when all of a slab is free it can
-//! be taken out, and its segment then serves a large block, another slab, or goes back to the driver.
+//! A slab is added with one free piece, which is all of it. Pieces are split and join again; when all of a
+//! slab is free it can be taken out, and its segment then serves a large block, another slab, or goes back to
+//! the driver.
 
 use super::cache::FreePiece;
 use super::size::Class;
@@ -67,7 +68,8 @@ impl<B: Backend> Slabs<B> {
         }
     }
 
-    /// Takes pieces of a class: one, and some more of small ones. A `thorough` search finds a piece wherever there is one.
+    /// Takes pieces of a class: one, and some more of small ones. A `thorough` search finds a piece wherever
+    /// there is one.
     pub(crate) fn take(&mut self, class: Class, thorough: bool) -> Vec<FreePiece<B>> {
         let count = (BATCH / class.bytes()).clamp(1, 32);
         let mut pieces = Vec::with_capacity(count);

@@ -1,12 +1,12 @@
 //! A lock that is nearly always free: one atomic exchange to take it, a plain store to leave it.
 //!
-//! Each thread has a cache of its own, so the cache's lock is contended only where another thread empties all caches, or reads the
-//! statistics. `Mutex` asks for a second exchange on leaving, to learn whether a thread sleeps on it; on an H200's host that
-//! is a quarter of what taking and giving back a block costs. A thread runs a few dozen instructions under it, with no driver call and no
-//! foreign code.
+//! Each thread has a cache of its own, so the cache's lock is contended only where another thread empties all
+//! caches, or reads the statistics. `Mutex` asks for a second exchange on leaving, to learn whether a thread
+//! sleeps on it; on an H200's host that is a quarter of what taking and giving back a block costs. A thread
+//! runs a few dozen instructions under it, with no driver call and no foreign code.
 //!
-//! The price is that the holder does not know which threads wait, and wakes none. A thread that finds the lock taken looks again, in three
-//! steps:
+//! The price is that the holder does not know which threads wait, and wakes none. A thread that finds the
+//! lock taken looks again, in three steps:
 //!
 //! | looks | in between | what for |
 //! | --- | --- | --- |
@@ -14,9 +14,10 @@
 //! | 16 more | it gives way to other threads | the holder was put to sleep, and the system has to run it |
 //! | all others | it sleeps, from 20 µs on, twice as long each time up to 1 ms | to give way is not enough |
 //!
-//! Giving way lets only threads of the same or a higher priority run. A real-time thread that waits for an ordinary one on the same core would
-//! keep it from running for good (Linux stops such a thread for 50 ms a second, so it took two seconds). While it sleeps, every thread runs.
-//! It is at most one sleep late, a case in which the holder was stopped in the middle of its few instructions anyway.
+//! Giving way lets only threads of the same or a higher priority run. A real-time thread that waits for an
+//! ordinary one on the same core would keep it from running for good (Linux stops such a thread for 50 ms a
+//! second, so it took two seconds). While it sleeps, every thread runs. It is at most one sleep late, a case
+//! in which the holder was stopped in the middle of its few instructions anyway.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -35,14 +36,15 @@ pub(crate) struct SpinLock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only through a guard, of which there is at most one at a time; so sharing the lock moves the
-// value from thread to thread and never shares it (Rust's contract).
+// SAFETY: the value is reached only through a guard, of which there is at most one at a time; so sharing the
+// lock moves the value from thread to thread and never shares it (Rust's contract).
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 /// Access to the value. Dropping it unlocks.
 pub(crate) struct SpinGuard<'a, T> {
     lock: &'a SpinLock<T>,
-    /// The guard stays on its thread and is not shared: the lock requires of its value only that it may be moved to another thread.
+    /// The guard stays on its thread and is not shared: the lock requires of its value only that it may be
+    /// moved to another thread.
     _thread: PhantomData<*const T>,
 }
 
@@ -85,8 +87,8 @@ impl<T> Deref for SpinGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the guard exists, so this thread holds the lock and no other thread reaches the value (Rust's
-        // contract).
+        // SAFETY: the guard exists, so this thread holds the lock and no other thread reaches the value
+        // (Rust's contract).
         unsafe { &*self.lock.value.get() }
     }
 }
@@ -141,7 +143,8 @@ mod tests {
         assert_eq!(*spin.lock(), 1);
     }
 
-    // It spun, or gave way and was chosen again at once: a real-time thread never let a holder run that was put to sleep on its core.
+    // It spun, or gave way and was chosen again at once: a real-time thread never let a holder run that was
+    // put to sleep on its core.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_waits_long_takes_no_core() {

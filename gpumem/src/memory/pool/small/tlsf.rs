@@ -1,10 +1,10 @@
 //! Where in the slabs there is room: offsets only, no memory is touched.
 //!
-//! Pieces of a slab are nodes in the order of their addresses, so that a piece that comes free joins its neighbours. Free
-//! nodes are in lists by size, eight between two powers of two, with a bit for each list that is not empty: taking and
-//! giving back are a fixed number of steps however much there is. The method is TLSF (Masmano, Ripoll, Crespo, Real: "TLSF: a
-//! new dynamic memory allocator for real-time systems", ECRTS 2004), with its headers kept here instead of in
-//! the memory, which the host cannot write.
+//! Pieces of a slab are nodes in the order of their addresses, so that a piece that comes free joins its
+//! neighbours. Free nodes are in lists by size, eight between two powers of two, with a bit for each list
+//! that is not empty: taking and giving back are a fixed number of steps however much there is. The method is
+//! TLSF (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory allocator for real-time systems", ECRTS
+//! 2004), with its headers kept here instead of in the memory, which the host cannot write.
 
 /// What sizes and offsets are counted in, in bytes.
 pub(crate) const GRAIN: usize = crate::backend::ALIGNMENT;
@@ -68,9 +68,9 @@ impl Tlsf {
         }
     }
 
-    /// Adds a slab of `bytes` (a multiple of the grain, at most 4 GiB), all of it free. Returns its first node, which stays the
-    /// first as long as the slab is there: a piece that is split keeps its node for its lower part, and pieces that join
-    /// take that of the lower one.
+    /// Adds a slab of `bytes` (a multiple of the grain, at most 4 GiB), all of it free. Returns its first
+    /// node, which stays the first as long as the slab is there: a piece that is split keeps its node for its
+    /// lower part, and pieces that join take that of the lower one.
     pub(crate) fn add(&mut self, slab: u32, bytes: usize) -> u32 {
         let size = grains(bytes);
         let node = Node {
@@ -88,8 +88,8 @@ impl Tlsf {
         index
     }
 
-    /// Takes a piece of `bytes` (a multiple of the grain), if there is room for it in one place. Where only the list of its own size is
-    /// left, `thorough` looks at all that is in there.
+    /// Takes a piece of `bytes` (a multiple of the grain), if there is room for it in one place. Where only
+    /// the list of its own size is left, `thorough` looks at all that is in there.
     pub(crate) fn take(&mut self, bytes: usize, thorough: bool) -> Option<Piece> {
         let size = grains(bytes);
         let index = self.find(size, thorough)?;
@@ -157,7 +157,8 @@ impl Tlsf {
         self.free_grains * GRAIN as u64
     }
 
-    /// Compares the sum of the free pieces with the pieces themselves, and looks for free neighbours that have not joined.
+    /// Compares the sum of the free pieces with the pieces themselves, and looks for free neighbours that
+    /// have not joined.
     #[cfg(all(debug_assertions, feature = "testing"))]
     pub(crate) fn audit(&self) {
         let free = |index: u32| index != NONE && self.nodes[index as usize].free;
@@ -178,7 +179,8 @@ impl Tlsf {
 
     /// A free node of at least `size`.
     fn find(&self, size: u32, thorough: bool) -> Option<u32> {
-        // In the list that `size` itself belongs to there may be smaller ones, so the search begins one further on.
+        // In the list that `size` itself belongs to there may be smaller ones, so the search begins one
+        // further on.
         let (row, column) = place(size);
         let further = self.columns[row] & (0xfe << column);
         if further != 0 {

@@ -1,10 +1,11 @@
 //! Making a segment where no free one fits, from free segments and from what the driver gives.
 //!
-//! While the device is below its [`Watermark`], a request that nothing fits takes new memory from the driver, which costs little. Above it
-//! the request is *assembled*: a free segment that is too small is made larger, others are taken apart, their chunks are mapped
-//! after it where they fit or go back to the driver, and only what is then missing is taken from the driver. So no memory is
-//! free and cannot be had. Only chunks are taken apart that the compute stream has passed (`epochs`): an assembly waits for the device
-//! only where its limit would otherwise be passed.
+//! While the device is below its [`Watermark`], a request that nothing fits takes new memory from the driver,
+//! which costs little. Above it the request is *assembled*: a free segment that is too small is made larger,
+//! others are taken apart, their chunks are mapped after it where they fit or go back to the driver, and only
+//! what is then missing is taken from the driver. So no memory is free and cannot be had. Only chunks are
+//! taken apart that the compute stream has passed (`epochs`): an assembly waits for the device only where its
+//! limit would otherwise be passed.
 
 use super::AllocRequest;
 use super::watermark::Watermark;
@@ -13,9 +14,10 @@ use crate::memory::pool::DevicePool;
 use crate::memory::pool::free_memory::FreeMemory;
 use crate::memory::pool::segments::{Chunk, FreeSegment, Segment};
 
-/// Chunks from this size on are mapped elsewhere rather than given back and taken anew. A smaller one costs the driver less to give
-/// back (it takes 260 µs per GiB) than it costs to have it map and unmap many chunks for good (35 µs each): on the random mix of
-/// `benches/memory` assembling became half as fast where all that fitted was moved.
+/// Chunks from this size on are mapped elsewhere rather than given back and taken anew. A smaller one costs
+/// the driver less to give back (it takes 260 µs per GiB) than it costs to have it map and unmap many chunks
+/// for good (35 µs each): on the random mix of `benches/memory` assembling became half as fast where all that
+/// fitted was moved.
 const MOVED: usize = 256 << 20;
 
 /// A segment, and whether the driver was asked for nothing.
@@ -37,7 +39,8 @@ impl<'a, B: Backend> Assembler<'a, B> {
         let pool = self.pool;
         let unit = pool.physical.unit();
         let (reserved, wanted) = pool.addresses(mapped, request);
-        // An eighth too large is better than a call to the driver, as long as there is overhead for it; anything is better than assembling.
+        // An eighth too large is better than a call to the driver, as long as there is overhead for it;
+        // anything is better than assembling.
         let fit = |waste: usize| {
             let most = mapped.saturating_add(waste.min(self.watermark.waste_left()));
             pool.free().segments.take_fit(mapped, most, reserved)
@@ -61,7 +64,8 @@ impl<'a, B: Backend> Assembler<'a, B> {
         self.make(mapped, (reserved, wanted), request.stable).map(|segment| (segment, false))
     }
 
-    /// Makes a segment with addresses for at least `reserved` bytes, and for the `wanted` bytes where it is new.
+    /// Makes a segment with addresses for at least `reserved` bytes, and for the `wanted` bytes where it is
+    /// new.
     fn make(
         &self,
         mapped: usize,
@@ -72,7 +76,8 @@ impl<'a, B: Backend> Assembler<'a, B> {
         if !pool.physical.has_virtual() {
             return self.plain(mapped);
         }
-        // Whatever the compute stream still does with a free segment: memory is only mapped after what is there.
+        // Whatever the compute stream still does with a free segment: memory is only mapped after what is
+        // there.
         let too_small = if self.watermark.excess(mapped) > 0 {
             pool.free().segments.take_below(mapped, reserved)
         } else {
@@ -119,14 +124,14 @@ impl<'a, B: Backend> Assembler<'a, B> {
         pool.physical.plain(bytes).map(Box::new)
     }
 
-    /// Whether the device's limit comes before the order of the compute stream: `more` bytes would pass it, and this thread may wait for
-    /// the work that still uses free memory.
+    /// Whether the device's limit comes before the order of the compute stream: `more` bytes would pass it,
+    /// and this thread may wait for the work that still uses free memory.
     fn may_wait_for(&self, more: usize) -> bool {
         self.watermark.passes_limit(more) && self.pool.backend.may_wait()
     }
 
-    /// Free addresses without memory, before new ones are reserved: for the `wanted` bytes, or for some growth of a segment of
-    /// `mapped` bytes where the caller wants none in particular.
+    /// Free addresses without memory, before new ones are reserved: for the `wanted` bytes, or for some
+    /// growth of a segment of `mapped` bytes where the caller wants none in particular.
     fn take_empty(&self, mapped: usize, wanted: Option<usize>) -> Option<Box<Segment<B>>> {
         let reserved = wanted.unwrap_or(mapped.saturating_mul(4));
         let (empty, old) = {
@@ -140,8 +145,8 @@ impl<'a, B: Backend> Assembler<'a, B> {
         empty
     }
 
-    /// Maps chunks into a segment until it has `mapped` bytes (whole units, within its addresses). After a fault it has what it
-    /// had.
+    /// Maps chunks into a segment until it has `mapped` bytes (whole units, within its addresses). After a
+    /// fault it has what it had.
     pub(crate) fn fill(&self, segment: &mut Segment<B>, mapped: usize) -> Result<(), Fault> {
         let physical = &self.pool.physical;
         let before = segment.mapped();
@@ -164,8 +169,8 @@ impl<'a, B: Backend> Assembler<'a, B> {
         filled
     }
 
-    /// Takes free segments apart, as far as `mapped` bytes in `segment` would be too much beside them. A chunk that fits exactly is
-    /// mapped there, and so are large ones; the rest goes back.
+    /// Takes free segments apart, as far as `mapped` bytes in `segment` would be too much beside them. A
+    /// chunk that fits exactly is mapped there, and so are large ones; the rest goes back.
     fn make_way(&self, segment: &mut Segment<B>, mapped: usize) -> Result<(), Fault> {
         let more = mapped - segment.mapped();
         if self.watermark.excess(more) == 0 {
@@ -199,8 +204,8 @@ impl<'a, B: Backend> Assembler<'a, B> {
         result
     }
 
-    /// Unmaps at least `bytes` of free segments that the compute stream has passed, if there are as many. Returns the chunks, and how
-    /// many bytes came free.
+    /// Unmaps at least `bytes` of free segments that the compute stream has passed, if there are as many.
+    /// Returns the chunks, and how many bytes came free.
     fn take_apart(&self, bytes: u64) -> (Vec<Chunk<B>>, u64) {
         let pool = self.pool;
         let mut chunks = Vec::new();
@@ -219,8 +224,8 @@ impl<'a, B: Backend> Assembler<'a, B> {
                 continue;
             }
             while taken < bytes {
-                // SAFETY: no block has the segment, and the compute stream has passed its last use (rule 2); uses by other
-                // streams were waited for before it came free.
+                // SAFETY: no block has the segment, and the compute stream has passed its last use (rule 2);
+                // uses by other streams were waited for before it came free.
                 let Some(stripped) = (unsafe { pool.physical.strip(&mut segment) }) else { break };
                 if let Some(chunk) = stripped {
                     taken += chunk.1 as u64;

@@ -43,8 +43,9 @@ impl<B: Backend> DevicePool<B> {
         }
     }
 
-    /// Maps memory after the end of a block that [can grow](Self::can_grow), for `bytes` in all. The block keeps its size until
-    /// [`commit_growth`](Self::commit_growth); [`undo_growth`](Self::undo_growth) gives back what this mapped.
+    /// Maps memory after the end of a block that [can grow](Self::can_grow), for `bytes` in all. The block
+    /// keeps its size until [`commit_growth`](Self::commit_growth); [`undo_growth`](Self::undo_growth) gives
+    /// back what this mapped.
     pub(crate) fn map_growth(&self, block: &mut Block<B>, bytes: usize) -> Result<(), Fault> {
         match (&mut block.origin, whole(bytes, self.unit())) {
             (Origin::Segment(segment), Some(mapped)) if mapped > segment.mapped() => {
@@ -60,16 +61,16 @@ impl<B: Backend> DevicePool<B> {
         self.count_again(block);
     }
 
-    /// Gives back what a growth took, since the block will not grow after all. Where work that was queued since may have
-    /// `touched` the memory, the calling thread waits for that work. Memory that cannot be waited for stays with the block, without a
-    /// charge.
+    /// Gives back what a growth took, since the block will not grow after all. Where work that was queued
+    /// since may have `touched` the memory, the calling thread waits for that work. Memory that cannot be
+    /// waited for stays with the block, without a charge.
     pub(crate) fn undo_growth(&self, block: &mut Block<B>, before: &Extent, touched: bool) {
         let is_unused = !touched || block.wait_until_unused(&self.backend, &self.compute).is_ok();
         if let Origin::Segment(segment) = &mut block.origin
             && is_unused
         {
-            // SAFETY: what lies after `mapped` was mapped by `map_growth`. No work was queued that uses it, or it was waited for
-            // (rule 2).
+            // SAFETY: what lies after `mapped` was mapped by `map_growth`. No work was queued that uses it,
+            // or it was waited for (rule 2).
             unsafe { self.physical.strip_to(segment, before.mapped) };
         }
         let more = block.charge.bytes().saturating_sub(before.charged);
@@ -78,9 +79,10 @@ impl<B: Backend> DevicePool<B> {
         self.losses.log();
     }
 
-    /// Makes a block smaller where it is, if it is a segment, and gives back the chunks after its new end. Keeps the calling thread
-    /// until nothing uses the block. Returns whether it was done: it is not where chunks are in the way that are much larger than
-    /// what is to be left, unless the block `stays` where it is in any case.
+    /// Makes a block smaller where it is, if it is a segment, and gives back the chunks after its new end.
+    /// Keeps the calling thread until nothing uses the block. Returns whether it was done: it is not where
+    /// chunks are in the way that are much larger than what is to be left, unless the block `stays` where it
+    /// is in any case.
     pub(crate) fn shrink(&self, block: &mut Block<B>, bytes: usize, stays: bool) -> Result<bool, Fault> {
         let unit = self.unit();
         let mapped = whole(bytes, unit).unwrap_or(usize::MAX);

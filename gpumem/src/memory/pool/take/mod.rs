@@ -1,7 +1,8 @@
 //! Taking memory out of the pool: blocks, and more memory for blocks that grow where they are.
 //!
-//! A request goes the fast path through the thread's cache ([`DevicePool::take_ready`]), or takes two steps: a [`Reservation`] of its bytes
-//! within the limit, and then the memory, from the cache again, from slabs and free segments, or `assemble`d.
+//! A request goes the fast path through the thread's cache ([`DevicePool::take_ready`]), or takes two steps:
+//! a [`Reservation`] of its bytes within the limit, and then the memory, from the cache again, from slabs and
+//! free segments, or `assemble`d.
 
 mod assemble;
 mod growth;
@@ -15,8 +16,8 @@ use self::watermark::Watermark;
 use super::DevicePool;
 use super::block::{Block, Origin};
 use super::budget::Charge;
-use super::segments::whole;
-use super::small::{Cache, Class, Evicted, FreePiece, LARGEST_SMALL, SLAB};
+use super::segments::{Segment, whole};
+use super::small::{Class, Evicted, FreePiece, LARGEST_SMALL, SLAB};
 use crate::backend::{Backend, Fault};
 
 /// A request for a block.
@@ -28,7 +29,8 @@ pub(crate) struct AllocRequest {
     pub(crate) stable: bool,
     /// Whether the application is asked to free something before the request fails.
     pub(crate) ask: bool,
-    /// Whether the bytes are charged already, to a block that this one replaces; see [`Block::take_charge_of`].
+    /// Whether the bytes are charged already, to a block that this one replaces; see
+    /// [`Block::take_charge_of`].
     pub(crate) prepaid: bool,
 }
 
@@ -43,20 +45,42 @@ impl AllocRequest {
     pub(crate) fn price(&self, bytes: usize) -> u64 {
         if self.prepaid { 0 } else { bytes as u64 }
     }
+
+    /// Whether a block of `bytes` is a piece of a slab.
+    fn is_small(&self, bytes: usize) -> bool {
+        bytes <= LARGEST_SMALL && !self.stable
+    }
 }
 
-/// A charge for memory that is on its way. It goes back to the budget unless a block gets it, whatever happens: a panic of the
-/// application's pressure callback included.
+/// What the fast path finds.
+pub(crate) enum Ready<'a, B: Backend> {
+    Block(Block<B>),
+    /// The cache has no memory that fits.
+    Charge(Reservation<'a, B>),
+    /// The thread's own part of the budget does not suffice.
+    Nothing,
+}
+
+/// Memory that has no owner yet.
+pub(crate) enum Memory<B: Backend> {
+    Piece(FreePiece<B>, Class),
+    Segment(Box<Segment<B>>),
+}
+
+/// A charge for memory that is on its way. It goes back to the budget unless a block gets it, whatever
+/// happens: a panic of the application's pressure callback included.
 #[must_use]
 pub(crate) struct Reservation<'a, B: Backend> {
     pool: &'a DevicePool<B>,
     charge: Charge,
-    /// Bytes that are used with it, where these may be more than ever. They become the peak when the memory is there.
+    /// Bytes that are used with it, where these may be more than ever. They become the peak when the memory
+    /// is there.
     used: u64,
 }
 
 impl<B: Backend> Reservation<'_, B> {
     /// The charge, for a block whose memory is there.
+    #[inline]
     fn keep(mut self) -> Charge {
         let budget = &self.pool.budget;
         if self.used > budget.peak() {
@@ -71,13 +95,35 @@ impl<B: Backend> Reservation<'_, B> {
         block.charge.merge(self.keep());
     }
 
-    /// Gives the charge to a block that was obtained for it.
-    pub(crate) fn admit(self, mut block: Block<B>, reused: bool) -> Block<B> {
+    /// The fast path again, for a reservation that was made after it had failed: a block from the calling
+    /// thread's cache, or the reservation.
+    pub(crate) fn take_ready(mut self, bytes: usize, request: AllocRequest) -> Result<Block<B>, Self> {
+        let free = AllocRequest { prepaid: true, ..request };
+        match self.pool.take_ready(bytes, free) {
+            Ready::Block(mut block) => {
+                block.charge.merge(self.keep());
+                Ok(block)
+            }
+            Ready::Charge(nothing) => {
+                self.charge.merge(nothing.keep());
+                Err(self)
+            }
+            Ready::Nothing => Err(self),
+        }
+    }
+
+    /// Makes a block of memory that was obtained for this reservation, and counts the allocation.
+    #[inline]
+    pub(crate) fn admit(self, memory: Memory<B>, bytes: usize, reused: bool) -> Block<B> {
         let pool = self.pool;
-        block.charge = self.keep();
-        pool.count_again(&mut block);
         pool.caches.mine().counts.allocated(reused);
-        block
+        let charge = self.keep();
+        match memory {
+            Memory::Piece(FreePiece { memory, offset, node }, class) => {
+                Block::new(memory, offset, bytes, charge, Origin::Slab { node, class })
+            }
+            Memory::Segment(segment) => pool.segment_block(segment, bytes, charge),
+        }
     }
 }
 
@@ -88,25 +134,40 @@ impl<B: Backend> Drop for Reservation<'_, B> {
 }
 
 impl<B: Backend> DevicePool<B> {
-    /// The fast path: a block from the calling thread's cache, with its charge, if both are there. Asks the driver for nothing.
+    /// The fast path: a charge and a block from the calling thread's cache. Asks the driver for nothing.
     #[inline]
-    pub(crate) fn take_ready(&self, bytes: usize, request: AllocRequest) -> Option<Block<B>> {
-        let price = request.price(bytes);
-        if bytes > LARGEST_SMALL || request.stable {
-            let size = self.extent(bytes, request)?;
-            let (segment, charge) = self.ready(|cache| cache.take_large(&self.budget, size, price))?;
-            let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Origin::Segment(segment));
-            self.count_again(&mut block);
-            return Some(block);
+    pub(crate) fn take_ready(&self, bytes: usize, request: AllocRequest) -> Ready<'_, B> {
+        let mut cache = self.caches.mine();
+        let Some(charge) = cache.charge(&self.budget, request.price(bytes)) else { return Ready::Nothing };
+        let reserved = |charge| Ready::Charge(Reservation { pool: self, charge, used: 0 });
+        // Injected failures must reach every request.
+        if self.backend.is_tested() {
+            return reserved(charge);
         }
-        let class = Class::of(bytes);
-        let (piece, charge) = self.ready(|cache| cache.take_small(&self.budget, class, price))?;
-        let origin = Origin::Slab { node: piece.node, class };
-        Some(Block::new(piece.memory, piece.offset, bytes, charge, origin))
+        if request.is_small(bytes) {
+            let class = Class::of(bytes);
+            let Some(FreePiece { memory, offset, node }) = cache.take_small(class) else {
+                return reserved(charge);
+            };
+            return Ready::Block(Block::new(memory, offset, bytes, charge, Origin::Slab { node, class }));
+        }
+        let segment = self.extent(bytes, request).and_then(|size| cache.take_large(size));
+        drop(cache);
+        match segment {
+            Some(segment) => Ready::Block(self.segment_block(segment, bytes, charge)),
+            None => reserved(charge),
+        }
     }
 
-    /// Takes `bytes` of the limit. Waits for dropped blocks that other streams use as long as these are in the way; where `bytes` would
-    /// not fit beside the live buffers either, it waits for nothing. `None` where they do not fit.
+    fn segment_block(&self, segment: Box<Segment<B>>, bytes: usize, charge: Charge) -> Block<B> {
+        let mut block = Block::new(segment.memory().clone(), 0, bytes, charge, Origin::Segment(segment));
+        self.count_again(&mut block);
+        block
+    }
+
+    /// Takes `bytes` of the limit. Waits for dropped blocks that other streams use as long as these are in
+    /// the way; where `bytes` would not fit beside the live buffers either, it waits for nothing. `None`
+    /// where they do not fit.
     pub(crate) fn reserve(&self, bytes: u64) -> Option<Reservation<'_, B>> {
         let reservation = |(charge, used)| Reservation { pool: self, charge, used };
         if let Some(charge) = self.caches.mine().charge(&self.budget, bytes) {
@@ -132,41 +193,26 @@ impl<B: Backend> DevicePool<B> {
 
     /// Whether addresses for so many bytes exist at all.
     pub(crate) fn is_addressable(&self, bytes: usize) -> bool {
-        whole(bytes, self.unit()).is_some()
+        bytes <= LARGEST_SMALL || whole(bytes, self.unit()).is_some()
     }
 
-    /// Memory for a block whose owner has its charge, and whether the driver was asked for nothing.
-    pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Block<B>, bool), Fault> {
-        if bytes <= LARGEST_SMALL && !request.stable {
+    /// Memory for a block of a reservation, and whether the driver was asked for nothing.
+    pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Memory<B>, bool), Fault> {
+        if request.is_small(bytes) {
             let class = Class::of(bytes);
-            let ready = self.ready(|cache| cache.take_charged_small(class));
-            let (FreePiece { memory, offset, node }, reused) = match ready {
-                Some(piece) => (piece, true),
-                None => self.obtain_piece(class)?,
-            };
-            let block = Block::new(memory, offset, bytes, Charge::none(), Origin::Slab { node, class });
-            return Ok((block, reused));
+            let (piece, reused) = self.obtain_piece(class)?;
+            return Ok((Memory::Piece(piece, class), reused));
         }
-        let size = self.extent(bytes, request).unwrap_or((usize::MAX, usize::MAX));
-        let ready = self.ready(|cache| cache.take_charged_large(size));
-        let (segment, reused) = match ready {
-            Some(segment) => (segment, true),
-            None => Assembler::new(self).obtain(size.0, request)?,
-        };
-        let memory = segment.memory().clone();
-        Ok((Block::new(memory, 0, bytes, Charge::none(), Origin::Segment(segment)), reused))
+        let mapped = self.extent(bytes, request).map_or(usize::MAX, |(mapped, _)| mapped);
+        let (segment, reused) = Assembler::new(self).obtain(mapped, request)?;
+        Ok((Memory::Segment(segment), reused))
     }
 
-    /// Takes memory from the calling thread's cache; none where failures are injected, which must reach every request.
-    #[inline]
-    fn ready<R>(&self, take: impl FnOnce(&mut Cache<B>) -> Option<R>) -> Option<R> {
-        if self.backend.is_tested() { None } else { take(&mut self.caches.mine()) }
-    }
-
-    /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets where it is new.
+    /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets
+    /// where it is new.
     ///
-    /// More than the device has memory is of no use. Without a `max` a segment gets addresses for all of it, which cost nothing;
-    /// but a free one with fewer is as good, unless the block is to stay where it is.
+    /// More than the device has memory is of no use. Without a `max` a segment gets addresses for all of it,
+    /// which cost nothing; but a free one with fewer is as good, unless the block is to stay where it is.
     fn addresses(&self, mapped: usize, request: AllocRequest) -> (usize, Option<usize>) {
         let unit = self.unit();
         let most = self.physical.most_addresses().max(mapped);
@@ -185,7 +231,8 @@ impl<B: Backend> DevicePool<B> {
         Some((if all { reserved } else { mapped }, reserved))
     }
 
-    /// A piece for a small block, from the slabs, and whether the driver was asked for nothing. More pieces go to the thread's cache.
+    /// A piece for a small block, from the slabs, and whether the driver was asked for nothing. More pieces
+    /// go to the thread's cache.
     fn obtain_piece(&self, class: Class) -> Result<(FreePiece<B>, bool), Fault> {
         let mut flushed = false;
         let mut reused = true;
@@ -201,8 +248,8 @@ impl<B: Backend> DevicePool<B> {
             }
             // At least one block.
             let unit = class.bytes().next_multiple_of(self.unit());
-            // A thirty-second part of all slabs, so that many small buffers make few slabs and few make small ones. Small slabs where the
-            // overhead is used up would only make more gaps.
+            // A thirty-second part of all slabs, so that many small buffers make few slabs and few make small
+            // ones. Small slabs where the overhead is used up would only make more gaps.
             let size = (slabs / 32).next_multiple_of(unit).clamp(unit, SLAB.max(unit));
             let watermark = Watermark::of(self);
             if watermark.excess(size) > 0 && !flushed {

@@ -1,14 +1,16 @@
-//! How much memory a device may hold: the mark up to which a request that no free segment fits takes new memory from the driver.
+//! How much memory a device may hold: the mark up to which a request that no free segment fits takes new
+//! memory from the driver.
 //!
 //! ```text
 //!   held:   0 ........ lived ........ lived + overhead ........ limit, or the ceiling
 //!           take new memory         |      assemble (from whichever of these marks comes first)
 //! ```
 //!
-//! `lived` is the most bytes that have lived at the same time. By default the overhead is a quarter of it, which is rarely used up:
-//! assembling costs about 35 us per request on a card, and taking new memory for the same request costs a hundredth part of that on average.
-//! Near the limit the overhead is what is left below the limit. The end of the device's memory is not known in advance, since other
-//! programs use it too: the driver's first refusal sets the *ceiling* ([`DevicePool::note_full`]).
+//! `lived` is the most bytes that have lived at the same time. By default the overhead is a quarter of it,
+//! which is rarely used up: assembling costs about 35 us per request on a card, and taking new memory for the
+//! same request costs a hundredth part of that on average. Near the limit the overhead is what is left below
+//! the limit. The end of the device's memory is not known in advance, since other programs use it too: the
+//! driver's first refusal sets the *ceiling* ([`DevicePool::note_full`]).
 
 use crate::backend::Backend;
 use crate::memory::pool::DevicePool;
@@ -17,12 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Overhead that is allowed in any case, so that small programs do not take memory apart for a few bytes.
 const FLOOR: u64 = 16 << 20;
 
-/// The overhead where none is set, and its least: a program with some dozen buffers of a few MiB loses half of a quarter to rounding.
+/// The overhead where none is set, and its least: a program with some dozen buffers of a few MiB loses half
+/// of a quarter to rounding.
 const DEFAULT: f64 = 0.25;
 const DEFAULT_FLOOR: u64 = 64 << 20;
 
-/// Live segments may be larger than their blocks by this part of the limit, or of the device's memory, at most, where no
-/// overhead is set: memory wasted while the end is far away is still wasted when it is near.
+/// Live segments may be larger than their blocks by this part of the limit, or of the device's memory, at
+/// most, where no overhead is set: memory wasted while the end is far away is still wasted when it is near.
 const WASTED: u64 = 40;
 
 /// Bytes that the driver had given when it last had no more memory. None are known at first.
@@ -70,10 +73,12 @@ impl<'a, B: Backend> Watermark<'a, B> {
         self.0.physical.held().saturating_add(more as u64) > self.0.budget.limit()
     }
 
-    /// Bytes by which segments may be larger than their blocks, in all and from now on: a part of the overhead.
+    /// Bytes by which segments may be larger than their blocks, in all and from now on: a part of the
+    /// overhead.
     ///
-    /// How large a part was tried out on the random mix of `benches/memory`: a larger one leaves too little to assemble from
-    /// where the overhead is small, and a smaller one assembles needlessly where there is plenty.
+    /// How large a part was tried out on the random mix of `benches/memory`: a larger one leaves too little
+    /// to assemble from where the overhead is small, and a smaller one assembles needlessly where there is
+    /// plenty.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // below 2^53
     pub(crate) fn waste_left(&self) -> usize {
         let Self(pool) = self;
@@ -89,14 +94,14 @@ impl<'a, B: Backend> Watermark<'a, B> {
         usize::try_from(most - pool.sums.waste.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Sets the ceiling: the driver has no more memory. From here on requests are assembled from free memory before the driver is asked
-    /// again.
+    /// Sets the ceiling: the driver has no more memory. From here on requests are assembled from free memory
+    /// before the driver is asked again.
     pub(crate) fn set_ceiling(&self) {
         self.0.ceiling.0.store(self.0.physical.held(), Ordering::Relaxed);
     }
 
-    /// Raises the ceiling by a part of a request that it is in the way of, and to the held bytes at least: other programs may have given memory
-    /// back since.
+    /// Raises the ceiling by a part of a request that it is in the way of, and to the held bytes at least:
+    /// other programs may have given memory back since.
     pub(crate) fn raise_ceiling(&self, more: usize) {
         let held = self.0.physical.held();
         let raise =

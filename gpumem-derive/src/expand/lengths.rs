@@ -1,20 +1,21 @@
-//! `GraphLens`: one `usize` per buffer.
+//! `GraphLengths`: one `usize` per buffer.
 
-use super::context::Context;
+use super::context::{Context, Part};
 use super::docs;
 use proc_macro2::TokenStream;
 use quote::quote;
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { core, vis, deprecated, .. } = cx;
-    let (lens, manager) = (&cx.model.names.lens, &cx.model.names.manager);
+    let (lengths, manager) = (&cx.model.names.lengths, &cx.model.names.manager);
     let page = docs::of_text(&format!(
         "One number per buffer of [`{manager}`]: lengths, capacities, or numbers of additional elements.\n\
          \n\
-         With `..Default::default()`, the other buffers get zero."
+         With `..Default::default()`, the other buffers get zero; [`all`](Self::all) gives each the same."
     ));
+    let names = cx.accessors();
     let fields = cx.buffers.iter().map(|part| {
-        let (name, deprecated) = (&part.buffer.accessor, &part.deprecated);
+        let (Part { vis, deprecated, .. }, name) = (part, &part.buffer.accessor);
         let docs = docs::of_text(&format!("The number of elements of `{}`.", part.field.name));
         quote!(#docs #deprecated #vis #name: #core::primitive::usize,)
     });
@@ -30,8 +31,16 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
             #core::cmp::Eq,
             #core::hash::Hash,
         )]
-        #vis struct #lens {
+        #vis struct #lengths {
             #(#fields)*
+        }
+
+        impl #lengths {
+            /// The same number for every buffer.
+            #[inline]
+            #vis const fn all(__number: #core::primitive::usize) -> Self {
+                Self { #(#names: __number),* }
+            }
         }
     }
 }

@@ -1,8 +1,6 @@
-//! The link between a user's struct and its buffers.
-//!
-//! [`GpuBuffers`] is the trait that `#[derive(GpuBuffers)]` implements. [`Set`] is the hidden part of each
-//! generated manager. It holds the logic of operations on the whole set, so that the generated code holds
-//! none, and works on the untyped buffers of the manager, in the order of the fields.
+//! [`Set`], the hidden part of each generated manager. It holds the logic of operations on the whole set, so
+//! that the generated code holds none, and works on the untyped buffers of the manager, in the order of the
+//! fields.
 
 use crate::backend::Backend;
 use crate::buffer::{
@@ -17,40 +15,6 @@ use crate::spec::BufferSpec;
 use std::fmt;
 use std::sync::Arc;
 
-/// A struct of `Vec`s that has a manager of buffers. Derive it with `#[derive(GpuBuffers)]`.
-///
-#[cfg_attr(feature = "derive", doc = "```")]
-#[cfg_attr(not(feature = "derive"), doc = "```ignore")]
-/// use gpumem::{Device, GpuBuffers};
-///
-/// #[derive(GpuBuffers)]
-/// struct Points {
-///     #[buffer(growth = 2.0, max = "1MiB")]
-///     positions: Vec<[f32; 3]>,
-/// }
-///
-/// let points = Points { positions: vec![[0.0; 3]; 10] };
-/// let gpu = points.upload(&Device::host())?;
-/// assert_eq!(gpu.positions().len(), 10);
-/// assert_eq!(Points::BUFFERS[0].max_bytes(), Some(1 << 20));
-/// # Ok::<(), gpumem::Error>(())
-/// ```
-pub trait GpuBuffers {
-    /// The generated manager: one [`Buffer`] per field.
-    type Manager<B: Backend>;
-
-    /// The buffers, in the order of the fields.
-    const BUFFERS: &'static [BufferSpec];
-
-    /// Makes the buffers on `device` and uploads the contents of the `Vec`s.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buffer::from_slice`]. No buffer is left on the device then.
-    #[track_caller]
-    fn upload<B: Backend>(&self, device: &Device<B>) -> Result<Self::Manager<B>, Error>;
-}
-
 /// The operations that generated code needs of an element type.
 ///
 /// It is implemented for every [`Element`]. Generated code uses this one trait, so that an element that is
@@ -60,6 +24,7 @@ pub trait GpuBuffers {
     label = "not plain data (`bytemuck::Pod`)",
     note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]` and `#[repr(C)]` on it \
             (with the `derive` feature of `bytemuck`)",
+    note = "for a type of another crate, such as `glam::Vec3`, turn on that crate's feature `bytemuck`",
     note = "not every byte is a `bool`, a `char` or an `Option`, and a device may write any: use `u8` or `u32`, and a value that \
             means none",
     note = "a device cannot follow what lives on the heap of the host, such as a `String` or a nested `Vec`: keep the values in \
@@ -190,7 +155,7 @@ impl<B: Backend> Set<B> {
     ) -> Result<[RawOwned<B>; N], Error> {
         let mut made = Vec::with_capacity(N);
         for (spec, capacity) in specs.iter().zip(capacities) {
-            let raw = RawBuffer::new(&self.device, *spec, capacity, Some(self.shared.clone()))?;
+            let raw = RawBuffer::new(&self.device, spec.clone(), capacity, Some(self.shared.clone()))?;
             made.push(RawOwned(raw));
         }
         Ok(made.try_into().unwrap_or_else(|_| unreachable!("there are as many specs as capacities")))
@@ -210,7 +175,7 @@ impl<B: Backend> Set<B> {
         let mut made = Vec::with_capacity(N);
         for (spec, data) in specs.iter().zip(data) {
             let len = data.len() / spec.element_size().max(1);
-            let mut raw = RawBuffer::new(&self.device, *spec, len, Some(self.shared.clone()))?;
+            let mut raw = RawBuffer::new(&self.device, spec.clone(), len, Some(self.shared.clone()))?;
             raw.upload(data)?;
             made.push(RawOwned(raw));
         }
@@ -221,8 +186,9 @@ impl<B: Backend> Set<B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Buffer::download_into_vec`], for the first buffer that fails.
+    /// Those of [`Buffer::download_into_vec`], for the first buffer that fails, and [`Error::ForeignBuffer`].
     pub fn fetch(&self, buffers: &[&RawBuffer<B>], targets: &mut [&mut dyn Target<B>]) -> Result<(), Error> {
+        self.check(buffers)?;
         buffers.iter().zip(targets).try_for_each(|(buffer, target)| target.fetch(buffer))
     }
 
@@ -250,14 +216,15 @@ impl<B: Backend> Set<B> {
         self.request(buffers).frame_queue()
     }
 
+    /// The request fails later, when it starts, if a buffer is not of this set.
     fn request<'a>(&'a self, buffers: &[&'a RawBuffer<B>]) -> Request<'a, B> {
         let parts = buffers.iter().map(|buffer| BufferRange::all(buffer)).collect();
-        Request::new(self.device.state(), OneOrMany::Many(parts))
+        Request::new(self.device.state(), OneOrMany::Many(parts)).checked(self.check(buffers))
     }
 
     /// The number of elements in each buffer.
     #[must_use]
-    pub fn lens<const N: usize>(&self, buffers: [&RawBuffer<B>; N]) -> [usize; N] {
+    pub fn lengths<const N: usize>(&self, buffers: [&RawBuffer<B>; N]) -> [usize; N] {
         buffers.map(RawBuffer::len)
     }
 
@@ -265,6 +232,69 @@ impl<B: Backend> Set<B> {
     #[must_use]
     pub fn capacities<const N: usize>(&self, buffers: [&RawBuffer<B>; N]) -> [usize; N] {
         buffers.map(RawBuffer::capacity)
+    }
+
+    /// The set's name.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        self.shared.label
+    }
+
+    /// The name of each buffer and the number of its elements.
+    #[must_use]
+    pub fn lengths_by_name<'a>(&self, buffers: &[&'a RawBuffer<B>]) -> Vec<(&'a str, usize)> {
+        buffers.iter().map(|buffer| (buffer.spec().name(), buffer.len())).collect()
+    }
+
+    /// Shortens each buffer that has more elements.
+    pub fn truncate(&self, buffers: &mut [RawMut<'_, B>], lengths: &[usize]) {
+        buffers.iter_mut().zip(lengths).for_each(|(buffer, len)| buffer.0.truncate(*len));
+    }
+
+    /// Removes an element of each buffer, whose place the last one takes, or changes none of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] for the first buffer that has no such element.
+    pub fn swap_remove(&self, buffers: &mut [RawMut<'_, B>], index: usize) -> Result<(), Error> {
+        self.check_mut(buffers)?;
+        buffers.iter().try_for_each(|buffer| buffer.0.check_index(index))?;
+        buffers.iter_mut().try_for_each(|buffer| buffer.0.swap_remove(index))
+    }
+
+    /// Replaces the contents of each buffer by those of a buffer of another set, or changes none of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::copy_from`], for the first buffer that fails.
+    pub fn copy_from(&self, buffers: &mut [RawMut<'_, B>], sources: &[&RawBuffer<B>]) -> Result<(), Error> {
+        self.check_mut(buffers)?;
+        let prepare = buffers.iter_mut().zip(sources).map(|(buffer, source)| buffer.0.prepare_copy(source));
+        let growths: Vec<_> = prepare.collect::<Result<_, Error>>()?;
+        growths.into_iter().zip(sources).try_for_each(|(growth, source)| growth.copy_from(source))
+    }
+
+    /// Refuses buffers that this set has not made. `std::mem::swap` can put such a buffer in the place of the
+    /// set's own.
+    fn check(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
+        buffers.iter().try_for_each(|buffer| self.check_one(buffer))
+    }
+
+    /// [`Self::check`] for an operation that writes.
+    fn check_mut(&self, buffers: &[RawMut<'_, B>]) -> Result<(), Error> {
+        buffers.iter().try_for_each(|buffer| self.check_one(buffer.0))
+    }
+
+    fn check_one(&self, buffer: &RawBuffer<B>) -> Result<(), Error> {
+        if self.has_made(buffer) {
+            return Ok(());
+        }
+        let elsewhere = !buffer.device().is(&self.device);
+        Err(Error::ForeignBuffer { set: self.shared.label, buffer: buffer.label(), elsewhere })
+    }
+
+    fn has_made(&self, buffer: &RawBuffer<B>) -> bool {
+        buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const self.shared.mark))
     }
 
     /// Removes all elements of each buffer.
@@ -280,6 +310,7 @@ impl<B: Backend> Set<B> {
     ///
     /// Those of [`Buffer::shrink_to_fit`], for the first buffer that fails.
     pub fn shrink_to_fit(&self, buffers: &mut [RawMut<'_, B>]) -> Result<(), Error> {
+        self.check_mut(buffers)?;
         buffers.iter_mut().try_for_each(|buffer| buffer.0.shrink_to_fit())
     }
 
@@ -309,9 +340,10 @@ impl<B: Backend> Set<B> {
     fn prepare<'a>(
         &self,
         buffers: &'a mut [RawMut<'_, B>],
-        lens: &[usize],
+        lengths: &[usize],
     ) -> Result<Vec<Growth<'a, B>>, Error> {
-        buffers.iter_mut().zip(lens).map(|(buffer, len)| buffer.0.prepare(*len)).collect()
+        self.check_mut(buffers)?;
+        buffers.iter_mut().zip(lengths).map(|(buffer, len)| buffer.0.prepare(*len)).collect()
     }
 
     /// Replaces the contents of each buffer by the bytes in `data`, or changes none of them.
@@ -320,7 +352,20 @@ impl<B: Backend> Set<B> {
     ///
     /// Those of [`Buffer::upload`], for the first buffer that fails.
     pub fn refill(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
+        self.check_mut(buffers)?;
         let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
+        let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
+        uploads.into_iter().zip(data).try_for_each(|(upload, data)| upload.commit(data))
+    }
+
+    /// Appends the bytes in `data` to the buffers, or changes none of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::extend_from_slice`], for the first buffer that fails.
+    pub fn extend(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
+        self.check_mut(buffers)?;
+        let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_extend(data));
         let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
         uploads.into_iter().zip(data).try_for_each(|(upload, data)| upload.commit(data))
     }
@@ -330,9 +375,9 @@ impl<B: Backend> Set<B> {
     /// # Errors
     ///
     /// Those of [`Buffer::resize`], for the first buffer that fails.
-    pub fn resize(&self, buffers: &mut [RawMut<'_, B>], lens: &[usize]) -> Result<(), Error> {
-        let growths = self.prepare(buffers, lens)?;
-        growths.into_iter().zip(lens).try_for_each(|(growth, len)| growth.resize(*len))
+    pub fn resize(&self, buffers: &mut [RawMut<'_, B>], lengths: &[usize]) -> Result<(), Error> {
+        let growths = self.prepare(buffers, lengths)?;
+        growths.into_iter().zip(lengths).try_for_each(|(growth, len)| growth.resize(*len))
     }
 
     /// The memory and the lengths of the set's buffers.
@@ -347,12 +392,10 @@ impl<B: Backend> Set<B> {
     ///
     /// [`Error::Leaked`] with the buffers that are not in it.
     pub fn check_leaks(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
-        let own = |buffer: &&&RawBuffer<B>| {
-            buffer.set().is_some_and(|set| std::ptr::eq(set, &raw const self.shared.mark))
-        };
-        let present: Vec<_> = buffers.iter().filter(own).map(|buffer| buffer.entry()).collect();
+        let own = buffers.iter().filter(|buffer| self.has_made(buffer));
+        let present: Vec<_> = own.map(|buffer| buffer.entry()).collect();
         if self.shared.mark.live() == present.len() {
-            return Ok(());
+            return self.check(buffers);
         }
         let escaped = self.device.state().ledger.list(Some(self.shared.mark.id), &present);
         if escaped.is_empty() {
@@ -369,9 +412,11 @@ impl<B: Backend> Set<B> {
     /// [`Error::Leaked`] when buffers of this set are alive elsewhere, [`Error::DeviceFailed`] when the
     /// device has failed.
     pub fn close(self, buffers: Vec<RawOwned<B>>) -> Result<(), Error> {
+        let own = buffers.iter().try_for_each(|buffer| self.check_one(&buffer.0));
         drop(buffers);
         self.device.synchronize()?;
-        self.check_leaks(&[])
+        self.check_leaks(&[])?;
+        own
     }
 
     /// Writes the set as `name { buffer: len/capacity (bytes), .. }`.
@@ -386,6 +431,12 @@ impl<B: Backend> Set<B> {
             fields.field(stats.label.name(), &format_args!("{len} of {capacity} elements, {bytes} bytes"));
         }
         fields.finish()
+    }
+}
+
+impl<B: Backend> fmt::Debug for Set<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Set").field("device", &self.device).field("shared", &self.shared).finish()
     }
 }
 

@@ -4,12 +4,15 @@
 //! is `unsafe`, and the methods here name its conditions. The mutable ones take `&mut self`, so that no safe
 //! code holds a view of the buffer, and make the compute stream wait for the pending uses (rule 2).
 
+mod device_pointer;
+
+pub use self::device_pointer::DevicePointer;
+
 use super::element::{Element, Mode};
 use super::streams::{Bound, StreamUse};
 use super::typed::Buffer;
 use crate::backend::Cuda;
 use crate::error::Error;
-use cust::memory::{DeviceCopy, DevicePointer};
 
 /// Addresses for kernels.
 ///
@@ -17,13 +20,13 @@ use cust::memory::{DeviceCopy, DevicePointer};
 /// anew for each launch, and do not use the buffer otherwise in between. An address is valid until the buffer
 /// grows, shrinks or is dropped; work that was queued before that still finds the memory. (The address of a
 /// `stable` buffer stays the same while it grows.) A buffer without memory has the address 0.
-impl<T: Element + DeviceCopy, M: Mode> Buffer<T, Cuda, M> {
+impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
     ///
     /// It queues no work: the kernel may read the buffer while a download does.
     #[must_use]
     pub fn as_device_ptr(&self) -> DevicePointer<T> {
-        DevicePointer::from_raw(self.as_raw())
+        DevicePointer::new(self.as_raw())
     }
 
     /// The address of the elements, for a kernel that writes them. Work that is queued on the device's
@@ -36,13 +39,13 @@ impl<T: Element + DeviceCopy, M: Mode> Buffer<T, Cuda, M> {
     ///
     /// [`Error::DeviceFailed`] when the waits could not be queued.
     pub fn as_device_ptr_mut(&mut self) -> Result<DevicePointer<T>, Error> {
-        self.as_raw_mut().map(DevicePointer::from_raw)
+        self.as_raw_mut().map(DevicePointer::new)
     }
 }
 
 /// Addresses for kernels on a stream of the application's own. Launch the kernel on that stream, while the
 /// use lasts.
-impl<T: Element + DeviceCopy, M: Mode> StreamUse<'_, T, Cuda, M> {
+impl<T: Element, M: Mode> StreamUse<'_, T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
     #[must_use]
     pub fn as_device_ptr(&self) -> DevicePointer<T> {
@@ -53,7 +56,7 @@ impl<T: Element + DeviceCopy, M: Mode> StreamUse<'_, T, Cuda, M> {
 /// Addresses for kernels on the stream that a buffer is bound to. Launch the kernel on that stream, before
 /// the buffer is used in any other way, and end the binding (drop the guard) before the buffer is used
 /// elsewhere.
-impl<T: Element + DeviceCopy, M: Mode> Bound<'_, T, Cuda, M> {
+impl<T: Element, M: Mode> Bound<'_, T, Cuda, M> {
     /// The address of the elements, for a kernel that reads or writes them. Work that is queued on the stream
     /// from now on waits for running downloads of this buffer.
     ///
@@ -66,7 +69,7 @@ impl<T: Element + DeviceCopy, M: Mode> Bound<'_, T, Cuda, M> {
     }
 }
 
-/// Addresses as plain numbers, for every element type; the same rules apply.
+/// Addresses as plain numbers; the same rules apply.
 impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     /// [`Buffer::as_device_ptr`] as a number.
     #[must_use]

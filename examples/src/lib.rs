@@ -1,1 +1,0 @@
-//! Programs that show `gpumem` at work: see `graph/` and `stream/`.
