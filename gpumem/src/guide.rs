@@ -201,11 +201,10 @@ pub mod downloads {}
 /// Here the ticket owns what the copy needs, and later writes wait on the device:
 ///
 /// ```
-/// use gpumem::{Async, Buffer, BufferSpec, Device, Host};
+/// use gpumem::{Buffer, Device};
 ///
 /// let device = Device::host();
-/// let spec = BufferSpec::new("cells").asynchronous();
-/// let mut cells: Buffer<u32, Host, Async> = Buffer::from_slice(&device, spec, &[1, 2, 3])?.into_async();
+/// let mut cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?.into_async();
 /// let ticket = cells.start_download()?;
 /// cells.fill(9)?; // after the copy, without a wait here
 /// let data = ticket.wait()?; // or `.await`

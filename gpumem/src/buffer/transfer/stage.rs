@@ -55,10 +55,10 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub(in crate::buffer) fn new(raw: &'a mut RawBuffer<B>, len: usize) -> Result<Self, Error> {
         // Checked before memory is pinned for a stage that could never be committed.
         raw.check_limits(len)?;
-        raw.state().backend.check_failure()?;
         let bytes = raw.size_of(len)?;
         let state = raw.state();
         state.lanes.release_ended();
+        state.backend.check_failure()?;
         let ahead = (AHEAD / bytes.max(1)).clamp(2, IN_FLIGHT);
         state.lanes.compute.wait_for_all_but(ahead, &state.backend)?;
         let take = || raw.state().take_pinned(&raw.label(), bytes);
