@@ -47,7 +47,7 @@ pub use self::cuda::DevicePointer;
 pub(crate) use self::download::Request;
 pub use self::download::{Selection, SelectionPart, WhenFree};
 pub use self::element::{Async, AsyncMode, Blocking, Element, Mode};
-pub(crate) use self::raw::{Growth, SetShared};
+pub(crate) use self::raw::{Growth, Old, SetShared};
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
 pub use self::streams::{Bound, StreamUse};
 pub(crate) use self::ticket::OneOrMany;

@@ -56,7 +56,7 @@ impl<'a, B: Backend> Binding<'a, B> {
         if *self.used_elsewhere.get_mut() {
             raw.lend_to(self.stream, true)?;
         } else if *self.read.get_mut() {
-            raw.put_behind_uses(self.stream)?;
+            raw.order_stream_after_uses(self.stream)?;
         } else {
             raw.check_uses()?;
         }
