@@ -287,7 +287,7 @@ impl GraphLengths {
         }
     }
 }
-pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Downloads<GraphFrame<B>>;
+pub type GraphDownload<B = ::gpumem::Host> = ::gpumem::Ticket<GraphFrame<B>, B>;
 pub struct GraphFrame<B: ::gpumem::Backend = ::gpumem::Host> {
     pub positions: ::gpumem::DownloadGuard<[f32; 2], B>,
     pub velocities: ::gpumem::DownloadGuard<[f32; 2], B>,

@@ -330,7 +330,7 @@ impl Counts {
         }
     }
 }
-type SimulationDownload<B = crate::gpu::Host> = crate::gpu::Downloads<
+type SimulationDownload<B = crate::gpu::Host> = crate::gpu::Ticket<
     SimulationFrame<B>,
     B,
 >;

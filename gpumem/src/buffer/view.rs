@@ -36,6 +36,12 @@ impl<B: Backend> Clone for BufferRange<'_, B> {
     }
 }
 
+impl<B: Backend> fmt::Debug for BufferRange<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("buffer", &self.raw.label()).field("range", &self.range).finish()
+    }
+}
+
 impl<'a, B: Backend> BufferRange<'a, B> {
     /// All elements of a buffer that is not bound.
     pub(crate) fn all(raw: &'a RawBuffer<B>) -> Self {
@@ -190,8 +196,7 @@ impl<T, B: Backend, M: Mode> View<'_, T, B, M> {
 
 impl<T, B: Backend, M: Mode> fmt::Debug for View<'_, T, B, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BufferRange { raw, range, .. } = &self.part;
-        f.debug_struct("View").field("buffer", &raw.label()).field("range", range).finish()
+        self.part.fmt(f)
     }
 }
 

@@ -4,8 +4,8 @@
 //! on the compute stream. All work that writes, moves or frees a buffer runs there too or in its order, so
 //! the closure sees each buffer as of the launch (rule 1). If a buffer is lent mutably, the compute stream
 //! first waits for its running downloads (rule 2); later downloads wait for an event of the compute stream.
-//! Host access to the memory (`host_slice`) waits for the compute stream. The lifetime of the slices cannot be
-//! named by the closure, so no slice leaves it.
+//! Host access to the memory (`host_slice`) waits for the compute stream. The lifetime of the slices cannot
+//! be named by the closure, so no slice leaves it.
 
 use crate::backend::{Backend, Host};
 use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer};

@@ -42,7 +42,6 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// [`Error::SlotsBusy`] when no slot is free, [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`],
     /// and for a `snapshot` buffer those of [`Buffer::reserve`]. No download was started then.
     #[doc(alias = "readback", alias = "double buffer")]
-    #[doc(alias = "readback", alias = "double buffer")]
     pub fn start_download(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,

@@ -5,8 +5,9 @@
 //! output of all.
 //!
 //! In the order of the imports: `guard` is the data of one buffer, and `guard_as_slice` what it has in
-//! common with slices; `part` is the transfer of one buffer, without its element type; `frame` makes the output of the parts; `frame_queue` holds tickets in order.
-//! `one_or_many` is a list that needs no allocation for a single part.
+//! common with slices. `part` is the transfer of one buffer, without its element type. `frame` makes the
+//! output of the parts. `frame_queue` holds tickets in order. `one_or_many` is a list that needs no
+//! allocation for a single part.
 
 mod frame;
 mod frame_queue;
