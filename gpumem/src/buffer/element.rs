@@ -42,7 +42,7 @@ impl Mode for Async {}
     message = "this buffer has no async downloads",
     label = "its downloads are blocking",
     note = "for a buffer of a derived set, add `async` to the field: `#[buffer(async)]`",
-    note = "for a buffer of its own, call `into_async()` where it is made: `Buffer::from_slice(..)?.into_async()`"
+    note = "for a buffer outside a set, call `into_async()` where it is made: `Buffer::from_slice(..)?.into_async()`"
 )]
 pub trait AsyncMode: Mode {}
 

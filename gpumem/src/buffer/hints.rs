@@ -32,7 +32,7 @@ pub trait Iterate {}
 #[diagnostic::on_unimplemented(
     message = "a buffer has no `to_vec`: its elements are copied by a transfer, which can fail",
     label = "the elements are in the memory of a device",
-    note = "download them: `let elements = buffer.download()?`, or `buffer.download_into_vec(&mut vec)?` into a `Vec` that there is"
+    note = "download them: `let elements = buffer.download()?`, or `buffer.download_into_vec(&mut vec)?` into an existing `Vec`"
 )]
 pub trait ToVec {}
 

@@ -84,7 +84,7 @@ use std::task::{Context, Poll};
 /// #     }
 /// # }
 ///
-/// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[0; 100])?;
+/// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[0; 100])?.into_async();
 /// let mut drawn = Vec::new();
 /// block_on(film(&mut cells, |frame| drawn.push(frame[99])))?; // on any executor
 /// assert_eq!(drawn, [1, 2, 3, 4]);

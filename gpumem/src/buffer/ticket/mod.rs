@@ -79,7 +79,7 @@ pub type Upload<B> = Ticket<(), B>;
 /// # }
 ///
 /// let device = Device::host();
-/// let numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3])?;
+/// let numbers = Buffer::from_slice(&device, "numbers", &[1, 2, 3])?.into_async();
 /// assert_eq!(block_on(sum(&numbers))?, 6); // on any executor
 /// # Ok::<(), gpumem::Error>(())
 /// ```
