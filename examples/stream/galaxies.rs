@@ -8,27 +8,24 @@ use crate::physics::{MASSES, NO_TIME, Story, orbit, speed_around};
 
 /// Two galaxies and what the device needs to step them.
 ///
-/// A frame is all `async` buffers as of one moment. Three frames can be under way at a time, and since they are
-/// snapshots the next step does not wait for them to come down.
+/// A frame is all `async` buffers as of one moment. One frame can come down while another is drawn, and since they
+/// are snapshots the next step does not wait for them.
 #[derive(GpuBuffers, Default)]
 #[buffers(max = "2GiB")]
 pub struct Galaxies {
     /// Where the stars are, those of the first galaxy first.
-    #[buffer(async(slots = 3, snapshot))]
+    #[buffer(async(snapshot))]
     pub positions: Vec<[f32; 2]>,
     /// How far each star goes in a unit of time.
-    #[buffer(async(slots = 3, snapshot))]
+    #[buffer(async(snapshot))]
     pub velocities: Vec<[f32; 2]>,
     /// When each frame's step began and ended, in nanoseconds of the device's clock: written by the step itself.
-    #[buffer(async(slots = 3, snapshot))]
+    #[buffer(async(snapshot))]
     pub times: Vec<[u64; 2]>,
     /// Where the centres of the galaxies are at each moment of the film: x and y of the first, then of the second.
     #[buffer]
     pub cores: Vec<[f32; 4]>,
 }
-
-/// As many frames can be under way or looked at as each buffer has slots.
-pub const SLOTS: usize = Galaxies::BUFFERS[0].slot_count();
 
 impl Galaxies {
     /// Two discs of stars before they meet.
@@ -82,9 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn all_that_a_frame_has_can_be_under_way_as_often() {
+    fn each_part_of_a_frame_has_a_slot_to_arrive_in_and_one_to_be_drawn_from() {
         let frames = Galaxies::BUFFERS.iter().filter(|buffer| buffer.is_async());
-        assert!(frames.clone().all(|buffer| buffer.slot_count() == SLOTS));
+        assert!(frames.clone().all(|buffer| buffer.slot_count() == 2));
         assert_eq!(frames.count(), 3);
     }
 }

@@ -1,25 +1,23 @@
-//! The pipeline: while one frame is drawn, the next ones come down and those after them are computed.
+//! The pipeline: while one frame is drawn, the next one comes down, and the device computes the one after it.
 //!
-//! Two futures share a thread that only ever waits. [`compute`] queues steps and starts a download after each; [`draw`]
-//! takes the downloads in their order and hands each frame to a thread that draws it. The channel between them is what
-//! keeps the device from running ahead: it has a place for each slot but the one whose frame is being drawn, so there is
-//! always a slot for a download that has a place.
+//! ```text
+//! device    step 2 | step 3 | step 4 |
+//! copies    copy 1 | copy 2 | copy 3 |
+//! drawing   draw 0 | draw 1 | draw 2 |
+//! ```
+//!
+//! One task does it all, on a thread that only ever waits. Each round queues a step, awaits the frame before it,
+//! hands that frame to a thread that draws, and starts the download of the step. So a frame has a slot while it
+//! comes down and a slot while it is drawn: the two that each buffer has by default.
 
 use std::time::Instant;
 
 use anyhow::Result;
 use gpumem::{Backend, Device, DeviceStats, GpuBuffers};
-use tokio::{
-    sync::{
-        Notify,
-        mpsc::{Receiver, Sender, channel},
-    },
-    task::{JoinHandle, spawn, spawn_blocking},
-    try_join,
-};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{
-    galaxies::{Galaxies, GalaxiesBuffers, GalaxiesFrame, SLOTS},
+    galaxies::{Galaxies, GalaxiesBuffers, GalaxiesFrame},
     physics::{Step, Story},
     timeline::{FrameTimes, Timeline, nanoseconds},
 };
@@ -48,7 +46,7 @@ pub trait Draw: Send + 'static {
     fn draw(&mut self, positions: &[[f32; 2]], velocities: &[[f32; 2]]) -> Result<()>;
 }
 
-/// What is left when all frames are drawn.
+/// The result of a run.
 pub struct Outcome<D> {
     pub drawing: D,
     pub timeline: Timeline,
@@ -72,14 +70,30 @@ pub async fn run<S: Stepper, D: Draw>(
     let clock = stepper.clock(&device, looked)?;
     let start = Instant::now();
 
-    let (sender, receiver) = channel(SLOTS - 1);
-    let drawn = Notify::new();
-    let wait_for = if one_by_one { Some(&drawn) } else { None };
-    // If one fails, the other is dropped with all that it holds, downloads that run included.
-    let ((), (drawing, frames)) =
-        try_join!(compute(&mut stepper, &mut set, story, sender, wait_for), draw(receiver, drawing, &drawn))?;
+    let mut film = spawn_blocking(|| Ok(Film { drawing, times: Vec::new() }));
+    let mut frames = set.frame_queue();
+    let mut asked = start;
+    for index in 0..story.frames {
+        let stars = u32::try_from(set.positions().len())?;
+        stepper.step(&device, &mut set, story.step(index, stars))?;
+        // The device computes this step while the frame before it arrives and is drawn.
+        if let Some(frame) = frames.next().await {
+            film = Film::draw_next(film, frame?, asked).await?;
+        }
+        asked = Instant::now();
+        frames.push(set.start_download()?)?;
+        if one_by_one && let Some(frame) = frames.next().await {
+            film = Film::draw_next(film, frame?, asked).await?;
+            let drawn = film.await??;
+            film = spawn_blocking(|| Ok(drawn));
+        }
+    }
+    while let Some(frame) = frames.next().await {
+        film = Film::draw_next(film, frame?, asked).await?;
+    }
+    let Film { drawing, times } = film.await??;
     let clock = clock + nanoseconds(start - looked);
-    let timeline = Timeline::new(S::NAME, start, clock, &frames);
+    let timeline = Timeline::new(S::NAME, start, clock, &times);
 
     // Everything goes back, or there is an error that lists what did not.
     set.check_leaks()?;
@@ -90,69 +104,38 @@ pub async fn run<S: Stepper, D: Draw>(
     Ok(Outcome { drawing, timeline, stats })
 }
 
-/// Queues all steps, and a download after each. Before the next it waits for `drawn`, if it is given.
-async fn compute<S: Stepper>(
-    stepper: &mut S,
-    set: &mut GalaxiesBuffers<S::Backend>,
-    story: Story,
-    sender: Sender<Coming<S::Backend>>,
-    drawn: Option<&Notify>,
-) -> Result<()> {
-    let device = set.device().clone();
-    for index in 0..story.frames {
-        let stars = u32::try_from(set.positions().len())?;
-        stepper.step(&device, set, story.step(index, stars))?;
-        // Waits until a frame was drawn, if all slots are taken. The step runs meanwhile.
-        let Ok(place) = sender.reserve().await else { break };
-        let asked = Instant::now();
-        let download = set.start_download()?;
-        // The download borrows nothing, so a task of its own can await it. That notes when it was there, even if the frame
-        // before is still being drawn.
-        let arrival =
-            async move { Ok(Arrived { index, frame: download.await?, asked, arrived: Instant::now() }) };
-        place.send(spawn(arrival));
-        if let Some(drawn) = drawn {
-            drawn.notified().await;
-        }
-    }
-    Ok(())
+/// The frames drawn so far. It goes along with each frame to the thread that draws it, and comes back from there.
+struct Film<D> {
+    drawing: D,
+    times: Vec<FrameTimes>,
 }
 
-/// Draws all frames in the order in which they were asked for.
-async fn draw<B: Backend, D: Draw>(
-    mut coming: Receiver<Coming<B>>,
-    mut drawing: D,
-    drawn: &Notify,
-) -> Result<(D, Vec<FrameTimes>)> {
-    let mut frames = Vec::new();
-    while let Some(arrival) = coming.recv().await {
-        let Arrived { index, frame, asked, arrived } = arrival.await??;
-        // Drawing takes a while, and the thread of the runtime has wake-ups to see to. The frame goes along and is dropped
-        // there, which gives its slots back before the next one is received.
-        let work = move || {
-            let begun = Instant::now();
-            drawing.draw(frame.positions(), frame.velocities())?;
-            let step = frame.times()[index as usize];
-            anyhow::Ok((drawing, FrameTimes { step, asked, arrived, drawn: [begun, Instant::now()] }))
-        };
-        let (back, times) = spawn_blocking(work).await??;
-        drawing = back;
-        frames.push(times);
-        drawn.notify_one();
+impl<D: Draw> Film<D> {
+    /// Starts to draw a frame that has just arrived, once the frame before it is drawn.
+    async fn draw_next<B: Backend>(
+        film: JoinHandle<Result<Self>>,
+        frame: GalaxiesFrame<B>,
+        asked: Instant,
+    ) -> Result<JoinHandle<Result<Self>>> {
+        let arrived = Instant::now();
+        let film = film.await??;
+        // Drawing takes a while, and the thread of the runtime has tasks to wake. The frame is dropped there,
+        // which frees its slots.
+        Ok(spawn_blocking(move || film.draw(&frame, asked, arrived)))
     }
-    Ok((drawing, frames))
-}
 
-/// A frame whose download runs, in a task that awaits it.
-type Coming<B> = JoinHandle<Result<Arrived<B>>>;
-
-struct Arrived<B: Backend> {
-    index: u32,
-    frame: GalaxiesFrame<B>,
-    /// When its download was started.
-    asked: Instant,
-    /// When the task that awaited it went on.
-    arrived: Instant,
+    fn draw<B: Backend>(
+        mut self,
+        frame: &GalaxiesFrame<B>,
+        asked: Instant,
+        arrived: Instant,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        self.drawing.draw(frame.positions(), frame.velocities())?;
+        let step = frame.times()[self.times.len()];
+        self.times.push(FrameTimes { step, asked, arrived, drawn: [begun, Instant::now()] });
+        Ok(self)
+    }
 }
 
 #[cfg(test)]

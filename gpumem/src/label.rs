@@ -69,12 +69,35 @@ pub struct BufferLabel {
 
 impl BufferLabel {
     /// The set that the buffer belongs to, such as `Graph`.
+    ///
+    #[cfg_attr(feature = "derive", doc = "```")]
+    #[cfg_attr(not(feature = "derive"), doc = "```ignore")]
+    /// use gpumem::{Buffer, Device, GpuBuffers};
+    ///
+    /// #[derive(GpuBuffers)]
+    /// struct Graph {
+    ///     edges: Vec<[u32; 2]>,
+    /// }
+    ///
+    /// let device = Device::host();
+    /// let graph = Graph { edges: vec![[0, 1]] }.upload(&device)?;
+    /// assert_eq!(graph.edges().label().set(), Some("Graph"));
+    /// assert_eq!(Buffer::<u32>::new(&device, "lone")?.label().set(), None);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn set(&self) -> Option<&str> {
         self.set
     }
 
     /// The buffer's own name, such as `positions`.
+    ///
+    /// ```
+    /// # use gpumem::{Buffer, Device};
+    /// let edges = Buffer::<u32>::new(&Device::host(), "edges")?;
+    /// assert_eq!(edges.label().name(), "edges");
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str()

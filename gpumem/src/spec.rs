@@ -48,6 +48,15 @@ const MAX_SLOTS: usize = 64;
 impl BufferSpec {
     /// The defaults, under a name that messages and reports use. For a name that is made at run time, use
     /// [`named`](Self::named), or `BufferSpec::from(format!(..))`.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// const CELLS: BufferSpec = BufferSpec::new("cells");
+    /// let cells = Buffer::<u32>::new(&Device::host(), CELLS)?;
+    /// assert_eq!(cells.label().to_string(), "buffer `cells`");
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
@@ -95,6 +104,16 @@ impl BufferSpec {
     }
 
     /// Sets the growth factor. It must be finite and above 1, which is checked when a buffer is made.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("cells").growth(2.0);
+    /// let mut cells = Buffer::<u32>::with_capacity(&Device::host(), spec, 100)?;
+    /// cells.resize(101)?;
+    /// assert!(cells.capacity() >= 200);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub const fn growth(mut self, factor: f64) -> Self {
         self.growth = factor;
@@ -102,6 +121,15 @@ impl BufferSpec {
     }
 
     /// Sets the limit in bytes.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device, Error};
+    ///
+    /// let mut cells = Buffer::<u32>::new(&Device::host(), BufferSpec::new("cells").max(1_000))?;
+    /// cells.resize(250)?;
+    /// assert!(matches!(cells.resize(251), Err(Error::BufferLimit { requested: 1_004, limit: 1_000, .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn max(mut self, bytes: u64) -> Self {
         self.max = Some(bytes);
@@ -109,6 +137,16 @@ impl BufferSpec {
     }
 
     /// Sets the bytes that the buffer holds from the start.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let mut cells = Buffer::<u32>::new(&Device::host(), BufferSpec::new("cells").min(4_000))?;
+    /// assert!(cells.is_empty() && cells.capacity() >= 1_000);
+    /// cells.shrink_to_fit()?;
+    /// assert!(cells.capacity() >= 1_000); // it keeps them
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub const fn min(mut self, bytes: u64) -> Self {
         self.min = bytes;
@@ -116,6 +154,14 @@ impl BufferSpec {
     }
 
     /// Marks the buffer for async downloads.
+    ///
+    /// ```
+    /// # use gpumem::{Buffer, BufferSpec, Device};
+    /// let spec = BufferSpec::new("frame").asynchronous();
+    /// let frame = Buffer::<u32>::new(&Device::host(), spec)?.into_async(); // the type decides
+    /// assert!(frame.spec().is_async());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub const fn asynchronous(mut self) -> Self {
         self.asynchronous = true;
@@ -124,6 +170,16 @@ impl BufferSpec {
 
     /// Sets the number of async downloads that can be under way or unread at a time: 1 to 64, which is
     /// checked when a buffer is made.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device, Error};
+    ///
+    /// let spec = BufferSpec::new("frame").slots(1);
+    /// let frame = Buffer::from_slice(&Device::host(), spec, &[1, 2, 3])?.into_async();
+    /// let first = frame.start_download()?;
+    /// assert!(matches!(frame.start_download(), Err(Error::SlotsBusy { slots: 1, .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn slots(mut self, slots: usize) -> Self {
         self.slots = slots;
@@ -133,6 +189,18 @@ impl BufferSpec {
     /// Lets async downloads copy on the device first. Later writes of the buffer then wait for that copy
     /// only, and not for the bus. It costs device memory: a *staging copy* as large as the download, for each
     /// slot in use.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("frame").snapshot();
+    /// let mut frame = Buffer::from_slice(&Device::host(), spec, &[1, 2, 3])?.into_async();
+    /// let ticket = frame.start_download()?;
+    /// frame.fill(0)?; // waits for the staging copy alone
+    /// assert_eq!(*ticket.wait()?, [1, 2, 3]);
+    /// assert!(frame.stats().shadow_bytes > 0); // of the staging copy
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub const fn snapshot(mut self) -> Self {
         self.snapshot = true;
@@ -146,6 +214,17 @@ impl BufferSpec {
     ///
     /// On a device without virtual memory, all of `max` is allocated at once, and a stable buffer without a
     /// `max` is an error.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("cells").max(1 << 20).stable();
+    /// let mut cells = Buffer::from_slice(&Device::host(), spec, &[1, 2, 3])?;
+    /// let address = cells.host_slice()?.as_ptr();
+    /// cells.resize(100_000)?;
+    /// assert_eq!(cells.host_slice()?.as_ptr(), address);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub const fn stable(mut self) -> Self {
         self.stable = true;
@@ -161,6 +240,11 @@ impl BufferSpec {
     }
 
     /// Records the element type's size.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert_eq!(BufferSpec::new("positions").element::<[f32; 3]>().element_size(), 12);
+    /// ```
     #[must_use]
     pub const fn element<T>(mut self) -> Self {
         self.element_size = size_of::<T>();
@@ -168,6 +252,11 @@ impl BufferSpec {
     }
 
     /// The buffer's name.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert_eq!(BufferSpec::new("tile").named(format!("tile_{}", 3)).name(), "tile_3");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str()
@@ -178,24 +267,45 @@ impl BufferSpec {
     }
 
     /// The growth factor.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert_eq!(BufferSpec::new("cells").growth_factor(), 1.5); // the default
+    /// ```
     #[must_use]
     pub const fn growth_factor(&self) -> f64 {
         self.growth
     }
 
     /// The limit in bytes, if there is one.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert_eq!(BufferSpec::new("cells").max_bytes(), None);
+    /// assert_eq!(BufferSpec::new("cells").max(1 << 20).max_bytes(), Some(1 << 20));
+    /// ```
     #[must_use]
     pub const fn max_bytes(&self) -> Option<u64> {
         self.max
     }
 
     /// The bytes that the buffer holds from the start.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert_eq!(BufferSpec::new("cells").min(4_000).min_bytes(), 4_000);
+    /// ```
     #[must_use]
     pub const fn min_bytes(&self) -> u64 {
         self.min
     }
 
     /// Whether the buffer is meant for async downloads.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert!(BufferSpec::new("frame").asynchronous().is_async());
+    /// ```
     #[must_use]
     pub const fn is_async(&self) -> bool {
         self.asynchronous
@@ -212,24 +322,47 @@ impl BufferSpec {
     }
 
     /// The number of async downloads that can be under way or unread at a time.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert_eq!(BufferSpec::new("frame").slot_count(), 2); // the default
+    /// ```
     #[must_use]
     pub const fn slot_count(&self) -> usize {
         self.slots
     }
 
     /// Whether async downloads copy on the device first.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert!(BufferSpec::new("frame").snapshot().is_snapshot());
+    /// ```
     #[must_use]
     pub const fn is_snapshot(&self) -> bool {
         self.snapshot
     }
 
     /// Whether the buffer's address on the device stays the same while it grows.
+    ///
+    /// ```
+    /// # use gpumem::BufferSpec;
+    /// assert!(BufferSpec::new("cells").stable().is_stable());
+    /// ```
     #[must_use]
     pub const fn is_stable(&self) -> bool {
         self.stable
     }
 
     /// Bytes per element, or 0 if that was not recorded.
+    ///
+    /// ```
+    /// # use gpumem::{Buffer, BufferSpec, Device};
+    /// assert_eq!(BufferSpec::new("cells").element_size(), 0);
+    /// let cells = Buffer::<u64>::new(&Device::host(), "cells")?; // the constructor records it
+    /// assert_eq!(cells.spec().element_size(), 8);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub const fn element_size(&self) -> usize {
         self.element_size

@@ -1,15 +1,21 @@
-//! What the derive costs to build, against other derives in the same run.
+//! Measures the build time of the derive, against other derives in the same run.
 //!
 //! ```sh
 //! cargo bench -p gpumem-tests --bench compile_time [-- --rounds 5] [--json FILE]
 //! ```
 //!
-//! Two questions. What does a crate with 100 structs of 10 buffers cost to build, against the same structs with
-//! `bon::Builder` and with no derive? And what does `gpumem-derive` itself cost, with all it depends on, against the derive of
-//! `thiserror`? The crates are written to `target/tmp/compile_time`, with the versions of this workspace's lock file; `bon` is
-//! fetched by the first run. Builds are the default `cargo build`, one after the other, the cases in turn; medians are shown.
+//! It answers two questions:
 //!
-//! Processor time is what the compilers used in all, user and system, from `/proc`; other systems than Linux show none.
+//! * How long does a crate with 100 structs of 10 buffers take to build, against the same structs with
+//!   `bon::Builder` and with no derive?
+//! * How long does `gpumem-derive` take to build with its dependencies, against the derive of `thiserror`?
+//!
+//! The crates are written to `target/tmp/compile_time` and use the versions of this workspace's lock file.
+//! The first run fetches `bon`. Each build is the default `cargo build`. Builds run one after the other, and
+//! the cases take turns. The results are medians.
+//!
+//! Processor time is the user and system time of all compiler processes, from `/proc`. It is measured on
+//! Linux only.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +26,7 @@ use std::time::{Duration, Instant};
 
 const STRUCTS: usize = 100;
 
-/// The buffers of each struct: what `#[buffer(…)]` says, and the element.
+/// The buffers of each struct: the keys in `#[buffer(…)]`, and the element.
 const FIELDS: [(&str, &str); 10] = [
     ("growth = 1.3, max = \"512MiB\", async", "[f32; 2]"),
     ("growth = 1.3, max = \"512MiB\", async", "[f32; 2]"),
@@ -68,7 +74,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Runs every case `rounds` times, in turn.
+/// Runs every case `rounds` times. The cases take turns.
 fn measure(scratch: &Scratch, rounds: usize) -> io::Result<Vec<Row>> {
     let mut whole = CASES.map(|_| Samples::default());
     let mut alone = CASES.map(|_| Samples::default());
@@ -164,7 +170,8 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-/// The crates that are built, each a workspace of its own: in one, a derive would be built with what the others ask of `syn`.
+/// The crates to build, each in a separate workspace. In a shared workspace, cargo would build a derive with
+/// the features of `syn` that the other crates need.
 struct Scratch {
     folder: PathBuf,
 }
@@ -191,7 +198,7 @@ impl Scratch {
         fs::create_dir_all(folder.join("src"))?;
         fs::write(folder.join("Cargo.toml"), manifest)?;
         fs::write(folder.join("src/lib.rs"), source)?;
-        // The versions are those that this workspace has tested; cargo adds the peer's.
+        // The versions that this workspace is tested with. Cargo adds those of the peer.
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         let offline = self.cargo(name, ["fetch", "--offline"]).stderr(Stdio::null()).status()?;
         if offline.success() { Ok(()) } else { run(&mut self.cargo(name, ["fetch", "--quiet"])) }
@@ -200,14 +207,14 @@ impl Scratch {
     fn cargo<const N: usize>(&self, name: &str, args: [&str; N]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(args).current_dir(self.folder.join(name)).stdin(Stdio::null());
-        // Variables that would have builds shared, or made otherwise than by default.
+        // These variables would share builds, or change the default build.
         for name in ["CARGO_TARGET_DIR", "RUSTC_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
             cargo.env_remove(name);
         }
         cargo
     }
 
-    /// What is compared, and by which compiler.
+    /// The versions of the compiler and of the compared crates, and the number of cores.
     fn versions(&self) -> io::Result<String> {
         let rustc = Command::new("rustc").arg("--version").current_dir(&self.folder).output()?;
         let mut text = String::from_utf8_lossy(&rustc.stdout).trim().to_owned();
@@ -243,7 +250,7 @@ impl Scratch {
     }
 }
 
-/// The structs with `derive`, and with the attributes that `gpumem` knows if it is that one.
+/// The structs with `derive`. With the derive of `gpumem` they also get its attributes.
 fn structs(derive: &str) -> String {
     let mut source = String::from("//! Structs to measure with.\n");
     for number in 0..STRUCTS {
@@ -265,10 +272,11 @@ fn run(command: &mut Command) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?} ended with {status}"))) }
 }
 
-/// What the processes that this one has waited for, and those that they have waited for, used so far.
+/// The processor time used so far by the processes that this process has waited for, and by those that they
+/// have waited for.
 fn processor_time() -> Option<Duration> {
-    // The name of the program may hold spaces, so the fields are counted from its end: the 16th and 17th of all are
-    // the children's user and system time, in hundredths of a second.
+    // The name of the program may contain spaces, so the fields are counted from its end. Fields 16 and 17 of
+    // the whole line are the user and system time of the children, in hundredths of a second.
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let hundredths: u64 = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;

@@ -1,18 +1,29 @@
-// A CUDA driver made of threads: enough of libcuda to run the CUDA half of the tests where there is no card.
+// A CUDA driver made of threads: the part of libcuda that the CUDA half of the tests needs on a machine
+// without a card.
 //
-// Every CUDA stream is a thread with a queue, events really order them, device memory is heap memory (so that a memory
-// checker sees what the backend does with it), and the calls that wait for running kernels on a card wait here too. It is
-// strict where the real driver is lenient: what the backend must not do ends the program. It knows the kernels of the
-// tests by name (`add_one`, `occupy`, and `pair`, whose blocks come in clusters of two) and compiles nothing. A kernel that is given the
-// address 0 fails the context for good, as an illegal access does. What is called in a forked child, or in a context that has ended,
-// is refused, and so is what a capture forbids, which spoils the capture: captures are begun and ended and hold nothing.
+// Every CUDA stream is a thread with a queue, and events order these threads. Device memory is heap memory,
+// so that a memory checker sees how the backend uses it. Calls that wait for running kernels on a card wait
+// here too. This driver is strict where the real one is lenient: a call that the backend must not make ends
+// the program. It knows the kernels of the tests by name (`add_one`, `occupy`, and `pair`, whose blocks come
+// in clusters of two) and compiles nothing. A kernel with the address 0 fails the context for good, as an
+// illegal access does. Calls in a forked child or in a context that has ended are refused. So are calls that
+// a capture forbids, and each of these also spoils the capture. Captures can be begun and ended, but record
+// nothing.
 //
-// Functions that are not here come from the stand-in, whose answers are "not initialised" (see xtask/src/cuda.rs).
+// Functions that are missing here come from the stand-in, which answers "not initialised" (see
+// xtask/src/cuda.rs).
 //
-// In the environment: FAKE_CUDA_SLOW=N lets each piece of work begin N microseconds late. With FAKE_CUDA_NO_POOLS=1 the device
-// has no stream-ordered memory, with FAKE_CUDA_NO_VMM=1 no virtual memory. FAKE_CUDA_MEMORY=N is how many MiB the device has; without it
-// it tells of 2 GiB, half of them taken by others, and there is always more. FAKE_CUDA_REFUSE_ACCESS=1 lets cuMemSetAccess fail.
-// FAKE_CUDA_VERSION=N is what the driver says of its version. A test that finds `fake_cuda_refuse` in the library can have calls refused.
+// Environment variables:
+//
+//   FAKE_CUDA_SLOW=N            each piece of work begins N microseconds late
+//   FAKE_CUDA_NO_POOLS=1        the device has no stream-ordered memory
+//   FAKE_CUDA_NO_VMM=1          the device has no virtual memory
+//   FAKE_CUDA_MEMORY=N          the device has N MiB; by default it reports 2 GiB, half of them in use
+//                               by other processes, and never runs out
+//   FAKE_CUDA_REFUSE_ACCESS=1   cuMemSetAccess fails
+//   FAKE_CUDA_VERSION=N         the version that the driver reports
+//
+// A test that finds `fake_cuda_refuse` in the library can make calls fail.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -47,7 +58,7 @@ static int is_set(const char *variable) {
   return value && strcmp(value, "0") != 0;
 }
 
-// -- Contexts: a stack a thread, one primary context, which is counted.
+// -- Contexts: one stack per thread, and one primary context, which is reference-counted.
 
 static __thread Handle stack[16];
 static __thread int depth;
@@ -58,17 +69,18 @@ static volatile int failed;
 static void wait_for_everything(void);
 static Handle current(void) { return depth ? stack[depth - 1] : NULL; }
 
-// A child has none of the threads that this driver is made of, nor a real one's state.
+// A forked child has neither the threads of this driver nor the state of a real one.
 static volatile int forked;
 static void note_fork(void) { forked = 1; }
 __attribute__((constructor)) static void begin(void) { pthread_atfork(NULL, NULL, note_fork); }
 
-// The next calls of this thread, and what they answer.
+// How many of the next calls of this thread are refused, and the code that they answer.
 static __thread int refusals;
 static __thread Code refusal;
 void fake_cuda_refuse(Code code, int calls) { refusal = code; refusals = calls; }
 
-// As that, but only one call, after some that are answered. Returns whether the last one so chosen was made.
+// Like fake_cuda_refuse, but refuses one call, after `calls` calls that are answered. Returns whether the
+// call that was chosen last has been made.
 static __thread int answered;
 int fake_cuda_refuse_after(Code code, int calls) {
   int made = !refusals;
@@ -76,7 +88,7 @@ int fake_cuda_refuse_after(Code code, int calls) {
   return made;
 }
 
-// The next questions about events and waits for them, of other threads than the one that says so.
+// How many of the next event queries and event waits are refused. The thread that sets this is exempt.
 static int wait_refusals;
 static Code wait_refusal;
 static pthread_t exempt;
@@ -98,20 +110,21 @@ static Code usable(void) {
   return refusal;
 }
 
-// What every call on a context asks first.
+// The first check of every call on a context.
 #define NEEDS_CONTEXT       \
   Code usable_ = usable(); \
   if (usable_) return usable_;
 
-// The real driver follows a stream that went with its context.
+// The real driver dereferences a stream that was destroyed with its context.
 #define INSIST_ALIVE insist(!reset, "to use a stream of a context that was reset");
 
-// -- Captures, by whom they forbid what: in mode 0 (global) all threads, in mode 1 the capturing one, in mode 2 nobody. A thread in mode 0
-// minds all of these, one in mode 1 its own, and one in mode 2 none.
+// -- Captures. A capture of mode 0 (global) forbids calls to all threads, one of mode 1 to the capturing
+// thread, and one of mode 2 to no thread. A thread in mode 0 obeys all of these captures, a thread in mode 1
+// only its own, and a thread in mode 2 none.
 
-static int global_captures;       // Running, of mode 0.
-static unsigned spoilt;           // How often a call was forbidden to a thread.
-static __thread int own_captures; // Of modes 0 and 1, of this thread.
+static int global_captures;       // Running captures of mode 0.
+static unsigned spoilt;           // How many calls a capture has forbidden.
+static __thread int own_captures; // Running captures of modes 0 and 1 of this thread.
 static __thread unsigned mode;
 
 static int forbidden(void) {
@@ -141,7 +154,7 @@ Code cuDeviceGet(int *device, int number) { *device = number; return number == 0
 Code cuDeviceGetAttribute(int *value, int attribute, int device) {
   (void)device;
   switch (attribute) {
-    case 97: *value = 227 << 10; break; // Dynamic shared memory at most.
+    case 97: *value = 227 << 10; break; // The most dynamic shared memory.
     case 102: *value = !is_set("FAKE_CUDA_NO_VMM"); break;   // Virtual memory.
     case 115: *value = !is_set("FAKE_CUDA_NO_POOLS"); break; // Stream-ordered memory.
     default: insist(0, "to ask for an attribute that is not known here");
@@ -164,7 +177,7 @@ Code cuDevicePrimaryCtxRetain(Handle *context, int device) {
 Code cuDevicePrimaryCtxRelease_v2(int device) {
   (void)device;
   if (forked) return NOT_INITIALIZED;
-  if (retained == 1) wait_for_everything(); // The last one ends it.
+  if (retained == 1) wait_for_everything(); // The last release ends the context.
   insist(__sync_sub_and_fetch(&retained, 1) >= 0, "to release the primary context more often than it retained it");
   return SUCCESS;
 }
@@ -209,7 +222,7 @@ Code cuCtxDestroy_v2(Handle context) {
   return SUCCESS;
 }
 
-// -- Codes in words. Most have none here, which a driver may answer for a code that it does not know.
+// -- Codes as text. Most codes have no text here. A driver may answer so for a code that it does not know.
 
 static Code word(Code code, const char **text, const char *illegal, const char *invalid) {
   *text = code == ILLEGAL_ADDRESS ? illegal : code == INVALID_VALUE ? invalid : NULL;
@@ -222,9 +235,9 @@ Code cuGetErrorString(Code code, const char **text) {
   return word(code, text, "an illegal memory access was encountered", "invalid argument");
 }
 
-// -- Streams and events. One lock for everything: this is for tests.
+// -- Streams and events. One lock protects everything, since this is for tests.
 
-typedef struct Point { int done; } Point; // What an event stands for; recording makes a new one. Never freed.
+typedef struct Point { int done; } Point; // One per recording of an event. Never freed.
 typedef struct { Point *point; } Event;
 
 typedef struct Work {
@@ -239,22 +252,22 @@ typedef struct Work {
 typedef struct Stream {
   Work *first, *last;
   int closed;
-  int capture; // Its mode and one, or 0.
+  int capture; // The mode of its capture plus 1, or 0.
   pthread_t capturing;
-  unsigned spoilt; // What this was when the capture began.
+  unsigned spoilt; // The global `spoilt` when the capture began.
   struct Stream *next;
 } Stream;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int unfinished; // Pieces of work on all streams.
-static Stream *streams; // All that have not ended.
+static Stream *streams; // All streams that have not ended.
 
 static int overlap(Address a, size_t bytes_a, Address b, size_t bytes_b) {
   return bytes_a && bytes_b && a < b + bytes_b && b < a + bytes_a;
 }
 
-// How many bytes a piece of work touches from `to` on, and from `from` on if it has a source.
+// The number of bytes that a piece of work uses from `to` on, and from `from` on if it has a source.
 static size_t extent(const Work *work) {
   switch (work->kind) {
     case COPY: case BYTES: return work->count;
@@ -264,7 +277,8 @@ static size_t extent(const Work *work) {
   }
 }
 
-// What goes away must not be in use: neither by work that runs nor by work that is queued, on any stream. Under the lock.
+// Memory that is freed or unmapped must not be in use by running or queued work, on any stream. Under the
+// lock.
 static void insist_unused(Address address, size_t bytes, const char *what) {
   static const char *const names[] = {"a copy", "a fill of bytes", "a fill of halves", "a fill of words", "`add_one`"};
   for (const Stream *stream = streams; stream && !failed; stream = stream->next) {
@@ -282,15 +296,15 @@ static void insist_unused(Address address, size_t bytes, const char *what) {
   }
 }
 
-// -- What memory there is. A list for each kind; under the lock.
+// -- Memory. One list per kind; under the lock.
 
 // Heap memory that stands for device memory, or pinned memory.
 typedef struct Block { Address address; size_t bytes; int pinned, freed; struct Block *next; } Block;
 static Block *blocks;
 static size_t used; // Bytes of device memory.
 
-// Physical memory: a file, so that its bytes stay when it is unmapped. Its address is the handle, and this is never freed, so
-// that a handle which was released is known as such.
+// Physical memory: a file, so that its bytes survive an unmapping. The address of this struct is the handle.
+// The struct is never freed, so that a released handle is recognised.
 typedef struct Chunk { int file; size_t bytes; struct Chunk *next; } Chunk;
 static Chunk *chunks;
 
@@ -309,7 +323,7 @@ static void device_memory(size_t *free_bytes, size_t *total) {
   *free_bytes = ours > used ? ours - used : 0;
 }
 
-// Takes `bytes` of the device's memory, if there are so many.
+// Takes `bytes` of the device's memory, or returns 0 if there are too few.
 static int account(size_t bytes) {
   size_t free_bytes, total;
   device_memory(&free_bytes, &total);
@@ -355,7 +369,7 @@ static Mapping *mapping_of(Address address) {
   return mapping;
 }
 
-// Work on reserved addresses needs memory there when it is queued. What lies elsewhere is not looked at.
+// Reserved addresses must have memory when work on them is queued. Other addresses are not checked.
 static void insist_mapped(Address address, size_t bytes) {
   const Range *range = ranges;
   while (range && !overlap(address, bytes, range->address, range->bytes)) range = range->next;
@@ -387,7 +401,7 @@ static void run(const Work *work) {
       nanosleep(&time, NULL);
       break;
     }
-    case FREE: // Found by its address: it is marked as freed, so nobody else gives it back.
+    case FREE: // The block is found by its address. It is marked as freed, so no other call frees it.
       pthread_mutex_lock(&lock);
       for (Block **link = &blocks; *link; link = &(*link)->next) {
         if ((*link)->address != work->to) continue;
@@ -462,7 +476,7 @@ Code cuStreamCreate(Stream **stream, unsigned flags) {
   pthread_detach(thread);
   return SUCCESS;
 }
-Code cuStreamDestroy_v2(Stream *stream) { // Does not wait; what is queued is still done.
+Code cuStreamDestroy_v2(Stream *stream) { // Does not wait; queued work still runs.
   INSIST_ALIVE
   NEEDS_CONTEXT
   pthread_mutex_lock(&lock);
@@ -561,7 +575,8 @@ Code cuEventSynchronize(Event *event) {
   return failed ? ILLEGAL_ADDRESS : SUCCESS;
 }
 
-// -- Memory in blocks. Freeing waits for everything that runs, as the real driver does; but the backend must not count on it.
+// -- Memory in blocks. Freeing waits for all running work, as with the real driver, but the backend must not
+// rely on it.
 
 static void wait_for_everything(void) {
   pthread_mutex_lock(&lock);
@@ -577,7 +592,7 @@ Code cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
   return SUCCESS;
 }
 
-// Marks a block as freed; it is there until it is given back.
+// Marks a block as freed. It stays in the list until it is given back.
 static void begin_to_free(Address address, int pinned, const char *what) {
   pthread_mutex_lock(&lock);
   Block *block = *block_at(address, pinned);
@@ -587,7 +602,7 @@ static void begin_to_free(Address address, int pinned, const char *what) {
 }
 static Code free_now(Address address, int pinned, const char *what) {
   begin_to_free(address, pinned, what);
-  // To take pinned memory back, the real driver waits with a lock that work is queued under.
+  // To free pinned memory, the real driver waits while it holds a lock that queueing work needs.
   if (pinned) pthread_mutex_lock(&queueing);
   wait_for_everything();
   if (pinned) pthread_mutex_unlock(&queueing);
@@ -597,7 +612,8 @@ static Code free_now(Address address, int pinned, const char *what) {
 
 Code cuMemAlloc_v2(Address *address, size_t bytes) { FORBIDDEN_IN_CAPTURE return take(address, bytes, 512, 0); }
 
-// Pools of the application's own. The default one is everybody's, and the backend has no business there.
+// Pools that the application made. The default pool is shared by the whole process, and the backend must not
+// use it.
 typedef struct { unsigned kind, handle_types; struct { unsigned kind; int id; } location; Handle security; char reserved[64]; } PoolProperties;
 typedef struct { int alive; } Pool;
 Code cuMemPoolCreate(Pool **pool, const PoolProperties *properties) {
@@ -605,7 +621,7 @@ Code cuMemPoolCreate(Pool **pool, const PoolProperties *properties) {
   static const PoolProperties plain = {.kind = 1, .location = {.kind = 1, .id = 0}};
   insist(!is_set("FAKE_CUDA_NO_POOLS"), "to make a pool on a device that has none");
   insist(!memcmp(properties, &plain, sizeof plain), "to ask for a pool that is not plain memory of device 0");
-  *pool = malloc(sizeof **pool); // Never freed, so that one which was destroyed is known as such.
+  *pool = malloc(sizeof **pool); // Never freed, so that a destroyed pool is recognised.
   (*pool)->alive = 1;
   return SUCCESS;
 }
@@ -615,7 +631,7 @@ Code cuMemPoolDestroy(Pool *pool) {
   pool->alive = 0;
   return SUCCESS;
 }
-// Ordered with the stream; waits for nothing else.
+// Ordered on the stream; waits for no other work.
 Code cuMemAllocFromPoolAsync(Address *address, size_t bytes, Pool *pool, Stream *stream) {
   NEEDS_CONTEXT
   (void)stream;
@@ -638,7 +654,8 @@ Code cuMemHostAlloc(Handle *address, size_t bytes, unsigned flags) {
 }
 Code cuMemFreeHost(Handle address) { FORBIDDEN_IN_CAPTURE return free_now((Address)address, 1, "to free pinned memory"); }
 
-// -- Virtual memory: ranges of addresses that nothing can be read from, and files that are mapped into them. Nothing here waits.
+// -- Virtual memory: reserved addresses that cannot be read, and files that are mapped into them. No call
+// here waits.
 
 typedef struct { unsigned kind; int id; } Location;
 typedef struct {
@@ -688,7 +705,7 @@ Code cuMemAddressReserve(Address *address, size_t bytes, size_t alignment, Addre
   pthread_mutex_lock(&lock);
   Handle memory = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) {
-    // Only what is aligned is kept.
+    // Only the aligned part is kept.
     Address begin = ((Address)memory + alignment - 1) / alignment * alignment;
     Address end = (Address)memory + bytes + alignment;
     if (begin > (Address)memory) munmap(memory, begin - (Address)memory);
@@ -719,7 +736,7 @@ Code cuMemAddressFree(Address address, size_t bytes) {
   return SUCCESS;
 }
 
-// One file a handle, which the usual limit of files would make few.
+// One file per handle. The usual limit on open files would allow only a few handles.
 static int open_file(size_t bytes) {
   struct rlimit limit;
   if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
@@ -728,7 +745,8 @@ static int open_file(size_t bytes) {
   }
   int file = memfd_create("fake-cuda", MFD_CLOEXEC);
   insist(file >= 0 && !ftruncate(file, (off_t)bytes), "to create more handles than there can be files");
-  // New memory is not zero, so that nobody counts on it. A little of each unit will do, for the files to stay sparse.
+  // New memory is not zero, so that no caller relies on zeros. A little junk per unit is enough, and the
+  // files stay sparse.
   char junk[4096];
   memset(junk, 0xdb, sizeof junk);
   for (size_t unit = 0; unit < bytes; unit += UNIT)
@@ -753,7 +771,8 @@ Code cuMemCreate(Chunk **chunk, size_t bytes, const Properties *properties, unsi
   return enough ? SUCCESS : OUT_OF_MEMORY;
 }
 
-// The real driver lets a handle go while it is mapped, and keeps the memory until it is unmapped.
+// The real driver releases a handle that is mapped, and keeps its memory until it is unmapped. Here that is
+// an error.
 Code cuMemRelease(Chunk *chunk) {
   NEEDS_CONTEXT
   insist_virtual();
@@ -768,7 +787,7 @@ Code cuMemRelease(Chunk *chunk) {
   return SUCCESS;
 }
 
-// The real driver maps a handle in many places.
+// The real driver maps a handle in many places. Here that is an error.
 Code cuMemMap(Address address, size_t bytes, size_t offset, Chunk *chunk, unsigned long long flags) {
   NEEDS_CONTEXT
   insist_virtual();
@@ -875,7 +894,7 @@ Code cuModuleLoadDataEx(Handle *module, const char *ptx, unsigned count, unsigne
   __sync_fetch_and_add(&loaded, 1);
   return SUCCESS;
 }
-// Whatever the mode of the thread: it would wait for what is captured.
+// Refused in every mode of the thread: the call would wait for the captured work.
 Code cuCtxSynchronize(void) {
   NEEDS_CONTEXT
   if (global_captures || own_captures) {
@@ -898,7 +917,7 @@ Code cuModuleGetFunction(Handle *function, Handle module, const char *name) {
   *function = (Handle)(intptr_t)(!strcmp(name, "add_one") ? ADD_ONE : !strcmp(name, "occupy") ? OCCUPY : !strcmp(name, "pair") ? PAIR : 0);
   return *function ? SUCCESS : NOT_FOUND;
 }
-static unsigned allowed_shared[PAIR + 1]; // Dynamic shared memory, where more than 48 KiB.
+static unsigned allowed_shared[PAIR + 1]; // Dynamic shared memory, where more than 48 KiB are allowed.
 Code cuFuncSetAttribute(Handle function, unsigned attribute, int value) {
   NEEDS_CONTEXT
   insist(attribute == 8, "to set an attribute that is not known here");
@@ -912,7 +931,7 @@ Code cuLaunchKernel(Handle function, unsigned grid_x, unsigned grid_y, unsigned 
   (void)extra;
   int kind = (int)(intptr_t)function;
   if (kind != ADD_ONE && kind != OCCUPY && kind != PAIR) return INVALID_HANDLE;
-  uint64_t threads = (uint64_t)block_x * block_y * block_z; // Of numbers that are small already.
+  uint64_t threads = (uint64_t)block_x * block_y * block_z; // Overflows only if a factor is too large.
   if (!grid_x || grid_x >> 31 || !grid_y || grid_y > 65535 || !grid_z || grid_z > 65535) return INVALID_VALUE;
   if (block_x > 1024 || block_y > 1024 || block_z > 64 || !threads || threads > 1024) return INVALID_VALUE;
   if (shared > allowed_shared[kind] && shared > 48 << 10) return INVALID_VALUE;

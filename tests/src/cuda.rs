@@ -1,4 +1,5 @@
-//! What the tests on a card share: how a card is found, whose turn it is, the kernels, and the driver of threads.
+//! Shared code of the tests on a card: it finds a card, gives turns on it, and has the kernels and the
+//! functions of the driver made of threads.
 
 use crate::{Kernel, TestBackend};
 use gpumem::{Buffer, Cuda, Device, DeviceBuilder, Element, Error, Mode};
@@ -9,20 +10,22 @@ use std::time::Duration;
 #[path = "../../gpumem/tests/cuda/card.rs"]
 mod card;
 
-/// The kernels of the tests, as text: `occupy`, which takes a number of nanoseconds, and `add_one`, which takes elements and their count.
+/// The kernels of the tests, as PTX: `occupy` takes a number of nanoseconds, and `add_one` takes elements and
+/// their count.
 pub const KERNELS: &str = include_str!("kernels.ptx");
 
 /// The driver's own functions.
-#[allow(dead_code)] // The file has those of other programs too.
+#[allow(dead_code)] // Other programs use the rest of the file.
 #[path = "../../gpumem/tests/cuda/driver.rs"]
 mod driver;
 
-/// The turn to use the card. Tests of one program take it one at a time: a driver call that frees memory waits for the work of all of
-/// them, and some take most of the card's memory. Devices of earlier tests have ended by then, each on a thread of its own.
+/// Takes the turn to use the card. The tests of one program take it one at a time: a driver call that frees
+/// memory waits for the work of all of them, and some take most of the card's memory. Each device of an
+/// earlier test has ended by then, on its finishing thread.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    // A handle that was forgotten keeps the context for good, so the wait ends when no thread ends a device any more.
+    // A forgotten handle keeps the context for good, so the wait ends when no thread is ending a device.
     let mut looks = 0;
     while is_context_retained() && looks < 20 {
         looks = if a_device_ends() { 0 } else { looks + 1 };
@@ -40,13 +43,13 @@ pub fn is_context_retained() -> bool {
     code == 0 && active != 0
 }
 
-/// Whether a thread ends a device now. A thread that was just started has no name yet.
+/// Whether a thread is ending a device now. A thread that has just started has no name yet.
 fn a_device_ends() -> bool {
     let ends = |thread: std::io::Result<std::fs::DirEntry>| {
         let name = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("comm")));
         name.is_ok_and(|name| name.trim() == "gpumem-finish")
     };
-    // A system without this folder does not tell which threads there are.
+    // A system without this folder does not list the threads.
     std::fs::read_dir("/proc/self/task").is_ok_and(|mut threads| threads.any(ends))
 }
 
@@ -78,8 +81,8 @@ impl TestBackend for Cuda {
             let count = u32::try_from(buffer.len()).unwrap();
             let elements = buffer.as_device_ptr_mut().expect("the stream takes work");
             let stream = device.stream();
-            // SAFETY: the kernel takes a pointer to `count` elements, which the buffer holds, and writes only these, in
-            // order on the buffer's own stream.
+            // SAFETY: the kernel takes a pointer to `count` elements, which the buffer holds, and writes only
+            // these, in order on the buffer's own stream.
             unsafe { cust::launch!(add_one<<<count.div_ceil(256), 256, 0, stream>>>(elements, count)) }
                 .expect("a kernel can be queued");
         })
@@ -90,8 +93,8 @@ impl TestBackend for Cuda {
     }
 }
 
-/// What only the driver of threads has (`tests/fake-cuda/driver.c`): it refuses calls on demand, and counts modules. A real driver has
-/// none of these functions, and each answers with `None`.
+/// Functions that only the driver made of threads has (`tests/fake-cuda/driver.c`). They make it refuse
+/// calls, and count modules. With a real driver each of them returns `None`.
 pub mod fake {
     use super::{CStr, c_int, c_void};
 
@@ -102,7 +105,7 @@ pub mod fake {
         (!found.is_null()).then_some(found)
     }
 
-    /// As [`find`]. Without it the test is skipped, which is said.
+    /// Like [`find`]. Without such a function it prints that the test is skipped.
     fn find_to_refuse(name: &CStr) -> Option<*mut c_void> {
         let found = find(name);
         if found.is_none() {
@@ -111,22 +114,23 @@ pub mod fake {
         found
     }
 
-    /// Lets the next so many calls of this thread to the driver answer `code`.
+    /// Makes the driver answer `code` to the next `calls` calls of this thread.
     #[must_use]
     pub fn refuse(code: c_int, calls: c_int) -> Option<()> {
         note(c"fake_cuda_refuse", code, calls)
     }
 
-    /// As [`refuse`], but only the call after so many others; below 0 none. Returns whether the call was made that was to be refused last.
+    /// Like [`refuse`], but refuses only the one call after `calls` others; a number below 0 refuses none.
+    /// Returns whether the call that was chosen last has been made.
     #[must_use]
     pub fn refuse_after(code: c_int, calls: c_int) -> Option<bool> {
         type Refuse = unsafe extern "C" fn(c_int, c_int) -> c_int;
         let found = find_to_refuse(c"fake_cuda_refuse_after")?;
-        // SAFETY: it is declared so, and only notes the two numbers.
+        // SAFETY: the driver declares the function so, and it only notes the two numbers.
         Some(unsafe { std::mem::transmute::<*mut c_void, Refuse>(found)(code, calls) } != 0)
     }
 
-    /// Lets the next so many waits of all threads but this one answer `code`.
+    /// Makes the driver answer `code` to the next `calls` waits of all threads except this one.
     #[must_use]
     pub fn refuse_waits(code: c_int, calls: c_int) -> Option<()> {
         note(c"fake_cuda_refuse_waits", code, calls)
@@ -140,11 +144,11 @@ pub mod fake {
         Some(())
     }
 
-    /// How many modules are loaded.
+    /// The number of loaded modules.
     #[must_use]
     pub fn loaded_modules() -> Option<c_int> {
         let found = find(c"fake_cuda_modules")?;
-        // SAFETY: it is declared so, takes nothing, and only counts.
+        // SAFETY: the driver declares the function so; it takes nothing and only counts.
         Some(unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> c_int>(found)() })
     }
 }

@@ -1,8 +1,9 @@
-//! What the tests of `gpumem` share: how each backend is opened, kept busy, and made to run a kernel.
+//! Shared code of the tests of `gpumem`: it opens each backend, keeps it busy, and runs a kernel on it.
 //!
-//! A case of the suite is a function over `B: TestBackend`, and the macro `on_each_backend!` in front of it (`tests/suite/main.rs`) makes
-//! a test per backend of it. On a machine without a card the CUDA tests say so and pass; where `GPUMEM_REQUIRE_CUDA=1` is set, as on a
-//! machine that has one, they fail.
+//! A case of the suite is a function over `B: TestBackend`. The macro `on_each_backend!`
+//! (`tests/suite/main.rs`) before it makes one test per backend. On a machine without a card the CUDA tests
+//! print that they are skipped, and pass. With `GPUMEM_REQUIRE_CUDA=1`, which is set on a machine with a
+//! card, they fail instead.
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
@@ -11,37 +12,38 @@ pub mod workspace;
 use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, Mode};
 use std::time::Duration;
 
-/// Something that queues a kernel on the compute stream and returns at once. It keeps no device open.
+/// Queues a kernel on the compute stream and returns at once. It keeps no device open.
 pub type Kernel<B, M> = Box<dyn Fn(&mut Buffer<u32, B, M>)>;
 
 /// A backend that the suite runs on.
 pub trait TestBackend: Backend {
-    /// Opens a device, or says why there is none.
+    /// Opens a device, or prints why there is none.
     fn open(builder: DeviceBuilder) -> Option<Device<Self>>;
 
-    /// Something that queues work on the compute stream which takes about so long, and returns at once.
+    /// Returns a function that queues work of about the given time on the compute stream and returns at once.
     fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)>;
 
-    /// Does so once. On a card it may wait for work that runs, since the driver does when it loads a kernel.
+    /// Queues such work once. On a card this may wait for running work, because the driver does so when it
+    /// loads a kernel.
     fn occupy(device: &Device<Self>, time: Duration) {
         Self::occupier(device)(time);
     }
 
-    /// A kernel that adds 1 to every element of a buffer.
+    /// Returns a kernel that adds 1 to every element of a buffer.
     fn adder<M: Mode>(device: &Device<Self>) -> Kernel<Self, M>;
 
-    /// Does so once. On a card it may wait, as [`occupy`](Self::occupy) may.
+    /// Queues that kernel once. On a card this may wait, as [`occupy`](Self::occupy) may.
     fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
         Self::adder(buffer.device())(buffer);
     }
 
-    /// Whether this is a real device, whose time is dear, and not one that is made of threads.
+    /// Whether this is a real card, where time is expensive, and not the host or the driver made of threads.
     #[must_use]
     fn is_card(device: &Device<Self>) -> bool {
         Self::NAME != Host::NAME && device.name() != "Threads as a card"
     }
 
-    /// Where the elements lie on the device.
+    /// The address of the elements on the device.
     fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64;
 }
 
@@ -71,7 +73,7 @@ impl TestBackend for Host {
     }
 }
 
-/// Numbers that look random and are the same in every run: xorshift64.
+/// A pseudo-random sequence that is the same in every run: xorshift64.
 #[derive(Debug)]
 pub struct Random(u64);
 
@@ -96,7 +98,7 @@ impl Random {
         (self.next_u64() % end as u64) as usize
     }
 
-    /// So many numbers.
+    /// The next `len` numbers, of 32 bits each.
     #[allow(clippy::cast_possible_truncation)] // 32 bits are left.
     pub fn vec(&mut self, len: usize) -> Vec<u32> {
         (0..len).map(|_| (self.next_u64() >> 32) as u32).collect()

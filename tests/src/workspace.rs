@@ -13,7 +13,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is a folder of the workspace")
 }
 
-/// All Rust files below a folder, by their paths from the top of the workspace, with what they hold.
+/// All Rust files below a folder: their paths from the top of the workspace, and their contents.
 ///
 /// # Panics
 ///
@@ -34,7 +34,7 @@ pub fn sources(folder: impl AsRef<Path>) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// What the file holds that has this path from the top of the workspace.
+/// The contents of a file, by its path from the top of the workspace.
 ///
 /// # Panics
 ///

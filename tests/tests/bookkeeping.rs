@@ -1,5 +1,5 @@
-//! The bookkeeping of memory: charged, held and retained bytes after failures and after many rounds. Each test failed before the fault was
-//! mended that its comment names.
+//! The accounts of memory: charged, held and retained bytes after failures and after many rounds. A test
+//! whose comment names a fault failed before the fix.
 
 use gpumem::testing::Faults;
 use gpumem::{Async, Buffer, BufferSpec, Device, GpuBuffers, Host, Stream};
@@ -21,8 +21,8 @@ fn audit(device: &Device<Host>) {
     let _ = device;
 }
 
-/// A shrink that failed took the smaller block's bytes from the charge of the larger block, which stayed. The next one did so again, and the
-/// sum wrapped below 0.
+/// A shrink that failed took the smaller block's bytes from the charge of the larger block, which remained.
+/// The next shrink did so again, and the sum wrapped below 0.
 #[test]
 fn a_shrink_that_fails_keeps_its_charge() {
     let faults = Faults::new();
@@ -46,7 +46,7 @@ fn a_shrink_that_fails_keeps_its_charge() {
     assert_eq!((buffer.capacity(), buffer.download().unwrap()), (400_000, vec![7; 400_000]));
     drop(buffer);
     assert_eq!(device.stats().live_bytes, 0);
-    // On another thread, whose cache has nothing of the budget.
+    // On another thread, whose cache holds no part of the budget.
     std::thread::scope(|scope| scope.spawn(|| drop(block(&device, MIB).unwrap())).join().unwrap());
     drop(block(&device, 1_000).unwrap());
 }
@@ -57,8 +57,8 @@ struct Pair {
     second: Vec<u8>,
 }
 
-/// The memory that was mapped for the first buffer of a set stayed with it when the second had no room. No operation but a `shrink_to_fit` of
-/// that buffer could get it.
+/// When the second buffer of a set had no room, the memory that was mapped for the first remained with it.
+/// Only a `shrink_to_fit` of that buffer could free it.
 #[test]
 fn a_set_that_has_no_room_gives_back_what_it_took() {
     let device = Device::builder().memory_limit(64 << 20).host().unwrap();
@@ -82,7 +82,8 @@ fn a_set_that_has_no_room_gives_back_what_it_took() {
     assert!(same.first == data.first && same.second == data.second);
 }
 
-/// The same with every call to the driver failing once, so that each step of taking memory for two buffers is undone.
+/// The same, but each call to the driver fails once, so that each step of taking memory for two buffers is
+/// undone.
 #[test]
 fn growth_that_fails_at_any_step_is_undone() {
     let faults = Faults::new();
@@ -120,7 +121,8 @@ fn growth_that_fails_at_any_step_is_undone() {
     }
 }
 
-/// Each round left addresses without memory, which is a mapping of the system's, until the system refused more and the process ended.
+/// Each round left addresses without memory. Each of these is a mapping of the system, which refused more at
+/// some point. Then the process ended.
 #[test]
 #[cfg(target_os = "linux")]
 fn addresses_without_memory_are_used_again() {
@@ -135,9 +137,9 @@ fn addresses_without_memory_are_used_again() {
     let (before, calls) = (mappings(), device.stats().driver_calls);
     (0..2_000).for_each(|_| round(2 << 20));
     assert!(mappings() < before + 200, "{before} and {}", mappings());
-    // Each maps a chunk and gives it back, and no addresses are reserved.
+    // Each round maps a chunk and gives it back. It reserves no addresses.
     assert!(device.stats().driver_calls - calls <= 4 * 2_000 + 10, "{:?}", device.stats());
-    // Of other sizes each time, which no addresses fit that are there: the oldest of these go.
+    // Another size in each round, which no free addresses fit: the oldest of these are given back.
     (0..2_000).for_each(|round_| round((2 << 20) * (round_ + 2)));
     assert!(mappings() < before + 400, "{before} and {}", mappings());
     audit(&device);
@@ -191,19 +193,20 @@ fn a_logger_may_use_the_device() {
         let _ = send.send(block(&device, 64).map(drop).is_err());
     });
     assert_eq!(done.recv_timeout(Duration::from_secs(10)), Ok(true), "an allocation does not return");
-    // Dropped without the lock, since the last handle of a failed device logs too.
+    // Dropped without the lock, because the last handle of a failed device logs too.
     let last = DEVICE.get().unwrap().lock().unwrap().take();
     drop(last);
 }
 
-/// A small live buffer keeps the slab that it lies in, and no more: the bound that `memory_limit` states.
+/// A small live buffer keeps the slab that it lies in, and no more. This is the bound that `memory_limit`
+/// states.
 #[test]
 fn a_small_buffer_keeps_one_slab_at_most() {
     let limit = 64 << 20;
     let device = Device::builder().memory_limit(limit).host().unwrap();
     let mut small: Vec<_> = (0..60 * MIB / 4096).map(|_| block(&device, 4096).unwrap()).collect();
     let mut index = 0;
-    // One of 1024 is left: one in every other slab of 2 MiB.
+    // One in 1024 remains: one in every other slab of 2 MiB.
     small.retain(|_| {
         index += 1;
         index % 1024 == 1
@@ -220,7 +223,7 @@ fn a_small_buffer_keeps_one_slab_at_most() {
 
 const THREADS: usize = 8;
 
-/// The state of a thread of the next test.
+/// The state of one thread of the next test.
 struct Worker<'a> {
     device: &'a Device<Host>,
     stream: Stream<Host>,
@@ -234,7 +237,7 @@ impl Worker<'_> {
     /// One random operation, which may fail.
     fn operate(&mut self) -> gpumem::Result<()> {
         let random = &mut self.random;
-        // Mostly small, sometimes segments.
+        // Mostly small blocks, sometimes segments.
         let most = [300, 5_000, 60_000, 3 * MIB][[0, 0, 0, 1, 1, 1, 1, 2, 2, 3][random.below(10)]];
         let len = random.below(most);
         match random.below(16) {
@@ -258,7 +261,7 @@ impl Worker<'_> {
             7 => self.plain.first_mut().map_or(Ok(()), Buffer::shrink_to_fit)?,
             8 => self.plain.first_mut().map_or(Ok(()), |buffer| buffer.extend_from_slice(&vec![3; len]))?,
             choice @ 9..=11 => self.change_set(choice, len)?,
-            // A ticket that is dropped, and one that is waited for.
+            // One ticket is dropped, and one is waited for.
             12 => drop(self.frames.first_mut().map(|frame| frame.start_download()).transpose()?),
             13 => {
                 if let Some(frame) = self.frames.last_mut() {
@@ -267,7 +270,7 @@ impl Worker<'_> {
                 }
             }
             14 => {
-                // The stream still uses it when it is dropped.
+                // The stream still uses the buffer when it is dropped.
                 if let Some(buffer) = self.plain.pop() {
                     self.device.launch_on(&self.stream, (&buffer,), |_| ())?;
                 }
@@ -288,7 +291,7 @@ impl Worker<'_> {
     }
 }
 
-/// A million operations with `GPUMEM_OPERATIONS=1000000`; a part of it otherwise.
+/// Runs a million operations with `GPUMEM_OPERATIONS=1000000`, and fewer by default.
 #[test]
 fn operations_with_failures_end_at_zero() {
     let operations =
@@ -305,7 +308,7 @@ fn operations_with_failures_end_at_zero() {
                 let mut worker =
                     Worker { device, stream, random, plain: vec![], frames: vec![], sets: vec![] };
                 for step in 1..=operations / THREADS {
-                    // Each thread plans failures for all of them.
+                    // Each thread plans failures for all threads.
                     match worker.random.below(200) {
                         0..12 => faults.fail_at(worker.random.below(30)),
                         12..20 => {
@@ -318,7 +321,7 @@ fn operations_with_failures_end_at_zero() {
                     *failed.lock().unwrap() += usize::from(result.is_err());
                     if step % 1_000 == 0 {
                         meeting.wait();
-                        // No operation is under way; tickets, parked blocks and transfers are.
+                        // No operation runs. Tickets, parked blocks and transfers are under way.
                         if seed == 1 {
                             audit(device);
                         }
@@ -341,10 +344,11 @@ fn operations_with_failures_end_at_zero() {
     println!("{operations} operations, {} bytes lost where nothing tells when a use ends", stats.lost_bytes);
 }
 
-/// After the driver had no more memory, segments are assembled from free ones. When the driver has some again, the device comes to use it.
+/// After the driver ran out of memory, segments are assembled from free ones. When the driver has memory
+/// again, the device returns to it.
 #[test]
 fn memory_that_comes_back_is_used_again() {
-    /// Driver calls of so many operations of a random mix.
+    /// The driver calls of `operations` operations of a random mix.
     fn calls(device: &Device<Host>, random: &mut Random, operations: usize) -> u64 {
         let (mut live, mut bytes, before) = (Vec::new(), 0, device.stats().driver_calls);
         for _ in 0..operations {

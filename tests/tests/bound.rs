@@ -1,4 +1,4 @@
-//! Buffers that are bound to a stream of the application's own, on the host; `card.rs` has the same for a card.
+//! Buffers that are bound to a stream of the application, on the host. `card.rs` has the same for a card.
 
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Bound, Buffer, BufferSpec, Device, Error, Host};
@@ -10,7 +10,7 @@ use std::time::Duration;
 type Numbers = Buffer<u32, Host, Async>;
 
 fn add(device: &Device<Host>, bound: &mut Bound<'_, u32, Host, Async>, more: u32) {
-    // On the compute stream.
+    // The kernel runs on the compute stream.
     let kernel = move |(numbers,): (&mut [u32],)| numbers.iter_mut().for_each(|number| *number += more);
     device.launch((bound,), kernel).unwrap();
 }
@@ -32,7 +32,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
             expected += 3;
             let frame = bound.start_download().unwrap();
             match round % 4 {
-                // On the compute stream, between two kernels of its stream.
+                // A fill on the compute stream, between two kernels on the stream of the buffer.
                 0 => {
                     bound.buffer().unwrap().fill(round).unwrap();
                     assert_eq!(frame.wait().unwrap()[9_999], expected);
@@ -55,7 +55,7 @@ fn kernels_and_downloads_follow_the_stream_alone() {
     }
 }
 
-/// Neither stream waits for the other, which is what `bind` is for.
+/// Neither stream waits for the other: that is the purpose of `bind`.
 #[test]
 fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
     let device = Device::host();
@@ -75,7 +75,7 @@ fn a_bound_buffer_does_not_wait_for_the_compute_stream() {
     assert_eq!(numbers.download().unwrap(), [4, 2, 3]);
 }
 
-/// The guard may be forgotten: each kernel was noted at its launch.
+/// The guard may be forgotten, because each kernel was noted at its launch.
 #[test]
 fn a_forgotten_binding_is_harmless() {
     let device = Device::host();
@@ -131,7 +131,7 @@ fn bindings_refuse_other_devices_ranges_and_slots() {
     assert_eq!(empty.download().unwrap(), [6]);
 }
 
-// Ranges, and all that a view has.
+// Ranges, and all methods of a view.
 #[test]
 fn views_of_a_bound_buffer_follow_its_stream() {
     let device = Device::host();
@@ -156,7 +156,7 @@ fn views_of_a_bound_buffer_follow_its_stream() {
                     tail.download_into_vec(&mut vec).unwrap();
                     assert_eq!((slice, &vec[..]), ([round; 10], &[round; 10][..]));
                 }
-                // On the device: the next kernel waits for the copy, which waits on the compute stream.
+                // A copy on the device. It waits on the compute stream, and the next kernel waits for it.
                 _ => {
                     device.launch((), |()| std::thread::sleep(Duration::from_millis(3))).unwrap();
                     copy.view_mut(..10).unwrap().copy_from(&tail.clone()).unwrap();
@@ -169,7 +169,8 @@ fn views_of_a_bound_buffer_follow_its_stream() {
     }
 }
 
-// A selection of buffers of one stream follows that stream, and any other the compute stream.
+// A selection of buffers that are bound to one stream follows that stream. Any other selection follows the
+// compute stream.
 #[test]
 fn selections_of_bound_buffers_show_one_point() {
     let device = Device::host();
@@ -194,7 +195,7 @@ fn selections_of_bound_buffers_show_one_point() {
             frame.wait_timeout(Duration::from_secs(30)).unwrap().expect("it waits for `stream` alone");
         assert!(x.iter().chain(&*y).all(|number| *number == round));
         drop((x, y));
-        // Of several streams, and with a buffer that is not bound.
+        // A selection from several streams, with a buffer that is not bound.
         let all = (a.view(..).unwrap(), c.view(..).unwrap(), &d);
         let mut frame = device.start_downloads_when_free(all).wait().unwrap();
         assert!(
@@ -209,7 +210,7 @@ fn selections_of_bound_buffers_show_one_point() {
     }
 }
 
-// It shows the point at which it starts; until then the buffer is lent, and nothing is started.
+// The download shows the point at which it starts. Until then the buffer is lent, and nothing is started.
 #[test]
 fn a_bound_buffer_waits_for_slots() {
     let device = Device::host();
@@ -239,14 +240,14 @@ fn a_bound_buffer_waits_for_slots() {
     }
 }
 
-/// Reads a bound buffer in one of the ways that need it shared.
+/// Reads a bound buffer in one of the ways that take it by shared reference.
 fn read(bound: &Bound<'_, u32, Host, Async>, way: usize, copy: &mut Buffer<u32>) -> Vec<u32> {
     match way % 4 {
         0 => bound.view(..).unwrap().download().unwrap(),
         1 => bound.start_download_when_free().wait().unwrap().wait().unwrap().to_vec(),
         2 => bound.view(50..150).unwrap().start_download_when_free().wait().unwrap().wait().unwrap().to_vec(),
         _ => {
-            // Read when the next kernel is queued.
+            // The copy has not read the buffer yet when the next kernel is queued.
             copy.device().launch((), |()| std::thread::sleep(Duration::from_micros(500))).unwrap();
             copy.view_mut(..).unwrap().copy_from(&bound.view(..).unwrap()).unwrap();
             Vec::new()
@@ -254,7 +255,7 @@ fn read(bound: &Bound<'_, u32, Host, Async>, way: usize, copy: &mut Buffer<u32>)
     }
 }
 
-// Each read makes the next kernel wait for it, whatever other threads do meanwhile.
+// Each read makes the next kernel wait for it, regardless of other threads.
 #[test]
 fn threads_read_a_bound_buffer_at_the_same_time() {
     const THREADS: usize = 4;

@@ -1,4 +1,5 @@
-//! What only a card shows: memory that other devices hold, kernels on streams of the application's own, and calls that the driver refuses.
+//! Tests that need a card: memory that other devices hold, kernels on streams of the application, and calls
+//! that the driver refuses.
 #![cfg(feature = "cuda")]
 
 use cust::launch;
@@ -16,7 +17,7 @@ const CLUSTERS: &str = ".version 7.8
     .visible .entry pair() .explicitcluster .reqnctapercluster 2, 1, 1 { ret; }";
 
 /// The driver's own functions.
-#[allow(dead_code)] // The file has those of other programs too.
+#[allow(dead_code)] // Other programs use the rest of the file.
 #[path = "../../gpumem/tests/cuda/driver.rs"]
 mod driver;
 
@@ -24,7 +25,8 @@ fn card() -> Option<Device<Cuda>> {
     Cuda::open(Device::builder())
 }
 
-/// Another device on the same card is to this one as another process is: neither knows how much the other holds.
+/// To this device, another device on the same card is like another process: neither knows how much memory the
+/// other holds.
 #[test]
 fn out_of_memory_counts_what_another_device_holds() {
     let _turn = turn();
@@ -48,7 +50,7 @@ fn out_of_memory_counts_what_another_device_holds() {
     assert!(left.is_some_and(|left| left < free / 2), "{left:?}");
     buffer.resize(2_000_000).unwrap();
 
-    // The other device gives back the memory that it has freed; then there is room.
+    // After the other device has given back its free memory, there is room.
     drop(hog);
     others.trim(0).unwrap();
     let large: Buffer<u8, Cuda> = Buffer::with_capacity(&mine, "large", half).unwrap();
@@ -58,8 +60,9 @@ fn out_of_memory_counts_what_another_device_holds() {
     others.close().unwrap();
 }
 
-/// The device's limit is where the card's end was before others took half of it. A random mix that needs nearly all that is left goes on
-/// without a failure, by assembling segments, once the driver has refused memory for the first time.
+/// The device's limit is the end of the card before another device took half of it. A random mix needs nearly
+/// all of the rest. After the driver has refused memory once, the mix goes on without a failure, because the
+/// device assembles segments.
 #[test]
 fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
     let _turn = turn();
@@ -73,7 +76,8 @@ fn every_byte_can_be_had_where_the_card_ends_before_the_limit() {
     let hog: Buffer<u8, Cuda> =
         Buffer::with_capacity(&others, "hog", usize::try_from(free / 2).unwrap()).unwrap();
     let left = others.memory_info().unwrap().free.unwrap();
-    // Less by as much as segments may be too large (see `memory_limit`), and a little for the driver's own needs.
+    // Less the bytes by which segments may be too large (see `memory_limit`), and less a little for the
+    // driver itself.
     let most = usize::try_from(left - total / 40 - (512 << 20)).unwrap();
     let mut random = Random::new(2_026);
     let mut live: Vec<Buffer<u8, Cuda>> = Vec::new();
@@ -109,18 +113,19 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
     let mut numbers: Buffer<u32, Cuda> = Buffer::from_slice(&device, "numbers", &vec![1; 1 << 20]).unwrap();
     for round in 1..=10_u32 {
         let mut used = numbers.bind(&stream).unwrap();
-        // SAFETY: the first kernel touches no memory; the second takes a pointer to `count` elements, which the buffer has, and is
-        // launched on the stream that the use is on, while it lasts.
+        // SAFETY: the first kernel touches no memory. The second takes a pointer to `count` elements, which
+        // the buffer has, and is launched on the stream of the use, while the use lasts.
         unsafe {
             cust::launch!(occupy<<<1, 1, 0, stream>>>(5_000_000_u64)).unwrap();
             cust::launch!(add_one<<<count / 256, 256, 0, stream>>>(used.as_device_ptr().unwrap(), count))
                 .unwrap();
         }
         used.finish().unwrap();
-        // On the compute stream, after the kernels.
+        // The download runs on the compute stream, after the kernels.
         assert!(numbers.download().unwrap().iter().all(|number| *number == 1 + round), "round {round}");
     }
-    // A reader on the stream, and the buffer dropped: its memory has no next owner before the kernel has ended.
+    // A kernel that reads on the stream, and a dropped buffer: its memory has no next owner before the kernel
+    // has ended.
     {
         let used = numbers.use_on(&stream).unwrap();
         // SAFETY: as above.
@@ -136,7 +141,7 @@ fn kernels_on_streams_of_the_applications_own_are_waited_for() {
     device.close().unwrap();
 }
 
-/// Plain data that `cust` does not know, as vectors of a newer `glam` are.
+/// Plain data that `cust` does not know, such as the vectors of a newer `glam`.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 struct Foreign(u32);
@@ -151,7 +156,7 @@ fn kernels_take_elements_that_cust_does_not_know() {
     let stream = device.stream();
     let half = numbers.as_device_ptr_mut().unwrap().wrapping_add(128);
     assert_eq!(half.as_raw(), numbers.as_raw() + 512);
-    // SAFETY: the kernel takes a pointer to so many elements, which the buffer has from there on.
+    // SAFETY: the kernel takes a pointer to 128 elements, which the buffer has from that address on.
     unsafe { cust::launch!(add_one<<<1, 128, 0, stream>>>(half, 128_u32)).unwrap() };
     let own = device.create_stream().unwrap();
     {
@@ -180,8 +185,8 @@ fn a_bound_buffer_follows_its_stream() {
         for round in 0..20_u32 {
             for _ in 0..3 {
                 let address = bound.as_device_ptr().unwrap();
-                // SAFETY: the first kernel touches no memory; the second takes a pointer to `count` elements, which the buffer has, and is
-                // launched on the stream that it is bound to.
+                // SAFETY: the first kernel touches no memory. The second takes a pointer to `count` elements,
+                // which the buffer has, and is launched on the stream that the buffer is bound to.
                 unsafe {
                     cust::launch!(occupy<<<1, 1, 0, stream>>>(500_000_u64)).unwrap();
                     cust::launch!(add_one<<<count / 256, 256, 0, stream>>>(address, count)).unwrap();
@@ -190,7 +195,7 @@ fn a_bound_buffer_follows_its_stream() {
             }
             frames.push((expected, bound.start_download().unwrap()));
             if round % 4 == 3 {
-                // On the compute stream, between kernels of the other.
+                // A fill on the compute stream, between kernels on the other stream.
                 bound.buffer().unwrap().fill(1_000 * round).unwrap();
                 expected = 1_000 * round;
             }
@@ -206,12 +211,14 @@ fn a_bound_buffer_follows_its_stream() {
     }
 }
 
-/// Captures a stream of this thread's own from `begun` to `done`, as `PyTorch` does: in the default mode, which forbids all threads the
-/// calls that could be meant for the graph. Returns what the driver says in the end.
+/// Captures a stream of this thread from `begun` to `done`, as `PyTorch` does: in the default mode, which
+/// forbids to all threads the calls that could be meant for the graph. Returns the driver's answer to the end
+/// of the capture.
 fn capture(device: &Device<Cuda>, begun: &Barrier, done: &Barrier) -> driver::Code {
     device.make_current().unwrap();
     let (mut stream, mut graph) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: the pointers are valid for a write, the context is current, and the stream is this thread's own.
+    // SAFETY: the pointers are valid for a write, the context is current, and the stream is this thread's
+    // own.
     unsafe {
         assert_eq!(driver::cuStreamCreate(&raw mut stream, driver::STREAM_NON_BLOCKING), 0);
         assert_eq!(driver::cuStreamBeginCapture_v2(stream, driver::CAPTURE_MODE_GLOBAL), 0);
@@ -250,7 +257,8 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
             device.synchronize()
         };
         let result = during();
-        // A device that ends gives pinned memory back, which waits for all kernels: not by a call that ruins the capture.
+        // A device that ends frees pinned memory, which waits for all kernels. It must not wait by a call
+        // that ruins the capture.
         let ends = card().expect("there was a card");
         let pins: Buffer<u32, Cuda> = Buffer::from_slice(&ends, "pins", &[1; 1 << 20]).unwrap();
         drop(pins);
@@ -265,7 +273,8 @@ fn a_capture_by_another_library_goes_on_and_so_does_all_else() {
     device.close().unwrap();
 }
 
-/// A refused call was taken for a failed device: the ticket gave that error for good, and the memory was lost.
+/// Regression: a refused call was taken for a failed device. The ticket gave that error for good, and the
+/// memory was lost.
 #[test]
 fn a_refused_call_loses_nothing() {
     let _turn = turn();
@@ -290,7 +299,7 @@ fn a_refused_call_loses_nothing() {
     assert!(
         refused(ticket.wait_timeout(Duration::from_secs(20)).err()).contains("when the capture has ended")
     );
-    // Its use is asked about in the drop, and stays pending.
+    // The drop asks the driver about the use of the buffer and is refused. The use stays pending.
     refuse(801, 1).unwrap();
     drop(buffer);
     assert_eq!(device.stats().retired_bytes, 4 << 20);
@@ -300,7 +309,7 @@ fn a_refused_call_loses_nothing() {
     device.synchronize().unwrap();
     assert_eq!((device.stats().retired_bytes, device.stats().lost_bytes), (0, 0));
 
-    // No memory is no failure either.
+    // A lack of memory is no failure either.
     refuse(2, 1).unwrap();
     assert!(refused(device.load_ptx(KERNELS).err()).starts_with("cuModuleLoadDataEx: "));
     refuse(2, 1).unwrap();
@@ -315,7 +324,8 @@ fn a_refused_call_loses_nothing() {
     device.close().unwrap();
 }
 
-/// An event that was refused after its copy was queued made the buffer unusable, and lost pinned memory.
+/// Regression: an event that was refused after its copy was queued made the buffer unusable, and pinned
+/// memory was lost.
 #[test]
 fn a_refused_event_loses_nothing() {
     let _turn = turn();
@@ -356,8 +366,8 @@ fn a_refused_event_loses_nothing() {
     }
 }
 
-/// The driver refused to say whether the device has come to its end, and all of its memory was lost; or refused a call of an allocation, and
-/// that memory was.
+/// Regression: when the driver refused to say whether the work of a device had ended, all memory of the
+/// device was lost. When it refused a call of an allocation, the memory of that allocation was lost.
 #[test]
 fn a_refused_call_keeps_no_memory() {
     let _turn = turn();
@@ -376,7 +386,7 @@ fn a_refused_call_keeps_no_memory() {
             break;
         }
         let began = Instant::now();
-        // A device that is not closed ends on a thread, which may be about to.
+        // A device that `close` did not end is ended by a thread, perhaps a moment later.
         while ended.is_err() && free() < before && began.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -390,7 +400,7 @@ fn a_refused_call_keeps_no_memory() {
     );
 }
 
-/// Some launches that a card cannot do were taken for a failed device.
+/// Regression: some launches that are beyond a card's limits were taken for a failed device.
 #[test]
 fn launches_beyond_the_limits_are_refused() {
     let _turn = turn();
@@ -422,7 +432,7 @@ fn launches_beyond_the_limits_are_refused() {
     }
     device.synchronize().unwrap();
 
-    // More shared memory is had by asking for it.
+    // A kernel that asks for more shared memory gets it.
     occupy.allow_shared_bytes(64 << 10).unwrap();
     launch(one, one, 64 << 10).unwrap();
     refused(launch(one, one, (64 << 10) + 1));

@@ -1,6 +1,7 @@
-//! The promises of the README and the documentation, one sentence per test: the file has the sentence, and the runtime keeps it.
+//! The promises of the README and the documentation, one sentence per test: the file has the sentence, and
+//! the runtime keeps it.
 //!
-//! All of it is on the host. What other backends do, and more than one case of each promise, is in the suite.
+//! All tests run on the host. The suite has the other backends, and more than one case of each promise.
 
 use gpumem::testing::Faults;
 use gpumem::{
@@ -14,12 +15,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
-/// How long a test waits for a call that hangs.
+/// How long a test waits for a call before it counts as hanging.
 const HANGS: Duration = Duration::from_secs(20);
 
 type Frame = Buffer<u32, Host, Async>;
 
-/// Checks that a file has a sentence, however its lines are broken.
+/// Checks that a file has a sentence, regardless of its line breaks.
 #[track_caller]
 fn promised(file: &str, sentence: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -93,7 +94,7 @@ fn what_is_held_is_a_quarter_more_than_what_lived() {
     promised("gpumem/src/device/builder.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
     let device = Device::builder().memory_limit(64 << 30).host().unwrap();
     let mut random = Random::new(11);
-    // Only capacities: nothing touches the memory, so it costs the machine nothing.
+    // Only capacities: no test touches the memory, so it costs the machine nothing.
     let mut live = Vec::new();
     for _ in 0..2_000 {
         if live.len() > 60 || random.below(2) == 0 && !live.is_empty() {
@@ -223,7 +224,7 @@ fn an_operation_that_fails_leaves_every_buffer_as_it_was() {
     }
 }
 
-/// Of `write`, `upload` and `extend_from_slice`, each fails at each call that queues work.
+/// Each operation fails once at each call to the backend.
 #[test]
 fn a_driver_that_fails_half_way_leaves_what_is_said() {
     type Operation = fn(&mut Buffer<u32>, &[u32]) -> Result<(), Error>;
@@ -233,7 +234,7 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
          are what they were. Of those that it was to write some may be written.",
     );
     const LEN: usize = 2 * MIB;
-    // Where each writes, of what the buffer has.
+    // The operations, and the range of the old elements that each may write.
     let operations: [(Operation, std::ops::Range<usize>); 4] = [
         (|buffer, data| buffer.write(1_000, data), 1_000..1_000 + LEN / 2),
         (Buffer::upload, 0..LEN),
@@ -372,7 +373,7 @@ fn a_leak_report_has_the_line_that_made_the_buffer() {
     let device = Device::host();
     device.check_leaks().unwrap();
     let (kept, line) = (block(&device, 4_096).unwrap(), line!());
-    // `block` made it, and does not know its caller.
+    // `block` made that buffer, and does not know its caller.
     let (own, own_line) = (Buffer::<u8>::new(&device, "own").unwrap(), line!());
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("two are alive") };
     let made: Vec<_> =
@@ -445,7 +446,7 @@ fn idle_memory_goes_back_by_itself() {
     drop((block(&device, 8 * MIB).unwrap(), block(&device, 500).unwrap()));
     let mut looks = 0;
     while device.stats().held_bytes > 0 {
-        // Not three times the time exactly: the machine may have more to do.
+        // The bound is not three times the time, because the machine may be busy.
         assert!(began.elapsed() < HANGS, "{:?}", device.stats());
         thread::sleep(TIME / 20);
         looks += 1;
@@ -463,7 +464,8 @@ fn pinned_memory_is_bounded_by_what_was_in_use() {
     let device = Device::host();
     let mut buffers: Vec<Buffer<u8>> = (0..4).map(|_| Buffer::new(&device, "buffer").unwrap()).collect();
     let mut most = 0;
-    // Stages hold their pinned memory, and are dropped all at once. None of the next ones fits into it.
+    // Stages hold their pinned memory, and all of them are dropped at once. None of the next stages fits into
+    // it.
     for (count, bytes) in
         [(4, 3), (1, 4), (1, 6), (1, 8), (1, 11), (1, 15), (1, 20), (1, 26), (1, 34), (1, 44), (4, 2)]
     {
@@ -490,7 +492,8 @@ fn uploads_run_so_far_ahead_and_no_further() {
          larger than 8 MiB and up to four threads copy it. Before its first piece a call waits until at most 64 pieces of \
          earlier calls are ahead.",
     );
-    // Calls that return while the device does nothing: those before which at most 64 pieces are ahead.
+    // `calls` is the number of calls that return while the device does nothing: at most 64 pieces are ahead
+    // before each of them.
     for (bytes, calls) in [(1_000, 65), (8 * MIB, 17)] {
         let device = Device::host();
         let mut buffer = block(&device, bytes).unwrap();

@@ -1,4 +1,5 @@
-//! When a card's context ends, and which calls wait for that. One test at a time, since all devices of a process share it.
+//! The end of a card's context, and the calls that wait for it. The tests run one at a time, because all
+//! devices of a process share the context.
 #![cfg(feature = "cuda")]
 
 use cust::launch;
@@ -15,14 +16,14 @@ const LONG: Duration = Duration::from_millis(400);
 const SHORT: Duration = Duration::from_millis(100);
 
 /// The driver's own functions.
-#[allow(dead_code)] // The file has those of other programs too.
+#[allow(dead_code)] // Other programs use the rest of the file.
 #[path = "../../gpumem/tests/cuda/driver.rs"]
 mod driver;
 
 /// A card, and the turn to use it.
 fn card() -> Option<(Device<Cuda>, MutexGuard<'static, ()>)> {
     let turn = turn();
-    // Devices of the last test may still end on a thread.
+    // Threads may still be ending devices of the last test.
     let device = Cuda::open(Device::builder())?;
     device.close().unwrap();
     wait_for_the_end();
@@ -53,7 +54,8 @@ fn numbers(device: &Device<Cuda>) -> Buffer<u32, Cuda, Async> {
     Buffer::from_slice(device, "numbers", &[1; 100]).unwrap().into_async()
 }
 
-/// A ticket that had arrived kept its event, and the event the context of a device that said that it was closed.
+/// Regression: a ticket that had arrived kept its event, and the event kept the context after `close` had
+/// succeeded.
 #[test]
 fn transfers_that_have_ended_keep_no_context() {
     let Some((device, _turn)) = card() else { return };
@@ -70,12 +72,12 @@ fn transfers_that_have_ended_keep_no_context() {
     drop(buffer);
     device.close().unwrap();
     assert!(!is_context_retained());
-    // They still know.
+    // The tickets still know that they have arrived.
     assert!(upload.is_ready().unwrap() && never_asked.is_ready().unwrap() && download.is_ready().unwrap());
     never_asked.wait().unwrap();
 }
 
-/// A module kept the context of a device that was closed.
+/// Regression: a module kept the context of a closed device.
 #[test]
 fn a_closed_device_takes_its_modules_along() {
     let Some((device, _turn)) = card() else { return };
@@ -89,10 +91,10 @@ fn a_closed_device_takes_its_modules_along() {
             "{refused:?}"
         );
     }
-    // Nor is it taken for one of the device that is opened next.
+    // The kernel is not taken for one of the next device either.
     let device = another();
     let (mut buffer, stream) = (numbers(&device), device.stream());
-    // SAFETY: refused before anything is queued.
+    // SAFETY: the launch is refused before anything is queued.
     let refused =
         unsafe { launch!(kernel<<<1, 100, 0, stream>>>(buffer.as_device_ptr_mut().unwrap(), 100_u32)) };
     assert!(matches!(refused, Err(Error::KernelRefused { .. })), "{refused:?}");
@@ -100,8 +102,8 @@ fn a_closed_device_takes_its_modules_along() {
     device.close().unwrap();
 }
 
-/// The end of a dropped stream was recorded, and not yet reached when it was asked for: modules stayed
-/// loaded.
+/// Regression: the end of a dropped stream was recorded, and had not been reached when `close` asked for it.
+/// Modules stayed loaded.
 #[test]
 fn a_closed_device_unloads_its_modules() {
     let Some((keep, _turn)) = card() else { return };
@@ -120,7 +122,7 @@ fn a_closed_device_unloads_its_modules() {
     keep.close().unwrap();
 }
 
-/// Dropped modules piled up until the device ended.
+/// Regression: dropped modules piled up until the device ended.
 #[test]
 fn dropped_modules_are_unloaded_while_the_device_lives() {
     let Some((device, _turn)) = card() else { return };
@@ -128,7 +130,7 @@ fn dropped_modules_are_unloaded_while_the_device_lives() {
         drop(device.load_ptx(KERNELS).unwrap());
     }
     assert!(loaded_modules().is_none_or(|loaded| loaded <= 1), "{:?}", loaded_modules());
-    // Not those whose kernels may be queued, on whatever stream.
+    // Modules whose kernels may still be queued, on any stream, stay loaded.
     let (stream, side) = (device.create_stream().unwrap(), device.create_stream().unwrap());
     let module = device.load_ptx(KERNELS).unwrap();
     occupy(&stream, &module, Duration::from_millis(50));
@@ -145,7 +147,7 @@ fn dropped_modules_are_unloaded_while_the_device_lives() {
     device.close().unwrap();
 }
 
-/// Drops a handle, which returns at once beside a kernel that runs.
+/// Drops a handle, and checks that the drop returns at once while a kernel runs.
 fn drop_at_once<T>(what: &str, handle: T) {
     let began = Instant::now();
     drop(handle);
@@ -153,13 +155,13 @@ fn drop_at_once<T>(what: &str, handle: T) {
     assert!(took < SHORT, "dropping {what} took {took:?} beside a kernel of {LONG:?}");
 }
 
-/// Whichever handle is the last, and whatever runs on the card.
+/// For each kind of last handle, and for all work that can run on the card.
 #[test]
 fn the_last_handle_waits_for_no_kernel() {
     let Some((busy, _turn)) = card() else { return };
     let work = busy.load_ptx(KERNELS).unwrap();
-    // Kernels of another device. The driver waits for them when it unloads a module and when it takes pinned
-    // memory back.
+    // Kernels of another device. The driver waits for them when it unloads a module and when it frees pinned
+    // memory.
     let (first, second) = (another(), another());
     let (module, of_second) = (first.load_ptx(KERNELS).unwrap(), second.load_ptx(KERNELS).unwrap());
     let third = another();
@@ -173,7 +175,7 @@ fn the_last_handle_waits_for_no_kernel() {
     drop_at_once("a module, the last of its device", module);
     drop_at_once("a device that had a module", second);
     drop_at_once("a device", third);
-    // The thread that was to end the device has seen that the guard keeps it.
+    // By now the thread that was to end the device has seen that the guard keeps it.
     std::thread::sleep(Duration::from_millis(50));
     drop_at_once("a guard, the last of its device", guard);
     busy.synchronize().unwrap();
@@ -181,19 +183,19 @@ fn the_last_handle_waits_for_no_kernel() {
     busy.close().unwrap();
     wait_for_the_end();
 
-    // A stream on which a kernel runs, the last handle of all.
+    // The last handle of all is a stream on which a kernel runs.
     let device = another();
     let (stream, module) = (device.create_stream().unwrap(), device.load_ptx(KERNELS).unwrap());
     occupy(&stream, &module, LONG);
     drop_at_once("module and device", (module, device));
     drop_at_once("a stream, the last handle of all", stream);
-    // It ends when the kernel has.
+    // The device ends after the kernel has ended.
     assert!(is_context_retained());
     wait_for_the_end();
     assert!(loaded_modules().is_none_or(|loaded| loaded == 0), "{:?}", loaded_modules());
 }
 
-/// Runs one of the ignored tests in a process of its own, with a variable.
+/// Runs one of the ignored tests in a separate process, with an environment variable.
 fn run_alone(test: &str, (variable, value): (&str, &str)) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "--nocapture", test])
@@ -204,7 +206,8 @@ fn run_alone(test: &str, (variable, value): (&str, &str)) {
     assert!(output.status.success() && text.contains("1 passed"), "{}: {text}", output.status);
 }
 
-/// The driver refused the wake thread a wait: all tickets answered from then on that the device had failed.
+/// Regression: the driver refused a wait of the wake thread. From then on all tickets answered that the
+/// device had failed.
 #[test]
 fn a_refused_wait_is_asked_for_again() {
     let Some((device, _turn)) = card() else { return };
@@ -222,8 +225,8 @@ fn a_refused_wait_is_asked_for_again() {
     device.close().unwrap();
 }
 
-/// Another library resets the primary context, with all that is in it. The driver follows the handles of old,
-/// and the program ended.
+/// Another library resets the primary context and everything in it. Regression: the driver dereferenced the
+/// old handles, and the program ended.
 #[test]
 fn a_context_that_was_reset_is_left_alone() {
     let Some((device, _turn)) = card() else { return };
@@ -241,7 +244,7 @@ fn reset_the_context() {
     occupy(&stream, &module, Duration::ZERO);
     device.synchronize_stream(&stream).unwrap();
     device.synchronize().unwrap();
-    // SAFETY: it is what is tested. Nothing runs in the context.
+    // SAFETY: the reset is the subject of this test. Nothing runs in the context.
     assert_eq!(unsafe { driver::cuDevicePrimaryCtxReset_v2(0) }, 0);
     let failed = |result: Result<(), Error>| {
         assert!(
@@ -254,7 +257,7 @@ fn reset_the_context() {
     failed(device.create_stream().map(drop));
     failed(device.synchronize_stream(&stream));
     failed(device.synchronize());
-    // The driver makes it anew for another device. It has the same name, and is another context.
+    // The driver makes the context anew for another device. It has the same handle, but is another context.
     let other = another();
     assert_eq!(numbers(&other).download().unwrap(), [1; 100]);
     failed(buffer.fill(2));
@@ -263,7 +266,8 @@ fn reset_the_context() {
     other.close().unwrap();
 }
 
-/// To take pinned memory back, the driver waits for all kernels, and a thread that queues work meanwhile waited for that.
+/// Regression: to free pinned memory, the driver waits for all kernels. A thread that queued work meanwhile
+/// waited for them too.
 #[test]
 fn queueing_does_not_wait_for_the_end_of_another_device() {
     let Some((busy, _turn)) = card() else { return };
@@ -276,7 +280,7 @@ fn queueing_does_not_wait_for_the_end_of_another_device() {
     occupy(busy.stream(), &work, LONG);
     let began = Instant::now();
     drop(ending);
-    // Its thread is in the driver.
+    // The thread that ends the device is inside the driver now.
     std::thread::sleep(Duration::from_millis(50));
     buffer.fill(3).unwrap();
     assert!(began.elapsed() < SHORT, "queueing took {:?} beside a kernel of {LONG:?}", began.elapsed());
@@ -286,8 +290,8 @@ fn queueing_does_not_wait_for_the_end_of_another_device() {
     other.close().unwrap();
 }
 
-/// A driver that is too old is told with both versions. It is had as a variable of the driver of threads,
-/// which is one of a process.
+/// The error for a driver that is too old has both versions. The driver made of threads takes its version
+/// from an environment variable, which is the same for the whole process.
 #[test]
 fn a_driver_that_is_too_old_is_refused() {
     let Some((device, _turn)) = card() else { return };
@@ -299,7 +303,7 @@ fn a_driver_that_is_too_old_is_refused() {
 #[ignore = "needs a variable; `a_driver_that_is_too_old_is_refused` runs it in another process"]
 fn open_with_a_driver_that_is_too_old() {
     match Device::cuda(0) {
-        // A real one.
+        // A real driver.
         Ok(_) => assert!(loaded_modules().is_none()),
         Err(Error::BackendUnavailable { reason, .. }) => {
             assert!(

@@ -1,4 +1,4 @@
-//! Every call to the backend fails once. Whatever the operation, the buffer is as before.
+//! Every call to the backend fails once. After any operation the buffer is as before.
 
 use gpumem::testing::{Faults, SlowBus};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Host, Stream};
@@ -80,7 +80,8 @@ fn a_failed_operation_leaves_the_buffer_as_it_was() {
     }
 }
 
-/// Does an operation one of whose calls to the backend fails. Returns whether the operation failed with it; `None` if it has no such call.
+/// Runs an operation in which one call to the backend fails. Returns whether the operation failed too; `None`
+/// if it has no such call.
 fn fail_one_call(name: &str, operation: Operation, call: usize) -> Option<bool> {
     let faults = Faults::new();
     let device = Device::builder().faults(&faults).host().unwrap();
@@ -94,7 +95,7 @@ fn fail_one_call(name: &str, operation: Operation, call: usize) -> Option<bool> 
     let result = operation(&mut buffer, &other);
     let failed = faults.stop();
     let Err(error) = result else {
-        // The one operation that may go on: growth by the factor failed, and the exact need was granted.
+        // The one case that may go on: growth by the factor failed, and the exact need was granted.
         let is_told = !failed || buffer.capacity() == buffer.len();
         assert!(is_told, "{name}: call {call} failed, and the caller was not told");
         return failed.then_some(false);
@@ -107,7 +108,7 @@ fn fail_one_call(name: &str, operation: Operation, call: usize) -> Option<bool> 
         assert_eq!(after.1, before.1, "{what}");
     }
     assert_eq!(buffer.download().unwrap(), DATA, "{what}");
-    // And it goes on from there.
+    // The buffer still works.
     buffer.extend_from_slice(&DATA).unwrap();
     assert_eq!(buffer.download().unwrap(), [DATA, DATA].concat(), "{what}");
     drop((buffer, other));
@@ -141,7 +142,7 @@ fn a_large_transfer_that_fails_half_way_leaves_no_trace_in_memory() {
             let failed = faults.stop();
             match result {
                 Ok(()) if !failed => break,
-                // With less pinned memory than is best.
+                // The transfer used less pinned memory than is best.
                 Ok(()) => {}
                 Err(error) => {
                     assert!(failed, "{name}: {error}");
@@ -149,7 +150,7 @@ fn a_large_transfer_that_fails_half_way_leaves_no_trace_in_memory() {
                     assert_eq!(buffer.len(), data.len(), "{name}, call {call}: {error}");
                 }
             }
-            // It goes on from there, and no late piece of the first attempt arrives.
+            // The buffer still works, and no late piece of the first attempt arrives.
             buffer.upload(&data).unwrap();
             assert!(buffer.download().unwrap() == data, "{name}, call {call}");
             drop(buffer);
@@ -176,7 +177,7 @@ fn a_device_that_fails_during_a_large_transfer_ends_it() {
         panic!("planted");
     };
     device.launch((), move |()| fail()).unwrap();
-    // Pieces wait for the kernel, more than there is pinned memory for.
+    // The pieces wait for the kernel. They are more than there is pinned memory for.
     let error = buffer.upload(&data).unwrap_err();
     assert!(matches!(error, Error::DeviceFailed { .. }), "{error}");
     let error = buffer.download().unwrap_err();
@@ -272,7 +273,8 @@ fn a_failed_append_or_copy_leaves_the_whole_set_as_it_was() {
 
 type Selected = Buffer<u32, Host, Async>;
 
-/// A plain buffer, one of snapshots, and a selection of both: in part, as a whole, and of nothing.
+/// A plain buffer and a snapshot buffer. [`download`] selects both, in part and as a whole, and an empty
+/// part.
 fn selected(device: &Device) -> (Selected, Selected) {
     let make =
         |spec: BufferSpec, value| Buffer::from_slice(device, spec, &[value; 100]).unwrap().into_async();
@@ -311,7 +313,7 @@ fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
             let stats = (copied.stats().shadow_bytes, device.stats().live_bytes);
             assert_eq!(stats, (0, live), "call {call}: {error}");
         }
-        // It goes on from there, and the copies that were queued change nothing.
+        // Both buffers still work, and the copies that were queued change nothing.
         plain.fill(1).unwrap();
         copied.fill(2).unwrap();
         for _ in 0..3 {
@@ -327,12 +329,13 @@ fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
         );
         device.close().unwrap();
     }
-    // Two blocks of pinned memory, beside those of the uploads, and two staging copies; then two copies on the device, one wait, and
-    // four copies to the host.
+    // Two blocks of pinned memory, in addition to those of the uploads, and two staging copies. Then two
+    // copies on the device, one wait, and four copies to the host.
     assert_eq!(failures, 2 + 2 + 2 + 1 + 4);
 }
 
-/// Started one by one, each download would wait for the compute stream by itself, and other work could come in between.
+/// If the downloads were started one by one, each would wait for the compute stream by itself, and other work
+/// could run in between.
 #[test]
 fn a_frame_waits_once_for_the_compute_stream() {
     for parts in 1..=4 {
@@ -352,7 +355,7 @@ fn a_frame_waits_once_for_the_compute_stream() {
                     .start_downloads((&plain, &another, &another, &plain))
                     .and_then(|ticket| ticket.wait().map(drop)),
             };
-            // Pinned memory is there from the second time on.
+            // From the second time on, there is pinned memory.
             start().unwrap();
             faults.fail_at(*call);
             let result = start();
@@ -360,15 +363,15 @@ fn a_frame_waits_once_for_the_compute_stream() {
             assert_eq!(result.is_err(), failed);
             !failed
         });
-        // One wait, and a copy a part.
+        // One wait, and one copy per part.
         assert_eq!(calls, Some(1 + parts), "{parts} parts");
     }
 }
 
-/// What a download showed, and what it should have.
+/// The elements that a download showed, and the value that they should have.
 type Seen = (Vec<u32>, u32);
 
-/// Kernels and downloads of a bound buffer, which holds `at` everywhere.
+/// Runs kernels and downloads of a bound buffer, all of whose elements are `at`.
 fn bound(
     numbers: &mut Selected,
     stream: &Stream<Host>,
@@ -391,7 +394,8 @@ fn bound(
                 if round != 1 {
                     tickets.push((ticket, *at));
                 }
-                // The first of each two is waited for by the next kernel alone.
+                // The host does not wait for the first of each two before the next kernel is queued. Only
+                // that kernel waits for it.
                 if tickets.len() == 2 {
                     let (ticket, at) = tickets.remove(0);
                     seen.push((ticket.wait()?.to_vec(), at));
@@ -424,7 +428,8 @@ fn a_bound_buffer_that_fails_is_not_torn_and_not_written_afterwards() {
     }
 }
 
-/// Binds a buffer while a call to the backend fails. Returns whether that failed with it; `None` if there is no such call.
+/// Uses a bound buffer while a call to the backend fails. Returns whether the use failed with it; `None` if
+/// there is no such call.
 fn fail_one_call_of_a_bound_buffer(spec: BufferSpec, call: usize) -> Option<bool> {
     let faults = Faults::new();
     let device = Device::builder().faults(&faults).slow_bus(&SlowBus::new(20_000_000)).host().unwrap();
@@ -439,7 +444,7 @@ fn fail_one_call_of_a_bound_buffer(spec: BufferSpec, call: usize) -> Option<bool
         assert!(numbers.iter().all(|number| number == at), "call {call}: {} is not {at}", numbers[0]);
     }
     match numbers.download() {
-        // What failed may have been the kernel itself, or what came right after it.
+        // The failed call may have been the kernel itself, or the call right after it.
         Ok(end) => {
             assert!(end.iter().all(|number| *number == end[0]), "call {call}");
             let is_right = (at..=at + 1).contains(&end[0]) || end[0] == 100;
@@ -455,7 +460,7 @@ fn fail_one_call_of_a_bound_buffer(spec: BufferSpec, call: usize) -> Option<bool
     for next in next {
         assert!(next.download().unwrap().iter().all(|number| *number == 7), "call {call}");
     }
-    // The device gives everything back, or tells what it does not.
+    // The device gives everything back, or reports the bytes that it does not.
     let lost = device.stats().lost_bytes;
     assert!(lost == 0 || failed, "call {call}");
     drop(stream);
@@ -467,7 +472,8 @@ fn fail_one_call_of_a_bound_buffer(spec: BufferSpec, call: usize) -> Option<bool
     Some(result.is_err())
 }
 
-/// A kernel on another stream writes the buffer, and the runtime cannot know when it ends, so no copy may read the buffer.
+/// A kernel on another stream writes the buffer, and the runtime cannot know when it ends. So no copy may
+/// read the buffer.
 #[test]
 fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     let faults = Faults::new();
@@ -475,7 +481,8 @@ fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     let stream = device.create_stream().unwrap();
     let mut source: Buffer<u32> = Buffer::from_slice(&device, "source", &[1; 100]).unwrap();
     let mut target: Buffer<u32> = Buffer::from_slice(&device, "target", &[2; 100]).unwrap();
-    // The stream waits, the kernel is queued, and then the call fails that makes the compute stream wait for it.
+    // The stream waits, and the kernel is queued. Then the call that makes the compute stream wait for it
+    // fails.
     faults.fail_at(2);
     let launched = device.launch_on(&stream, (&mut source,), |(source,)| source.fill(3));
     assert!(matches!(launched, Err(Error::DeviceFailed { .. })) && faults.stop(), "{launched:?}");

@@ -1,5 +1,5 @@
-//! What is written about the code is so: the tests that pages name are there, the rules that `SAFETY` comments rest on are
-//! named, and every file is on the map.
+//! The texts about the code are true: the tests that pages name exist, `SAFETY` comments name their rules,
+//! and every file is on the map.
 
 use gpumem_tests::workspace::{read, root, sources};
 use std::collections::HashSet;
@@ -26,10 +26,10 @@ fn the_guide_names_tests_that_exist() {
     assert!(named > 50, "{named} names were found: is the guide still written like this?");
 }
 
-/// What a `SAFETY` comment rests on that rests on no rule, as `ARCHITECTURE.md` says.
+/// The contracts that a `SAFETY` comment can name if it rests on no rule, as `ARCHITECTURE.md` says.
 const CONTRACTS: [&str; 3] = ["Rust's contract", "the driver's contract", "the system's contract"];
 
-/// The text of a comment that goes on over lines with this prefix, and the line of code after it.
+/// The text of a comment whose lines have this prefix, and the line of code after it.
 fn comment<'a>(lines: &[&'a str], first: usize, prefix: &str) -> (String, &'a str) {
     let is_end = |line: &str| {
         let rest = line.trim_start().strip_prefix(prefix);
@@ -76,7 +76,7 @@ fn every_safety_comment_names_what_it_rests_on() {
                 _ => continue,
             };
             let (text, code) = comment(&lines, index, prefix);
-            // What users read does not number the rules, and a function that does nothing needs none.
+            // Sections that users read do not number the rules, and a function that does nothing needs none.
             if section && (code.trim_start().starts_with("pub unsafe fn") || text.contains("None: ")) {
                 continue;
             }
@@ -92,7 +92,8 @@ fn every_safety_comment_names_what_it_rests_on() {
     assert!(comments > 200, "{comments} comments were found: are they still written like this?");
 }
 
-/// Each file of the runtime and of the derive stands in a table of `ARCHITECTURE.md`, and what stands there is a file.
+/// Each file of the runtime and of the derive has a row in a table of `ARCHITECTURE.md`, and each row names a
+/// file.
 #[test]
 fn every_file_is_on_the_map() {
     let architecture = read("ARCHITECTURE.md");
@@ -110,10 +111,10 @@ fn every_file_is_on_the_map() {
     }
 }
 
-/// Columns that a line of a comment may have where it is prose.
+/// The most columns of a comment line with prose.
 const COLUMNS: usize = 110;
 
-/// The lines of comments that are too long. Tables, links and blocks of code (diagrams too) are as wide as they have to be.
+/// The comment lines that are too wide. Tables, links and code blocks (diagrams too) may be wider.
 fn wide_comments(folder: &str) -> Vec<String> {
     let (mut wide, mut lines) = (Vec::new(), 0);
     for (path, text) in &sources(folder) {
@@ -136,7 +137,7 @@ fn wide_comments(folder: &str) -> Vec<String> {
     wide
 }
 
-/// Lines of the derive's comments that are a little wider. It never rises, and is to be 0.
+/// The number of comment lines of the derive that are a little wider. It never rises, and is to be 0.
 const WIDE_IN_THE_DERIVE: usize = 3;
 
 #[test]
@@ -151,10 +152,11 @@ fn comments_are_narrow() {
     );
 }
 
-/// Public methods whose documentation has no example. Whoever gives one an example lowers this number; it never rises.
+/// The number of public methods without an example in their documentation. A change that adds an example
+/// lowers it. It never rises.
 const WITHOUT_EXAMPLE: usize = 154;
 
-/// The types of the public face, by name: those that `lib.rs` re-exports, and those of `testing`.
+/// The names of the public types: those that `lib.rs` re-exports, and those of `testing`.
 fn public_types() -> HashSet<String> {
     let face = read("gpumem/src/lib.rs");
     let face = face.split("pub mod __private").next().unwrap_or_default();
@@ -165,7 +167,8 @@ fn public_types() -> HashSet<String> {
     exports.chain(testing).flat_map(words).filter(|word| word.starts_with(char::is_uppercase)).collect()
 }
 
-/// The type that an `impl` block without a trait is for: `Buffer` of `impl<T: Element, M: Mode> Buffer<T, Host, M> {`.
+/// The type of an `impl` block without a trait: `Buffer` for
+/// `impl<T: Element, M: Mode> Buffer<T, Host, M> {`.
 fn implemented(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("impl").filter(|rest| !rest.contains(" for "))?;
     let mut depth = 0;
@@ -205,8 +208,8 @@ fn methods(text: &str, types: &HashSet<String>) -> Vec<(String, bool)> {
     found
 }
 
-/// Whether a block of code is among these lines that is compiled. An example that needs a feature has its first line twice, once for
-/// the crate without the feature.
+/// Whether these lines have a code block that is compiled. The first line of an example that needs a feature
+/// is there twice, once for the crate without the feature.
 fn has_example(docs: &str) -> bool {
     let fences = docs.lines().filter(|line| !line.contains("cfg_attr(not("));
     let openings = fences.filter_map(|line| line.split_once("```")).step_by(2);
@@ -214,7 +217,7 @@ fn has_example(docs: &str) -> bool {
     kinds.any(|kind| matches!(kind, "" | "no_run" | "should_panic"))
 }
 
-/// Each public method is to have an example. Those without one are listed: `--nocapture` shows them.
+/// Each public method is to have an example. With `--nocapture` this prints the methods without one.
 #[test]
 fn few_public_methods_have_no_example() {
     let types = public_types();

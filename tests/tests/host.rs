@@ -1,4 +1,4 @@
-//! What only the host does: kernels that are closures, and buffers that are slices.
+//! Features of the host alone: kernels that are closures, and buffers that are slices.
 
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
@@ -32,7 +32,7 @@ fn slices_wait_for_kernels_and_downloads() {
             .unwrap();
         let ticket = buffer.start_download().unwrap();
         assert!(buffer.host_slice().unwrap().iter().all(|element| *element == round));
-        // The download reads what is written here, unless the slice waits for it.
+        // The download reads this write, unless the slice waits for the download.
         buffer.host_slice_mut().unwrap().fill(0);
         assert!(ticket.wait().unwrap().iter().all(|element| *element == round));
     }
@@ -112,12 +112,12 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
     }
     assert_eq!(buffer.len(), 3);
     drop(buffer);
-    // Memory whose last use is not known to have ended is not freed, and is counted.
+    // Memory is not freed, and is counted, if it is unknown whether its last use has ended.
     let stats = device.stats();
     assert!(stats.live_bytes == 0 && stats.lost_bytes >= 12, "{stats:?}");
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("bytes are lost") };
     assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
-    // Another device goes on.
+    // Another device still works.
     Device::host().synchronize().unwrap();
 }
 
@@ -157,7 +157,7 @@ fn a_failed_device_ends_every_await_within_a_second() {
     let buffer: Buffer<u32, Host, Async> =
         Buffer::from_slice(&device, spec, &[1, 2, 3]).unwrap().into_async();
     device.synchronize().unwrap();
-    // The compute stream is busy for long, and what fails is another.
+    // The compute stream is busy for long, and another stream fails.
     device.launch((), |()| std::thread::sleep(Duration::from_secs(4))).unwrap();
     let tickets: Vec<_> = (0..8).map(|_| buffer.start_download().unwrap()).collect();
     let (send, receive) = mpsc::channel();
@@ -268,7 +268,7 @@ fn a_kernel_cannot_wait_for_its_own_device() {
 #[test]
 fn a_kernel_that_cannot_write_all_writes_nothing() {
     let device = Device::host();
-    // More pieces of a transfer than there are blocks for.
+    // The transfer has more pieces than there are pinned blocks.
     let data = vec![7_u8; 12 << 20];
     let mut large: Buffer<u8> = Buffer::new(&device, "large").unwrap();
     large.resize(data.len()).unwrap();
@@ -351,7 +351,7 @@ fn what_is_appended_is_written_once() {
     stage.append().unwrap().wait().unwrap();
     assert!(!faults.stop(), "one copy was queued");
     assert_eq!(numbers.view(898..902).unwrap().download().unwrap(), [898, 899, 7, 7]);
-    // With zeros it is one more.
+    // `resize` queues one more call, for the zeros.
     faults.fail_at(0);
     numbers.truncate(900);
     assert!(numbers.resize(1_000).is_err() && faults.stop());
@@ -413,7 +413,7 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
     let mut buffer: Buffer<u8, Host, Async> =
         Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     device.synchronize().unwrap();
-    // 50 ms for all of it, and half for a half.
+    // 50 ms for all elements, and half for a half.
     bus.set_rate(200_000);
     let time = |transfer: &mut dyn FnMut()| {
         let began = Instant::now();
@@ -430,7 +430,7 @@ fn a_slow_bus_takes_the_time_of_each_transfer() {
         device.synchronize().unwrap();
     });
     assert!(up >= Duration::from_millis(50));
-    // Fast again, for transfers that begin now.
+    // Transfers that begin now are fast again.
     bus.set_rate(u64::MAX);
     assert_eq!(buffer.download().unwrap(), data);
 }
@@ -446,10 +446,11 @@ fn a_slow_bus_keeps_its_lane_and_no_other() {
         let mut buffer: Buffer<u8, Host, Async> =
             Buffer::from_slice(&device, spec, &[1; 10_000]).unwrap().into_async();
         device.synchronize().unwrap();
-        // 500 ms.
+        // The download takes 500 ms.
         bus.set_rate(20_000);
         let ticket = buffer.start_download().unwrap();
-        // The host and the compute stream go on: reading is no reason to wait, and writing a snapshot buffer is none.
+        // The host and the compute stream do not wait: reading needs no wait, and neither does writing a
+        // snapshot buffer.
         device.launch((&mut other, &buffer), |(other, buffer)| other.fill(u32::from(buffer[0]))).unwrap();
         if snapshot {
             buffer.fill(2).unwrap();
@@ -487,7 +488,7 @@ fn a_bus_that_stands_still_is_refused() {
     let _ = SlowBus::new(0);
 }
 
-/// Rule 2: a kernel on a stream of the application's own that writes waits for the downloads that read.
+/// Rule 2: a kernel that writes, on a stream of the application, waits for the downloads that read.
 #[test]
 fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     let bus = SlowBus::unlimited();
@@ -515,7 +516,8 @@ fn kernels_of_other_streams_wait_for_downloads_before_they_write() {
     }
 }
 
-/// Rule 2, for the copies on the device that snapshots are read from: a slot that was given up comes back while its download still reads.
+/// Rule 2, for staging copies: a slot that was given up is free again while its download still reads its
+/// staging copy.
 #[test]
 fn a_snapshot_waits_for_the_last_reader_of_its_copy() {
     let bus = SlowBus::unlimited();
@@ -528,7 +530,7 @@ fn a_snapshot_waits_for_the_last_reader_of_its_copy() {
     let first = buffer.start_download().unwrap();
     buffer.abandon_downloads();
     buffer.fill(2).unwrap();
-    // It is copied to where the first one is read from.
+    // The snapshot is copied to the memory that the first download reads.
     let second = buffer.start_download().unwrap();
     let (send, ended) = mpsc::channel();
     device.launch((), move |()| send.send(first.is_ready().unwrap()).unwrap()).unwrap();

@@ -1,17 +1,18 @@
-//! The host has no room for a download. A program of its own, since it has an allocator of its own.
+//! The host has no memory for a download. This is a separate program, because it replaces the global
+//! allocator.
 
 use gpumem::{Buffer, Device, Error, GpuBuffers};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, which refuses a thread allocations that are larger than its share.
+/// The system's allocator, with a limit per thread above which it refuses allocations.
 struct Sparing;
 
 thread_local! {
     static MOST: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-// SAFETY: it is the system's allocator, or gives nothing, as an allocator may.
+// SAFETY: it is the system's allocator, or returns null, as an allocator may.
 unsafe impl GlobalAlloc for Sparing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() > MOST.get() {
@@ -22,7 +23,7 @@ unsafe impl GlobalAlloc for Sparing {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above; all blocks come from there.
+        // SAFETY: as above; all blocks come from the system's allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -30,7 +31,7 @@ unsafe impl GlobalAlloc for Sparing {
 #[global_allocator]
 static ALLOCATOR: Sparing = Sparing;
 
-/// Runs `work` while this thread is refused allocations of more than a MiB.
+/// Runs `work` while allocations of this thread above 1 MiB are refused.
 fn sparingly<R>(work: impl FnOnce() -> R) -> R {
     MOST.set(1 << 20);
     let result = work();
@@ -38,14 +39,14 @@ fn sparingly<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// A set whose second buffer finds no room.
+/// A set whose second buffer has no room on the host.
 #[derive(GpuBuffers, Default)]
 struct Pair {
     small: Vec<u32>,
     large: Vec<u32>,
 }
 
-/// The process was aborted.
+/// Regression: the process was aborted.
 #[test]
 fn a_download_without_room_on_the_host_is_an_error() {
     let device = Device::host();
@@ -59,7 +60,7 @@ fn a_download_without_room_on_the_host_is_an_error() {
         assert!(text.contains("`positions`") && text.contains("2 MiB") && text.contains("view"), "{text}");
     }
     assert!(target.is_empty());
-    // The set is unchanged, and the buffer that fits is downloaded.
+    // The buffer is unchanged, and a part of it that fits is downloaded.
     let part = sparingly(|| buffer.view(..1_000).unwrap().download());
     assert!(part.unwrap() == data[..1_000] && buffer.download().unwrap() == data);
     let set = Pair { small: vec![1], large: data }.upload(&device).unwrap();

@@ -1,4 +1,5 @@
-//! The host's driver has no memory: each call fails once, or all do. Nothing is changed or lost, and no memory stays out of reach.
+//! The host's driver has no memory: each call fails once, or all calls fail. Nothing is changed or lost, and
+//! all memory can still be given back.
 
 use gpumem::testing::Faults;
 use gpumem::{Buffer, BufferSpec, Device, Error, Pressure};
@@ -10,21 +11,22 @@ const MIB: usize = 1 << 20;
 
 type Operation = fn(&mut Buffer<u32>) -> Result<(), Error>;
 
-/// What the error of an allocation says that the driver has refused.
+/// Checks the figures in the error of an allocation that the driver refused.
 fn check_figures(device: &Device, error: &Error) {
     let Error::OutOfMemory { buffer, requested, live, retired, kept, largest_free, free } = error else {
         panic!("{error}")
     };
     assert_eq!((buffer.name(), *requested), ("huge", 100 << 20));
     assert_eq!((*live, *retired), ((4 << 20) + 400, 0));
-    // The 32 MiB went back before it failed. The slab of 2 MiB stays, since the small buffer lies in it.
+    // The 32 MiB went back before the allocation failed. The slab of 2 MiB stays, because the small buffer
+    // lies in it.
     assert_eq!(device.stats().held_bytes, 6 << 20);
     assert_eq!(*kept, (2 << 20) - 400);
     assert!((1 << 20..*kept).contains(largest_free), "{largest_free}");
     assert_eq!(free.is_some(), device.memory_info().unwrap().free.is_some());
 }
 
-/// The same in words.
+/// Checks the same figures in the text.
 fn check_text(text: &str) {
     let begin =
         "out of memory: buffer `huge` asked for 100 MiB; live buffers hold 4.00 MiB (4194704 bytes), ";
@@ -60,7 +62,7 @@ fn the_error_has_the_figures_and_nothing_has_changed() {
     for (index, result) in failed.into_iter().enumerate() {
         assert!(matches!(result, Err(Error::OutOfMemory { .. })), "{index}: {result:?}");
     }
-    // What is in the slab can still be had.
+    // Memory of the slab can still be allocated.
     small.resize(100_000).unwrap();
     small.truncate(100);
     small.shrink_to_fit().unwrap();
@@ -110,7 +112,8 @@ const OPERATIONS: [(&str, Operation); 8] = [
 #[test]
 fn every_call_to_the_driver_may_fail() {
     for (name, operation) in OPERATIONS {
-        // One call fails: retained memory goes back, and the second attempt succeeds. Several in a row: the operation may fail.
+        // If one call fails, retained memory goes back and the second attempt succeeds. If several in a row
+        // fail, the operation may fail.
         for in_a_row in [1, 2, 4] {
             let (mut has_failed, mut call) = (false, 0);
             loop {
@@ -127,7 +130,7 @@ fn every_call_to_the_driver_may_fail() {
     }
 }
 
-/// What came of an operation some of whose calls to the driver failed.
+/// The outcome of an operation in which calls to the driver failed.
 struct Attempt {
     has_failed: bool,
     driver_calls: usize,
@@ -163,7 +166,7 @@ fn fail_calls(name: &str, operation: Operation, calls: Range<usize>) -> Attempt 
     let stats = device.stats();
     assert_eq!((stats.live_buffers, stats.lost_bytes), (1, 0), "{what}");
     assert_eq!(stats.live_bytes, buffer.capacity_bytes() as u64, "{what}");
-    // And it goes on from there.
+    // The buffer still works.
     buffer.resize(2 * MIB).unwrap();
     drop(buffer);
     device.trim(0).unwrap();
@@ -183,7 +186,7 @@ fn the_application_is_asked_before_it_fails() {
         tell.lock().unwrap().push(*pressure);
         if let Some(cache) = evict.upgrade() {
             let freed = std::mem::take(&mut *cache.lock().unwrap());
-            // As if what is freed were what was missing.
+            // As if the freed memory was enough.
             if !freed.is_empty() {
                 let _ = stop.stop();
             }
@@ -209,7 +212,7 @@ fn the_application_is_asked_before_it_fails() {
 
 #[test]
 fn failing_again_and_again_keeps_no_addresses() {
-    // A TiB of addresses for each attempt, of which there are 128.
+    // Each attempt reserves a TiB of addresses. There are 128 TiB.
     let faults = Faults::new();
     let device = Device::builder().faults(&faults).host().unwrap();
     if !device.has_virtual_memory() {
@@ -228,7 +231,8 @@ fn failing_again_and_again_keeps_no_addresses() {
     assert_eq!(buffer.host_slice().unwrap().as_ptr(), address);
 }
 
-/// A chunk was mapped at the end of a live buffer before the next chunk was refused. It stayed there, and no operation could give it back.
+/// Regression: a chunk was mapped at the end of a live buffer before the next chunk was refused. It stayed
+/// there, and no operation could give it back.
 #[test]
 fn growth_that_fails_half_way_keeps_nothing_at_the_end_of_the_buffer() {
     let faults = Faults::new();
@@ -237,7 +241,7 @@ fn growth_that_fails_half_way_keeps_nothing_at_the_end_of_the_buffer() {
         return;
     }
     let mut buffer: Buffer<u8> = Buffer::from_slice(&device, "buffer", &[7; 4 * MIB]).unwrap();
-    // Never written, so it costs addresses only.
+    // The memory is never written, so it costs addresses only.
     drop(Buffer::<u8>::with_capacity(&device, "free", 260 * MIB).unwrap());
     // The free chunk is mapped at the end of the buffer, and the driver refuses the rest.
     faults.fail_driver(1..usize::MAX);

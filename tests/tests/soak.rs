@@ -1,6 +1,8 @@
-//! Figures that must not grow in a steady state: resident memory, mappings, calls to the driver, held memory, and how long calls take.
+//! Figures that must not grow in a steady state: resident memory, mappings, driver calls, held memory, and
+//! the duration of calls.
 //!
-//! The long ones are run on purpose, for ten minutes on the host and two on a card; `GPUMEM_SOAK_SECONDS` sets another time:
+//! The long tests are ignored by default. They take ten minutes on the host and two on a card;
+//! `GPUMEM_SOAK_SECONDS` sets another time:
 //!
 //! ```sh
 //! cargo test --release -p gpumem-tests --test soak -- --ignored --nocapture host
@@ -31,7 +33,7 @@ fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").expect("Linux tells").lines().count()
 }
 
-/// A steady program added 12 bytes to a list per cycle, although it took nothing from the driver.
+/// Regression: a steady program added 12 bytes per cycle to a list, although it took nothing from the driver.
 #[test]
 fn a_steady_program_does_not_grow() {
     let device = Device::host();
@@ -46,7 +48,7 @@ fn a_steady_program_does_not_grow() {
     let (before, calls) = (resident(), device.stats().driver_calls);
     cycles(100_000);
     assert_eq!(device.stats().driver_calls, calls);
-    // It was 1.2 MB.
+    // Before the fix this was 1.2 MB.
     assert!(resident() < before + 600, "{before} and {} KiB", resident());
 }
 
@@ -90,7 +92,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Microseconds of one kind of call: of the last ones in a window, so that measuring takes no more memory in a faster window.
+/// Microseconds per call, for one kind of call. Only the last calls of a window are kept, so that a faster
+/// window takes no more memory.
 #[derive(Default)]
 struct Times(Vec<f64>, usize);
 
@@ -131,14 +134,14 @@ struct Service<B: TestBackend> {
     stream: Stream<B>,
     random: Random,
     set: FrameBuffers<B>,
-    /// The oldest goes when a new one comes.
+    /// The oldest buffer is dropped when a new one is added.
     live: VecDeque<Buffer<u8, B>>,
 }
 
 impl<B: TestBackend> Service<B> {
     fn round(&mut self, window: &mut Window) -> gpumem::Result<()> {
         window.rounds += 1;
-        // The same again and again: a longer sequence would find a larger peak, for one, which is no growth.
+        // The same sequence repeats. A longer one would reach a larger peak, for example, which is no growth.
         if window.rounds.is_multiple_of(500) {
             self.random = Random::new(2_026);
         }
@@ -154,7 +157,7 @@ impl<B: TestBackend> Service<B> {
                 window.drop.note(|| drop(oldest));
             }
         }
-        // One that a stream of the application's own still uses when it is dropped.
+        // A buffer that a stream of the application still uses when it is dropped.
         let mut lent: Buffer<u32, B> = Buffer::from_slice(&self.device, "lent", &[7; 1_000])?;
         drop(lent.use_on(&self.stream)?);
         lent.fill(8)?;
@@ -167,7 +170,7 @@ impl<B: TestBackend> Service<B> {
         let frame = window.awaited.note(|| block_on(frame))?;
         assert_eq!((frame.positions().len(), frame.colours().len()), (nodes, nodes));
         drop(frame);
-        // A ticket that is dropped, an upload by way of a stage, and a growth by copy.
+        // A dropped ticket, a staged upload, and growth by copying.
         drop(self.set.start_download()?);
         let mut stage = self.set.edges_mut().stage(nodes)?;
         stage.fill([1, 2]);
@@ -224,7 +227,8 @@ impl Row {
             ("dropping", early.drop[0], late.drop[0]),
             ("awaiting", early.awaited[0], late.awaited[0]),
         ] {
-            // The constant is for awaits: half of the frames are there at the first poll, so the median may be either.
+            // The constant is for awaits: half of the frames have arrived at the first poll, so the median
+            // may be of either kind.
             assert!(late < 2.0 * early + 5.0, "{what} takes longer: {early} and {late} us");
         }
     }
@@ -242,7 +246,7 @@ impl<B: TestBackend> Service<B> {
         }
     }
 
-    /// Does rounds for so long.
+    /// Runs rounds for `time`.
     fn window(&mut self, time: Duration) -> Row {
         let (mut window, end) = (Window::default(), Instant::now() + time);
         let before = self.device.stats();
@@ -253,7 +257,7 @@ impl<B: TestBackend> Service<B> {
         #[allow(clippy::cast_precision_loss)] // far below 2^53
         let reused =
             100.0 * (stats.reused - before.reused) as f64 / (stats.allocations - before.allocations) as f64;
-        // On the host held memory is resident memory too, so it is given back before that is read.
+        // On the host, held memory is resident memory too, so it is given back before that figure is read.
         self.live.clear();
         self.device.trim(0).expect("the device works");
         Row {
@@ -293,7 +297,7 @@ fn soak<B: TestBackend>(seconds: u64) {
         row.print();
         rows.push(row);
     }
-    // From the third window on everything has been as large as it gets.
+    // From the third window on, all figures are as large as they get.
     rows[WINDOWS - 1].assert_no_growth_since(&rows[2]);
     service.close();
 }

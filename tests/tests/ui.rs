@@ -1,16 +1,18 @@
-//! Mistakes, and what the compiler says of them: each file under `ui/` fails to compile with the message beside it.
+//! Mistakes, and the messages of the compiler: each file under `ui/` fails to compile with the message beside
+//! it.
 //!
-//! A folder is a family of mistakes: how attributes are written (`syntax`, `half_typed`), which keys there are (`keys`,
-//! `struct_keys`), what they are given (`growth`, `sizes`, `options`, `names`, `presets`, `config`), what the derive stands on
-//! (`shape`, `fields`, `elements`), what is done with the manager (`usage`), and
-//! what only the feature `cuda` has (`without_cuda`).
+//! A folder is a family of mistakes: in the syntax of attributes (`syntax`, `half_typed`), in the keys
+//! (`keys`, `struct_keys`), in their values (`growth`, `sizes`, `options`, `names`, `presets`, `config`), in
+//! the item that the derive is on (`shape`, `fields`, `elements`), in the use of the manager (`usage`), and
+//! without the feature `cuda` (`without_cuda`).
 //!
-//! `TRYBUILD=overwrite cargo test -p gpumem-tests --test ui` writes the messages anew; read each as a user would who made
-//! the mistake.
+//! `TRYBUILD=overwrite cargo test -p gpumem-tests --test ui` writes the messages anew. Read each of them as a
+//! user with that mistake would.
 
 use std::process::Command;
 
-/// The release whose messages are written down. Others word theirs differently, so there is nothing to compare with.
+/// The compiler release whose messages are stored. Other releases word theirs differently, so there is
+/// nothing to compare.
 const TOOLCHAIN: &str = "1.95.0";
 
 #[test]
@@ -26,7 +28,7 @@ fn mistakes_are_explained() {
     let cases = trybuild::TestCases::new();
     for family in std::fs::read_dir("ui").expect("the families of mistakes are there") {
         let family = family.expect("a folder can be read").path();
-        // With the feature `cuda`, those are no mistakes.
+        // With the feature `cuda`, these are no mistakes.
         if !(cfg!(feature = "cuda") && family.ends_with("without_cuda")) {
             cases.compile_fail(family.join("*.rs"));
         }

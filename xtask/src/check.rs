@@ -1,6 +1,7 @@
 //! All checks of a change, on a machine without a GPU.
 //!
-//! No flag that reaches the compiler differs between the steps, so each finds what the ones before it have built.
+//! No flag that reaches the compiler differs between the steps, so each step reuses the builds of the steps
+//! before it.
 
 use crate::cuda;
 use crate::run::{Failure, Run, target};
@@ -42,7 +43,8 @@ pub(crate) fn run(wanted: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A command of cargo that sees the stand-in for the driver: cargo builds `cust` anew whenever that changes, so all have it.
+/// A command of cargo that sees the stand-in for the driver. All commands that build `cust` use it: cargo
+/// builds `cust` again whenever the variable changes.
 fn cargo(line: &str) -> Result<Run, Failure> {
     Ok(Run::cargo(line).env("CUDA_LIBRARY_PATH", cuda::stand_in()?))
 }
@@ -65,13 +67,14 @@ fn docs() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tests that need a card find none and say so. The stand-in is for these programs only: no other step sees it at run time.
+/// Tests that need a card find none and say so. Only these programs use the stand-in: no other step sees it
+/// at run time.
 fn cuda_without_driver() -> Result<(), Failure> {
     let lib = cuda::stand_in()?.join("lib64");
     cargo("test --locked --workspace --features cuda")?.libraries(&lib).go()
 }
 
-/// The CUDA half of the suite, for real: on a driver that is a few threads, so that this path is tested without a card.
+/// Runs tests on the driver made of threads, so that the code for CUDA is tested without a card.
 fn on_threads(line: &str, lacks: &[&str]) -> Result<(), Failure> {
     let mut run = cargo(&format!("test --locked --workspace --features cuda {line}"))?
         .env("GPUMEM_REQUIRE_CUDA", "1")
@@ -87,7 +90,7 @@ fn cuda_on_threads() -> Result<(), Failure> {
     on_threads("--test suite cuda", &[])
 }
 
-/// As on a card without virtual memory, and on one without stream-ordered memory either.
+/// As on a card without virtual memory, and as on a card that also lacks stream-ordered memory.
 fn cuda_without_virtual_memory() -> Result<(), Failure> {
     on_threads("--test suite cuda", &["FAKE_CUDA_NO_VMM"])?;
     on_threads("--test suite cuda -- --skip waits_for_no_kernel", &["FAKE_CUDA_NO_VMM", "FAKE_CUDA_NO_POOLS"])
@@ -109,8 +112,9 @@ fn examples() -> Result<(), Failure> {
     }
 }
 
-/// To build the packed `gpumem`, cargo puts the packed `gpumem-derive` into a registry of its own, and takes what it has
-/// once unpacked or built from a registry for unchangeable: what an earlier run left is a derive of that time.
+/// To build the packed `gpumem`, cargo puts the packed `gpumem-derive` into a registry in the target folder.
+/// Cargo assumes that a package of a registry never changes once it is unpacked or built. So the derive of an
+/// earlier run has to be removed first.
 fn packages() -> Result<(), Failure> {
     let built = target().join("packages");
     let _ = std::fs::remove_dir_all(&built);

@@ -1,5 +1,5 @@
-//! CUDA without CUDA: a stand-in that programs are linked with, a driver made of threads that the tests run on, and the programs
-//! for a machine that has a card.
+//! CUDA without a card: a stand-in that programs are linked with, a driver made of threads that the tests run
+//! on, and the programs for a machine that has a card.
 
 use crate::run::{Failure, Run, root, target};
 use std::collections::BTreeSet;
@@ -15,9 +15,10 @@ fn compiler() -> String {
     std::env::var("CC").unwrap_or_else(|_| "cc".into())
 }
 
-/// The folder for `CUDA_LIBRARY_PATH`, so that the feature `cuda` builds and its tests start where there is no toolkit and no
-/// driver. The library holds names only: every function answers that there is no driver. What is built needs a `libcuda.so.1` to
-/// start, the driver's or this one (`lib64`).
+/// The folder for `CUDA_LIBRARY_PATH`. With it the feature `cuda` builds, and its tests start, on a machine
+/// without a toolkit and a driver. The library has names only: every function answers that there is no
+/// driver. A program that is built with it needs a `libcuda.so.1` to start, either the driver's or this one
+/// (`lib64`).
 pub(crate) fn stand_in() -> Result<PathBuf, Failure> {
     let folder = target().join("cuda-stub");
     let library = folder.join("lib64/libcuda.so");
@@ -26,7 +27,8 @@ pub(crate) fn stand_in() -> Result<PathBuf, Failure> {
     }
     Run::cargo("fetch --locked").go()?;
     fs::create_dir_all(folder.join("lib64"))?;
-    let answers: String = names()?.iter().map(|name| format!("int {name}(void) {{ return 3; }}\n")).collect(); // CUDA_ERROR_NOT_INITIALIZED
+    // The answer 3 is `CUDA_ERROR_NOT_INITIALIZED`.
+    let answers: String = names()?.iter().map(|name| format!("int {name}(void) {{ return 3; }}\n")).collect();
     fs::write(folder.join("stub.c"), answers)?;
     Run::new(&compiler())
         .arguments(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"])
@@ -36,7 +38,7 @@ pub(crate) fn stand_in() -> Result<PathBuf, Failure> {
     Ok(folder.canonicalize()?)
 }
 
-/// The functions that `cust` declares, in the version that the lock file holds.
+/// The functions that `cust` declares, in the version of the lock file.
 fn names() -> Result<BTreeSet<String>, Failure> {
     let sources = cargo_home().join("registry/src");
     let registries = fs::read_dir(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
@@ -51,8 +53,8 @@ fn names() -> Result<BTreeSet<String>, Failure> {
     Ok(names.flatten().filter(|name| name.starts_with("cu")).map(String::from).collect())
 }
 
-/// The folder for `LD_LIBRARY_PATH` with the driver of `tests/fake-cuda`. What it lacks comes from the stand-in, whose names
-/// give way.
+/// The folder for `LD_LIBRARY_PATH` with the driver of `tests/fake-cuda`. Functions that it lacks come from
+/// the stand-in, as weak symbols.
 pub(crate) fn fake_driver() -> Result<PathBuf, Failure> {
     let (stand_in, folder) = (stand_in()?, target().join("fake-cuda"));
     fs::create_dir_all(&folder)?;
@@ -72,7 +74,7 @@ pub(crate) fn fake_driver() -> Result<PathBuf, Failure> {
     Ok(folder.canonicalize()?)
 }
 
-/// NVIDIA's compiler, from the Python registry, in a folder of its own. Needs Python.
+/// NVIDIA's compiler from the Python registry, in its own folder. Needs Python.
 fn nvcc() -> Result<PathBuf, Failure> {
     const PACKAGES: &str = "nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96";
     let venv = target().join("nvcc");
@@ -89,7 +91,8 @@ fn nvcc() -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(first))
 }
 
-/// Compiles the examples' kernels for a virtual architecture: the driver compiles them for the card that it finds, Turing or later.
+/// Compiles the examples' kernels for a virtual architecture. The driver compiles them for the card that it
+/// finds, Turing or later.
 pub(crate) fn ptx() -> Result<(), Failure> {
     let nvcc = nvcc()?.display().to_string();
     for example in ["graph", "stream"] {
@@ -102,7 +105,7 @@ pub(crate) fn ptx() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Builds what runs on a card, and collects it in `.gpu/`, stripped.
+/// Builds the programs for a card, strips them, and collects them in `.gpu/`.
 pub(crate) fn card() -> Result<(), Failure> {
     let folder = root().join(".gpu");
     fs::create_dir_all(&folder)?;
@@ -113,7 +116,7 @@ pub(crate) fn card() -> Result<(), Failure> {
     for line in lines {
         let messages = Run::cargo(line).env("CUDA_LIBRARY_PATH", stand_in()?).output()?;
         for program in messages.lines().filter_map(|line| field(line, "executable")) {
-            // The name of a program is that of its target and a hash.
+            // The file name of a program is the name of its target and a hash.
             let file = PathBuf::from(program);
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let name = name.rsplit_once('-').map_or(name.clone(), |(name, _)| name.into());
@@ -126,7 +129,7 @@ pub(crate) fn card() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The text that a message of cargo's has for `name`, if it has one.
+/// The text of the field `name` in a message of cargo, if it has one.
 fn field<'a>(message: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = message.split_once(&format!("\"{name}\":\""))?;
     rest.split_once('"').map(|(text, _)| text)

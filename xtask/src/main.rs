@@ -1,9 +1,9 @@
-//! The workshop: `cargo xtask COMMAND`, without a tool to install.
+//! The commands of the project: `cargo xtask COMMAND`, without a tool to install.
 //!
-//! | command | what it does |
+//! | command | purpose |
 //! | --- | --- |
-//! | `check [STEP]..` | what CI does: all steps, or those named |
-//! | `fake-cuda` | builds the stand-in for the CUDA driver and the driver made of threads, and prints how to use them |
+//! | `check [STEP]..` | runs the steps of CI: all, or those named |
+//! | `fake-cuda` | builds the CUDA stand-in and the driver made of threads, and prints how to use them |
 //! | `bless` | writes the snapshots of the derive and the messages of compile-fail cases anew |
 //! | `bench NAME [ARGUMENT]..` | runs a benchmark: `memory`, `transfers` or `compile_time` |
 //! | `ptx` | compiles the examples' kernels again; takes NVIDIA's compiler from the Python registry |
@@ -66,6 +66,6 @@ fn bench(arguments: &[String]) -> Result<(), Failure> {
     let (name, rest) = arguments.split_first().ok_or("which one: memory, transfers or compile_time?")?;
     let package = if name == "compile_time" { "gpumem-tests" } else { "gpumem" };
     let line = format!("bench --locked -p {package} --bench {name}");
-    // What stands before `--` is for cargo (`--features cuda`), the rest for the benchmark.
+    // The arguments before `--` are for cargo (`--features cuda`), the others for the benchmark.
     Run::cargo(&line).arguments(rest).go()
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Why a command ended: in words, for the person who typed it.
+/// Why a command failed, as text for the user.
 pub(crate) struct Failure(pub(crate) String);
 
 impl<T: std::fmt::Display> From<T> for Failure {
@@ -17,12 +17,12 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// Where cargo builds.
+/// The folder that cargo builds in.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// A program that is about to run.
+/// A program to run.
 pub(crate) struct Run(Command);
 
 impl Run {
@@ -51,7 +51,7 @@ impl Run {
         self
     }
 
-    /// Puts a folder in front of those where libraries are looked for.
+    /// Puts a folder first in the search path for libraries.
     pub(crate) fn libraries(self, folder: &Path) -> Self {
         let mut path = folder.as_os_str().to_owned();
         if let Some(others) = std::env::var_os("LD_LIBRARY_PATH") {
@@ -61,7 +61,7 @@ impl Run {
         self.env("LD_LIBRARY_PATH", path)
     }
 
-    /// Runs it. An error unless it succeeds.
+    /// Runs the program. Fails unless it succeeds.
     pub(crate) fn go(mut self) -> Result<(), Failure> {
         let shown = self.shown();
         println!("   $ {shown}");
@@ -69,7 +69,7 @@ impl Run {
         if status.success() { Ok(()) } else { Err(Failure(format!("`{shown}` failed: {status}"))) }
     }
 
-    /// Runs it and gives what it writes to its standard output.
+    /// Runs the program and returns its standard output.
     pub(crate) fn output(mut self) -> Result<String, Failure> {
         let shown = self.shown();
         self.0.stderr(std::process::Stdio::inherit());

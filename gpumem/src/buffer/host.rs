@@ -21,6 +21,15 @@ const DANGLING: NonNull<u8> = NonNull::without_provenance(std::num::NonZero::new
 impl<T: Element, M: Mode> Buffer<T, Host, M> {
     /// The elements, in place. Waits for the work that is queued on the device.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3])?;
+    /// cells.extend_from_slice(&[4])?;
+    /// assert_eq!(cells.host_slice()?.iter().sum::<u32>(), 10); // no copy
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`], and [`Error::WouldDeadlock`] inside a host kernel.
@@ -35,6 +44,15 @@ impl<T: Element, M: Mode> Buffer<T, Host, M> {
     }
 
     /// The elements, in place, for writing. Waits for the queued work, and for running downloads.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.host_slice_mut()?.reverse();
+    /// assert_eq!(cells.download()?, [3, 2, 1]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -80,6 +80,15 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// ahead, and 80 MiB more if four threads copy. Each further thread that uploads at the same time adds at
     /// most 16 MiB.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.upload(&[4, 5])?; // in place of all three
+    /// assert_eq!(cells.download()?, [4, 5]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`], and [`Error::OutOfPinnedMemory`].
@@ -126,6 +135,17 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// Overwrites the elements from `offset` on with `data`.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4])?;
+    /// cells.write(1, &[20, 30])?; // elements 1 and 2
+    /// assert_eq!(cells.download()?, [1, 20, 30, 4]);
+    /// let error = cells.write(3, &[40, 50]).unwrap_err(); // there is no element 4
+    /// assert!(matches!(error, Error::OutOfBounds { start: 3, end: 5, len: 4, .. }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] when not all of them exist (see [`Buffer::extend_from_slice`] for appending),
@@ -135,6 +155,16 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// Appends `data`, growing as needed.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut log = Buffer::new(&Device::host(), "log")?;
+    /// log.extend_from_slice(&[1, 2])?;
+    /// log.extend_from_slice(&[3])?;
+    /// assert_eq!(log.download()?, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -146,6 +176,15 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// Sets every element to `value`.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.fill(7)?;
+    /// assert_eq!(cells.download()?, [7, 7, 7]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::OutOfPinnedMemory`] or [`Error::DeviceFailed`].
@@ -154,6 +193,17 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// Replaces the contents by those of `source`, on the device, growing as needed.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let source = Buffer::from_slice(&device, "source", &[1, 2, 3])?;
+    /// let mut target = Buffer::from_slice(&device, "target", &[0; 10])?;
+    /// target.copy_from(&source)?; // the length too
+    /// assert_eq!(target.download()?, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -165,6 +215,15 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// A range of the elements, for downloading or copying from.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4, 5])?;
+    /// assert_eq!(cells.view(1..3)?.download()?, [2, 3]);
+    /// assert!(matches!(cells.view(4..6), Err(Error::OutOfBounds { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`].
@@ -174,6 +233,16 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// A range of the elements, for writing.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::<u8>::zeroed(&Device::host(), "cells", 5)?;
+    /// cells.view_mut(1..3)?.fill(7)?;
+    /// cells.view_mut(4..)?.write(&[9])?;
+    /// assert_eq!(cells.download()?, [0, 7, 7, 0, 9]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`].
@@ -182,6 +251,16 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// A copy of the elements on the host. Waits for the queued work.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.fill(7)?;
+    /// let elements = cells.download()?; // waits for the upload and for the fill
+    /// assert_eq!(elements, [7, 7, 7]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -194,6 +273,16 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// Copies the elements into `target`, which has the same length. Returns when they are there.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// let mut rows = [0; 6];
+    /// cells.download_into_slice(&mut rows[3..])?;
+    /// assert_eq!(rows, [0, 0, 0, 1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::LengthMismatch`], and those of [`Buffer::download`], after which `target` may be partly
@@ -203,6 +292,19 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// Replaces the contents of `target` by the elements. Its allocation is used again if it is large enough.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::<u32>::zeroed(&Device::host(), "cells", 3)?;
+    /// let mut frame = Vec::new();
+    /// for step in 1..=4 {
+    ///     cells.fill(step)?;
+    ///     cells.download_into_vec(&mut frame)?; // allocates in the first step only
+    ///     assert_eq!(frame, [step; 3]);
+    /// }
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -246,6 +348,17 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// Sets the length without touching the elements: after a kernel that writes elements beyond the length.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.truncate(1); // keeps the memory, and what is in it
+    /// // SAFETY: the capacity is 3, and the upload has written three elements.
+    /// unsafe { cells.set_len(3) };
+    /// assert_eq!(cells.download()?, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Safety
     ///
     /// `len` is at most the capacity, and all elements below `len` were written, or are written by work that
@@ -259,6 +372,14 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 // These methods need no bound on `T`. So a wrong element type is one error, and not one per method.
 impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// The number of elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert_eq!(cells.len(), 3);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
@@ -266,6 +387,16 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// Whether the buffer has no elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert!(!cells.is_empty());
+    /// cells.clear();
+    /// assert!(cells.is_empty());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -273,6 +404,16 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// The number of elements that fit without growth.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[7; 100])?;
+    /// assert_eq!(cells.capacity(), 100);
+    /// cells.extend_from_slice(&[8])?;
+    /// assert_eq!(cells.capacity(), 150); // the growth factor is 1.5, unless the specification has another
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -280,6 +421,14 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// The bytes that the elements take.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let points = Buffer::from_slice(&Device::host(), "points", &[[1.0_f32, 2.0], [3.0, 4.0]])?;
+    /// assert_eq!(points.bytes(), 16); // two elements of eight bytes
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -287,6 +436,14 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// The bytes of device memory for the buffer's capacity.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let points = Buffer::<[f32; 2]>::with_capacity(&Device::host(), "points", 100)?;
+    /// assert_eq!((points.bytes(), points.capacity_bytes()), (0, 800));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
@@ -294,30 +451,81 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// The buffer's name, as in its specification.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let number = 7;
+    /// let tile = Buffer::<u8>::new(&Device::host(), format!("tile_{number}"))?;
+    /// assert_eq!(tile.name(), "tile_7");
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         self.raw.spec().name()
     }
 
     /// The buffer's name in messages, with the name of its set.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let edges = Buffer::<[u32; 2]>::new(&Device::host(), "edges")?;
+    /// assert_eq!(edges.label().to_string(), "buffer `edges`"); // in a set, it is "buffer `Graph.edges`"
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn label(&self) -> BufferLabel {
         self.raw.label()
     }
 
     /// Its specification.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("now").growth(2.0).max(1 << 20);
+    /// let now = Buffer::<u32>::new(&Device::host(), spec)?;
+    /// let next = Buffer::<u32>::new(now.device(), now.spec().clone().named("next"))?; // the same settings
+    /// assert_eq!((next.name(), next.spec().max_bytes()), ("next", Some(1 << 20)));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn spec(&self) -> &BufferSpec {
         self.raw.spec()
     }
 
     /// The device that the buffer lives on.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// /// Zeros, as many as `cells` has elements, on the device of `cells`.
+    /// fn scratch(cells: &Buffer<u32>) -> gpumem::Result<Buffer<u32>> {
+    ///     Buffer::zeroed(cells.device(), "scratch", cells.len())
+    /// }
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert_eq!(scratch(&cells)?.download()?, [0, 0, 0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn device(&self) -> &Device<B> {
         self.raw.device()
     }
 
     /// The buffer's length, capacity and memory, and its taken slots.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3])?;
+    /// cells.reserve_to(10)?;
+    /// let stats = cells.stats();
+    /// assert_eq!((stats.len, stats.capacity, stats.resizes), (3, 10, 1));
+    /// assert_eq!((stats.used_bytes(), stats.live_bytes()), (12, 40));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> BufferStats {
         self.raw.stats()
@@ -328,6 +536,19 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// Growth near a limit falls back to the exact need before it fails. A small buffer moves to other
     /// memory, which costs a copy on the device; above about 1 MiB it grows in place.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[0])?;
+    /// cells.reserve(100)?;
+    /// let resizes = cells.stats().resizes;
+    /// for cell in 1..=100 {
+    ///     cells.extend_from_slice(&[cell])?; // there is room: nothing moves
+    /// }
+    /// assert_eq!((cells.len(), cells.stats().resizes), (101, resizes));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -359,6 +580,17 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// Makes the length `len`. New elements are zero.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.resize(5)?;
+    /// assert_eq!(cells.download()?, [1, 2, 3, 0, 0]);
+    /// cells.resize(2)?;
+    /// assert_eq!(cells.download()?, [1, 2]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Buffer::reserve`].
@@ -367,11 +599,33 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     }
 
     /// Shortens the buffer to `len` elements, if it has more. Keeps the capacity, costs nothing.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4])?;
+    /// cells.truncate(2);
+    /// assert_eq!((cells.len(), cells.capacity()), (2, 4));
+    /// cells.truncate(3); // it has fewer
+    /// assert_eq!(cells.download()?, [1, 2]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     pub fn truncate(&mut self, len: usize) {
         self.raw.truncate(len);
     }
 
     /// Removes all elements. Keeps the capacity, costs nothing.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// cells.clear();
+    /// assert_eq!((cells.len(), cells.capacity()), (0, 3));
+    /// cells.extend_from_slice(&[4, 5])?; // in the memory that it has
+    /// assert_eq!((cells.download()?, cells.capacity()), (vec![4, 5], 3));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     pub fn clear(&mut self) {
         self.raw.truncate(0);
     }
@@ -382,6 +636,20 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// buffer, and the memory that was mapped for its last growths goes back to the driver. A `stable` buffer
     /// keeps its address too; memory that one growth took goes back as a whole or not at all. Other buffers
     /// are copied on the device to smaller memory.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("cells").min(50);
+    /// let mut cells = Buffer::<u8>::zeroed(&Device::host(), spec, 1_000)?;
+    /// cells.truncate(100);
+    /// cells.shrink_to_fit()?;
+    /// assert_eq!((cells.len(), cells.capacity()), (100, 100));
+    /// cells.clear();
+    /// cells.shrink_to_fit()?;
+    /// assert_eq!((cells.len(), cells.capacity()), (0, 50));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -395,6 +663,19 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Gives the memory back, and waits until that is done.
     ///
     /// Dropping the buffer does the same without waiting.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?.into_async();
+    /// let ticket = cells.start_download()?; // reads the memory
+    /// cells.close()?; // waits for that
+    /// let stats = device.stats();
+    /// assert_eq!((stats.live_bytes, stats.retired_bytes), (0, 0));
+    /// assert!(ticket.is_ready()?);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

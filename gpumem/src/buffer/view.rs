@@ -96,6 +96,16 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     }
 
     /// The number of elements in the range.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let points = Buffer::<[f32; 2]>::zeroed(&Device::host(), "points", 3)?;
+    /// let last = points.view(1..)?;
+    /// assert_eq!(last.len(), 2);
+    /// assert_eq!(last.cast::<f32>().len(), 4);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.part.range.len() * parts::<T, B>(self.part.raw)
@@ -126,6 +136,15 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     }
 
     /// Whether the range is empty.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert!(!cells.view(2..)?.is_empty());
+    /// assert!(cells.view(3..)?.is_empty()); // after the last element
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.part.range.is_empty()
@@ -133,12 +152,28 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
 
     /// The range, in elements of the buffer. (A view that was [`cast`](Self::cast) has as many elements more
     /// as one of the buffer is made of.)
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert_eq!(cells.view(1..)?.range(), 1..3);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.part.range.clone()
     }
 
     /// A copy of the elements on the host. Waits for the queued work.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert_eq!(cells.view(..2)?.download()?, [1, 2]); // no other element is copied
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -150,6 +185,17 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     }
 
     /// Copies the elements into `target`, which has the same length. Returns when they are there.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4])?;
+    /// let mut ends = [0; 2];
+    /// cells.view(..1)?.download_into_slice(&mut ends[..1])?;
+    /// cells.view(3..)?.download_into_slice(&mut ends[1..])?;
+    /// assert_eq!(ends, [1, 4]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -168,6 +214,19 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     }
 
     /// Replaces the contents of `target` by the elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3, 4])?;
+    /// let (mut row, mut sums) = (Vec::new(), Vec::new());
+    /// for start in [0, 2] {
+    ///     cells.view(start..start + 2)?.download_into_vec(&mut row)?; // in the same allocation
+    ///     sums.push(row.iter().sum::<u32>());
+    /// }
+    /// assert_eq!(sums, [3, 7]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -226,6 +285,16 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     }
 
     /// The number of elements in the range.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut points = Buffer::<[f32; 2]>::zeroed(&Device::host(), "points", 3)?;
+    /// let last = points.view_mut(1..)?;
+    /// assert_eq!(last.len(), 2);
+    /// assert_eq!(last.cast::<f32>().len(), 4);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.range.len() * parts::<T, B>(self.raw)
@@ -250,18 +319,46 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     }
 
     /// Whether the range is empty.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert!(!cells.view_mut(2..)?.is_empty());
+    /// assert!(cells.view_mut(3..)?.is_empty()); // after the last element
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.range.is_empty()
     }
 
     /// The range, in elements of the buffer.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
+    /// assert_eq!(cells.view_mut(1..)?.range(), 1..3);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
     /// Overwrites the elements with `data`, which has the same length.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4])?;
+    /// cells.view_mut(1..3)?.write(&[20, 30])?;
+    /// assert_eq!(cells.download()?, [1, 20, 30, 4]);
+    /// let error = cells.view_mut(1..3)?.write(&[0]).unwrap_err();
+    /// assert!(matches!(error, Error::LengthMismatch { len: 2, other: 1, .. }));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -273,6 +370,15 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
 
     /// Sets every element to `value`.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4])?;
+    /// cells.view_mut(2..)?.fill(7)?;
+    /// assert_eq!(cells.download()?, [1, 2, 7, 7]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Buffer::fill`](crate::Buffer::fill).
@@ -281,6 +387,17 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     }
 
     /// Overwrites the elements with those of `source`, which has the same length, on the device.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let source = Buffer::from_slice(&device, "source", &[7, 8, 9])?;
+    /// let mut target = Buffer::from_slice(&device, "target", &[1, 2, 3, 4])?;
+    /// target.view_mut(..2)?.copy_from(&source.view(1..)?)?;
+    /// assert_eq!(target.download()?, [8, 9, 3, 4]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

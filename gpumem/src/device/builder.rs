@@ -12,6 +12,16 @@ impl Device<Host> {
     /// Opens the host as a device, with the default limits. No thread is started before the first transfer.
     ///
     /// Each call opens another device, with its own limit, stream and ledger.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let (device, other) = (Device::host(), Device::host());
+    /// let primes = Buffer::from_slice(&device, "primes", &[2, 3, 5, 7])?;
+    /// assert_eq!(primes.download()?, [2, 3, 5, 7]);
+    /// assert_eq!((device.stats().live_buffers, other.stats().live_buffers), (1, 0));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn host() -> Self {
         DeviceBuilder::default()
@@ -20,6 +30,15 @@ impl Device<Host> {
     }
 
     /// Settings for a device that is to be opened, on any backend.
+    ///
+    /// ```
+    /// use gpumem::Device;
+    ///
+    /// let settings = Device::builder().memory_limit(1 << 30).retain(64 << 20);
+    /// let device = settings.host()?; // or `settings.cuda(0)?`
+    /// assert_eq!(device.memory_limit(), 1 << 30);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn builder() -> DeviceBuilder {
         DeviceBuilder::default()
@@ -77,6 +96,19 @@ impl DeviceBuilder {
     /// can hold twice the limit and more: a card cannot map smaller pieces of memory, and no buffer is moved
     /// without the program's call. [`DeviceStats::held_bytes`](crate::DeviceStats::held_bytes) shows the
     /// memory that is held.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let device = Device::builder().memory_limit(1_000).host()?;
+    /// let first = Buffer::<u8>::with_capacity(&device, "first", 800)?;
+    /// let refused = Buffer::<u8>::with_capacity(&device, "second", 300);
+    /// assert!(matches!(refused, Err(Error::DeviceLimit { requested: 300, used: 800, limit: 1_000, .. })));
+    ///
+    /// drop(first);
+    /// let second = Buffer::<u8>::with_capacity(&device, "second", 300)?; // there is room now
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit = Some(bytes);
@@ -95,6 +127,19 @@ impl DeviceBuilder {
     /// device's memory are far away, and shrinks to nothing as they come near: memory is taken freely while
     /// there is plenty, and every byte is available when there is not. Set it, for instance to 0.05, if other
     /// programs need the memory more than this one needs the time.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::builder().overhead(0.05).host()?;
+    /// for mib in (2..40).step_by(2) {
+    ///     drop(Buffer::<u8>::with_capacity(&device, "scratch", mib << 20)?); // larger than all before
+    /// }
+    /// let stats = device.stats();
+    /// assert_eq!(stats.peak_bytes, 38 << 20);
+    /// assert!(stats.held_bytes <= stats.peak_bytes + (16 << 20)); // 16 MiB are always allowed
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn overhead(mut self, share: f64) -> Self {
         self.overhead = Some(share);
@@ -104,6 +149,17 @@ impl DeviceBuilder {
     /// Sets how many free bytes are kept for later buffers. More than that goes back to the driver in the
     /// next operation that takes memory and does not find it in the thread's cache. By default all free
     /// memory is kept.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::builder().retain(0).host()?;
+    /// drop(Buffer::<u8>::with_capacity(&device, "scratch", 64 << 20)?);
+    /// assert_eq!(device.stats().retained_bytes, 64 << 20); // a drop gives nothing back
+    /// let next = Buffer::<u8>::with_capacity(&device, "next", 2 << 20)?; // takes memory
+    /// assert_eq!(device.stats().retained_bytes, 0);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn retain(mut self, bytes: u64) -> Self {
         self.retain = Some(bytes);
@@ -113,6 +169,18 @@ impl DeviceBuilder {
     /// Sets for how long free memory is kept. The time must be above 0. A background thread gives memory back
     /// that was idle for this time, within three times as long. By default there is no such thread, and free
     /// memory is kept until a buffer takes it or [`Device::trim`] gives it back.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    /// use std::{thread, time::Duration};
+    ///
+    /// let device = Device::builder().retain_for(Duration::from_millis(20)).host()?;
+    /// drop(Buffer::<u8>::with_capacity(&device, "scratch", 64 << 20)?);
+    /// while device.stats().held_bytes > 0 {
+    ///     thread::sleep(Duration::from_millis(5)); // the background thread gives it back meanwhile
+    /// }
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn retain_for(mut self, time: Duration) -> Self {
         self.retain_for = Some(time);
@@ -154,6 +222,16 @@ impl DeviceBuilder {
 
     /// Opens the host with these settings.
     ///
+    /// ```
+    /// use gpumem::{Device, Error};
+    ///
+    /// let device = Device::builder().memory_limit(1 << 30).host()?;
+    /// assert_eq!(device.name(), "host");
+    /// let refused = Device::builder().memory_limit(0).host();
+    /// assert!(matches!(refused, Err(Error::InvalidSpec { key: "memory_limit", .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidSpec`] for a setting that cannot work, such as a limit of 0.
@@ -167,6 +245,18 @@ impl DeviceBuilder {
     }
 
     /// Makes calls to the host backend fail as `faults` says. Has no effect on other backends.
+    ///
+    /// ```
+    /// use gpumem::testing::Faults;
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let faults = Faults::new();
+    /// let device = Device::builder().faults(&faults).host()?;
+    /// faults.fail_at(0); // the next call
+    /// let cells = Buffer::<u32>::with_capacity(&device, "cells", 100);
+    /// assert!(matches!(cells, Err(Error::OutOfMemory { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn faults(mut self, faults: &crate::testing::Faults) -> Self {
@@ -175,6 +265,20 @@ impl DeviceBuilder {
     }
 
     /// Makes transfers of the host backend take as long as `bus` says. Has no effect on other backends.
+    ///
+    /// ```
+    /// use gpumem::testing::SlowBus;
+    /// use gpumem::{Buffer, Device};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let bus = SlowBus::new(20_000); // bytes per second
+    /// let device = Device::builder().slow_bus(&bus).host()?;
+    /// let frame = Buffer::from_slice(&device, "frame", &[1_u8; 1_000])?;
+    /// let began = Instant::now();
+    /// assert_eq!(frame.download()?, [1; 1_000]);
+    /// assert!(began.elapsed() >= Duration::from_millis(50));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn slow_bus(mut self, bus: &crate::testing::SlowBus) -> Self {

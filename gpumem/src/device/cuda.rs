@@ -34,6 +34,16 @@ impl Device<Cuda> {
     /// Makes the card's primary context current on the calling thread and leaves it so, for code that calls
     /// `cust` or the driver itself. This crate itself does not need it.
     ///
+    /// ```no_run
+    /// use gpumem::Device;
+    ///
+    /// let device = Device::cuda(0)?;
+    /// device.make_current()?;
+    /// let (free, total) = cust::memory::mem_get_info().unwrap(); // of the card that is current
+    /// assert!(free <= total);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the driver refuses.
@@ -44,6 +54,14 @@ impl Device<Cuda> {
 
 impl DeviceBuilder {
     /// Opens the CUDA card with this number with these settings; see [`Device::cuda`].
+    ///
+    /// ```no_run
+    /// use gpumem::Device;
+    ///
+    /// let device = Device::builder().memory_limit(4 << 30).retain(256 << 20).cuda(0)?;
+    /// assert_eq!(device.memory_limit(), 4 << 30);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

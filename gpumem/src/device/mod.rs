@@ -83,6 +83,11 @@ impl<B: Backend> Device<B> {
     }
 
     /// The device's name, as reported by its driver.
+    ///
+    /// ```
+    /// # use gpumem::Device;
+    /// assert_eq!(Device::host().name(), "host"); // on a card: its model
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         self.state().backend.device_name()
@@ -90,6 +95,18 @@ impl<B: Backend> Device<B> {
 
     /// The compute stream. It runs all operations on buffers, and the kernels that are launched on it, in the
     /// order of the calls.
+    ///
+    /// ```
+    /// use gpumem::Device;
+    /// use std::sync::mpsc;
+    ///
+    /// let device = Device::host();
+    /// let (send, done) = mpsc::channel();
+    /// device.launch((), move |()| send.send("done").unwrap())?; // queued on the compute stream
+    /// device.synchronize_stream(device.stream())?; // waits for that stream alone
+    /// assert_eq!(done.try_recv(), Ok("done"));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn stream(&self) -> &Stream<B> {
         self.state().lanes.compute.stream()
@@ -99,6 +116,21 @@ impl<B: Backend> Device<B> {
     ///
     /// The stream stays usable as long as it lives, and keeps the device from being [closed](Device::close).
     /// Dropping it does not wait for the work that is queued on it.
+    ///
+    /// ```
+    /// use gpumem::Device;
+    /// use std::sync::mpsc;
+    ///
+    /// let device = Device::host();
+    /// let own = device.create_stream()?;
+    /// let (finish, wait) = mpsc::channel::<()>();
+    /// device.launch((), move |()| _ = wait.recv())?; // keeps the compute stream busy
+    /// let (send, done) = mpsc::channel();
+    /// device.launch_on(&own, (), move |()| send.send("done").unwrap())?;
+    /// assert_eq!(done.recv(), Ok("done")); // while the first kernel still runs
+    /// drop(finish);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -110,6 +142,22 @@ impl<B: Backend> Device<B> {
     }
 
     /// Blocks the calling thread until all work that is queued on `stream`, a stream of this device, is done.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    /// use std::sync::mpsc;
+    ///
+    /// let device = Device::host();
+    /// let statistics = device.create_stream()?;
+    /// let heights = Buffer::from_slice(&device, "heights", &[3_u32, 1, 2])?;
+    /// let (send, highest) = mpsc::channel();
+    /// device.launch_on(&statistics, (&heights,), move |(heights,)| {
+    ///     send.send(heights.iter().max().copied()).unwrap();
+    /// })?;
+    /// device.synchronize_stream(&statistics)?;
+    /// assert_eq!(highest.try_recv(), Ok(Some(3)));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -126,6 +174,16 @@ impl<B: Backend> Device<B> {
 
     /// The total and the free memory of the device, as reported by its driver.
     ///
+    /// ```
+    /// use gpumem::Device;
+    ///
+    /// let free = Device::host().memory_info()?.free;
+    /// let limit = free.map_or(1 << 30, |free| free / 2); // not every platform tells it
+    /// let device = Device::builder().memory_limit(limit).host()?;
+    /// assert_eq!(device.memory_limit(), limit);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the driver does not answer.
@@ -134,6 +192,17 @@ impl<B: Backend> Device<B> {
     }
 
     /// The most bytes that the buffers of this device may hold together; see [`DeviceBuilder::memory_limit`].
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let device = Device::builder().memory_limit(1_000).host()?;
+    /// let cells = Buffer::<u8>::with_capacity(&device, "cells", 600)?;
+    /// assert_eq!(device.memory_limit() - device.stats().live_bytes, 400);
+    /// let more = Buffer::<u8>::with_capacity(&device, "more", 401);
+    /// assert!(matches!(more, Err(Error::DeviceLimit { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn memory_limit(&self) -> u64 {
         self.state().pool.budget().limit()
@@ -143,6 +212,17 @@ impl<B: Backend> Device<B> {
     /// transfers, and the uses of dropped buffers on streams of the application's own.
     /// [`Device::synchronize_stream`] waits for all work of one such stream.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let frame = Buffer::from_slice(&device, "frame", &[1, 2, 3])?.into_async();
+    /// let ticket = frame.start_download()?;
+    /// device.synchronize()?;
+    /// assert!(ticket.is_ready()?);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed, and [`Error::WouldDeadlock`] inside a host kernel.
@@ -151,6 +231,18 @@ impl<B: Backend> Device<B> {
     }
 
     /// Memory that the device holds, and counts of its operations.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
+    /// cells.download()?;
+    /// let stats = device.stats();
+    /// assert_eq!((stats.live_buffers, stats.live_bytes), (1, 12));
+    /// assert_eq!((stats.uploaded_bytes, stats.downloaded_bytes), (12, 12));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> DeviceStats {
         self.state().stats()
@@ -227,18 +319,55 @@ impl<B: Backend> Device<B> {
 
     /// Whether the device has virtual memory, so that buffers above about 1 MiB grow in place, without a
     /// copy. Without it growth allocates, copies and frees, with the same results.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let device = Device::host();
+    /// let spec = BufferSpec::new("table").stable();
+    /// // Without virtual memory a stable buffer needs a `max`, and the device takes all of it at once.
+    /// let spec = if device.has_virtual_memory() { spec } else { spec.max(64 << 20) };
+    /// let table = Buffer::<u32>::with_capacity(&device, spec, 1_000)?;
+    /// assert_eq!(table.capacity(), 1_000);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn has_virtual_memory(&self) -> bool {
         self.state().pool.has_virtual_memory()
     }
 
     /// The live buffers, the oldest first, each with the line of source that made it.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
+    /// let edges = Buffer::<u32>::with_capacity(&device, "edges", 100)?;
+    /// let live = device.live_buffers();
+    /// assert_eq!((live[0].label.name(), live[0].bytes), ("cells", 12));
+    /// assert_eq!((live[1].label.name(), live[1].bytes), ("edges", 400));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn live_buffers(&self) -> Vec<LiveBuffer> {
         self.state().ledger.list(None, &[])
     }
 
     /// Checks that no buffer is alive on this device. Costs a lock and a comparison when none is.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let kept = Buffer::from_slice(&device, "kept", &[1_u32, 2, 3])?;
+    /// let report = device.check_leaks().unwrap_err().to_string();
+    /// assert!(report.starts_with("1 buffer of device `host` is still alive:"));
+    /// assert!(report.contains("buffer `kept`: 12 bytes, made at ")); // and the line that made it
+    /// drop(kept);
+    /// device.check_leaks()?;
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -262,6 +391,18 @@ impl<B: Backend> Device<B> {
     /// kernels cannot be launched any more.
     ///
     /// Dropping the last handle does the same without waiting and without a report.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let device = Device::host();
+    /// let cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// let refused = device.clone().close();
+    /// assert!(matches!(refused, Err(Error::Leaked(_)))); // it lists `cells`
+    /// drop(cells);
+    /// device.close()?;
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -76,6 +76,22 @@ impl Stream<Cuda> {
     ///
     /// It returns when the kernel is queued. A kernel that fails is reported by a later wait.
     ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    /// use std::ffi::c_void;
+    /// # const PTX: &str = "";
+    ///
+    /// let device = Device::cuda(0)?;
+    /// let mut heights = Buffer::<f32, _>::zeroed(&device, "heights", 1_024)?;
+    /// let module = device.load_ptx(PTX)?; // with the kernel `rise`
+    /// let rise = module.get_function("rise")?;
+    /// let (mut address, mut count) = (heights.as_device_ptr_mut()?, 1_024_u32);
+    /// let args = [(&raw mut address).cast::<c_void>(), (&raw mut count).cast::<c_void>()];
+    /// // SAFETY: the kernel takes an address and a count, and touches only elements of the buffer.
+    /// unsafe { device.stream().launch(&rise, 4, 256, 0, &args)? };
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Safety
     ///
     /// * `args` points to one value for each of the kernel's parameters, in their order and of their types.
@@ -135,6 +151,18 @@ impl fmt::Debug for Module {
 impl Module {
     /// Finds a kernel by the name of its `.entry` in the PTX.
     ///
+    /// ```no_run
+    /// use gpumem::{Device, Error};
+    /// # const PTX: &str = "";
+    ///
+    /// let device = Device::cuda(0)?;
+    /// let module = device.load_ptx(PTX)?; // with the kernel `add_one`
+    /// let add_one = module.get_function("add_one")?;
+    /// let missing = module.get_function("add_two");
+    /// assert!(matches!(missing, Err(Error::KernelRefused { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::KernelRefused`] when the module has no such kernel, or its device is closed.
@@ -148,6 +176,22 @@ impl Function<'_> {
     /// the most is 48 KiB, less the shared memory that the kernel declares itself.
     ///
     /// It holds for the kernel of the module, however often the kernel is looked up.
+    ///
+    /// ```no_run
+    /// use cust::launch;
+    /// use gpumem::{Buffer, Device};
+    /// # const PTX: &str = "";
+    ///
+    /// let device = Device::cuda(0)?;
+    /// let mut sums = Buffer::<f32, _>::zeroed(&device, "sums", 256)?;
+    /// let module = device.load_ptx(PTX)?; // with the kernel `reduce`
+    /// let reduce = module.get_function("reduce")?;
+    /// let (stream, shared) = (device.stream(), 64 << 10);
+    /// reduce.allow_shared_bytes(shared)?;
+    /// // SAFETY: the kernel takes one address, and its 256 threads each write one of the 256 elements.
+    /// unsafe { launch!(reduce<<<1, 256, shared, stream>>>(sums.as_device_ptr_mut()?))? };
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

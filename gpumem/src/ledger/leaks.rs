@@ -71,18 +71,54 @@ impl LeakReport {
     }
 
     /// The live buffers, the oldest first.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let device = Device::host();
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
+    /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("`cells` is alive") };
+    /// let [leaked] = report.buffers() else { panic!("{report}") };
+    /// assert_eq!((leaked.label.name(), leaked.bytes), ("cells", 12));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn buffers(&self) -> &[LiveBuffer] {
         &self.content.buffers
     }
 
     /// The live streams, if a device was to be closed.
+    ///
+    /// ```
+    /// use gpumem::{Device, Error};
+    ///
+    /// let device = Device::host();
+    /// let own = device.create_stream()?;
+    /// let Err(Error::Leaked(report)) = device.close() else { panic!("`own` is alive") };
+    /// let [handle] = report.handles() else { panic!("{report}") };
+    /// assert_eq!(handle.kind, "stream");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn handles(&self) -> &[LiveHandle] {
         &self.content.handles
     }
 
     /// Bytes that could not be given back to the driver, because it had failed.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let device = Device::host();
+    /// let own = device.create_stream()?;
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
+    /// let _ = device.launch_on(&own, (&cells,), |_| panic!("a mistake")); // fails the device
+    /// assert!(device.synchronize_stream(&own).is_err());
+    /// drop(cells); // the end of its last use is not known
+    /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("memory was lost") };
+    /// assert!(report.buffers().is_empty() && report.lost_bytes() >= 12);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn lost_bytes(&self) -> u64 {
         self.content.lost_bytes

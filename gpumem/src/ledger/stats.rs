@@ -151,12 +151,31 @@ pub struct BufferStats {
 
 impl BufferStats {
     /// Bytes that its elements take.
+    ///
+    /// ```
+    /// # use gpumem::{Buffer, Device};
+    /// let mut cells = Buffer::<u32>::with_capacity(&Device::host(), "cells", 100)?;
+    /// cells.resize(3)?;
+    /// assert_eq!(cells.stats().used_bytes(), 12); // of the 400 that it holds
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         (self.len * self.element_size) as u64
     }
 
     /// Bytes of device memory that it holds.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("frame").snapshot();
+    /// let frame = Buffer::from_slice(&Device::host(), spec, &[1_u32, 2, 3])?.into_async();
+    /// assert_eq!(frame.stats().live_bytes(), 12);
+    /// frame.start_download()?.wait()?;
+    /// assert!(frame.stats().live_bytes() >= 24); // with its staging copy
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
         (self.capacity * self.element_size) as u64 + self.shadow_bytes
@@ -175,12 +194,44 @@ pub struct SetStats {
 
 impl SetStats {
     /// Bytes that the elements of all buffers take.
+    ///
+    #[cfg_attr(feature = "derive", doc = "```")]
+    #[cfg_attr(not(feature = "derive"), doc = "```ignore")]
+    /// use gpumem::{Device, GpuBuffers};
+    ///
+    /// #[derive(GpuBuffers)]
+    /// struct Graph {
+    ///     positions: Vec<[f32; 2]>,
+    ///     edges: Vec<[u32; 2]>,
+    /// }
+    ///
+    /// let graph = Graph { positions: vec![[0.0; 2]; 3], edges: vec![[0, 1]] };
+    /// let gpu = graph.upload(&Device::host())?;
+    /// assert_eq!(gpu.stats().used_bytes(), 24 + 8);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         self.buffers.iter().map(BufferStats::used_bytes).sum()
     }
 
     /// Bytes of device memory that all buffers hold.
+    ///
+    #[cfg_attr(feature = "derive", doc = "```")]
+    #[cfg_attr(not(feature = "derive"), doc = "```ignore")]
+    /// use gpumem::{Device, GpuBuffers};
+    ///
+    /// #[derive(GpuBuffers)]
+    /// struct Graph {
+    ///     edges: Vec<[u32; 2]>,
+    /// }
+    ///
+    /// let mut gpu = Graph { edges: vec![[0, 1]] }.upload(&Device::host())?;
+    /// gpu.edges_mut().reserve_to(100)?;
+    /// let stats = gpu.stats();
+    /// assert_eq!((stats.used_bytes(), stats.live_bytes()), (8, 800));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
         self.buffers.iter().map(BufferStats::live_bytes).sum()

@@ -66,12 +66,36 @@ pub(crate) enum Failure {
 
 impl Faults {
     /// No failures yet.
+    ///
+    /// ```
+    /// use gpumem::testing::Faults;
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let faults = Faults::new();
+    /// let device = Device::builder().faults(&faults).host()?;
+    /// let cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// assert!(!faults.stop()); // no call has failed
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Lets one call fail, by its number from now: 0 is the next one.
+    ///
+    /// ```
+    /// use gpumem::testing::Faults;
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let faults = Faults::new();
+    /// let device = Device::builder().faults(&faults).host()?;
+    /// faults.fail_at(1);
+    /// let cells = Buffer::<u32>::with_capacity(&device, "cells", 100)?; // call 0
+    /// let edges = Buffer::<u32>::with_capacity(&device, "edges", 100); // call 1
+    /// assert!(matches!(edges, Err(Error::OutOfMemory { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn fail_at(&self, call: usize) {
         self.0.calls.store(0, Ordering::SeqCst);
         self.0.fail_at.store(call, Ordering::SeqCst);
@@ -80,12 +104,40 @@ impl Faults {
     /// Lets the calls fail by which the runtime takes new memory and maps it, by their numbers from now:
     /// `fail_driver(0..1)` lets the next one fail, `fail_driver(0..usize::MAX)` all of them. They answer that
     /// there is no memory.
+    ///
+    /// ```
+    /// use gpumem::testing::Faults;
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let faults = Faults::new();
+    /// let device = Device::builder().faults(&faults).host()?;
+    /// faults.fail_driver(0..usize::MAX);
+    /// let refused = Buffer::<u8>::with_capacity(&device, "mesh", 4 << 20);
+    /// assert!(matches!(refused, Err(Error::OutOfMemory { .. })));
+    /// faults.fail_driver(0..0);
+    /// let mesh = Buffer::<u8>::with_capacity(&device, "mesh", 4 << 20)?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn fail_driver(&self, calls: Range<usize>) {
         self.0.driver_calls.store(0, Ordering::SeqCst);
         *self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner) = calls;
     }
 
     /// Lets no call fail from now on. Returns whether a call has failed since [`Faults::fail_at`].
+    ///
+    /// ```
+    /// use gpumem::testing::Faults;
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let faults = Faults::new();
+    /// let device = Device::builder().faults(&faults).host()?;
+    /// let mut cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
+    /// faults.fail_at(0);
+    /// assert!(cells.resize(1_000).is_err());
+    /// assert!(faults.stop()); // it failed because of the fault
+    /// cells.resize(1_000)?;
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use = "whether a call failed at all is what a test has to know"]
     pub fn stop(&self) -> bool {
         *self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner) = 0..0;

@@ -45,6 +45,19 @@ pub struct SlowBus(Arc<AtomicU64>);
 impl SlowBus {
     /// A bus with this rate.
     ///
+    /// ```
+    /// use gpumem::testing::SlowBus;
+    /// use gpumem::{Buffer, Device};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let device = Device::builder().slow_bus(&SlowBus::new(20_000)).host()?;
+    /// let began = Instant::now();
+    /// let frame = Buffer::from_slice(&device, "frame", &[1_u8; 1_000])?; // does not wait for its upload
+    /// device.synchronize()?;
+    /// assert!(began.elapsed() >= Duration::from_millis(50));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Panics
     ///
     /// If that is 0: nothing would ever arrive.
@@ -56,12 +69,38 @@ impl SlowBus {
     }
 
     /// A bus as fast as memory, until a rate is set.
+    ///
+    /// ```
+    /// use gpumem::testing::SlowBus;
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let bus = SlowBus::unlimited();
+    /// let device = Device::builder().slow_bus(&bus).host()?;
+    /// let frame = Buffer::from_slice(&device, "frame", &[1_u8; 1_000])?;
+    /// assert_eq!(frame.download()?, [1; 1_000]); // both transfers at full speed
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn unlimited() -> Self {
         Self(Arc::new(AtomicU64::new(u64::MAX)))
     }
 
     /// Sets the rate for transfers that begin from now on, in bytes per second. `u64::MAX` is no limit.
+    ///
+    /// ```
+    /// use gpumem::testing::SlowBus;
+    /// use gpumem::{Buffer, Device};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let bus = SlowBus::unlimited();
+    /// let device = Device::builder().slow_bus(&bus).host()?;
+    /// let frame = Buffer::from_slice(&device, "frame", &[1_u8; 1_000])?;
+    /// bus.set_rate(20_000);
+    /// let began = Instant::now();
+    /// frame.download()?;
+    /// assert!(began.elapsed() >= Duration::from_millis(50));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Panics
     ///

@@ -1,5 +1,5 @@
-//! The code is built as `ARCHITECTURE.md` says: imports run downwards, and folders, files and functions are of a size that a reader can
-//! hold. Each check lists all that it finds, as `file:line: what`.
+//! The code is built as `ARCHITECTURE.md` says: imports run downwards, and folders, files and functions are
+//! small enough for a reader. Each check lists all violations, as `file:line: text`.
 
 mod modules;
 mod tokens;
@@ -9,13 +9,13 @@ use modules::{Crate, Reference};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Rust files that a folder may have.
+/// The most Rust files of a folder.
 const FILES: usize = 11;
-/// Lines that a file may have.
+/// The most lines of a file.
 const LINES: usize = 550;
-/// Lines that a function may have.
+/// The most lines of a function.
 const LINES_OF_A_FUNCTION: usize = 50;
-/// Words that the glossary may have.
+/// The most words of the glossary.
 const WORDS: usize = 20;
 
 const SOURCES: [&str; 2] = ["gpumem/src", "gpumem-derive/src"];
@@ -37,7 +37,8 @@ fn table(heading: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The layers of the runtime with the row that each stands in, from the bottom up. A layer is a module, or one in a module: `backend/host`.
+/// The layers of the runtime and their rows in the table, from the bottom up. A layer is a module, or a
+/// module inside one: `backend/host`.
 fn layers() -> BTreeMap<String, usize> {
     let mut layers = BTreeMap::new();
     for (row, cells) in table("Layers of the runtime").iter().enumerate() {
@@ -54,7 +55,7 @@ fn lies_in(module: &str, other: &str) -> bool {
     module.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The layer in which a module lies: that with the longest name, if layers lie in layers.
+/// The layer in which a module lies. If layers are nested, it is the one with the longest name.
 fn layer<'a>(layers: &'a BTreeMap<String, usize>, module: &str) -> Option<(&'a str, usize)> {
     let around = layers.iter().filter(|(layer, _)| lies_in(module, layer));
     around.max_by_key(|(layer, _)| layer.len()).map(|(layer, row)| (layer.as_str(), *row))
@@ -65,7 +66,7 @@ fn is_above_all_layers(file: &Path) -> bool {
     file == Path::new("gpumem/src/lib.rs") || file == Path::new("gpumem/src/guide.rs")
 }
 
-/// What the modules of a crate name.
+/// All references between the modules of a crate.
 fn references(krate: &Crate) -> Vec<Reference> {
     let references = krate.references();
     assert!(references.len() > 3, "the files are no longer read as they are written");
@@ -110,9 +111,9 @@ fn the_pool_knows_no_transfers() {
     none(violations);
 }
 
-/// Of the modules that lie side by side, those that can be reached from each other, and what leads from one to the next.
+/// Circles among sibling modules: one message per reference from a module to a sibling that leads back to it.
 fn circles(krate: &Crate) -> Vec<String> {
-    // By the module around them: which names which, and where.
+    // By parent module: one reference per pair of its children.
     type Edges<'a> = BTreeMap<(&'a str, &'a str), &'a Reference>;
     let references = references(krate);
     let mut folders: BTreeMap<&str, Edges> = BTreeMap::new();
@@ -189,7 +190,7 @@ fn files_are_short() {
     );
 }
 
-/// The functions that are too long, in these folders.
+/// The functions in these folders that are too long.
 fn long_functions(folders: &[&str]) -> Vec<String> {
     let (mut violations, mut functions) = (Vec::new(), 0);
     for (path, text) in folders.iter().flat_map(sources) {

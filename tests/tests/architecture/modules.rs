@@ -1,4 +1,5 @@
-//! The modules of a crate, without those of tests: what each imports and names, and which module that is.
+//! The modules of a crate, without test modules: the paths that each module imports and names, and the
+//! modules that they lead to.
 
 use crate::tokens::{At, Token, end_of_group, tokens};
 use gpumem_tests::workspace::{read, root};
@@ -8,30 +9,31 @@ use std::path::{Path, PathBuf};
 /// The words of a path: `["crate", "memory", "Block"]`.
 type Words = Vec<String>;
 
-/// A module. Its name in [`Crate`] is its path without `crate`, as `memory/block`; that of the root is empty.
+/// A module. Its name in [`Crate`] is its path without `crate`, such as `memory/block`. The name of the root
+/// is empty.
 #[derive(Default)]
 struct Module {
     file: PathBuf,
-    /// The names of modules in it.
+    /// The names of its child modules.
     children: BTreeSet<String>,
-    /// The names that it declares itself.
+    /// The names of its own items.
     items: BTreeSet<String>,
-    /// Under which names it imports what.
+    /// The imported paths, by their names in this module.
     imports: BTreeMap<String, Words>,
     globs: Vec<Words>,
-    /// All paths in it, imported or written where they are used, with their lines.
+    /// All paths in the module, imported or written in place, with their lines.
     paths: Vec<(Words, usize)>,
 }
 
 pub(crate) struct Crate(BTreeMap<String, Module>);
 
-/// A module names another one, or an item of it.
+/// A reference from a module to another module, or to an item of it.
 pub(crate) struct Reference {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) file: PathBuf,
     pub(crate) line: usize,
-    /// As it is written there.
+    /// The path as it is written there.
     pub(crate) path: String,
 }
 
@@ -48,7 +50,7 @@ impl Crate {
         self.0.iter().map(|(name, module)| (name.as_str(), module.file.as_path()))
     }
 
-    /// `folder` is where the module's children lie.
+    /// `folder` is the folder of the module's children.
     fn read_file(&mut self, file: &Path, folder: &Path, name: &str) {
         let tokens = tokens(&read(file));
         self.read_module(file, folder, name, &tokens);
@@ -102,7 +104,7 @@ impl Crate {
         self.0.insert(name.into(), module);
     }
 
-    /// Everything that names a module or an item of this crate, with the module that it is or lies in.
+    /// All references to modules of this crate and their items, with the module that each leads to.
     pub(crate) fn references(&self) -> Vec<Reference> {
         let mut references = Vec::new();
         for (from, module) in &self.0 {
@@ -115,7 +117,7 @@ impl Crate {
         references
     }
 
-    /// The module that a path leads to, or in which the item lies that it leads to; `None` outside of this crate.
+    /// The module that a path leads to, or the module of the item at its end. `None` outside this crate.
     fn resolve(&self, from: &str, path: &[String], depth: usize) -> Option<String> {
         let (first, mut rest) = path.split_first()?;
         let parent = |name: &str| name.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
@@ -126,7 +128,7 @@ impl Crate {
             name if self.0[from].children.contains(name) => join(from, name),
             name => {
                 let import = self.0[from].imports.get(name).filter(|_| depth < 20)?;
-                // An import of the same name from outside.
+                // An import whose path begins with its own name comes from another crate.
                 let to = self.resolve(from, import, depth + 1).filter(|_| import[0] != *name)?;
                 if to.rsplit('/').next() != import.last().map(String::as_str) {
                     return Some(to);
@@ -155,7 +157,7 @@ impl Crate {
 }
 
 impl Module {
-    /// Notes what a `use` brings in, whose tokens follow `prefix`.
+    /// Notes the imports of a `use`. Its tokens follow `prefix`.
     fn import(&mut self, tokens: &[At], prefix: &[String]) {
         let (mut path, mut at) = (prefix.to_vec(), 0);
         while let Some((token, line)) = tokens.get(at) {
@@ -185,7 +187,7 @@ impl Module {
         self.imports.insert(name, path);
     }
 
-    /// Notes the path that begins here, if one does. Returns how many tokens it has.
+    /// Notes the path that begins here, if there is one. Returns the number of its tokens.
     fn note_path(&mut self, tokens: &[At], at: usize) -> usize {
         let is_inside = at > 0 && (tokens[at - 1].0.is(":") || tokens[at - 1].0.is("."));
         let mut path = Words::new();
@@ -225,7 +227,8 @@ fn join(module: &str, name: &str) -> String {
     if module.is_empty() { name.into() } else { format!("{module}/{name}") }
 }
 
-/// The file of a module that is declared in `parent`, and where its children lie. `inner` is where they would lie by its name.
+/// The file of a module that is declared in `parent`, and the folder of its children. `inner` is that folder
+/// by the module's name.
 fn place(parent: &Path, inner: &Path, path: Option<String>) -> (PathBuf, PathBuf) {
     if let Some(path) = path {
         let folder = parent.parent().expect("a file lies in a folder");
@@ -241,7 +244,7 @@ fn place(parent: &Path, inner: &Path, path: Option<String>) -> (PathBuf, PathBuf
     (file, inner.into())
 }
 
-/// What `path = ".."` says.
+/// The value of `path = ".."`.
 fn path_of(attribute: &[At]) -> Option<String> {
     match attribute {
         [(name, _), _, (Token::Literal(path), _)] if name.is("path") => Some(path.clone()),
@@ -255,7 +258,7 @@ fn is_for_tests(attribute: &[At]) -> bool {
     words.starts_with(&["cfg", "test"]) || words.starts_with(&["cfg", "all", "test"])
 }
 
-/// The place after the item that begins at `from`, or the field, the variant or the statement.
+/// The index after the item, field, variant or statement that begins at `from`.
 fn end_of_item(tokens: &[At], from: usize) -> usize {
     let mut at = from;
     while tokens.get(at).is_some_and(|(token, _)| token.is("#")) {

@@ -1,4 +1,5 @@
-//! Rust text as tokens: words, signs and literals, each with its line. Comments are left out, documentation too.
+//! Rust source as tokens: words, signs and literals, each with its line. Comments and documentation are left
+//! out.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -100,7 +101,7 @@ impl Lexer<'_> {
         format!("{first}{}", self.take_while(is_in_word))
     }
 
-    /// Comments may lie in comments.
+    /// Comments may be nested.
     fn skip_comment(&mut self) {
         let mut depth = 1;
         self.next();
@@ -115,7 +116,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The rest of a string that has begun.
+    /// The rest of a string after its opening quote.
     fn string(&mut self) -> String {
         let mut text = String::new();
         while let Some(letter) = self.next().filter(|letter| *letter != '"') {
@@ -156,7 +157,7 @@ impl Lexer<'_> {
     }
 }
 
-/// The place after what begins at `from` with an opening bracket of any kind.
+/// The index after the group that begins at `from` with an opening bracket of any kind.
 pub(crate) fn end_of_group(tokens: &[At], from: usize) -> usize {
     let mut depth = 0_usize;
     for (index, (token, _)) in tokens.iter().enumerate().skip(from) {
@@ -172,7 +173,7 @@ pub(crate) fn end_of_group(tokens: &[At], from: usize) -> usize {
     tokens.len()
 }
 
-/// The functions that have a body: their names, and their first and last lines.
+/// The functions that have a body: their names, first lines and last lines.
 pub(crate) fn functions(tokens: &[At]) -> Vec<(&str, usize, usize)> {
     let mut functions = Vec::new();
     for (index, pair) in tokens.windows(2).enumerate() {

@@ -1,11 +1,11 @@
-//! Random structs that must compile without a word.
+//! Random structs that must compile without a message.
 //!
-//! A seed gives the same structs everywhere. Each stands in a module of its own, beside items of the user with names that
-//! generated code might use.
+//! A seed gives the same structs on every machine. Each struct is in a separate module, beside items of the
+//! user with names that generated code might use.
 
 use std::fmt::Write as _;
 
-/// Numbers that look random: splitmix64.
+/// A pseudo-random sequence: splitmix64.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -13,7 +13,7 @@ impl Random {
         Self(seed)
     }
 
-    /// From 0 to `below`, which is left out.
+    /// A number from 0 to `below - 1`.
     pub(crate) fn below(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -32,7 +32,7 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    /// Some of `from`, in random order, at most `most`.
+    /// At most `most` elements of `from`, in random order.
     fn some<T: Copy>(&mut self, from: &[T], most: usize) -> Vec<T> {
         let mut left = from.to_vec();
         let count = self.below(most.min(left.len()) + 1);
@@ -79,7 +79,7 @@ pub mod common {
 }
 "#;
 
-/// Names in scope, of a constant, a static, a unit struct or a trait; and names of fields.
+/// Names of constants, statics and unit structs in scope, and names of fields.
 const WORDS: &[&str] = &[
     "set",
     "made",
@@ -122,10 +122,10 @@ const WORDS: &[&str] = &[
     "wait",
     "default",
 ];
-/// Names that a buffer cannot have, so that it takes another.
+/// Names that a buffer cannot have, so that its field needs the key `name`.
 const TAKEN: &[&str] =
     &["new", "lengths", "stats", "close", "device", "reserve", "resize", "__raw", "__from_raw", "__set"];
-/// Elements and how many bytes each has.
+/// Elements, and the bytes of each.
 pub(crate) const ELEMENTS: &[(&str, u64)] = &[
     ("u8", 1),
     ("i16", 2),
@@ -140,7 +140,7 @@ pub(crate) const ELEMENTS: &[(&str, u64)] = &[
     ("std::num::Wrapping<u16>", 2),
     ("[super::common::Vertex; 2]", 32),
 ];
-/// Types of which any may stay on the host; the first needs a struct of a size.
+/// Types of fields on the host: any type may stay there. The first one needs a sized struct.
 const HOST: &[&str] = &[
     "std::sync::Mutex<Vec<Self>>",
     "String",
@@ -189,7 +189,7 @@ pub(crate) fn valid(index: usize, random: &mut Random) -> String {
     )
 }
 
-/// Constants, statics, unit structs and traits under names that are used for something else as well.
+/// Constants, statics, unit structs and a trait, under names that have other uses as well.
 fn scope(random: &mut Random) -> String {
     let words: Vec<&str> =
         WORDS.iter().filter(|word| !["N", "T", "B", "Vec"].contains(word)).copied().collect();
@@ -201,7 +201,7 @@ fn scope(random: &mut Random) -> String {
             2 => format!("pub struct {word};"),
             _ => format!("pub const {word}: &str = \"\";"),
         };
-        // Names with two underscores are those of the output.
+        // Names that begin with two underscores are reserved for the output.
         if !word.starts_with("__") {
             let _ = writeln!(scope, "/// In the way.\n{item}");
         }
@@ -272,7 +272,7 @@ impl Parameters {
         parameters
     }
 
-    /// Fields on the host that use what no buffer may.
+    /// Fields on the host that use the parameters, of types that no buffer can have.
     fn fields(&self) -> Vec<String> {
         let field =
             |(index, ty): (usize, &&str)| format!("/// A field.\n#[buffer(skip)]\npub uses{index}: {ty},\n");
@@ -280,7 +280,7 @@ impl Parameters {
     }
 }
 
-/// The attributes of the struct, with the `min` and `max` in them.
+/// The attributes of the struct, and the `min` and `max` in them.
 fn struct_keys(index: usize, asynchronous: bool, random: &mut Random) -> (String, Option<u64>, Option<u64>) {
     let mut keys = Vec::new();
     let min = random.once_in(8).then(|| 8 << random.below(4));

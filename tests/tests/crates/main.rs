@@ -1,7 +1,9 @@
-//! The generated code in crates of users: other names for `gpumem`, other editions, other preludes, strict lints.
+//! The generated code in crates of users: other names for `gpumem`, other editions, other preludes, strict
+//! lints.
 //!
-//! The crates are in `tests/crates`, a workspace of its own. Each is checked by clippy, and neither it nor the compiler may
-//! say anything. Where clippy is not installed, the compiler alone checks. `random` writes crates anew.
+//! The crates are in `tests/crates`, a separate workspace. Clippy checks each of them, and neither clippy nor
+//! the compiler may print anything. If clippy is not installed, the compiler alone checks. `random` writes
+//! further crates.
 
 mod generator;
 mod mistakes;
@@ -25,7 +27,7 @@ fn cargo(folder: &Path, args: &[&str]) -> Output {
         .expect("cargo, which built this test, runs")
 }
 
-/// `clippy` where it is installed, `check` where it is not. Also brings the versions of the workspace to the crates.
+/// `clippy` if it is installed, `check` otherwise. Also copies the lock file of this workspace to the crates.
 fn checker() -> &'static str {
     static CHECKER: OnceLock<&str> = OnceLock::new();
     CHECKER.get_or_init(|| {
@@ -34,19 +36,19 @@ fn checker() -> &'static str {
     })
 }
 
-/// Brings the versions of the workspace to another one.
+/// Copies the lock file of this workspace to another one.
 fn copy_lock(folder: &Path) {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
     std::fs::copy(from, folder.join("Cargo.lock")).expect("the folder of the crates can be written");
 }
 
-/// Where all crates are built, so that each finds what the others have built.
+/// The target folder of all crates, so that each of them reuses the builds of the others.
 fn target() -> String {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crates");
     target.to_str().expect("the path of the workspace is UTF-8").to_owned()
 }
 
-/// Checks the crate `name`, with nothing but its own settings.
+/// Checks the crate `name` with its own settings only.
 fn silent(name: &str) {
     let checker = checker();
     if checker == "check" {

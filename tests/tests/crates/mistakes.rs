@@ -2,7 +2,8 @@
 
 use super::generator::{COMMON, ELEMENTS, Random};
 
-/// When the compiler finds a mistake. It goes on from the derive's errors to the next, and from there no further.
+/// The phase of the compiler that finds a mistake. After errors of the derive the compiler goes on to the
+/// next phase. After errors of a later phase it stops.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Phase {
     Derive,
@@ -11,12 +12,12 @@ pub(crate) enum Phase {
     Constants,
 }
 
-/// A field that is a mistake, with the keys of its attribute.
+/// A field with a mistake, and the keys of its attribute.
 struct Mistake {
     phase: Phase,
     keys: &'static str,
     ty: &'static str,
-    /// The error is at the field and not at its attribute.
+    /// Whether the error is at the field and not at its attribute.
     at_field: bool,
 }
 
@@ -32,7 +33,7 @@ const fn late(phase: Phase, keys: &'static str, ty: &'static str, at_field: bool
     Mistake { phase, keys, ty, at_field }
 }
 
-/// Each is one error.
+/// Each of them is one error.
 const MISTAKES: &[Mistake] = &[
     key("grwoth = 1.5"),
     key("colour"),
@@ -150,7 +151,7 @@ const MISTAKES: &[Mistake] = &[
     late(Phase::Constants, "config = super::common::Of::<{ 64 }>::ASYNC", "Vec<u8>", false),
 ];
 
-/// Sources with mistakes of one phase, and the lines where each must be reported.
+/// Sources with mistakes of one phase, and the line at which each must be reported.
 pub(crate) struct Planted {
     pub(crate) source: String,
     pub(crate) lines: Vec<usize>,
@@ -166,7 +167,7 @@ impl Planted {
         self.source.push('\n');
     }
 
-    /// One struct more, with one mistake to three among fields that are none.
+    /// Adds a struct with one to three mistakes among correct fields.
     pub(crate) fn plant(&mut self, index: usize, phase: Phase, random: &mut Random) {
         let mistakes: Vec<&Mistake> = MISTAKES.iter().filter(|mistake| mistake.phase == phase).collect();
         let generic = random.once_in(4);

@@ -1,7 +1,8 @@
-//! Random structs, compiled as a crate of a user: valid ones, of which the compiler says nothing, and mistakes, each of
-//! which is one error at its line.
+//! Random structs, compiled as a crate of a user. For the valid ones the compiler prints nothing. Each
+//! mistake in the others is one error at its line.
 //!
-//! `GPUMEM_RANDOM=5000 GPUMEM_SEED=7 cargo test -p gpumem-tests --test crates random` makes more of them, and others.
+//! `GPUMEM_RANDOM=5000 GPUMEM_SEED=7 cargo test -p gpumem-tests --test crates random` makes more of them, and
+//! others.
 
 use super::generator::{COMMON, Random, valid};
 use super::mistakes::{Phase, Planted};
@@ -11,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-/// Structs of each kind without a word from the environment: some seconds of compiling.
+/// The number of structs of each kind if the environment sets none. They take some seconds to compile.
 const COUNT: u64 = 200;
 
 fn number(variable: &str, otherwise: u64) -> u64 {
@@ -59,7 +60,7 @@ fn random_structs_compile_without_a_word() {
     );
 }
 
-/// The lines of the errors in what the compiler printed, once per error.
+/// The errors that the compiler printed, by line.
 fn errors(said: &str) -> BTreeMap<usize, Vec<&str>> {
     let mut errors: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for line in said.lines().filter(|line| line.contains(": error") || line.contains(": warning")) {

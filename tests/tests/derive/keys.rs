@@ -1,4 +1,4 @@
-//! What each key says arrives in the constants, in the types, and in what the buffers do.
+//! Each key has its effect in the constants, in the types, and in the behaviour of the buffers.
 
 #![allow(unreachable_pub, reason = "a test has no outside")]
 
@@ -7,19 +7,19 @@ use gpumem::{Async, Backend, Blocking, Buffer, BufferSpec, Device, Element, Erro
 fn is_async<T: Element, B: Backend>(_: &Buffer<T, B, Async>) {}
 fn is_blocking<T: Element, B: Backend>(_: &Buffer<T, B, Blocking>) {}
 
-/// Every preset, with keys beside some.
+/// Every preset, some with keys beside it.
 #[derive(GpuBuffers, Default)]
 pub struct Presets {
-    /// As it is.
+    /// The preset alone.
     #[buffer(preset = "positions")]
     pub positions: Vec<[f32; 2]>,
-    /// Its own growth, and no async downloads.
+    /// With its own growth, and without async downloads.
     #[buffer(preset = "velocities", growth = 2, async = false)]
     pub velocities: Vec<[f32; 2]>,
-    /// The key before the preset.
+    /// With the key before the preset.
     #[buffer(max = "1GiB", preset = "edges")]
     pub edges: Vec<[u32; 2]>,
-    /// Async in its own way.
+    /// With its own options of async downloads.
     #[buffer(preset = "grid_cells", async(slots = 3, snapshot))]
     pub cells: Vec<u32>,
 }
@@ -42,12 +42,12 @@ fn presets_are_overridden_by_the_keys_beside_them() {
 mod specs {
     use gpumem::BufferSpec;
 
-    /// A constant elsewhere.
+    /// A constant in another module.
     pub(super) const LARGE: BufferSpec =
         BufferSpec::new("unused").growth(1.2).max(1 << 30).min(64).asynchronous().slots(4);
 }
 
-/// A constant of its own.
+/// A constant in this module.
 const SMALL: BufferSpec = BufferSpec::new("small").max(4096);
 
 /// Limits for all instances.
@@ -58,14 +58,14 @@ impl Limits {
     pub const TINY: BufferSpec = BufferSpec::new("tiny").max(64);
 }
 
-/// Settings that are constants.
+/// Settings from constants.
 #[derive(GpuBuffers, Default)]
 #[buffers(growth = 4, max = "1MiB", async)]
 pub struct Configured {
-    /// All of it.
+    /// The constant alone.
     #[buffer(config = specs::LARGE, async)]
     pub large: Vec<u32>,
-    /// With keys beside it.
+    /// With keys beside the constant.
     #[buffer(config = SMALL, growth = 2, min = 16)]
     pub small: Vec<u32>,
     /// An associated constant.
@@ -79,7 +79,7 @@ fn constants_say_what_the_attribute_does_not() {
     assert_eq!((large.name(), small.name(), tiny.name()), ("large", "small", "tiny"));
     assert_eq!(*large, specs::LARGE.named("large").element::<u32>());
     assert_eq!((small.growth_factor(), small.max_bytes(), small.min_bytes()), (2.0, Some(4096), 16));
-    // What the struct says for all is not for those that have a constant.
+    // The defaults of the struct do not apply to fields with a constant.
     assert_eq!((tiny.growth_factor(), tiny.max_bytes()), (1.5, Some(64)));
     let mut gpu = Configured::default().upload(&Device::host()).unwrap();
     is_async(gpu.large());
@@ -92,9 +92,9 @@ fn constants_say_what_the_attribute_does_not() {
 #[buffers(name = "Engine", lengths = "Counts", label = "the engine", limit = "8KiB")]
 #[buffers(growth = 2, max = "4KiB", min = 64, async(slots = 3))]
 pub struct Defaults {
-    /// As the struct says.
+    /// With the defaults of the struct.
     pub plain: Vec<u32>,
-    /// Otherwise.
+    /// With other settings.
     #[buffer(growth = 1.25, max = "8KiB", min = 0, async = false)]
     pub own: Vec<u32>,
     /// Async without the options of the struct.
@@ -128,7 +128,7 @@ fn items_are_named_and_the_set_is_limited() {
     assert_eq!(gpu.stats().label, "the engine");
     let EngineMut { plain, .. } = gpu.split_mut();
     plain.resize(1_000).unwrap();
-    // Each is within its own limit, and both together are above that of the set.
+    // Each length is within the limit of its buffer. Together they exceed the limit of the set.
     let before = gpu.capacities();
     let error = gpu.resize(Counts { plain: 1_000, own: 2_000, own_mode: 0 }).unwrap_err();
     assert!(matches!(error, Error::SetLimit { .. }), "{error}");
@@ -143,31 +143,31 @@ fn items_are_named_and_the_set_is_limited() {
 /// A constant with a stable address.
 const FIXED: BufferSpec = BufferSpec::new("fixed").max(4096).stable();
 
-/// Addresses that stay, and some that do not.
+/// Buffers with a stable address, and some without.
 #[derive(GpuBuffers)]
 #[buffers(stable, max = "4KiB")]
 pub struct Stable {
-    /// As the struct says.
+    /// With the defaults of the struct.
     pub plain: Vec<u32>,
-    /// A preset says nothing of it.
+    /// The preset does not set `stable`.
     #[buffer(preset = "edges", max = "4KiB")]
     pub preset: Vec<u32>,
-    /// Otherwise.
+    /// Without a stable address.
     #[buffer(stable = false)]
     pub own: Vec<u32>,
-    /// A constant says everything.
+    /// The constant sets everything.
     #[buffer(config = SMALL)]
     pub constant: Vec<u32>,
-    /// With the key beside it.
+    /// With the key beside the constant.
     #[buffer(config = SMALL, stable)]
     pub beside: Vec<u32>,
     /// A stable constant.
     #[buffer(config = FIXED)]
     pub fixed: Vec<u32>,
-    /// And what takes it back.
+    /// With a key that overrides the stable constant.
     #[buffer(config = FIXED, stable = false)]
     pub taken_back: Vec<u32>,
-    /// Beside another flag.
+    /// With another flag.
     #[buffer(async(snapshot), stable = true)]
     pub both: Vec<u32>,
 }
@@ -181,20 +181,20 @@ fn addresses_are_stable_where_something_says_so() {
     assert_eq!(*fixed, FIXED.named("fixed").element::<u32>());
     assert_eq!(*taken_back, BufferSpec::new("taken_back").max(4096).element::<u32>());
     assert!(both.is_async() && both.is_snapshot());
-    // Nothing else is, unless it says so.
+    // No other buffer is stable, unless a key says so.
     assert!(Presets::BUFFERS.iter().chain(Defaults::BUFFERS).all(|spec| !spec.is_stable()));
 }
 
-/// Names that fields could not have otherwise.
+/// Names that the fields could not have otherwise.
 #[derive(GpuBuffers, Default)]
 pub struct Renamed {
-    /// A method of the manager has that name.
+    /// The manager has a method of this name.
     #[buffer(name = "statistics", async)]
     pub stats: Vec<u32>,
     /// A keyword.
     #[buffer(name = "r#type")]
     pub kind: Vec<u8>,
-    /// Names may change places.
+    /// Two names may be exchanged.
     #[buffer(name = "right")]
     pub left: Vec<u8>,
     /// As above.
@@ -214,7 +214,7 @@ fn buffers_have_names_of_their_own() {
     assert_eq!((back.stats, back.kind, back.left, back.right), (vec![1, 2], vec![0; 3], vec![7], vec![]));
 }
 
-/// Fields on the host with a default that is asked for at the field, of a type with parameters.
+/// Fields on the host with `skip(default)`, in a struct with parameters.
 #[derive(GpuBuffers)]
 pub struct Hosted<'a, T: Default> {
     /// Values.

@@ -1,7 +1,7 @@
-//! What the derive makes of a struct, seen from outside: the generated manager on the host, and the structs that it must
+//! The derive, seen from outside: the generated manager on the host, and the structs that the derive must
 //! handle. Mistakes are in `ui/`.
 
-// The crate's own root, renamed and under another path: generated code must reach it by the path that it was given.
+// The crate root, under another name and path. Generated code must reach it by the path in the attribute.
 mod renamed {
     pub(crate) use gpumem as memory;
 }
@@ -17,10 +17,10 @@ use gpumem::{Async, Backend, Blocking, Buffer, Device, Element, Error, GpuBuffer
 /// A graph.
 #[derive(GpuBuffers, Default, Clone, Debug, PartialEq)]
 pub struct Graph {
-    /// Where the nodes are.
+    /// Positions of the nodes.
     #[buffer(growth = 1.3, max = "1MiB", async)]
     pub positions: Vec<[f32; 2]>,
-    /// Where they go.
+    /// Velocities of the nodes.
     #[buffer(async)]
     pub velocities: Vec<[f32; 2]>,
     /// Pairs of nodes.
@@ -125,7 +125,7 @@ fn lengths_change_in_all_buffers_or_in_none() {
     gpu.reserve(GraphLengths { edges: 100, ..GraphLengths::default() }).unwrap();
     assert!(gpu.capacities().edges >= 106);
     let before = (gpu.lengths(), gpu.capacities());
-    // 2 KB are 250 edges; the others have room.
+    // 2 KB are 250 edges. The other buffers have room.
     let error = gpu.resize(GraphLengths { positions: 1_000, velocities: 1_000, edges: 251 }).unwrap_err();
     assert!(error.to_string().contains("edges"), "{error}");
     assert_eq!((gpu.lengths(), gpu.capacities()), before);
@@ -148,7 +148,7 @@ fn statistics_leaks_and_debug_name_the_set() {
         assert!(text.contains(part), "{text}");
     }
     gpu.check_leaks().unwrap();
-    // One buffer is taken out and another of the same type put in its place: the first has escaped.
+    // A buffer of the set is replaced by another one of the same type: the first one has escaped.
     let other = Buffer::new(&device, "other").unwrap();
     let escaped = std::mem::replace(gpu.edges_mut(), other);
     let error = gpu.check_leaks().unwrap_err();
@@ -169,7 +169,7 @@ fn managers_may_go_to_other_threads() {
     check::<MeshBuffers<'static, u32, std::rc::Rc<()>, 4>>();
 }
 
-/// Parameters of all kinds, some of which only fields on the host use.
+/// Parameters of all kinds. Some of them are used by fields on the host only.
 #[derive(GpuBuffers)]
 pub struct Mesh<'a, I: bytemuck::Pod = u32, Tag: ?Sized = str, const N: usize = 4>
 where
@@ -178,7 +178,7 @@ where
     /// Corners of triangles.
     #[buffer(async)]
     pub indices: Vec<I>,
-    /// A prefix of another path.
+    /// A type whose path has another prefix.
     pub weights: std::vec::Vec<[f32; 4]>,
     /// On the host.
     #[buffer(skip)]
@@ -198,7 +198,7 @@ fn a_struct_may_have_parameters_of_all_kinds() {
     assert_eq!(gpu.lengths(), MeshLengths { indices: 3, weights: 1 });
 }
 
-/// What elements a shape has.
+/// A shape and its points.
 pub trait Shape {
     /// A point of it.
     type Point: bytemuck::Pod + Send + Sync;
@@ -211,7 +211,7 @@ impl Shape for Plane {
     type Point = [f32; 2];
 }
 
-/// Elements that are associated types, and nothing else that uses the parameter.
+/// Elements that are associated types. No other field uses the parameter.
 #[derive(GpuBuffers)]
 pub struct Outline<S: Shape> {
     /// Points.
@@ -228,7 +228,7 @@ fn elements_may_be_associated_types() {
     assert_eq!(gpu.points().download().unwrap(), [[1.0, 2.0]]);
 }
 
-/// Elements of the user's own.
+/// An element type of the user.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Vertex {
@@ -236,7 +236,8 @@ pub struct Vertex {
     color: [u8; 4],
 }
 
-/// A parameter that is called like the one that is added, and a lifetime like the one of a split.
+/// A parameter with the name that the derive would add, and a lifetime with the name that `split_mut` would
+/// use.
 #[derive(GpuBuffers)]
 #[buffers(crate = crate::renamed::memory)]
 pub struct Scene<'a, B: bytemuck::Pod> {
@@ -264,16 +265,16 @@ mod nested {
     pub(super) mod inner {
         use gpumem::GpuBuffers;
 
-        /// Seen by the parent's parent alone.
+        /// Visible only to the parent of the parent.
         #[derive(GpuBuffers, Default)]
         pub(in super::super) struct Limited {
             /// A keyword as a name.
             #[buffer(async)]
             pub(in super::super) r#type: Vec<u32>,
-            /// Not here at all in this configuration.
+            /// Not present in this configuration.
             #[cfg(any())]
             pub(in super::super) gone: Missing,
-            /// Configured, and configured by its attribute.
+            /// Present in this configuration, with a conditional attribute.
             #[cfg(not(miri))]
             #[cfg_attr(all(), buffer(max = "1KiB"))]
             pub(in super::super) r#match: Vec<u8>,
@@ -294,11 +295,11 @@ fn fields_may_be_raw_conditional_and_private() {
     assert_eq!(gpu.start_download().unwrap().wait().unwrap().r#type(), [1]);
 }
 
-/// Nothing goes to the device.
+/// No field goes to the device.
 #[derive(GpuBuffers, Default)]
 pub struct Empty {}
 
-/// Nothing but what stays on the host, and a parameter that nothing on the device uses.
+/// Fields on the host only, and a parameter that no buffer uses.
 #[derive(GpuBuffers, Default)]
 pub struct HostOnly<T> {
     /// On the host.
@@ -321,7 +322,7 @@ fn a_struct_may_have_no_buffers() {
     assert_eq!(HostOnly::<u8>::BUFFERS.len(), 0);
 }
 
-/// Its host field has no default, so that it cannot come down as a whole; everything else works.
+/// The host field has no default, so the set cannot be downloaded to a new struct. Everything else works.
 #[derive(GpuBuffers)]
 pub struct Named {
     /// Values.
@@ -365,14 +366,14 @@ fn structs_may_be_written_by_macros() {
     assert_eq!(gpu.values().len(), 1);
 }
 
-/// Old and new.
+/// A deprecated field and a new one.
 #[derive(GpuBuffers, Default)]
 pub struct Aging {
-    /// The old way.
+    /// The deprecated field.
     #[deprecated(note = "use `new`")]
     #[buffer(async)]
     pub old: Vec<u8>,
-    /// The new way.
+    /// The new field.
     pub fresh: Vec<u8>,
 }
 
@@ -383,7 +384,7 @@ fn deprecation_is_carried_over() {
     assert!(gpu.old().is_empty());
 }
 
-/// A hundred fields.
+/// A struct with a hundred fields.
 mod many {
     use gpumem::{Device, GpuBuffers};
 

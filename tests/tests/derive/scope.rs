@@ -1,4 +1,4 @@
-//! Structs in a scope where the names that generated code has for its own things mean something of the user's.
+//! Structs in a scope where names that generated code uses are items of the user.
 
 #![allow(unreachable_pub, dead_code, private_bounds, reason = "a test has no outside")]
 #![allow(
@@ -11,7 +11,8 @@
 
 use gpumem::{Device, GpuBuffers};
 
-/// Constants, statics and a unit struct called as parameters, as locals, as fields, and as a trait of the output.
+/// Constants, statics, a unit struct and a trait with the names of parameters, locals, fields and a trait of
+/// the output.
 mod taken {
     pub(super) const set: usize = 3;
     pub(super) const made: usize = 3;
@@ -30,7 +31,7 @@ mod taken {
 }
 use taken::*;
 
-/// Fields called as those are, and a bound by the trait.
+/// Fields with these names, and a bound by the trait.
 #[derive(GpuBuffers, Default)]
 #[buffers(limit = "1GiB")]
 pub struct Crowded<T: AnyThread> {
@@ -48,14 +49,14 @@ pub struct Crowded<T: AnyThread> {
     pub f: u8,
 }
 
-/// A parameter called as the trait is.
+/// A parameter with the name of the trait.
 #[derive(GpuBuffers)]
 pub struct Threads<AnyThread> {
     /// See above.
     pub threads: Vec<AnyThread>,
 }
 
-/// A field called as the constant is that is a parameter.
+/// A field with the name of a constant parameter.
 #[derive(GpuBuffers)]
 pub struct Rows<const N: usize> {
     /// See above.

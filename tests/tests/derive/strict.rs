@@ -1,11 +1,11 @@
-//! Structs in a module that has nothing in scope, names of its own for everything that generated code might have named
-//! without a path, and the strictest lints.
+//! Structs in a module with nothing in scope, with items under all names that generated code might use
+//! without a path, and with the strictest lints.
 
 #![no_implicit_prelude]
 #![allow(unreachable_pub, reason = "a test has no outside")]
 #![deny(missing_docs, warnings, clippy::pedantic, clippy::nursery, unsafe_code)]
 
-/// Everything that a careless expansion would pick up by accident.
+/// Every name that a careless expansion would use by accident.
 #[allow(
     dead_code,
     non_camel_case_types,
@@ -33,7 +33,7 @@ use self::shadows::*;
 /// A crate name that is taken.
 #[allow(dead_code, reason = "as above")]
 mod core {}
-/// Another.
+/// Another one.
 #[allow(dead_code, reason = "as above")]
 mod std {}
 
@@ -48,7 +48,7 @@ pub struct Strict {
     /// On the host, of a type of this module.
     #[buffer(skip)]
     pub host: Option,
-    /// Named like the parameter that would be added.
+    /// With the name of the parameter that the derive would add.
     #[buffer(skip)]
     pub b: B,
 }
@@ -56,7 +56,7 @@ pub struct Strict {
 /// A constant of settings.
 const SPEC: ::gpumem::BufferSpec = ::gpumem::BufferSpec::new("spec").asynchronous();
 
-/// All keys that the others leave out.
+/// All keys that the other structs leave out.
 #[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
 #[buffers(name = "Everything", lengths = "Counts", label = "everything", limit = "1GiB")]
 #[buffers(growth = 1.25, max = "1MiB", min = "1KiB", async(slots = 3))]
@@ -67,7 +67,7 @@ pub struct Every {
     /// A preset and a name.
     #[buffer(preset = "grid_cells", name = "second", async = false)]
     pub stats: ::std::vec::Vec<Secret>,
-    /// As the struct says, and at one address.
+    /// With the defaults of the struct, and at one address.
     #[buffer(stable)]
     pub third: ::std::vec::Vec<::std::primitive::u32>,
     /// On the host, with a default.
@@ -75,27 +75,27 @@ pub struct Every {
     pub host: Option,
 }
 
-/// Nothing is async, and everything is generic.
+/// A struct without async buffers, with generic fields.
 #[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
 pub struct Blocked<'a, T>
 where
     T: ::bytemuck::Pod + ::std::marker::Send + ::std::marker::Sync,
 {
-    /// Of a parameter.
+    /// With a parameter as element.
     pub values: ::std::vec::Vec<T>,
     /// On the host.
     #[buffer(skip)]
     pub name: &'a ::std::primitive::str,
 }
 
-/// A private one, of whose items most are never used.
+/// A private struct. Most of its items are never used.
 #[::std::prelude::v1::derive(::gpumem::GpuBuffers)]
 struct Private {
     #[buffer(async)]
     r#type: ::std::vec::Vec<Secret>,
 }
 
-/// A type that is seen nowhere else.
+/// A type that only this module uses.
 #[repr(C)]
 #[derive(::std::prelude::v1::Clone, ::std::prelude::v1::Copy, ::bytemuck::Pod, ::bytemuck::Zeroable)]
 pub struct Secret {

@@ -1,11 +1,11 @@
-//! What a field can be: every type that the compiler takes for an element, and any type at all on the host.
+//! The types of fields: every type that the compiler accepts as an element, and any type on the host.
 
 #![allow(unreachable_pub, dead_code, private_bounds, reason = "a test has no outside")]
 
 use gpumem::{BufferSpec, Device, GpuBuffers};
 use std::num::NonZeroU32;
 
-/// Types of the user's own under names of the standard library.
+/// Types of the user with names of the standard library.
 mod own {
     /// See above.
     #[repr(transparent)]
@@ -34,7 +34,7 @@ mod own {
 mod names_of_the_standard_library {
     use super::own::{Cell, Option, String};
 
-    /// Elements of the user's own, and one of the standard library that is plain data.
+    /// Elements of these types, and one of the standard library that is plain data.
     #[derive(gpumem::GpuBuffers, Default)]
     pub struct Named {
         /// See above.
@@ -63,7 +63,7 @@ fn the_trait_decides_what_an_element_is() {
 
 type Callback = Box<dyn Fn(&str)>;
 
-/// The same type several times, by three names.
+/// The same type several times, under three names.
 #[derive(GpuBuffers)]
 pub struct Callbacks {
     /// A buffer.
@@ -82,7 +82,7 @@ pub struct Callbacks {
     pub fourth: Callback,
 }
 
-/// A tail without a size, of the struct's own choice and of a parameter.
+/// A tail without a size, whose type is a parameter.
 #[derive(GpuBuffers)]
 pub struct Tail<T: ?Sized> {
     /// A buffer.
@@ -93,7 +93,7 @@ pub struct Tail<T: ?Sized> {
     pub tail: T,
 }
 
-/// See above.
+/// A tail without a size, of a fixed type.
 #[derive(GpuBuffers)]
 pub struct Bytes {
     /// A buffer.
@@ -126,7 +126,7 @@ fn any_type_stays_on_the_host() {
     assert_eq!(BytesBuffers::new(&device).unwrap().lengths(), BytesLengths { values: 0 });
 }
 
-/// Borrows of which only the struct knows how long they last.
+/// Borrows whose lifetimes are related by the fields of the struct alone.
 #[derive(GpuBuffers)]
 pub struct Borrowing<'a, 'b, T> {
     /// A buffer.
@@ -148,15 +148,15 @@ fn what_the_struct_implies_is_implied_in_the_manager() {
     assert_eq!(gpu.start_download().unwrap().wait().unwrap().values(), [1]);
 }
 
-/// What a shape is made of.
+/// A shape, with its points and corners.
 pub trait Shape {
     /// A point.
     type Point;
-    /// How many corners.
+    /// The number of corners.
     const CORNERS: usize;
 }
 
-/// `Self` in elements, on the host, in bounds and in the where clause.
+/// `Self` in elements, in fields on the host, in bounds and in the where clause.
 #[derive(GpuBuffers)]
 pub struct Triangle<T: PartialEq<Self>>
 where
@@ -192,7 +192,7 @@ impl PartialEq<Triangle<Tag>> for Tag {
     }
 }
 
-/// `Self` in an element without parameters, and an associated constant of it.
+/// `Self` in an element of a struct without parameters, and an associated constant of `Self`.
 #[derive(GpuBuffers, Default)]
 pub struct Square {
     /// A buffer.
@@ -226,7 +226,7 @@ fn self_is_the_struct() {
     assert!(gpu.points().is_empty());
 }
 
-/// A value by a constant parameter.
+/// Settings that depend on a constant parameter.
 pub struct Of<const N: usize>;
 
 impl<const N: usize> Of<N> {
@@ -238,7 +238,7 @@ impl<const N: usize> Of<N> {
 
 const N: usize = 3;
 
-/// An element, as long as its parameter says.
+/// An element whose length is its parameter.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Row<const N: usize>([u32; N]);
@@ -248,7 +248,7 @@ unsafe impl<const N: usize> bytemuck::Zeroable for Row<N> {}
 // SAFETY: as above.
 unsafe impl<const N: usize> bytemuck::Pod for Row<N> {}
 
-/// Braces in the text of a message.
+/// Types and paths with braces, which are part of messages.
 #[derive(GpuBuffers)]
 #[allow(unused_braces, reason = "the output repeats them")]
 pub struct Braces {
@@ -274,7 +274,7 @@ fn braces_may_stand_in_types_and_paths() {
 
 macro_rules! handed_on {
     ($name:ident, $meta:meta, $growth:literal, $max:expr, $config:path, $on:literal, $ty:ty, $of_struct:meta) => {
-        /// Attributes that a macro was given.
+        /// Attributes from the arguments of a macro.
         #[derive(GpuBuffers)]
         #[buffers($of_struct)]
         pub struct $name {

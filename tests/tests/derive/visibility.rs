@@ -1,8 +1,8 @@
-//! What the derive generates for a field has the field's visibility.
+//! Generated items have the visibility of their field.
 
 use gpumem::{BufferSet, Device, GpuBuffers};
 
-#[allow(unreachable_pub)] // as a library would have them
+#[allow(unreachable_pub)] // As in a library.
 mod outer {
     pub mod inner {
         use gpumem::GpuBuffers;
@@ -29,7 +29,7 @@ mod outer {
             }
         }
 
-        /// Inside, everything is at hand.
+        /// Inside the module all items are accessible.
         pub fn secret(gpu: &mut SceneBuffers) -> gpumem::Result<u32> {
             gpu.secret_mut().clone_on_device()?;
             assert_eq!(gpu.lengths().secret, 1);
@@ -51,7 +51,7 @@ fn fields_are_as_visible_as_in_the_struct() {
     let mut gpu = outer::inner::Scene::new(7).upload(&device).unwrap();
     assert_eq!(outer::inner::secret(&mut gpu).unwrap(), 8);
     assert_eq!((outer::parent(&gpu), gpu.open().len(), gpu.internal().len(), gpu.near().len()), (0, 1, 0, 0));
-    // A method of an extension trait is found where a private accessor of its name is not.
+    // A private accessor does not hide a method of an extension trait with the same name.
     trait Elsewhere {
         fn secret(&self) -> &'static str {
             "not the buffer"

@@ -1,4 +1,4 @@
-//! The end of a device: which calls wait for its work, and which do not.
+//! The end of a device: the calls that wait for its work, and those that do not.
 
 use crate::{PATIENCE, ends};
 use gpumem::{Async, Buffer, Device, Host};
@@ -21,7 +21,7 @@ fn a_guard_that_is_the_last_of_its_device_does_not_wait() {
     drop(gate);
 }
 
-/// No call waited for the work of the application's own streams on dropped buffers.
+/// No call waited for work on dropped buffers that ran on streams of the application.
 #[test]
 fn closing_waits_for_kernels_that_use_dropped_buffers() {
     let device = Device::host();
@@ -39,7 +39,8 @@ fn closing_waits_for_kernels_that_use_dropped_buffers() {
     assert!(done.load(SeqCst));
 }
 
-/// The kernel closed another device, whose callback had the last handle of its own: the kernel waited there for its own end.
+/// The kernel closed another device. The callback of that device had the last handle of the kernel's own
+/// device, so the kernel waited for its own end.
 #[test]
 fn a_device_that_ends_in_its_own_kernel_is_not_waited_for_there() {
     let device = Device::host();

@@ -1,10 +1,10 @@
-//! The limits of a device and of a set: what fits is never refused, and what does not fit is.
+//! The limits of a device and of a set: requests that fit are never refused, and those that do not fit are.
 
 use crate::{MIB, PATIENCE, block};
 use gpumem::{Async, Buffer, Device, Error, GpuBuffers, Host};
 use std::sync::{Condvar, Mutex, mpsc};
 
-/// As many as may live at a time.
+/// One permit per block that may live at a time.
 struct Permits(Mutex<usize>, Condvar);
 
 impl Permits {
@@ -18,8 +18,8 @@ impl Permits {
     }
 }
 
-/// How many of the blocks were refused that `threads` threads make and others drop, each `rounds` times, where the limit is `permits`
-/// blocks of `bytes` and no more are ever asked for.
+/// Returns how many blocks were refused. Each of `threads` threads makes `rounds` blocks, and other threads
+/// drop them. The limit is `permits` blocks of `bytes`, and no more are requested at a time.
 fn refused<T: Send>(
     (permits, bytes): (usize, usize),
     (threads, rounds): (usize, usize),
@@ -66,13 +66,14 @@ fn refused<T: Send>(
     })
 }
 
-/// Reserved budget on its way from a cache to the device was counted in neither.
+/// Reserved budget that moved from a cache to the device was counted in neither.
 #[test]
 fn small_blocks_that_fit_are_never_refused() {
     assert_eq!(refused((8, 4096), (12, 20_000), |device, _| block(device, 4096)), 0);
 }
 
-/// The bytes of dropped blocks that a download had just ended reading were counted nowhere for a moment.
+/// When a download had just stopped reading a dropped block, the bytes of the block were counted nowhere for
+/// a moment.
 #[test]
 fn blocks_that_fit_beside_downloads_are_never_refused() {
     let make = |device: &Device<Host>, _| {
@@ -84,7 +85,7 @@ fn blocks_that_fit_beside_downloads_are_never_refused() {
     assert_eq!(refused((8, 4096), (12, 4_000), make), 0);
 }
 
-/// As with small blocks. The sizes vary, so that no thread's own reserved budget is enough.
+/// As with small blocks. The sizes vary, so that the reserved budget of one thread is not enough.
 #[test]
 fn large_blocks_that_fit_are_never_refused() {
     const BYTES: usize = 3 * MIB / 2;
@@ -100,7 +101,7 @@ fn a_large_block_after_small_ones_stays_within_the_limit() {
     assert!(device.stats().held_bytes <= 66 << 20, "{:?}", device.stats());
 }
 
-/// Growth in place did not look for free memory in the threads' caches.
+/// Growth in place did not look for free memory in the caches of threads.
 #[test]
 fn growth_beside_a_cached_block_stays_within_the_limit() {
     let device = Device::builder().memory_limit(64 << 20).host().unwrap();
@@ -110,7 +111,8 @@ fn growth_beside_a_cached_block_stays_within_the_limit() {
     assert!(device.stats().held_bytes <= 66 << 20, "{:?}", device.stats());
 }
 
-/// The request waited for a block that another stream used, although all that could have made room was much too little.
+/// The request waited for a block that another stream used, although all memory that could be freed was far
+/// too little.
 #[test]
 fn what_never_fits_is_refused_at_once() {
     let device = Device::builder().memory_limit(8 << 20).host().unwrap();
@@ -132,14 +134,14 @@ fn what_never_fits_is_refused_at_once() {
     assert_eq!(refused, Ok([true, true]));
 }
 
-/// A set with less room than its buffer would like.
+/// A set with less room than the test asks for.
 #[derive(GpuBuffers, Default)]
 #[buffers(limit = "1MiB")]
 struct Narrow {
     values: Vec<u8>,
 }
 
-/// `a_stage_that_can_never_be_committed_pins_nothing` in the suite is the same for the device's limit.
+/// `a_stage_that_can_never_be_committed_pins_nothing` in the suite tests the same for the device's limit.
 #[test]
 fn a_stage_beyond_the_limit_of_its_set_pins_nothing() {
     let device = Device::host();

@@ -1,4 +1,5 @@
-//! What was broken once: each test failed before the fault was mended that its comment names. All of it is on the host.
+//! Faults that are fixed: each test failed before a fix, and its comment names the fault. All tests run on
+//! the host.
 
 use gpumem::{Buffer, Device, Error, Host};
 use std::sync::mpsc;
@@ -12,14 +13,14 @@ mod transfers;
 
 const MIB: usize = 1 << 20;
 
-/// Longer than any of the waits that end.
+/// Longer than any wait that ends.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn block(device: &Device<Host>, bytes: usize) -> Result<Buffer<u8>, Error> {
     Buffer::with_capacity(device, "block", bytes)
 }
 
-/// Runs `work` on a thread of its own. Returns whether it came to its end.
+/// Runs `work` on another thread. Returns whether it ended in time.
 fn ends(work: impl FnOnce() + Send + 'static) -> bool {
     let (send, ended) = mpsc::channel();
     std::thread::spawn(move || {

@@ -6,7 +6,7 @@ use gpumem::{Blocking, Buffer, BufferSpec, Device, Error, Host};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// The slab that the lost block was a piece of was unmapped, and the kernel wrote to it.
+/// The slab with the lost block in it was unmapped, and the kernel wrote to it.
 #[test]
 fn memory_of_a_lost_block_outlives_the_device() {
     for call in 0.. {
@@ -36,7 +36,7 @@ fn memory_of_a_lost_block_outlives_the_device() {
     }
 }
 
-/// Each failure left a segment that had addresses and no memory.
+/// Each failure left a segment with addresses and without memory.
 #[test]
 fn allocations_that_fail_leave_no_addresses_behind() {
     let faults = Faults::new();
@@ -47,7 +47,7 @@ fn allocations_that_fail_leave_no_addresses_behind() {
     assert_eq!(device.defragment().unwrap().1.free_pieces, 0);
 }
 
-/// The peak was raised before there was memory, and with it how much is retained.
+/// The peak was raised before there was memory, and with it the limit of retained memory.
 #[test]
 fn the_peak_counts_nothing_that_was_refused() {
     let faults = Faults::new();
@@ -59,7 +59,7 @@ fn the_peak_counts_nothing_that_was_refused() {
     assert_eq!(device.stats().peak_bytes, 0);
 }
 
-/// Retired memory was counted beside live memory.
+/// The peak counted retired memory in addition to live memory.
 #[test]
 fn the_peak_counts_nothing_that_was_dropped() {
     let device = Device::host();
@@ -74,7 +74,8 @@ fn the_peak_counts_nothing_that_was_dropped() {
     assert_eq!((stats.live_bytes, stats.retired_bytes, stats.peak_bytes), (8 << 20, 8 << 20, 8 << 20));
 }
 
-/// Memory was mapped at the end of the buffer before the transfer had its own. It stayed there, and no operation could get it.
+/// Memory was mapped at the end of the buffer before the transfer had its pinned memory. It stayed there, and
+/// no operation could free it.
 #[test]
 fn an_upload_without_pinned_memory_maps_nothing_at_the_end_of_the_buffer() {
     let faults = Faults::new();
@@ -94,7 +95,7 @@ fn an_upload_without_pinned_memory_maps_nothing_at_the_end_of_the_buffer() {
     assert!(device.stats().held_bytes <= 6 << 20, "{:?}", device.stats());
 }
 
-/// Whether a stable buffer of `spec` stays where it is when it grows.
+/// Whether a stable buffer of `spec` keeps its address when it grows.
 fn stays(device: &Device<Host>, spec: BufferSpec) -> bool {
     let mut buffer: Buffer<u8, Host, Blocking> = Buffer::with_capacity(device, spec, 4 * MIB).unwrap();
     buffer.resize(1).unwrap();
@@ -103,7 +104,7 @@ fn stays(device: &Device<Host>, spec: BufferSpec) -> bool {
     before == buffer.host_slice().unwrap().as_ptr()
 }
 
-/// The buffer took a free segment that had no addresses to grow to, and moved.
+/// The buffer took a free segment without addresses for growth, and moved.
 #[test]
 fn a_stable_buffer_takes_no_short_segment_from_the_cache() {
     let device = Device::host();
@@ -115,7 +116,8 @@ fn a_stable_buffer_takes_no_short_segment_from_the_cache() {
     assert!(stays(&device, BufferSpec::new("stable").stable()));
 }
 
-/// The first took nearly all addresses. The second got memory without any to grow to, and moved.
+/// The first buffer took nearly all addresses. The second one got memory without addresses for growth, and
+/// moved.
 #[test]
 fn stable_buffers_share_the_addresses_whatever_their_max() {
     let device = Device::builder().memory_limit(1 << 30).host().unwrap();

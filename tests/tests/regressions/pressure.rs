@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
 
-/// The callback was asked for the bytes of growth by the factor, although those that were needed fit.
+/// The callback was asked for the bytes of growth by the factor, although the bytes that were needed fit.
 #[test]
 fn growth_whose_need_fits_calls_no_callback() {
     let builder = Device::builder().memory_limit(10 << 20);
@@ -18,7 +18,7 @@ fn growth_whose_need_fits_calls_no_callback() {
     assert!(buffer.capacity() > 8 * MIB);
 }
 
-/// The request stayed charged for good.
+/// The request remained charged for good.
 #[test]
 fn a_callback_that_panics_leaves_nothing_charged() {
     let faults = Faults::new();
@@ -69,7 +69,7 @@ fn a_callback_that_waits_for_the_slot_of_its_own_download_is_refused() {
     assert_eq!(said.try_recv(), Ok(Err(Error::WouldDeadlock)));
 }
 
-/// A device that is used when the thread's other thread-local values have gone.
+/// A device that is used after the other thread-local values of the thread are gone.
 struct Late(RefCell<Option<Device<Host>>>, RefCell<Option<mpsc::Sender<Result<(), Error>>>>);
 
 impl Drop for Late {
@@ -80,7 +80,7 @@ impl Drop for Late {
     }
 }
 
-/// The process aborted: the list of the callbacks that run had been dropped by then.
+/// The process aborted, because the list of running callbacks had been dropped before.
 #[test]
 fn a_thread_that_ends_may_ask_for_memory() {
     thread_local! {
@@ -94,7 +94,7 @@ fn a_thread_that_ends_may_ask_for_memory() {
     let device = device.host().unwrap();
     let (send, result) = mpsc::channel();
     let thread = std::thread::spawn(move || {
-        // Registered before the runtime's own, and so dropped after it.
+        // Registered before the thread-local value of the runtime, and so dropped after it.
         LATE.with(|late| {
             late.0.replace(Some(device.clone()));
             late.1.replace(Some(send));

@@ -1,4 +1,4 @@
-//! Downloads, uploads, and the futures that they are.
+//! Downloads, uploads, and their futures.
 
 use crate::PATIENCE;
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, Host};
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-/// The snapshots' memory went when the buffer shrank; the number of the next one stayed, and was that of none.
+/// When the buffer shrank, its staging copies were freed. The number of the next one remained, although there
+/// was none.
 #[test]
 fn a_snapshot_after_shrinking_shows_the_buffer() {
     let device = Device::host();
@@ -35,7 +36,7 @@ fn tickets_of_a_failed_device_give_its_error_when_it_is_gone() {
     drop((buffer, hold, device));
     let failed =
         |error: Error| matches!(error, Error::DeviceFailed { reason, .. } if reason.contains("planted"));
-    // The device goes on a thread of its own.
+    // A thread ends the device meanwhile.
     for _ in 0..20 {
         assert!(failed(upload.is_ready().unwrap_err()));
         assert!(failed(upload.wait_timeout(Duration::ZERO).unwrap_err()));
@@ -47,7 +48,7 @@ fn tickets_of_a_failed_device_give_its_error_when_it_is_gone() {
     assert!(failed(first_poll(lost).unwrap_err()));
 }
 
-/// What the first poll gives.
+/// The output of the first poll.
 fn first_poll<F: Future + Unpin>(mut future: F) -> F::Output {
     let mut context = Context::from_waker(Waker::noop());
     match Pin::new(&mut future).poll(&mut context) {
@@ -56,7 +57,7 @@ fn first_poll<F: Future + Unpin>(mut future: F) -> F::Output {
     }
 }
 
-/// Runs something on the thread that wakes.
+/// A waker that runs a closure on the thread that wakes.
 struct Inline(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Wake for Inline {
@@ -66,7 +67,7 @@ impl Wake for Inline {
     }
 }
 
-/// The waker waited for itself, for ever.
+/// The waker waited for itself, forever.
 #[test]
 fn a_waker_that_waits_for_its_own_thread_is_refused() {
     let device = Device::host();
@@ -83,7 +84,8 @@ fn a_waker_that_waits_for_its_own_thread_is_refused() {
     let mut later = buffer.start_download().unwrap();
     let (send, said) = mpsc::channel();
     let inline = Inline(Mutex::new(Some(Box::new(move || {
-        // What is not there yet cannot be slept for here, neither a download nor a slot; it can be asked for.
+        // On this thread, a wait for a download that has not arrived, or for a slot, is refused. A query is
+        // allowed.
         let slept = later.wait_timeout(Duration::from_secs(60)).map(drop);
         let slot = buffer.start_download_when_free().wait().map(drop);
         send.send((slept, slot, later.is_ready())).unwrap();

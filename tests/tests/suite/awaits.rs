@@ -1,4 +1,4 @@
-//! Downloads that are awaited, waited for with a timeout, or that wait for a slot.
+//! Downloads that are awaited, that are waited for with a timeout, or that wait for a slot.
 
 use crate::tasks::{Counter, NEVER, Task, block_on, poll, run_on_threads};
 use crate::{Open, on_each_backend, open};
@@ -33,7 +33,7 @@ fn an_awaited_download_wakes_once_it_is_there<B: TestBackend>(open: Open<'_, B>)
     let woken = Arc::new(Counter::default());
     let first = poll(&mut ticket, &woken);
     if began.elapsed() >= BUSY {
-        // Another test's kernel was being loaded, and the driver held this thread up meanwhile.
+        // The driver loaded a kernel for another test, and blocked this thread meanwhile.
         return println!("skipped: the kernel ended before its download was awaited");
     }
     assert!(first.is_pending());
@@ -41,7 +41,7 @@ fn an_awaited_download_wakes_once_it_is_there<B: TestBackend>(open: Open<'_, B>)
     assert!(began.elapsed() >= BUSY);
     let Poll::Ready(guard) = poll(&mut ticket, &woken) else { panic!("it was woken for nothing") };
     assert!(*guard.unwrap() == data && woken.count() == 1);
-    // The data can be taken once.
+    // The data can be taken only once.
     let again = poll(&mut ticket, &woken);
     assert!(matches!(again, Poll::Ready(Err(Error::DownloadAbandoned { .. }))), "{again:?}");
     assert!(*block_on(async { buffer.start_download()?.await }).unwrap() == vec![0; 100_000]);
@@ -59,7 +59,7 @@ fn the_last_waker_is_the_one_that_is_woken<B: TestBackend>(open: Open<'_, B>) {
     for waker in &wakers {
         assert!(poll(&mut ticket, waker).is_pending());
     }
-    // The others have been dropped.
+    // The other wakers have been dropped.
     assert!(wakers[..4].iter().all(|waker| Arc::strong_count(waker) == 1));
     wakers[4].wait();
     assert!(wakers[..4].iter().all(|waker| waker.count() == 0));
@@ -77,7 +77,7 @@ fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(open: Open<
         occupy(BUSY * 10);
         let mut second = buffer.start_download().unwrap();
         let (early, late) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
-        // The later one is awaited first, so the wake thread could be asleep for it.
+        // The later download is awaited first, so the wake thread may be waiting for it.
         assert!(poll(&mut second, &late).is_pending());
         thread::sleep(BUSY / 5);
         let awaited = poll(&mut first, &early).is_pending();
@@ -88,7 +88,8 @@ fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(open: Open<
             assert_eq!(both, (&[1, 2, 3][..], &[1, 2, 3][..]));
             return;
         }
-        // The driver held this thread up, for another test's kernel, until the first was there.
+        // The driver loaded a kernel for another test, and blocked this thread until the first download had
+        // arrived.
         drop((first, second));
         device.synchronize().unwrap();
     }
@@ -97,7 +98,7 @@ fn an_earlier_download_does_not_wait_for_a_later_one<B: TestBackend>(open: Open<
 
 on_each_backend!(executors_may_poll_from_many_threads);
 fn executors_may_poll_from_many_threads<B: TestBackend>(open: Open<'_, B>) {
-    // Slow, so that most polls find nothing.
+    // The bus is slow, so that most polls come before the end of a copy.
     let device = open!(open, Device::builder().slow_bus(&SlowBus::new(200 << 20)));
     let done = Arc::new(AtomicUsize::new(0));
     let tasks = (0..24_u32).map(|task| {
@@ -135,7 +136,8 @@ fn a_wait_with_a_timeout_keeps_the_ticket<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(*ticket.wait_timeout(Duration::MAX).unwrap().expect("no timeout"), [1, 2, 3]);
     let again = ticket.wait_timeout(Duration::ZERO);
     assert!(matches!(again, Err(Error::DownloadAbandoned { .. })), "{again:?}");
-    // A ticket that timed out is waited for as any other. Long, since this thread may have to wait for a processor meanwhile.
+    // After a timeout a ticket can be waited for as any other. The kernel is long, because this thread may
+    // have to wait for a processor meanwhile.
     B::occupy(&device, BUSY * 4);
     let mut ticket = buffer.start_download().unwrap();
     assert!(ticket.wait_timeout(Duration::from_millis(1)).unwrap().is_none());
@@ -185,23 +187,23 @@ fn a_download_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
         assert!(matches!(buffer.start_download(), Err(Error::SlotsBusy { slots: 1, .. })));
         let (send, receive) = mpsc::channel();
         thread::scope(|scope| {
-            // In time, if the slot comes back without any help of the main thread.
+            // The wait ends in time if the slot is freed without the help of the main thread.
             scope.spawn(|| {
                 send.send(buffer.start_download_when_free().wait().map(|ticket| (ticket, began.elapsed())))
                     .unwrap();
             });
             thread::sleep(BUSY / 5);
             match round {
-                // With the copy in flight: the slot comes back with its end.
+                // The copy is in flight. Its end frees the slot.
                 0 => drop(ticket),
-                // A guard has it.
+                // A guard holds the slot.
                 1 => {
                     let guard = ticket.wait().unwrap();
                     thread::sleep(BUSY / 5);
                     assert!(receive.try_recv().is_err(), "the guard has the slot");
                     drop(guard);
                 }
-                // Given up.
+                // The download is abandoned.
                 _ => {
                     buffer.abandon_downloads();
                     drop(ticket);

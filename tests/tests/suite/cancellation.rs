@@ -1,4 +1,4 @@
-//! Futures that are dropped, moved about and left alone while their downloads are under way.
+//! Futures that are dropped, moved to other threads, or forgotten, while their downloads are under way.
 
 use crate::tasks::{Counter, NEVER, block_on, poll};
 use crate::{Open, on_each_backend};
@@ -11,10 +11,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Elements of a buffer that the bus of [`slow`] takes 2 ms for.
+/// The elements of a buffer that the bus of [`slow`] takes 2 ms for.
 const LEN: usize = 20_000;
 
-/// How long a card is busy first, so that it has not copied before the first poll.
+/// How long a card is busy first, so that no copy has ended before the first poll.
 const BUSY: Duration = Duration::from_millis(2);
 
 fn slow<B: TestBackend>(open: Open<'_, B>) -> Option<Device<B>> {
@@ -25,7 +25,7 @@ fn specs() -> [BufferSpec; 2] {
     [BufferSpec::new("plain"), BufferSpec::new("snapshot").snapshot()]
 }
 
-/// Checks that nothing is left of buffers and their downloads, and that no other handle of the device is.
+/// Checks that no memory of buffers and downloads is left, and no other handle of the device.
 fn close<B: TestBackend>(device: Device<B>) {
     device.synchronize().unwrap();
     let stats = device.stats();
@@ -33,7 +33,8 @@ fn close<B: TestBackend>(device: Device<B>) {
     device.close().unwrap();
 }
 
-/// A dropped future has no say in how long its task lives; the wake thread may be about to wake it, so not at once.
+/// A dropped future must not keep its waker alive. The wake thread may be about to call the waker, so this
+/// waits.
 fn let_go<T>(waker: &Arc<T>) {
     let began = Instant::now();
     while Arc::strong_count(waker) > 1 {
@@ -76,7 +77,7 @@ fn futures_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-/// A task of three awaits, with writes in between.
+/// A task with three awaits, and writes in between.
 async fn three_frames<B: TestBackend>(buffer: &mut Buffer<u32, B, Async>) {
     for frame in 1..=3 {
         buffer.fill(frame).unwrap();
@@ -104,7 +105,7 @@ fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
                 woken.wait();
             }
             drop(task);
-            // What it left does not change the next download.
+            // The downloads of the dropped task do not change the next one.
             buffer.fill(9).unwrap();
             let next = buffer.start_download_when_free().wait().unwrap();
             buffer.fill(8).unwrap();
@@ -113,7 +114,7 @@ fn tasks_may_be_dropped_at_every_poll<B: TestBackend>(open: Open<'_, B>) {
             buffer.abandon_downloads();
             assert_eq!(buffer.stats().slots_taken, 0, "after {polls} polls");
             if ended {
-                // Where the bus is slow each await needs a poll before the copy has ended and one after.
+                // With a slow bus, each await needs a poll before the copy has ended and one after.
                 assert!(B::NAME != "host" || polls > 1, "{polls} polls");
                 break;
             }
@@ -140,7 +141,7 @@ fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
             for _ in 0..moves {
                 let waker = Arc::new(Counter::default());
                 wakers.push(waker.clone());
-                // Each thread has a waker of its own and leaves.
+                // Each thread has its own waker, and ends after the poll.
                 let moved = thread::spawn(move || {
                     let end = poll(&mut ticket, &waker);
                     (ticket, end)
@@ -158,7 +159,7 @@ fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
             let guard = match end {
                 Poll::Ready(guard) => guard.unwrap(),
                 Poll::Pending => {
-                    // Only the last one is woken.
+                    // Only the last waker is called.
                     if let Some(last) = wakers.pop() {
                         last.wait();
                         assert!(wakers.iter().all(|waker| waker.count() == 0));
@@ -173,7 +174,7 @@ fn futures_move_between_threads<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-/// A waker that has the future itself, and drops it when it is woken. It then polls the next one.
+/// A waker that holds the future itself, and drops it when called. It then polls the next future.
 struct Dropper<B: TestBackend> {
     future: Mutex<Option<[Download<u32, B>; 2]>>,
     dropped: Mutex<mpsc::Sender<()>>,
@@ -189,7 +190,7 @@ impl<B: TestBackend> Wake for Dropper<B> {
     }
 }
 
-/// A waker that lets another thread go on, and returns only when that thread has done its part.
+/// A waker that lets another thread continue, and returns only after that thread has done its part.
 struct Meeting {
     woken: Mutex<mpsc::Sender<()>>,
     done: Mutex<mpsc::Receiver<()>>,
@@ -210,7 +211,7 @@ fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<
             Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
         device.synchronize().unwrap();
         let occupy = B::occupier(&device);
-        // The wake thread only looks at downloads that were awaited.
+        // The wake thread looks only at downloads that were awaited.
         let mut met = 0;
         for round in 0..30 {
             occupy(BUSY);
@@ -222,7 +223,7 @@ fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<
                 let dropper = Arc::new(Dropper { future: Mutex::new(None), dropped: Mutex::new(send) });
                 let waker = Waker::from(dropper.clone());
                 let next = buffer.start_download().unwrap();
-                // Locked until the futures are there for it.
+                // Locked until the waker has its futures.
                 let mut place = dropper.future.lock().unwrap();
                 if Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending() {
                     *place = Some([ticket, next]);
@@ -236,13 +237,13 @@ fn futures_may_be_dropped_by_and_beside_their_wakers<B: TestBackend>(open: Open<
                     Waker::from(Arc::new(Meeting { woken: Mutex::new(woken), done: Mutex::new(is_done) }));
                 if Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)).is_pending() {
                     is_woken.recv_timeout(NEVER).expect("it was never woken");
-                    // The wake thread runs the waker now.
+                    // The wake thread is running the waker now.
                     drop(ticket);
                     done.send(()).unwrap();
                     met += 1;
                 }
             }
-            // The wake thread goes on.
+            // The wake thread still works.
             assert!(
                 *block_on(buffer.start_download_when_free().wait().unwrap()).unwrap() == [3; LEN],
                 "round {round}"
@@ -266,13 +267,14 @@ fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>)
                 Buffer::from_slice(&device, spec, &data).unwrap().into_async();
             for _ in 0..2 {
                 let (mut ticket, woken) = (buffer.start_download().unwrap(), Arc::new(Counter::default()));
-                // On a busy machine it may be there already, and is taken then: it cannot be taken again.
+                // On a busy machine the download may have arrived already. The poll takes its data then,
+                // which cannot be taken again.
                 match poll(&mut ticket, &woken) {
                     Poll::Pending => pending.push((ticket, data.clone(), woken)),
                     Poll::Ready(arrived) => assert!(*arrived.unwrap() == data, "round {round}"),
                 }
             }
-            // Any operation on it meanwhile, or none.
+            // Another operation on the buffer meanwhile, or none.
             match number % 3 {
                 0 => buffer.fill(0).unwrap(),
                 1 => buffer.resize(LEN).unwrap(),
@@ -280,7 +282,7 @@ fn pending_futures_outlive_buffers_and_device<B: TestBackend>(open: Open<'_, B>)
             }
         }
         drop(device);
-        // Some are dropped, the others are there, in no order.
+        // Some downloads are dropped. The others arrive, and are taken in another order.
         for (index, (ticket, data, woken)) in pending.into_iter().enumerate().rev() {
             if (index + round) % 4 == 0 {
                 drop(ticket);
@@ -307,7 +309,8 @@ fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_
         drop(occupy);
         let mut tickets = [buffer.start_download().unwrap(), buffer.start_download().unwrap()];
         let _ = poll(&mut tickets[0], &Arc::default());
-        // No call gives them up: they keep their pinned memory for good. The memory of the buffer is used again when their copies have read it.
+        // No call abandons these downloads, so they keep their pinned memory for good. The memory of the
+        // buffer is used again after their copies have read it.
         let [first, second] = tickets;
         std::mem::forget(first);
         drop(buffer);

@@ -1,4 +1,4 @@
-//! How buffers are made, and what they are called.
+//! The constructors of buffers, and their names.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
@@ -54,7 +54,7 @@ fn the_mode_changes_for_free<B: TestBackend>(open: Open<'_, B>) {
     let frame: Buffer<i32, B, Async> = frame.into_async();
     assert_eq!((device.stats(), frame.stats()), before);
     let ticket = frame.start_download().unwrap();
-    // The download goes on, and keeps its slot.
+    // The download goes on and keeps its slot.
     let frame: Buffer<i32, B> = frame.into_blocking();
     assert_eq!((frame.stats().slots_taken, device.stats().frees), (1, 0));
     let mut frame = frame.into_async();
@@ -64,13 +64,13 @@ fn the_mode_changes_for_free<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(*frame.start_download().unwrap().wait().unwrap(), [0; 3]);
 }
 
-/// A name that no program has as a literal.
+/// A name that is not a literal.
 fn name(number: usize) -> String {
     format!("tile_{number}")
 }
 
 on_each_backend!(names_may_be_made_at_run_time);
-#[allow(clippy::needless_borrows_for_generic_args)] // a reference is accepted too
+#[allow(clippy::needless_borrows_for_generic_args)] // References are accepted too.
 fn names_may_be_made_at_run_time<B: TestBackend>(open: Open<'_, B>) {
     const TILE: BufferSpec = BufferSpec::new("tile").growth(2.0).max(64);
     let device = open!(open);
@@ -88,7 +88,7 @@ fn names_may_be_made_at_run_time<B: TestBackend>(open: Open<'_, B>) {
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("one is alive") };
     let label = from_spec.label();
     drop(from_spec);
-    // The name lives as long as one of its copies.
+    // A name lives as long as any copy of it.
     assert_eq!((report.buffers()[0].label.name(), label.name()), ("tile_3", "tile_3"));
     assert_eq!((label.set(), error.to_string().contains("tile_3")), (None, true));
 }

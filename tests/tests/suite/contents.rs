@@ -1,4 +1,4 @@
-//! A read shows what was written last.
+//! A read shows the last write.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, Device, Element, Error};
@@ -9,7 +9,8 @@ use std::time::Duration;
 on_each_backend!(uploads_of_every_size_come_back);
 fn uploads_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    // Around the least size of a piece of a transfer (256 KiB) and the greatest (2 MiB), and over several.
+    // Around the smallest size of a piece of a transfer (256 KiB) and the largest (2 MiB), and several
+    // pieces.
     const LEAST: usize = 1 << 16;
     const PIECE: usize = 1 << 19;
     let small = [0, 1, 2, 1_000, LEAST - 1, LEAST, LEAST + 1, 2 * LEAST, 3 * LEAST + 7];
@@ -20,7 +21,7 @@ fn uploads_of_every_size_come_back<B: TestBackend>(open: Open<'_, B>) {
         let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "data", &data).unwrap();
         assert_eq!((buffer.len(), buffer.is_empty()), (len, len == 0));
         assert!(buffer.download().unwrap() == data, "{len} elements");
-        // Again, into memory that is there, by the other two ways.
+        // Again, into existing memory, by the other two methods.
         let data = Random::new(len as u64 + 2).vec(len);
         buffer.upload(&data).unwrap();
         let mut slice = vec![0; len];
@@ -43,7 +44,7 @@ fn elements_of_every_size_are_filled<B: TestBackend>(open: Open<'_, B>) {
             assert!(buffer.download().unwrap() == vec![T::zeroed(); len], "{len} zeros");
             buffer.fill(value).unwrap();
             assert!(buffer.download().unwrap() == vec![value; len], "{len} times {value:?}");
-            // From an odd offset on, so that no wide store fits by chance.
+            // From an irregular offset on, so that no wide store fits by chance.
             let from = len / 3;
             buffer.view_mut(from..).unwrap().fill(other).unwrap();
             let mut expected = vec![value; len];
@@ -65,7 +66,7 @@ fn elements_of_every_size_are_filled<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(resize_shows_zeros_and_never_old_data);
 fn resize_shows_zeros_and_never_old_data<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    // Write something to the memory that the next buffers are likely to get.
+    // Writes to the memory that the next buffers are likely to get.
     drop(Buffer::<u32, B>::from_slice(&device, "before", &[0xdead_beef; 4_000]).unwrap());
     device.synchronize().unwrap();
     let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap();

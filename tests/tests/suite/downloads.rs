@@ -1,4 +1,5 @@
-//! Async downloads: their contents, their order, and their slots, whatever happens to buffer and device meanwhile.
+//! Async downloads: their contents, their order and their slots, regardless of later operations on the buffer
+//! and the device.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 const BUSY: Duration = Duration::from_millis(150);
 
 on_each_backend!(a_guard_behaves_as_a_slice);
-#[allow(clippy::op_ref)] // each of these comparisons is an implementation of its own
+#[allow(clippy::op_ref)] // Each comparison tests another implementation.
 fn a_guard_behaves_as_a_slice<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let buffer = Buffer::from_slice(&device, "buffer", &[1_u32, 2, 3]).unwrap().into_async();
@@ -36,12 +37,12 @@ fn a_download_returns_before_the_work_is_done<B: TestBackend>(open: Open<'_, B>)
     let device = open!(open);
     let mut buffer: Buffer<u32, B, Async> =
         Buffer::from_slice(&device, "buffer", &[1, 2, 3]).unwrap().into_async();
-    // The first one pins memory and starts threads, which takes time of its own.
+    // The first download pins memory and starts threads, which takes time.
     drop(buffer.start_download().unwrap().wait().unwrap());
     device.synchronize().unwrap();
     let began = Instant::now();
     B::occupy(&device, BUSY);
-    // No kernel: a driver that loads one waits for those that run.
+    // A fill and not a kernel: a driver that loads a kernel waits for running ones.
     buffer.fill(4).unwrap();
     let ticket = buffer.start_download().unwrap();
     assert!(
@@ -65,7 +66,7 @@ fn a_download_shows_its_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) {
         buffer.upload(&data).unwrap();
         B::occupy(&device, Duration::from_millis(2));
         let ticket = buffer.start_download().unwrap();
-        // Everything that can write or move it, while the copy has not even begun.
+        // Each operation that can write or move the buffer, before the copy has begun.
         match write {
             0 => buffer.fill(7).unwrap(),
             1 => buffer.upload(&[7; 3]).unwrap(),
@@ -122,7 +123,7 @@ fn tickets_may_be_dropped_and_forgotten<B: TestBackend>(open: Open<'_, B>) {
     B::occupy(&device, Duration::from_millis(5));
     let kept = buffer.start_download().unwrap();
     assert!(matches!(buffer.start_download(), Err(Error::SlotsBusy { .. })));
-    // One has ended and is forgotten, the other is under way and its ticket alive.
+    // One download has ended and its ticket is forgotten. The other is under way and its ticket is alive.
     buffer.abandon_downloads();
     assert_eq!(buffer.stats().slots_taken, 0);
     let (again, once_more) = (buffer.start_download().unwrap(), buffer.start_download().unwrap());
@@ -176,8 +177,8 @@ fn many_threads_download_one_buffer<B: TestBackend>(open: Open<'_, B>) {
         Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     for _ in 0..20 {
         buffer.upload(&data).unwrap();
-        // Each thread leaves with a copy that may still run. What is written next must wait for the last of them,
-        // whichever that is.
+        // Each thread ends while its copy may still run. The next write must wait for the last of these
+        // copies, whichever it is.
         let tickets: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| buffer.start_download().unwrap())).collect();
             let blocking = scope.spawn(|| assert!(buffer.download().unwrap() == data));
@@ -200,7 +201,7 @@ fn dropping_never_waits<B: TestBackend>(open: Open<'_, B>) {
     let began = Instant::now();
     B::occupy(&device, BUSY * 2);
     let ticket = buffer.start_download().unwrap();
-    // On a thread that has never seen the device.
+    // On a thread that has never used the device.
     std::thread::spawn(move || drop((ticket, buffer, device))).join().unwrap();
     assert!(began.elapsed() < BUSY * 2, "{:?}", began.elapsed());
 }
@@ -228,7 +229,7 @@ fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B
     let mut buffer: Buffer<u32, B, Async> = Buffer::new(&device, spec).unwrap().into_async();
     let mut running = std::collections::VecDeque::new();
     for round in 0..40 {
-        // Now longer, now shorter than the staging copies that are there.
+        // Longer or shorter than the existing staging copies, in turn.
         let data = random.vec(1 + 30_000 * (round % 5));
         buffer.upload(&data).unwrap();
         let from = data.len() / 3;

@@ -1,4 +1,4 @@
-//! Queues of frames: the loop that reads one frame while the next ones come down.
+//! Queues of frames: a loop reads one frame while the next ones are downloaded.
 
 use crate::tasks::{Counter, NEVER, block_on, poll};
 use crate::{Open, on_each_backend, open};
@@ -25,19 +25,19 @@ fn numbers<B: TestBackend>(device: &Device<B>, slots: usize) -> Numbers<B> {
     numbers
 }
 
-/// The number that all elements of a frame are.
+/// The number that all elements of a frame have.
 fn number(frame: &[u32]) -> u32 {
     assert!(frame.iter().all(|number| *number == frame[0]), "a frame of two moments");
     frame[0]
 }
 
-/// Starts a download of a buffer that is filled with `step`.
+/// Fills a buffer with `step` and starts a download of it.
 fn step<B: TestBackend>(numbers: &mut Numbers<B>, step: u32) -> Ticket<DownloadGuard<u32, B>, B> {
     numbers.fill(step).unwrap();
     numbers.start_download().unwrap()
 }
 
-// With as many slots as there are, no start is refused, and frames come in their order.
+// A queue for as many frames as there are slots: no start is refused, and frames come in their order.
 on_each_backend!(frames_come_in_the_order_of_their_starts);
 fn frames_come_in_the_order_of_their_starts<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -90,7 +90,7 @@ struct Pair {
     right: Vec<u32>,
 }
 
-// For a set, a selection and a view, the queue is as long as the buffer with the fewest slots allows.
+// For a set, a selection and a view, the buffer with the fewest slots limits the length of the queue.
 on_each_backend!(queues_are_for_as_many_frames_as_there_are_slots);
 fn queues_are_for_as_many_frames_as_there_are_slots<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -107,7 +107,7 @@ fn queues_are_for_as_many_frames_as_there_are_slots<B: TestBackend>(open: Open<'
     }
     assert_eq!((seen, frames.len()), (8, 2), "three slots: one for the frame that is read");
     assert!(frames.drain().all(|frame| frame.is_ok()));
-    // Two parts of one buffer halve its slots, and an empty part takes none away.
+    // Two parts of one buffer halve its slots. An empty part takes no slot.
     let (left, right) = (pair.left(), pair.right());
     let parts = || (right.view(..5).unwrap(), left, right.view(1..).unwrap());
     let mut frames = device.frame_queue(parts());
@@ -116,7 +116,7 @@ fn queues_are_for_as_many_frames_as_there_are_slots<B: TestBackend>(open: Open<'
         assert_eq!(frames.len(), 1);
     }
     drop(frames);
-    // A view has downloads of the same type as its buffer.
+    // The downloads of a view have the same type as those of its buffer.
     let mut frames: Queue<B> = left.frame_queue();
     for _ in 0..5 {
         frames.push(left.view(10..).unwrap().start_download_when_free().wait().unwrap()).unwrap();
@@ -144,7 +144,7 @@ fn a_push_waits_for_the_oldest_download_alone<B: TestBackend>(open: Open<'_, B>)
     assert!(began.elapsed() >= BUSY * 6);
 }
 
-// A frame that is kept has a slot: the start is refused, and the queue is as it was.
+// A frame that the loop keeps has a slot: the start is refused, and the queue is as it was.
 on_each_backend!(a_frame_that_is_kept_has_a_slot);
 fn a_frame_that_is_kept_has_a_slot<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -159,7 +159,7 @@ fn a_frame_that_is_kept_has_a_slot<B: TestBackend>(open: Open<'_, B>) {
     drop(kept);
     let kept = frames.push(step(&mut numbers, 4)).unwrap();
     assert_eq!(number(kept.as_deref().unwrap()), 2);
-    // A queue for one slot less leaves that slot to the frame that is kept.
+    // A queue for one slot less leaves that slot to the kept frame.
     drop((kept, frames));
     device.synchronize().unwrap();
     let mut frames = FrameQueue::new(2);
@@ -171,7 +171,7 @@ fn a_frame_that_is_kept_has_a_slot<B: TestBackend>(open: Open<'_, B>) {
         }
     }
     assert_eq!(seen, (1..=9).map(|index| (index - 1, index)).collect::<Vec<_>>());
-    // No queue is for no slots.
+    // A queue for 0 slots behaves as one for 1 slot.
     assert_eq!(Queue::<B>::new(0).push(step(&mut numbers, 7)).unwrap().as_deref().map(number), Some(7));
 }
 
@@ -213,7 +213,7 @@ fn an_error_takes_the_place_of_its_frame<B: TestBackend>(open: Open<'_, B>) {
     }
     numbers.abandon_downloads();
     let abandoned = |error: Error| assert!(matches!(error, Error::DownloadAbandoned { .. }), "{error:?}");
-    // The downloads that are added meanwhile are in the queue.
+    // The downloads that are pushed meanwhile are in the queue.
     abandoned(frames.push(step(&mut numbers, 4)).unwrap_err());
     abandoned(block_on(frames.push_async(step(&mut numbers, 5))).unwrap_err());
     abandoned(frames.drain().next().unwrap().unwrap_err());
@@ -256,7 +256,7 @@ fn a_queue_may_be_dropped_at_any_time<B: TestBackend>(open: Open<'_, B>) {
         let began = Instant::now();
         drop(frames);
         assert!(began.elapsed() < BUSY / 4, "the drop waited");
-        // The slots come back when the copies have ended.
+        // The slots are free after the copies have ended.
         drop(numbers.start_download_when_free().wait().unwrap());
         device.synchronize().unwrap();
         assert_eq!((numbers.stats().slots_taken, woken.count()), (0, 0));
@@ -264,7 +264,7 @@ fn a_queue_may_be_dropped_at_any_time<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(device.stats().lost_bytes, 0);
 }
 
-// Whenever a future of the queue is dropped, the frames stay.
+// Whenever a future of the queue is dropped, the frames stay in the queue.
 on_each_backend!(cancelled_futures_of_a_queue_lose_no_frame);
 fn cancelled_futures_of_a_queue_lose_no_frame<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -288,7 +288,7 @@ fn cancelled_futures_of_a_queue_lose_no_frame<B: TestBackend>(open: Open<'_, B>)
             assert!(poll(&mut next, &woken).is_pending());
         }
         drop(next);
-        // The loop goes on: the oldest first, and then the next push.
+        // The loop goes on with the oldest frame, and then with the next push.
         let first = block_on(frames.next()).unwrap().unwrap();
         assert_eq!((number(&first), frames.len()), (1, 2));
         drop(first);
@@ -327,7 +327,7 @@ fn a_queue_is_a_stream<B: TestBackend>(open: Open<'_, B>) {
         assert_eq!(number(&frame), expected);
     }
     assert!(matches!(next(&mut frames, &waker), Poll::Ready(None)));
-    // It goes on when there is more, and ends with the errors of what was abandoned.
+    // The stream goes on when a download is added, and ends with the error of the abandoned one.
     frames.push(step(&mut numbers, 3)).unwrap();
     numbers.abandon_downloads();
     let ends = block_on(async {

@@ -1,4 +1,4 @@
-//! Frames: several buffers that are downloaded together, of a selection and of a set.
+//! Frames: several buffers that are downloaded together, as a selection or as a set.
 
 use crate::tasks::block_on;
 use crate::{Open, on_each_backend, open};
@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BUSY: Duration = Duration::from_millis(150);
-/// Longer than any wait takes that ends.
+/// Longer than any wait that ends.
 const NEVER: Duration = Duration::from_secs(30);
 
 type Numbers<B> = Buffer<u32, B, Async>;
@@ -46,7 +46,7 @@ fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
         format!("{ticket:?}"),
         "Ticket { empty: 0 elements, words: 50000 elements, pairs: 1 elements, words: 0 elements, words: 3 elements }"
     );
-    // It borrows nothing.
+    // The ticket borrows nothing.
     pairs.fill([9, 9]).unwrap();
     drop((words, pairs));
     let (none, whole, pair, nothing, first) = thread::spawn(move || ticket.wait().unwrap()).join().unwrap();
@@ -62,13 +62,13 @@ fn a_selection_arrives_together<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(a_frame_is_there_with_its_last_part);
 fn a_frame_is_there_with_its_last_part<B: TestBackend>(open: Open<'_, B>) {
     const LEN: usize = 100_000;
-    // 10 ms for the large one, in parts; the small one is there at once.
+    // The large buffer takes 10 ms, in parts. The small one takes next to no time.
     let device = open!(open, Device::builder().slow_bus(&SlowBus::new(4 * 100 * LEN as u64)));
     let mut small = numbers(&device, "small", &[0; 3]);
     let mut large = numbers(&device, "large", &[]);
     large.resize(LEN).unwrap();
     for round in 1..=16 {
-        // What an earlier frame brought is nothing that this one could show.
+        // The values are new, so that the data of an earlier frame cannot pass for this one's.
         small.fill(round).unwrap();
         large.fill(round).unwrap();
         let mut ticket = device.start_downloads((&small, &large, small.view(1..).unwrap())).unwrap();
@@ -103,7 +103,7 @@ fn a_selection_shows_one_point_of_the_stream<B: TestBackend>(open: Open<'_, B>) 
         b.upload(&copied).unwrap();
         B::occupy(&device, Duration::from_millis(2));
         let ticket = device.start_downloads((&b, a.view(10..).unwrap(), b.view(5..50).unwrap())).unwrap();
-        // Everything that can write or move them, while no copy has even begun.
+        // Each operation that can write or move the buffers, before a copy has begun.
         for buffer in [&mut a, &mut b] {
             match write {
                 0 => buffer.fill(7).unwrap(),
@@ -135,7 +135,7 @@ struct Pair {
     right: Vec<u32>,
 }
 
-/// Tells the writer when the reader has ended, in whatever way.
+/// Tells the writer that the reader has ended, for any reason.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -147,7 +147,8 @@ impl Drop for End<'_> {
 /// Elements of each buffer of a pair.
 const LEN: usize = 20_000;
 
-/// Writes both buffers of a pair: values 3k, 3k + 1, and that plus one, so that all elements are alike when it is done.
+/// Writes both buffers of a pair, by a fill with 3k, an upload of 3k + 1, or a kernel that adds 1. Afterwards
+/// all elements are equal.
 fn write<B: TestBackend>(pair: &mut PairBuffers<B>, value: u32) {
     let both = pair.split_mut();
     match value % 3 {
@@ -175,7 +176,7 @@ on_each_backend!(a_frame_never_mixes_two_writes);
 fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let pair = Pair { left: vec![0; LEN], right: vec![0; LEN] }.upload(&device).unwrap();
-    // Both buffers are written under one lock, and frames are started under it.
+    // The writer writes both buffers under a lock, and frames are started under the same lock.
     let (shared, ended) = (Mutex::new(pair), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -200,7 +201,8 @@ fn a_frame_never_mixes_two_writes<B: TestBackend>(open: Open<'_, B>) {
             }
         }
     });
-    // What the lock is for, and a frame with it: started one by one, the two show what is written in between.
+    // The purpose of the lock and of a frame: two downloads that are started one by one show a write that
+    // comes in between.
     let mut pair = shared.into_inner().unwrap();
     write(&mut pair, 3);
     let left = pair.left().start_download().unwrap();
@@ -258,7 +260,8 @@ fn one_buffer_may_come_up_more_than_once<B: TestBackend>(open: Open<'_, B>) {
     let data = Random::new(24).vec(10_000);
     for spec in [BufferSpec::new("plain").slots(3), BufferSpec::new("copied").slots(3).snapshot()] {
         let mut buffer = numbers(&device, spec, &data);
-        // Staging copies in every turn, and with parts of other lengths than those that are there.
+        // Each round uses staging copies, also for parts whose lengths differ from those of the existing
+        // copies.
         for round in 0..7 {
             let (near, far) = (100 * (round % 3), 200 * (round % 3));
             let ticket = device.start_downloads((tail(&buffer, near), &buffer)).unwrap();
@@ -284,7 +287,8 @@ fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let one = Arc::new(numbers(&device, one_slot("one"), &[1, 2]));
     let two = Arc::new(numbers(&device, "two", &[3, 4]));
-    // No waiting would bring it more. Not scoped: a thread that waits for ever is to fail the test.
+    // No wait can give the buffer more slots. The thread is not scoped, so that an endless wait fails the
+    // test.
     let (send, receive) = mpsc::channel();
     let (also_device, also_one, also_two) = (device.clone(), one.clone(), two.clone());
     thread::spawn(move || {
@@ -305,7 +309,7 @@ fn more_parts_than_slots_are_refused<B: TestBackend>(open: Open<'_, B>) {
          give it more with `async(slots = 3)` or `BufferSpec::slots`"
     );
     assert_eq!((one.stats().slots_taken, two.stats().slots_taken), (0, 0));
-    // An empty part needs none.
+    // An empty part needs no slot.
     let (whole, empty) = device.start_downloads((&*one, one.view(1..1).unwrap())).unwrap().wait().unwrap();
     assert_eq!((&*whole, &*empty), (&[1, 2][..], &[][..]));
 }
@@ -318,7 +322,7 @@ fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
     for refused in [
         device.start_downloads((&here, &there)).map(drop),
         device.start_downloads_when_free((there.view(..1).unwrap(), &here)).wait().map(drop),
-        // Even of nothing.
+        // An empty part of another device is refused too.
         device.start_downloads((&here, there.view(1..1).unwrap())).map(drop),
         other.start_downloads((&there, &here, &there)).map(drop),
     ] {
@@ -329,7 +333,7 @@ fn buffers_of_another_device_are_refused<B: TestBackend>(open: Open<'_, B>) {
     }
     assert_eq!((here.stats().slots_taken, there.stats().slots_taken), (0, 0));
     assert_eq!((device.stats().async_downloads, other.stats().async_downloads), (0, 0));
-    // A set whose buffer was exchanged for one from elsewhere.
+    // A set in which a buffer of another device has replaced a buffer.
     let mut pair = Pair { left: vec![1], right: vec![2] }.upload(&device).unwrap();
     *pair.right_mut() = there;
     let refused = pair.start_download().map(drop);
@@ -353,7 +357,8 @@ fn a_thread_that_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
                 let guards = ticket.and_then(gpumem::Ticket::wait);
                 send.send(guards.map(|(one, other)| (one.to_vec(), other.to_vec()))).unwrap();
             });
-            // Whether the thread has begun to wait or not: at no time is the slot of `a` taken by one that waits for `b`.
+            // The thread may have begun to wait or not. It never holds the slot of `a` while it waits for
+            // `b`.
             let began = Instant::now();
             while began.elapsed() < BUSY / 5 {
                 assert_eq!(*a.start_download().unwrap().wait().unwrap(), [1, 2]);
@@ -362,7 +367,7 @@ fn a_thread_that_waits_for_slots_holds_none<B: TestBackend>(open: Open<'_, B>) {
             if round < 2 {
                 drop(held.wait().unwrap());
             } else {
-                // Its copy has ended, and the thread is woken by the slot alone.
+                // The copy has ended, so the slot alone wakes the thread.
                 drop(held);
             }
             let both = receive.recv_timeout(NEVER).expect("it waits for ever").unwrap();
@@ -381,7 +386,7 @@ fn threads_wait_for_the_same_buffers_in_any_order<B: TestBackend>(open: Open<'_,
     for thread in 0..6 {
         let (device, a, b, c, two) = (device.clone(), a.clone(), b.clone(), c.clone(), two.clone());
         let send = send.clone();
-        // Not scoped, so that a thread that waits for ever fails the test.
+        // The thread is not scoped, so that an endless wait fails the test.
         thread::spawn(move || {
             for round in 0..60 {
                 match (thread + round) % 6 {
@@ -415,7 +420,7 @@ on_each_backend!(frames_are_awaited_and_waited_for);
 fn frames_are_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let (a, b) = (numbers(&device, "a", &[1, 2]), numbers(&device, "b", &[3]));
-    // The first one pins memory and starts threads.
+    // The first download pins memory and starts threads.
     drop(block_on(device.start_downloads((&a, &b)).unwrap()).unwrap());
     B::occupy(&device, BUSY * 2);
     let mut ticket = device.start_downloads((&a, &b)).unwrap();
@@ -423,12 +428,12 @@ fn frames_are_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
     assert!(ticket.wait_timeout(BUSY / 3).unwrap().is_none());
     let (one, other) = ticket.wait_timeout(Duration::MAX).unwrap().expect("no timeout");
     assert_eq!((&*one, &*other), (&[1, 2][..], &[3][..]));
-    // The data can be taken once.
+    // The data can be taken only once.
     let again = ticket.wait_timeout(Duration::ZERO).map(|frame| frame.is_some());
     assert!(matches!(again, Err(Error::DownloadAbandoned { .. })), "{again:?}");
     assert!(matches!(block_on(ticket), Err(Error::DownloadAbandoned { .. })));
     drop((one, other));
-    // It outlives the buffers and the device.
+    // The ticket outlives the buffers and the device.
     B::occupy(&device, BUSY / 3);
     let ticket = device.start_downloads((&a, &b)).unwrap();
     drop((a, b, device));
@@ -453,7 +458,7 @@ fn an_abandoned_part_ends_the_frame<B: TestBackend>(open: Open<'_, B>) {
             2 | 3 => block_on(ticket).map(drop),
             _ => {
                 let end = ticket.wait_timeout(NEVER).map(|frame| assert!(frame.is_some()));
-                // What was not given up is the ticket's until it goes.
+                // The ticket keeps the parts that were not abandoned until it is dropped.
                 drop(ticket);
                 end
             }
@@ -499,7 +504,7 @@ fn frames_may_be_dropped_at_any_time<B: TestBackend>(open: Open<'_, B>) {
     device.close().unwrap();
 }
 
-/// More async fields than a tuple of a selection may have.
+/// More async fields than a tuple of a selection can have.
 #[derive(GpuBuffers)]
 struct Wide {
     #[buffer(async)]
@@ -579,7 +584,7 @@ on_each_backend!(a_frame_of_a_set_is_polled_awaited_and_waited_for);
 fn a_frame_of_a_set_is_polled_awaited_and_waited_for<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let gpu = wide(10).upload(&device).unwrap();
-    // The first one pins memory and starts threads.
+    // The first download pins memory and starts threads.
     drop(block_on(gpu.start_download().unwrap()).unwrap());
     B::occupy(&device, BUSY);
     let mut ticket: WideDownload<B> = gpu.start_download().unwrap();

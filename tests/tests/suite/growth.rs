@@ -29,7 +29,7 @@ fn near_the_device_limit_growth_falls_back_to_the_need<B: TestBackend>(open: Ope
     let device = open!(open, Device::builder().memory_limit(10_000));
     let spec = BufferSpec::new("buffer").growth(4.0);
     let mut buffer: Buffer<u8, B> = Buffer::from_slice(&device, &spec, &[1; 2_000]).unwrap();
-    // Four times would be 8000, more than the 8000 - 2000 that are left beside the old memory.
+    // Four times would be 8000, which are exactly the bytes that are left beside the old memory.
     buffer.resize(2_500).unwrap();
     assert_eq!(buffer.capacity(), 8_000, "8000 beside 2000 is exactly the limit");
     let mut other: Buffer<u8, B> = Buffer::from_slice(&device, spec, &[2; 500]).unwrap();
@@ -66,7 +66,7 @@ fn asking_beyond_a_limit_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
         let text = "which can never fit: the device's whole limit is 4 KiB; ask for less, or open the device with a higher";
         assert!(error.to_string().contains(text), "{error}");
     }
-    // It would fit, if less was in use.
+    // It would fit if less memory were in use.
     let error = Buffer::<u32, B>::from_slice(&device, "more", &large[..600]).unwrap_err();
     assert!(
         error.to_string().contains("of the device's limit of 4 KiB are in use; free something, or open"),
@@ -116,7 +116,7 @@ on_each_backend!(memory_of_dropped_buffers_is_used_again);
 fn memory_of_dropped_buffers_is_used_again<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(1 << 20));
     for round in 0..100_u32 {
-        // Three quarters of the limit: two of them alive at once would not be granted.
+        // Three quarters of the limit: two live buffers would exceed it.
         let buffer: Buffer<u32, B> = Buffer::from_slice(&device, "buffer", &vec![round; 3 << 16]).unwrap();
         assert_eq!(buffer.view(5..6).unwrap().download().unwrap(), [round]);
     }
@@ -171,7 +171,7 @@ fn an_allocation_waits_for_all_that_is_retired<B: TestBackend>(open: Open<'_, B>
             Buffer::from_slice(&device, "large", &vec![1; 8 << 20]).unwrap().into_async();
         let tiny: Buffer<u8, B> = Buffer::from_slice(&device, "tiny", &[1]).unwrap();
         let ticket = large.start_download().unwrap();
-        // The large one is read for longer than anything uses the tiny one, which is retired after it.
+        // The download reads `large` for longer than any work uses `tiny`, which is retired after it.
         drop((large, tiny));
         drop(Buffer::<u8, B>::with_capacity(&device, "next", 8 << 20).unwrap());
         assert!(ticket.wait().unwrap().iter().all(|byte| *byte == 1));
@@ -206,7 +206,7 @@ fn growing_waits_for_no_kernel<B: TestBackend>(open: Open<'_, B>) {
 }
 
 on_each_backend!(a_factor_beyond_all_memory_falls_back_to_the_need);
-/// The capacity that the factor asked for was one that no address can have, so the buffer never grew.
+/// Regression: the factor asked for a capacity that no address can have, so the buffer never grew.
 fn a_factor_beyond_all_memory_falls_back_to_the_need<B: TestBackend>(open: Open<'_, B>) {
     for factor in [1e6, 1e300, f64::MAX] {
         for (stable, first) in [(false, 100), (false, 1 << 20), (true, 100)] {

@@ -1,9 +1,11 @@
-//! Every sequence of operations, up to a length, around transfers that are under way. What a ticket brings is compared with a plain
-//! `Vec` as it was when the download was started, and what the buffer holds in the end with one that had the same operations.
+//! Every sequence of operations, up to a length, around transfers that are under way. The data of a ticket is
+//! compared with a plain `Vec` as it was when the download was started. The contents of the buffer at the end
+//! are compared with a `Vec` that had the same operations.
 //!
-//! Sequences share a device, one after the other, so that each finds the memory that the one before has let go, perhaps with a copy
-//! still reading it. One that drops the device has its own. On the host the bus is slow, and on a card a kernel runs first, so
-//! that the next operation really comes before the copy has ended.
+//! Sequences share a device, one after the other. So each sequence finds the memory that the one before it
+//! has released, perhaps while a copy still reads it. A sequence that drops the device has a separate one. On
+//! the host the bus is slow, and on a card a kernel runs first, so that the next operation comes before the
+//! copy has ended.
 
 use crate::{Open, Told, on_each_backend, open};
 use gpumem::testing::SlowBus;
@@ -16,14 +18,14 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::task::{self, Context, Waker};
 use std::time::Duration;
 
-/// Elements in the beginning: 4 KiB, which the bus takes 100 µs for.
+/// Elements at the start: 4 KiB, which take the bus 100 µs.
 const LEN: usize = 1_024;
 const RATE: u64 = 40 << 20;
 
-/// What a card is busy with in the beginning.
+/// How long a card is busy at the start.
 const BUSY: Duration = Duration::from_micros(100);
 
-/// On the host. Most of their time they wait for the bus.
+/// Threads on the host. They wait for the bus most of the time.
 const THREADS: usize = 8;
 
 /// Download slots of the buffer.
@@ -49,7 +51,7 @@ enum Op {
     WaitUpload,
     DropUpload,
     ForgetUpload,
-    /// Another buffer takes memory, perhaps that which this one has let go, and writes it.
+    /// Another buffer takes memory, perhaps the memory that this one has released, and writes it.
     Other,
     DropBuffer,
     DropDevice,
@@ -93,13 +95,14 @@ const UPLOADS: [Op; 14] = [
 ];
 
 impl Op {
-    /// Whether it can follow `word`.
+    /// Whether the operation can follow `word`.
     fn fits(self, word: &[Op]) -> bool {
         let count = |ops: &[Op]| word.iter().filter(|op| ops.contains(op)).count();
         let tickets = || count(&[Start, StartRange]) > count(&[Wait, DropTicket, ForgetTicket]);
         match self {
             Poll | Timeout | Wait | DropTicket => tickets(),
-            // What is forgotten when its buffer has gone cannot be given up, and keeps the device: see `cancellation`.
+            // A ticket that is forgotten after its buffer was dropped cannot be abandoned, and keeps the
+            // device: see `cancellation`.
             ForgetTicket => tickets() && count(&[DropBuffer]) == 0,
             WaitUpload | DropUpload | ForgetUpload => {
                 count(&[Stage, StagePart]) > count(&[WaitUpload, DropUpload, ForgetUpload])
@@ -112,7 +115,8 @@ impl Op {
     }
 }
 
-/// All sequences of so many operations that begin with one of `first`, and shorter ones to which nothing can be added.
+/// All sequences of `length` operations that begin with one of `first`, and shorter ones that no operation
+/// can follow.
 fn words(first: &[Op], alphabet: &[Op], length: usize) -> Vec<Vec<Op>> {
     let mut words: Vec<Vec<Op>> = first.iter().map(|op| vec![*op]).collect();
     for _ in 1..length {
@@ -144,7 +148,7 @@ fn longer_sequences_around_a_download<B: TestBackend>(open: Open<'_, B>) {
 on_each_backend!(sequences_around_a_download_of_a_buffer_that_grows_in_place);
 fn sequences_around_a_download_of_a_buffer_that_grows_in_place<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
-    // Without virtual memory there is no such growth.
+    // Without virtual memory no buffer grows in place.
     let spec = if device.has_virtual_memory() { spec().stable().max(1 << 22) } else { spec() };
     run_all(open, &spec, &[Start], &ESSENCE, 4);
     run_all(open, &spec.snapshot(), &[Start], &ESSENCE, 4);
@@ -160,7 +164,8 @@ fn spec() -> BufferSpec {
     BufferSpec::new("buffer").slots(SLOTS)
 }
 
-/// Runs all sequences, on several threads; on the driver that is made of threads shorter ones, where there are many operations.
+/// Runs all sequences, on several threads. On the driver made of threads, the sequences of a large alphabet
+/// are shorter.
 fn run_all<B: TestBackend>(
     open: Open<'_, B>,
     spec: &BufferSpec,
@@ -168,9 +173,9 @@ fn run_all<B: TestBackend>(
     alphabet: &[Op],
     length: usize,
 ) {
-    // Whether there is a device at all.
+    // Ends the case if there is no device.
     let device = open!(open);
-    // The driver that is made of threads takes its time.
+    // The driver made of threads is slow.
     let many = B::NAME != "host" && !B::is_card(&device) && alphabet.len() > ESSENCE.len();
     let length = if many { length - 1 } else { length };
     drop(device);
@@ -185,21 +190,21 @@ fn run_all<B: TestBackend>(
     let [starts, under_way] = sequences.starts.map(AtomicUsize::into_inner);
     let count = sequences.words.len();
     println!("{count} sequences, {starts} downloads, {under_way} of them under way at the next operation");
-    // Else this tests nothing. The bus makes it so, unless the system does not let this thread run.
+    // Otherwise this tests nothing. The slow bus guarantees it, unless the system does not run this thread.
     assert!(B::NAME != "host" || under_way > starts / 4, "{under_way} of {starts}");
 }
 
 /// Sequences that several threads run.
 struct Sequences {
     words: Vec<Vec<Op>>,
-    /// The one that is run next.
+    /// The index of the next sequence.
     next: AtomicUsize,
     /// Downloads that were started, and how many of them were under way at the next operation.
     starts: [AtomicUsize; 2],
 }
 
 impl Sequences {
-    /// Runs sequences until there are no more, on a device that all of this thread share.
+    /// Runs sequences until there are no more, on a device that the sequences of this thread share.
     fn run<B: TestBackend>(&self, bus: &SlowBus, spec: &BufferSpec) {
         let open = || B::open(Device::builder().slow_bus(bus)).expect("there was one just now");
         let shared = open();
@@ -226,7 +231,7 @@ impl Sequences {
         let left = (stats.live_buffers, stats.live_bytes, stats.retired_bytes, stats.lost_bytes);
         assert_eq!(left, (0, 0, 0, 0), "{stats:?}");
         drop(occupy);
-        // No ticket and no guard has it, forgotten ones included.
+        // No ticket and no guard holds the device, forgotten ones included.
         shared.close().unwrap();
     }
 }
@@ -240,15 +245,15 @@ struct Run<'a, B: TestBackend> {
     model: Vec<u32>,
     /// Oldest first.
     tickets: VecDeque<Ticket<B>>,
-    /// Kept to the end: what they show must stay.
+    /// Kept to the end: their elements must not change.
     guards: Vec<(DownloadGuard<u32, B>, Vec<u32>)>,
-    /// Tickets that are gone and have slots.
+    /// The number of forgotten tickets that hold slots.
     forgotten: usize,
     uploads: VecDeque<Upload<B>>,
     staged: usize,
-    /// Kept to the end, with what is in them.
+    /// Kept to the end, with the value in them.
     others: Vec<(Buffer<u32, B>, u32)>,
-    /// Another one for each write, so that nothing is there that was written before.
+    /// A new value for each write, so that no earlier data has it.
     value: u32,
     starts: usize,
     under_way: usize,
@@ -260,7 +265,7 @@ struct Ticket<B: TestBackend> {
     abandoned: bool,
 }
 
-/// What came of a ticket: the guard, or the error of one that was given up.
+/// Checks the result of a ticket: the guard, or the error of an abandoned download.
 fn check<B: TestBackend>(
     result: Result<DownloadGuard<u32, B>, Error>,
     expected: &[u32],
@@ -277,7 +282,8 @@ fn check<B: TestBackend>(
 
 impl<'a, B: TestBackend> Run<'a, B> {
     fn new(device: Device<B>, spec: &BufferSpec, add_one: &'a Kernel<B, Async>) -> Self {
-        // Another one in each sequence, or nearly, since what the one before has left must not pass for this one's.
+        // A new value in (nearly) each sequence: data of the sequence before must not pass for the data of
+        // this one.
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let value = NEXT.fetch_add(1 << 16, Relaxed) & (u32::MAX >> 1);
         let model: Vec<u32> = (value..).take(LEN).collect();
@@ -298,13 +304,13 @@ impl<'a, B: TestBackend> Run<'a, B> {
         }
     }
 
-    /// So many new elements.
+    /// `count` new elements.
     fn elements(&mut self, count: usize) -> Vec<u32> {
         self.value += 1 << 12;
         (self.value..).take(count).collect()
     }
 
-    /// Does all of it, and checks what comes of it.
+    /// Runs all operations, and checks their results.
     fn all(mut self, word: &[Op]) -> [usize; 2] {
         word.iter().for_each(|op| self.operate(*op));
         self.end()
@@ -335,7 +341,8 @@ impl<'a, B: TestBackend> Run<'a, B> {
             }
             DropDevice => self.device = None,
             DropBuffer => {
-                // The documentation asks this of a program that forgets tickets. Else the device would stay open for good.
+                // The documentation asks this of a program that forgets tickets. Otherwise the device would
+                // stay open for good.
                 if let (Some(buffer), 1..) = (&self.buffer, self.forgotten) {
                     buffer.abandon_downloads();
                     self.abandoned();
@@ -351,7 +358,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
             Start => self.start(0..self.model.len()),
             StartRange => self.start(part),
             Stage => {
-                // Now where the buffer is, and now where there is room for more.
+                // In turn, a stage that fits into the buffer's memory, and one that needs more.
                 self.staged += 1;
                 let len = [self.model.len() + LEN / 2, self.model.len() * 3 / 4][self.staged % 2];
                 let data = self.elements(len);
@@ -373,7 +380,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
         }
     }
 
-    /// Sends a stage, to replace all elements or those from `offset` on.
+    /// Commits a stage that replaces all elements, or those from `offset` on.
     fn stage(&mut self, data: &[u32], offset: Option<usize>) {
         let Some(buffer) = &mut self.buffer else { return };
         let mut stage = buffer.stage(data.len()).unwrap();
@@ -385,7 +392,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
         self.uploads.push_back(upload.unwrap());
     }
 
-    /// Changes all elements, or how many there are.
+    /// Changes all elements, or the length.
     fn change(&mut self, op: Op, shorter: usize) {
         let value = self.elements(1)[0];
         let Self { buffer: Some(buffer), model, .. } = self else { return };
@@ -418,7 +425,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
     fn start(&mut self, range: Range<usize>) {
         let Some(buffer) = &self.buffer else { return };
         let expected = self.model[range.clone()].to_vec();
-        // No elements take no slot.
+        // An empty download takes no slot.
         let waiting = self.tickets.iter().filter(|ticket| !ticket.abandoned && !ticket.expected.is_empty());
         let guards = self.guards.iter().filter(|(_, expected)| !expected.is_empty());
         let held = waiting.count() + guards.count() + self.forgotten;
@@ -428,7 +435,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
                 download
             }
             Err(Error::SlotsBusy { .. }) if held < SLOTS => {
-                // Tickets were dropped, and their copies run. Their slots come back with no help.
+                // Tickets were dropped, and their copies still run. Their slots are freed without help.
                 buffer.view(range).unwrap().start_download_when_free().wait().unwrap()
             }
             Err(Error::SlotsBusy { .. }) if self.forgotten > 0 => {
@@ -452,7 +459,7 @@ impl<'a, B: TestBackend> Run<'a, B> {
         self.tickets.iter_mut().for_each(|ticket| ticket.abandoned = !ticket.expected.is_empty());
     }
 
-    /// Does something to the oldest ticket.
+    /// Applies `op` to the oldest ticket.
     fn use_ticket(&mut self, op: Op) {
         let Some(mut ticket) = self.tickets.pop_front() else { return };
         match op {
@@ -486,7 +493,8 @@ impl<'a, B: TestBackend> Run<'a, B> {
         }
     }
 
-    /// Checks all that is left. Returns how many downloads were started, and how many of them were under way then.
+    /// Checks everything that is left. Returns how many downloads were started, and how many of them were
+    /// under way at the next operation.
     fn end(mut self) -> [usize; 2] {
         while let Some(ticket) = self.tickets.pop_front() {
             self.wait(ticket);
@@ -502,7 +510,8 @@ impl<'a, B: TestBackend> Run<'a, B> {
             assert!(*guard == expected, "what a guard shows has changed");
         }
         if let Some(buffer) = self.buffer.take() {
-            // The blocking download was the last on its stream, so the copies of all dropped tickets have ended.
+            // The blocking download was the last on its stream, so the copies of all dropped tickets have
+            // ended.
             buffer.abandon_downloads();
             assert_eq!(buffer.stats().slots_taken, 0);
         }

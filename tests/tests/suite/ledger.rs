@@ -49,13 +49,13 @@ fn leaks_are_reported_with_the_line_that_made_them<B: TestBackend>(open: Open<'_
     );
     // `main` and `unwrap` print `Debug`.
     assert_eq!(format!("{:?}", Error::Leaked(report)), text);
-    // Forgetting a buffer is what a leak check is for.
+    // A leak check finds forgotten buffers.
     std::mem::forget(buffer);
     assert!(device.check_leaks().is_err());
 }
 
 on_each_backend!(a_leak_report_names_a_stream_that_lives);
-/// `close` succeeded while the stream kept the device's context.
+/// Regression: `close` succeeded while the stream kept the device's context.
 fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     let (device, other) = (open!(open), open!(open));
     let stream = device.create_stream().unwrap();
@@ -67,7 +67,7 @@ fn a_leak_report_names_a_stream_that_lives<B: TestBackend>(open: Open<'_, B>) {
     assert!(text.contains("1 handle is still alive") && text.contains("stream, made at "), "{text}");
     assert!(report.buffers().is_empty());
 
-    // Another device does not list it.
+    // The other device does not list the stream.
     let error = other.synchronize_stream(&stream).unwrap_err();
     assert!(matches!(error, Error::DifferentDevices { buffer: None, .. }), "{error}");
     assert!(error.to_string().starts_with("the stream lives on another device, and device `"), "{error}");
@@ -113,7 +113,7 @@ fn devices_close_in_order<B: TestBackend>(open: Open<'_, B>) {
 }
 
 on_each_backend!(staging_copies_that_were_given_back_are_not_listed);
-/// The record of the buffer still counted the memory of its staging copies.
+/// Regression: the record of the buffer still counted the memory of its staging copies.
 fn staging_copies_that_were_given_back_are_not_listed<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     for stable in [false, true] {

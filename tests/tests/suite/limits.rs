@@ -1,4 +1,4 @@
-//! How much memory may live and how much is held: limits, memory that is retained, and memory that goes back.
+//! How much memory may live and how much is held: limits, retained memory, and memory that goes back.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, Device, DeviceStats, Error};
@@ -79,7 +79,7 @@ fn live_memory_never_passes_the_limit<B: TestBackend>(open: Open<'_, B>) {
 
 on_each_backend!(requests_that_always_fit_are_never_refused);
 fn requests_that_always_fit_are_never_refused<B: TestBackend>(open: Open<'_, B>) {
-    // Each thread has one block at most, and the limit is one block per thread: no request is ever too much.
+    // Each thread has at most one block, and the limit is one block per thread, so every request fits.
     const THREADS: usize = 6;
     for bytes in [1_000, 3 * MIB] {
         let device = open!(open, Device::builder().memory_limit((THREADS * bytes) as u64));
@@ -133,7 +133,8 @@ fn held_memory_stays_within_the_limit<B: TestBackend>(open: Open<'_, B>) {
         let live: Vec<_> = (0..count).map(|_| block(&device, bytes).unwrap()).collect();
         assert_eq!(live.len(), count);
     };
-    // A unit for each that lives, since its last one is not all used; the pool has its last slab, and loses a little between.
+    // Each live buffer adds at most one unit, because its last unit is not full. The pool adds its last slab,
+    // and loses a little in between.
     phase(60 * MIB, 1);
     check("one large", UNIT);
     phase(30 * MIB + 1, 2);
@@ -165,11 +166,11 @@ fn a_busy_stream_does_not_widen_the_limit<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(new.download().unwrap(), [2; 1_000]);
 }
 
-/// The most that lives in a random mix.
+/// The most bytes that live in a random mix.
 const CAP: usize = 256 * MIB;
 
-/// Takes random sizes, at most `cap` bytes of them at a time. Nothing is written, so it is addresses and figures only. Returns
-/// the figures, and how much is lost at most because every block has whole units.
+/// Allocates random sizes, at most `cap` bytes at a time. Nothing is written, so only addresses and figures
+/// are used. Returns the figures, and the most bytes that are lost because every block has whole units.
 fn mix<B: TestBackend>(device: &Device<B>, sizes: Range<usize>, cap: usize) -> (DeviceStats, u64) {
     let mut random = Random::new(32);
     let mut live: Vec<Buffer<u8, B>> = Vec::new();
@@ -192,15 +193,15 @@ on_each_backend!(held_memory_is_live_memory_and_the_overhead);
 fn held_memory_is_live_memory_and_the_overhead<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().overhead(0.05));
     if !device.has_virtual_memory() {
-        // Without it, gaps stay gaps.
+        // Without virtual memory, gaps stay gaps.
         assert!(mix(&device, MIB + 1..8 * MIB, CAP).0.live_bytes > 0);
         return;
     }
-    // With small ones among them, which share units instead of rounding.
+    // Also with small blocks, which share units and need no rounding.
     for smallest in [MIB + 1, 1] {
         let device = open!(open, Device::builder().overhead(0.05));
         let (stats, rounding) = mix(&device, smallest..8 * MIB, CAP);
-        // The live bytes, a twentieth more (and 16 MiB in any case), and rounding.
+        // The live bytes, a twentieth more (at least 16 MiB), and the rounding.
         let most = stats.peak_bytes + (stats.peak_bytes / 20).max(16 << 20) + rounding;
         assert!(stats.peak_held_bytes <= most, "{} of {most}; {rounding} by rounding", stats.peak_held_bytes);
     }
@@ -214,7 +215,7 @@ fn memory_is_taken_freely_while_there_is_plenty<B: TestBackend>(open: Open<'_, B
     }
     const CAP: usize = 2 << 30;
     if free.memory_limit() < 4 * CAP as u64 {
-        // This machine has too little.
+        // This machine has too little memory.
         return;
     }
     let [(tight, _), (free, rounding)] = [&tight, &free].map(|device| mix(device, MIB + 1..64 * MIB, CAP));
@@ -230,12 +231,12 @@ fn near_the_limit_every_byte_can_be_had<B: TestBackend>(open: Open<'_, B>) {
     if !device.has_virtual_memory() {
         return;
     }
-    // The first half of this ran while the limit was far away.
+    // The limit is far away during the first half of this mix.
     let (stats, rounding) = mix(&device, MIB + 1..8 * MIB, CAP);
     let waste = (limit / 40).max(16 << 20);
     let most = limit + rounding + waste;
     assert!(stats.peak_held_bytes <= most, "{} of {most}; {rounding} by rounding", stats.peak_held_bytes);
-    // One more buffer takes all free memory, wherever that lies.
+    // One more buffer takes all free memory, wherever it lies.
     let rest: Buffer<u8, B> =
         block(&device, usize::try_from(limit - device.stats().live_bytes).unwrap()).unwrap();
     assert_eq!(device.stats().live_bytes, limit);
@@ -257,7 +258,7 @@ fn trimming_gives_back_what_is_asked_for<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(device.stats().held_bytes, base + (20 << 20));
     assert_eq!(device.trim(0).unwrap(), 20 << 20);
     assert_eq!((device.stats().held_bytes, device.stats().retained_bytes), (base, 0));
-    // Small ones too, from the caches of other threads, and while work runs.
+    // Small blocks too, from the caches of other threads, and while work runs.
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| drop((0..50).map(|_| block(&device, 10_000).unwrap()).collect::<Vec<_>>()));
@@ -284,8 +285,8 @@ fn retain_bounds_the_free_memory<B: TestBackend>(open: Open<'_, B>) {
         drop((0..100).map(|_| block(&device, 100_000).unwrap()).collect::<Vec<_>>());
         device.synchronize().unwrap();
         assert!(device.stats().retained_bytes > retain);
-        // Each is larger than all that is there, so that the thread's cache has none. Memory that was just freed may need a moment
-        // until the runtime sees that the stream has passed it.
+        // Each block is larger than any free one, so that the thread's cache has none that fits. The runtime
+        // may need a moment to see that the stream has passed memory that was just freed.
         let (began, mut live) = (Instant::now(), Vec::new());
         loop {
             live.push(block(&device, 10 * MIB).unwrap());
@@ -339,7 +340,7 @@ fn idle_memory_goes_back_after_a_while<B: TestBackend>(open: Open<'_, B>) {
     let began = Instant::now();
     while device.stats().held_bytes > base {
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", device.stats());
-        // To look at it does not keep it from going.
+        // Reading the figures does not keep the memory.
         std::thread::sleep(Duration::from_millis(2));
     }
     assert_eq!(device.stats().live_bytes, used.capacity_bytes() as u64);
@@ -367,8 +368,8 @@ fn the_idle_thread_keeps_no_device_open<B: TestBackend>(open: Open<'_, B>) {
 }
 
 on_each_backend!(memory_given_back_is_not_unmapped_under_a_kernel);
-/// Memory that is given back stays mapped until the compute stream has passed its last use (rule 2). On a card, and on the host, a kernel that finds it gone
-/// ends the program, or fails the device.
+/// Memory that is given back stays mapped until the compute stream has passed its last use (rule 2).
+/// Otherwise a kernel that still uses it would end the program, or fail the device, on the host as on a card.
 fn memory_given_back_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'_, B>) {
     for retain_for in [false, true] {
         let builder = Device::builder();
@@ -379,7 +380,7 @@ fn memory_given_back_is_not_unmapped_under_a_kernel<B: TestBackend>(open: Open<'
         let mut large: Buffer<u32, B> = Buffer::from_slice(&device, "large", &vec![1; 3 * MIB]).unwrap();
         occupy(Duration::from_millis(200));
         add(&mut large);
-        // The kernel has yet to use it.
+        // The kernel has not used the buffer yet.
         drop(large);
         for bytes in [5 * MIB, 9 * MIB, 13 * MIB] {
             drop(block(&device, bytes).unwrap());

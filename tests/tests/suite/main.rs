@@ -1,8 +1,8 @@
-//! The behavioural suite: what every backend must do, run on each of them.
+//! The behavioural suite: the behaviour that every backend must have, run on each of them.
 //!
-//! A case is a function over the backend, with [`on_each_backend`] in front of it, which makes a test per backend of it. A case without
-//! that is a function that is never called, which does not compile here. The tests are called `MODULE::CASE::host` and `MODULE::CASE::cuda`,
-//! so that the word `cuda` runs those of the card.
+//! A case is a function over the backend. [`on_each_backend`] before it makes one test per backend. A case
+//! without the macro is a function that is never called, which does not compile here. The tests are called
+//! `MODULE::CASE::host` and `MODULE::CASE::cuda`, so that the word `cuda` runs those of the card.
 
 #![deny(dead_code)]
 
@@ -30,7 +30,8 @@ mod threads;
 mod transfers;
 mod uploads;
 
-/// Makes a test of a case on each backend. A case takes the means to open devices, so that it can set limits.
+/// Makes a test of a case on each backend. The case gets a function that opens devices, so that it can set
+/// limits.
 macro_rules! on_each_backend {
     ($case:ident) => {
         mod $case {
@@ -50,7 +51,7 @@ macro_rules! on_each_backend {
 }
 use on_each_backend;
 
-/// How a case gets a device: `None` when the machine has none.
+/// Opens a device for a case. `None` if the machine has none.
 type Open<'a, B> = &'a dyn Fn(gpumem::DeviceBuilder) -> Option<gpumem::Device<B>>;
 
 /// Opens a device with default settings, or ends the case.
@@ -67,7 +68,7 @@ macro_rules! open {
 }
 use open;
 
-/// Where a test is, told when it panics there.
+/// A place in a test. It is printed when the test panics there.
 struct Told(String);
 
 impl Drop for Told {

@@ -1,4 +1,5 @@
-//! What an allocation runs into: callbacks that could free memory, downloads that still read, gaps, and arguments that are refused.
+//! Obstacles to an allocation: callbacks that can free memory, downloads that still read, gaps, and arguments
+//! that are refused.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, Pressure};
@@ -38,7 +39,8 @@ fn pressure_is_told_of_once_and_may_be_relieved<B: TestBackend>(open: Open<'_, B
         let [Pressure { requested, live, limit, limited: true, .. }] = told[..] else { panic!("{told:?}") };
         assert_eq!((requested, live, limit), (5 << 20, 8 << 20, 10 << 20));
     }
-    // Nothing is left that could be freed: asked once more, and the error is what it would be.
+    // There is nothing left to free: the callback is asked once more, and the error is the same as without
+    // it.
     let error = block(&device, 6 * MIB).unwrap_err();
     assert!(matches!(error, Error::DeviceLimit { requested: 0x60_0000, used: 0x50_0000, .. }), "{error}");
     assert_eq!(told.lock().unwrap().len(), 1);
@@ -134,7 +136,8 @@ fn defragmenting_joins_and_gives_back<B: TestBackend>(open: Open<'_, B>) {
         (0..400).map(|index| Buffer::from_slice(&device, "small", &[index; 10_000]).unwrap()).collect();
     let large: Buffer<u32, B> = Buffer::from_slice(&device, "large", &[8; 1_000_000]).unwrap();
     drop(block(&device, 9 * MIB).unwrap());
-    // Every second one goes: free pieces between live ones. Then all but the first.
+    // Every second buffer is dropped first, which leaves free pieces between live ones. Then all but the
+    // first are dropped.
     let mut indices = 0..;
     small.retain(|_| indices.next().is_some_and(|index: u32| index.is_multiple_of(2)));
     let places: Vec<u64> = small.iter().map(B::address).collect();

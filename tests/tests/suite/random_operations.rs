@@ -50,7 +50,7 @@ fn empty<B: TestBackend>(device: &Device<B>) -> Modelled<B> {
     Modelled::new(Buffer::new(device, spec).unwrap().into_async(), Vec::new())
 }
 
-/// Mostly short, sometimes long, and seldom beyond the limit.
+/// Mostly short, sometimes long, and rarely beyond the limit.
 fn length(random: &mut Random) -> usize {
     let most = [10, 100, MAX / 2, MAX + MAX / 10][random.below(4)];
     random.below(most)

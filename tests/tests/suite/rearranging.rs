@@ -1,11 +1,11 @@
-//! What moves elements on the device: in a buffer, and between two.
+//! Operations that move elements on the device, within a buffer and between two.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::time::Duration;
 
-/// Elements of the memory that overlapping copies go through.
+/// Elements of the temporary memory for overlapping copies.
 const PIECE: usize = 1 << 20;
 
 on_each_backend!(copies_within_a_buffer_may_overlap);
@@ -40,7 +40,7 @@ fn a_copy_within_changes_all_or_nothing_and_no_download<B: TestBackend>(open: Op
     let data = Random::new(5).vec(20_000);
     let mut buffer = Buffer::from_slice(&device, "buffer", &data).unwrap().into_async();
     let download = buffer.start_download().unwrap();
-    // The ranges overlap, and there is no room for memory to go through.
+    // The ranges overlap, and there is no room for the temporary memory.
     let error = buffer.copy_within(1.., 0).unwrap_err();
     assert!(matches!(error, Error::DeviceLimit { .. }), "{error}");
     for (range, to) in [(0..3, 19_998), (19_999..20_001, 0), (0..1, usize::MAX)] {
@@ -163,7 +163,7 @@ fn contents_are_swapped_and_names_stay<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((two.name(), two.len(), two.capacity()), ("two", 100_000, 100_000));
     assert_eq!(one.stats().slots_taken, 1, "the download is of `one`");
     assert_eq!(device.stats().live_bytes, before.live_bytes);
-    // The memory that the download reads is that of `two` now, and waits for it.
+    // The download reads memory that `two` has now, so the fill waits for the download.
     two.fill(9).unwrap();
     assert!(download.wait().unwrap().iter().all(|element| *element == 1));
     assert_eq!(one.download().unwrap(), [2, 3]);

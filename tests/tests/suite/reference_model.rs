@@ -1,20 +1,22 @@
-//! The reference model: a plain `Vec` that has the same operations done to it as a buffer, for tests of random ones.
+//! The reference model, for tests with random operations: a plain `Vec` has the same operations done to it as
+//! a buffer.
 
 use gpumem::{Async, Buffer, Download, Error};
 use gpumem_tests::{Kernel, Random, TestBackend};
 
-/// A buffer, the `Vec` that it should equal, and the downloads that are under way with what each should bring.
+/// A buffer, the `Vec` that it should equal, and the downloads that are under way, each with its expected
+/// elements.
 pub(crate) struct Modelled<B: TestBackend> {
     pub(crate) buffer: Buffer<u32, B, Async>,
     pub(crate) model: Vec<u32>,
     tickets: Vec<(Download<u32, B>, Vec<u32>)>,
 }
 
-/// What random operations are made of.
+/// The ingredients of random operations.
 pub(crate) struct Ingredients<B: TestBackend> {
     /// Queues a kernel that adds 1 to every element.
     pub(crate) add_one: Kernel<B, Async>,
-    /// A number of elements.
+    /// Gives a number of elements.
     pub(crate) length: fn(&mut Random) -> usize,
 }
 
@@ -30,8 +32,9 @@ impl<B: TestBackend> Modelled<B> {
         Self { buffer, model, tickets: Vec::new() }
     }
 
-    /// Does a random operation, with `other` as the source of copies. The model changes only when the buffer did: after an error the buffer's
-    /// length and capacity are as before, and so are its contents, which are compared in `thorough` runs.
+    /// Does a random operation, with `other` as the source of copies. The model changes only if the buffer
+    /// did. After an error the buffer has its old length, capacity and contents. Only `thorough` runs compare
+    /// the contents.
     pub(crate) fn operate(
         &mut self,
         other: Option<&Self>,
@@ -112,7 +115,7 @@ impl<B: TestBackend> Modelled<B> {
         Ok(())
     }
 
-    /// Writes a part, which seldom ends beyond the end.
+    /// Writes a part, which rarely ends beyond the end of the buffer.
     fn write(&mut self, random: &mut Random) -> Result<(), Error> {
         let len = self.buffer.len();
         let offset = random.below(len + 1);
@@ -157,7 +160,7 @@ impl<B: TestBackend> Modelled<B> {
         Ok(())
     }
 
-    /// Waits for the downloads, but for some that are dropped.
+    /// Waits for the downloads, except for some that are dropped.
     fn redeem(&mut self, random: &mut Random) {
         for (ticket, expected) in self.tickets.drain(..) {
             if random.below(3) > 0 {

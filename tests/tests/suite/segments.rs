@@ -1,4 +1,5 @@
-//! Growth in place, addresses that stay, and memory that the next buffer takes. Most of these bytes are never touched.
+//! Growth in place, stable addresses, and memory that the next buffer takes. Most of these bytes are never
+//! touched.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Buffer, BufferSpec, Device, Error};
@@ -8,10 +9,10 @@ use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 
-/// What memory is mapped in, on the host and on cards.
+/// The unit in which memory is mapped, on the host and on cards.
 const UNIT: usize = 2 * MIB;
 
-/// Elements of four bytes.
+/// The number of elements, of four bytes each.
 const fn elements(bytes: usize) -> usize {
     bytes / 4
 }
@@ -42,7 +43,7 @@ fn large_buffers_grow_where_they_are<B: TestBackend>(open: Open<'_, B>) {
     } else {
         assert_eq!((stats.allocations, stats.frees), (1 + steps, steps));
     }
-    // The new elements are zero, although that memory was used before.
+    // The new elements are zero, although their memory was used before.
     buffer.resize(2_000_000).unwrap();
     let tail = buffer.view(299_999..300_002).unwrap().download().unwrap();
     assert_eq!(tail, [data[299_999], 0, 0]);
@@ -113,7 +114,7 @@ fn stable_buffers_never_move<B: TestBackend>(open: Open<'_, B>) {
     }
 }
 
-/// Shrinks a buffer, the only one of its device, in steps to nothing, and gives the memory back.
+/// Shrinks the only buffer of a device to nothing, in steps, and gives the memory back.
 fn shrink_in_place<B: TestBackend>(buffer: &mut Buffer<u32, B>, mut model: Vec<u32>) {
     let (device, address) = (buffer.device().clone(), B::address(buffer));
     let held = device.stats().held_bytes;
@@ -135,7 +136,8 @@ fn shrink_in_place<B: TestBackend>(buffer: &mut Buffer<u32, B>, mut model: Vec<u
 
 on_each_backend!(shrinking_gives_memory_back_that_was_taken_at_once);
 fn shrinking_gives_memory_back_that_was_taken_at_once<B: TestBackend>(open: Open<'_, B>) {
-    // The buffer's memory comes in one piece, and all but a little of it goes. There is no room in the limit for both.
+    // The buffer gets its memory in one piece, and gives back all but a little. The limit has no room for
+    // both.
     let device = open!(open, Device::builder().memory_limit(66 << 20));
     let mut buffer: Buffer<u32, B> = Buffer::with_capacity(&device, "movable", elements(64 * MIB)).unwrap();
     let data = Random::new(24).vec(elements(3 * MIB));
@@ -146,7 +148,7 @@ fn shrinking_gives_memory_back_that_was_taken_at_once<B: TestBackend>(open: Open
     device.trim(0).unwrap();
     let stats = device.stats();
     assert!(stats.held_bytes <= 4 << 20, "{stats:?}");
-    // The limit has room for another, and is the limit of what is held too.
+    // The limit has room for another buffer, and it also bounds the held memory.
     let _other: Buffer<u32, B> = Buffer::with_capacity(&device, "other", elements(60 * MIB)).unwrap();
     let most = device.memory_limit() + 2 * UNIT as u64;
     assert!(device.stats().held_bytes <= most, "{:?}", device.stats());
@@ -158,7 +160,7 @@ fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(open: Open<'_
     if !device.has_virtual_memory() {
         return;
     }
-    // These leave segments whose addresses end where their memory does.
+    // These buffers leave segments whose addresses end where their memory ends.
     let spec = BufferSpec::new("short").max(UNIT as u64);
     let short = || Buffer::<u32, B>::with_capacity(&device, &spec, elements(UNIT)).unwrap();
     drop((short(), short(), short(), short()));
@@ -168,7 +170,7 @@ fn stable_buffers_take_no_segment_that_cannot_grow<B: TestBackend>(open: Open<'_
         let address = B::address(&buffer);
         buffer.resize(elements(16 * MIB)).unwrap();
         assert_eq!(B::address(&buffer), address);
-        // Emptied of its short ones, the cache of this thread is passed over the second time.
+        // In the second round the cache of this thread no longer has the short segments, and is passed over.
         device.synchronize().unwrap();
     }
 }
@@ -179,7 +181,7 @@ fn an_emptied_stable_buffer_gives_its_addresses_back<B: TestBackend>(open: Open<
     if !device.has_virtual_memory() {
         return;
     }
-    // A TiB of addresses each: there are 128 of them in all.
+    // Each buffer reserves a TiB of addresses. There are 128 TiB in all.
     let spec = BufferSpec::new("buffer").stable().max(1 << 40);
     for round in 0..200 {
         let mut buffer: Buffer<u32, B> = Buffer::from_slice(&device, &spec, &[1]).unwrap();
@@ -204,7 +206,7 @@ fn a_max_beyond_all_addresses_still_grows_in_place<B: TestBackend>(open: Open<'_
     let address = B::address(&buffer);
     buffer.reserve(elements(32 * MIB)).unwrap();
     assert_eq!(B::address(&buffer), address);
-    // Where a promise cannot be kept, it is not made.
+    // If the promise cannot be kept, the buffer is not made.
     match Buffer::<u32, B>::with_capacity(&device, spec.stable(), 1) {
         Err(error) => assert!(!matches!(error, Error::DeviceFailed { .. }), "{error}"),
         Ok(mut buffer) => {
@@ -222,7 +224,7 @@ fn free_segments_serve_the_next_buffer<B: TestBackend>(open: Open<'_, B>) {
     drop(make(64 * MIB));
     let before = device.stats();
     assert_eq!((before.live_bytes, before.retained_bytes, before.held_bytes), (0, 64 << 20, 64 << 20));
-    // The same size, a little less, and on a thread that has another cache.
+    // The same size, a little less, and the same size on a thread with another cache.
     drop(make(64 * MIB));
     drop(make(60 * MIB));
     std::thread::scope(|scope| scope.spawn(|| drop(make(64 * MIB))).join().unwrap());
@@ -252,15 +254,15 @@ fn free_chunks_serve_the_next_growth<B: TestBackend>(open: Open<'_, B>) {
     second.reserve(elements(120 * MIB)).unwrap();
     assert_eq!(B::address(&second), address);
     assert!(second.download().unwrap() == data);
-    // What the first one had is in the second: there is no room for both within the 16 MiB that are always allowed.
+    // The memory of the first buffer is in the second one: the 16 MiB that are always allowed have no room
+    // for both.
     let stats = device.stats();
     assert!(stats.peak_held_bytes <= peak + (16 << 20) + 2 * UNIT as u64, "{stats:?}");
 }
 
 on_each_backend!(pooled_blocks_waste_at_most_an_eighth);
 fn pooled_blocks_waste_at_most_an_eighth<B: TestBackend>(open: Open<'_, B>) {
-    // The largest size, how many, and the share of free memory that is due to other things: the last slab, and pieces too
-    // small for anything.
+    // The largest size, and the number of blocks.
     for (largest, count) in [(64 << 10, 8_000), (MIB, 600), (3_000, 100_000)] {
         let device = open!(open);
         let mut random = Random::new(26);
@@ -284,7 +286,7 @@ fn freed_blocks_come_back_in_the_order_of_the_stream<B: TestBackend>(open: Open<
         device.synchronize().unwrap();
         let before = device.stats();
         B::occupy(&device, Duration::from_millis(50));
-        // The copy reads what is dropped and taken and filled again before it has begun.
+        // Before the copy has begun, the memory that it reads is dropped, taken again and filled.
         copy.copy_from(&old).unwrap();
         drop(old);
         let mut new: Buffer<u32, B> = Buffer::with_capacity(&device, "new", data.len()).unwrap();
@@ -303,7 +305,7 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
     for bytes in [5_000, 100 << 10, 3 * MIB] {
         let device = open!(open);
         let (send, receive) = mpsc::sync_channel::<Buffer<u8, B>>(4);
-        // Caches keep 4 MiB of small blocks, and two large ones: it takes so many rounds until memory comes back.
+        // Caches keep 4 MiB of small blocks, and two large ones. Memory comes back after this many rounds.
         let warm = 2 * (4 << 20) / bytes + 20;
         std::thread::scope(|scope| {
             scope.spawn(move || receive.into_iter().for_each(drop));
@@ -315,7 +317,7 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
                 }
             }
             drop(send);
-            // Six are alive at most; how many the consumer has yet to drop is chance.
+            // At most six are alive. How many of them the consumer has not dropped yet is random.
             let chance = (6 * bytes).next_multiple_of(UNIT).max(6 * UNIT * usize::from(bytes > MIB)) as u64;
             let stats = device.stats();
             assert!(stats.held_bytes <= held + chance, "{bytes}: {held} before, {stats:?}");

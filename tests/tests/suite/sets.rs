@@ -1,4 +1,4 @@
-//! What a derived manager does, on each backend.
+//! The operations of a derived manager, on each backend.
 
 use crate::tasks::block_on;
 use crate::{Open, on_each_backend, open};
@@ -9,16 +9,16 @@ use std::time::Duration;
 /// A set with every kind of field.
 #[derive(GpuBuffers, Default, Debug, PartialEq)]
 struct Graph {
-    /// Where the nodes are.
+    /// Positions of the nodes.
     #[buffer(growth = 1.3, max = "1MiB", async)]
     positions: Vec<[f32; 2]>,
-    /// What they are.
+    /// Kinds of the nodes.
     #[buffer(async)]
     kinds: Vec<u32>,
     /// Pairs of nodes.
     #[buffer(growth = 2.0, max = 8192, min = "1 KiB")]
     edges: Vec<[u32; 2]>,
-    /// Stays here.
+    /// Stays on the host.
     #[buffer(skip)]
     title: String,
 }
@@ -62,7 +62,7 @@ fn whole_set_operations_are_all_or_nothing<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(40_000));
     let mut gpu = graph(100, 50).upload(&device).unwrap();
     let before = (gpu.stats(), device.stats().live_bytes);
-    // `edges`, the last field, has a limit of 8192 bytes; the device's is 40000.
+    // `edges`, the last field, has a limit of 8192 bytes. The device has one of 40000.
     let beyond_edges = GraphLengths { positions: 1_000, kinds: 1_000, edges: 1_025 };
     let beyond_device = GraphLengths { positions: 3_000, kinds: 6_000, edges: 60 };
     for lengths in [beyond_edges, beyond_device] {
@@ -121,7 +121,7 @@ fn whole_sets_are_extended_shortened_and_copied<B: TestBackend>(open: Open<'_, B
     assert_eq!(other.download().unwrap(), gpu.download().unwrap());
     assert_eq!(other.capacities().kinds, 109);
 
-    // All or nothing: `edges` has a limit of 8192 bytes, and element 52 is of the other two only.
+    // All or nothing: `edges` has a limit of 8192 bytes, and only the other two have an element 52.
     other.reserve(GraphLengths { kinds: 6_000, ..GraphLengths::default() }).unwrap();
     other.kinds_mut().resize(5_500).unwrap();
     let elsewhere = graph(1, 1).upload(&open!(open)).unwrap();
@@ -155,7 +155,7 @@ fn a_frame_is_taken_apart<B: TestBackend>(open: Open<'_, B>) {
     );
 }
 
-/// What can be done with any set.
+/// Operations that any set has.
 fn first_buffer<S: GpuBuffers + Default, B: TestBackend>(
     data: &S,
     device: &Device<B>,
@@ -171,7 +171,7 @@ fn first_buffer<S: GpuBuffers + Default, B: TestBackend>(
     (copy, len, lengths)
 }
 
-/// Another set, with a name of its own in reports.
+/// Another set, with another name in reports.
 #[derive(GpuBuffers, Default, Debug, PartialEq)]
 #[buffers(label = "a picture")]
 struct Picture {
@@ -194,7 +194,7 @@ fn any_set_is_used_without_its_type<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(sets[1].stats().used_bytes(), 20);
     assert!(sets.iter().all(|set| set.check_leaks().is_ok()));
     assert!(format!("{sets:?}").starts_with("[GraphBuffers {"), "{sets:?}");
-    // Sets go to other threads.
+    // Sets can be moved to other threads.
     std::thread::spawn(move || drop(sets)).join().unwrap();
     device.check_leaks().unwrap();
 }
@@ -232,13 +232,13 @@ fn a_buffer_of_another_set_or_device_is_found_out<B: TestBackend>(open: Open<'_,
             .contains("which has not made it, and lives on another device; ")
     );
 
-    // Back again, and all is well.
+    // After swapping back, the sets work.
     std::mem::swap(other.edges_mut(), far.edges_mut());
     std::mem::swap(gpu.kinds_mut(), other.kinds_mut());
     assert_eq!(gpu.download().unwrap().kinds, graph(10, 10).kinds);
     other.close().unwrap();
     far.close().unwrap();
-    // The set's own buffer is gone, so it is no leak, and the other one is found out all the same.
+    // The set's own buffer is gone, so it is no leak. The foreign one is found nevertheless.
     *gpu.edges_mut() = Buffer::new(&device, "stand-in").unwrap();
     assert!(matches!(gpu.check_leaks(), Err(Error::ForeignBuffer { .. })));
     let Err(Error::ForeignBuffer { buffer, .. }) = gpu.close() else { panic!("it is still there") };
@@ -246,7 +246,7 @@ fn a_buffer_of_another_set_or_device_is_found_out<B: TestBackend>(open: Open<'_,
     device.check_leaks().unwrap();
 }
 
-/// Two generations, for ping-pong.
+/// Two generations that alternate.
 #[derive(GpuBuffers)]
 #[buffers(limit = "4KiB")]
 struct Generations {
@@ -267,7 +267,7 @@ fn ping_pong_keeps_names_and_limits<B: TestBackend>(open: Open<'_, B>) {
     }
     gpu.check_leaks().unwrap();
     assert!(matches!(gpu.resize(GenerationsLengths { now: 525, next: 500 }), Err(Error::SetLimit { .. })));
-    // Between sets, each has its own limit: 900 of 1024 elements are charged here, and 600 there.
+    // Each set has its own limit: 900 of 1024 elements are charged to this set, and 600 to the other.
     let mut other = Generations { now: vec![3; 600], next: Vec::new() }.upload(&device).unwrap();
     let error = gpu.now_mut().swap_contents(other.now_mut()).unwrap_err();
     assert!(matches!(error, Error::SetLimit { requested: 800, used: 3_600, .. }), "{error}");

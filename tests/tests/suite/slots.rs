@@ -27,9 +27,9 @@ on_each_backend!(a_task_waits_for_a_slot);
 fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
     let mut buffer = buffer(&device, 1, &[1, 2, 3]);
-    // One is free.
+    // One slot is free.
     drop(block_on(buffer.start_download_when_free()).unwrap().wait().unwrap());
-    // A guard has it, then a ticket.
+    // A guard holds it, then a ticket.
     for by_ticket in [false, true] {
         let ticket = buffer.start_download().unwrap();
         let (guard, ticket) =
@@ -47,7 +47,7 @@ fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
         buffer.fill(1).unwrap();
         buffer.upload(&[1, 2, 3]).unwrap();
     }
-    // A ticket that was dropped early, whose copy ends by itself; and one that was forgotten.
+    // A ticket that was dropped early, whose copy ends by itself. Then a ticket that was forgotten.
     B::occupy(&device, BUSY);
     drop(buffer.start_download().unwrap());
     assert_eq!(*block_on(async { buffer.start_download_when_free().await?.await }).unwrap(), [1, 2, 3]);
@@ -59,7 +59,7 @@ fn a_task_waits_for_a_slot<B: TestBackend>(open: Open<'_, B>) {
     woken.wait();
     let Poll::Ready(ticket) = poll(&mut future, &woken) else { panic!("it was given back") };
     assert_eq!(*ticket.unwrap().wait().unwrap(), [2, 3]);
-    // More parts than slots: no waiting would help.
+    // More parts than slots: no wait would help.
     let error = block_on(device.start_downloads_when_free((&buffer, &buffer))).unwrap_err();
     assert!(matches!(error, Error::TooFewSlots { slots: 1, parts: 2, .. }), "{error:?}");
     let error = buffer.view(4..9).unwrap_err();
@@ -76,18 +76,18 @@ fn a_task_that_waits_for_a_slot_may_be_dropped<B: TestBackend>(open: Open<'_, B>
     for (future, waker) in futures.iter_mut().zip(&wakers) {
         assert!(poll(future, waker).is_pending());
     }
-    // Another waker: the last one is woken, and the former has been dropped.
+    // With another waker: the last one is called, and the first one has been dropped.
     let other = Arc::new(Counter::default());
     assert!(poll(&mut futures[0], &other).is_pending());
     assert_eq!(Arc::strong_count(&wakers[0]), 1);
-    // Waiters that are dropped leave nothing, and take no slot along.
+    // Dropped waiters leave nothing, and take no slot with them.
     futures.truncate(3);
     assert!(wakers[3..].iter().all(|waker| Arc::strong_count(waker) == 1 && waker.count() == 0));
     drop(guard);
     other.wait();
     wakers[1].wait();
     assert_eq!(wakers[0].count(), 0);
-    // The first waiter has it, and the others stay.
+    // The first waiter has the slot, and the others keep waiting.
     let Poll::Ready(first) = poll(&mut futures[2], &wakers[2]) else { panic!("there is a slot") };
     assert!(poll(&mut futures[0], &other).is_pending() && poll(&mut futures[1], &other).is_pending());
     drop(first.unwrap().wait().unwrap());
@@ -103,7 +103,7 @@ struct Pair {
     right: Vec<u32>,
 }
 
-// The same value is waited for by threads and awaited by tasks, for all that has downloads.
+// Threads wait for the same value that tasks await, for everything that has downloads.
 on_each_backend!(what_waits_for_slots_starts_once_they_are_free);
 fn what_waits_for_slots_starts_once_they_are_free<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -118,7 +118,7 @@ fn what_waits_for_slots_starts_once_they_are_free<B: TestBackend>(open: Open<'_,
         assert!(format!("{frame:?}").contains("Pair.right"), "{frame:?}");
         let mut tail = pair.left().view(1..).unwrap().start_download_when_free();
         assert!(poll(&mut tail, &woken).is_pending());
-        // Those that wait hold no slot, and may go at any time.
+        // Waiters hold no slot, and may be dropped at any time.
         assert_eq!((pair.left().stats().slots_taken, pair.right().stats().slots_taken), (1, 0));
         drop(pair.start_download_when_free());
         let releases = thread::spawn(move || {
@@ -138,7 +138,7 @@ fn what_waits_for_slots_starts_once_they_are_free<B: TestBackend>(open: Open<'_,
         let (head, left) = both.wait().unwrap();
         assert_eq!((&*head, &*left), (&[4][..], &[1, 2, 3][..]));
     }
-    // Nothing was started by those that were dropped.
+    // The dropped waiters have started nothing.
     assert_eq!((pair.left().stats().slots_taken, pair.right().stats().slots_taken), (0, 0));
     pair.left_mut().fill(0).unwrap();
 }
@@ -183,10 +183,10 @@ fn many_tasks_share_few_slots<B: TestBackend>(open: Open<'_, B>) {
                             let both = async { device.start_downloads_when_free((b, a)).await?.await };
                             drop(block_on(both).unwrap());
                         }
-                        // A thread among the tasks, and a ticket that is not redeemed.
+                        // A thread among the tasks, and a ticket that is dropped unread.
                         3 => drop(b.start_download_when_free().wait().unwrap()),
                         _ => {
-                            // Given up, whatever has become of it.
+                            // Given up in any state.
                             let mut future = pin!(b.start_download_when_free());
                             let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                         }
@@ -201,7 +201,7 @@ fn many_tasks_share_few_slots<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((a.stats().slots_taken, b.stats().slots_taken), (0, 0));
 }
 
-/// A task that runs where it is woken.
+/// A task that runs inside the call that wakes it.
 struct Inline<B: TestBackend> {
     buffer: Arc<Buffer<u32, B, Async>>,
     future: Mutex<Option<Starting<B>>>,
@@ -222,7 +222,7 @@ impl<B: TestBackend> Wake for Inline<B> {
 }
 
 on_each_backend!(tasks_may_run_where_a_slot_comes_back);
-/// Wherever a slot comes back, nothing is locked.
+/// No lock is held when a slot is freed, wherever that happens.
 fn tasks_may_run_where_a_slot_comes_back<B: TestBackend>(open: Open<'_, B>) {
     for spec in [BufferSpec::new("plain").slots(1), BufferSpec::new("snapshot").slots(1).snapshot()] {
         let device = open!(open);
@@ -241,7 +241,8 @@ fn tasks_may_run_where_a_slot_comes_back<B: TestBackend>(open: Open<'_, B>) {
             task.clone().wake();
             assert!(task.tickets.lock().unwrap().is_empty(), "there was no slot");
             match round {
-                // By a guard, by the end of a copy whose ticket was dropped, by giving up, by a look at the figures.
+                // A guard frees the slot, or the end of a copy whose ticket was dropped, or
+                // `abandon_downloads`, or a call of `stats`.
                 0 | 1 => drop(ticket.wait().unwrap()),
                 2 => {
                     occupy(BUSY / 5);

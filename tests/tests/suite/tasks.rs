@@ -1,4 +1,4 @@
-//! Wakers that count, and executors that fail a test whose wake-up is lost.
+//! Wakers that count, and executors that fail a test when a wake-up is lost.
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +7,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Longer than any wait takes that ends.
+/// Longer than any wait that ends.
 pub(crate) const NEVER: Duration = Duration::from_secs(30);
 
-/// A waker that counts, and that a thread can wait for.
+/// A waker that counts its calls. A thread can wait for the first one.
 #[derive(Default)]
 pub(crate) struct Counter {
     woken: Mutex<usize>,
@@ -44,7 +44,7 @@ impl Wake for Unpark {
     }
 }
 
-/// The plainest executor. It polls only when it is woken, so a wake-up that is lost fails the test.
+/// The simplest executor. It polls only when it is woken, so a lost wake-up fails the test.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -65,10 +65,10 @@ pub(crate) fn poll<F: Future + Unpin>(future: &mut F, waker: &Arc<Counter>) -> P
 /// A future for [`run_on_threads`].
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A task of an executor of threads.
+/// A task of [`run_on_threads`].
 struct Shared {
     future: Mutex<Option<Task>>,
-    /// Polls so far. Only the waker of the last one wakes the task.
+    /// The number of polls. Only the waker of the last poll wakes the task.
     polls: AtomicUsize,
     ready: Mutex<mpsc::Sender<Arc<Shared>>>,
 }
@@ -86,7 +86,8 @@ impl Wake for OfPoll {
     }
 }
 
-/// Runs tasks on four threads, each polled on whichever is free, with another waker each time. Returns the number of polls.
+/// Runs tasks on four threads. Any free thread polls a task, each time with another waker. Returns the number
+/// of polls.
 pub(crate) fn run_on_threads(tasks: Vec<Task>) -> usize {
     let (ready, next) = mpsc::channel::<Arc<Shared>>();
     let (left, polls) = (AtomicUsize::new(tasks.len()), AtomicUsize::new(0));
@@ -109,7 +110,8 @@ pub(crate) fn run_on_threads(tasks: Vec<Task>) -> usize {
                 *slot = None;
                 left.fetch_sub(1, Ordering::SeqCst);
             } else if poll % 2 == 1 {
-                // Once more for nothing, so that the waker which counts is not the first that the future was given.
+                // Polls once more for nothing, so that the waker that counts is not the first one of the
+                // future.
                 task.ready.lock().unwrap().send(task.clone()).unwrap();
             }
         }

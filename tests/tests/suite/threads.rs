@@ -1,5 +1,5 @@
-//! Random operations on many threads that share a device and its limit, each buffer compared with a plain `Vec`, and all of them with
-//! what the device says it holds.
+//! Random operations on many threads that share a device and its limit. Each buffer is compared with a plain
+//! `Vec`, and the sum of all buffers with the figures of the device.
 
 use crate::reference_model::{Ingredients, Modelled};
 use crate::{Open, on_each_backend, open};
@@ -12,19 +12,19 @@ use std::sync::{Barrier, Mutex};
 
 const THREADS: usize = 8;
 
-/// Buffers of each thread.
+/// Buffers per thread.
 const BUFFERS: usize = 6;
 
-/// Elements of the largest: 8 MiB.
+/// Elements of the largest buffer: 8 MiB.
 const MOST: usize = 2 << 20;
 
-/// All of a thread's largest would fill it, so that it is hit again and again.
+/// The largest buffers of one thread exceed it, so that it is reached again and again.
 const LIMIT: u64 = 40 << 20;
 
-/// Operations of each thread between two times that all of them meet.
+/// Operations of each thread between two meetings.
 const ROUND: usize = 500;
 
-/// What the threads tell each other where they meet.
+/// State that the threads share at their meetings.
 struct Meeting {
     barrier: Barrier,
     capacities: AtomicU64,
@@ -79,7 +79,8 @@ impl<'a, B: TestBackend> Worker<'a, B> {
         Self { device, meeting, seed, random: Random::new(seed), ingredients, buffers }
     }
 
-    /// Operates until a thread finds something wrong. From then on it only comes to the meetings.
+    /// Runs operations until a thread finds a fault. From then on this thread only takes part in the
+    /// meetings.
     fn work(mut self, operations: usize) {
         for step in 0..operations {
             if !self.meeting.failed.load(SeqCst)
@@ -110,7 +111,8 @@ impl<'a, B: TestBackend> Worker<'a, B> {
         self.meeting.failed.store(true, SeqCst);
     }
 
-    /// Waits for all threads. One of them compares what the device counts with the sum of what all have, while the others stand still.
+    /// Waits for all threads. While the others wait, one thread compares the figures of the device with the
+    /// sum of all buffers.
     fn meet(&self, step: usize) {
         let meeting = self.meeting;
         let mine =
@@ -129,7 +131,7 @@ impl<'a, B: TestBackend> Worker<'a, B> {
         meeting.barrier.wait();
     }
 
-    /// Does a random operation, which only the limits may refuse.
+    /// Does a random operation. It may be refused by a limit, by its range, or for want of a slot.
     fn operate(&mut self) {
         match self.change() {
             Ok(()) | Err(Error::OutOfBounds { .. } | Error::SlotsBusy { .. }) => {}
@@ -144,7 +146,7 @@ impl<'a, B: TestBackend> Worker<'a, B> {
         }
     }
 
-    /// Makes a buffer, drops one, or does something with it.
+    /// Makes a buffer, drops one, or operates on one.
     fn change(&mut self) -> Result<(), Error> {
         let Self { device, random, ingredients, buffers, .. } = self;
         let index = random.below(BUFFERS);
@@ -152,10 +154,10 @@ impl<'a, B: TestBackend> Worker<'a, B> {
             buffers[index] = Some(make(device, random)?);
             return Ok(());
         };
-        // Large ones do not stay for long, or nothing but them would be tested.
+        // Large buffers are dropped early. Otherwise only large buffers would be tested.
         let many = modelled.buffer.capacity() > 20_000;
         if random.below(if many { 3 } else { 40 }) == 0 {
-            // Tickets may outlive their buffer, or go with it.
+            // Tickets outlive their buffer, or are dropped with it.
             if let Some(modelled) = buffers[index].take().filter(|modelled| modelled.model.len() % 2 == 0) {
                 modelled.drop_buffer();
             }
@@ -191,7 +193,7 @@ fn make<B: TestBackend>(device: &Device<B>, random: &mut Random) -> Result<Model
     Ok(Modelled::new(buffer.into_async(), model))
 }
 
-/// Mostly short, seldom as long as can be.
+/// Mostly short, rarely as long as possible.
 fn length(random: &mut Random) -> usize {
     let most = match random.below(1_000) {
         0..800 => 100,

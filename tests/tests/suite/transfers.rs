@@ -1,4 +1,4 @@
-//! Large transfers, which several threads do, and staged uploads.
+//! Large transfers by several threads, and staged uploads.
 
 use crate::{Open, on_each_backend, open};
 use bytemuck::{Pod, Zeroable};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 
-/// Twelve bytes, so that pieces end within elements.
+/// Twelve bytes, so that pieces end inside elements.
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 struct Vertex {
@@ -16,11 +16,11 @@ struct Vertex {
     color: [u8; 4],
 }
 
-/// So many elements, no two near each other alike.
+/// `len` elements. Those near each other differ.
 fn elements<T: Element>(len: usize, seed: u64) -> Vec<T> {
     let mut random = Random::new(seed + 1);
     let mut elements = vec![T::zeroed(); len];
-    // Small numbers in every byte are ordinary numbers in every type.
+    // Small numbers in every byte are ordinary values of every type.
     for (index, byte) in bytemuck::cast_slice_mut::<T, u8>(&mut elements).iter_mut().enumerate() {
         if index % 8 == 0 || index % 4093 == 0 {
             *byte = u8::try_from(random.next_u64() % 100).unwrap();
@@ -34,7 +34,7 @@ fn check<T: Element + PartialEq, B: TestBackend>(device: &Device<B>, len: usize)
     let mut data = elements::<T>(len, len as u64);
     let mut buffer: Buffer<T, B> = Buffer::from_slice(device, "large", &data).unwrap();
     assert!(buffer.download().unwrap() == data, "{len} {name}");
-    // Into memory that is there, and to a slice.
+    // Into existing memory, and into a slice.
     data.reverse();
     buffer.upload(&data).unwrap();
     let mut slice = vec![T::zeroed(); len];
@@ -43,13 +43,13 @@ fn check<T: Element + PartialEq, B: TestBackend>(device: &Device<B>, len: usize)
     if len < 3 {
         return;
     }
-    // From the second to the last but one.
+    // From the second element to the last but one.
     let inner = elements::<T>(len - 2, 77);
     buffer.view_mut(1..len - 1).unwrap().write(&inner).unwrap();
     data[1..len - 1].copy_from_slice(&inner);
     assert!(buffer.view(1..len - 1).unwrap().download().unwrap() == inner, "{len} {name} of a view");
     assert!(buffer.download().unwrap() == data, "{len} {name} around a view");
-    // And past the end.
+    // Past the end of the buffer.
     buffer.truncate(2);
     buffer.extend_from_slice(&inner).unwrap();
     data.truncate(2);
@@ -82,7 +82,7 @@ fn large_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, B
     let old: Vec<u32> = vec![1; 3 * MIB];
     let new: Vec<u32> = elements(3 * MIB, 5);
     let mut buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, "buffer", &old).unwrap().into_async();
-    // After a download that has not begun, and a kernel.
+    // After a download that has not begun, and after a kernel.
     B::occupy(&device, Duration::from_millis(30));
     B::add_one(&mut buffer);
     let before = buffer.start_download().unwrap();
@@ -160,7 +160,7 @@ fn stages_are_sent_from_where_they_were_filled<B: TestBackend>(open: Open<'_, B>
         assert!(upload.is_ready().unwrap());
         upload.wait().unwrap();
     }
-    // A part, after a download that has not begun.
+    // A part of the buffer, after a download that has not begun.
     B::occupy(&device, Duration::from_millis(30));
     let before = buffer.start_download().unwrap();
     let old = elements::<[u8; 3]>(7, 3);
@@ -201,7 +201,7 @@ fn staged_uploads_run_in_the_order_of_the_stream<B: TestBackend>(open: Open<'_, 
     }
     assert!(buffer.download().unwrap().iter().all(|element| *element == 20));
     drop(buffer);
-    // Tickets outlive the buffer, and one even the device.
+    // Tickets outlive the buffer, and one of them outlives the device.
     let last = uploads.pop().unwrap();
     uploads.into_iter().for_each(|upload| upload.wait().unwrap());
     device.close().unwrap();

@@ -24,7 +24,7 @@ fn an_upload_is_awaited<B: TestBackend>(open: Open<'_, B>) {
     let began = Instant::now();
     occupy(BUSY);
     let upload = send(&mut buffer, 1);
-    // The buffer, the device and the other tickets may go meanwhile.
+    // The buffer, the device and the other tickets may be dropped meanwhile.
     drop(send(&mut buffer, 2));
     std::mem::forget(send(&mut buffer, 3));
     let awaited = send(&mut buffer, 4);
@@ -48,7 +48,7 @@ fn an_upload_wakes_the_task_that_awaits_it<B: TestBackend>(open: Open<'_, B>) {
     let mut first = send(&mut buffer, 1);
     occupy(BUSY * 8);
     let second = send(&mut buffer, 2);
-    // The second upload is awaited first. That does not hold up the task that awaits the first.
+    // The second upload is awaited first. That does not delay the wait for the first.
     let waits = thread::spawn(move || block_on(second));
     thread::sleep(BUSY / 5);
     let arrived = first.wait_timeout(NEVER).unwrap();
@@ -67,7 +67,7 @@ fn a_stage_shows_no_memory_as_it_was_pinned<B: TestBackend>(open: Open<'_, B>) {
     buffer.resize(1_000).unwrap();
     buffer.fill(7).unwrap();
     for _ in 0..2 {
-        // The device alone has written this memory, and not all of it.
+        // Only the device has written this pinned memory, and not all of it.
         drop(buffer.view(..900).unwrap().start_download().unwrap().wait().unwrap());
     }
     let pinned = device.stats().pinned_bytes;
@@ -83,12 +83,13 @@ fn an_empty_upload_is_done_at_once<B: TestBackend>(open: Open<'_, B>) {
     let mut upload = buffer.stage(0).unwrap().commit().unwrap();
     assert!(upload.is_ready().unwrap() && upload.wait_timeout(Duration::ZERO).unwrap().is_some());
     block_on(upload).unwrap();
-    // Closed here and not by a thread, which the end of the program would cut off.
+    // Waits here. Otherwise a thread would end the device, and the end of the program would cut that thread
+    // off.
     device.synchronize().unwrap();
 }
 
 on_each_backend!(a_stage_that_can_never_be_committed_pins_nothing);
-/// The memory was pinned, which took a second per GiB, and then the stage was refused.
+/// Regression: the memory was pinned, which took a second per GiB, and then the stage was refused.
 fn a_stage_that_can_never_be_committed_pins_nothing<B: TestBackend>(open: Open<'_, B>) {
     const LIMIT: u64 = 1 << 20;
     let device = open!(open, Device::builder().memory_limit(LIMIT));
@@ -101,7 +102,7 @@ fn a_stage_that_can_never_be_committed_pins_nothing<B: TestBackend>(open: Open<'
         "{error}"
     );
     assert_eq!(device.stats().pinned_bytes, pinned);
-    // A stage that fits is made.
+    // A stage that fits is granted.
     buffer.stage(100_000).unwrap().commit().unwrap();
     assert_eq!(buffer.len(), 100_000);
 }

@@ -220,6 +220,17 @@ impl Drop for Loaded {
 
 impl Function<'_> {
     /// The kernel's name in the PTX.
+    ///
+    /// ```no_run
+    /// use gpumem::Device;
+    /// # const PTX: &str = "";
+    ///
+    /// let device = Device::cuda(0)?;
+    /// let module = device.load_ptx(PTX)?; // with the kernel `add_one`
+    /// let add_one = module.get_function("add_one")?;
+    /// assert_eq!(add_one.name(), "add_one");
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         sealed::Kernel::name(self).unwrap_or_default()

@@ -23,12 +23,31 @@ impl<T> DevicePointer<T> {
     }
 
     /// The address as a number.
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::cuda(0)?, "cells", &[1_u32, 2, 3])?;
+    /// let address: u64 = cells.as_device_ptr().as_raw(); // for a library that takes a `CUdeviceptr`
+    /// assert_eq!(address, cells.as_raw());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn as_raw(self) -> u64 {
         self.address
     }
 
     /// Whether it is the address of a buffer without memory, which is 0.
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::<u32, _>::new(&Device::cuda(0)?, "cells")?;
+    /// assert!(cells.as_device_ptr().is_null()); // it has no memory yet
+    /// cells.resize(100)?;
+    /// assert!(!cells.as_device_ptr().is_null());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn is_null(self) -> bool {
         self.address == 0
@@ -36,6 +55,15 @@ impl<T> DevicePointer<T> {
 
     /// The address of the element that is `count` elements later. It wraps around at the end of all
     /// addresses.
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::<u32, _>::zeroed(&Device::cuda(0)?, "cells", 256)?;
+    /// let second_half = cells.as_device_ptr().wrapping_add(128); // for a kernel that takes 128 elements
+    /// assert_eq!(second_half.as_raw(), cells.as_raw() + 512);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn wrapping_add(self, count: usize) -> Self {
         Self::new(self.address.wrapping_add((count as u64).wrapping_mul(size_of::<T>() as u64)))

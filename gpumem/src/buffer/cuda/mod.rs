@@ -24,6 +24,21 @@ impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
     ///
     /// It queues no work: the kernel may read the buffer while a download does.
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// # const KERNELS: &str = "";
+    /// let device = Device::cuda(0)?;
+    /// let module = device.load_ptx(KERNELS)?;
+    /// let (maximum, stream) = (module.get_function("maximum")?, device.stream());
+    /// let heights = Buffer::from_slice(&device, "heights", &[3.0_f32; 256])?;
+    /// let mut highest = Buffer::<f32, _>::zeroed(&device, "highest", 1)?;
+    /// let (from, to) = (heights.as_device_ptr(), highest.as_device_ptr_mut()?);
+    /// // SAFETY: the kernel reads 256 elements and writes one, which the buffers have.
+    /// unsafe { cust::launch!(maximum<<<1, 256, 0, stream>>>(from, to))? };
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn as_device_ptr(&self) -> DevicePointer<T> {
         DevicePointer::new(self.as_raw())
@@ -34,6 +49,20 @@ impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     ///
     /// The kernel may write up to the capacity; elements beyond the length become part of the buffer with
     /// [`Buffer::set_len`].
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// # const KERNELS: &str = "";
+    /// let device = Device::cuda(0)?;
+    /// let module = device.load_ptx(KERNELS)?;
+    /// let (add_one, stream) = (module.get_function("add_one")?, device.stream());
+    /// let mut numbers = Buffer::from_slice(&device, "numbers", &[1_u32; 256])?;
+    /// // SAFETY: each of the 256 threads changes one of the 256 elements.
+    /// unsafe { cust::launch!(add_one<<<1, 256, 0, stream>>>(numbers.as_device_ptr_mut()?))? };
+    /// assert_eq!(numbers.download()?, [2; 256]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -47,6 +76,24 @@ impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
 /// use lasts.
 impl<T: Element, M: Mode> StreamUse<'_, T, Cuda, M> {
     /// The address of the elements, for a kernel that reads them.
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// # const KERNELS: &str = "";
+    /// let device = Device::cuda(0)?;
+    /// let (module, statistics) = (device.load_ptx(KERNELS)?, device.create_stream()?);
+    /// let maximum = module.get_function("maximum")?;
+    /// let heights = Buffer::from_slice(&device, "heights", &[3.0_f32; 256])?;
+    /// let mut highest = Buffer::<f32, _>::zeroed(&device, "highest", 1)?;
+    /// let (read, mut written) = (heights.use_on(&statistics)?, highest.bind(&statistics)?);
+    /// let (from, to) = (read.as_device_ptr(), written.as_device_ptr()?);
+    /// // SAFETY: the kernel reads 256 elements and writes one, on the stream of both uses.
+    /// unsafe { cust::launch!(maximum<<<1, 256, 0, statistics>>>(from, to))? };
+    /// read.finish()?;
+    /// written.finish()?;
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn as_device_ptr(&self) -> DevicePointer<T> {
         self.buffer.as_device_ptr()
@@ -60,6 +107,22 @@ impl<T: Element, M: Mode> Bound<'_, T, Cuda, M> {
     /// The address of the elements, for a kernel that reads or writes them. Work that is queued on the stream
     /// from now on waits for running downloads of this buffer.
     ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// # const KERNELS: &str = "";
+    /// let device = Device::cuda(0)?;
+    /// let (module, physics) = (device.load_ptx(KERNELS)?, device.create_stream()?);
+    /// let add_one = module.get_function("add_one")?;
+    /// let mut numbers = Buffer::from_slice(&device, "numbers", &[1_u32; 256])?;
+    /// let mut bound = numbers.bind(&physics)?;
+    /// // SAFETY: each of the 256 threads changes one of the 256 elements, on the stream of this binding.
+    /// unsafe { cust::launch!(add_one<<<1, 256, 0, physics>>>(bound.as_device_ptr()?))? };
+    /// bound.finish()?;
+    /// assert_eq!(numbers.download()?, [2; 256]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the waits could not be queued.
@@ -72,6 +135,15 @@ impl<T: Element, M: Mode> Bound<'_, T, Cuda, M> {
 /// Addresses as plain numbers; the same rules apply.
 impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     /// [`Buffer::as_device_ptr`] as a number.
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::cuda(0)?, "cells", &[1_u32, 2, 3])?;
+    /// let address: u64 = cells.as_raw(); // for a library that reads the elements there
+    /// assert_ne!(address, 0);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn as_raw(&self) -> u64 {
         self.raw.block().map_or(0, |block| {
@@ -81,6 +153,17 @@ impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     }
 
     /// [`Buffer::as_device_ptr_mut`] as a number.
+    ///
+    /// ```no_run
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::cuda(0)?, "cells", &[1_u32, 2, 3])?.into_async();
+    /// let before = cells.start_download()?;
+    /// let address: u64 = cells.as_raw_mut()?; // for a library that writes the elements
+    /// // Its work, which it queues on the compute stream, waits for the copy.
+    /// assert_eq!((address, &*before.wait()?), (cells.as_raw(), &[1, 2, 3][..]));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

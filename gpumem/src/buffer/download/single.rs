@@ -74,6 +74,21 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
     /// A queue for downloads of this buffer, or of ranges of it: for as many as it has slots. See
     /// [`FrameQueue`], which has the loop.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[0_u32; 100])?.into_async();
+    /// let mut last = Vec::new();
+    /// let mut frames = cells.frame_queue();
+    /// for step in 1..=3 {
+    ///     cells.fill(step)?;
+    ///     if let Some(frame) = frames.push(cells.view(99..)?.start_download()?)? { last.push(frame[0]) }
+    /// }
+    /// for frame in frames.drain() { last.push(frame?[0]) }
+    /// assert_eq!(last, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn frame_queue(&self) -> FrameQueue<DownloadGuard<T, B>, B>
     where
@@ -113,6 +128,17 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     }
 
     /// [`Buffer::start_download_when_free`] of the elements of the range.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("frame").slots(1);
+    /// let frame = Buffer::from_slice(&Device::host(), spec, &[1_u32, 2, 3])?.into_async();
+    /// drop(frame.start_download()?); // keeps the slot until its copy has ended
+    /// let tail = frame.view(1..)?.start_download_when_free().wait()?; // waits for the slot
+    /// assert_eq!(*tail.wait()?, [2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     pub fn start_download_when_free(&self) -> WhenFree<'a, DownloadGuard<T, B>, B>
     where
         M: AsyncMode,

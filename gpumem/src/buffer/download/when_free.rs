@@ -84,6 +84,17 @@ impl<'a, O, B: Backend> WhenFree<'a, O, B> {
 
     /// Blocks the calling thread until there are slots, and starts the download.
     ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("frame").slots(1);
+    /// let frame = Buffer::from_slice(&Device::host(), spec, &[1_u32, 2, 3])?.into_async();
+    /// drop(frame.start_download()?); // keeps the slot until its copy has ended
+    /// let ticket = frame.start_download_when_free().wait()?; // waits for the slot, and starts
+    /// assert_eq!(*ticket.wait()?, [1, 2, 3]); // waits for the elements
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of `start_download` but for [`Error::SlotsBusy`], and [`Error::WouldDeadlock`] if it would have

@@ -85,18 +85,55 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
 impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// The number of elements of the buffer.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[1.0_f32, 2.0])?;
+    /// let bound = heights.bind(&physics)?;
+    /// assert_eq!(bound.len(), 2);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.buffer.len()
     }
 
     /// Whether the buffer has no elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[1.0_f32, 2.0])?;
+    /// let mut bound = heights.bind(&physics)?;
+    /// assert!(!bound.is_empty());
+    /// bound.buffer()?.clear();
+    /// assert!(bound.is_empty());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
     /// The stream.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[1.0_f32, 2.0])?;
+    /// let mut bound = heights.bind(&physics)?;
+    /// device.launch_on(&physics, (&mut bound,), |(heights,)| heights.fill(7.0))?;
+    /// device.synchronize_stream(bound.stream())?; // the kernel has ended
+    /// assert_eq!(bound.view(..)?.download()?, [7.0, 7.0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn stream(&self) -> &Stream<B> {
         self.binding.stream()
@@ -105,6 +142,21 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// The buffer, for uploads, growth, and all other operations on the compute stream. They come after the
     /// stream's work so far, and the stream's later work comes after them. Costs an event, and a wait on the
     /// compute stream.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[1.0_f32, 2.0])?;
+    /// let mut bound = heights.bind(&physics)?;
+    /// bound.buffer()?.extend_from_slice(&[3.0])?;
+    /// device.launch_on(&physics, (&mut bound,), |(heights,)| {
+    ///     heights.iter_mut().for_each(|height| *height += 1.0); // the third one too
+    /// })?;
+    /// assert_eq!(bound.buffer()?.download()?, [2.0, 3.0, 4.0]); // after the kernel
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -119,6 +171,18 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// Async downloads of the view are those of [`Bound::start_download`]. Its other operations, which give
     /// data at once or copy it on the device, go through the compute stream, which first waits for the
     /// stream.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[1.0_f32, 2.0])?;
+    /// let mut bound = heights.bind(&physics)?;
+    /// device.launch_on(&physics, (&mut bound,), |(heights,)| heights.fill(7.0))?;
+    /// assert_eq!(bound.view(1..)?.download()?, [7.0]); // after the kernel
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -135,6 +199,20 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// In a [selection](crate::Device::start_downloads) all parts show a point of the stream too if all are
     /// bound to it. Otherwise the selection shows a point of the compute stream, which waits for the stream.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[1.0_f32, 2.0])?.into_async();
+    /// let mut bound = heights.bind(&physics)?;
+    /// let before = bound.start_download()?;
+    /// device.launch_on(&physics, (&mut bound,), |(heights,)| heights.fill(7.0))?; // waits for the copy
+    /// let after = bound.start_download()?; // waits for the kernel
+    /// assert_eq!((&*before.wait()?, &*after.wait()?), (&[1.0, 2.0][..], &[7.0, 7.0][..]));
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Buffer::start_download`].
@@ -147,6 +225,21 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
 
     /// [`Buffer::start_download_when_free`] of the buffer, as with [`Bound::start_download`]: it shows the
     /// point of the stream at which it starts.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let spec = BufferSpec::new("heights").slots(1);
+    /// let mut heights = Buffer::from_slice(&device, spec, &[1.0_f32, 2.0])?.into_async();
+    /// let mut bound = heights.bind(&physics)?;
+    /// drop(bound.start_download()?); // keeps the slot until its copy has ended
+    /// device.launch_on(&physics, (&mut bound,), |(heights,)| heights.fill(7.0))?;
+    /// let frame = bound.start_download_when_free().wait()?; // waits for the slot
+    /// assert_eq!(*frame.wait()?, [7.0, 7.0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     pub fn start_download_when_free(&self) -> WhenFree<'_, DownloadGuard<T, B>, B>
     where
         M: AsyncMode,
@@ -155,6 +248,19 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     }
 
     /// Ends the binding, as dropping the guard does, and reports failures.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[1.0_f32, 2.0])?;
+    /// let mut bound = heights.bind(&physics)?;
+    /// device.launch_on(&physics, (&mut bound,), |(heights,)| heights.fill(7.0))?;
+    /// bound.finish()?; // from here on the buffer is used as before
+    /// assert_eq!(heights.download()?, [7.0, 7.0]); // after the kernel
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -51,18 +51,54 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
 
 impl<T: Element, B: Backend, M: Mode> StreamUse<'_, T, B, M> {
     /// The number of elements of the buffer.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let statistics = device.create_stream()?;
+    /// let heights = Buffer::from_slice(&device, "heights", &[3.0_f32, 1.0])?;
+    /// let used = heights.use_on(&statistics)?;
+    /// assert_eq!(used.len(), 2); // the count for a kernel
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.buffer.len()
     }
 
     /// Whether the buffer has no elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let statistics = device.create_stream()?;
+    /// let heights = Buffer::from_slice(&device, "heights", &[3.0_f32, 1.0])?;
+    /// let used = heights.use_on(&statistics)?;
+    /// assert!(!used.is_empty()); // there is work for a kernel
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
     /// Ends the use.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let statistics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[3.0_f32, 1.0])?;
+    /// let used = heights.use_on(&statistics)?;
+    /// // Here kernels of a card are launched on `statistics`, which read the buffer.
+    /// used.finish()?;
+    /// heights.fill(0.0)?; // waits for them, on the compute stream
+    /// assert_eq!(heights.download()?, [0.0, 0.0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

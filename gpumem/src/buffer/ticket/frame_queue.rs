@@ -131,6 +131,18 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     /// Adds a download that was just started. If the queue is full, waits for its oldest download, and
     /// returns that frame.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2])?.into_async();
+    /// let mut frames = cells.frame_queue(); // for two slots: it holds one download
+    /// assert!(frames.push(cells.start_download()?)?.is_none());
+    /// cells.fill(7)?;
+    /// let oldest = frames.push(cells.start_download()?)?.expect("the queue was full");
+    /// assert_eq!(*oldest, [1, 2]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Ticket::wait`] for the oldest download, which has left the queue then. The download that
@@ -146,6 +158,37 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     /// frame is lost: the queue has one download more than it should, and [`next`](Self::next) gives the
     /// oldest.
     ///
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, Host, Result};
+    ///
+    /// async fn film(cells: &mut Buffer<u32, Host, Async>) -> Result<Vec<u32>> {
+    ///     let (mut frames, mut drawn) = (cells.frame_queue(), Vec::new());
+    ///     for step in 1..=3 {
+    ///         cells.fill(step)?;
+    ///         if let Some(frame) = frames.push_async(cells.start_download()?).await? {
+    ///             drawn.push(frame[0]);
+    ///         }
+    ///     }
+    ///     Ok(drawn)
+    /// }
+    /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(output) => return output,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[0; 100])?.into_async();
+    /// assert_eq!(block_on(film(&mut cells))?, [1, 2]); // the third frame went with the queue
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`FrameQueue::push`].
@@ -157,12 +200,40 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
         async move { if self.has_room() { Ok(None) } else { self.next().await.transpose() } }
     }
 
+    // The name that `StreamExt` has for it, so that the same code compiles with the feature `futures` and
+    // without.
     /// Awaits the oldest download, and gives its frame, or the error in its place; `None` if the queue is
     /// empty.
     ///
     /// The future may be dropped at any time: the download stays in the queue until its frame was given.
-    // The name that `StreamExt` has for it, so that the same code compiles with the feature `futures` and
-    // without.
+    ///
+    /// ```
+    /// use gpumem::{Async, Buffer, Device, FrameQueue, Host, Result};
+    ///
+    /// async fn sum(cells: &Buffer<u32, Host, Async>) -> Result<u32> {
+    ///     let (mut frames, mut sum) = (FrameQueue::new(3), 0);
+    ///     frames.push(cells.view(..2)?.start_download()?)?;
+    ///     frames.push(cells.view(2..)?.start_download()?)?;
+    ///     while let Some(frame) = frames.next().await { sum += frame?.iter().sum::<u32>() }
+    ///     Ok(sum)
+    /// }
+    /// # use std::{pin::pin, sync::Arc, task::{Context, Poll, Wake, Waker}, thread};
+    /// # struct Unpark(thread::Thread);
+    /// # impl Wake for Unpark { fn wake(self: Arc<Self>) { self.0.unpark() } }
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    /// #             Poll::Ready(output) => return output,
+    /// #             Poll::Pending => thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4])?.into_async();
+    /// assert_eq!(block_on(sum(&cells))?, 10); // on any executor
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> impl Future<Output = Option<Result<O, Error>>> + use<'_, O, B> {
         poll_fn(|context| self.poll_oldest(context))
@@ -172,6 +243,21 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     /// errors in their place.
     ///
     /// Downloads that the loop does not come to stay in the queue.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, BufferSpec, Device};
+    ///
+    /// let spec = BufferSpec::new("cells").slots(3);
+    /// let mut cells = Buffer::from_slice(&Device::host(), spec, &[0_u32; 2])?.into_async();
+    /// let (mut frames, mut drawn) = (cells.frame_queue(), Vec::new());
+    /// for step in 1..=2 {
+    ///     cells.fill(step)?;
+    ///     frames.push(cells.start_download()?)?; // for three slots: it holds two downloads
+    /// }
+    /// for frame in frames.drain() { drawn.push(frame?[0]) }
+    /// assert_eq!(drawn, [1, 2]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     pub fn drain(&mut self) -> impl Iterator<Item = Result<O, Error>> + use<'_, O, B> {
         std::iter::from_fn(|| self.wait_for_oldest())
     }
@@ -197,12 +283,33 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
 
 impl<O, B: Backend> FrameQueue<O, B> {
     /// The number of downloads in the queue.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2])?.into_async();
+    /// let mut frames = cells.frame_queue();
+    /// frames.push(cells.start_download()?)?;
+    /// assert_eq!(frames.len(), 1);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.tickets.len()
     }
 
     /// Whether there is no download in the queue.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2])?.into_async();
+    /// let mut frames = cells.frame_queue();
+    /// assert!(frames.is_empty());
+    /// frames.push(cells.start_download()?)?;
+    /// assert!(!frames.is_empty());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tickets.is_empty()

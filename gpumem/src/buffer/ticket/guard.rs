@@ -59,6 +59,16 @@ impl<T, B: Backend> DownloadGuard<T, B> {
     }
 
     /// The elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3])?.into_async();
+    /// let guard = cells.start_download()?.wait()?;
+    /// let elements: &[u32] = guard.as_slice(); // or `&guard`, which derefs
+    /// assert_eq!(elements, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn as_slice(&self) -> &[T] {
         let Some((pinned, _)) = &self.data else { return &[] };

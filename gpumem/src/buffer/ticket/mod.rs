@@ -149,6 +149,18 @@ impl<O: Frame<B>, B: Backend> Ticket<O, B> {
     /// Whether the transfer has ended, so that [`wait`](Self::wait) returns at once. Asks the device, and
     /// does not wait.
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3])?.into_async();
+    /// let ticket = cells.start_download()?;
+    /// while !ticket.is_ready()? {
+    ///     std::thread::yield_now(); // or other work
+    /// }
+    /// assert_eq!(*ticket.wait()?, [1, 2, 3]); // returns at once
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::DeviceFailed`] when the device has failed: the data will not come.
@@ -158,6 +170,17 @@ impl<O: Frame<B>, B: Backend> Ticket<O, B> {
 
     /// Blocks the calling thread until the transfer has ended, and returns what it brings: for a download,
     /// the data in the pinned memory that the device wrote.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3])?.into_async();
+    /// let ticket = cells.start_download()?;
+    /// cells.fill(0)?; // waits for the copy, on the device
+    /// let guard = ticket.wait()?; // waits for the copy, here
+    /// assert_eq!(*guard, [1, 2, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -212,6 +235,15 @@ impl<O: Frame<B>, B: Backend> Ticket<O, B> {
 
 impl<T, B: Backend> Ticket<DownloadGuard<T, B>, B> {
     /// The number of elements in the download.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3])?.into_async();
+    /// let ticket = cells.view(1..)?.start_download()?;
+    /// assert_eq!(ticket.len(), 2); // known before the elements are there
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         // An element of a view that was cast is a part of one of the buffer.
@@ -220,6 +252,15 @@ impl<T, B: Backend> Ticket<DownloadGuard<T, B>, B> {
     }
 
     /// Whether the download has no elements.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let cells = Buffer::from_slice(&Device::host(), "cells", &[1_u32, 2, 3])?.into_async();
+    /// assert!(!cells.start_download()?.is_empty());
+    /// assert!(cells.view(3..)?.start_download()?.is_empty());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -118,6 +118,17 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     /// Sends the elements to the buffer, where they overwrite those from `offset` on, as with
     /// [`Buffer::write`](crate::Buffer::write). Does not wait; the ticket is as with [`Stage::commit`].
     ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3, 4])?;
+    /// let mut stage = cells.stage(2)?;
+    /// stage.copy_from_slice(&[20, 30]);
+    /// stage.commit_at(1)?; // elements 1 and 2
+    /// assert_eq!(cells.download()?, [1, 20, 30, 4]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] when they do not all exist, and [`Error::DeviceFailed`] when the device has

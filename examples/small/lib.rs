@@ -1,0 +1,1 @@
+//! Small examples, one idea per program: `cargo run --example hello`, and so on.
