@@ -56,6 +56,17 @@
 //! | errors | [`Error`] |
 //! | the calls of `cust` and `cudarc`, side by side | [coming from them](guide::coming_from) |
 //!
+//! # Guides
+//!
+//! * [Getting started](guide::getting_started), on the host and on a card.
+//! * [Coming from `cust` or `cudarc`](guide::coming_from).
+//! * [Adding and removing elements](guide::adding_and_removing): growth, limits, and the cost of each change.
+//! * [One source for any backend](guide::generic_backend).
+//! * [Chunks](guide::chunked_pipelines): data that is larger than the device's memory.
+//! * [Streaming under tokio](guide::streaming_under_tokio).
+//! * [Testing without a card](guide::testing_without_a_card).
+//! * [How downloads stay safe](guide::downloads).
+//!
 //! # Order
 //!
 //! A device has one compute stream, [`Device::stream`]. Operations that write a buffer take effect in its

@@ -771,8 +771,8 @@ Code cuMemCreate(Chunk **chunk, size_t bytes, const Properties *properties, unsi
   return enough ? SUCCESS : OUT_OF_MEMORY;
 }
 
-// The real driver releases a handle that is mapped, and keeps its memory until it is unmapped. Here that is
-// an error.
+// The real driver releases a handle that is mapped, and keeps its memory until it is unmapped. Here that ends
+// the program.
 Code cuMemRelease(Chunk *chunk) {
   NEEDS_CONTEXT
   insist_virtual();
@@ -787,7 +787,7 @@ Code cuMemRelease(Chunk *chunk) {
   return SUCCESS;
 }
 
-// The real driver maps a handle in many places. Here that is an error.
+// The real driver maps a handle in many places. Here that ends the program.
 Code cuMemMap(Address address, size_t bytes, size_t offset, Chunk *chunk, unsigned long long flags) {
   NEEDS_CONTEXT
   insist_virtual();

@@ -20,8 +20,8 @@ pub const KERNELS: &str = include_str!("kernels.ptx");
 mod driver;
 
 /// Takes the turn to use the card. The tests of one program take it one at a time: a driver call that frees
-/// memory waits for the work of all of them, and some take most of the card's memory. Each device of an
-/// earlier test has ended by then, on its finishing thread.
+/// memory waits for the work of all of them, and some take most of the card's memory. When this returns, the
+/// devices of earlier tests have ended, each on a separate thread.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

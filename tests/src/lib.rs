@@ -7,7 +7,10 @@
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
+mod executor;
 pub mod workspace;
+
+pub use executor::{NEVER, block_on};
 
 use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, Mode};
 use std::time::Duration;

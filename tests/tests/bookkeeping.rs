@@ -13,7 +13,7 @@ fn block(device: &Device<Host>, bytes: usize) -> gpumem::Result<Buffer<u8>> {
     Buffer::with_capacity(device, "block", bytes)
 }
 
-/// Debug builds compare all figures of the device with each other.
+/// Compares all figures of the device with each other, in debug builds only.
 fn audit(device: &Device<Host>) {
     #[cfg(debug_assertions)]
     device.__audit();

@@ -94,7 +94,7 @@ fn what_is_held_is_a_quarter_more_than_what_lived() {
     promised("gpumem/src/device/builder.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
     let device = Device::builder().memory_limit(64 << 30).host().unwrap();
     let mut random = Random::new(11);
-    // Only capacities: no test touches the memory, so it costs the machine nothing.
+    // Only capacities: the memory is never touched, so it costs the machine nothing.
     let mut live = Vec::new();
     for _ in 0..2_000 {
         if live.len() > 60 || random.below(2) == 0 && !live.is_empty() {
@@ -303,7 +303,7 @@ fn each_buffer_has_two_slots() {
          free, `start_download_when_free()` waits for one",
     );
     promised(
-        "gpumem/src/guide.rs",
+        "gpumem/guide/downloads.md",
         "[`Buffer::abandon_downloads`](crate::Buffer::abandon_downloads) frees those of tickets.",
     );
     let device = Device::host();

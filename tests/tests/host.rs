@@ -2,8 +2,8 @@
 
 use gpumem::testing::SlowBus;
 use gpumem::{Async, Blocking, Buffer, BufferSpec, Device, Error, Host};
-use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use gpumem_tests::block_on;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -215,23 +215,6 @@ fn a_failed_device_ends_the_wait_for_a_slot() {
     });
 }
 
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(std::thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let mut future = std::pin::pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
 #[test]
 fn a_kernel_cannot_wait_for_its_own_device() {
     let device = Device::host();
@@ -262,6 +245,33 @@ fn a_kernel_cannot_wait_for_its_own_device() {
         assert!(matches!(result, Err(Error::WouldDeadlock)), "{result:?}");
     }
     device.synchronize().unwrap();
+    device.close().unwrap();
+}
+
+/// The wait was refused, so the download goes on and stays in the queue.
+#[test]
+fn a_queue_in_a_kernel_loses_no_frame() {
+    let device = Device::host();
+    let buffer: Buffer<u32, Host, Async> = Buffer::from_slice(&device, "buffer", &[1]).unwrap().into_async();
+    let (send, receive) = mpsc::channel();
+    let kernel = move || {
+        let mut frames = buffer.frame_queue();
+        assert!(frames.push(buffer.start_download()?)?.is_none());
+        let refused =
+            [frames.push(buffer.start_download()?).map(drop), block_on(frames.next()).unwrap().map(drop)];
+        // A loop over refused waits ends.
+        let drained: Vec<_> = frames.drain().map(|frame| frame.map(drop)).collect();
+        send.send((refused, drained, frames, buffer)).unwrap();
+        Ok::<(), Error>(())
+    };
+    device.launch((), move |()| kernel().unwrap()).unwrap();
+    let (refused, drained, mut frames, buffer) = receive.recv().unwrap();
+    assert_eq!(
+        (refused, drained),
+        ([Err(Error::WouldDeadlock), Err(Error::WouldDeadlock)], vec![Err(Error::WouldDeadlock)])
+    );
+    assert_eq!(frames.drain().map(|frame| frame.unwrap()[0]).collect::<Vec<_>>(), [1, 1]);
+    drop(buffer);
     device.close().unwrap();
 }
 

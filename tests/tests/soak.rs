@@ -12,12 +12,8 @@
 #![cfg(target_os = "linux")]
 
 use gpumem::{Async, Buffer, BufferSpec, Device, GpuBuffers, Host, Stream};
-use gpumem_tests::{Random, TestBackend};
+use gpumem_tests::{Random, TestBackend, block_on};
 use std::collections::VecDeque;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
@@ -72,24 +68,6 @@ struct Frame {
     #[buffer(async(snapshot))]
     colours: Vec<u32>,
     edges: Vec<[u32; 2]>,
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let (mut future, waker) = (pin!(future), Waker::from(Arc::new(Unpark(thread::current()))));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 /// Microseconds per call, for one kind of call. Only the last calls of a window are kept, so that a faster

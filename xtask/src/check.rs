@@ -44,7 +44,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<(), Failure> {
 }
 
 /// A command of cargo that sees the stand-in for the driver. All commands that build `cust` use it: cargo
-/// builds `cust` again whenever the variable changes.
+/// builds `cust` again whenever `CUDA_LIBRARY_PATH` changes.
 fn cargo(line: &str) -> Result<Run, Failure> {
     Ok(Run::cargo(line).env("CUDA_LIBRARY_PATH", cuda::stand_in()?))
 }
@@ -112,9 +112,9 @@ fn examples() -> Result<(), Failure> {
     }
 }
 
-/// To build the packed `gpumem`, cargo puts the packed `gpumem-derive` into a registry in the target folder.
-/// Cargo assumes that a package of a registry never changes once it is unpacked or built. So the derive of an
-/// earlier run has to be removed first.
+/// To build the packed `gpumem`, cargo puts the packed `gpumem-derive` into a local registry. Cargo assumes
+/// that a package of a registry never changes once it is unpacked or built, so the derive of an earlier run
+/// is removed first.
 fn packages() -> Result<(), Failure> {
     let built = target().join("packages");
     let _ = std::fs::remove_dir_all(&built);

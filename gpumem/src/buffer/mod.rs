@@ -19,6 +19,7 @@
 //!   place (`stage`);
 //! * `view`: ranges of a buffer;
 //! * `typed`: [`Buffer`] itself;
+//! * `size`: its length, capacity and name, for which no element is needed;
 //! * `construct`: how buffers are made, and how their mode changes;
 //! * `rearrange`: operations that move elements on the device;
 //! * `hints`: methods that a buffer does not have, for messages of the compiler;
@@ -36,6 +37,7 @@ mod hints;
 mod host;
 mod raw;
 mod rearrange;
+mod size;
 mod streams;
 mod ticket;
 mod transfer;

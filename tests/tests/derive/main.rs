@@ -87,7 +87,7 @@ fn accessors_have_the_types_of_their_fields() {
     is_async::<[f32; 2], Host>(gpu.positions());
     is_blocking::<[u32; 2], Host>(gpu.edges_mut());
     assert!(format!("{:?}", gpu.split_mut()).starts_with("GraphBuffersMut { positions: "));
-    assert!(format!("{:?}", gpu.start_download()).starts_with("Ok(GraphDownload { positions: "));
+    assert!(format!("{:?}", gpu.start_download()).starts_with("Ok(Ticket { positions: "));
     let GraphBuffersMut { positions, velocities, edges } = gpu.split_mut();
     positions.upload(&[[1.0, 1.0]]).unwrap();
     velocities.upload(&[[2.0, 2.0]]).unwrap();

@@ -3,6 +3,7 @@
 use crate::{MIB, block, ends};
 use gpumem::testing::Faults;
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, Host};
+use gpumem_tests::block_on;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -54,19 +55,24 @@ fn a_callback_may_look_at_the_buffer_whose_snapshot_needs_room() {
 #[test]
 fn a_callback_that_waits_for_the_slot_of_its_own_download_is_refused() {
     type Shared = Buffer<u8, Host, Async>;
-    let buffer: Arc<OnceLock<Weak<Shared>>> = Arc::default();
-    let (seen, (send, said)) = (buffer.clone(), mpsc::channel());
-    let wait = move |_: &_| {
-        let shared = seen.get().and_then(Weak::upgrade).unwrap();
-        send.send(shared.start_download_when_free().wait().map(drop)).unwrap();
-    };
-    let device = Device::builder().memory_limit(3 << 20).on_pressure(wait).host().unwrap();
-    let spec = BufferSpec::new("shared").snapshot().slots(1);
-    let shared: Arc<Shared> =
-        Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap().into_async());
-    buffer.set(Arc::downgrade(&shared)).unwrap();
-    assert!(ends(move || assert!(shared.start_download_when_free().wait().is_err())), "it waits for itself");
-    assert_eq!(said.try_recv(), Ok(Err(Error::WouldDeadlock)));
+    for awaited in [false, true] {
+        let buffer: Arc<OnceLock<Weak<Shared>>> = Arc::default();
+        let (seen, (send, said)) = (buffer.clone(), mpsc::channel());
+        let wait = move |_: &_| {
+            let shared = seen.get().and_then(Weak::upgrade).unwrap();
+            let download = shared.start_download_when_free();
+            let ticket = if awaited { block_on(download) } else { download.wait() };
+            send.send(ticket.map(drop)).unwrap();
+        };
+        let device = Device::builder().memory_limit(3 << 20).on_pressure(wait).host().unwrap();
+        let spec = BufferSpec::new("shared").snapshot().slots(1);
+        let shared: Arc<Shared> =
+            Arc::new(Buffer::from_slice(&device, spec, &vec![1; 2 * MIB]).unwrap().into_async());
+        buffer.set(Arc::downgrade(&shared)).unwrap();
+        let download = move || assert!(shared.start_download_when_free().wait().is_err());
+        assert!(ends(download), "it waits for itself");
+        assert_eq!(said.try_recv(), Ok(Err(Error::WouldDeadlock)));
+    }
 }
 
 /// A device that is used after the other thread-local values of the thread are gone.

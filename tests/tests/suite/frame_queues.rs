@@ -107,7 +107,7 @@ fn queues_are_for_as_many_frames_as_there_are_slots<B: TestBackend>(open: Open<'
     }
     assert_eq!((seen, frames.len()), (8, 2), "three slots: one for the frame that is read");
     assert!(frames.drain().all(|frame| frame.is_ok()));
-    // Two parts of one buffer halve its slots. An empty part takes no slot.
+    // Two parts of one buffer halve its slots.
     let (left, right) = (pair.left(), pair.right());
     let parts = || (right.view(..5).unwrap(), left, right.view(1..).unwrap());
     let mut frames = device.frame_queue(parts());

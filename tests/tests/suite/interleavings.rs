@@ -108,7 +108,7 @@ impl Op {
                 count(&[Stage, StagePart]) > count(&[WaitUpload, DropUpload, ForgetUpload])
             }
             DropDevice => count(&[DropDevice]) == 0,
-            // It needs a handle of the device.
+            // Needs a handle of the device.
             Other => count(&[DropBuffer, DropDevice]) < 2,
             _ => count(&[DropBuffer]) == 0,
         }

@@ -51,7 +51,7 @@ macro_rules! on_each_backend {
 }
 use on_each_backend;
 
-/// Opens a device for a case. `None` if the machine has none.
+/// The function by which a case opens a device. `None` if the machine has none.
 type Open<'a, B> = &'a dyn Fn(gpumem::DeviceBuilder) -> Option<gpumem::Device<B>>;
 
 /// Opens a device with default settings, or ends the case.

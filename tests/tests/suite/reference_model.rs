@@ -12,7 +12,7 @@ pub(crate) struct Modelled<B: TestBackend> {
     tickets: Vec<(Download<u32, B>, Vec<u32>)>,
 }
 
-/// The ingredients of random operations.
+/// The functions that random operations need.
 pub(crate) struct Ingredients<B: TestBackend> {
     /// Queues a kernel that adds 1 to every element.
     pub(crate) add_one: Kernel<B, Async>,

@@ -305,7 +305,8 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
     for bytes in [5_000, 100 << 10, 3 * MIB] {
         let device = open!(open);
         let (send, receive) = mpsc::sync_channel::<Buffer<u8, B>>(4);
-        // Caches keep 4 MiB of small blocks, and two large ones. Memory comes back after this many rounds.
+        // Caches keep 4 MiB of small blocks, and two large ones. Memory is used again only after this many
+        // rounds.
         let warm = 2 * (4 << 20) / bytes + 20;
         std::thread::scope(|scope| {
             scope.spawn(move || receive.into_iter().for_each(drop));

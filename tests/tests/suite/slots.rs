@@ -186,7 +186,7 @@ fn many_tasks_share_few_slots<B: TestBackend>(open: Open<'_, B>) {
                         // A thread among the tasks, and a ticket that is dropped unread.
                         3 => drop(b.start_download_when_free().wait().unwrap()),
                         _ => {
-                            // Given up in any state.
+                            // The future is dropped in any state.
                             let mut future = pin!(b.start_download_when_free());
                             let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                         }

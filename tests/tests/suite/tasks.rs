@@ -1,14 +1,12 @@
 //! Wakers that count, and executors that fail a test when a wake-up is lost.
 
-use std::pin::{Pin, pin};
+pub(crate) use gpumem_tests::{NEVER, block_on};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::{Duration, Instant};
-
-/// Longer than any wait that ends.
-pub(crate) const NEVER: Duration = Duration::from_secs(30);
 
 /// A waker that counts its calls. A thread can wait for the first one.
 #[derive(Default)]
@@ -33,28 +31,6 @@ impl Counter {
 
     pub(crate) fn count(&self) -> usize {
         *self.woken.lock().unwrap()
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// The simplest executor. It polls only when it is woken, so a lost wake-up fails the test.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let began = Instant::now();
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park_timeout(NEVER),
-        }
-        assert!(began.elapsed() < NEVER, "the task was never woken");
     }
 }
 

@@ -145,6 +145,27 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     {
         WhenFree::new(Request::of(self.part.clone()))
     }
+
+    /// [`Buffer::frame_queue`] of the buffer. It takes downloads of any range.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[0_u32; 100])?.into_async();
+    /// let mut frames = cells.view(..)?.frame_queue();
+    /// frames.push(cells.view(..1)?.start_download()?)?;
+    /// cells.fill(7)?;
+    /// let first = frames.push(cells.view(99..)?.start_download()?)?;
+    /// assert_eq!(first.unwrap(), [0]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn frame_queue(&self) -> FrameQueue<DownloadGuard<T, B>, B>
+    where
+        M: AsyncMode,
+    {
+        Request::of(self.part.clone()).frame_queue()
+    }
 }
 
 impl<T, B: Backend> Buffer<T, B, Async> {

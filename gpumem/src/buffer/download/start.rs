@@ -84,7 +84,8 @@ impl<'a, B: Backend> Request<'a, B> {
         self.parts.as_slice().iter().map(|part| part.raw.label())
     }
 
-    /// A queue for such downloads: for as many as the buffers have slots for.
+    /// A queue for such downloads: for as many as the buffers have slots for. A part that is empty now may
+    /// have elements later, so it counts too.
     pub(crate) fn frame_queue<O: Frame<B>>(&self) -> FrameQueue<O, B> {
         let parts = self.parts.as_slice();
         let slots = |part: &BufferRange<'_, B>| {
@@ -104,11 +105,13 @@ impl<'a, B: Backend> Request<'a, B> {
         let completions =
             if plans.is_empty() { Vec::new() } else { queue(self.state, self.stream()?, plans)? };
         let mut completions = completions.into_iter();
-        Ok(Ticket::new(self.parts.map(|part| {
+        let parts = self.parts.map(|part| {
             let completion = memory(part).and_then(|_| completions.next());
             let BufferRange { raw, range, .. } = part;
             TicketPart::new(completion, raw.label(), range.len(), raw.element_size())
-        })))
+        });
+        // SAFETY: `queue` records one event after the copies of all parts (rule 3).
+        Ok(unsafe { Ticket::new(parts) })
     }
 
     /// The stream of which the copies show a point. It waits for all writes of the buffers elsewhere.

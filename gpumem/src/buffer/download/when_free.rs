@@ -104,14 +104,14 @@ impl<'a, O, B: Backend> WhenFree<'a, O, B> {
     ///
     /// # Panics
     ///
-    /// If it was awaited before, as `&mut`, and has given the ticket.
+    /// If it was awaited before, as `&mut`, and has given the ticket or an error.
     pub fn wait(mut self) -> Result<Ticket<O, B>, Error> {
         self.waiting = Waiting::default();
         self.request.take().expect(GIVEN).wait()
     }
 }
 
-const GIVEN: &str = "gpumem: the ticket of this download was given already";
+const GIVEN: &str = "gpumem: this download was started, or refused, already";
 
 /// Gives the ticket, or the errors of [`wait`](WhenFree::wait), but that it may be polled in any waker.
 /// It panics if it is polled again after that.

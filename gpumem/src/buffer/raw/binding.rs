@@ -2,12 +2,13 @@
 //! elsewhere.
 //!
 //! While a buffer is bound, its kernels run on that stream one after the other, without an event in between.
+//! (Kernels on the host are the exception: each is noted at its launch, so the compute stream waits for it.)
 //!
 //! * **A kernel of the stream** ([`Binding::enter`]) comes after everything that used the buffer elsewhere
 //!   since the stream's last kernel: the stream is made to wait for downloads, and for the compute stream if
 //!   that used the buffer too.
-//! * **A download** ([`Binding::read_on_stream`]) comes after the stream's kernels. The compute stream does
-//!   not take part.
+//! * **A download** ([`Binding::read_on_stream`]) comes after the stream's kernels. It does not wait for the
+//!   compute stream.
 //! * **All other uses** run on the compute stream, which first is made to wait for the stream's kernels
 //!   ([`Binding::read_elsewhere`], or [`Binding::leave`] if they may write).
 //!
@@ -82,10 +83,9 @@ impl<'a, B: Backend> Binding<'a, B> {
     /// Makes the compute stream wait for the stream's kernels.
     pub(in crate::buffer) fn note(&self, raw: &RawBuffer<B>) -> Result<(), Error> {
         if self.noted.load(Ordering::Acquire) {
-            return Ok(());
+            // If an earlier note failed, the buffer's block is unusable, and this says so again.
+            return raw.check_uses();
         }
-        // If it fails, the buffer's block is unusable (`Block::check`), and to note it again would change
-        // nothing.
         let noted = raw.used_on(self.stream, true);
         self.noted.store(true, Ordering::Release);
         noted

@@ -10,7 +10,7 @@ use crate::backend::Backend;
 use crate::buffer::download::WhenFree;
 use crate::buffer::element::{AsyncMode, Element, Mode};
 use crate::buffer::raw::{Binding, RawBuffer};
-use crate::buffer::ticket::{Download, DownloadGuard};
+use crate::buffer::ticket::{Download, DownloadGuard, FrameQueue};
 use crate::buffer::typed::Buffer;
 use crate::buffer::view::{BufferRange, View};
 use crate::error::Error;
@@ -42,6 +42,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// downloads included. When the binding ends, all later work of the compute stream waits for it. In
     /// between the stream's kernels follow one another without events, and a download of the bound buffer
     /// waits for the stream alone. All other operations go through the compute stream: see [`Bound::buffer`].
+    /// (On the host, which launches kernels by safe code, the compute stream waits for each kernel at once.)
     ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host};
@@ -245,6 +246,32 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
         M: AsyncMode,
     {
         View::<T, B, M>::new(self.all()).start_download_when_free()
+    }
+
+    /// [`Buffer::frame_queue`] for downloads of the buffer while it is bound.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// let physics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[0_u32; 2])?.into_async();
+    /// let mut heights = heights.bind(&physics)?;
+    ///
+    /// let mut frames = heights.frame_queue();
+    /// for step in 1..=3 {
+    ///     device.launch_on(&physics, (&mut heights,), move |(heights,)| heights.fill(step))?;
+    ///     if let Some(frame) = frames.push(heights.start_download()?)? { assert!(frame[1] < step) }
+    /// }
+    /// assert_eq!(frames.drain().last().unwrap()?, [3, 3]);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn frame_queue(&self) -> FrameQueue<DownloadGuard<T, B>, B>
+    where
+        M: AsyncMode,
+    {
+        self.buffer.frame_queue()
     }
 
     /// Ends the binding, as dropping the guard does, and reports failures.

@@ -41,7 +41,7 @@ use std::task::{Context, Poll};
 /// two slots that a buffer has by default, one frame comes down while another is read. With one slot, `push`
 /// waits for the download that it is given.
 ///
-/// A frame that is kept for longer keeps its slot. If the loop keeps one frame more, make the queue for one
+/// A frame that the loop holds for longer keeps its slot. If the loop keeps one frame more, make the queue for one
 /// slot less, with [`FrameQueue::new`]. If another thread reads the frames, start the downloads with
 /// `start_download_when_free`, which waits until that thread has dropped a frame:
 /// `frames.push(cells.start_download_when_free().wait()?)?`.
@@ -49,14 +49,16 @@ use std::task::{Context, Poll};
 /// # Errors, and drops
 ///
 /// A download that fails leaves the queue, and its error takes the place of its frame; the downloads after it
-/// stay. After [`abandon_downloads`](crate::Buffer::abandon_downloads) each download that was in the queue
+/// stay. A wait that is refused, with [`Error::WouldDeadlock`] or [`Error::CallRefused`], loses nothing: the
+/// download stays the oldest of the queue. After [`abandon_downloads`](crate::Buffer::abandon_downloads) each download that was in the queue
 /// gives [`Error::DownloadAbandoned`]. To drop the queue drops its tickets: the copies end on their own, and
 /// the slots come back when they have.
 ///
 /// # In a task
 ///
-/// [`push_async`](Self::push_async) and [`next`](Self::next) are for tasks of any executor, and keep no
-/// thread. With the feature `futures` the queue is a `futures_core::Stream`, which ends when the queue is
+/// [`push_async`](Self::push_async) and [`next`](Self::next) are for tasks of any executor, and block no
+/// thread. If a `push_async` is dropped before its end, by `select!` or a timeout, the queue holds one download
+/// more until `next` has given the oldest: do that before the next start, which has no slot otherwise. With the feature `futures` the queue is a `futures_core::Stream`, which ends when the queue is
 /// empty.
 ///
 /// ```
@@ -100,7 +102,7 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     /// A queue for downloads of which `slots` may be in flight or unread at a time, the frame that is being
     /// read included.
     ///
-    /// [`Buffer::frame_queue`](crate::Buffer::frame_queue), `frame_queue` of a view and of a derived set, and
+    /// [`Buffer::frame_queue`](crate::Buffer::frame_queue), `frame_queue` of a view or a derived set, and
     /// [`Device::frame_queue`](crate::Device::frame_queue) of a selection take the number of slots from the
     /// buffers. This is for a loop that needs slots for other downloads, or keeps frames:
     ///
@@ -145,8 +147,8 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Ticket::wait`] for the oldest download, which has left the queue then. The download that
-    /// was added is in the queue in any case.
+    /// Those of [`Ticket::wait`] for the oldest download. The download that was added is in the queue, unless
+    /// it is the oldest itself, as in a queue for one slot.
     pub fn push(&mut self, download: Ticket<O, B>) -> Result<Option<O>, Error> {
         self.tickets.push_back(download);
         if self.has_room() { Ok(None) } else { self.wait_for_oldest().transpose() }
@@ -156,7 +158,7 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     ///
     /// The download is in the queue as soon as this is called. If the future is dropped before its end, no
     /// frame is lost: the queue has one download more than it should, and [`next`](Self::next) gives the
-    /// oldest.
+    /// oldest, whose slot the next start needs.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host, Result};
@@ -242,7 +244,8 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     /// Takes the downloads out of the queue, the oldest first, and waits for each: an iterator of frames, or
     /// errors in their place.
     ///
-    /// Downloads that the loop does not come to stay in the queue.
+    /// Downloads that the loop does not come to stay in the queue. The iterator ends after a wait that was
+    /// refused.
     ///
     /// ```
     /// use gpumem::{Buffer, BufferSpec, Device};
@@ -259,7 +262,12 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     /// # Ok::<(), gpumem::Error>(())
     /// ```
     pub fn drain(&mut self) -> impl Iterator<Item = Result<O, Error>> + use<'_, O, B> {
-        std::iter::from_fn(|| self.wait_for_oldest())
+        let mut refused = false;
+        std::iter::from_fn(move || {
+            let oldest = if refused { None } else { self.wait_for_oldest() };
+            refused = oldest.as_ref().is_some_and(is_refused);
+            oldest
+        })
     }
 
     fn has_room(&self) -> bool {
@@ -267,18 +275,32 @@ impl<O: Frame<B>, B: Backend> FrameQueue<O, B> {
     }
 
     fn wait_for_oldest(&mut self) -> Option<Result<O, Error>> {
-        self.tickets.pop_front().map(Ticket::wait)
+        let end = self.tickets.front()?.wait_by_ref();
+        self.leave(&end);
+        Some(end)
+    }
+
+    /// Takes the oldest download out of the queue if it came to this end.
+    fn leave(&mut self, end: &Result<O, Error>) {
+        if !is_refused(end) {
+            self.tickets.pop_front();
+        }
     }
 
     /// The frame of the oldest download, once it is there.
     fn poll_oldest(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<O, Error>>> {
         let Some(oldest) = self.tickets.front_mut() else { return Poll::Ready(None) };
         let end = Pin::new(oldest).poll(context);
-        if end.is_ready() {
-            self.tickets.pop_front();
+        if let Poll::Ready(end) = &end {
+            self.leave(end);
         }
         end.map(Some)
     }
+}
+
+/// Whether this is no end of a download, but a wait that was refused: the download goes on.
+fn is_refused<O>(end: &Result<O, Error>) -> bool {
+    matches!(end, Err(Error::WouldDeadlock | Error::CallRefused { .. }))
 }
 
 impl<O, B: Backend> FrameQueue<O, B> {

@@ -56,7 +56,7 @@ pub type Upload<B> = Ticket<(), B>;
 /// gives [`Error::WouldDeadlock`], as `wait` does.
 ///
 /// Data can be taken once. After a poll or [`wait_timeout`](Self::wait_timeout) that gave the data, a further
-/// one gives [`Error::DownloadAbandoned`]. An await of `&mut ticket` that is given up (by
+/// one gives [`Error::DownloadAbandoned`] (a ticket without data, of an upload or an empty range, does not). An await of `&mut ticket` that is given up (by
 /// `tokio::time::timeout` or `select!`) takes nothing: the ticket is as good as before.
 ///
 /// ```
@@ -129,8 +129,13 @@ pub struct Ticket<O, B: Backend> {
 }
 
 impl<O, B: Backend> Ticket<O, B> {
-    /// The ticket of transfers that share one event. They were started for this output.
-    pub(in crate::buffer) fn new(parts: OneOrMany<TicketPart<B>>) -> Self {
+    /// The ticket of transfers that were started for this output.
+    ///
+    /// # Safety
+    ///
+    /// All parts that have an end share one event, which comes after the last of them (rule 3): who has seen
+    /// one end has seen all.
+    pub(in crate::buffer) unsafe fn new(parts: OneOrMany<TicketPart<B>>) -> Self {
         Self { parts, output: PhantomData }
     }
 
@@ -188,6 +193,12 @@ impl<O: Frame<B>, B: Backend> Ticket<O, B> {
     /// [`abandon_downloads`](crate::Buffer::abandon_downloads) of one of the buffers, and
     /// [`Error::WouldDeadlock`] inside a host kernel. It never hangs.
     pub fn wait(self) -> Result<O, Error> {
+        self.wait_by_ref()
+    }
+
+    /// As [`Self::wait`]. After [`Error::WouldDeadlock`] and [`Error::CallRefused`] the ticket is as good as
+    /// before.
+    fn wait_by_ref(&self) -> Result<O, Error> {
         self.end().map_or(Ok(()), Completion::wait)?;
         // SAFETY: the end was just seen (rule 3).
         unsafe { self.take() }
@@ -226,7 +237,7 @@ impl<O: Frame<B>, B: Backend> Ticket<O, B> {
     ///
     /// # Safety
     ///
-    /// The caller has seen the end of one part, and with it of all (rule 3).
+    /// The caller has seen the end of one part, and with it of all, as [`Self::new`] was promised (rule 3).
     unsafe fn take(&self) -> Result<O, Error> {
         // SAFETY: the caller promises the same (rule 3).
         O::__arrive(&mut unsafe { Arrived::new(self.parts.as_slice()) })

@@ -132,7 +132,7 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     /// # Errors
     ///
     /// [`Error::OutOfBounds`] when they do not all exist, and [`Error::DeviceFailed`] when the device has
-    /// failed.
+    /// failed. The elements are lost then.
     pub fn commit_at(self, offset: usize) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         raw.range(offset..offset.saturating_add(len))?;
@@ -178,7 +178,8 @@ impl<T: Element, B: Backend> Stage<'_, T, B> {
 
 /// The ticket for `len` elements that were sent, if there were any.
 fn ticket<T, B: Backend>(sent: Option<Completion<B>>, label: BufferLabel, len: usize) -> Upload<B> {
-    Ticket::new(OneOrMany::One(TicketPart::new(sent, label, len, size_of::<T>())))
+    // SAFETY: it has a single part (rule 3).
+    unsafe { Ticket::new(OneOrMany::One(TicketPart::new(sent, label, len, size_of::<T>()))) }
 }
 
 /// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, which has so much memory

@@ -137,9 +137,7 @@ impl<B: Backend> Slots<B> {
                 Err(missing) => missing,
             };
             may_sleep(lanes.backend())?;
-            if HELD.get() > 0 {
-                return Err(Fault::would_deadlock(B::NAME));
-            }
+            no_slots_held::<B>()?;
             let Some(_watch) = watch_oldest(taken, lanes)? else { continue };
             let mut count = lock(&taken.count);
             while count.changes == changes {
@@ -203,6 +201,7 @@ impl Waiting {
             if !lanes.backend().may_wait() {
                 return Poll::Ready(Err(Fault::would_deadlock(B::NAME)));
             }
+            no_slots_held::<B>()?;
             match watch_oldest(taken, lanes) {
                 Ok(Some(watch)) => self.watch = watch,
                 Ok(None) => continue,
@@ -245,6 +244,11 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// Refuses a wait for slots in a pressure callback: it may be for those of the download that asks for memory.
+fn no_slots_held<B: Backend>() -> Result<(), Fault> {
+    if HELD.get() > 0 { Err(Fault::would_deadlock(B::NAME)) } else { Ok(()) }
 }
 
 /// Has the wake thread tell of a change when the oldest download of the device has ended, for as long as the
