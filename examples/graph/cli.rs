@@ -6,38 +6,38 @@ use clap::{Parser, ValueEnum, value_parser};
 
 /// Draws a graph: nodes push each other apart, edges pull them together.
 ///
-/// INPUT is told apart by its name: `*.lock` is a Cargo.lock, `*.graph` and `*.metis` are METIS graphs, and anything else
-/// is a list of edges, two nodes a line, apart by a comma, a tab or spaces.
+/// The name of INPUT gives its format: `*.lock` is a Cargo.lock, `*.graph` and `*.metis` are METIS graphs,
+/// and any other name is a list of edges, with two nodes per line, separated by a comma, a tab or spaces.
 #[derive(Debug, Parser)]
 #[command(name = "graph", version)]
 pub struct Args {
     /// The graph [default: the Cargo.lock of this workspace]
     pub input: Option<PathBuf>,
 
-    /// How many steps the nodes move
+    /// The number of steps
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = value_parser!(u32).range(1..))]
     pub steps: u32,
 
-    /// Where the picture goes: FILE.svg, or FILE.png where the example is built with `--features png`
+    /// The file of the picture: FILE.svg, or FILE.png if the example is built with `--features png`
     #[arg(long, value_name = "FILE", default_value = "graph.svg")]
     pub out: PathBuf,
 
-    /// What computes the steps
+    /// The backend that computes the steps
     #[arg(long, value_enum, default_value_t)]
     pub backend: Choice,
 
-    /// Where the nodes start; the same seed gives the same picture
+    /// The seed of the nodes' first positions; the same seed gives the same picture
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 }
 
-/// What `--backend` can be.
+/// The values of `--backend`.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Choice {
     /// The cores of this machine
     #[default]
     Host,
-    /// A CUDA card; wants the example built with `--features cuda`
+    /// A CUDA card; requires the example to be built with `--features cuda`
     Cuda,
 }
 

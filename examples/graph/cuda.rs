@@ -5,22 +5,22 @@ use gpumem::{Buffer, Cuda, Device, Result, cuda::Module};
 
 use crate::{graph::GraphBuffers, layout::Stepper, physics::Step};
 
-/// What `cargo xtask ptx` makes of `kernels.cu`; the driver compiles it for the card it finds.
+/// The PTX that `cargo xtask ptx` makes from `kernels.cu`. The driver compiles it for the card at hand.
 const PTX: &str = include_str!("kernels.ptx");
-/// Threads of a block, for kernels with a thread for each node or cell.
+/// Threads per block, for kernels with one thread per node or cell.
 const BLOCK: u32 = 256;
-/// Threads of the kernels that run in one block.
+/// Threads per block, for kernels that run in one block.
 const ONE_BLOCK: u32 = 1024;
 
 /// Steps on a card.
 pub struct OnCard {
     module: Module,
-    /// The square around all nodes. The card alone needs it, so it is a buffer on its own, outside the set.
+    /// The square around all nodes. Only the card needs it, so it is a buffer outside the set.
     frame: Buffer<[f32; 4], Cuda>,
 }
 
 impl OnCard {
-    /// Has the driver compile the kernels.
+    /// Lets the driver compile the kernels.
     pub fn new(device: &Device<Cuda>) -> Result<Self> {
         Ok(OnCard { module: device.load_ptx(PTX)?, frame: Buffer::from_slice(device, "frame", &[[0.0; 4]])? })
     }
@@ -37,10 +37,12 @@ impl Stepper for OnCard {
         let over_cells = |level: u32| (1_u32 << (2 * level)).div_ceil(BLOCK);
 
         set.cell_starts.fill(0)?;
-        // SAFETY: every kernel gets the arguments of its declaration in `kernels.cu` and stays inside the lengths that
-        // `lay_out` gave the buffers: one element a node in those of the nodes, one a cell of the finest level and one more
-        // in `cell_starts`, and one a cell of any level in the other two. All offsets and indices in the buffers come
-        // from `Network::adjacency` or from kernels before. What a kernel writes, it gets from `as_device_ptr_mut`.
+        // SAFETY: every kernel gets the arguments of its declaration in `kernels.cu`, and stays inside the
+        // lengths that `lay_out` gave the buffers: one element per node in the buffers of the nodes, one per
+        // cell of the finest level and one more in `cell_starts`, and one per cell of any level in
+        // `cell_bodies` and `cell_fields`. All offsets and indices in the buffers come from
+        // `Network::adjacency` or from earlier kernels. For every buffer that a kernel writes, it gets the
+        // pointer from `as_device_ptr_mut`.
         unsafe {
             launch!(module.frame<<<1, ONE_BLOCK, 0, stream>>>(
                 step, set.positions.as_device_ptr(), frame.as_device_ptr_mut()?
@@ -67,7 +69,8 @@ impl Stepper for OnCard {
                     level, set.cell_bodies.as_device_ptr(), set.cell_fields.as_device_ptr_mut()?
                 ))?;
             }
-            // So far positions were only read, while those of the last step may still be on their way down.
+            // Until here the kernels only read the positions. The download of the previous step's positions
+            // may still run.
             launch!(module.accelerate<<<over_nodes, BLOCK, 0, stream>>>(
                 step, set.positions.as_device_ptr(), set.offsets.as_device_ptr(), set.neighbours.as_device_ptr(),
                 frame.as_device_ptr(), set.cell_starts.as_device_ptr(), set.sorted.as_device_ptr(),

@@ -1,4 +1,4 @@
-//! The buffers of a layout: a struct of `Vec`s, and what `GpuBuffers` makes of it.
+//! The buffers of a layout: a struct of `Vec`s, for which `GpuBuffers` generates a manager.
 
 use gpumem::GpuBuffers;
 
@@ -7,19 +7,20 @@ use crate::{
     place::place,
 };
 
-/// A graph and the layout that is made of it.
+/// A graph and its layout.
 ///
-/// The derive adds `GraphBuffers`, which holds a buffer for each field but `network` on the device. Two of them can be
-/// downloaded while steps run; the others stay where they are. The grid's buffers start empty and grow with the grid.
+/// The derive adds `GraphBuffers`, which holds a buffer on the device for each field that is not skipped. Two
+/// of the buffers can be downloaded while steps run. The others are not downloaded by the layout. The grid's
+/// buffers start empty and grow with the grid.
 #[derive(GpuBuffers, Default)]
 pub struct Graph {
-    /// Where the nodes are, in edge lengths.
+    /// The positions of the nodes, in edge lengths.
     #[buffer(growth = 1.3, max = "512MiB", async)]
     pub positions: Vec<[f32; 2]>,
-    /// How far each node moves in a step.
+    /// The movement of each node in one step.
     #[buffer(growth = 1.3, max = "512MiB", async)]
     pub velocities: Vec<[f32; 2]>,
-    /// Where the neighbours of each node begin, and in the end how many there are.
+    /// The index of the first neighbour of each node, and after the last node the number of all neighbours.
     #[buffer(growth = 2.0, max = "2GiB")]
     pub offsets: Vec<u32>,
     /// The nodes at the other ends of the edges, those of the first node first.
@@ -28,16 +29,17 @@ pub struct Graph {
     /// The nodes in the order of their cells: position, mass, and the index as bits.
     #[buffer(growth = 1.3, max = "1GiB")]
     pub sorted: Vec<[f32; 4]>,
-    /// Where the nodes of each of the smallest cells begin in `sorted`, and in the end how many there are.
+    /// The index in `sorted` of the first node of each cell of the finest level, and after the last cell the
+    /// number of all nodes.
     #[buffer(growth = 1.5, max = "256MiB")]
     pub cell_starts: Vec<u32>,
-    /// Each cell of each level of the grid as one body: centre and mass.
+    /// Each cell of each level of the grid as one body: its centre and mass.
     #[buffer(growth = 1.5, max = "256MiB")]
     pub cell_bodies: Vec<[f32; 4]>,
-    /// How all that is far from a cell pushes what is in it.
+    /// The push of all far bodies on the nodes of each cell.
     #[buffer(growth = 1.5, max = "256MiB")]
     pub cell_fields: Vec<[f32; 4]>,
-    /// What was read: stays on the host.
+    /// The input. It stays on the host.
     #[buffer(skip)]
     pub network: Network,
     /// The axis that the picture shows as colour, for each node.
@@ -63,7 +65,7 @@ impl Graph {
         }
     }
 
-    /// Who is next to whom.
+    /// The neighbours of each node.
     pub fn adjacency(&self) -> Adjacency<'_> {
         Adjacency { offsets: &self.offsets, neighbours: &self.neighbours }
     }

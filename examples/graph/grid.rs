@@ -1,21 +1,22 @@
-//! The square around all nodes, cut into cells: `1 << level` a side on each level, down to the finest.
+//! The square around all nodes, divided into cells: `1 << level` per side on each level, down to the finest.
 
-/// The finest grid: 1,024 cells a side.
+/// The levels of the finest grid, which has 1,024 cells per side.
 const MAX_LEVELS: u32 = 10;
-/// Nodes that share a node's cell, on average, before the grid becomes finer.
+/// The grid becomes finer if a node's cell has more nodes than this, on average.
 const CROWDED: f32 = 8.0;
 
-/// Cells of one level.
+/// The number of cells of one level.
 pub fn cells(level: u32) -> usize {
     1 << (2 * level)
 }
 
-/// Where the cells of a level begin when all levels are stored one after the other, the widest cells first.
+/// The index of the first cell of a level, if all levels are stored one after the other, the widest cells
+/// first.
 pub fn first_cell(level: u32) -> usize {
     (cells(level) - 1) / 3
 }
 
-/// Cells of all levels.
+/// The number of cells of all levels.
 pub fn all_cells(levels: u32) -> usize {
     first_cell(levels + 1)
 }
@@ -37,7 +38,7 @@ pub fn bounds(positions: &[[f32; 2]]) -> ([f32; 2], [f32; 2]) {
 pub struct Frame {
     corner: [f32; 2],
     cells_a_unit: f32,
-    /// Cells from left to right, and from top to bottom.
+    /// The number of cells from left to right, and from top to bottom.
     pub side: usize,
 }
 
@@ -63,14 +64,14 @@ impl Frame {
         })
     }
 
-    /// The place of the cell that holds `position` among all of its level, row by row.
+    /// The index of the cell that holds `position` among all cells of its level, row by row.
     pub fn index(&self, position: [f32; 2]) -> usize {
         let [column, row] = self.cell(position);
         row * self.side + column
     }
 }
 
-/// How fine a grid should be for a picture that spreads and contracts as it goes.
+/// The fineness of a grid for a picture that spreads and contracts from step to step.
 pub struct Fineness {
     /// Levels of the grid.
     pub levels: u32,
@@ -78,7 +79,7 @@ pub struct Fineness {
 }
 
 impl Fineness {
-    /// Enough for nodes that fill the square evenly, which is the least that any picture takes.
+    /// Enough levels for nodes that fill the square evenly. Every picture needs at least these.
     pub fn new(nodes: usize) -> Self {
         let mut levels = 1;
         while levels < MAX_LEVELS && (cells(levels) as f32) * CROWDED < nodes as f32 {
@@ -87,7 +88,7 @@ impl Fineness {
         Fineness { levels, counts: vec![] }
     }
 
-    /// One level more where the cells are crowded, one less where they are nearly empty.
+    /// Adds one level if the cells are crowded, and takes one away if they are nearly empty.
     pub fn follow(&mut self, positions: &[[f32; 2]]) {
         let crowd = self.crowd(positions);
         if crowd > CROWDED && self.levels < MAX_LEVELS {
@@ -97,7 +98,7 @@ impl Fineness {
         }
     }
 
-    /// How many nodes are in the cell of a node, on average, itself included.
+    /// The number of nodes in the cell of a node, on average, with the node itself.
     fn crowd(&mut self, positions: &[[f32; 2]]) -> f32 {
         let frame = Frame::around(positions, self.levels);
         self.counts.clear();

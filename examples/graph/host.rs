@@ -1,7 +1,8 @@
-//! One step on the host: the same stages as `kernels.cu`, each a function over slices, spread over the cores by rayon.
+//! One step on the host: the stages of `kernels.cu`, each as a function over slices, spread over the cores by
+//! rayon.
 //!
-//! Every element of a result is computed by one thread in a fixed order, so a seed gives the same picture on any number
-//! of cores.
+//! One thread computes each element of a result, in a fixed order. So a seed gives the same picture on any
+//! number of cores.
 
 use rayon::prelude::*;
 
@@ -15,7 +16,7 @@ use crate::{
     physics::Step,
 };
 
-/// Elements that one thread takes at least: less is not worth handing over.
+/// The fewest elements for one thread. To hand over fewer costs more than it saves.
 const GRAIN: usize = 512;
 
 /// Steps on the host.
@@ -27,7 +28,8 @@ impl Stepper for OnHost {
 
     fn step(&mut self, device: &Device, set: &mut GraphBuffers, step: Step) -> Result<()> {
         let set = set.split_mut();
-        // Reads the positions only, so it runs while those of the last step are still on their way down.
+        // This kernel only reads the positions. So it runs while the download of the previous step's
+        // positions still runs.
         device.launch(
             (
                 &*set.positions,
@@ -44,7 +46,7 @@ impl Stepper for OnHost {
                 accelerate(step, positions, Adjacency { offsets, neighbours }, velocities, &mut cells);
             },
         )?;
-        // Borrows the positions mutably, so it waits until they have come down.
+        // This kernel borrows the positions mutably, so it waits for the end of that download.
         device.launch((set.positions, &*set.velocities), |(positions, velocities)| {
             advance(positions, velocities);
         })
@@ -98,7 +100,7 @@ fn advance(positions: &mut [[f32; 2]], velocities: &[[f32; 2]]) {
     }
 }
 
-/// Stage 1: nodes in the order of their cells. `starts[c]..starts[c + 1]` are the places of cell `c` in `sorted`.
+/// Stage 1: sorts the nodes by cell. The nodes of cell `c` are `sorted[starts[c]..starts[c + 1]]`.
 fn sort(
     frame: Frame,
     positions: &[[f32; 2]],
@@ -111,8 +113,8 @@ fn sort(
     for &position in positions {
         starts[slot_of(position)] += 1;
     }
-    // Slot c + 1 first holds the number of nodes in cell c, then where they start, and in the end where they end,
-    // which is where the next cell starts.
+    // Slot c + 1 first holds the number of nodes in cell c, then the start of the cell, and finally its end,
+    // which is the start of the next cell.
     let mut start = 0;
     for slot in &mut starts[1..] {
         start += std::mem::replace(slot, start);
@@ -125,7 +127,7 @@ fn sort(
     }
 }
 
-/// Stage 2: each cell of each level as one body: centre of mass, and mass.
+/// Stage 2: each cell of each level as one body: its centre of mass, and its mass.
 fn gather(levels: u32, starts: &[u32], sorted: &[[f32; 4]], bodies: &mut [[f32; 4]]) {
     let (_, leaves) = bodies.split_at_mut(first_cell(levels));
     for (cell, body) in leaves.iter_mut().enumerate() {
@@ -151,7 +153,7 @@ fn centre(bodies: &[[f32; 4]]) -> [f32; 4] {
     [sum[0] / mass, sum[1] / mass, sum[2], 0.0]
 }
 
-/// Stage 3: the push of all far bodies on each cell, from the widest level down: a cell takes over what pushes its
+/// Stage 3: the push of all far bodies on each cell, from the widest level down. A cell takes the push on its
 /// parent, and adds the bodies that were too near for the parent but are not next to the cell itself.
 fn spread(levels: u32, bodies: &[[f32; 4]], fields: &mut [[f32; 4]]) {
     fields[0] = [0.0; 4];
@@ -185,7 +187,7 @@ fn spread(levels: u32, bodies: &[[f32; 4]], fields: &mut [[f32; 4]]) {
     }
 }
 
-/// Adds the push of one far body: its strength at `position`, and how that changes around it.
+/// Adds the push of one far body: its strength at `position`, and its change around it.
 fn add_body(field: &mut [f32; 4], position: [f32; 2], body: [f32; 4]) {
     let [dx, dy] = [position[0] - body[0], position[1] - body[1]];
     let inverse = 1.0 / (dx * dx + dy * dy).max(f32::MIN_POSITIVE);
@@ -209,12 +211,13 @@ fn near_push(frame: Frame, position: [f32; 2], starts: &[u32], sorted: &[[f32; 4
     let [columns, rows] = frame.cell(position).map(|at| at.saturating_sub(1)..(at + 2).min(frame.side));
     let mut push = [0.0; 2];
     for row in rows {
-        // Cells of a row lie one after the other, and so do their nodes.
+        // The cells of a row lie one after the other, and so do their nodes.
         let from = starts[row * frame.side + columns.start] as usize;
         let to = starts[row * frame.side + columns.end] as usize;
         for [x, y, mass, _] in &sorted[from..to] {
             let [dx, dy] = [position[0] - x, position[1] - y];
-            // A little more than the distance, so that neither the node itself nor one on top of it breaks the sum.
+            // Slightly more than the squared distance. So the sum stays finite for the node itself and for
+            // nodes on top of it.
             let strength = mass / (dx * dx + dy * dy + 0.01);
             push = [push[0] + strength * dx, push[1] + strength * dy];
         }
@@ -222,7 +225,8 @@ fn near_push(frame: Frame, position: [f32; 2], starts: &[u32], sorted: &[[f32; 4
     push
 }
 
-/// The pull of a node's adjacency. Those at busy nodes are weaker, so that a hub is not torn about by its many edges.
+/// The pull of a node's springs. A spring between busy nodes is weaker, so that a hub is not thrown about by
+/// its many edges.
 fn spring_pull(node: usize, positions: &[[f32; 2]], adjacency: Adjacency<'_>) -> [f32; 2] {
     let mut pull = [0.0; 2];
     for &other in adjacency.of(node) {
@@ -273,7 +277,7 @@ mod tests {
     #[test]
     fn far_bodies_push_like_all_their_nodes() {
         let positions = cloud(900);
-        // One level has every cell next to every other, so it is the sum over all pairs.
+        // On one level every cell is next to every other, so this is the sum over all pairs.
         let exact = pushes(&positions, 1);
         for levels in 2..=6 {
             let (mut error, mut norm) = (0.0, 0.0);

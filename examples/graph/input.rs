@@ -1,6 +1,7 @@
-//! Reads a graph from a file: a Cargo.lock, a METIS graph or a list of edges, told apart by the file's name.
+//! Reads a graph from a file: a Cargo.lock, a METIS graph or a list of edges. The file's name gives the
+//! format.
 //!
-//! Whatever is wrong with a file, the reader says where it is and what it expected to find there.
+//! Every error gives the place in the file and the text that the reader expected there.
 
 mod edge_list;
 mod lockfile;
@@ -12,12 +13,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::network::Network;
 
-/// What is wrong with a line of the input.
+/// An error in a line of the input.
 #[derive(Debug)]
 struct BadLine {
     /// Counted from 1, as editors do.
     line: usize,
-    /// What was expected and what was there.
+    /// The expected and the actual text.
     message: String,
 }
 
@@ -47,7 +48,7 @@ pub fn read(path: &Path) -> Result<Network> {
     Ok(network)
 }
 
-/// The file as text, without the byte order mark that some editors put in front.
+/// The file as text, without the byte order mark that some editors put at the start.
 fn text(bytes: &[u8]) -> Result<&str, BadLine> {
     let text = str::from_utf8(bytes).map_err(|error| {
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
@@ -56,7 +57,7 @@ fn text(bytes: &[u8]) -> Result<&str, BadLine> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// `word` for a message: in quotes, and cut when it is long.
+/// `word` for a message: in quotes, and cut if it is long.
 fn quoted(word: &str) -> String {
     match word.char_indices().nth(40) {
         Some((end, _)) => format!("`{}...`", word[..end].escape_debug()),
@@ -69,7 +70,8 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    /// The file in the folder of real inputs beside the checkout; `None`, and a word about it, where there is none.
+    /// The path of a file in the folder of real inputs beside the checkout. If there is none, prints that and
+    /// returns `None`.
     fn shared(name: &str) -> Option<PathBuf> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
         if !path.exists() {

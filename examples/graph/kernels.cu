@@ -1,8 +1,9 @@
-// One step on a card: the same stages as host.rs, in the same order of summation.
+// One step on a card: the stages of host.rs, with the same order of summation.
 //
-// kernels.ptx is made of this file by `cargo xtask ptx` and loaded as it is, so that building the example needs no CUDA compiler.
+// `cargo xtask ptx` compiles this file to kernels.ptx, and the example loads that. So a build of the example
+// needs no CUDA compiler.
 
-// Laid out as `Step` in physics.rs.
+// The layout is that of `Step` in physics.rs.
 struct Step {
     unsigned nodes;
     unsigned levels;
@@ -13,7 +14,7 @@ struct Step {
     float stride;
 };
 
-// The square around all nodes, cut into cells.
+// The square around all nodes, divided into cells.
 struct Frame {
     float2 corner;
     float cells_a_unit;
@@ -24,11 +25,11 @@ const unsigned BLOCK = 1024;  // threads of the two stages that run in one block
 
 __device__ unsigned thread() { return blockIdx.x * blockDim.x + threadIdx.x; }
 
-// Cells of all levels above `level`: where that level begins.
+// The index of the first cell of `level`: the number of cells of all levels above it.
 __device__ unsigned first_cell(unsigned level) { return ((1u << 2 * level) - 1) / 3; }
 
 __device__ uint2 cell_of(const Frame& frame, float2 position) {
-    // A cast to unsigned saturates: what is below the corner, or no number, falls into cell 0.
+    // A cast to unsigned saturates: a position below the corner, or NaN, falls into cell 0.
     unsigned column = __float2uint_rz((position.x - frame.corner.x) * frame.cells_a_unit);
     unsigned row = __float2uint_rz((position.y - frame.corner.y) * frame.cells_a_unit);
     return make_uint2(min(column, frame.side - 1), min(row, frame.side - 1));
@@ -65,13 +66,15 @@ extern "C" __global__ void frame(Step step, const float2* positions, Frame* fram
     }
 }
 
-// Stage 1: nodes in the order of their cells. Slot c + 1 of `starts` holds the number of nodes in cell c after `count`,
-// where they start after `scan`, and where they end, which is where the next cell starts, after `scatter`.
+// Stage 1: sorts the nodes by cell. After `count`, slot c + 1 of `starts` holds the number of nodes in cell
+// c. After `scan` it holds the start of the cell. After `scatter` it holds its end, which is the start of the
+// next cell.
 extern "C" __global__ void count(Step step, const float2* positions, const Frame* frame, unsigned* starts) {
     if (thread() < step.nodes) atomicAdd(&starts[index_of(*frame, positions[thread()]) + 1], 1u);
 }
 
-// One block: each thread sums a stretch of the slots, the sums are summed, and each thread writes its stretch.
+// One block: each thread sums a stretch of the slots, the block sums these sums, and each thread writes its
+// stretch.
 extern "C" __global__ void scan(Step step, unsigned* starts) {
     __shared__ unsigned sums[BLOCK];
     unsigned cells = 1u << 2 * step.levels;
@@ -94,7 +97,7 @@ extern "C" __global__ void scan(Step step, unsigned* starts) {
     }
 }
 
-// A sorted node is its position, its mass, and its index as the bits of the fourth number.
+// A sorted node has its position, its mass, and its index as the bits of the fourth number.
 extern "C" __global__ void scatter(Step step, const float2* positions, const unsigned* offsets, const Frame* frame,
                                    unsigned* starts, float4* sorted) {
     unsigned node = thread();
@@ -104,7 +107,7 @@ extern "C" __global__ void scatter(Step step, const float2* positions, const uns
     sorted[slot] = make_float4(p.x, p.y, degree(offsets, node) + 1, __uint_as_float(node));
 }
 
-// Stage 2: each cell of each level as one body: centre of mass, and mass.
+// Stage 2: each cell of each level as one body: its centre of mass, and its mass.
 __device__ float4 centre(float3 sum) {
     float mass = fmaxf(sum.z, 1.17549435e-38f);
     return make_float4(sum.x / mass, sum.y / mass, sum.z, 0);
@@ -120,7 +123,8 @@ extern "C" __global__ void gather_leaves(Step step, const unsigned* starts, floa
     unsigned cell = thread();
     if (cell >= 1u << 2 * step.levels) return;
     unsigned from = starts[cell], to = starts[cell + 1];
-    // `scatter` leaves the nodes of a cell in any order. By index, the same seed gives the same picture.
+    // `scatter` leaves the nodes of a cell in any order. Sorted by index, the same seed gives the same
+    // picture.
     for (unsigned slot = from + 1; slot < to; ++slot) {
         float4 node = sorted[slot];
         unsigned place = slot;
@@ -146,8 +150,9 @@ extern "C" __global__ void gather(unsigned level, float4* bodies) {
     bodies[first_cell(level) + cell] = centre(sum);
 }
 
-// Stage 3: the push of all far bodies on each cell of `level`: what pushes its parent, and the bodies that were too near for
-// the parent but are not next to the cell itself. A field is the push at the cell's body and how it changes around it.
+// Stage 3: the push of all far bodies on each cell of `level`: the push on its parent, and the bodies that
+// were too near for the parent but are not next to the cell itself. A field is the push at the cell's body,
+// and its change around the body.
 __device__ float2 field_at(float2 position, float4 body, float4 field) {
     float dx = position.x - body.x, dy = position.y - body.y;
     return make_float2(field.x + field.z * dx + field.w * dy, field.y + field.w * dx - field.z * dy);
@@ -219,7 +224,7 @@ __device__ float2 spring_pull(unsigned node, float2 p, const float2* positions, 
     return pull;
 }
 
-// One thread a sorted node, so that threads side by side read the same cells.
+// One thread per sorted node, so that neighbouring threads read the same cells.
 extern "C" __global__ void accelerate(Step step, const float2* positions, const unsigned* offsets,
                                       const unsigned* neighbours, const Frame* frame, const unsigned* starts,
                                       const float4* sorted, const float4* bodies, const float4* fields,

@@ -1,4 +1,4 @@
-//! The loop: while one step runs, the positions of the step before come down and are looked at.
+//! The loop: while one step runs, the positions of the previous step are downloaded and read.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use crate::{
     physics::{Physics, Step},
 };
 
-/// What can run the steps of a layout.
+/// Runs the steps of a layout.
 pub trait Stepper {
-    /// Where its buffers are.
+    /// The backend of its buffers.
     type Backend: Backend;
-    /// What the option `--backend` calls it.
+    /// Its name for the option `--backend`.
     const NAME: &'static str;
 
     /// Queues one step on the stream of `device`.
@@ -27,21 +27,21 @@ pub trait Stepper {
     ) -> Result<()>;
 }
 
-/// What a layout ends with, beside the positions.
+/// The result of a layout, without the positions.
 pub struct Outcome {
-    /// What ran the steps.
+    /// The name of the backend that ran the steps.
     pub backend: &'static str,
-    /// How many there were.
+    /// The number of steps.
     pub steps: u32,
-    /// How long they took, with the transfers to the device and back.
+    /// The time of all steps, with the transfers to the device and back.
     pub duration: Duration,
-    /// What the device counted.
+    /// The counts of the device.
     pub stats: DeviceStats,
-    /// How far the nodes went in the last step, on average, in edge lengths.
+    /// The distance that a node moved in the last step, on average, in edge lengths.
     pub movement: f32,
 }
 
-/// Moves the nodes of `graph` for `steps` steps, and gives everything back to the device.
+/// Moves the nodes of `graph` for `steps` steps, then gives all memory back and closes the device.
 pub fn lay_out<S: Stepper>(
     mut stepper: S,
     device: Device<S::Backend>,
@@ -62,8 +62,9 @@ pub fn lay_out<S: Stepper>(
             ..set.lengths()
         })?;
         stepper.step(&device, &mut set, physics.step(index, steps, levels))?;
-        // Starts to copy after the step that was just queued, and returns at once. The step before is done or nearly
-        // so: its positions are waited for and looked at while this step runs.
+        // The download starts after the step that was just queued, and the call returns at once. The previous
+        // step is done or nearly so. This thread waits for its positions and reads them while the new step
+        // runs.
         let frame = set.positions().start_download()?;
         if let Some(frame) = coming.replace(frame) {
             watch.see(&frame.wait()?);
@@ -74,7 +75,7 @@ pub fn lay_out<S: Stepper>(
     }
     let (duration, movement) = (start.elapsed(), watch.movement);
 
-    // Everything goes back, or there is an error that lists what did not.
+    // All buffers are freed, or an error lists those that are not.
     set.check_leaks()?;
     set.close()?;
     let stats = device.stats();
@@ -83,7 +84,7 @@ pub fn lay_out<S: Stepper>(
     Ok(Outcome { backend: S::NAME, steps, duration, stats, movement })
 }
 
-/// Looks at the frames: how far the nodes still move, and whether the grid suits them.
+/// Reads the frames: how far the nodes still move, and whether the grid suits them.
 struct Watch<'a> {
     positions: &'a mut [[f32; 2]],
     fineness: Fineness,
@@ -94,7 +95,7 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Keeps the positions of the last frame in `positions`.
     fn new(positions: &'a mut [[f32; 2]], steps: u32) -> Self {
-        // On anything but a terminal the bar draws nothing.
+        // The bar is drawn on a terminal only.
         let style = ProgressStyle::with_template("{bar:40} step {pos} of {len}, {msg}");
         let bar =
             ProgressBar::new(steps.into()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -144,7 +145,7 @@ mod tests {
         let (graph, outcome) = laid_out(900, net(30), 300);
         let lengths = EdgeLengths::of(&graph).unwrap();
         assert!(lengths.spread < 0.4 * lengths.mean, "{lengths}");
-        // Corners that are far apart in the net are so in the picture.
+        // Corners that are far apart in the net are far apart in the picture.
         let [[ax, ay], [bx, by]] = [0, 899].map(|node| graph.positions[node]);
         assert!((bx - ax).hypot(by - ay) > 20.0 * lengths.mean);
         assert!(outcome.movement < 0.01, "{}", outcome.movement);
@@ -168,7 +169,7 @@ mod tests {
         laid_out(1, vec![], 10);
         laid_out(2, vec![[0, 1]], 10);
         laid_out(50, vec![], 10);
-        // Two parts and isolated nodes stay near each other, not on each other.
+        // Two parts and isolated nodes stay near each other, but not on top of each other.
         let (graph, _) = laid_out(30, vec![[0, 1], [1, 2], [2, 0], [10, 11], [11, 12]], 200);
         let nearest = |node: usize| {
             let others = graph.positions.iter().enumerate().filter(|&(other, _)| other != node);

@@ -1,7 +1,7 @@
 //! Draws a graph by forces: `cargo run --release --example graph -- --help`.
 //!
-//! A path through the files: `graph.rs` has the struct of buffers, `layout.rs` the loop that overlaps steps and downloads,
-//! `host.rs` the kernels of a step, `cuda.rs` and `kernels.cu` the same for a card.
+//! The files, in reading order: `graph.rs` has the struct of buffers, `layout.rs` the loop that overlaps
+//! steps and downloads, `host.rs` the kernels of a step, `cuda.rs` and `kernels.cu` the same for a card.
 
 #![expect(unreachable_pub, reason = "in a program, `pub` means for the other modules")]
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    // Whatever can be refused is refused before anything is computed.
+    // All arguments are checked before anything is computed.
     let output = Output::open(&args.out)?;
     let card = match args.backend {
         Choice::Host => None,
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use std::{fs, path::Path};
 
-    /// The numbers of a line of SVG, and all the rest of it. Colours and names count as text.
+    /// Splits a line of SVG into its text and its numbers. Colours and names count as text.
     fn taken_apart(line: &str) -> (String, Vec<f32>) {
         let (tag, name) = line.split_once('>').unwrap_or((line, ""));
         let (mut text, mut numbers) = (name.to_owned(), Vec::new());
@@ -122,7 +122,8 @@ mod tests {
         (text, numbers)
     }
 
-    /// Sines of another machine may differ in their last bit, so a node may be drawn a tenth of a pixel beside its place.
+    /// Sines of another machine may differ in the last bit, so a node may be drawn a tenth of a pixel beside
+    /// its place.
     fn same(old: &str, new: &str) -> bool {
         let ((text, numbers), (new_text, new_numbers)) = (taken_apart(old), taken_apart(new));
         let near = |(old, new): (&f32, &f32)| (old - new).abs() <= 2.0;
@@ -138,7 +139,7 @@ mod tests {
         assert!(same(name, &name.replace("4310", "4311")) && !same(name, &name.replace("2.0.1", "2.0.2")));
     }
 
-    /// The README shows `docs/graph.svg` as what its first command draws.
+    /// The README shows `docs/graph.svg` as the result of its first command.
     #[test]
     fn the_picture_of_the_readme_is_current() {
         let drawn = std::env::temp_dir().join(format!("gpumem-readme-{}.svg", std::process::id()));

@@ -1,31 +1,31 @@
-//! An undirected graph, as the readers in `input` make it and the layout wants it.
+//! An undirected graph, in the form that the readers in `input` make and the layout needs.
 
 /// Nodes and the edges between them: every edge once, the smaller node first, no edge from a node to itself.
 #[derive(Debug, Default, PartialEq)]
 pub struct Network {
-    /// What the input calls each node; empty when it only numbers them.
+    /// The names of the nodes in the input. Empty if the input only numbers them.
     pub names: Vec<String>,
-    /// How many nodes there are, isolated ones included.
+    /// The number of nodes, with isolated ones.
     pub nodes: u32,
     /// Pairs of node indices, sorted.
     pub edges: Vec<[u32; 2]>,
-    /// Lines that repeat an edge, in either direction.
+    /// The number of lines that repeat an edge, in either direction.
     pub merged: usize,
-    /// Lines that join a node to itself.
+    /// The number of lines that join a node to itself.
     pub loops: usize,
 }
 
-/// Who is next to whom: the neighbours of node `n` are `neighbours[offsets[n]..offsets[n + 1]]`.
+/// The neighbours of each node: those of node `n` are `neighbours[offsets[n]..offsets[n + 1]]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Adjacency<'a> {
-    /// One entry a node and one more.
+    /// One entry per node, and one more.
     pub offsets: &'a [u32],
     /// Every edge twice, once from each side.
     pub neighbours: &'a [u32],
 }
 
 impl Network {
-    /// Tidies a list of pairs as it stands in a file: repeated edges are merged, loops dropped, both counted.
+    /// Tidies the list of pairs of a file: merges repeated edges, drops loops, and counts both.
     pub fn new(nodes: u32, names: Vec<String>, mut pairs: Vec<[u32; 2]>) -> Self {
         let lines = pairs.len();
         pairs.retain(|[a, b]| a != b);
@@ -39,7 +39,7 @@ impl Network {
         Network { names, nodes, edges: pairs, merged, loops }
     }
 
-    /// The parts of an [`Adjacency`]: offsets, and neighbours in rising order.
+    /// The fields of an [`Adjacency`]: offsets, and neighbours in rising order.
     pub fn adjacency(&self) -> (Vec<u32>, Vec<u32>) {
         let mut offsets = vec![0; self.nodes as usize + 1];
         for &node in self.edges.as_flattened() {
@@ -66,12 +66,12 @@ impl<'a> Adjacency<'a> {
         &self.neighbours[self.offsets[node] as usize..self.offsets[node + 1] as usize]
     }
 
-    /// How many nodes are next to `node`.
+    /// The number of nodes next to `node`.
     pub fn degree(self, node: usize) -> u32 {
         self.offsets[node + 1] - self.offsets[node]
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub fn nodes(self) -> usize {
         self.offsets.len() - 1
     }

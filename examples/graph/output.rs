@@ -1,4 +1,4 @@
-//! The file that the picture goes to: checked before the work begins, written when it is done.
+//! The file of the picture: checked before the work begins, written after it.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -15,17 +15,17 @@ enum Format {
     Png,
 }
 
-/// A file that can be written. What it held stays until there is a picture.
+/// A file that can be written. It keeps its old contents until there is a picture.
 pub struct Output<'a> {
     path: &'a Path,
     file: File,
     format: Format,
-    /// Whether the file is here only since it was opened, and empty.
+    /// Whether this program created the file, and has not written it yet.
     fresh: bool,
 }
 
 impl<'a> Output<'a> {
-    /// Finds out whether a picture can go to `path`.
+    /// Checks that a picture can be written to `path`.
     pub fn open(path: &'a Path) -> Result<Self> {
         let name = path.display();
         let format = match path.extension().and_then(|extension| extension.to_str()) {
@@ -67,7 +67,7 @@ impl<'a> Output<'a> {
 impl Drop for Output<'_> {
     fn drop(&mut self) {
         if self.fresh {
-            // Nothing came of it. A file that cannot be removed is empty and does no harm.
+            // No picture was written. A file that cannot be removed is empty and does no harm.
             let _ = fs::remove_file(self.path);
         }
     }

@@ -1,37 +1,39 @@
-//! The model that both backends compute: springs along the edges, repulsion between all nodes, and a grid to sum it over.
+//! The model of both backends: springs along the edges, repulsion between all nodes, and a grid to sum it
+//! over.
 //!
-//! Lengths are in units of an edge at rest. What must be the same on the host and on a card stands here; `host.rs` and
-//! `kernels.cu` hold the same five stages.
+//! Lengths are in units of an edge at rest. This file has the parts that must be the same on the host and on
+//! a card. `host.rs` and `kernels.cu` have the same five stages.
 //!
-//! Repulsion falls with the distance, so nodes in the 3x3 cells around a node count one by one, and all others by cells:
-//! each level of the grid has cells twice as wide as the one below, and the farther a cell is, the wider it may be to
-//! count as one body.
+//! Repulsion falls with the distance. So nodes in the 3x3 cells around a node count one by one, and all other
+//! nodes count by cells. Each level of the grid has cells twice as wide as the next finer level. The farther
+//! a cell is, the wider it may be to count as one body.
 
 use crate::graph::Graph;
 
 /// The share of its velocity that a node keeps from step to step.
 const DRAG: f32 = 0.6;
-/// Edges end up about this long, measured at rest.
+/// The approximate length of edges in the picture, in lengths at rest.
 const SPREAD: f32 = 2.0;
-/// How far out, in typical radii, gravity would hold a node against the repulsion of all others.
+/// The distance from the centre, in typical radii, at which gravity holds a node against the repulsion of all
+/// others.
 const REACH: f32 = 2.0;
-/// The farthest that a node moves in the first step; later ones are shorter.
+/// The farthest that a node may move in the first step. The limit falls in later steps.
 const STRIDE: f32 = 5.0;
 
-/// The arguments of one step. C layout: kernels on a card take it as it is.
+/// The arguments of one step. The layout is that of C, since kernels on a card take the struct as it is.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "cuda", derive(cust::DeviceCopy))]
 pub struct Step {
-    /// How many nodes there are.
+    /// The number of nodes.
     pub nodes: u32,
-    /// The finest level of the grid has `1 << levels` cells a side.
+    /// The finest level of the grid has `1 << levels` cells per side.
     pub levels: u32,
     /// Strength of the push between two nodes of mass 1 at distance 1.
     pub repulsion: f32,
-    /// Strength of the pull to the centre, for each unit of distance and mass.
+    /// Strength of the pull to the centre, per unit of distance and mass.
     pub gravity: f32,
-    /// Falls from 1 to 0 over the steps; all forces are multiplied by it.
+    /// Falls from 1 to 0 over the steps. All forces are multiplied by it.
     pub heat: f32,
     /// The share of its velocity that a node keeps.
     pub drag: f32,
@@ -39,7 +41,7 @@ pub struct Step {
     pub stride: f32,
 }
 
-/// The strengths that suit one graph.
+/// The strengths for one graph.
 #[derive(Clone, Copy, Debug)]
 pub struct Physics {
     nodes: u32,
@@ -48,8 +50,8 @@ pub struct Physics {
 }
 
 impl Physics {
-    /// Chooses the strengths so that springs and repulsion balance where edges are `SPREAD` long, and brings the
-    /// positions to that size.
+    /// Chooses the strengths so that springs and repulsion balance when edges are `SPREAD` long, and scales
+    /// the positions to that size.
     #[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, forces in f32")]
     pub fn balance(graph: &mut Graph) -> Self {
         let (stiffness, energy) = springs(graph);
@@ -61,8 +63,8 @@ impl Physics {
         let masses = (0..nodes).map(|node| f64::from(graph.adjacency().degree(node) + 1));
         let mass: f64 = masses.clone().sum();
         let squares: f64 = masses.map(|mass| mass * mass).sum();
-        // The virial theorem: at rest, forces times distances add up to nothing. For a push of 1/r that sum does not
-        // depend on the distances, so it is known before there is a picture.
+        // The virial theorem: at rest, the sum of forces times distances is zero. For a push of 1/r that sum
+        // does not depend on the distances, so it is known before the layout.
         let pull = stiffness * f64::from(SPREAD * (SPREAD - 1.0));
         let repulsion = if pull > 0.0 { pull / (mass * mass - squares) } else { 1.0 / mass };
         let squares: f64 = graph.positions.as_flattened().iter().map(|v| f64::from(v * v)).sum();
@@ -80,7 +82,8 @@ impl Physics {
     }
 }
 
-/// The stiffness of all springs, and that times their squared lengths, each counted from both ends.
+/// The sum of the springs' stiffness, and the sum of stiffness times squared length. Each spring counts
+/// twice, once from each end.
 fn springs(graph: &Graph) -> (f64, f64) {
     let (adjacency, positions) = (graph.adjacency(), &graph.positions);
     let (mut stiffness, mut energy) = (0.0, 0.0);

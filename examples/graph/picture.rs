@@ -1,8 +1,8 @@
-//! Draws a layout as SVG: edges behind nodes, large nodes in front of small ones, names over all.
+//! Draws a layout as SVG: edges below nodes, small nodes below large ones, names on top.
 //!
-//! Whatever looks alike goes into one path, so that a hundred thousand edges stay a file of a few megabytes: an edge is
-//! `M x y l dx dy`, and a node is a line without length whose round ends make it a dot. Coordinates are whole numbers, tenths
-//! of a pixel.
+//! Everything that looks alike goes into one path, so that a hundred thousand edges make a file of a few
+//! megabytes. An edge is `M x y l dx dy`. A node is a line without length, whose round ends make it a dot.
+//! Coordinates are whole numbers, in tenths of a pixel.
 
 mod colour;
 mod labels;
@@ -24,7 +24,8 @@ pub use png::png;
 
 const WIDTH: f32 = 1600.0;
 const MARGIN: f32 = 60.0;
-/// Edges of one path do not darken each other where they cross; those of different layers do.
+/// The number of layers of edges. Crossing edges of one path do not add up their opacity; those of different
+/// layers do.
 const LAYERS: usize = 6;
 
 /// The picture of `graph`.
@@ -54,7 +55,7 @@ pub fn svg(graph: &Graph) -> String {
     svg
 }
 
-/// How layout units become pixels.
+/// The mapping from layout units to pixels.
 struct Canvas {
     low: [f32; 2],
     scale: f32,
@@ -64,7 +65,8 @@ struct Canvas {
 }
 
 impl Canvas {
-    /// Fits all positions into the picture, which is as high as they need, between half as high as wide and square.
+    /// Fits all positions into the picture. Its height is the height that they need, between half its width
+    /// and its width.
     fn around(positions: &[[f32; 2]]) -> Self {
         let (low, high) = bounds(positions);
         let size = [0, 1].map(|axis| (high[axis] - low[axis]).max(1e-3));
@@ -86,7 +88,7 @@ fn tenths(pixels: f32) -> i32 {
     (pixels * 10.0).round() as i32
 }
 
-/// One path for each shade and layer. The more edges there are, the finer and fainter they are.
+/// Draws one path per shade and layer. The more edges there are, the finer and fainter they are.
 fn edges(
     svg: &mut String,
     network: &Network,
@@ -116,7 +118,7 @@ fn edges(
     *svg += "</g>\n";
 }
 
-/// Size by degree, around a mean that leaves room between the nodes.
+/// The size of each node, by its degree, around a mean that leaves room between the nodes.
 fn radii(adjacency: Adjacency<'_>, spacing: f32) -> Vec<f32> {
     let nodes = adjacency.nodes();
     let mean = (adjacency.neighbours.len() as f32 / nodes as f32).max(1.0);
@@ -124,11 +126,12 @@ fn radii(adjacency: Adjacency<'_>, spacing: f32) -> Vec<f32> {
     (0..nodes).map(|node| radius(node).clamp(0.5, 18.0)).collect()
 }
 
-/// One path for each shade and size, each over a slightly larger one in the colour of the background.
+/// Draws one path per shade and size. All but the smallest lie over a slightly larger path in the
+/// background's colour.
 fn dots(svg: &mut String, points: &[[f32; 2]], radii: &[f32], shades: &[usize]) {
     let mut paths = std::collections::BTreeMap::<(i32, usize), String>::new();
     for ((point, &radius), &shade) in points.iter().zip(radii).zip(shades) {
-        // Sizes in steps of a tenth of themselves.
+        // Sizes are rounded to steps of a tenth of themselves.
         let size = tenths((10.0 * radius.ln()).round() / 10.0);
         let [x, y] = point.map(tenths);
         let path = paths.entry((size, shade)).or_default();

@@ -1,4 +1,5 @@
-//! Where the nodes start: each connected part is unfolded on its own, and the parts are packed around the largest.
+//! The first positions of the nodes: each connected part is unfolded by itself, and the parts are packed
+//! around the largest.
 
 mod unfold;
 
@@ -7,16 +8,16 @@ use fastrand::Rng;
 use crate::network::Adjacency;
 use unfold::unfold;
 
-/// Where each node starts.
+/// The first position of each node.
 pub struct Placement {
     pub positions: Vec<[f32; 2]>,
     /// A third coordinate, which the picture shows as colour.
     pub depth: Vec<f32>,
 }
 
-/// Some connected nodes.
+/// A connected part of the graph.
 struct Part {
-    /// Each node after one that it is next to.
+    /// The nodes. Each one but the first comes after one of its neighbours.
     nodes: Vec<u32>,
 }
 
@@ -39,7 +40,7 @@ pub fn place(adjacency: Adjacency<'_>, seed: u64) -> Placement {
     placement
 }
 
-/// The connected parts, the largest first; and the place of each node in its part.
+/// The connected parts, the largest first, and the index of each node in its part.
 fn parts(adjacency: Adjacency<'_>) -> (Vec<Part>, Vec<u32>) {
     const UNSEEN: u32 = u32::MAX;
     let mut row_of = vec![UNSEEN; adjacency.nodes()];
@@ -75,7 +76,7 @@ struct Packing {
 }
 
 impl Packing {
-    /// The centre of the next disc, which is not larger than those before.
+    /// The centre of the next disc, which is not larger than the earlier ones.
     fn next(&mut self, size: f32) -> [f32; 2] {
         if self.radius == 0.0 {
             self.radius = size;
@@ -84,7 +85,7 @@ impl Packing {
         let distance = self.radius + size;
         let turn = 2.0 * (size / distance).min(1.0).asin();
         self.angle += turn;
-        // A full turn adds its discs to the one in the middle.
+        // A full turn of discs widens the disc in the middle by their diameter.
         self.radius += 2.0 * size * turn / std::f32::consts::TAU;
         [distance * self.angle.cos(), distance * self.angle.sin()]
     }

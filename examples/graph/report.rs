@@ -1,10 +1,10 @@
-//! What is told at the end.
+//! The report at the end.
 
 use std::fmt;
 
 use crate::{graph::Graph, layout::Outcome, network::Network};
 
-/// Tells how it went. The figures are those that the device and the clock counted.
+/// Prints the result. The figures are counts of the device and times of the clock.
 pub fn tell(graph: &Graph, outcome: &Outcome) {
     let Network { merged, loops, .. } = graph.network;
     if merged + loops > 0 {
@@ -19,7 +19,7 @@ pub fn tell(graph: &Graph, outcome: &Outcome) {
         "graph: {nodes} nodes, {edges} edges, {steps} steps on {backend} in {:.2} s",
         duration.as_secs_f64()
     );
-    // Had there been a leak, `lay_out` would have returned an error that lists it.
+    // After a leak, `lay_out` would have returned an error that lists it.
     println!(
         "memory: {} live at most, {} resizes, {} async downloads, no leaks",
         human_bytes(stats.peak_bytes),
@@ -38,7 +38,7 @@ pub struct EdgeLengths {
 }
 
 impl EdgeLengths {
-    /// Measures the edges of `graph`; nothing when it has none.
+    /// Measures the edges of `graph`. `None` if it has none.
     pub fn of(graph: &Graph) -> Option<Self> {
         let length = |&[a, b]: &[u32; 2]| {
             let ([ax, ay], [bx, by]) = (graph.positions[a as usize], graph.positions[b as usize]);
@@ -60,7 +60,7 @@ impl fmt::Display for EdgeLengths {
     }
 }
 
-/// A number of bytes with one decimal, as people read it.
+/// A number of bytes in a readable unit, with one decimal.
 fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64 / 1024.0;

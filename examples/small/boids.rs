@@ -1,4 +1,6 @@
-//! A flock of birds: two states that take turns, and a frame that is read while the next one is computed.
+//! A flock of birds: two buffers that take turns, and a frame that is read while the device computes the
+//! next.
+//!
 //! `cargo run --release --example boids`
 
 use gpumem::{Device, GpuBuffers, Result};
@@ -6,13 +8,14 @@ use gpumem::{Device, GpuBuffers, Result};
 #[derive(GpuBuffers)]
 #[buffers(async)]
 struct Flock {
-    /// Each bird's place, x and y, and how far it flies per step along both.
+    /// The position of each bird, x and y, and its movement per step along both.
     now: Vec<[f32; 4]>,
-    /// The birds after the step. A kernel writes them while it reads `now`.
+    /// The birds after the step. A kernel writes this buffer while it reads `now`.
     next: Vec<[f32; 4]>,
 }
 
-/// Reynolds' three rules: a bird flies as its neighbours do, towards them, and away from those that are too near.
+/// Reynolds' three rules: a bird flies as its neighbours do, towards them, and away from those that are too
+/// near.
 fn step([x, y, ..]: [f32; 4], flock: &[[f32; 4]]) -> [f32; 4] {
     let mut way = [0.0, 0.0];
     for other in flock {
@@ -26,7 +29,7 @@ fn step([x, y, ..]: [f32; 4], flock: &[[f32; 4]]) -> [f32; 4] {
     [(x + vx).rem_euclid(60.0), (y + vy).rem_euclid(60.0), vx, vy]
 }
 
-/// How much the birds agree where to fly after each step, from 0 to 1.
+/// The order of the flock after each step, from 0 to 1, at which all birds fly in the same direction.
 fn fly(birds: u16, steps: usize) -> Result<Vec<f32>> {
     let bird = |i: f32| [(i * 37.1) % 60.0, (i * 23.7) % 60.0, (i * 2.4).cos(), (i * 2.4).sin()];
     let now: Vec<_> = (0..birds).map(|i| bird(i.into())).collect();

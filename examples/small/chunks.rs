@@ -1,4 +1,6 @@
-//! Data that is larger than the memory for it: chunks go up, are computed and come down, all at the same time.
+//! Data that is larger than the device's memory: chunks are uploaded, computed and downloaded, all at the
+//! same time.
+//!
 //! `cargo run --release --example chunks`
 
 use gpumem::{Buffer, BufferSpec, Device, Result};
@@ -6,7 +8,7 @@ use gpumem::{Buffer, BufferSpec, Device, Result};
 /// Elements per chunk.
 const CHUNK: usize = 1 << 16;
 
-/// The square of each number, computed on a device that has room for a few chunks.
+/// Computes the square of each number, on a device that has room for a few chunks.
 fn squares(numbers: impl ExactSizeIterator<Item = u32>, mut write: impl FnMut(&[u64])) -> Result<()> {
     let device = Device::builder().memory_limit(4 << 20).host()?;
     let mut input = Buffer::with_capacity(&device, BufferSpec::new("input"), CHUNK)?;
@@ -15,16 +17,16 @@ fn squares(numbers: impl ExactSizeIterator<Item = u32>, mut write: impl FnMut(&[
     let mut numbers = numbers.peekable();
     let mut frames = output.frame_queue();
     while numbers.peek().is_some() {
-        // Pinned memory, which this thread fills while the device computes the chunk before.
+        // This thread fills pinned memory while the device computes the previous chunk.
         let mut stage = input.stage(numbers.len().min(CHUNK))?;
         stage.iter_mut().zip(&mut numbers).for_each(|(element, number)| *element = number);
         let chunk = stage.len();
-        stage.commit()?; // the kernel comes after the upload, and nothing waits here
+        stage.commit()?; // the kernel runs after the upload, and this thread does not wait
         output.resize(chunk)?;
         device.launch((&input, &mut output), |(input, output)| {
             output.iter_mut().zip(input).for_each(|(square, number)| *square = u64::from(*number).pow(2));
         })?;
-        // The buffer is a snapshot, so the next kernel does not wait for this download.
+        // The buffer is a snapshot, so the next kernel does not wait for the end of this download.
         if let Some(chunk) = frames.push(output.start_download()?)? {
             write(&chunk);
         }

@@ -1,4 +1,6 @@
-//! Code that does not know where its buffers are, on the host or on a card. Only kernels differ: they are a trait.
+//! Code that is generic over the backend: its buffers are on the host or on a card. Only the kernels differ,
+//! so they are a trait.
+//!
 //! `cargo run --example generic_backend`
 
 use gpumem::{AnySet, Backend, Device, GpuBuffers, Host, Result};
@@ -9,7 +11,7 @@ struct Heat {
     next: Vec<f32>,
 }
 
-/// What differs per backend. An implementation for `gpumem::Cuda` would launch a kernel of a module.
+/// The code that differs per backend. An implementation for `gpumem::Cuda` would launch a kernel of a module.
 trait Kernels: Backend {
     fn spread(device: &Device<Self>, set: &mut HeatBuffers<Self>) -> Result<()>;
 }
@@ -36,7 +38,7 @@ fn simulate<B: Kernels>(device: &Device<B>, cells: usize, steps: usize) -> Resul
     Ok(set)
 }
 
-/// Takes sets of any structs and backends.
+/// The bytes of sets of any structs and backends.
 fn bytes(sets: &[Box<dyn AnySet>]) -> u64 {
     sets.iter().map(|set| set.stats().live_bytes()).sum()
 }

@@ -1,14 +1,15 @@
-//! The whole path: a struct of `Vec`s, the manager of its buffers, a kernel, and the data again.
+//! The whole path: a struct of `Vec`s, the manager of its buffers, a kernel, and a download.
+//!
 //! `cargo run --example hello`
 
 use gpumem::{Device, GpuBuffers, Result};
 
 #[derive(GpuBuffers)]
 struct Balls {
-    /// Metres above the ground. `async`: a download may run while the device goes on.
+    /// Metres above the ground. `async`: a download may run while the device computes.
     #[buffer(async)]
     heights: Vec<f32>,
-    /// Metres per second. The buffer grows by half, and never beyond a mebibyte.
+    /// Metres per second. The buffer grows by half, to at most one mebibyte.
     #[buffer(growth = 1.5, max = "1MiB")]
     speeds: Vec<f32>,
 }
@@ -33,11 +34,11 @@ fn run() -> Result<Vec<f32>> {
     })?;
 
     let download = gpu.heights().start_download()?; // returns at once
-    gpu.heights_mut().fill(0.0)?; // waits for the copy, on the device
+    gpu.heights_mut().fill(0.0)?; // the device waits for the copy, and this thread does not
     let heights = Vec::from(download.wait()?);
 
     gpu.check_leaks()?;
-    gpu.close()?; // gives all memory back, or says which buffer is still alive
+    gpu.close()?; // gives all memory back, or lists the buffers that are still alive
     Ok(heights)
 }
 

@@ -1,4 +1,5 @@
 //! Frames under tokio: no thread is blocked while the device computes or copies.
+//!
 //! `cargo run --example tokio_stream`
 
 use gpumem::{Device, GpuBuffers, Result};
@@ -9,7 +10,7 @@ struct Wave {
     heights: Vec<f32>,
 }
 
-/// Computes frames, and awaits each while the device computes the next.
+/// Computes frames, and awaits each frame while the device computes the next one.
 async fn film(points: u16, count: u16, mut draw: impl FnMut(&[f32])) -> Result<()> {
     let device = Device::host();
     let mut gpu = Wave { heights: vec![0.0; points.into()] }.upload(&device)?;
@@ -33,7 +34,7 @@ async fn film(points: u16, count: u16, mut draw: impl FnMut(&[f32])) -> Result<(
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let mut crests = Vec::new();
-    // Other tasks run while the film waits: this one on the same thread.
+    // Other tasks run while the film awaits a frame. This one runs on the same thread.
     let other = tokio::spawn(async { "another task ran meanwhile" });
     film(200, 12, |wave| crests.push((0..200).find(|&x| wave[x] > 0.99))).await?;
     println!("the first crest, frame by frame: {crests:?}");

@@ -8,50 +8,50 @@ use clap::{Parser, ValueEnum, value_parser};
 #[derive(Debug, Parser)]
 #[command(name = "stream", version)]
 pub struct Args {
-    /// How many frames the film has; what it shows is the same
+    /// The number of frames; films of any number of frames show the same events
     #[arg(long, value_name = "N", default_value_t = 96, value_parser = value_parser!(u32).range(2..=2_000))]
     pub frames: u32,
 
-    /// How many stars there are
+    /// The number of stars
     #[arg(long, value_name = "N", default_value_t = 400_000, value_parser = value_parser!(u32).range(2..=100_000_000))]
     pub stars: u32,
 
-    /// How wide the film is, in pixels
+    /// The width of the film, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 480, value_parser = value_parser!(u32).range(64..=4_096))]
     pub size: u32,
 
-    /// Where the film goes, an animated PNG: any browser plays it
+    /// The file of the film, an animated PNG that any browser plays
     #[arg(long, value_name = "FILE", default_value = "stream.png")]
     pub out: PathBuf,
 
-    /// Where the plot of what overlapped goes, an SVG
+    /// The file of the plot of the overlap, an SVG
     #[arg(long, value_name = "FILE", default_value = "stream.svg")]
     pub plot: PathBuf,
 
-    /// The frame that stands for the film in programs that do not play it [default: the first]
+    /// The frame that programs show if they do not play the film [default: the first]
     #[arg(long, value_name = "FRAME", value_parser = value_parser!(u32).range(1..))]
     pub cover: Option<u32>,
 
-    /// What computes the frames
+    /// The backend that computes the frames
     #[arg(long, value_enum, default_value_t)]
     pub backend: Choice,
 
-    /// Wait for each frame before the next is begun: what the film takes when nothing overlaps
+    /// Wait for each frame before the next one begins, to see the time of the film without overlap
     #[arg(long)]
     pub one_by_one: bool,
 
-    /// Where the stars start; the same seed gives the same film
+    /// The seed of the stars' first positions; the same seed gives the same film
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 }
 
-/// What `--backend` can be.
+/// The values of `--backend`.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Choice {
     /// One core of this machine
     #[default]
     Host,
-    /// A CUDA card; wants the example built with `--features cuda`
+    /// A CUDA card; requires the example to be built with `--features cuda`
     Cuda,
 }
 

@@ -7,27 +7,27 @@ use gpumem::{Buffer, Cuda, Device, Result, cuda::Module};
 
 use crate::{galaxies::GalaxiesBuffers, physics::Step, pipeline::Stepper, timeline::nanoseconds};
 
-/// What `cargo xtask ptx` makes of `kernels.cu`; the driver compiles it for the card it finds.
+/// The PTX that `cargo xtask ptx` makes from `kernels.cu`. The driver compiles it for the card at hand.
 const PTX: &str = include_str!("kernels.ptx");
-/// Threads of a block.
+/// Threads per block.
 const BLOCK: u32 = 256;
-/// How often the card's clock is looked at; the quickest look says most.
+/// The number of reads of the card's clock. The quickest read is the most exact one.
 const LOOKS: usize = 20;
 
 /// Steps on a card.
 pub struct OnCard {
     module: Module,
-    /// What the card's clock showed.
+    /// The time that the card's clock showed.
     time: Buffer<u64, Cuda>,
 }
 
 impl OnCard {
-    /// Has the driver compile the kernels.
+    /// Lets the driver compile the kernels.
     pub fn new(device: &Device<Cuda>) -> Result<Self> {
         Ok(OnCard { module: device.load_ptx(PTX)?, time: Buffer::from_slice(device, "time", &[0])? })
     }
 
-    /// What the card's clock shows, and between which moments it did.
+    /// The time that the card's clock shows, and two moments between which it was read.
     fn look(&mut self, device: &Device<Cuda>) -> Result<(u64, [Instant; 2])> {
         let (look_at_clock, stream) = (self.module.get_function("look_at_clock")?, device.stream());
         let before = Instant::now();
@@ -45,7 +45,7 @@ impl Stepper for OnCard {
     type Backend = Cuda;
     const NAME: &'static str = "cuda";
 
-    /// Right to half the time of a launch that is waited for, some microseconds.
+    /// The error is at most half the time of a launch with the wait for it, some microseconds.
     fn clock(&mut self, device: &Device<Cuda>, moment: Instant) -> Result<u64> {
         let mut best = self.look(device)?;
         for _ in 1..LOOKS {
@@ -65,9 +65,10 @@ impl Stepper for OnCard {
         assert!(set.positions.len() == step.stars as usize && set.velocities.len() == step.stars as usize);
         assert!(set.times.len() > step.frame as usize);
         assert!(set.cores.len() >= (step.first + step.moves) as usize);
-        // SAFETY: the kernel gets the arguments of its declaration in `kernels.cu` and stays inside the lengths that were
-        // just looked at. All pointers were taken for this launch; what it writes, it gets from `as_device_ptr_mut`, which
-        // makes it wait for the downloads that still read.
+        // SAFETY: the kernel gets the arguments of its declaration in `kernels.cu`, and stays inside the
+        // lengths that were just checked. All pointers were taken for this launch. For every buffer that it
+        // writes, the kernel gets the pointer from `as_device_ptr_mut`, which makes it wait for the downloads
+        // that still read the buffer.
         unsafe {
             launch!(advance<<<blocks, BLOCK, 0, stream>>>(
                 step, set.cores.as_device_ptr(), set.positions.as_device_ptr_mut()?,
@@ -115,7 +116,7 @@ mod tests {
             let apart = |(a, b): (&[f32; 2], &[f32; 2])| (a[0] - b[0]).hypot(a[1] - b[1]);
             let mut apart: Vec<f32> = here[0].iter().zip(&there[0]).map(apart).collect();
             apart.sort_by(f32::total_cmp);
-            // Roundings differ, and orbits that pass a centre closely make much of little.
+            // Roundings differ, and orbits that pass close to a centre make small differences large.
             let (most, nearly_all) = (apart[apart.len() / 2], apart[apart.len() * 95 / 100]);
             assert!(most < 1e-3 && nearly_all < 0.05, "frame {frame}: {most} and {nearly_all} apart");
         }

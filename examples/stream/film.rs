@@ -1,4 +1,4 @@
-//! The moving picture: an animated PNG that is written frame by frame.
+//! The film: an animated PNG that is written frame by frame.
 
 use std::{
     fs::File,
@@ -16,9 +16,9 @@ use crate::{
     sky::{Sky, palette},
 };
 
-/// Frames a second.
+/// Frames per second.
 const PACE: u16 = 24;
-/// Nobody wants to be told of what takes less.
+/// A film that takes less time has no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A film that is being drawn.
@@ -29,28 +29,28 @@ pub struct Film {
     bar: Bar,
 }
 
-/// Shows how far it is, from the second second on.
+/// A progress bar that appears after `PATIENCE`.
 struct Bar {
     bar: ProgressBar,
     begun: Instant,
 }
 
 impl Film {
-    /// Begins a film of so many frames. The cover is a picture before the first frame. It is no part of the film; programs that
-    /// do not play the film show it.
+    /// Begins a film of `frames` frames. The cover is a picture before the first frame. It is not part of the
+    /// film: programs show it if they do not play the film.
     pub fn new(output: Output, sky: Sky, frames: u32, cover: Option<&[u8]>) -> Result<Self> {
         let [width, height] = sky.size().map(u32::try_from);
         let mut encoder = Encoder::new(BufWriter::new(output.file()?), width?, height?);
         encoder.set_color(ColorType::Indexed);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_palette(palette());
-        // The difference of two places in a palette says nothing.
+        // The difference of two indices of a palette has no meaning.
         encoder.set_filter(Filter::NoFilter);
-        // Over and over.
+        // The film is played again and again.
         encoder.set_animated(frames, 0)?;
         encoder.set_frame_delay(1, PACE)?;
         encoder.set_sep_def_img(cover.is_some())?;
-        // A film that is short of frames is an error.
+        // A film with too few frames is an error.
         encoder.validate_sequence(true);
         let mut writer = encoder.write_header().context("cannot write the film")?;
         if let Some(cover) = cover {
@@ -59,7 +59,7 @@ impl Film {
         Ok(Film { sky, writer, output, bar: Bar::new(frames) })
     }
 
-    /// Gives the film its name, now that it has all frames.
+    /// Gives the film its name, after all frames were written.
     pub fn finish(self) -> Result<()> {
         self.writer.finish().context("cannot write the film")?;
         self.output.finish()
@@ -85,7 +85,7 @@ impl Bar {
 
     fn step(&mut self) {
         self.bar.inc(1);
-        // On anything but a terminal nothing is shown.
+        // The bar is drawn on a terminal only.
         if self.bar.is_hidden() && self.begun.elapsed() > PATIENCE {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }

@@ -1,4 +1,4 @@
-//! The buffers of the film: a struct of `Vec`s, and what `GpuBuffers` makes of it.
+//! The buffers of the film: a struct of `Vec`s, for which `GpuBuffers` generates a manager.
 
 use std::f32::consts::TAU;
 
@@ -6,23 +6,24 @@ use gpumem::GpuBuffers;
 
 use crate::physics::{MASSES, NO_TIME, Story, orbit, speed_around};
 
-/// Two galaxies and what the device needs to step them.
+/// Two galaxies, with the data that the device needs to step them.
 ///
-/// A frame is all `async` buffers as of one moment. One frame can come down while another is drawn, and since they
-/// are snapshots the next step does not wait for them.
+/// A frame has the contents of all `async` buffers at one moment. One frame can be downloaded while another
+/// is drawn. The buffers are snapshots, so the next step does not wait for the downloads.
 #[derive(GpuBuffers, Default)]
 #[buffers(max = "2GiB")]
 pub struct Galaxies {
-    /// Where the stars are, those of the first galaxy first.
+    /// The positions of the stars, those of the first galaxy first.
     #[buffer(async(snapshot))]
     pub positions: Vec<[f32; 2]>,
-    /// How far each star goes in a unit of time.
+    /// The distance that each star moves in a unit of time.
     #[buffer(async(snapshot))]
     pub velocities: Vec<[f32; 2]>,
-    /// When each frame's step began and ended, in nanoseconds of the device's clock: written by the step itself.
+    /// The start and the end of each frame's step, in nanoseconds of the device's clock. The step itself
+    /// writes them.
     #[buffer(async(snapshot))]
     pub times: Vec<[u64; 2]>,
-    /// Where the centres of the galaxies are at each moment of the film: x and y of the first, then of the second.
+    /// The centres of the galaxies at each moment of the film: x and y of the first, then of the second.
     #[buffer]
     pub cores: Vec<[f32; 4]>,
 }
@@ -42,9 +43,9 @@ impl Galaxies {
             let galaxy = usize::from(star >= stars / 2);
             let (x, y) = (first.places[2 * galaxy], first.places[2 * galaxy + 1]);
             let [vx, vy] = first.velocities[galaxy];
-            // As many stars at each radius, so the centre is bright.
+            // Every radius has equally many stars, so the centre is bright.
             let (radius, angle) = (0.02 + 0.98 * random.f32(), TAU * random.f32());
-            // Smaller mass, smaller disc.
+            // A smaller mass has a smaller disc.
             let radius = radius * MASSES[galaxy].sqrt();
             let speed = speed_around(MASSES[galaxy], radius);
             let (sin, cos) = angle.sin_cos();

@@ -1,6 +1,6 @@
-//! A step on the host: the same as `kernels.cu`, as a function over slices.
+//! A step on the host: the step of `kernels.cu`, as a function over slices.
 //!
-//! It runs on one thread, the one that is the device here. The other cores are left to the threads that draw.
+//! It runs on one thread, which is the device here. The other cores are left to the threads that draw.
 
 use std::time::Instant;
 
@@ -13,12 +13,13 @@ use crate::{
     timeline::nanoseconds,
 };
 
-/// Stars that are moved at a time: their positions and velocities stay in the nearest cache meanwhile.
+/// The number of stars that are moved together. Their positions and velocities stay in the nearest cache
+/// meanwhile.
 const GROUP: usize = 1_024;
 
 /// Steps on the host.
 pub struct OnHost {
-    /// When its clock showed 0.
+    /// The moment at which its clock showed 0.
     start: Instant,
 }
 
@@ -39,7 +40,7 @@ impl Stepper for OnHost {
     fn step(&mut self, device: &Device, set: &mut GalaxiesBuffers, step: Step) -> Result<()> {
         let set = set.split_mut();
         let start = self.start;
-        // Queued; this thread goes on at once.
+        // The step is queued, and this thread continues at once.
         device.launch(
             (set.positions, set.velocities, set.times, &*set.cores),
             move |(positions, velocities, times, cores)| {
@@ -51,11 +52,11 @@ impl Stepper for OnHost {
     }
 }
 
-/// Where the stars are in a frame, counted from 1, and how fast they go: computed at once, without a device.
+/// The positions and velocities of the stars in a frame, counted from 1. Computed at once, without a device.
 pub fn stars_at(frame: u32, galaxies: &Galaxies, story: Story) -> [Vec<[f32; 2]>; 2] {
     let [mut positions, mut velocities] = [galaxies.positions.clone(), galaxies.velocities.clone()];
     for index in 0..frame {
-        // The host does not look at how many stars a step is for.
+        // The host does not use the number of stars in a step.
         advance(story.step(index, 0), &galaxies.cores, &mut positions, &mut velocities);
     }
     [positions, velocities]

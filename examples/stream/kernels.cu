@@ -1,9 +1,9 @@
-// A step on a card: the same as host.rs and physics.rs, a thread for each star.
+// A step on a card: the step of host.rs and physics.rs, with one thread per star.
 //
-// kernels.ptx is made of this file by `cargo xtask ptx` and loaded as it is, so that building the example needs no CUDA
-// compiler.
+// `cargo xtask ptx` compiles this file to kernels.ptx, and the example loads that. So a build of the example
+// needs no CUDA compiler.
 
-// Laid out as `Step` in physics.rs.
+// The layout is that of `Step` in physics.rs.
 struct Step {
     unsigned frame;
     unsigned stars;
@@ -14,7 +14,7 @@ struct Step {
     float masses[2];
 };
 
-// Nanoseconds; the same clock for all blocks.
+// Nanoseconds, of one clock for all blocks.
 __device__ unsigned long long now() {
     unsigned long long time;
     asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(time)::"memory");
@@ -30,7 +30,8 @@ __device__ void pull(float2& velocity, float2 place, float x, float y, float mas
     velocity.y += y * strength;
 }
 
-// Times begin as `NO_TIME` in physics.rs: each block has the step begin no later than itself, and end no earlier.
+// The times begin as `NO_TIME` in physics.rs. Each block makes the step begin no later than itself, and end
+// no earlier.
 extern "C" __global__ void advance(
     Step step, const float4* __restrict__ cores, float2* __restrict__ positions, float2* __restrict__ velocities,
     ulonglong2* __restrict__ times
@@ -41,7 +42,7 @@ extern "C" __global__ void advance(
         float2 place = positions[star], velocity = velocities[star];
         for (unsigned move = 0; move < step.moves; move++) {
             float4 core = cores[step.first + move];
-            // Both pull from where the star was.
+            // Both centres pull from the star's place before the move.
             pull(velocity, place, core.x, core.y, step.masses[0], step);
             pull(velocity, place, core.z, core.w, step.masses[1], step);
             place.x += velocity.x * step.time;
@@ -54,5 +55,5 @@ extern "C" __global__ void advance(
     if (threadIdx.x == 0) atomicMax(&times[step.frame].y, now());
 }
 
-// Notes what the clock shows.
+// Writes the time that the clock shows.
 extern "C" __global__ void look_at_clock(unsigned long long* time) { *time = now(); }

@@ -1,8 +1,9 @@
 //! Two galaxies that meet, as a moving picture: `cargo run --release --example stream -- --help`.
 //!
-//! The device steps the stars while frames that it has computed come down and are drawn. A path through the files:
-//! `pipeline.rs` has the tasks that await frames under tokio, `galaxies.rs` the struct of buffers, `host.rs` the kernel,
-//! `cuda.rs` and `kernels.cu` the same for a card. `film.rs` writes the moving picture, and `plot.rs` shows what overlapped.
+//! The device computes steps while the frames of earlier steps are downloaded and drawn. The files, in
+//! reading order: `pipeline.rs` has the task that awaits frames under tokio, `galaxies.rs` the struct of
+//! buffers, `host.rs` the kernel, `cuda.rs` and `kernels.cu` the same for a card. `film.rs` writes the film,
+//! and `plot.rs` draws the plot of the overlap.
 
 #![expect(unreachable_pub, reason = "in a program, `pub` means for the other modules")]
 
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    // Whatever can be refused is refused before anything is computed.
+    // All arguments are checked before anything is computed.
     if let Some(cover) = args.cover {
         ensure!(cover <= args.frames, "the film has {} frames, so none is frame {cover}", args.frames);
     }
@@ -59,7 +60,7 @@ fn run(args: &Args) -> Result<()> {
     let cover = args.cover.map(|frame| cover(frame, &galaxies, story, &mut sky));
     let film = Film::new(film, sky, args.frames, cover.as_deref())?;
 
-    // One thread is enough: the runtime only waits, and what computes has threads of its own.
+    // One thread is enough: the runtime only waits. The device and the drawing have their own threads.
     let runtime = tokio::runtime::Builder::new_current_thread().build().context("tokio does not start")?;
     let outcome = match card {
         None => {
@@ -86,7 +87,7 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The picture of a frame, ahead of the film: a PNG begins with it.
+/// The picture of a frame, ahead of the film. The PNG begins with it.
 fn cover(frame: u32, galaxies: &Galaxies, story: Story, sky: &mut Sky) -> Vec<u8> {
     let [positions, velocities] = host::stars_at(frame, galaxies, story);
     sky.draw(&positions, &velocities)
@@ -142,7 +143,7 @@ mod tests {
         Args::try_parse_from(["stream"].into_iter().chain(options.split_whitespace())).unwrap()
     }
 
-    /// The README has a film, and the command that draws it. Only the cover is computed here.
+    /// The README shows a film, and has the command that draws it. This test computes the cover only.
     #[test]
     fn the_film_of_the_readme_is_current() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -166,7 +167,7 @@ mod tests {
         );
         let mut still = vec![0; film.output_buffer_size().unwrap()];
         film.next_frame(&mut still).unwrap();
-        // Sines of another machine may differ in their last bit, and move a star to the pixel beside its own.
+        // Sines of another machine may differ in the last bit, and move a star to the next pixel.
         let different = still.iter().zip(&cover).filter(|(old, new)| old != new).count();
         assert!(
             different < cover.len() / 100,

@@ -8,16 +8,16 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// A file that can be written. What has its name already stays until [`finish`](Self::finish).
+/// A file that can be written. An older file of its name stays until [`finish`](Self::finish).
 pub struct Output {
     path: PathBuf,
-    /// Under which name it is written.
+    /// The name of the file until it is complete.
     part: PathBuf,
     file: File,
 }
 
 impl Output {
-    /// Finds out whether there can be a file at `path`.
+    /// Checks that a file can be written at `path`.
     pub fn open(path: &Path) -> Result<Self> {
         let complaint = || format!("cannot write to {}", path.display());
         let mut name = path.file_name().with_context(complaint)?.to_owned();
@@ -27,12 +27,12 @@ impl Output {
         Ok(Output { path: path.to_owned(), part, file })
     }
 
-    /// What to write to.
+    /// A handle of the file, for writes.
     pub fn file(&self) -> Result<File> {
         self.file.try_clone().with_context(|| format!("cannot write to {}", self.path.display()))
     }
 
-    /// Writes all of it.
+    /// Writes `bytes` as the whole file, and gives it its name.
     pub fn write(mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).with_context(|| format!("cannot write to {}", self.path.display()))?;
         self.finish()
@@ -46,7 +46,7 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        // Once it has its name there is no such file any more. One that cannot be removed does no harm.
+        // After `finish` there is no file of this name. A file that cannot be removed does no harm.
         let _ = fs::remove_file(&self.part);
     }
 }

@@ -1,50 +1,51 @@
-//! The model that both backends compute: stars without mass fall towards the centres of two galaxies, which move around each
-//! other as two bodies do. Alar and Juri Toomre drew tails and bridges of galaxies so in 1972.
+//! The model of both backends: stars without mass fall towards the centres of two galaxies, which move around
+//! each other as two bodies do. Alar and Juri Toomre drew tails and bridges of galaxies in this way in 1972.
 //!
-//! The unit of mass is that of the larger galaxy, that of length the radius of its disc, and the constant of gravity is 1. What
-//! must be the same on the host and on a card stands here; `host.rs` and `kernels.cu` hold the same step.
+//! The unit of mass is the mass of the larger galaxy, the unit of length is the radius of its disc, and the
+//! constant of gravity is 1. This file has the parts that must be the same on the host and on a card.
+//! `host.rs` and `kernels.cu` have the same step.
 
 /// The masses of the two galaxies.
 pub const MASSES: [f32; 2] = [1.0, 0.65];
-/// The pull of a centre is softened below this distance, squared.
+/// The square of the distance below which the pull of a centre is softened.
 const SOFTNESS: f32 = 0.05;
-/// How long the film's story takes.
+/// The duration of the film's story.
 const DURATION: f32 = 12.5;
-/// The longest that stars may fly straight on.
+/// The longest time for which a star moves on a straight line.
 const LONGEST: f32 = 0.02;
-/// The closest that the centres come.
+/// The smallest distance between the centres.
 const CLOSEST: f32 = 1.45;
-/// How far from a circle their orbit is.
+/// The deviation of the centres' orbit from a circle.
 const ECCENTRICITY: f32 = 0.6;
-/// Where on their orbit they start: the angle to where they are closest.
+/// The first place of the centres on their orbit, as the angle to the place where they are closest.
 const START: f32 = -2.3;
-/// When a step has not run yet: it ends before it begins, so that each block of a card's kernel can make it begin earlier and
-/// end later.
+/// The times of a step that has not run: the end is before the start. So each block of a card's kernel can
+/// make the start earlier and the end later.
 pub const NO_TIME: [u64; 2] = [u64::MAX, 0];
 
-/// How the time of the film is cut up.
+/// The division of the film's time.
 #[derive(Clone, Copy, Debug)]
 pub struct Story {
-    /// How many frames there are, each with a step before it.
+    /// The number of frames. Each has a step before it.
     pub frames: u32,
-    /// Moves of a step.
+    /// Moves per step.
     moves: u32,
 }
 
-/// The arguments of a step. C layout: kernels on a card take it as it is.
+/// The arguments of a step. The layout is that of C, since kernels on a card take the struct as it is.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "cuda", derive(cust::DeviceCopy))]
 pub struct Step {
-    /// The frame that it makes.
+    /// The frame that the step makes.
     pub frame: u32,
-    /// How many stars there are.
+    /// The number of stars.
     pub stars: u32,
-    /// The first of its moments in `Galaxies::cores`.
+    /// The index of the step's first moment in `Galaxies::cores`.
     pub first: u32,
-    /// How many of them there are: stars move once for each.
+    /// The number of its moments. Stars move once per moment.
     pub moves: u32,
-    /// How long a move takes.
+    /// The duration of a move.
     pub time: f32,
     /// See `SOFTNESS`.
     pub softness: f32,
@@ -59,7 +60,7 @@ impl Story {
         Story { frames, moves: (DURATION / LONGEST / frames as f32).ceil() as u32 }
     }
 
-    /// How long the time between two frames is.
+    /// The time between two frames.
     pub fn frame_time(self) -> f32 {
         DURATION / self.frames as f32
     }
@@ -97,7 +98,7 @@ pub fn orbit(story: Story) -> Vec<Moment> {
     let (sin, cos) = START.sin_cos();
     let distance = breadth / (1.0 + ECCENTRICITY * cos);
     let pace = (mass / breadth).sqrt();
-    // Turned so that one passes below the other.
+    // The orbit is turned, so that one centre passes below the other.
     let (mut way, mut velocity) =
         ([distance * sin, -distance * cos], [pace * (ECCENTRICITY + cos), pace * sin]);
     let next = |_| {

@@ -1,4 +1,5 @@
-//! The pipeline: while one frame is drawn, the next one comes down, and the device computes the one after it.
+//! The pipeline: while one frame is drawn, the next one is downloaded, and the device computes the one after
+//! that.
 //!
 //! ```text
 //! device    step 2 | step 3 | step 4 |
@@ -6,9 +7,10 @@
 //! drawing   draw 0 | draw 1 | draw 2 |
 //! ```
 //!
-//! One task does it all, on a thread that only ever waits. Each round queues a step, awaits the frame before it,
-//! hands that frame to a thread that draws, and starts the download of the step. So a frame has a slot while it
-//! comes down and a slot while it is drawn: the two that each buffer has by default.
+//! One task runs the pipeline, on a thread that only ever waits. Each round queues a step, awaits the
+//! previous frame, hands that frame to a thread that draws, and starts the download of the step. So each
+//! buffer needs two slots, one for the frame that is downloaded and one for the frame that is drawn. It has
+//! two by default.
 
 use std::time::Instant;
 
@@ -22,14 +24,14 @@ use crate::{
     timeline::{FrameTimes, Timeline, nanoseconds},
 };
 
-/// What can step the stars.
+/// Steps the stars.
 pub trait Stepper {
-    /// Where its buffers are.
+    /// The backend of its buffers.
     type Backend: Backend;
-    /// What the option `--backend` calls it.
+    /// Its name for the option `--backend`.
     const NAME: &'static str;
 
-    /// What the clock that its steps note their times by showed at `moment`, in nanoseconds.
+    /// The time at `moment` of the clock by which its steps note their times, in nanoseconds.
     fn clock(&mut self, device: &Device<Self::Backend>, moment: Instant) -> gpumem::Result<u64>;
 
     /// Queues a step on the stream of `device`.
@@ -41,7 +43,7 @@ pub trait Stepper {
     ) -> gpumem::Result<()>;
 }
 
-/// What draws frames, on threads that may block.
+/// Draws frames, on threads that may block.
 pub trait Draw: Send + 'static {
     fn draw(&mut self, positions: &[[f32; 2]], velocities: &[[f32; 2]]) -> Result<()>;
 }
@@ -50,12 +52,12 @@ pub trait Draw: Send + 'static {
 pub struct Outcome<D> {
     pub drawing: D,
     pub timeline: Timeline,
-    /// What the device counted.
+    /// The counts of the device.
     pub stats: DeviceStats,
 }
 
-/// Computes and draws all frames of `story`, and gives everything back to the device. With `one_by_one` a step is queued only
-/// when the frame before was drawn, so that nothing overlaps.
+/// Computes and draws all frames of `story`, then gives all memory back and closes the device. With
+/// `one_by_one` a step is queued only after the previous frame was drawn, so that nothing overlaps.
 pub async fn run<S: Stepper, D: Draw>(
     mut stepper: S,
     device: Device<S::Backend>,
@@ -65,7 +67,7 @@ pub async fn run<S: Stepper, D: Draw>(
     one_by_one: bool,
 ) -> Result<Outcome<D>> {
     let mut set = galaxies.upload(&device)?;
-    // Looking at the clock of a card takes a while, which is no part of the film.
+    // To read the clock of a card takes a while, which is not part of the film.
     let looked = Instant::now();
     let clock = stepper.clock(&device, looked)?;
     let start = Instant::now();
@@ -76,7 +78,7 @@ pub async fn run<S: Stepper, D: Draw>(
     for index in 0..story.frames {
         let stars = u32::try_from(set.positions().len())?;
         stepper.step(&device, &mut set, story.step(index, stars))?;
-        // The device computes this step while the frame before it arrives and is drawn.
+        // The device computes this step while the previous frame arrives and is drawn.
         if let Some(frame) = frames.next().await {
             film = Film::draw_next(film, frame?, asked).await?;
         }
@@ -95,7 +97,7 @@ pub async fn run<S: Stepper, D: Draw>(
     let clock = clock + nanoseconds(start - looked);
     let timeline = Timeline::new(S::NAME, start, clock, &times);
 
-    // Everything goes back, or there is an error that lists what did not.
+    // All buffers are freed, or an error lists those that are not.
     set.check_leaks()?;
     set.close()?;
     let stats = device.stats();
@@ -104,14 +106,14 @@ pub async fn run<S: Stepper, D: Draw>(
     Ok(Outcome { drawing, timeline, stats })
 }
 
-/// The frames drawn so far. It goes along with each frame to the thread that draws it, and comes back from there.
+/// The frames drawn so far. It moves to the thread that draws a frame, and comes back from there.
 struct Film<D> {
     drawing: D,
     times: Vec<FrameTimes>,
 }
 
 impl<D: Draw> Film<D> {
-    /// Starts to draw a frame that has just arrived, once the frame before it is drawn.
+    /// Starts to draw a frame that has just arrived, after the previous frame was drawn.
     async fn draw_next<B: Backend>(
         film: JoinHandle<Result<Self>>,
         frame: GalaxiesFrame<B>,
@@ -119,8 +121,8 @@ impl<D: Draw> Film<D> {
     ) -> Result<JoinHandle<Result<Self>>> {
         let arrived = Instant::now();
         let film = film.await??;
-        // Drawing takes a while, and the thread of the runtime has tasks to wake. The frame is dropped there,
-        // which frees its slots.
+        // Drawing takes a while, and the runtime's thread has tasks to wake. The drawing thread drops the
+        // frame, which frees its slots.
         Ok(spawn_blocking(move || film.draw(&frame, asked, arrived)))
     }
 
@@ -147,7 +149,7 @@ pub mod tests {
     };
     use anyhow::bail;
 
-    /// Keeps what it sees.
+    /// Keeps the frames.
     #[derive(Default)]
     pub struct Album(pub Vec<[Vec<[f32; 2]>; 2]>);
 
@@ -158,7 +160,7 @@ pub mod tests {
         }
     }
 
-    /// Fails at a frame.
+    /// Fails after this many frames.
     struct Broken(u32);
 
     impl Draw for Broken {
@@ -194,7 +196,7 @@ pub mod tests {
         for (index, [positions, velocities]) in (0..).zip(&frames) {
             let step = story.step(index, 3_000);
             advance(step, &galaxies.cores, &mut galaxies.positions, &mut galaxies.velocities);
-            // In their order and in one piece: the step writes all stars, in both buffers.
+            // The frames are in order and whole: the step writes all stars, in both buffers.
             let same = (positions, velocities) == (&galaxies.positions, &galaxies.velocities);
             assert!(same, "frame {index} is not that of its step");
         }
@@ -214,7 +216,7 @@ pub mod tests {
             let moments = [frame.step, frame.copy, frame.draw].map(|Span { from, to }| [from, to]);
             assert!(moments.as_flattened().is_sorted(), "{frame:?}");
         }
-        // Steps and drawings take turns; neither is begun before the one before has ended.
+        // Neither a step nor a drawing begins before the previous one has ended.
         for pair in timeline.frames.windows(2) {
             assert!(pair[0].step.to <= pair[1].step.from && pair[0].draw.to <= pair[1].draw.from, "{pair:?}");
         }
@@ -234,7 +236,7 @@ pub mod tests {
         let device = Device::host();
         let error = streamed(device.clone(), 100, Broken(3)).map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "the pencil broke");
-        // Steps and downloads that were under way have no owner any more.
+        // The steps and downloads that were under way no longer have an owner.
         device.synchronize().unwrap();
         device.check_leaks().unwrap();
         assert!(device.stats().async_downloads < 3 * 10);
@@ -244,7 +246,7 @@ pub mod tests {
     fn a_device_that_fails_ends_the_stream() {
         let device = Device::host();
         let galaxies = Galaxies::new(100, Story::of(10), 5);
-        // The film is longer than the path of the centres that was uploaded.
+        // The film is longer than the uploaded path of the centres.
         let story = Story::of(11);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let run = run(OnHost::default(), device, &galaxies, story, Album::default(), false);

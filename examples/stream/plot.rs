@@ -1,23 +1,25 @@
-//! The plot of what overlapped, as SVG: a row for the steps, one for the copies and one for drawing, against time.
+//! The plot of the overlap, as SVG: a row for the steps, one for the copies and one for the drawing, against
+//! time.
 //!
-//! It shows some frames from the middle of the film, large enough to be followed: what belongs to one frame has one colour.
+//! It shows some frames from the middle of the film, large enough to be followed. All bars of a frame have
+//! one colour.
 
 use std::{fmt::Write, time::Duration};
 
 use crate::timeline::{Span, Timeline};
 
-/// Frames that are shown.
+/// The number of frames in the plot.
 const SHOWN: usize = 8;
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 330.0;
-/// Where time begins and ends on the page.
+/// The start and the end of time on the page.
 const LEFT: f64 = 110.0;
 const RIGHT: f64 = WIDTH - 24.0;
-/// Where the rows begin, how high a bar is, and how far apart they are.
+/// The top of the first row, the height of a bar, and the distance between two rows.
 const TOP: f64 = 84.0;
 const BAR: f64 = 38.0;
 const APART: f64 = 56.0;
-/// Where the scale is.
+/// The top of the scale.
 const SCALE: f64 = TOP + 3.0 * APART;
 
 /// Colours for both a light and a dark page; text takes those of the page.
@@ -61,7 +63,7 @@ pub fn svg(timeline: &Timeline) -> String {
             y + BAR / 2.0 + 5.0,
             RIGHT - LEFT
         );
-        // Frames before and after the shown ones too, as far as they reach into the plot.
+        // The frames before and after the shown ones are drawn too, as far as they reach into the plot.
         for (index, frame) in timeline.frames.iter().enumerate() {
             axis.bar(&mut svg, y, index, [frame.step, frame.copy, frame.draw][row]);
         }
@@ -70,7 +72,7 @@ pub fn svg(timeline: &Timeline) -> String {
     svg
 }
 
-/// What the plot shows, and what the figures of the whole film are.
+/// The title, and the figures of the whole film.
 fn heading(svg: &mut String, timeline: &Timeline, first: usize, shown: usize) {
     let [steps, copies, drawings] = timeline.parts().map(|part| part.as_secs_f64());
     let count = timeline.frames.len();
@@ -90,7 +92,7 @@ fn heading(svg: &mut String, timeline: &Timeline, first: usize, shown: usize) {
     );
 }
 
-/// How time becomes pixels.
+/// The mapping from time to pixels.
 struct Axis {
     from: Duration,
     to: Duration,
@@ -124,14 +126,14 @@ impl Axis {
         }
     }
 
-    /// What was done for a frame in a row; its number stands on it where there is room.
+    /// Draws the bar of a frame in a row, with its number if there is room.
     fn bar(&self, svg: &mut String, y: f64, index: usize, span: Span) {
         let (left, right) = (self.place(span.from), self.place(span.to));
-        // What reaches in by less than a pixel says nothing.
+        // A bar that reaches in by less than a pixel is left out.
         if right < LEFT + 1.0 || left > RIGHT - 1.0 {
             return;
         }
-        // A gap between bars that touch, and at least a line.
+        // Bars that touch have a gap between them, and every bar is at least a line.
         let width = (right - left - 1.0).max(1.0);
         let _ = writeln!(
             svg,
@@ -147,7 +149,7 @@ impl Axis {
     }
 }
 
-/// The least of 1, 2 and 5 times a power of ten that is no less.
+/// The least of 1, 2 and 5 times a power of ten that is at least `least`.
 fn round(least: f64) -> f64 {
     let power = 10_f64.powf(least.max(1e-6).log10().floor());
     [1.0, 2.0, 5.0].into_iter().map(|digit| digit * power).find(|&step| step >= least).unwrap_or(10.0 * power)
@@ -159,7 +161,7 @@ mod tests {
     use crate::timeline::FrameSpans;
     use roxmltree::Document;
 
-    /// Frames of 20 ms, each drawn while the next is computed.
+    /// Frames of 20 ms, each drawn while the next one is computed.
     fn timeline(frames: u64) -> Timeline {
         let span = |from, to| Span { from: Duration::from_millis(from), to: Duration::from_millis(to) };
         let frame = |index: u64| {

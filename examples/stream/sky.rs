@@ -1,19 +1,19 @@
-//! A frame as a picture: how many stars there are on each pixel, in two colours.
+//! A frame as a picture: the number of stars on each pixel, in two colours.
 //!
-//! Each star is a short streak along its velocity, as on film that was exposed for the time of a frame. That is why a
-//! frame needs positions and velocities as of the same moment.
+//! Each star is a short streak along its velocity, as on film that was exposed for the time of a frame. So a
+//! frame needs the positions and the velocities of the same moment.
 
 /// The part of space that the picture shows, in units of length.
 const BREADTH: f32 = 8.0;
-/// Height of the picture, compared with its width.
+/// The height of the picture, as a fraction of its width.
 const ASPECT: f32 = 0.625;
-/// Points of a streak.
+/// Points per streak.
 const POINTS: usize = 4;
-/// How many shades each galaxy has: with those of the other they make the 256 colours of a palette.
+/// The number of shades of each galaxy. The pairs of both galaxies' shades make the 256 colours of a palette.
 const SHADES: usize = 16;
-/// What is so much brighter than a typical pixel is as bright as it gets.
+/// A pixel that is this much brighter than a typical one has the brightest shade.
 const BRIGHTEST: f32 = 120.0;
-/// The lower it is, the better faint parts show.
+/// A lower value shows faint parts better.
 const FAINTEST: f32 = 0.6;
 /// The brightest colours of the two galaxies.
 const LIGHTS: [[f32; 3]; 2] = [[255.0, 196.0, 120.0], [120.0, 190.0, 255.0]];
@@ -25,16 +25,16 @@ pub struct Sky {
     width: usize,
     height: usize,
     frame_time: f32,
-    /// What a star adds to the pixel on which a point of it falls.
+    /// The light that each point of a star adds to its pixel.
     light: f32,
     /// The light of each galaxy on each pixel.
     exposed: [Vec<f32>; 2],
-    /// Room to smooth it.
+    /// Scratch memory, to smooth the light.
     smooth: Vec<f32>,
 }
 
 impl Sky {
-    /// A sky of `width` pixels, for so many stars.
+    /// A sky of `width` pixels, for `stars` stars.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand pixels")]
     pub fn new(width: u32, stars: u32, frame_time: f32) -> Self {
         let height = (width as f32 * ASPECT) as usize;
@@ -55,7 +55,8 @@ impl Sky {
         [self.width, self.height]
     }
 
-    /// Draws a frame: for each pixel its colour in the palette, row by row. The first half of the stars is the first galaxy's.
+    /// Draws a frame: for each pixel its colour in the palette, row by row. The first half of the stars
+    /// belongs to the first galaxy.
     pub fn draw(&mut self, positions: &[[f32; 2]], velocities: &[[f32; 2]]) -> Vec<u8> {
         let (first, second) = (0..positions.len() / 2, positions.len() / 2..positions.len());
         for (galaxy, stars) in [first, second].into_iter().enumerate() {
@@ -70,7 +71,7 @@ impl Sky {
         first.iter().zip(second).map(|(first, second)| shade(first) * 16 + shade(second)).collect()
     }
 
-    /// The streaks of the stars of a galaxy.
+    /// Draws the streaks of a galaxy's stars.
     fn expose(&mut self, galaxy: usize, positions: &[[f32; 2]], velocities: &[[f32; 2]]) {
         let scale = self.width as f32 / BREADTH;
         let (middle, light) = ([self.width as f32 / 2.0, self.height as f32 / 2.0], self.light);
@@ -80,19 +81,19 @@ impl Sky {
             let [mut x, mut y] = [middle[0] + x * scale, middle[1] - y * scale];
             let step = self.frame_time * scale / POINTS as f32;
             for _ in 0..POINTS {
-                // Negative numbers fail this too, and what is no number.
+                // Negative numbers fail this check too, and so does NaN.
                 if x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < self.height as f32 {
                     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a pixel")]
                     let pixel = y as usize * self.width + x as usize;
                     exposed[pixel] += light;
                 }
-                // Back to where the star was a frame ago.
+                // Back towards the place of the star one frame ago.
                 (x, y) = (x - vx * step, y + vy * step);
             }
         }
     }
 
-    /// Spreads the light a little, so that a pixel is no matter of chance.
+    /// Spreads the light a little, so that a pixel depends less on chance.
     fn blur(&mut self, galaxy: usize) {
         let (exposed, smooth) = (&mut self.exposed[galaxy], &mut self.smooth);
         blur(exposed, smooth, 1);
@@ -100,8 +101,8 @@ impl Sky {
     }
 }
 
-/// Each value becomes the weighted mean of itself and those `apart` from it. What is over the edge of a row is dark enough
-/// not to matter.
+/// Each value becomes the weighted mean of itself and the two values `apart` from it. Values beyond the edge
+/// of a row are dark enough not to matter.
 fn blur(from: &[f32], to: &mut [f32], apart: usize) {
     to.fill(0.0);
     let inner = apart..from.len() - apart;
@@ -110,7 +111,8 @@ fn blur(from: &[f32], to: &mut [f32], apart: usize) {
     }
 }
 
-/// The colours, red, green and blue of each: those for shades of the first galaxy times 16, and of the second.
+/// The colours, each as red, green and blue. The index of a colour is the first galaxy's shade times 16, plus
+/// the second galaxy's shade.
 pub fn palette() -> Vec<u8> {
     let colour = |shades: [usize; 2]| {
         let strengths = shades.map(|shade| shade as f32 / (SHADES - 1) as f32);
@@ -149,7 +151,7 @@ mod tests {
         assert!(picture.iter().all(|colour| colour % 16 == 0));
         let picture = sky.draw(&[[100.0, 0.0], [0.0, 1.0]], &[[0.0; 2]; 2]);
         assert!(picture.iter().all(|&colour| colour < 16) && picture.iter().any(|&colour| colour > 0));
-        // Up is up.
+        // Up in space is up in the picture.
         assert!(self::lit(&picture).iter().all(|&[_, y]| y < 50));
     }
 

@@ -5,31 +5,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What was noted of a frame.
+/// The times of a frame, as they were noted.
 pub struct FrameTimes {
     /// When its step began and ended, in nanoseconds of the device's clock.
     pub step: [u64; 2],
     /// When its download was started.
     pub asked: Instant,
-    /// When the task that awaited it went on.
+    /// When the task that awaited it resumed.
     pub arrived: Instant,
     /// When drawing it began and ended.
     pub drawn: [Instant; 2],
 }
 
-/// The time between two moments, both since the film began.
+/// The time between two moments, both counted from the start of the film.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub from: Duration,
     pub to: Duration,
 }
 
-/// What was done for a frame, and when.
+/// The work on a frame, as spans of time.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameSpans {
     /// The device computed it.
     pub step: Span,
-    /// It came down: from the end of the step, or from when it was asked for if that was later, until its task went on.
+    /// It was downloaded: from the end of the step, or from the start of the download if that was later,
+    /// until its task resumed.
     pub copy: Span,
     /// It was drawn.
     pub draw: Span,
@@ -37,7 +38,7 @@ pub struct FrameSpans {
 
 /// When each frame of a film was computed, copied and drawn.
 pub struct Timeline {
-    /// What computed.
+    /// The name of the backend.
     pub backend: &'static str,
     pub frames: Vec<FrameSpans>,
 }
@@ -45,7 +46,7 @@ pub struct Timeline {
 impl Timeline {
     /// The timeline of a film that began at `start`, when the device's clock showed `clock`.
     pub fn new(backend: &'static str, start: Instant, clock: u64, frames: &[FrameTimes]) -> Self {
-        // The clocks of a card and of the host are compared once, so the last bits are not to be trusted.
+        // The clocks of a card and of the host are compared once, so the last digits are not exact.
         let on_device = |time: u64| Duration::from_nanos(time.saturating_sub(clock));
         let on_host = |moment: Instant| moment - start;
         let spans = |times: &FrameTimes| {
@@ -61,20 +62,20 @@ impl Timeline {
         Timeline { backend, frames: frames.iter().map(spans).collect() }
     }
 
-    /// How long it all took.
+    /// The time from the start of the film to the end of the last drawing.
     pub fn total(&self) -> Duration {
         self.frames.last().map_or(Duration::ZERO, |frame| frame.draw.to)
     }
 
-    /// How long the steps, the copies and the drawings took, added up.
+    /// The total times of the steps, of the copies and of the drawings.
     pub fn parts(&self) -> [Duration; 3] {
         let sum = |of: fn(&FrameSpans) -> Span| self.frames.iter().map(|frame| of(frame).length()).sum();
         [sum(|frame| frame.step), sum(|frame| frame.copy), sum(|frame| frame.draw)]
     }
 
-    /// How many times as long the parts are as the whole: above 1 is what overlapped. It is not how much faster that made
-    /// the film: parts that run beside each other share the cores and the memory, and take longer than alone. What they
-    /// take alone is shown by `--one-by-one`.
+    /// The sum of the parts over the whole time. Above 1, parts overlapped. This is not how much faster the
+    /// film became: parts that run side by side share the cores and the memory, and take longer than alone.
+    /// `--one-by-one` shows the times of the parts alone.
     pub fn overlap(&self) -> f64 {
         self.parts().iter().sum::<Duration>().as_secs_f64() / self.total().as_secs_f64().max(1e-9)
     }
@@ -100,7 +101,7 @@ impl Span {
     }
 }
 
-/// A time that is not longer than some centuries.
+/// The nanoseconds of a time that is not longer than some centuries.
 #[expect(clippy::cast_possible_truncation, reason = "see above")]
 pub fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos() as u64
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn a_copy_begins_when_it_can() {
         let copies = timeline().frames.iter().map(|frame| frame.copy.from.as_millis()).collect::<Vec<_>>();
-        // Behind the step, and not before anybody asked.
+        // The copy begins after the step, and not before the download was started.
         assert_eq!(copies, [40, 90]);
     }
 

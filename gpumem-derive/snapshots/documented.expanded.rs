@@ -94,7 +94,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// Corners of triangles.
     ///
-    /// Borrowed mutably. `Vertex`. Grows by a factor of 2, up to 1 GiB, at a stable address. Blocking downloads.
+    /// Borrowed mutably, and the set with it: [`split_mut`](Self::split_mut) borrows several buffers at once. `Vertex`. Grows by a factor of 2, up to 1 GiB, at a stable address. Blocking downloads.
     #[inline]
     pub fn vertices_mut(&mut self) -> &mut ::gpumem::Buffer<Vertex, B> {
         &mut self.vertices
@@ -108,12 +108,14 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     }
     /// Where the camera has been.
     ///
-    /// Borrowed mutably. `[f32; 3]`, 12 bytes per element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
+    /// Borrowed mutably, and the set with it: [`split_mut`](Self::split_mut) borrows several buffers at once. `[f32; 3]`, 12 bytes per element. Grows by a factor of 1.5, without a limit of its own. Async downloads.
     #[inline]
     pub fn path_mut(&mut self) -> &mut ::gpumem::Buffer<[f32; 3], B, ::gpumem::Async> {
         &mut self.path
     }
-    /// Borrows all buffers mutably at once, for a kernel or a call that takes several of them.
+    /// Borrows all buffers mutably at once, for a kernel or a call that takes several of them. (Two
+    /// accessors in one call would borrow the whole set twice, which the compiler refuses: E0499 and
+    /// E0502.)
     #[inline]
     pub fn split_mut(&mut self) -> SceneBuffersMut<'_, B> {
         SceneBuffersMut {
@@ -155,13 +157,14 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[__lens.vertices, __lens.path])
     }
-    /// Shortens each buffer that has more elements than its number in `lengths`. The buffers keep their memory.
+    /// Shortens each buffer that has more elements than its number in `lengths`. The buffers keep their
+    /// memory.
     pub fn truncate(&mut self, __lengths: SceneLengths) {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.truncate(&mut __buffers, &[__lengths.vertices, __lengths.path]);
     }
-    /// Removes the element at `index` from each buffer, on the device. The last element of the buffer takes its
-    /// place.
+    /// Removes the element at `index` from each buffer, on the device. The last element of the buffer
+    /// takes its place.
     ///
     /// # Errors
     ///
@@ -182,8 +185,8 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     ///
     /// # Errors
     ///
-    /// If the device fails, or does not have the smaller memory in addition to the larger. Then the buffers
-    /// after the one that failed keep their memory.
+    /// If the device fails, or does not have the smaller memory in addition to the larger. Then the
+    /// buffers after the one that failed keep their memory.
     pub fn shrink_to_fit(&mut self) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.shrink_to_fit(&mut __buffers)

@@ -114,12 +114,15 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_debug_implementations)]
 
+// The page of `Device` shows the methods in this order. The blank lines keep rustfmt from sorting the files.
+mod device;
+
+mod kernels;
+
 mod backend;
 mod buffer;
-mod device;
 mod error;
 pub mod guide;
-mod kernels;
 mod label;
 mod ledger;
 mod log_safely;

@@ -54,7 +54,7 @@ fn returns<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
 
 #[test]
 fn limits_are_exact() {
-    promised("README.md", "limits are exact, however many threads ask at once.");
+    promised("README.md", "Limits are exact for any number of threads.");
     promised("gpumem/src/device/builder.rs", "The limit is exact, however many threads ask at once.");
     for bytes in [1, 70_001, 3 * MIB + 5] {
         let device = Device::builder().memory_limit(64 * bytes as u64).host().unwrap();
@@ -72,7 +72,7 @@ fn limits_are_exact() {
 fn growth_near_a_limit_falls_back_and_errors_have_figures() {
     promised(
         "README.md",
-        "growth near a limit falls back to the exact need, and the message names the buffer and the figures.",
+        "Growth near a limit falls back to the exact need. The message names the buffer and the figures.",
     );
     let device = Device::host();
     let spec = BufferSpec::new("cells").max(1_000);
@@ -89,7 +89,8 @@ fn growth_near_a_limit_falls_back_and_errors_have_figures() {
 fn what_is_held_is_a_quarter_more_than_what_lived() {
     promised(
         "README.md",
-        "What is held may be a quarter more than the most that ever lived while the limit and the end of the card are far away.",
+        "While the limit and the end of the card's memory are far away, the device may hold a quarter more memory than its buffers \
+         ever had.",
     );
     promised("gpumem/src/device/builder.rs", "the overhead is a quarter (at least 64 MiB) while the limit");
     let device = Device::builder().memory_limit(64 << 30).host().unwrap();
@@ -112,7 +113,7 @@ fn what_is_held_is_a_quarter_more_than_what_lived() {
 fn a_steady_state_makes_no_driver_call() {
     promised(
         "README.md",
-        "What dropped buffers held is kept for the next ones, in stream order and without a call to the driver.",
+        "The memory of dropped buffers serves the next buffers, in stream order and without a call to the driver.",
     );
     promised("gpumem/src/lib.rs", "without a call to the driver and without a lock that threads share.");
     let device = Device::host();
@@ -132,7 +133,7 @@ fn a_steady_state_makes_no_driver_call() {
 fn growth_keeps_the_address_and_copies_nothing() {
     promised(
         "README.md",
-        "growth maps memory behind what is there. Nothing is copied, the address stays, and the peak is the new size.",
+        "Growth maps more memory at its end: nothing is copied, the address stays, and the peak is the new size.",
     );
     let device = Device::host();
     if !device.has_virtual_memory() {
@@ -154,7 +155,7 @@ fn growth_keeps_the_address_and_copies_nothing() {
 
 #[test]
 fn a_stable_buffer_stays_from_the_first_byte() {
-    promised("README.md", "`#[buffer(stable)]` keeps the address from the first byte to `max`.");
+    promised("README.md", "`#[buffer(stable)]` keeps one address from the first byte to `max`.");
     let device = Device::host();
     let spec = BufferSpec::new("stable").max(8 << 20).stable();
     let mut buffer: Buffer<u8> = Buffer::from_slice(&device, spec, &[3]).unwrap();
@@ -278,8 +279,8 @@ fn a_driver_that_fails_half_way_leaves_what_is_said() {
 fn a_ticket_may_be_forgotten_and_a_future_dropped() {
     promised(
         "README.md",
-        "An async download can be waited for, with a timeout or without, or awaited on any executor; forgetting it, or dropping \
-         the future, is harmless.",
+        "A thread waits for one, with a timeout or without, or a task of any executor awaits it. Forgetting a ticket and \
+         dropping its future are harmless.",
     );
     let device = Device::host();
     let mut frame: Frame = Buffer::from_slice(&device, "frame", &[1; 50_000]).unwrap().into_async();
@@ -299,8 +300,8 @@ fn a_ticket_may_be_forgotten_and_a_future_dropped() {
 fn each_buffer_has_two_slots() {
     promised(
         "README.md",
-        "Each buffer has two slots for downloads that are under way or still looked at, or `async(slots = N)`; where none is \
-         free, `start_download_when_free()` waits for one",
+        "Each buffer has two slots for downloads in flight and guards in use, or `async(slots = N)`. If no slot is free, \
+         `start_download_when_free()` waits for one",
     );
     promised(
         "gpumem/guide/downloads.md",
@@ -330,8 +331,8 @@ fn each_buffer_has_two_slots() {
 fn a_download_shows_the_buffer_as_it_was() {
     promised(
         "README.md",
-        "A download shows the buffer as it was when it was started, whatever you do to the buffer, the device or the ticket \
-         meanwhile, and a frame shows all its buffers at one moment.",
+        "A download shows the buffer at the point of the stream at which it was started, whatever happens to the buffer, the \
+         device or the ticket afterwards. A frame shows all its buffers at one point.",
     );
     let device = Device::host();
     let mut first: Frame = Buffer::from_slice(&device, "first", &[1; 10_000]).unwrap().into_async();
@@ -352,7 +353,7 @@ fn a_download_shows_the_buffer_as_it_was() {
 
 #[test]
 fn no_call_shows_what_another_buffer_left() {
-    promised("README.md", "No safe call shows device memory that another buffer left behind.");
+    promised("README.md", "No safe call shows device memory with the contents of another buffer.");
     let device = Device::host();
     for len in [100, 40_000, 3 * MIB] {
         drop(Buffer::<u8>::from_slice(&device, "secret", &vec![0xAB_u8; len]).unwrap());
@@ -366,10 +367,7 @@ fn no_call_shows_what_another_buffer_left() {
 
 #[test]
 fn a_leak_report_has_the_line_that_made_the_buffer() {
-    promised(
-        "README.md",
-        "`Device::check_leaks` lists what is alive, each buffer with the line that made it.",
-    );
+    promised("README.md", "`Device::check_leaks` lists all live buffers, each with the line that made it.");
     let device = Device::host();
     device.check_leaks().unwrap();
     let (kept, line) = (block(&device, 4_096).unwrap(), line!());

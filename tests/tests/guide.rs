@@ -133,28 +133,26 @@ fn wide_comments(folder: &str) -> Vec<String> {
             }
         }
     }
-    assert!(lines > 500, "{lines} lines of comments in {folder}: are they still written like this?");
+    assert!(lines > 20, "{lines} lines of comments in {folder}: are they still written like this?");
     wide
 }
 
-/// The number of comment lines of the derive that are a little wider. It never rises, and is to be 0.
-const WIDE_IN_THE_DERIVE: usize = 3;
-
+/// All crates, but for the programs of the compile-fail tests, whose messages quote them.
 #[test]
 fn comments_are_narrow() {
-    let (runtime, derive) = (wide_comments("gpumem/src"), wide_comments("gpumem-derive/src"));
-    assert!(runtime.is_empty(), "these have more than {COLUMNS} columns:\n{}", runtime.join("\n"));
-    let is_kept = derive.len() <= WIDE_IN_THE_DERIVE;
-    assert!(
-        is_kept,
-        "more than {WIDE_IN_THE_DERIVE} have more than {COLUMNS} columns:\n{}",
-        derive.join("\n")
-    );
+    let folders = [
+        "gpumem/src",
+        "gpumem/benches",
+        "gpumem-derive/src",
+        "tests/src",
+        "tests/tests",
+        "tests/benches",
+        "examples",
+        "xtask/src",
+    ];
+    let wide: Vec<_> = folders.into_iter().flat_map(wide_comments).collect();
+    assert!(wide.is_empty(), "these have more than {COLUMNS} columns:\n{}", wide.join("\n"));
 }
-
-/// The number of public methods without an example in their documentation. A change that adds an example
-/// lowers it. It never rises.
-const WITHOUT_EXAMPLE: usize = 154;
 
 /// The names of the public types: those that `lib.rs` re-exports, and those of `testing`.
 fn public_types() -> HashSet<String> {
@@ -217,9 +215,8 @@ fn has_example(docs: &str) -> bool {
     kinds.any(|kind| matches!(kind, "" | "no_run" | "should_panic"))
 }
 
-/// Each public method is to have an example. With `--nocapture` this prints the methods without one.
 #[test]
-fn few_public_methods_have_no_example() {
+fn every_public_method_has_an_example() {
     let types = public_types();
     let (mut all, mut without) = (0, Vec::new());
     for (path, text) in &sources("gpumem/src") {
@@ -230,11 +227,6 @@ fn few_public_methods_have_no_example() {
             }
         }
     }
-    println!("{} of {all} public methods have no example:\n{}", without.len(), without.join("\n"));
-    assert!(all > 100, "{all} methods were found: are they still written like this?");
-    assert!(
-        without.len() <= WITHOUT_EXAMPLE,
-        "{} public methods have no example, where {WITHOUT_EXAMPLE} had none; give the new ones one",
-        without.len()
-    );
+    assert!(all > 180, "{all} methods were found: are they still written like this?");
+    assert!(without.is_empty(), "these public methods have no example:\n{}", without.join("\n"));
 }

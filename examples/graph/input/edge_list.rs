@@ -1,14 +1,15 @@
-//! A list of edges: two nodes a line, apart by a comma, a tab or spaces.
+//! A list of edges: two nodes per line, separated by a comma, a tab or spaces.
 //!
-//! Lines that begin with `#` and empty lines are skipped, and so is a header (`node_1,node_2`). The first edge decides
-//! what the nodes are: when it joins two numbers, every line must; otherwise nodes are names, any text at all.
+//! The reader skips empty lines, lines that begin with `#`, and a header (`node_1,node_2`). The first edge
+//! decides the kind of the nodes. If it joins two numbers, every line must join numbers. Otherwise nodes are
+//! names, of any text.
 
 use std::collections::HashMap;
 
 use super::{BadLine, quoted};
 use crate::network::Network;
 
-/// First lines that are a header even where the nodes have names.
+/// First lines that are a header even if the nodes have names.
 const HEADERS: [[&str; 2]; 6] = [
     ["source", "target"],
     ["from", "to"],
@@ -75,7 +76,7 @@ fn fields(number: usize, line: &str) -> Result<[&str; 2], BadLine> {
     }
 }
 
-/// A header is known by its words, or by standing over numbers without being one.
+/// A header is a known pair of words, or a line without numbers above a line of numbers.
 fn is_header(first: [&str; 2], second: Option<[&str; 2]>) -> bool {
     let known = HEADERS.iter().any(|words| first.iter().zip(words).all(|(a, b)| a.eq_ignore_ascii_case(b)));
     known || (first.iter().all(|name| !is_number(name)) && second.is_some_and(are_numbers))
@@ -89,7 +90,7 @@ fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A number without the zeros in front, so that `007` and `7` are one node.
+/// The number without leading zeros, so that `007` and `7` are one node.
 fn canonical(number: usize, name: &str) -> Result<&str, BadLine> {
     if !is_number(name) {
         let message = format!("expected a node number as on the lines before, found {}", quoted(name));

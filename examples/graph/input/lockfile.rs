@@ -1,4 +1,4 @@
-//! A Cargo.lock: packages are nodes, and an edge joins each to what it depends on.
+//! A Cargo.lock: packages are nodes, and an edge joins a package to each of its dependencies.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use toml_span::{DeserError, Deserialize, Spanned, Value, de_helpers::TableHelper
 use super::{BadLine, quoted};
 use crate::network::Network;
 
-/// The part of the file that the graph is made of; everything else in it is ignored.
+/// The part of the file that the graph is made of. The rest of the file is ignored.
 struct Lockfile {
     packages: Vec<Package>,
 }
@@ -16,7 +16,7 @@ struct Package {
     name: String,
     version: String,
     source: Option<String>,
-    /// `name`, or with as much more (`name version (source)`) as it takes to tell packages apart.
+    /// `name`, `name version` or `name version (source)`: as much as is needed to tell packages apart.
     dependencies: Vec<Spanned<String>>,
 }
 
@@ -41,7 +41,7 @@ impl<'file> Deserialize<'file> for Package {
 }
 
 fn read(text: &str) -> Result<Lockfile, toml_span::Error> {
-    // Of several mistakes the first is told.
+    // Of several errors, the first is reported.
     Lockfile::deserialize(&mut toml_span::parse(text)?).map_err(|mut mistakes| mistakes.errors.swap_remove(0))
 }
 
@@ -74,7 +74,7 @@ pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     Ok(Network::new(nodes, names.collect(), pairs))
 }
 
-/// Finds the package that a line of `dependencies` means.
+/// Finds the package that a line of `dependencies` names.
 fn resolve(line: &str, packages: &[Package], by_name: &HashMap<&str, Vec<u32>>) -> Result<u32, &'static str> {
     let mut words = line.split_whitespace();
     let name = words.next().unwrap_or_default();

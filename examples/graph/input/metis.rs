@@ -1,7 +1,9 @@
-//! A METIS graph: a header `nodes edges [fmt [ncon]]`, then one line a node that lists its neighbours, from 1.
+//! A METIS graph: a header `nodes edges [fmt [ncon]]`, then one line per node that lists its neighbours,
+//! counted from 1.
 //!
-//! Lines that begin with `%` are comments; an empty line is a node without neighbours. `fmt` says which weights stand
-//! between the neighbours (vertex sizes, vertex weights, edge weights); they are checked to be there and skipped.
+//! Lines that begin with `%` are comments. An empty line is a node without neighbours. `fmt` gives the
+//! weights in a node's line: a vertex size and vertex weights before the neighbours, and an edge weight after
+//! each neighbour. The reader checks that the weights are there, and skips them.
 
 use super::{BadLine, quoted};
 use crate::network::Network;
@@ -13,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     };
     let header = Header::parse(number, line)?;
 
-    // Grows with the lines that are there, not with what the header promises.
+    // These grow with the lines of the file, not with the counts in the header.
     let mut arcs: Vec<[u32; 2]> = Vec::new();
     let mut line_of = Vec::new();
     let mut last = number;
@@ -44,18 +46,18 @@ pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     }
     symmetric(&arcs, &line_of)?;
 
-    // Each edge stands in the file twice, which is no repetition.
+    // The file has each edge twice, which is no repetition.
     arcs.retain(|[a, b]| a < b);
     Ok(Network::new(header.nodes, vec![], arcs))
 }
 
-/// The first line: how many nodes and edges there are, and how each node's line is laid out.
+/// The first line: the number of nodes and edges, and the layout of each node's line.
 struct Header {
     nodes: u32,
     edges: u64,
-    /// Numbers before the neighbours: a size and weights.
+    /// The number of values before the neighbours: a size and weights.
     leading: usize,
-    /// A weight after each neighbour.
+    /// Whether a weight follows each neighbour.
     edge_weights: bool,
 }
 
@@ -119,7 +121,7 @@ impl Header {
     }
 }
 
-/// Weights do not shape the picture; one that is missing would shift all that follows it.
+/// Checks a weight. Weights do not shape the picture, but a missing one would shift all values after it.
 fn weight(number: usize, word: Option<&str>, what: &str) -> Result<(), BadLine> {
     match word {
         Some(word) if word.parse::<u64>().is_ok() => Ok(()),
@@ -128,7 +130,7 @@ fn weight(number: usize, word: Option<&str>, what: &str) -> Result<(), BadLine> 
     }
 }
 
-/// Every edge stands in the lines of both its nodes, equally often.
+/// Checks that every edge is in the lines of both its nodes, equally often.
 fn symmetric(arcs: &[[u32; 2]], line_of: &[usize]) -> Result<(), BadLine> {
     let mut there = arcs.to_vec();
     let mut back: Vec<[u32; 2]> = arcs.iter().map(|&[a, b]| [b, a]).collect();
@@ -136,7 +138,7 @@ fn symmetric(arcs: &[[u32; 2]], line_of: &[usize]) -> Result<(), BadLine> {
     back.sort_unstable();
     match there.iter().zip(&back).find(|(there, back)| there != back) {
         None => Ok(()),
-        // The lesser of the two is the one without its counterpart.
+        // The lesser of the two is the one without a counterpart.
         Some((there, back)) => {
             let [from, to] = if there < back { *there } else { [back[1], back[0]] };
             let message =
@@ -210,7 +212,7 @@ mod tests {
     fn too_few_and_too_many_lines() {
         assert_eq!(complaint("3 1\n2\n1\n"), "line 3: expected 3 nodes, found the end after 2");
         assert_eq!(complaint("2 1\n2\n1\n1\n"), "line 4: expected the end after 2 nodes, found `1`");
-        // A header that promises the world costs nothing.
+        // Large counts in a header cost no memory.
         assert_eq!(complaint("4294967295 9\n"), "line 1: expected 4294967295 nodes, found the end after 0");
     }
 

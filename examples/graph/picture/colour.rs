@@ -1,6 +1,6 @@
 //! The colours of a picture.
 
-/// How many colours nodes have.
+/// The number of colours of nodes.
 pub const SHADES: usize = 16;
 pub const BACKGROUND: &str = "#0d1220";
 pub const TEXT: &str = "#f3f5fa";
@@ -14,7 +14,7 @@ const STOPS: [[f32; 3]; 5] = [
     [255.0, 99.0, 132.0],
 ];
 
-/// The shade of each node: equally many nodes have each, whatever the spread of `values`.
+/// The shade of each node. All shades have equally many nodes, whatever the spread of `values`.
 pub fn shades(values: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -25,7 +25,7 @@ pub fn shades(values: &[f32]) -> Vec<usize> {
     shades
 }
 
-/// A shade as SVG writes it.
+/// A shade in the notation of SVG.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

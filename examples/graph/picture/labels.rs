@@ -1,14 +1,14 @@
-//! The names of the largest nodes, each where it covers neither another name nor another large node.
+//! The names of the largest nodes, each at a place that covers neither another name nor another large node.
 
 use super::{colour, tenths};
 
-/// Names in one picture, at most.
+/// The most names in one picture.
 const MOST: usize = 60;
 /// Longer names are cut.
 const LONGEST: usize = 28;
 /// Sizes of the first and of the last name, in pixels.
 const SIZES: [f32; 2] = [30.0, 14.0];
-/// `Ubuntu` is what PNGs are drawn with; browsers take the first that they have.
+/// PNGs are drawn with `Ubuntu`. A browser takes the first font that it has.
 const FONTS: &str = "Ubuntu, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 /// A node as drawn.
@@ -39,7 +39,7 @@ pub fn draw(svg: &mut String, names: &[String], discs: &[Disc], picture: [f32; 2
     let mut order: Vec<usize> = (0..discs.len()).collect();
     order.sort_by(|&a, &b| discs[b].radius.total_cmp(&discs[a].radius));
     let most = MOST.min(order.len());
-    // Only large nodes keep names away: in a crowd there is always some small node below a name.
+    // Only large nodes keep names away. In a crowd every name covers some small node.
     let mut taken: Vec<Rect> = order.iter().take(2 * most).map(|&node| around(discs[node])).collect();
 
     *svg += &format!(
@@ -70,18 +70,18 @@ fn around(Disc { at: [x, y], radius }: Disc) -> Rect {
     Rect([x - radius, y - radius, x + radius, y + radius])
 }
 
-/// Where a name stands.
+/// The place of a name.
 struct Spot {
-    /// Where its baseline begins, ends or has its middle.
+    /// The start, the end or the middle of its baseline.
     at: [f32; 2],
     anchor: &'static str,
     covers: Rect,
 }
 
-/// The first spot beside a node where its name covers nothing that is taken.
+/// The first place beside a node at which its name covers nothing that is taken.
 fn place(disc: Disc, name: &str, size: f32, taken: &[Rect], picture: [f32; 2]) -> Option<Spot> {
     let Disc { at: [x, y], radius } = disc;
-    // Close enough without reading the font: its letters are about half as wide as high.
+    // An estimate without the font: letters are about half as wide as high.
     let width = 0.54 * size * name.chars().count() as f32;
     let gap = radius + 4.0;
     let (middle, below) = (y + 0.35 * size, y + gap + 0.75 * size);
@@ -108,7 +108,7 @@ fn place(disc: Disc, name: &str, size: f32, taken: &[Rect], picture: [f32; 2]) -
     })
 }
 
-/// A name as it is drawn: not too long, and without characters that XML has no place for.
+/// A name as it is drawn: not too long, and without characters that XML does not allow.
 fn shown(name: &str) -> String {
     let clean = |c: char| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c };
     match name.char_indices().nth(LONGEST) {
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_largest_comes_first_and_overlapping_names_give_way() {
         let at = |x, radius| Disc { at: [x, 150.0], radius };
-        // Nine nodes on one spot have room for fewer names.
+        // Nine nodes at one place have room for fewer names.
         let discs: Vec<Disc> = (0_u8..9).map(|i| at(200.0, 10.0 + f32::from(i))).collect();
         let svg = drawn(&["a long name"; 9], &discs);
         let count = svg.matches("<text").count();

@@ -1,4 +1,4 @@
-//! Renders the SVG, with a font that comes along, so that nothing need be installed.
+//! Renders the SVG with an included font, so that no font must be installed.
 
 use std::sync::Arc;
 

@@ -1,20 +1,20 @@
-//! Unfolds a connected part by the distances of its nodes to a few of them.
+//! Unfolds a connected part by the distances of its nodes from a few of them.
 //!
-//! Forces alone need thousands of steps to untangle a large graph; distances along its edges give the overall shape at once
-//! (`PivotMDS`, Brandes and Pich 2007). A breadth-first search from each of a few pivots, far from each other, makes one
-//! coordinate a pivot. The main axes of that cloud are the axes of the picture.
+//! Forces alone need thousands of steps to untangle a large graph. Distances along its edges give the overall
+//! shape at once (`PivotMDS`, Brandes and Pich 2007). A breadth-first search from each of a few pivots, far
+//! from each other, makes one coordinate per pivot. The main axes of that cloud are the axes of the picture.
 
 use fastrand::Rng;
 
 use super::Part;
 use crate::network::Adjacency;
 
-/// Searches a part: more make a truer shape, and take longer.
+/// Searches per part. More searches make a truer shape, and take longer.
 const PIVOTS: usize = 32;
-/// Enough to tell the main axes from the others.
+/// Rounds of the power iteration, enough to tell the main axes from the others.
 const ROUNDS: usize = 100;
 
-/// Three coordinates a node, the ones with the most to tell first; the first spreads by about 1 around 0.
+/// Three coordinates per node, the widest spread first. The first coordinate spreads by about 1 around 0.
 pub(super) fn unfold(adjacency: Adjacency<'_>, part: &Part, row_of: &[u32], rng: &mut Rng) -> Vec<[f32; 3]> {
     let mut columns = distances(adjacency, part, row_of, rng);
     centre(&mut columns);
@@ -28,13 +28,13 @@ pub(super) fn unfold(adjacency: Adjacency<'_>, part: &Part, row_of: &[u32], rng:
     let square = rows.iter().map(|[x, _, _]| x * x).sum::<f32>() / count;
     let scale = 1.0 / square.sqrt().max(f32::MIN_POSITIVE);
     for row in &mut rows {
-        // Nodes at the same distances from every pivot would start, and stay, on one point.
+        // Otherwise nodes at the same distances from every pivot would start, and stay, at one point.
         *row = row.map(|value| value * scale + (rng.f32() - 0.5) / count.sqrt());
     }
     rows
 }
 
-/// One column a pivot: how many edges it is to each node, squared.
+/// One column per pivot: the number of edges to each node, squared.
 fn distances(adjacency: Adjacency<'_>, part: &Part, row_of: &[u32], rng: &mut Rng) -> Vec<Vec<f32>> {
     let rows = part.nodes.len();
     let mut pivot = rng.usize(..rows);
@@ -46,13 +46,13 @@ fn distances(adjacency: Adjacency<'_>, part: &Part, row_of: &[u32], rng: &mut Rn
         for (nearest, hops) in nearest.iter_mut().zip(hops) {
             *nearest = hops.min(*nearest);
         }
-        // The next is the one that is farthest from all so far.
+        // The next pivot is the node that is farthest from all pivots so far.
         pivot = (0..rows).max_by_key(|&row| nearest[row]).unwrap_or(0);
     }
     columns
 }
 
-/// How many edges it is from one node to each.
+/// The number of edges from one node to each node.
 fn hops(adjacency: Adjacency<'_>, part: &Part, row_of: &[u32], start: usize) -> Vec<u32> {
     let mut hops = vec![u32::MAX; part.nodes.len()];
     hops[start] = 0;
@@ -72,7 +72,7 @@ fn hops(adjacency: Adjacency<'_>, part: &Part, row_of: &[u32], start: usize) -> 
     hops
 }
 
-/// Takes the mean from each row and from each column, as classical scaling does with squared distances.
+/// Subtracts the mean from each row and from each column, as classical scaling does with squared distances.
 #[expect(clippy::cast_possible_truncation, reason = "the sum is made in f64, the values are f32")]
 fn centre(columns: &mut [Vec<f32>]) {
     let rows = columns.first().map_or(0, Vec::len);

@@ -27,21 +27,31 @@
 //! * `streams`: uses of a buffer on streams of the application's own;
 //! * `host`, `cuda`: operations that one backend alone has, such as slices and device pointers.
 
+// The page of `Buffer` shows the methods in this order: constructors, then the common, then the rare. The
+// blank lines keep rustfmt from sorting the files.
 mod construct;
-mod copies;
+
+mod typed;
+
+mod size;
+
+mod download;
+
+mod rearrange;
+
+mod host;
+
+mod streams;
+
 #[cfg(feature = "cuda")]
 mod cuda;
-mod download;
+
+mod copies;
 mod element;
 mod hints;
-mod host;
 mod raw;
-mod rearrange;
-mod size;
-mod streams;
 mod ticket;
 mod transfer;
-mod typed;
 mod view;
 
 #[cfg(feature = "cuda")]

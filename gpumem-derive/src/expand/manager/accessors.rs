@@ -18,7 +18,9 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     quote! {
         #(#accessors)*
 
-        /// Borrows all buffers mutably at once, for a kernel or a call that takes several of them.
+        /// Borrows all buffers mutably at once, for a kernel or a call that takes several of them. (Two
+        /// accessors in one call would borrow the whole set twice, which the compiler refuses: E0499 and
+        /// E0502.)
         #[inline]
         #vis fn split_mut(&mut self) -> #name #args {
             #name { #(#names: &mut self.#names,)* #marker }
@@ -31,7 +33,10 @@ fn accessor(part: &Part<'_>) -> TokenStream {
     let Part { vis, ty, deprecated, .. } = part;
     let (name, name_mut) = (&part.buffer.accessor, &part.buffer.accessor_mut);
     let docs = docs::with_facts(part, "");
-    let docs_mut = docs::with_facts(part, "Borrowed mutably. ");
+    let docs_mut = docs::with_facts(
+        part,
+        "Borrowed mutably, and the set with it: [`split_mut`](Self::split_mut) borrows several buffers at once. ",
+    );
     quote! {
         #docs
         #deprecated

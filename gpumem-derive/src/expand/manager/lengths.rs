@@ -66,14 +66,15 @@ fn shorten(cx: &Context<'_>) -> TokenStream {
     let lengths = &cx.model.names.lengths;
     let names = cx.accessors();
     quote! {
-        /// Shortens each buffer that has more elements than its number in `lengths`. The buffers keep their memory.
+        /// Shortens each buffer that has more elements than its number in `lengths`. The buffers keep their
+        /// memory.
         #vis fn truncate(&mut self, __lengths: #lengths) {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.truncate(&mut __buffers, &[#(__lengths.#names),*]);
         }
 
-        /// Removes the element at `index` from each buffer, on the device. The last element of the buffer takes its
-        /// place.
+        /// Removes the element at `index` from each buffer, on the device. The last element of the buffer
+        /// takes its place.
         ///
         /// # Errors
         ///
@@ -93,8 +94,8 @@ fn shorten(cx: &Context<'_>) -> TokenStream {
         ///
         /// # Errors
         ///
-        /// If the device fails, or does not have the smaller memory in addition to the larger. Then the buffers
-        /// after the one that failed keep their memory.
+        /// If the device fails, or does not have the smaller memory in addition to the larger. Then the
+        /// buffers after the one that failed keep their memory.
         #vis fn shrink_to_fit(&mut self) -> #root::Result<()> {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.shrink_to_fit(&mut __buffers)

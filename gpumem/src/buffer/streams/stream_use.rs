@@ -31,13 +31,24 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// then on later writes of the buffer wait for the stream, on the device and not on the host, and no
     /// other buffer gets the memory before the stream's work is done. Other readers do not wait.
     ///
-    /// ```ignore
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
     /// let statistics = device.create_stream()?;
+    /// let mut heights = Buffer::from_slice(&device, "heights", &[3.0_f32, 1.0])?;
     /// let used = heights.use_on(&statistics)?;
-    /// // SAFETY: the kernel reads `count` elements, which the buffer has, on the stream of this use.
-    /// unsafe { cust::launch!(highest<<<1, 256, 0, statistics>>>(used.as_device_ptr(), count))? };
+    /// // On a card, a kernel that reads the buffer is launched here, on `statistics`.
     /// used.finish()?;
     /// heights.fill(0.0)?; // waits for the kernel, on the compute stream
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    ///
+    /// The launch on a card:
+    ///
+    /// ```ignore
+    /// // SAFETY: the kernel reads `count` elements, which the buffer has, on the stream of this use.
+    /// unsafe { cust::launch!(highest<<<1, 256, 0, statistics>>>(used.as_device_ptr(), count))? };
     /// ```
     ///
     /// # Errors

@@ -41,8 +41,8 @@ use std::task::{Context, Poll};
 /// two slots that a buffer has by default, one frame comes down while another is read. With one slot, `push`
 /// waits for the download that it is given.
 ///
-/// A frame that the loop holds for longer keeps its slot. If the loop keeps one frame more, make the queue for one
-/// slot less, with [`FrameQueue::new`]. If another thread reads the frames, start the downloads with
+/// A frame that the loop holds for longer keeps its slot. If the loop keeps one frame more, make the queue
+/// for one slot less, with [`FrameQueue::new`]. If another thread reads the frames, start the downloads with
 /// `start_download_when_free`, which waits until that thread has dropped a frame:
 /// `frames.push(cells.start_download_when_free().wait()?)?`.
 ///
@@ -50,15 +50,16 @@ use std::task::{Context, Poll};
 ///
 /// A download that fails leaves the queue, and its error takes the place of its frame; the downloads after it
 /// stay. A wait that is refused, with [`Error::WouldDeadlock`] or [`Error::CallRefused`], loses nothing: the
-/// download stays the oldest of the queue. After [`abandon_downloads`](crate::Buffer::abandon_downloads) each download that was in the queue
-/// gives [`Error::DownloadAbandoned`]. To drop the queue drops its tickets: the copies end on their own, and
-/// the slots come back when they have.
+/// download stays the oldest of the queue. After [`abandon_downloads`](crate::Buffer::abandon_downloads) each
+/// download that was in the queue gives [`Error::DownloadAbandoned`]. To drop the queue drops its tickets:
+/// the copies end on their own, and the slots come back when they have.
 ///
 /// # In a task
 ///
 /// [`push_async`](Self::push_async) and [`next`](Self::next) are for tasks of any executor, and block no
-/// thread. If a `push_async` is dropped before its end, by `select!` or a timeout, the queue holds one download
-/// more until `next` has given the oldest: do that before the next start, which has no slot otherwise. With the feature `futures` the queue is a `futures_core::Stream`, which ends when the queue is
+/// thread. If a `push_async` is dropped before its end, by `select!` or a timeout, the queue holds one
+/// download more until `next` has given the oldest: do that before the next start, which has no slot
+/// otherwise. With the feature `futures` the queue is a `futures_core::Stream`, which ends when the queue is
 /// empty.
 ///
 /// ```

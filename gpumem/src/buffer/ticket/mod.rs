@@ -56,7 +56,8 @@ pub type Upload<B> = Ticket<(), B>;
 /// gives [`Error::WouldDeadlock`], as `wait` does.
 ///
 /// Data can be taken once. After a poll or [`wait_timeout`](Self::wait_timeout) that gave the data, a further
-/// one gives [`Error::DownloadAbandoned`] (a ticket without data, of an upload or an empty range, does not). An await of `&mut ticket` that is given up (by
+/// one gives [`Error::DownloadAbandoned`] (a ticket without data, of an upload or an empty range, does not).
+/// An await of `&mut ticket` that is given up (by
 /// `tokio::time::timeout` or `select!`) takes nothing: the ticket is as good as before.
 ///
 /// ```
