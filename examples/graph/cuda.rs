@@ -37,12 +37,11 @@ impl Stepper for OnCard {
         let over_cells = |level: u32| (1_u32 << (2 * level)).div_ceil(BLOCK);
 
         set.cell_starts.fill(0)?;
-        // SAFETY: every kernel gets the arguments of its declaration in `kernels.cu`, and stays inside the
-        // lengths that `lay_out` gave the buffers: one element per node in the buffers of the nodes, one per
-        // cell of the finest level and one more in `cell_starts`, and one per cell of any level in
-        // `cell_bodies` and `cell_fields`. All offsets and indices in the buffers come from
-        // `Network::adjacency` or from earlier kernels. For every buffer that a kernel writes, it gets the
-        // pointer from `as_device_ptr_mut`.
+        // SAFETY: every kernel gets the arguments of its declaration in `kernels.cu`. It stays inside the lengths
+        // that `lay_out` gave the buffers: one element per node, in `offsets` one more; in `cell_starts` one per
+        // finest cell and one more; one per cell of any level in `cell_bodies` and `cell_fields`; `frame` has
+        // one. Offsets and indices are those of `Network::adjacency` or of earlier kernels. The pointer of a
+        // buffer that a kernel writes comes from `as_device_ptr_mut`.
         unsafe {
             launch!(module.frame<<<1, ONE_BLOCK, 0, stream>>>(
                 step, set.positions.as_device_ptr(), frame.as_device_ptr_mut()?
@@ -69,8 +68,7 @@ impl Stepper for OnCard {
                     level, set.cell_bodies.as_device_ptr(), set.cell_fields.as_device_ptr_mut()?
                 ))?;
             }
-            // Until here the kernels only read the positions. The download of the previous step's positions
-            // may still run.
+            // So far the kernels only read the positions: the download of the previous step may still run.
             launch!(module.accelerate<<<over_nodes, BLOCK, 0, stream>>>(
                 step, set.positions.as_device_ptr(), set.offsets.as_device_ptr(), set.neighbours.as_device_ptr(),
                 frame.as_device_ptr(), set.cell_starts.as_device_ptr(), set.sorted.as_device_ptr(),

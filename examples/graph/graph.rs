@@ -10,8 +10,8 @@ use crate::{
 /// A graph and its layout.
 ///
 /// The derive adds `GraphBuffers`, which holds a buffer on the device for each field that is not skipped. Two
-/// of the buffers can be downloaded while steps run. The others are not downloaded by the layout. The grid's
-/// buffers start empty and grow with the grid.
+/// of the buffers can be downloaded while steps run. The others stay on the device. The grid's buffers start
+/// empty and grow with the grid.
 #[derive(GpuBuffers, Default)]
 pub struct Graph {
     /// The positions of the nodes, in edge lengths.

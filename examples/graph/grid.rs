@@ -10,8 +10,7 @@ pub fn cells(level: u32) -> usize {
     1 << (2 * level)
 }
 
-/// The index of the first cell of a level, if all levels are stored one after the other, the widest cells
-/// first.
+/// The index of the first cell of a level, if the levels are stored one after the other, the widest first.
 pub fn first_cell(level: u32) -> usize {
     (cells(level) - 1) / 3
 }

@@ -1,5 +1,5 @@
-//! One step on the host: the stages of `kernels.cu`, each as a function over slices, spread over the cores by
-//! rayon.
+//! One step on the host: the stages of `kernels.cu`, each a function over slices, which rayon spreads over
+//! cores.
 //!
 //! One thread computes each element of a result, in a fixed order. So a seed gives the same picture on any
 //! number of cores.
@@ -16,7 +16,7 @@ use crate::{
     physics::Step,
 };
 
-/// The fewest elements for one thread. To hand over fewer costs more than it saves.
+/// The fewest elements for one thread. Fewer are not worth handing over.
 const GRAIN: usize = 512;
 
 /// Steps on the host.

@@ -1,5 +1,4 @@
-//! Reads a graph from a file: a Cargo.lock, a METIS graph or a list of edges. The file's name gives the
-//! format.
+//! Reads a graph from a file: a Cargo.lock, a METIS graph or a list of edges, by the file's name.
 //!
 //! Every error gives the place in the file and the text that the reader expected there.
 
@@ -70,8 +69,7 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    /// The path of a file in the folder of real inputs beside the checkout. If there is none, prints that and
-    /// returns `None`.
+    /// A file in the folder of real inputs beside the checkout. If there is none, prints that.
     fn shared(name: &str) -> Option<PathBuf> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
         if !path.exists() {

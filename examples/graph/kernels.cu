@@ -73,7 +73,7 @@ extern "C" __global__ void count(Step step, const float2* positions, const Frame
     if (thread() < step.nodes) atomicAdd(&starts[index_of(*frame, positions[thread()]) + 1], 1u);
 }
 
-// One block: each thread sums a stretch of the slots, the block sums these sums, and each thread writes its
+// One block: each thread sums a stretch of the slots, the sums are summed, and each thread writes its
 // stretch.
 extern "C" __global__ void scan(Step step, unsigned* starts) {
     __shared__ unsigned sums[BLOCK];
@@ -123,8 +123,8 @@ extern "C" __global__ void gather_leaves(Step step, const unsigned* starts, floa
     unsigned cell = thread();
     if (cell >= 1u << 2 * step.levels) return;
     unsigned from = starts[cell], to = starts[cell + 1];
-    // `scatter` leaves the nodes of a cell in any order. Sorted by index, the same seed gives the same
-    // picture.
+    // `scatter` leaves the nodes of a cell in any order. Their order by index makes the picture depend on the
+    // seed alone.
     for (unsigned slot = from + 1; slot < to; ++slot) {
         float4 node = sorted[slot];
         unsigned place = slot;

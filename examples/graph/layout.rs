@@ -63,8 +63,8 @@ pub fn lay_out<S: Stepper>(
         })?;
         stepper.step(&device, &mut set, physics.step(index, steps, levels))?;
         // The download starts after the step that was just queued, and the call returns at once. The previous
-        // step is done or nearly so. This thread waits for its positions and reads them while the new step
-        // runs.
+        // step is done or nearly so. While the new step runs, this thread waits for the previous positions
+        // and reads them.
         let frame = set.positions().start_download()?;
         if let Some(frame) = coming.replace(frame) {
             watch.see(&frame.wait()?);

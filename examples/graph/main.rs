@@ -122,8 +122,7 @@ mod tests {
         (text, numbers)
     }
 
-    /// Sines of another machine may differ in the last bit, so a node may be drawn a tenth of a pixel beside
-    /// its place.
+    /// Sines of another machine may differ in the last bit, so a node may be drawn a tenth of a pixel off.
     fn same(old: &str, new: &str) -> bool {
         let ((text, numbers), (new_text, new_numbers)) = (taken_apart(old), taken_apart(new));
         let near = |(old, new): (&f32, &f32)| (old - new).abs() <= 2.0;

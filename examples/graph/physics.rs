@@ -1,5 +1,4 @@
-//! The model of both backends: springs along the edges, repulsion between all nodes, and a grid to sum it
-//! over.
+//! The model of both backends: springs along the edges, repulsion between all nodes, and a grid for its sum.
 //!
 //! Lengths are in units of an edge at rest. This file has the parts that must be the same on the host and on
 //! a card. `host.rs` and `kernels.cu` have the same five stages.
@@ -14,8 +13,7 @@ use crate::graph::Graph;
 const DRAG: f32 = 0.6;
 /// The approximate length of edges in the picture, in lengths at rest.
 const SPREAD: f32 = 2.0;
-/// The distance from the centre, in typical radii, at which gravity holds a node against the repulsion of all
-/// others.
+/// The distance from the centre, in typical radii, at which gravity balances the repulsion of all others.
 const REACH: f32 = 2.0;
 /// The farthest that a node may move in the first step. The limit falls in later steps.
 const STRIDE: f32 = 5.0;

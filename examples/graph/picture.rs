@@ -24,8 +24,8 @@ pub use png::png;
 
 const WIDTH: f32 = 1600.0;
 const MARGIN: f32 = 60.0;
-/// The number of layers of edges. Crossing edges of one path do not add up their opacity; those of different
-/// layers do.
+/// Layers of edges. Where edges cross, their opacities add up if they are in different layers, but not in one
+/// path.
 const LAYERS: usize = 6;
 
 /// The picture of `graph`.
@@ -126,8 +126,7 @@ fn radii(adjacency: Adjacency<'_>, spacing: f32) -> Vec<f32> {
     (0..nodes).map(|node| radius(node).clamp(0.5, 18.0)).collect()
 }
 
-/// Draws one path per shade and size. All but the smallest lie over a slightly larger path in the
-/// background's colour.
+/// Draws one path per shade and size. Large ones lie over a larger path in the background's colour.
 fn dots(svg: &mut String, points: &[[f32; 2]], radii: &[f32], shades: &[usize]) {
     let mut paths = std::collections::BTreeMap::<(i32, usize), String>::new();
     for ((point, &radius), &shade) in points.iter().zip(radii).zip(shades) {

@@ -1,5 +1,4 @@
-//! A flock of birds: two buffers that take turns, and a frame that is read while the device computes the
-//! next.
+//! A flock of birds: two buffers that take turns, and a frame that is read while the next is computed.
 //!
 //! `cargo run --release --example boids`
 
@@ -14,8 +13,7 @@ struct Flock {
     next: Vec<[f32; 4]>,
 }
 
-/// Reynolds' three rules: a bird flies as its neighbours do, towards them, and away from those that are too
-/// near.
+/// Reynolds' three rules: a bird flies as its neighbours do, towards them, and away from those too near.
 fn step([x, y, ..]: [f32; 4], flock: &[[f32; 4]]) -> [f32; 4] {
     let mut way = [0.0, 0.0];
     for other in flock {

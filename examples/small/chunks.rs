@@ -1,5 +1,5 @@
-//! Data that is larger than the device's memory: chunks are uploaded, computed and downloaded, all at the
-//! same time.
+//! Data that is larger than the device's memory: chunks are uploaded, computed and downloaded at the same
+//! time.
 //!
 //! `cargo run --release --example chunks`
 

@@ -19,8 +19,8 @@ pub struct Galaxies {
     /// The distance that each star moves in a unit of time.
     #[buffer(async(snapshot))]
     pub velocities: Vec<[f32; 2]>,
-    /// The start and the end of each frame's step, in nanoseconds of the device's clock. The step itself
-    /// writes them.
+    /// When each frame's step began and ended, in nanoseconds of the device's clock. The step itself writes
+    /// this.
     #[buffer(async(snapshot))]
     pub times: Vec<[u64; 2]>,
     /// The centres of the galaxies at each moment of the film: x and y of the first, then of the second.

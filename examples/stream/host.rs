@@ -13,8 +13,7 @@ use crate::{
     timeline::nanoseconds,
 };
 
-/// The number of stars that are moved together. Their positions and velocities stay in the nearest cache
-/// meanwhile.
+/// The number of stars that are moved together, so that their data stays in the nearest cache.
 const GROUP: usize = 1_024;
 
 /// Steps on the host.

@@ -30,8 +30,8 @@ __device__ void pull(float2& velocity, float2 place, float x, float y, float mas
     velocity.y += y * strength;
 }
 
-// The times begin as `NO_TIME` in physics.rs. Each block makes the step begin no later than itself, and end
-// no earlier.
+// The times begin as `NO_TIME` in physics.rs. Each block makes the step begin no later and end no earlier
+// than itself.
 extern "C" __global__ void advance(
     Step step, const float4* __restrict__ cores, float2* __restrict__ positions, float2* __restrict__ velocities,
     ulonglong2* __restrict__ times

@@ -1,5 +1,4 @@
-//! The pipeline: while one frame is drawn, the next one is downloaded, and the device computes the one after
-//! that.
+//! The pipeline: while one frame is drawn, the next one is downloaded, and the device computes the third.
 //!
 //! ```text
 //! device    step 2 | step 3 | step 4 |
@@ -67,7 +66,7 @@ pub async fn run<S: Stepper, D: Draw>(
     one_by_one: bool,
 ) -> Result<Outcome<D>> {
     let mut set = galaxies.upload(&device)?;
-    // To read the clock of a card takes a while, which is not part of the film.
+    // Reading the clock of a card takes a while, which is not part of the film.
     let looked = Instant::now();
     let clock = stepper.clock(&device, looked)?;
     let start = Instant::now();

@@ -1,8 +1,6 @@
-//! The plot of the overlap, as SVG: a row for the steps, one for the copies and one for the drawing, against
-//! time.
+//! The plot of the overlap, as SVG: one row each for the steps, the copies and the drawing, against time.
 //!
-//! It shows some frames from the middle of the film, large enough to be followed. All bars of a frame have
-//! one colour.
+//! It shows some frames from the middle of the film, large enough to be followed. Each frame has one colour.
 
 use std::{fmt::Write, time::Duration};
 
@@ -19,7 +17,7 @@ const RIGHT: f64 = WIDTH - 24.0;
 const TOP: f64 = 84.0;
 const BAR: f64 = 38.0;
 const APART: f64 = 56.0;
-/// The top of the scale.
+/// The y of the scale.
 const SCALE: f64 = TOP + 3.0 * APART;
 
 /// Colours for both a light and a dark page; text takes those of the page.

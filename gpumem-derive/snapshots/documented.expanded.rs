@@ -148,6 +148,16 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.reserve(&mut __buffers, &[__additional.vertices, __additional.path])
     }
+    /// Makes room for `capacities` elements in all in each buffer: in all buffers, or in none. A capacity
+    /// that is larger stays.
+    ///
+    /// # Errors
+    ///
+    /// If a limit would be exceeded, or the device does not have the memory for all buffers.
+    pub fn reserve_to(&mut self, __capacities: SceneLengths) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.reserve_to(&mut __buffers, &[__capacities.vertices, __capacities.path])
+    }
     /// Sets the length of each buffer: of all buffers, or of none. New elements are zero.
     ///
     /// # Errors

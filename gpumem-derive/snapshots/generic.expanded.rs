@@ -110,6 +110,13 @@ where
         let (__set, mut __buffers) = self.__raw_mut();
         __set.reserve(&mut __buffers, &[__additional.points, __additional.r#type])
     }
+    pub(crate) fn reserve_to(
+        &mut self,
+        __capacities: MeshLengths,
+    ) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.reserve_to(&mut __buffers, &[__capacities.points, __capacities.r#type])
+    }
     pub(crate) fn resize(&mut self, __lens: MeshLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[__lens.points, __lens.r#type])

@@ -115,6 +115,14 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
                 &[__additional.positions, __additional.velocities, __additional.edges],
             )
     }
+    pub fn reserve_to(&mut self, __capacities: GraphLengths) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .reserve_to(
+                &mut __buffers,
+                &[__capacities.positions, __capacities.velocities, __capacities.edges],
+            )
+    }
     pub fn resize(&mut self, __lens: GraphLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set

@@ -56,6 +56,10 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.reserve(&mut __buffers, &[])
     }
+    pub fn reserve_to(&mut self, __capacities: HostOnlyLengths) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set.reserve_to(&mut __buffers, &[])
+    }
     pub fn resize(&mut self, __lens: HostOnlyLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[])

@@ -113,6 +113,14 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
                 &[__additional.positions, __additional.edges, __additional.weights],
             )
     }
+    pub fn reserve_to(&mut self, __capacities: GraphLengths) -> ::gpumem::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .reserve_to(
+                &mut __buffers,
+                &[__capacities.positions, __capacities.edges, __capacities.weights],
+            )
+    }
     pub fn resize(&mut self, __lens: GraphLengths) -> ::gpumem::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set.resize(&mut __buffers, &[__lens.positions, __lens.edges, __lens.weights])

@@ -145,6 +145,19 @@ impl<B: crate::gpu::Backend> Gpu<B> {
                 ],
             )
     }
+    fn reserve_to(&mut self, __capacities: Counts) -> crate::gpu::Result<()> {
+        let (__set, mut __buffers) = self.__raw_mut();
+        __set
+            .reserve_to(
+                &mut __buffers,
+                &[
+                    __capacities.inherits,
+                    __capacities.links,
+                    __capacities.field,
+                    __capacities.overrides,
+                ],
+            )
+    }
     fn resize(&mut self, __lens: Counts) -> crate::gpu::Result<()> {
         let (__set, mut __buffers) = self.__raw_mut();
         __set

@@ -59,7 +59,8 @@ use proc_macro2::TokenStream;
 /// | `GraphDownload<B>`, `GraphFrame<B>` | a download of all `async` fields at one point of the stream: the ticket (a `gpumem::Ticket`) and the downloaded elements, one guard per field; only if a field is `async` |
 ///
 /// For a field `positions`, the manager has the accessors `positions()` and `positions_mut()`. For the whole
-/// set it has `new`, `with_capacity`, `split_mut`, `lengths`, `capacities`, `reserve`, `resize`, `truncate`,
+/// set it has `new`, `with_capacity`, `split_mut`, `lengths`, `capacities`, `reserve`, `reserve_to`,
+/// `resize`, `truncate`,
 /// `swap_remove`, `clear`, `shrink_to_fit`, `upload_from`, `extend_from`, `copy_from`, `download`,
 /// `download_into`, `start_download`, `start_download_when_free`, `frame_queue`, `stats`, `device`,
 /// `check_leaks` and `close`. A buffer cannot have one of

@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# Builds and runs the workload of the `memory` benchmark on RAPIDS RMM and on PyTorch's caching allocator, where they are.
+# Builds and runs the workload of the `memory` benchmark on RAPIDS RMM and on PyTorch's caching allocator, if
+# they are installed.
+#
 #   usage: peers.sh FOLDER    FOLDER holds peers.hpp, rmm.cpp and torch.cpp
 #
-# A comparison holds when this and `cargo bench -p gpumem --bench memory --features cuda` run one after the other on the same card.
-# Looked for in this order: RMM, rapids-logger and PyTorch in PEERS_SITE (a folder into which their wheels were unpacked), then where
-# python3 finds them; CUDA's headers and runtime in PEERS_SITE, in CUDA_HOME, in /usr/local/cuda, and in NVIDIA's Python packages.
+# A comparison is valid if this and `cargo bench -p gpumem --bench memory --features cuda` run one after the
+# other on the same card.
+#
+# The search order for RMM, rapids-logger and PyTorch is PEERS_SITE (a folder into which their wheels were
+# unpacked), then the packages of python3. For CUDA's headers and runtime it is PEERS_SITE, CUDA_HOME,
+# /usr/local/cuda, then NVIDIA's Python packages.
 set -euo pipefail
 sources=$(cd "${1:?usage: peers.sh FOLDER}" && pwd)
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 compiler=${CXX:-g++}
 
-# Where a Python package lies, whether it can be imported or not.
+# The folder of a Python package, whether it can be imported or not.
 package() {
   if [ -d "${PEERS_SITE:-}/$1" ] && [ -n "${PEERS_SITE:-}" ]; then
     echo "$PEERS_SITE/$1"
@@ -20,7 +25,7 @@ package() {
   fi
 }
 
-# The first folder that has CUDA's headers with all that they include, and the runtime library.
+# The first folder that has CUDA's headers, with all headers that they include, and the runtime library.
 cuda() {
   local folder library nvidia
   nvidia=$(package nvidia)
@@ -31,7 +36,7 @@ cuda() {
   done
 }
 
-# Builds one of the sources with the flags that follow, and runs it.
+# Builds one of the sources with the given flags, and runs it.
 run() {
   local name=$1
   shift
@@ -67,7 +72,7 @@ torch=$(package torch)
 if [ -n "$torch" ]; then
   echo "PyTorch: $torch, $(sed -n "s/^__version__ = '\(.*\)'/\1/p" "$torch/version.py" 2>/dev/null)"
   run torch -I"$torch/include" -L"$torch/lib" -lc10 -lc10_cuda -Wl,-rpath,"$torch/lib" "${of_cuda[@]}"
-  # Its allocator on virtual memory.
+  # PyTorch's allocator on virtual memory.
   if [ -x "$build/torch" ]; then
     PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True "$build/torch" 'torch expandable' || echo "torch: ended with $?"
   fi

@@ -371,8 +371,8 @@ fn a_frame_waits_once_for_the_compute_stream() {
 /// The elements that a download showed, and the value that they should have.
 type Seen = (Vec<u32>, u32);
 
-/// Runs kernels and downloads of a bound buffer, all of whose elements are `at`. Returns how that went, and how
-/// the binding ended.
+/// Runs kernels and downloads of a bound buffer, all of whose elements are `at`. Returns how that went, and
+/// how the binding ended.
 fn bound(
     numbers: &mut Selected,
     stream: &Stream<Host>,

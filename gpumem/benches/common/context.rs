@@ -1,4 +1,4 @@
-//! The context that peers call the driver in, and its streams.
+//! The context in which peers call the driver, and its streams.
 
 use super::Failure;
 use super::driver::{
@@ -11,14 +11,14 @@ pub(crate) fn check(call: &str, code: Code) -> Result<(), Failure> {
     if code == 0 { Ok(()) } else { Err(format!("{call} gives {code}").into()) }
 }
 
-/// Prints a failure, where nothing can be returned.
+/// Prints a failure, for code that cannot return it.
 pub(crate) fn report(result: Result<(), Failure>) {
     if let Err(failure) = result {
         eprintln!("cuda: {failure}");
     }
 }
 
-/// The primary context of the first card, which stays until the end of the program.
+/// The primary context of the first card. It stays until the end of the program.
 #[derive(Clone, Copy)]
 pub(crate) struct Context(Handle);
 
@@ -28,10 +28,10 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
-    /// Makes the context current on the calling thread. All that follows needs that.
+    /// Makes the context current on the calling thread, which all later calls need.
     pub(crate) fn start() -> Result<Self, Failure> {
         let (mut context, mut device) = (std::ptr::null_mut(), 0);
-        // SAFETY: the first call into the driver, as often as one likes.
+        // SAFETY: this is the first call into the driver, and it may be repeated.
         check("cuInit", unsafe { cuInit(0) })?;
         // SAFETY: the pointer is valid for a write.
         check("cuDeviceGet", unsafe { cuDeviceGet(&raw mut device, 0) })?;
@@ -56,12 +56,12 @@ impl Context {
     }
 
     pub(crate) fn free(self, address: Address) -> Result<(), Failure> {
-        // SAFETY: the callers give back what they took, and use it no more.
+        // SAFETY: the callers pass an address that they took from `allocate`, and do not use it afterwards.
         check("cuMemFree", unsafe { cuMemFree_v2(address) })
     }
 }
 
-/// A stream that waits for no other by itself.
+/// A stream that never waits for another one by itself.
 pub(crate) struct Stream(Handle);
 
 // SAFETY: as for `Context`.
@@ -82,27 +82,28 @@ impl Stream {
     }
 
     pub(crate) fn synchronize(&self) -> Result<(), Failure> {
-        // SAFETY: the stream lives.
+        // SAFETY: the stream is alive.
         check("cuStreamSynchronize", unsafe { cuStreamSynchronize(self.0) })
     }
 
-    /// Writes to all of a block that has as many bytes, and waits until it is done.
+    /// Fills a block of `bytes` bytes, and waits until that is done.
     pub(crate) fn fill(&self, address: Address, bytes: usize) -> Result<(), Failure> {
         self.set(address, 1, bytes)?;
         self.synchronize()
     }
 
-    /// Queues a fill of memory that the caller keeps until it is done.
+    /// Queues a fill. The caller keeps the memory until the fill is done.
     #[inline]
     pub(crate) fn set(&self, address: Address, value: u8, bytes: usize) -> Result<(), Failure> {
-        // SAFETY: the callers give their own blocks, which have as many bytes and stay until the stream was waited for.
+        // SAFETY: the callers pass their own blocks, which have at least `bytes` bytes, and keep them until
+        // they have waited for the stream.
         check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, value, bytes, self.0) })
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // SAFETY: nothing uses the stream any more; what is queued is still done.
+        // SAFETY: nothing uses the stream any more. The driver still does the queued work.
         report(check("cuStreamDestroy", unsafe { cuStreamDestroy_v2(self.0) }));
     }
 }

@@ -1,4 +1,4 @@
-//! What the benchmarks have in common: their options, turns and tables, and the context of the driver that peers use.
+//! The common part of the benchmarks: options, turns, tables, and the driver's context for peers.
 
 #[cfg(feature = "cuda")]
 pub(crate) mod context;
@@ -10,5 +10,5 @@ pub(crate) mod report;
 pub(crate) mod session;
 pub(crate) mod turns;
 
-/// Why a measurement failed, for the table.
+/// The reason why a measurement failed, for the table.
 pub(crate) type Failure = Box<dyn std::error::Error>;

@@ -12,12 +12,12 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads the command line; `own` takes out what only this benchmark knows.
+    /// Reads the command line. `own` takes out the options that only this benchmark has.
     pub(crate) fn read<X>(
         own: impl FnOnce(&mut Arguments) -> Result<X, pico_args::Error>,
     ) -> Result<(Self, X), Failure> {
         let mut args = Arguments::from_env();
-        // Cargo says this to every benchmark.
+        // Cargo passes this to every benchmark.
         let _ = args.contains("--bench");
         let options = Self {
             backend: args.opt_value_from_str("--backend")?,
@@ -39,12 +39,12 @@ impl Options {
         self.backend.as_deref().is_none_or(|wanted| wanted == backend)
     }
 
-    /// How often each measurement is taken.
+    /// How many times each measurement is taken.
     pub(crate) fn rounds(&self) -> usize {
         if self.quick { 1 } else { 5 }
     }
 
-    /// How much of some work is done: `full`, or a tenth, but something.
+    /// The amount of work to do: `full`, or with `--quick` a tenth of it and at least 1.
     pub(crate) fn share(&self, full: usize) -> usize {
         if self.quick { (full / 10).max(1) } else { full }
     }

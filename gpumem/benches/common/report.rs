@@ -6,13 +6,13 @@ use gpumem::{Backend, Device};
 use std::fs::File;
 use std::io::Write as _;
 
-/// Where the rows go.
+/// The output of the rows: the table, and a file of JSON if one was asked for.
 pub(crate) struct Report {
     json: Option<File>,
     backend: String,
 }
 
-/// One figure of a measurement: what is added to the case's name, and its unit.
+/// One figure of a measurement: the suffix of the case's name, and the unit.
 pub(crate) type Column = (&'static str, &'static str);
 
 impl Report {
@@ -21,7 +21,7 @@ impl Report {
         Ok(Self { json, backend: String::new() })
     }
 
-    /// A table for the rows that come.
+    /// Prints the head of a table.
     pub(crate) fn begin<B: Backend>(&mut self, device: &Device<B>) {
         self.backend = name::<B>();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -30,7 +30,7 @@ impl Report {
         println!("| case | gpumem | | peer | | ratio |\n| --- | ---: | --- | --- | ---: | ---: |");
     }
 
-    /// A row for each figure and each peer that has it.
+    /// A row per figure and peer, if the peer has the figure.
     pub(crate) fn rows<const N: usize>(
         &mut self,
         case: &str,
@@ -96,12 +96,12 @@ impl Report {
     }
 }
 
-/// The backend as `--backend` calls it.
+/// The name of the backend for `--backend`.
 pub(crate) fn name<B: Backend>() -> String {
     B::NAME.to_lowercase()
 }
 
-/// A size as text, in the largest unit of which it is a whole number.
+/// A size as text, in the largest unit in which it is a whole number.
 pub(crate) fn size(bytes: usize) -> String {
     match bytes {
         _ if bytes.is_multiple_of(1 << 30) => format!("{} GiB", bytes >> 30),
@@ -110,7 +110,7 @@ pub(crate) fn size(bytes: usize) -> String {
     }
 }
 
-/// Three digits that mean something.
+/// A figure with three significant digits.
 fn digits(figure: f64) -> String {
     let places = match figure.abs() {
         100.0.. => 0,

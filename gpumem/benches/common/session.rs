@@ -6,19 +6,20 @@ use super::report::{Column, Report, name};
 use super::turns::{Contestant, take_turns};
 use gpumem::{Backend, Device, Error};
 
-/// What the cases have in common.
+/// The state that the cases share.
 pub(crate) struct Session<'a, X = ()> {
     pub(crate) options: &'a Options,
     report: &'a mut Report,
-    /// Bytes that measurements may use.
+    /// The most bytes that measurements may use.
     pub(crate) room: usize,
-    /// What only this benchmark has.
+    /// The state that only this benchmark has.
     pub(crate) own: X,
 }
 
-/// The device, if there is one. Prints that there is none otherwise.
+/// The device, if there is one. Otherwise prints that there is none.
 ///
-/// It is kept open throughout, so that opening one for a measurement does not start a driver each time.
+/// The caller keeps it open throughout, so that a measurement, which opens one too, does not start the
+/// driver.
 pub(crate) fn present<B: Backend>(opened: Result<Device<B>, Error>) -> Result<Option<Device<B>>, Failure> {
     match opened {
         Ok(device) => Ok(Some(device)),
@@ -44,7 +45,7 @@ impl<'a, X> Session<'a, X> {
         Self { options, report, room, own }
     }
 
-    /// Measures a case, if it is wanted: gpumem and its peers in turn.
+    /// Measures gpumem and its peers in turn, if the case is selected.
     pub(crate) fn compare<const N: usize>(
         &mut self,
         case: &str,
@@ -73,7 +74,7 @@ impl<'a, X> Session<'a, X> {
         self.tell(|report| report.rows(case, columns, &medians));
     }
 
-    /// Whether so much memory may be used; if not, and the case is wanted, says so.
+    /// Whether a measurement may use `need` bytes. If not, and if the case is selected, the table says so.
     pub(crate) fn has_room(&mut self, case: &str, need: usize) -> bool {
         let has = need <= self.room;
         if !has && case.contains(&self.options.case) {

@@ -1,4 +1,4 @@
-//! Measurements that are taken in turn, and their medians.
+//! Measurements in turn, and their medians.
 
 use super::Failure;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 /// A figure that a contestant does not have.
 pub(crate) const UNKNOWN: f64 = f64::NAN;
 
-/// A program part that takes a measurement of `N` figures: gpumem, or a peer.
+/// A part of the program that measures `N` figures: gpumem, or a peer.
 pub(crate) struct Contestant<const N: usize> {
     pub(crate) name: &'static str,
     measure: Box<dyn FnMut() -> Result<[f64; N], Failure>>,
@@ -21,10 +21,10 @@ impl<const N: usize> Contestant<N> {
     }
 }
 
-/// The medians of a contestant's figures, or why it has none.
+/// The medians of a contestant's figures, or the reason why it has none.
 pub(crate) type Medians<const N: usize> = (&'static str, Result<[f64; N], Failure>);
 
-/// Lets all contestants measure, one after the other, `rounds` times. One that fails is left alone from then on.
+/// Lets each contestant measure in turn, `rounds` times. A contestant that fails is not called again.
 pub(crate) fn take_turns<const N: usize>(
     rounds: usize,
     mut contestants: Vec<Contestant<N>>,
@@ -55,19 +55,19 @@ pub(crate) fn middle(mut figures: Vec<f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(UNKNOWN)
 }
 
-/// Microseconds since then.
+/// Microseconds since `began`.
 pub(crate) fn us(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1e6
 }
 
-/// One count over another. Counts are far below 2^53.
+/// The quotient of two counts. Counts are far below 2^53.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn over(part: impl TryInto<u64>, whole: impl TryInto<u64>) -> f64 {
     let [part, whole] = [part.try_into().unwrap_or(u64::MAX), whole.try_into().unwrap_or(u64::MAX)];
     part as f64 / whole as f64
 }
 
-/// A time, per one of `count`.
+/// The time for one of `count`.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn each(time: f64, count: usize) -> f64 {
     time / count as f64

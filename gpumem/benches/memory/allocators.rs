@@ -22,7 +22,8 @@ impl<'a, B: Backend> Allocator for Untyped<'a, B> {
     }
 }
 
-/// Buffers, with their names, records and limits. Element types cost nothing while a program runs, so bytes it is.
+/// Buffers, with their names, records and limits. Element types cost nothing at run time, so bytes are
+/// enough.
 pub(crate) struct Whole<'a, B: Backend>(pub(crate) &'a Device<B>);
 
 impl<B: Backend> Allocator for Whole<'_, B> {

@@ -1,4 +1,4 @@
-//! Growth by the driver's virtual memory calls and nothing else: what is possible on the card at hand.
+//! Growth with the driver's virtual memory calls and nothing else: the optimum on the card at hand.
 
 use crate::card::Card;
 use crate::common::Failure;
@@ -12,7 +12,7 @@ use crate::common::turns::us;
 use crate::subject::Grower;
 use std::time::Instant;
 
-/// What chunks are a multiple of, on all cards so far.
+/// The unit of chunks, on all cards so far.
 const UNIT: usize = 2 << 20;
 
 /// Device 0.
@@ -40,13 +40,13 @@ impl Grower for ByHand {
                 chunks.push((at + mapped as u64, more, extend(at + mapped as u64, more)?));
                 mapped += more;
             }
-            // The first is there when growing begins.
+            // The first chunk is there before growth begins, so its time does not count.
             if chunks.len() > 1 {
                 time += us(began);
             }
             self.0.stream.fill(at, *size)?;
         }
-        // SAFETY: nothing uses it any more, and it was mapped so.
+        // SAFETY: nothing uses the memory any more, and it was mapped in these chunks.
         unsafe {
             for (at, bytes, chunk) in chunks {
                 check("cuMemUnmap", cuMemUnmap(at, bytes))?;
@@ -64,7 +64,8 @@ fn extend(at: Address, bytes: usize) -> Result<ChunkHandle, Failure> {
         AllocationProperties { kind: ALLOCATION_PINNED, location: DEVICE, ..AllocationProperties::default() };
     let access = AccessDescription { location: DEVICE, flags: ACCESS_READ_WRITE };
     let mut chunk = 0;
-    // SAFETY: the pointers are valid and laid out as the driver has it; the addresses are reserved and nothing is mapped there.
+    // SAFETY: the pointers are valid, the structs have the driver's layout, the addresses are reserved, and
+    // nothing is mapped there.
     unsafe {
         check("cuMemCreate", cuMemCreate(&raw mut chunk, bytes, &raw const properties, 0))?;
         check("cuMemMap", cuMemMap(at, bytes, 0, chunk, 0))?;

@@ -1,4 +1,4 @@
-//! What the peers on a card share: a stream, and growth by copying.
+//! The common part of the peers on a card: a stream, and growth by copies.
 
 use crate::common::Failure;
 use crate::common::context::{Context, Stream, check};
@@ -6,7 +6,7 @@ use crate::common::driver::{Address, cuMemcpyDtoDAsync_v2};
 use crate::common::turns::us;
 use std::time::Instant;
 
-/// A stream in the primary context, which is current on the calling thread. Both stay until the end of the program.
+/// A stream in the primary context, which is current on the calling thread. Both stay until the program ends.
 #[derive(Clone, Copy)]
 pub(crate) struct Card {
     pub(crate) context: Context,
@@ -19,7 +19,7 @@ impl Card {
         Ok(Self { context, stream: Box::leak(Box::new(Stream::new(context)?)) })
     }
 
-    /// Grows a block by copying it, as `Grower::grow` says, with these two calls.
+    /// Grows a block as `Grower::grow` says, by a copy, with these two calls.
     pub(crate) fn grow(
         self,
         sizes: &[usize],
@@ -33,7 +33,7 @@ impl Card {
             self.stream.fill(block, pair[0])?;
             let began = Instant::now();
             let longer = allocate(pair[1])?;
-            // SAFETY: both blocks have as many bytes and stay until the stream is done with the copy.
+            // SAFETY: both blocks have `pair[0]` bytes or more, and stay allocated until the copy is done.
             check("cuMemcpyDtoDAsync", unsafe {
                 cuMemcpyDtoDAsync_v2(longer, block, pair[0], self.stream.raw())
             })?;

@@ -34,7 +34,7 @@ impl Subject for Cuda {
             allocators: vec![Rc::new(Plain(card))],
             growers: vec![Rc::new(ByHand(card)), Rc::new(Plain(card))],
         };
-        // Where the driver has no pools, there is one peer less.
+        // Without pools in the driver there is one peer less.
         match Ordered::open(card) {
             Ok(ordered) => {
                 peers.allocators.insert(0, Rc::new(ordered));
@@ -109,7 +109,7 @@ struct Ordered {
     pool: Handle,
 }
 
-// SAFETY: the pool is a name as well.
+// SAFETY: as for `Context`: the pool is a handle, too.
 unsafe impl Send for Ordered {}
 // SAFETY: as above.
 unsafe impl Sync for Ordered {}
@@ -141,7 +141,7 @@ impl Ordered {
     }
 
     fn free(&self, address: Address) -> Result<(), Failure> {
-        // SAFETY: the callers give back what they took, and use it no more.
+        // SAFETY: the callers pass an address that they took from `allocate`, and do not use it afterwards.
         check("cuMemFreeAsync", unsafe { cuMemFreeAsync(address, self.card.stream.raw()) })
     }
 }
@@ -171,7 +171,7 @@ impl Peer for Ordered {
     fn reset(&self) -> Result<(), Failure> {
         self.card.context.make_current()?;
         self.card.stream.synchronize()?;
-        // SAFETY: the pool is the device's own.
+        // SAFETY: the pool is the default pool of the device.
         check("cuMemPoolTrimTo", unsafe { cuMemPoolTrimTo(self.pool, 0) })?;
         self.set(POOL_RESERVED_HIGH, 0)
     }

@@ -1,7 +1,7 @@
-//! How many bytes of the host's heap the calling thread has asked for and not given back, counted exactly.
+//! An exact count of the bytes of the host's heap that the calling thread has requested and not given back.
 //!
-//! The count is the thread's own, so that threads have nothing in common because of it. What `std::alloc::System` gives directly, as it
-//! does to the peer of that name, is neither counted nor slowed down.
+//! Each thread has a count, so threads share nothing because of it. Memory that is taken from
+//! `std::alloc::System` directly, as by the peer of that name, is neither counted nor slowed down.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -15,21 +15,21 @@ thread_local! {
     static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Wraps around below 0, which a thread reaches that frees what another has taken; differences stay right.
+/// Wraps around below 0, on a thread that frees memory of another thread. Differences stay right.
 pub(crate) fn bytes() -> usize {
     BYTES.get()
 }
 
 fn count(more: usize, less: usize) {
-    // In a thread's last moments the count is not read any more.
+    // While a thread ends, nothing reads its count any more.
     let _ = BYTES.try_with(|bytes| bytes.set(bytes.get().wrapping_add(more).wrapping_sub(less)));
 }
 
-// SAFETY: everything is the system allocator's doing; counting touches a number of the thread's own.
+// SAFETY: the system allocator does all of the work. Counting only changes a number of the calling thread.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 0);
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller promises the same.
         unsafe { System.alloc(layout) }
     }
 

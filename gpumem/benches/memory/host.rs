@@ -41,7 +41,8 @@ impl Subject for Host {
     }
 }
 
-/// The system allocator. Blocks that are not touched, as gpumem's: from 32 MiB on, glibc maps and unmaps each.
+/// The system allocator. Its blocks are not touched, and neither are gpumem's. From 32 MiB on, glibc maps and
+/// unmaps each block.
 struct Heap;
 
 impl Allocator for Heap {
@@ -58,7 +59,7 @@ impl Allocator for Heap {
 
     #[inline]
     fn give_back(&self, (address, layout): Self::Block) {
-        // SAFETY: it came from `take` with this layout, and the block is consumed.
+        // SAFETY: the address came from `take` with this layout, and the block is consumed.
         unsafe { System.dealloc(address.as_ptr(), layout) }
     }
 }
@@ -69,7 +70,8 @@ impl Peer for Heap {
     }
 }
 
-/// A `Vec` that grows as `Vec` does: the allocator may extend it, and glibc has the kernel move the pages of large ones.
+/// A `Vec` that grows by itself: the allocator may extend it. For large ones, glibc has the kernel move
+/// pages.
 struct Reallocated;
 
 impl Grower for Reallocated {
@@ -85,7 +87,7 @@ impl Grower for Reallocated {
     }
 }
 
-/// A `Vec` that is copied into a longer one, as where the allocator cannot extend it.
+/// A `Vec` that is copied into a longer one, as happens if the allocator cannot extend it.
 struct Copied;
 
 impl Grower for Copied {

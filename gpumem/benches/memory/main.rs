@@ -6,14 +6,14 @@
 //!
 //! | option | |
 //! | --- | --- |
-//! | `--backend host` or `cuda` | this backend only; without it the host, and a CUDA card where the feature is on and there is one |
+//! | `--backend host` or `cuda` | only this backend; by default all that are built in and available |
 //! | `--case TEXT` | only the cases whose name contains `TEXT` |
-//! | `--cap MIB` | the most that lives in the random mix; 16000 unless told, and never more than there is |
+//! | `--cap MIB` | the most that lives in the random mix: 16000 by default, and less if there is less |
 //! | `--quick` | one round of a tenth of the work: whether everything runs, not how fast |
-//! | `--json FILE` | writes one JSON object a line as well |
+//! | `--json FILE` | writes one JSON object per line as well |
 //!
-//! Every measurement is taken several times, gpumem and its peers in turn, each time on a device that was opened for it; the
-//! median is shown. The ratio is gpumem's figure over the peer's.
+//! Every measurement is taken several times, gpumem and its peers in turn, each time on a device that was
+//! opened for it. The table has the medians. The ratio is gpumem's figure over the peer's.
 
 mod allocators;
 #[cfg(feature = "cuda")]
@@ -21,7 +21,7 @@ mod by_hand;
 #[cfg(feature = "cuda")]
 mod card;
 mod cases;
-// Neither benchmark uses all of it.
+// Neither benchmark uses all items.
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;
@@ -43,8 +43,9 @@ fn main() -> Result<(), Failure> {
     let (options, cap) = Options::read(|args| args.opt_value_from_str::<_, usize>("--cap"))?;
     let cap = cap.unwrap_or(16_000) << 20;
     let mut report = Report::new(options.json.as_deref())?;
-    // Every program with a device has threads before long. Until a process has had its first, glibc's allocator takes no locks, so
-    // without this the order of the cases would decide what it is measured as.
+    // Every program with a device has threads before long. glibc's allocator takes no locks until a process
+    // starts its first thread. Without this thread, the allocator's figures would depend on the order of the
+    // cases.
     std::thread::spawn(|| {}).join().map_err(|_| "a thread panicked")?;
     if options.wants("host") {
         run::<gpumem::Host>(&options, cap, &mut report)?;
@@ -60,12 +61,12 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// All cases on one backend, if it is there. At most `cap` bytes live in the random mix.
+/// All cases on one backend, if it is available. At most `cap` bytes live in the random mix.
 fn run<B: Subject>(options: &Options, cap: usize, report: &mut Report) -> Result<(), Failure> {
     let Some(device) = present(B::open(gpumem::Device::builder()))? else { return Ok(()) };
     let own = Own { peers: B::peers()?, cap };
     let mut session = Session::begin(options, report, &device, own);
-    // First, since what the host's heap keeps of earlier cases would serve `Vec` in this one.
+    // This case is first. After other cases, `Vec` would get memory that the host's heap has kept from them.
     cases::growth::run::<B>(&mut session);
     cases::pairs::run::<B>(&mut session);
     cases::mix::run::<B>(&mut session);

@@ -1,4 +1,4 @@
-//! The part of a backend that only the benchmark knows: its peers.
+//! The part of a backend that only this benchmark has: its peers.
 
 use crate::common::Failure;
 use crate::common::turns::Contestant;
@@ -10,18 +10,18 @@ use std::rc::Rc;
 pub(crate) trait Subject: Backend {
     /// Sizes of live buffers that are grown by 30 %.
     const GROWN: [usize; 3];
-    /// Where growing in steps of 1.3 ends.
+    /// The last size of growth in steps of 1.3.
     const LAST: usize;
 
     fn open(settings: DeviceBuilder) -> Result<Device<Self>, Error>;
 
-    /// Where the elements are.
+    /// The address of the elements.
     fn address(buffer: &Buffer<u8, Self>) -> Result<u64, Error>;
 
     /// The allocators that it is compared with.
     fn peers() -> Result<Peers, Failure>;
 
-    /// Other ways of changing the length of an array of `len` numbers by one, `times` times. Nanoseconds each.
+    /// Other ways to change the length of an array of `len` numbers by one, `times` times. Nanoseconds each.
     fn resizers(len: usize, times: usize) -> Vec<Contestant<1>>;
 }
 
@@ -35,17 +35,17 @@ pub(crate) struct Peers {
 pub(crate) trait Peer: Workload {
     fn name(&self) -> &'static str;
 
-    /// Whether it only serves single sizes here, being far too slow for the rest.
+    /// Whether it is far too slow for the mix. Then it also gets fewer chunks and a smaller crowd.
     fn is_slow(&self) -> bool {
         false
     }
 
-    /// Gives back what it keeps, and forgets its peak.
+    /// Gives its free memory back, and resets its peak.
     fn reset(&self) -> Result<(), Failure> {
         Ok(())
     }
 
-    /// The most bytes that it has held since, if it tells.
+    /// The most bytes that it has held since the reset, if it reports them.
     fn peak_held(&self) -> Option<u64> {
         None
     }
@@ -55,13 +55,13 @@ pub(crate) trait Peer: Workload {
 pub(crate) trait Grower {
     fn name(&self) -> &'static str;
 
-    /// Makes an array of the first size, fills it, and makes it as long as each of the others in turn, filling it each time. Microseconds
-    /// that growing took in all, without the filling.
+    /// Makes an array of the first size, then grows it to each of the other sizes in turn, and fills it at
+    /// each size. Returns the microseconds of all growth, without the fills.
     fn grow(&self, sizes: &[usize]) -> Result<f64, Failure>;
 }
 
-/// Opens a device for one measurement and closes it afterwards, which fails if anything is left. All memory is back with the
-/// driver before the next measurement begins.
+/// Opens a device for one measurement and closes it afterwards, which fails if anything is left. All memory
+/// is back with the driver before the next measurement begins.
 pub(crate) fn on_device<B: Subject, R>(
     settings: DeviceBuilder,
     work: impl FnOnce(&Device<B>) -> Result<R, Failure>,

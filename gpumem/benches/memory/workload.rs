@@ -1,4 +1,4 @@
-//! The workloads, the same for every allocator. Pairs, the mix and the threads are those of `shared/peers/peers.hpp`.
+//! The workloads, the same for every allocator. `shared/peers/peers.hpp` has the same pairs, mix and threads.
 
 use crate::common::Failure;
 use crate::common::turns::{each, us};
@@ -7,21 +7,21 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;
 
-/// Something that gives and takes blocks of memory. The blocks are not touched.
+/// An allocator of memory blocks. The workloads do not touch the blocks.
 pub(crate) trait Allocator: Sync {
     type Block;
-    /// As the allocator itself has it, so that measuring moves nothing around.
+    /// The allocator's own error type, so that the measurement moves nothing.
     type Error: Into<Failure>;
 
     fn take(&self, bytes: usize) -> Result<Self::Block, Self::Error>;
 
     fn give_back(&self, block: Self::Block);
 
-    /// Called once on each thread that is going to use it.
+    /// Called once on each thread before the thread uses the allocator.
     fn enter(&self) {}
 }
 
-/// Xorshift, of 64 bits.
+/// Xorshift, with 64 bits.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -41,11 +41,11 @@ impl Random {
 /// The parameters of the random mix.
 #[derive(Clone, Copy)]
 pub(crate) struct Mix {
-    /// Sizes are from 1 to this.
+    /// The largest size. The smallest is 1.
     pub(crate) max: usize,
-    /// How many blocks are taken.
+    /// The number of blocks to take.
     pub(crate) takes: usize,
-    /// At most so many bytes live.
+    /// The most bytes that live.
     pub(crate) cap: usize,
 }
 
@@ -55,14 +55,15 @@ pub(crate) struct Mixed {
     /// Microseconds per operation, and those of the slowest one.
     pub(crate) us: f64,
     pub(crate) worst: f64,
-    /// The most bytes that lived.
+    /// The most bytes that lived at once.
     pub(crate) peak: usize,
 }
 
-/// The bytes of each point in the buffers of a laser scanner: coordinates, time, colour, normal, intensity, and small flags.
+/// The bytes per point in the buffers of a laser scanner: coordinates, time, colour, normal, intensity,
+/// flags.
 const FEATURES: [usize; 9] = [8, 8, 8, 8, 12, 12, 2, 1, 1];
 
-/// The workloads of each allocator, compiled for it alone.
+/// The workloads, compiled for each allocator.
 pub(crate) trait Workload {
     /// Takes and gives back blocks of one size. Microseconds per pair.
     fn pairs(&self, bytes: usize, most: usize) -> Result<f64, Failure>;
@@ -70,14 +71,15 @@ pub(crate) trait Workload {
     /// 73 % of the operations take a block of a random size, the others give one back.
     fn mix(&self, mix: Mix) -> Result<Mixed, Failure>;
 
-    /// Pairs of random sizes from 4 to 512 KiB on many threads; millions of pairs per second, all together.
+    /// Pairs of random sizes from 4 to 512 KiB on many threads. Millions of pairs per second, in all.
     fn threads(&self, threads: usize, most: usize) -> Result<f64, Failure>;
 
-    /// Takes `count` blocks of 1 to 4096 bytes, calls `look`, and gives them back. Microseconds each, and the bytes of this thread's heap
-    /// that each takes beside its handle.
+    /// Takes `count` blocks of 1 to 4096 bytes, calls `look`, and gives the blocks back. Microseconds per
+    /// block, and the bytes of this thread's heap per block, without the handle.
     fn crowd(&self, count: usize, look: &mut dyn FnMut()) -> Result<[f64; 2], Failure>;
 
-    /// Takes nine blocks for each of `chunks`, of some million points, and gives them back. Microseconds per chunk.
+    /// Takes and gives back nine blocks for each of `chunks`, of about a million points. Microseconds per
+    /// chunk.
     fn chunks(&self, chunks: usize, random: &mut Random) -> Result<f64, Failure>;
 }
 
@@ -106,7 +108,8 @@ impl<A: Allocator> Workload for A {
     fn threads(&self, threads: usize, most: usize) -> Result<f64, Failure> {
         self.enter();
         let pairs = affordable(random_pairs(self, &mut Random(99), 100)? * over(threads), most);
-        // All start together when they have warmed up; what counts is from the first one's start to the last one's end.
+        // All threads start together after their warm-up. The time runs from the start of the first to the
+        // end of the last.
         let barrier = Barrier::new(threads);
         let work = |thread: usize| {
             self.enter();
@@ -210,9 +213,9 @@ fn random_pairs<A: Allocator + ?Sized>(
     Ok(each(us(began), pairs))
 }
 
-/// As many of something that takes `us` as fit in a third of a second, but at most `most` and at least a few.
+/// How many operations of `us` each fit in a third of a second, but at most `most` and at least a few.
 fn affordable(us: f64, most: usize) -> usize {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and is bounded then
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and is bounded below
     let pairs = (333_000.0 / us.max(1e-3)) as usize;
     pairs.min(most).max(20)
 }

@@ -1,4 +1,4 @@
-//! The transfers of gpumem, written by hand with the driver's calls as for one program.
+//! The transfers of gpumem, written by hand with the driver's calls, as for one program.
 
 use crate::common::Failure;
 use crate::common::context::{Context, Stream};
@@ -8,7 +8,7 @@ use crate::workload::{Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, play,
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// The driver calls that start a download, or, where `whole`, all of them until the data is there.
+/// The driver calls that start a download, or, if `whole`, all calls until the data is there.
 pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -> Result<[f64; 1], Failure> {
     let context = Context::start()?;
     let occupy = Occupy::load(context)?;
@@ -31,7 +31,7 @@ pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -
     })
 }
 
-/// Queues a copy that waits for all work on `compute` so far.
+/// Queues a copy that waits for all earlier work on `compute`.
 #[inline]
 fn fetch(
     compute: &Stream,
@@ -45,7 +45,7 @@ fn fetch(
     copies.fetch(memory, 0, pinned, pinned.bytes())
 }
 
-/// Copies to or from pinned memory that is there.
+/// Copies to or from pinned memory that was allocated before.
 pub(crate) fn pinned(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
     let context = Context::start()?;
     let stream = Stream::new(context)?;
@@ -65,7 +65,7 @@ pub(crate) fn pinned(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], F
     })
 }
 
-/// Frames with two sets of pinned memory, one of which is read while the other is filled.
+/// Frames with two sets of pinned memory: one set is read while the other is filled.
 pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
     let context = Context::start()?;
     let occupy = Occupy::load(context)?;
@@ -96,7 +96,7 @@ pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
     figures
 }
 
-/// Many downloads, with memory and events that are there.
+/// Many downloads, with memory and events that were made before.
 pub(crate) fn crowd(crowd: Crowd) -> Result<[f64; 2], Failure> {
     let context = Context::start()?;
     let occupy = Occupy::load(context)?;
@@ -133,7 +133,7 @@ pub(crate) fn many<T>(count: usize, make: impl Fn() -> Result<T, Failure>) -> Re
     (0..count).map(|_| make()).collect()
 }
 
-/// Bytes that a worker copies at a time.
+/// The bytes that a worker copies at a time.
 const SLOT: usize = 2 << 20;
 const WORKERS: usize = 4;
 
@@ -150,10 +150,10 @@ enum Piece<'a> {
     Up(&'a [u8]),
 }
 
-/// Where pieces of a copy are, and where they lie in device memory.
+/// The pieces of a copy, each with its offset in device memory.
 type Share<'a> = Vec<(usize, Piece<'a>)>;
 
-/// Copies to or from a slice by way of the workers' slots.
+/// Copies to or from a slice through the workers' slots.
 pub(crate) fn staged(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
     let context = Context::start()?;
     let worker = || {
@@ -178,7 +178,7 @@ pub(crate) fn staged(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], F
         let memory = &memory;
         std::thread::scope(|scope| {
             let pairs = workers.iter_mut().zip(shares);
-            // Failures have no thread of their own.
+            // A `Failure` cannot be sent to another thread, but its text can.
             let threads: Vec<_> = pairs
                 .map(|(worker, share)| {
                     scope.spawn(move || worker.copy(memory, share).map_err(|error| error.to_string()))
@@ -193,10 +193,10 @@ pub(crate) fn staged(up: bool, bytes: usize, times: usize) -> Result<[f64; 1], F
 }
 
 impl Worker {
-    /// Copies its share; returns when all of it is there.
+    /// Copies its share, and returns when all of it has arrived.
     fn copy(&mut self, memory: &Memory, share: Share<'_>) -> Result<(), Failure> {
         self.context.make_current()?;
-        // Pieces that are under way to the host, one for each slot.
+        // The pieces that are under way to the host, one per slot.
         let mut coming: [Option<&mut [u8]>; 2] = [None, None];
         for (index, (offset, piece)) in share.into_iter().enumerate() {
             let turn = index % 2;
@@ -222,7 +222,7 @@ impl Worker {
         self.stream.synchronize()
     }
 
-    /// Waits for the copy of a slot, and takes out what it brought.
+    /// Waits for the copy of a slot, and copies its bytes to `target`.
     fn finish(&self, turn: usize, target: Option<&mut [u8]>) -> Result<(), Failure> {
         let (event, pinned) = &self.slots[turn];
         event.synchronize()?;

@@ -12,7 +12,7 @@ use gpumem::{Cuda, Device, Error};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// From which size on a copy is worth sharing between threads.
+/// The size from which several threads share a copy.
 const SHARED: usize = 12 << 20;
 
 impl Subject for Cuda {
@@ -45,7 +45,7 @@ impl Subject for Cuda {
     fn copiers(way: Way, bytes: usize, times: usize) -> Vec<Contestant<1>> {
         let up = way == Way::Upload;
         let pinned = Contestant::new("pinned", move || by_hand::pinned(up, bytes, times));
-        // Others have nothing but a slice or a `Vec` to copy to.
+        // The other peers can only copy to a slice or to a `Vec`.
         let guard = way == Way::Guard;
         let way = if guard { Way::Slice } else { way };
         let pageable = if up { "cuMemcpyHtoD" } else { "cuMemcpyDtoH" };
@@ -90,7 +90,7 @@ trait Blocking {
     fn send(&mut self, source: &[u8]) -> Result<(), Failure>;
 }
 
-/// The driver's own.
+/// The driver's blocking copies.
 impl Blocking for Memory {
     fn fetch(&self) -> Result<Vec<u8>, Failure> {
         self.to_vec()
@@ -105,7 +105,7 @@ impl Blocking for Memory {
     }
 }
 
-/// `cust`'s.
+/// The blocking copies of `cust`.
 impl Blocking for DeviceBuffer<u8> {
     fn fetch(&self) -> Result<Vec<u8>, Failure> {
         Ok(self.as_host_vec()?)
@@ -127,7 +127,7 @@ fn copy_pageable(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failu
 }
 
 fn copy_with_cust(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
-    // It is current from here on.
+    // The context is current from here on.
     let _context = Context::start()?;
     copy_blocking(DeviceBuffer::from_slice(&vec![1_u8; bytes])?, way, bytes, times)
 }
@@ -151,7 +151,7 @@ fn copy_blocking(
             Way::Guard | Way::Slice => memory.fetch_into(black_box(&mut host))?,
             Way::Upload => {
                 memory.send(black_box(&host))?;
-                // The call may return when the data is staged.
+                // The call may return when the data is staged, before it has arrived.
                 legacy_stream_is_idle()?;
             }
         }
@@ -159,7 +159,7 @@ fn copy_blocking(
     })
 }
 
-/// Waits for the stream of the driver's blocking copies.
+/// Waits for the stream on which the driver does blocking copies.
 fn legacy_stream_is_idle() -> Result<(), Failure> {
     Ok(cust::context::CurrentContext::synchronize()?)
 }
@@ -192,7 +192,7 @@ fn play_with_cust(pace: Pace, fresh: bool) -> Result<[f64; 2], Failure> {
     })
 }
 
-/// Frames whose buffers are fetched one after the other when the work has ended.
+/// Frames whose buffers are fetched one after the other, after the work has ended.
 fn play_blocking(
     pace: Pace,
     context: Context,

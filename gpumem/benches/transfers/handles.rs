@@ -1,4 +1,4 @@
-//! The events, the memory and the kernel of the peers on a card, as values that are given back when they are dropped.
+//! The events, the memory and the kernel of the peers on a card, as values that free them on drop.
 
 use crate::common::Failure;
 use crate::common::context::{Context, Stream, check, report};
@@ -11,7 +11,7 @@ use crate::common::driver::{
 use std::ffi::{CStr, c_void};
 use std::time::Duration;
 
-/// The text of the kernel that occupies a card.
+/// The text of the kernel that keeps a card busy.
 pub(crate) const PTX: &CStr =
     match CStr::from_bytes_with_nul(concat!(include_str!("occupy.ptx"), "\0").as_bytes()) {
         Ok(text) => text,
@@ -19,14 +19,14 @@ pub(crate) const PTX: &CStr =
     };
 
 impl Stream {
-    /// All work that is queued from now on waits for the event.
+    /// Makes all work that is queued later wait for the event.
     #[inline]
     pub(crate) fn wait(&self, event: &Event) -> Result<(), Failure> {
-        // SAFETY: both live.
+        // SAFETY: the stream and the event are alive.
         check("cuStreamWaitEvent", unsafe { cuStreamWaitEvent(self.raw(), event.0, 0) })
     }
 
-    /// Queues a copy to pinned memory, which the caller leaves alone until it is done.
+    /// Queues a copy to pinned memory. The caller does not touch that memory until the copy is done.
     #[inline]
     pub(crate) fn fetch(
         &self,
@@ -36,13 +36,13 @@ impl Stream {
         bytes: usize,
     ) -> Result<(), Failure> {
         assert!(offset + bytes <= from.bytes && bytes <= to.bytes, "a copy out of bounds");
-        // SAFETY: both sides have as many bytes and are given back only after the stream was waited for.
+        // SAFETY: both sides have `bytes` bytes or more, and are given back only after a wait for the stream.
         check("cuMemcpyDtoHAsync", unsafe {
             cuMemcpyDtoHAsync_v2(to.address, from.address + offset as u64, bytes, self.raw())
         })
     }
 
-    /// Queues a copy from pinned memory, which the caller leaves alone until it is done.
+    /// Queues a copy from pinned memory. The caller does not change that memory until the copy is done.
     pub(crate) fn send(
         &self,
         from: &Pinned,
@@ -73,12 +73,12 @@ impl Event {
 
     #[inline]
     pub(crate) fn record(&self, stream: &Stream) -> Result<(), Failure> {
-        // SAFETY: both live.
+        // SAFETY: the event and the stream are alive.
         check("cuEventRecord", unsafe { cuEventRecord(self.0, stream.raw()) })
     }
 
     pub(crate) fn is_done(&self) -> Result<bool, Failure> {
-        // SAFETY: the event lives.
+        // SAFETY: the event is alive.
         match unsafe { cuEventQuery(self.0) } {
             NOT_READY => Ok(false),
             code => check("cuEventQuery", code).map(|()| true),
@@ -86,7 +86,7 @@ impl Event {
     }
 
     pub(crate) fn synchronize(&self) -> Result<(), Failure> {
-        // SAFETY: the event lives.
+        // SAFETY: the event is alive.
         check("cuEventSynchronize", unsafe { cuEventSynchronize(self.0) })
     }
 }
@@ -98,7 +98,7 @@ impl Drop for Event {
     }
 }
 
-/// Device memory that has been written.
+/// Device memory, which was written.
 pub(crate) struct Memory {
     context: Context,
     address: Address,
@@ -115,14 +115,14 @@ impl Memory {
     /// The blocking copy from pageable memory.
     pub(crate) fn copy_from(&mut self, source: &[u8]) -> Result<(), Failure> {
         assert_eq!(source.len(), self.bytes, "a copy of another length");
-        // SAFETY: both sides have as many bytes.
+        // SAFETY: both sides have `bytes` bytes.
         check("cuMemcpyHtoD", unsafe { cuMemcpyHtoD_v2(self.address, source.as_ptr().cast(), self.bytes) })
     }
 
     /// The blocking copy to pageable memory.
     pub(crate) fn copy_to(&self, target: &mut [u8]) -> Result<(), Failure> {
         assert_eq!(target.len(), self.bytes, "a copy of another length");
-        // SAFETY: both sides have as many bytes.
+        // SAFETY: both sides have `bytes` bytes.
         check("cuMemcpyDtoH", unsafe {
             cuMemcpyDtoH_v2(target.as_mut_ptr().cast(), self.address, self.bytes)
         })
@@ -131,11 +131,11 @@ impl Memory {
     /// The blocking copy to pageable memory that was never touched.
     pub(crate) fn to_vec(&self) -> Result<Vec<u8>, Failure> {
         let mut fresh = Vec::<u8>::with_capacity(self.bytes);
-        // SAFETY: there is room for as many bytes.
+        // SAFETY: the `Vec` has room for `bytes` bytes.
         check("cuMemcpyDtoH", unsafe {
             cuMemcpyDtoH_v2(fresh.as_mut_ptr().cast(), self.address, self.bytes)
         })?;
-        // SAFETY: all of them were written.
+        // SAFETY: all of these bytes were written.
         unsafe { fresh.set_len(self.bytes) };
         Ok(fresh)
     }
@@ -143,7 +143,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // The owners have waited for what uses it. (The driver waits as well.)
+        // The owner has waited for the work that uses the memory. (The driver waits as well.)
         report(self.context.free(self.address));
     }
 }
@@ -154,7 +154,7 @@ pub(crate) struct Pinned {
     bytes: usize,
 }
 
-// SAFETY: it owns the memory, as a `Vec` does.
+// SAFETY: a `Pinned` owns its memory, as a `Vec` does.
 unsafe impl Send for Pinned {}
 
 impl Pinned {
@@ -162,7 +162,7 @@ impl Pinned {
         let mut address = std::ptr::null_mut();
         // SAFETY: the pointer is valid for a write.
         check("cuMemHostAlloc", unsafe { cuMemHostAlloc(&raw mut address, bytes, HOST_ALLOC_PORTABLE) })?;
-        // SAFETY: the memory is there.
+        // SAFETY: the driver has just allocated `bytes` bytes.
         unsafe { address.write_bytes(1, bytes) };
         Ok(Self { address, bytes })
     }
@@ -171,13 +171,13 @@ impl Pinned {
         self.bytes
     }
 
-    /// The caller has waited for the copies that write it.
+    /// The bytes. The caller has waited for the copies that write them.
     pub(crate) fn as_slice(&self) -> &[u8] {
-        // SAFETY: the memory is there, was written, and the caller has waited for the device.
+        // SAFETY: the memory is alive and was written, and the caller has waited for the device.
         unsafe { std::slice::from_raw_parts(self.address.cast(), self.bytes) }
     }
 
-    /// The caller has waited for the copies that use it.
+    /// The bytes. The caller has waited for the copies that use them.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: as above.
         unsafe { std::slice::from_raw_parts_mut(self.address.cast(), self.bytes) }
@@ -186,12 +186,12 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // SAFETY: the owners have waited for what uses it. (The driver waits as well.)
+        // SAFETY: the owner has waited for the work that uses the memory. (The driver waits as well.)
         report(check("cuMemFreeHost", unsafe { cuMemFreeHost(self.address) }));
     }
 }
 
-/// The kernel that occupies a card. It stays until the end of the program.
+/// The kernel that keeps a card busy. It stays loaded until the end of the program.
 #[derive(Clone, Copy)]
 pub(crate) struct Occupy(Handle);
 

@@ -1,4 +1,4 @@
-//! The host's peers: copies from one slice to another, by the calling thread or by threads that are told over channels.
+//! The host's peers: copies from one slice to another, by the calling thread or by threads with channels.
 
 use crate::common::Failure;
 use crate::common::turns::{Contestant, us};

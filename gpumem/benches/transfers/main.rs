@@ -1,5 +1,5 @@
-//! The cost of transfers: copies of all sizes, the start of a download, loops of frames and many downloads at once, each against
-//! the same by hand in the same process.
+//! The cost of transfers: copies of all sizes, the start of a download, loops of frames and many downloads at
+//! once, each against code that was written by hand, in the same process.
 //!
 //! ```sh
 //! cargo bench -p gpumem --bench transfers [--features cuda] [-- OPTIONS]
@@ -7,20 +7,22 @@
 //!
 //! | option | |
 //! | --- | --- |
-//! | `--backend host` or `cuda` | this backend only; without it the host, and a CUDA card where the feature is on and there is one |
+//! | `--backend host` or `cuda` | only this backend; by default all that are built in and available |
 //! | `--case TEXT` | only the cases whose name contains `TEXT` |
-//! | `--quick` | one round of a tenth of the work, without copies of a GiB: whether everything runs, not how fast |
-//! | `--json FILE` | writes one JSON object a line as well |
+//! | `--quick` | one round of a tenth of the work, without copies of a GiB: tests that everything runs |
+//! | `--json FILE` | writes one JSON object per line as well |
 //!
-//! Every measurement is taken several times (five, three where one takes long), gpumem and its peers in turn, each time on a device that was opened for it; the
-//! median is shown. The ratio is gpumem's figure over the peer's: rates are good above 1, times below.
+//! Every measurement is taken five times (three times if it takes long), gpumem and its peers in turn, each
+//! time on a device that was opened for it. The table has the medians. The ratio is gpumem's figure over the
+//! peer's: rates are good above 1, times below.
 //!
-//! On the host the device's memory is the host's, its bus is `memcpy` on a thread, and peers are plain copies and threads.
+//! On the host, device memory is host memory, a transfer is a `memcpy` on a thread, and the peers are plain
+//! copies and threads.
 
 #[cfg(feature = "cuda")]
 mod by_hand;
 mod cases;
-// Neither benchmark uses all of it.
+// Neither benchmark uses all items.
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;
@@ -58,17 +60,17 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes every large `Vec` a fresh one. By itself glibc keeps the memory of some, depending on which sizes were freed before, so that the
-/// order of the cases would decide what a `Vec` costs.
+/// Makes every large `Vec` a fresh one. By default glibc keeps the memory of some, depending on the sizes
+/// that were freed before. So the order of the cases would decide the cost of a `Vec`.
 fn keep_no_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it sets a number of the allocator's.
+    // SAFETY: the call sets a number of the allocator.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10);
     }
 }
 
-/// All cases on one backend, if it is there.
+/// All cases on one backend, if it is available.
 fn run<B: Subject>(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let Some(device) = present(B::open())? else { return Ok(()) };
     let began = Instant::now();

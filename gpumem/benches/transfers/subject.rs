@@ -1,4 +1,4 @@
-//! The part of a backend that only the benchmark knows: how to occupy it, and its peers.
+//! The part of a backend that only this benchmark has: the kernel that keeps it busy, and its peers.
 
 use crate::common::Failure;
 use crate::common::turns::Contestant;
@@ -8,17 +8,17 @@ use std::time::Duration;
 
 /// A backend that is measured.
 pub(crate) trait Subject: Backend {
-    /// What occupies the device.
+    /// The kernel that keeps the device busy.
     type Kernel;
 
     fn open() -> Result<Device<Self>, Error>;
 
     fn load(device: &Device<Self>) -> Result<Self::Kernel, Failure>;
 
-    /// Queues work that takes so long.
+    /// Queues work that takes `time`.
     fn occupy(device: &Device<Self>, kernel: &Self::Kernel, time: Duration) -> Result<(), Failure>;
 
-    /// Other ways to start a download of `bytes`, `times` times, each after work that takes so long. Microseconds.
+    /// Other ways to start a download of `bytes`, `times` times, each after work of `behind`. Microseconds.
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>>;
 
     /// Other ways to download `bytes`, `times` times, from the start until the data is there. Microseconds.
@@ -30,12 +30,12 @@ pub(crate) trait Subject: Backend {
     /// Other ways to play frames.
     fn players(pace: Pace) -> Vec<Contestant<2>>;
 
-    /// Other ways to have many downloads in flight. Microseconds each, to start and to finish.
+    /// Other ways to have many downloads in flight. Microseconds per download, to start it and to finish it.
     fn crowds(crowd: Crowd) -> Vec<Contestant<2>>;
 }
 
-/// Opens a device for one measurement and closes it afterwards, which fails if anything is left. All memory is back with the
-/// driver before the next measurement begins.
+/// Opens a device for one measurement and closes it afterwards, which fails if anything is left. All memory
+/// is back with the driver before the next measurement begins.
 pub(crate) fn on_device<B: Subject, R>(
     work: impl FnOnce(&Device<B>) -> Result<R, Failure>,
 ) -> Result<R, Failure> {

@@ -1,4 +1,4 @@
-//! The transfers of the host backend, written by hand with threads and channels as for one program.
+//! The transfers of the host backend, written by hand with threads and channels, as for one program.
 
 use crate::common::Failure;
 use crate::common::turns::{each, us};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that runs what it is given, in order. It ends with this.
+/// A thread that runs jobs in order. It ends when the `Lane` is dropped.
 struct Lane(Sender<Job>);
 
 impl Lane {
@@ -25,7 +25,7 @@ impl Lane {
     }
 }
 
-/// A thread that works and one that copies.
+/// One thread that works, and one that copies.
 struct Lanes {
     compute: Lane,
     copies: Lane,
@@ -40,12 +40,12 @@ impl Lanes {
         self.compute.run(move || spin(time))
     }
 
-    /// Copies to `target`, which comes back with the copy, after the work that was queued before.
+    /// Copies to `target`, after the work that was queued before. The receiver gives `target` back.
     fn fetch(&self, source: &Arc<Vec<u8>>, mut target: Vec<u8>) -> Result<Receiver<Vec<u8>>, Failure> {
         let (ready, begin) = channel();
         let (done, end) = channel();
         let source = Arc::clone(source);
-        // A receiver may be gone.
+        // The receiver may be gone.
         self.compute.run(move || {
             let _ = ready.send(());
         })?;
@@ -58,7 +58,7 @@ impl Lanes {
     }
 }
 
-/// The start of a copy, or, where `whole`, all of it until the data is there.
+/// The start of a copy, or, if `whole`, the copy until the data is there.
 pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -> Result<[f64; 1], Failure> {
     let lanes = Lanes::new();
     let source = Arc::new(vec![1; bytes]);
@@ -77,7 +77,7 @@ pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -
     })
 }
 
-/// Frames with two sets of targets, one of which is read while the other is filled.
+/// Frames with two sets of targets: one set is read while the other is filled.
 pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
     let lanes = Lanes::new();
     let sources: Vec<_> = (0..FRAME_BUFFERS).map(|_| Arc::new(vec![1; FRAME_BYTES])).collect();
@@ -97,7 +97,7 @@ pub(crate) fn frames(pace: Pace) -> Result<[f64; 2], Failure> {
     })
 }
 
-/// Many copies, with memory that is there.
+/// Many copies, with memory that was allocated before.
 pub(crate) fn crowd(crowd: Crowd) -> Result<[f64; 2], Failure> {
     let lanes = Lanes::new();
     let source = Arc::new(vec![1; crowd.bytes]);
@@ -110,7 +110,7 @@ pub(crate) fn crowd(crowd: Crowd) -> Result<[f64; 2], Failure> {
             copies.push(lanes.fetch(&source, target)?);
         }
         let start = us(began);
-        // The rest of the work, when all copies have arrived.
+        // The rest of the work is measured after all copies have arrived.
         targets.extend(copies.pop().map(|last| last.recv()).transpose()?);
         let began = Instant::now();
         for copy in copies {

@@ -5,14 +5,14 @@ use crate::common::turns::{each, middle, over, us};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Where the data goes or comes from on the host.
+/// The source or the target of a copy on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// To where the device puts it.
+    /// To memory that the device writes.
     Guard,
     /// To a `Vec` that the call makes.
     Fresh,
-    /// To a slice that there is.
+    /// To an existing slice.
     Slice,
     /// To the device, from a slice.
     Upload,
@@ -21,13 +21,13 @@ pub(crate) enum Way {
 impl Way {
     pub(crate) const ALL: [Self; 4] = [Self::Guard, Self::Fresh, Self::Slice, Self::Upload];
 
-    /// The data on the host before the copy, if it needs some.
+    /// The data on the host before the copy, if the copy needs it.
     pub(crate) fn on_host(self, bytes: usize) -> Vec<u8> {
         if matches!(self, Self::Slice | Self::Upload) { vec![1; bytes] } else { Vec::new() }
     }
 }
 
-/// GB/s of an attempt that copies so many bytes and says how many microseconds that took; the median.
+/// The median GB/s of attempts. An attempt copies `bytes`, and returns the microseconds that this took.
 pub(crate) fn rate(
     bytes: usize,
     times: usize,
@@ -37,10 +37,10 @@ pub(crate) fn rate(
     Ok([over(bytes, 1_usize) / time / 1e3])
 }
 
-/// How long attempts go on. A slow operation is measured less often, so that all cases have their time.
+/// The time after which attempts end. A slow operation is measured less often, so that all cases get time.
 const LONGEST_ATTEMPTS: Duration = Duration::from_millis(60);
 
-/// The median time of at most `times` attempts, after some that are not counted.
+/// The median time of at most `times` attempts, after some attempts that do not count.
 pub(crate) fn repeat(
     times: usize,
     mut attempt: impl FnMut() -> Result<f64, Failure>,
@@ -49,7 +49,7 @@ pub(crate) fn repeat(
     Ok([middle(attempts(times, LONGEST_ATTEMPTS, &mut attempt)?)])
 }
 
-/// One attempt at least, and no more when they have taken so long.
+/// Makes one attempt or more, and begins no more of them after `longest`.
 fn attempts(
     times: usize,
     longest: Duration,
@@ -63,7 +63,7 @@ fn attempts(
     Ok(taken)
 }
 
-/// How many downloads of how many bytes, and for how long the device is busy before the first.
+/// The number and the size of downloads, and the time for which the device is busy before the first.
 #[derive(Clone, Copy)]
 pub(crate) struct Crowd {
     pub(crate) count: usize,
@@ -71,24 +71,25 @@ pub(crate) struct Crowd {
     pub(crate) behind: Duration,
 }
 
-/// How long the device works in a frame.
+/// The time for which the device works in a frame.
 pub(crate) const FRAME_WORK: Duration = Duration::from_micros(700);
-/// Bytes of each buffer of a frame.
+/// The bytes of each buffer of a frame.
 pub(crate) const FRAME_BYTES: usize = 12 << 20;
-/// How many buffers are read in a frame.
+/// The number of buffers that are read in a frame.
 pub(crate) const FRAME_BUFFERS: usize = 3;
 
-/// How long frames go on, for slow contestants.
+/// The time after which frames end, for slow contestants.
 const LONGEST_FRAMES: Duration = Duration::from_millis(600);
 
-/// How many frames are played, and how often.
+/// The number of frames, and the time between two of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
     pub(crate) frames: usize,
     pub(crate) period: Duration,
 }
 
-/// Plays frames. Each says when the copies that it has read were started.
+/// Plays frames. Each returns the time at which the copies that it has read were started. Milliseconds per
+/// frame, and the median age of the copies in microseconds.
 pub(crate) fn play(
     pace: Pace,
     mut frame: impl FnMut() -> Result<Option<Instant>, Failure>,
@@ -104,14 +105,14 @@ pub(crate) fn play(
         if let Some(started) = frame()? {
             ages.push(us(started));
         }
-        // A frame that is late does not hurry the next ones.
+        // A late frame does not shorten the next ones.
         next = (next + pace.period).max(Instant::now());
         wait_until(next);
     }
     Ok([each(us(began) / 1e3, frames), middle(ages)])
 }
 
-/// Sleeps, but not to the last moment, since that ends some tens of microseconds late.
+/// Sleeps, except for the last moments, since a sleep ends some tens of microseconds late.
 fn wait_until(moment: Instant) {
     let left = moment.saturating_duration_since(Instant::now());
     if let Some(sleep) = left.checked_sub(Duration::from_micros(200)) {
@@ -122,12 +123,12 @@ fn wait_until(moment: Instant) {
     }
 }
 
-/// Looks at what has arrived.
+/// Reads the first and the last byte.
 pub(crate) fn read(bytes: &[u8]) {
     black_box((bytes.first(), bytes.last()));
 }
 
-/// Keeps a core busy.
+/// Keeps a core busy for `time`.
 pub(crate) fn spin(time: Duration) {
     let began = Instant::now();
     while began.elapsed() < time {

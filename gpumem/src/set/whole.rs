@@ -331,7 +331,16 @@ impl<B: Backend> Set<B> {
             .zip(additional)
             .map(|(buffer, more)| buffer.0.len().saturating_add(*more))
             .collect();
-        let growths = self.prepare(buffers, &needs)?;
+        self.reserve_to(buffers, &needs)
+    }
+
+    /// Makes the capacity of each buffer large enough for so many elements in all, or changes none of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::reserve_to`], for the first buffer that fails.
+    pub fn reserve_to(&self, buffers: &mut [RawMut<'_, B>], capacities: &[usize]) -> Result<(), Error> {
+        let growths = self.prepare(buffers, capacities)?;
         growths.into_iter().try_for_each(Growth::commit)
     }
 

@@ -163,6 +163,7 @@ fn no_modules_of_benchmarks_examples_and_tests_name_each_other() {
         "tests/tests/architecture/main.rs",
         "tests/tests/crates/main.rs",
         "tests/tests/derive/main.rs",
+        "tests/tests/manager/main.rs",
         "tests/tests/regressions/main.rs",
         "tests/tests/suite/main.rs",
         "xtask/src/main.rs",

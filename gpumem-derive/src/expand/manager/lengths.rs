@@ -4,8 +4,17 @@ use crate::expand::context::Context;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-pub(super) const METHODS: [&str; 8] =
-    ["lengths", "capacities", "reserve", "resize", "truncate", "swap_remove", "clear", "shrink_to_fit"];
+pub(super) const METHODS: [&str; 9] = [
+    "lengths",
+    "capacities",
+    "reserve",
+    "reserve_to",
+    "resize",
+    "truncate",
+    "swap_remove",
+    "clear",
+    "shrink_to_fit",
+];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let (read, grow, shorten) = (read(cx), grow(cx), shorten(cx));
@@ -46,6 +55,17 @@ fn grow(cx: &Context<'_>) -> TokenStream {
         #vis fn reserve(&mut self, __additional: #lengths) -> #root::Result<()> {
             let (__set, mut __buffers) = self.__raw_mut();
             __set.reserve(&mut __buffers, &[#(__additional.#names),*])
+        }
+
+        /// Makes room for `capacities` elements in all in each buffer: in all buffers, or in none. A capacity
+        /// that is larger stays.
+        ///
+        /// # Errors
+        ///
+        /// If a limit would be exceeded, or the device does not have the memory for all buffers.
+        #vis fn reserve_to(&mut self, __capacities: #lengths) -> #root::Result<()> {
+            let (__set, mut __buffers) = self.__raw_mut();
+            __set.reserve_to(&mut __buffers, &[#(__capacities.#names),*])
         }
 
         /// Sets the length of each buffer: of all buffers, or of none. New elements are zero.

@@ -1,4 +1,5 @@
-//! A program that reads point clouds: nine buffers for each chunk of 1 million points, give or take a fifth, and then the next chunk.
+//! A program that reads point clouds: it makes nine buffers for each chunk of 1 million points, give or take
+//! a fifth, and drops them before the next chunk.
 
 use super::Session;
 use crate::allocators::Whole;
@@ -22,7 +23,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     session.compare("nine buffers a chunk, the steady state", COLUMNS, own, peers);
 }
 
-/// As many chunks before, so that what is measured is the steady state.
+/// Runs as many chunks before the measurement, so that this measures the steady state.
 fn own<B: Subject>(chunks: usize) -> Result<[f64; 4], Failure> {
     on_device::<B, _>(Device::builder(), |device| {
         let mut random = Random(88_172_645_463_325_252);

@@ -1,4 +1,4 @@
-//! A million small buffers, all alive at a time.
+//! A million small buffers, all alive at the same time.
 
 use super::Session;
 use crate::allocators::{Untyped, Whole};
@@ -8,7 +8,8 @@ use crate::subject::{Peer, Subject, on_device};
 use crate::workload::Workload;
 use gpumem::{Buffer, Device};
 
-/// The last is what the library keeps of each on the host's heap, as the heap is asked for it; the handle, which the application has, comes to it.
+/// The last column has the bytes that the library requests from the host's heap per buffer. It does not
+/// include the handle, which the application has.
 const COLUMNS: [(&str, &str); 3] =
     [("made and dropped", "us"), ("held over live", "x"), ("heap beside the handle", "bytes")];
 
@@ -37,7 +38,7 @@ fn own<B: Subject>(device: &Device<B>, allocator: &dyn Workload, count: usize) -
     Ok([us, held, heap])
 }
 
-/// A slow peer makes fewer, at the same cost each.
+/// A slow peer makes fewer blocks, at the same cost per block.
 fn other(peer: &dyn Peer, count: usize) -> Result<[f64; 3], Failure> {
     let count = if peer.is_slow() { count / 100 } else { count };
     let [us, _] = peer.crowd(count, &mut || {})?;

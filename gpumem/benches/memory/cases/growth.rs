@@ -1,4 +1,4 @@
-//! Making a live buffer longer: by a third, and in many steps. All memory has been written before it is grown.
+//! Growth of a live buffer: by 30 %, and in many steps. All memory is written before it grows.
 
 use super::{Session, size};
 use crate::common::Failure;
@@ -25,7 +25,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
 }
 
 fn compare<B: Subject>(session: &mut Session, case: &str, sizes: &[usize], kept: bool) {
-    // A copy needs the last two sizes at once, and some room must be left.
+    // A copy needs the last two sizes at once, and an eighth more must be free.
     let need = sizes[sizes.len() - 2..].iter().sum::<usize>() / 8 * 9;
     if !session.has_room(case, need) {
         return;
@@ -40,13 +40,13 @@ fn compare<B: Subject>(session: &mut Session, case: &str, sizes: &[usize], kept:
     session.compare(case, COLUMNS, own, others);
 }
 
-/// From the first size to the last, each 1.3 of the one before.
+/// The sizes from the first to the last, each 1.3 times the previous one.
 fn steps(from: usize, last: usize) -> Vec<usize> {
     let next = |size: &usize| (*size < last).then(|| (size / 10 * 13).min(last));
     std::iter::successors(Some(from), next).collect()
 }
 
-/// As [`Grower::grow`] says; with `kept`, memory as large as what is missing was let go before.
+/// Does as [`Grower::grow`] says. With `kept`, a buffer as large as the missing memory was dropped before.
 fn grow<B: Subject>(sizes: &[usize], kept: bool) -> Result<[f64; 3], Failure> {
     on_device::<B, _>(Device::builder(), |device| {
         let mut buffer: Buffer<u8, B> = Buffer::with_capacity(device, SPEC, sizes[0])?;

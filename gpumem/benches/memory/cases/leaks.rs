@@ -1,4 +1,4 @@
-//! Looking for leaks among a thousand buffers.
+//! Leak checks among a thousand buffers.
 
 use super::Session;
 use super::pairs::One;
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 const BUFFERS: usize = 1_000;
 
-/// A tenth of a hundredth of them.
+/// A set with a hundredth of them.
 #[derive(GpuBuffers, Default)]
 struct Ten {
     a: Vec<u32>,
@@ -35,7 +35,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     session.compare("leak check, a device without buffers", [("", "us")], clean, Vec::new());
 }
 
-/// The device's check, which finds them all.
+/// The device's check, which finds all of them.
 fn listed<B: Subject>(times: usize) -> One {
     on_device::<B, _>(Device::builder(), |device| {
         let make = |_| Buffer::<u32, B>::with_capacity(device, "alive", 100);
@@ -53,7 +53,7 @@ fn listed<B: Subject>(times: usize) -> One {
     })
 }
 
-/// The check of each set, with all their buffers alive and none leaked.
+/// The checks of all sets, with all their buffers alive and none leaked.
 fn sets<B: Subject>(times: usize) -> One {
     on_device::<B, _>(Device::builder(), |device| {
         let make = |_| Ten::default().upload(device);

@@ -1,4 +1,4 @@
-//! The random mix: how fast, how slow at worst, and how much more memory is held than lives.
+//! The random mix: its mean time, its slowest operation, and the ratio of held to live memory.
 
 use super::{Session, size};
 use crate::allocators::Untyped;
@@ -8,7 +8,7 @@ use crate::subject::{Peer, Subject, on_device};
 use crate::workload::{Allocator, Mix, Workload};
 use gpumem::{Device, DeviceBuilder};
 
-/// The mix is run twice: from nothing, and with the memory that the first run has left.
+/// The mix runs twice: first without memory from before, then with the memory that the first run has left.
 const COLUMNS: [(&str, &str); 5] = [
     ("cold", "us/op"),
     ("cold, slowest", "us"),
@@ -17,14 +17,14 @@ const COLUMNS: [(&str, &str); 5] = [
     ("peak held over peak live", "x"),
 ];
 
-/// How a device is opened.
+/// The settings of a device.
 #[derive(Clone, Copy)]
 enum Setting {
-    /// As it is by default: the limit is far away.
+    /// The defaults. The limit is far away.
     Default,
-    /// The overhead is fixed.
+    /// A fixed overhead.
     Overhead(f64),
-    /// By default, with a limit of 1.05 times the most that lives. A request that fails ends the case.
+    /// The defaults, with a limit of 1.05 times the peak of live bytes. A request that fails ends the case.
     Limit,
 }
 
@@ -58,7 +58,7 @@ impl Setting {
     }
 }
 
-/// Gives nothing, to learn what the mix asks for.
+/// An allocator that gives no memory, to find out the requests of the mix.
 struct Nothing;
 
 impl Allocator for Nothing {

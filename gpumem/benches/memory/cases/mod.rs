@@ -21,12 +21,12 @@ pub(crate) type Session<'a> = session::Session<'a, Own>;
 /// The part of a session that only this benchmark has.
 pub(crate) struct Own {
     pub(crate) peers: Peers,
-    /// Bytes that live in the random mix.
+    /// The most bytes that live in the random mix.
     pub(crate) cap: usize,
 }
 
 impl Session<'_> {
-    /// A contestant for each peer, which starts without free memory each time.
+    /// A contestant per peer. Each of its measurements starts without free memory.
     pub(crate) fn against<const N: usize>(
         &self,
         measure: impl Fn(&dyn Peer) -> Result<[f64; N], Failure> + Clone + 'static,

@@ -1,4 +1,4 @@
-//! Taking a block and giving it back, over and over.
+//! Pairs of calls, again and again: one takes a block, the other gives it back.
 
 use super::{Session, size};
 use crate::allocators::{Untyped, Whole};
@@ -8,7 +8,7 @@ use crate::subject::{Subject, on_device};
 use crate::workload::Workload;
 use gpumem::Device;
 
-/// At most so many pairs per round; the driver's slower calls get as many as fit in a third of a second.
+/// The most pairs per round. The driver's slower calls get as many as fit in a third of a second.
 const PAIRS: usize = 20_000;
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {

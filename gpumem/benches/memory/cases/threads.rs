@@ -8,8 +8,8 @@ use crate::subject::{Subject, on_device};
 use crate::workload::Workload;
 use gpumem::Device;
 
-/// At most so many pairs per thread: ten times those of `peers.hpp`, so that fast allocators run for longer than threads take
-/// to start. Slow ones get as many as fit in a third of a second.
+/// The most pairs per thread: ten times those of `peers.hpp`, so that fast allocators run for longer than
+/// threads take to start. Slow ones get as many as fit in a third of a second.
 const PAIRS: usize = 200_000;
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {

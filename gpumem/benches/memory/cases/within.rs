@@ -1,4 +1,4 @@
-//! Changing the length within the capacity: numbers only, and one element that is set to zero.
+//! Changes of the length within the capacity: one of numbers only, and one that sets an element to zero.
 
 use super::Session;
 use super::pairs::One;
@@ -44,7 +44,7 @@ fn reserve_vec(times: usize) -> One {
     Ok([each(us(began) * 1e3, times)])
 }
 
-/// The new element is set to zero on the device; the time is until that is done.
+/// The device sets the new element to zero. The time includes that.
 fn resize<B: Subject>(times: usize) -> One {
     on_device::<B, _>(Device::builder(), |device| {
         let mut buffer: Buffer<u32, B> = Buffer::with_capacity(device, "within", LEN)?;

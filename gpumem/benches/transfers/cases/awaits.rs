@@ -1,4 +1,4 @@
-//! The way of a small download from the call that starts it back into an `async fn` that awaits it.
+//! A small download, from the call that starts it until the `async fn` that awaits it resumes.
 
 use super::Session;
 use crate::common::Failure;
@@ -67,7 +67,7 @@ fn round_trips<B: Subject>(
     })
 }
 
-/// The plainest of executors.
+/// A minimal executor.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
 

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 pub(crate) const SIZES: [usize; 6] = [4 << 10, 64 << 10, 1 << 20, 12 << 20, 128 << 20, 1 << 30];
 
-/// What the case is called in the table.
+/// The name of the case in the table.
 fn case(way: Way, bytes: usize) -> String {
     let bytes = size(bytes);
     match way {
@@ -33,7 +33,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     }
 }
 
-/// Measures copies of `bytes` against the peers that copy this way, where there is room for them.
+/// Measures copies of `bytes` against the peers that copy this way, if there is room for them.
 pub(crate) fn compare<B: Subject>(
     session: &mut Session,
     case: &str,

@@ -10,7 +10,7 @@ use gpumem::{Async, Buffer, BufferSpec, Device};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Downloads of one buffer that may be under way.
+/// The downloads of one buffer that may be under way at once.
 const SLOTS: usize = 40;
 const SPEC: BufferSpec = BufferSpec::new("crowd").asynchronous().slots(SLOTS);
 
@@ -35,7 +35,7 @@ fn in_flight<B: Subject>(crowd: Crowd) -> Result<[f64; 2], Failure> {
         };
         let buffers: Vec<Buffer<u8, B, Async>> =
             (0..crowd.count / SLOTS).map(make).collect::<Result<_, Failure>>()?;
-        // The first time there is no pinned memory yet.
+        // In the first run there is no pinned memory yet, so it does not count.
         once(device, &kernel, crowd, &buffers)?;
         once(device, &kernel, crowd, &buffers)
     })
@@ -56,7 +56,7 @@ fn once<B: Subject>(
         }
     }
     let start = us(began);
-    // The rest of the work, when all copies have arrived.
+    // The rest of the work is measured after all copies have arrived.
     if let Some(last) = downloads.last() {
         while !last.is_ready()? {
             std::thread::yield_now();

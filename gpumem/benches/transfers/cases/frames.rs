@@ -1,9 +1,9 @@
-//! A loop of frames, each of which has the device work for a while and reads what three buffers held: at some rates, and as fast
-//! as it goes.
+//! A loop of frames, at some rates, and as fast as it can. In each frame the device works for a while, and
+//! the host reads the contents of three buffers.
 //!
-//! The copies of a frame are read in the next one, so that the device works while they are under way. Their age is the time from
-//! the call that started them until they were read: that is a little more than the age of what they show, which is the end of the
-//! frame's work, and the time between the two is the same for all contestants.
+//! The copies of a frame are read in the next frame, so that the device works while they are under way. Their
+//! age is the time from the call that started them until they were read. The data is a little younger: it is
+//! as of the end of the frame's work. The difference is the same for all contestants.
 
 use super::Session;
 use crate::common::Failure;
@@ -26,7 +26,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
         peers.extend(B::players(pace));
         let own = Contestant::new("gpumem", move || asynchronous::<B>(pace));
         let columns = [("a frame", "ms"), ("age of the copies", "us")];
-        // At a rate every frame takes the same time, so there is less to see in a round.
+        // At a fixed rate every frame takes the same time, so fewer rounds are enough.
         let rounds = if hertz.is_some() { 3 } else { usize::MAX };
         session.compare_rounds(rounds, &format!("frames, {at}, {what}"), columns, own, peers);
     }

@@ -1,4 +1,4 @@
-//! Uploads that are written in place, in the memory that the device fetches them from.
+//! Uploads whose data is written in place, into the memory from which the device fetches it.
 
 use super::Session;
 use super::copies::{SIZES, compare};
@@ -18,7 +18,7 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     }
 }
 
-/// From the commit on: what is written before is the program's own work.
+/// Measures the call for the stage, and the time from the commit on. The program writes in between.
 fn stage<B: Subject>(bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
     on_device::<B, _>(|device| {
         let mut buffer: Buffer<u8, B> = Buffer::with_capacity(device, "staged", bytes)?;

@@ -1,4 +1,4 @@
-//! The call that starts a download, alone.
+//! The call that starts a download, by itself.
 
 use super::Session;
 use crate::common::Failure;
