@@ -37,11 +37,11 @@ impl Stepper for OnCard {
         let over_cells = |level: u32| (1_u32 << (2 * level)).div_ceil(BLOCK);
 
         set.cell_starts.fill(0)?;
-        // SAFETY: every kernel gets the arguments of its declaration in `kernels.cu`. It stays inside the lengths
-        // that `lay_out` gave the buffers: one element per node, in `offsets` one more; in `cell_starts` one per
-        // finest cell and one more; one per cell of any level in `cell_bodies` and `cell_fields`; `frame` has
-        // one. Offsets and indices are those of `Network::adjacency` or of earlier kernels. The pointer of a
-        // buffer that a kernel writes comes from `as_device_ptr_mut`.
+        // SAFETY: every kernel gets the arguments of its declaration in `kernels.cu`. It stays inside the
+        // lengths that `lay_out` gave the buffers: one element per node, in `offsets` one more; in
+        // `cell_starts` one per finest cell and one more; one per cell of any level in `cell_bodies` and
+        // `cell_fields`; `frame` has one. Offsets and indices are those of `Network::adjacency` or of earlier
+        // kernels. The pointer of a buffer that a kernel writes comes from `as_device_ptr_mut`.
         unsafe {
             launch!(module.frame<<<1, ONE_BLOCK, 0, stream>>>(
                 step, set.positions.as_device_ptr(), frame.as_device_ptr_mut()?
