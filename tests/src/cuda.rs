@@ -114,10 +114,7 @@ pub mod fake {
     /// Lets the next so many calls of this thread to the driver answer `code`.
     #[must_use]
     pub fn refuse(code: c_int, calls: c_int) -> Option<()> {
-        let found = find_to_refuse(c"fake_cuda_refuse")?;
-        // SAFETY: it is declared so, and only notes the two numbers.
-        unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, c_int)>(found)(code, calls) };
-        Some(())
+        note(c"fake_cuda_refuse", code, calls)
     }
 
     /// As [`refuse`], but only the call after so many others; below 0 none. Returns whether the call was made that was to be refused last.
@@ -125,15 +122,20 @@ pub mod fake {
     pub fn refuse_after(code: c_int, calls: c_int) -> Option<bool> {
         type Refuse = unsafe extern "C" fn(c_int, c_int) -> c_int;
         let found = find_to_refuse(c"fake_cuda_refuse_after")?;
-        // SAFETY: as in `refuse`.
+        // SAFETY: it is declared so, and only notes the two numbers.
         Some(unsafe { std::mem::transmute::<*mut c_void, Refuse>(found)(code, calls) } != 0)
     }
 
     /// Lets the next so many waits of all threads but this one answer `code`.
     #[must_use]
     pub fn refuse_waits(code: c_int, calls: c_int) -> Option<()> {
-        let found = find_to_refuse(c"fake_cuda_refuse_waits")?;
-        // SAFETY: as in `refuse`.
+        note(c"fake_cuda_refuse_waits", code, calls)
+    }
+
+    /// Calls a function of the fake driver that notes two numbers and returns nothing.
+    fn note(name: &CStr, code: c_int, calls: c_int) -> Option<()> {
+        let found = find_to_refuse(name)?;
+        // SAFETY: both callers name a function that is declared so, and that only notes the two numbers.
         unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, c_int)>(found)(code, calls) };
         Some(())
     }

@@ -126,16 +126,21 @@ impl<'a> Context<'a> {
         args: &TokenStream,
         fields: &[(String, TokenStream)],
     ) -> TokenStream {
-        let (core, lints, label) = (&self.core, &self.lints, name.to_string());
-        let (impl_params, clause) = (self.params.impl_params(), self.params.where_clause());
+        let (private, label) = (&self.private, name.to_string());
         let fields = fields.iter().map(|(name, value)| quote!((#name, &#value)));
-        let private = &self.private;
+        self.debug_impl(name, args, &quote!(#private::debug(__f, #label, &[#(#fields),*])))
+    }
+
+    /// The `Debug` impl of a generated struct, whose body writes to `__f`.
+    pub(super) fn debug_impl(&self, name: &Ident, args: &TokenStream, body: &TokenStream) -> TokenStream {
+        let (core, lints) = (&self.core, &self.lints);
+        let (impl_params, clause) = (self.params.impl_params(), self.params.where_clause());
         quote! {
             #[automatically_derived]
             #lints
             impl #impl_params #core::fmt::Debug for #name #args #clause {
                 fn fmt(&self, __f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
-                    #private::debug(__f, #label, &[#(#fields),*])
+                    #body
                 }
             }
         }

@@ -48,7 +48,7 @@ pub use self::download::{
     Arrived, Download, DownloadGuard, Downloads, Frame, Part, Selection, SelectionPart,
 };
 pub use self::element::{Async, AsyncMode, Blocking, Element, Mode};
-pub(crate) use self::raw::{Growth, SetShared};
+pub(crate) use self::raw::{Growth, Old, SetShared};
 pub use self::raw::{RawBuffer, RawMut, RawOwned};
 pub use self::streams::{Bound, StreamUse, StreamUseMut};
 pub use self::transfer::{Stage, Upload};

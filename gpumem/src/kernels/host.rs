@@ -56,8 +56,7 @@ impl<B: Backend> Device<B> {
     ///
     /// A panic in the kernel fails the device: every later operation and wait gives [`Error::DeviceFailed`]
     /// with the panic's message and the line of the launch. A kernel must not wait for a device; such a wait
-    /// is refused with
-    /// [`Error::WouldDeadlock`].
+    /// is refused with [`Error::WouldDeadlock`].
     ///
     /// ```
     /// use gpumem::{Buffer, Device};

@@ -28,8 +28,7 @@ use std::hash::Hash;
 /// ```
 pub trait GpuBuffers {
     /// The generated manager: one [`Buffer`](crate::Buffer) per field. Code that does not know the struct
-    /// uses it through
-    /// [`BufferSet`].
+    /// uses it through [`BufferSet`].
     type Manager<B: Backend>: BufferSet<B, Source = Self>;
 
     /// The buffers, in the order of the fields.

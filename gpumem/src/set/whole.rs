@@ -4,7 +4,7 @@
 
 use crate::backend::Backend;
 use crate::buffer::{
-    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Growth, Mode, RawBuffer, RawMut,
+    Arrived, Buffer, Busy, DownloadGuard, Downloads, Element, Frame, Growth, Mode, Old, RawBuffer, RawMut,
     RawOwned, SetShared, View,
 };
 use crate::device::Device;
@@ -373,10 +373,7 @@ impl<B: Backend> Set<B> {
     ///
     /// Those of [`Buffer::upload`], for the first buffer that fails.
     pub fn refill(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
-        self.check_mut(buffers)?;
-        let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data));
-        let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
-        uploads.into_iter().zip(data).try_for_each(|(upload, data)| upload.commit(data))
+        self.send(buffers, data, Old::Replaced)
     }
 
     /// Appends the bytes in `data` to the buffers, or changes none of them.
@@ -385,8 +382,13 @@ impl<B: Backend> Set<B> {
     ///
     /// Those of [`Buffer::extend_from_slice`], for the first buffer that fails.
     pub fn extend(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]]) -> Result<(), Error> {
+        self.send(buffers, data, Old::Kept)
+    }
+
+    /// Takes all memory before the first buffer changes, as [`Self::prepare`] does, and sends the data then.
+    fn send(&self, buffers: &mut [RawMut<'_, B>], data: &[&[u8]], old: Old) -> Result<(), Error> {
         self.check_mut(buffers)?;
-        let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_extend(data));
+        let prepare = buffers.iter_mut().zip(data).map(|(buffer, data)| buffer.0.prepare_upload(data, old));
         let uploads: Vec<_> = prepare.collect::<Result<_, Error>>()?;
         uploads.into_iter().zip(data).try_for_each(|(upload, data)| upload.commit(data))
     }

@@ -46,7 +46,9 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
         start::expand(cx),
         status::expand(cx),
     ];
-    let debug = debug(cx);
+    // The runtime writes it.
+    let label = manager.to_string();
+    let debug = cx.debug_impl(manager, &args, &quote!(self.__set.debug(__f, #label, &self.__raw())));
     quote! {
         #page
         #deprecated
@@ -63,22 +65,5 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
         }
 
         #debug
-    }
-}
-
-/// `Debug`, which the runtime writes.
-fn debug(cx: &Context<'_>) -> TokenStream {
-    let Context { core, params, lints, .. } = cx;
-    let manager = &cx.model.names.manager;
-    let label = manager.to_string();
-    let (impl_params, args, clause) = (params.impl_params(), params.args(None), params.where_clause());
-    quote! {
-        #[automatically_derived]
-        #lints
-        impl #impl_params #core::fmt::Debug for #manager #args #clause {
-            fn fmt(&self, __f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
-                self.__set.debug(__f, #label, &self.__raw())
-            }
-        }
     }
 }

@@ -33,33 +33,33 @@ pub(super) fn queue<B: Backend>(
     let copies: Vec<_> = (0..plans.len()).map(copy).collect();
     // Locked while the event is recorded, since it may be awaited: events and transfers enter the lane in one
     // order.
-    let mut launch = None;
+    let mut lane = None;
     // SAFETY: the ranges lie in their blocks and were written (rule 5) by work that the lane was just made to
     // wait for. The lane keeps the pinned memory until the event that all parts share (rule 3).
     let queued =
-        unsafe { copies::download_together(state, &copies, || launch = Some(state.lanes.download.lock())) };
+        unsafe { copies::download_together(state, &copies, || lane = Some(state.lanes.download.lock())) };
     drop(copies);
     match queued {
         Ok(event) => {
             snapshots.advance();
-            let mut launch = launch.unwrap_or_else(|| state.lanes.download.lock());
-            let mut flights = Vec::with_capacity(plans.len());
+            let mut lane = lane.unwrap_or_else(|| state.lanes.download.lock());
+            let mut transfers = Vec::with_capacity(plans.len());
             for Plan { source, pinned, slot } in plans {
                 state.ledger.counters.downloaded(source.bytes.len() as u64, true);
-                flights.push((source.raw, launch.push(event.clone(), pinned, Some(slot))));
+                transfers.push((source.raw, lane.push(event.clone(), pinned, Some(slot))));
             }
-            drop(launch);
+            drop(lane);
             // `remember` wakes tasks that wait for a slot, so no lock is held.
-            let completion = |(raw, flight): (&RawBuffer<B>, Arc<InFlight<B>>)| {
-                raw.slots().remember(&flight);
-                Completion::new(&state.lanes.download, flight)
+            let completion = |(raw, transfer): (&RawBuffer<B>, Arc<InFlight<B>>)| {
+                raw.slots().remember(&transfer);
+                Completion::new(&state.lanes.download, transfer)
             };
-            Ok(flights.into_iter().map(completion).collect())
+            Ok(transfers.into_iter().map(completion).collect())
         }
         Err(failed) => {
             // Slots come back, which wakes tasks, and losses are logged: code of the application, so no lock
             // is held.
-            drop((launch, snapshots));
+            drop((lane, snapshots));
             Err(give_up(state, plans, failed))
         }
     }

@@ -122,11 +122,11 @@ fn take_slots<B: Backend>(
         Busy::Wait => Ok(Slots::wait(&wanted, &state.lanes)?),
         Busy::Refuse => {
             // Copies whose tickets were dropped may have ended. That is looked at only if a slot is missing.
-            let landed = |_| {
+            let after_release = |_| {
                 state.lanes.release_ended();
                 Slots::take(&wanted)
             };
-            Slots::take(&wanted).or_else(landed).map_err(|missing| {
+            Slots::take(&wanted).or_else(after_release).map_err(|missing| {
                 let raw = sources[missing.part].raw;
                 Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() }
             })

@@ -45,7 +45,7 @@ enum GrowthPlan<B: Backend> {
 
 /// Whether an operation keeps the old elements or replaces all of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::buffer) enum Old {
+pub(crate) enum Old {
     Kept,
     Replaced,
 }

@@ -12,7 +12,7 @@ mod staging_copy;
 mod swap;
 
 pub(crate) use self::growth::Growth;
-pub(in crate::buffer) use self::growth::Old;
+pub(crate) use self::growth::Old;
 pub(crate) use self::set_share::SetShared;
 pub(in crate::buffer) use self::staging_copy::{NewCopies, Rotation};
 
@@ -269,9 +269,9 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// See [`Block::order_stream_after_uses`].
-    pub(super) fn put_behind_uses(&self, stream: &Stream<B>) -> Result<(), Error> {
-        let put = |block: &Block<B>| block.order_stream_after_uses(&self.state().backend, stream);
-        Ok(self.block.as_ref().map_or(Ok(()), put)?)
+    pub(super) fn order_stream_after_uses(&self, stream: &Stream<B>) -> Result<(), Error> {
+        let order = |block: &Block<B>| block.order_stream_after_uses(&self.state().backend, stream);
+        Ok(self.block.as_ref().map_or(Ok(()), order)?)
     }
 }
 

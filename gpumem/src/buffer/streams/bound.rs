@@ -168,7 +168,7 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
         if !self.on_stream {
             raw.lend_to(self.stream, true)?;
         } else if self.was_read {
-            raw.put_behind_uses(self.stream)?;
+            raw.order_stream_after_uses(self.stream)?;
         } else {
             raw.check_uses()?;
         }

@@ -44,20 +44,12 @@ impl<B: Backend> PreparedUpload<'_, B> {
 
 impl<B: Backend> RawBuffer<B> {
     pub(crate) fn upload(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.prepare_upload(data)?.commit(data)
+        self.prepare_upload(data, Old::Replaced)?.commit(data)
     }
 
-    /// Takes the memory that is needed to replace the contents by `data`. Changes nothing that can be seen.
-    pub(crate) fn prepare_upload(&mut self, data: &[u8]) -> Result<PreparedUpload<'_, B>, Error> {
-        self.prepare_transfer(data, Old::Replaced)
-    }
-
-    /// Takes the memory that is needed to append `data`. Changes nothing that can be seen.
-    pub(crate) fn prepare_extend(&mut self, data: &[u8]) -> Result<PreparedUpload<'_, B>, Error> {
-        self.prepare_transfer(data, Old::Kept)
-    }
-
-    fn prepare_transfer(&mut self, data: &[u8], old: Old) -> Result<PreparedUpload<'_, B>, Error> {
+    /// Takes the memory that is needed to append `data`, or to replace the contents by it. Changes nothing
+    /// that can be seen.
+    pub(crate) fn prepare_upload(&mut self, data: &[u8], old: Old) -> Result<PreparedUpload<'_, B>, Error> {
         let (kept, _) = kept(self, old);
         let len = kept.saturating_add(self.elements_in(data));
         // Checked before memory is pinned for an upload that is refused.
@@ -77,7 +69,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     pub(crate) fn extend(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.prepare_extend(data)?.commit(data)
+        self.prepare_upload(data, Old::Kept)?.commit(data)
     }
 
     /// Pinned memory for an upload of `bytes`.

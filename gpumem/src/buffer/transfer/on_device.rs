@@ -30,9 +30,7 @@ impl<B: Backend> Growth<'_, B> {
         let (start, count) = (old * size, (len - old) * size);
         self.write(Old::Kept, len, |state, block| fill(state, &label, block, start, count, &[0])).map(|_| ())
     }
-}
 
-impl<B: Backend> Growth<'_, B> {
     /// Replaces the contents by those of `source`, for which the memory was taken.
     pub(crate) fn copy_from(self, source: &RawBuffer<B>) -> Result<(), Error> {
         let all = 0..source.len();

@@ -166,20 +166,20 @@ fn send<B: Backend>(
 ) -> Result<Option<Completion<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
     // Locked while the event is recorded, since the event may be awaited.
-    let mut launch = state.lanes.compute.lock();
+    let mut lane = state.lanes.compute.lock();
     // SAFETY: the callers made sure of the range and of pending uses (rule 2). All of the pinned block is
     // initialised. The stage is gone, so no code writes the pinned block any more, and it stays in flight
     // until it is copied (rule 3).
     let queued = unsafe { copies::upload(state, &state.lanes.compute, &pinned, (block, start), bytes) };
     match queued {
         Ok(event) => {
-            let flight = launch.push(event, pinned, None);
-            drop(launch);
+            let transfer = lane.push(event, pinned, None);
+            drop(lane);
             state.ledger.counters.uploaded(bytes as u64);
-            Ok(Some(Completion::new(&state.lanes.compute, flight)))
+            Ok(Some(Completion::new(&state.lanes.compute, transfer)))
         }
         Err(NotQueued { fault, runs }) => {
-            drop(launch);
+            drop(lane);
             if runs {
                 pinned.lose();
             }

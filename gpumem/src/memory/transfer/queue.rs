@@ -291,7 +291,7 @@ mod tests {
 
     // After one whose ticket was dropped, transfers with nothing in them would pile up.
     #[test]
-    fn flights_that_were_taken_do_not_pile_up() {
+    fn transfers_that_were_taken_do_not_pile_up() {
         let device = Device::host();
         let state = device.state();
         let slots = Slots::<Host>::new(2);
@@ -363,7 +363,7 @@ mod tests {
     // The wake thread is elsewhere when another thread sees the end, and the transfer leaves: it is told of
     // all the same.
     #[test]
-    fn flights_that_left_wake_those_who_await_them() {
+    fn transfers_that_left_wake_their_tasks() {
         let device = Device::host();
         let (hold, held) = mpsc::channel::<()>();
         device.launch((), move |()| held.recv().unwrap_or(())).unwrap();
@@ -395,7 +395,7 @@ mod tests {
 
     // It would wait for ever: the wake thread does not come by again.
     #[test]
-    fn a_flight_whose_end_was_seen_takes_no_watch() {
+    fn a_transfer_whose_end_was_seen_takes_no_watch() {
         let device = Device::host();
         let state = device.state();
         let slots = Slots::<Host>::new(1);
