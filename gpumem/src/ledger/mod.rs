@@ -1,6 +1,6 @@
 //! The live buffers, streams and modules of a device, and its running totals.
 //!
-//! Others write the ledger: a buffer reports its making, each change of its memory and its drop, the room
+//! Others write the ledger: a buffer reports its making, each change of its memory and its drop, the layer
 //! `memory` reports losses and pinned memory, and transfers report their bytes. The ledger asks nothing and
 //! decides nothing, so no operation on it can fail. Records are small and live in shards. Each shard has a
 //! lock that is held for a few instructions. A thread uses the shard of its number, so that threads which

@@ -47,7 +47,7 @@ impl Counters {
         self.pinned_bytes.load(Relaxed)
     }
 
-    /// What the ledger knows; the figures of memory are the memory room's.
+    /// The totals of the ledger. `DeviceState::stats` adds the figures of memory.
     pub(crate) fn snapshot(&self, live_buffers: usize) -> DeviceStats {
         DeviceStats {
             live_buffers: live_buffers as u64,

@@ -37,16 +37,16 @@ fn table(heading: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The rooms of the runtime with the row that each stands in, from the bottom up. A room is a module, or one in a module: `backend/host`.
-fn rooms() -> BTreeMap<String, usize> {
-    let mut rooms = BTreeMap::new();
+/// The layers of the runtime with the row that each stands in, from the bottom up. A layer is a module, or one in a module: `backend/host`.
+fn layers() -> BTreeMap<String, usize> {
+    let mut layers = BTreeMap::new();
     for (row, cells) in table("Layers of the runtime").iter().enumerate() {
-        for room in cells[0].split('`').skip(1).step_by(2) {
-            rooms.insert(room.trim_end_matches('/').to_owned(), row);
+        for layer in cells[0].split('`').skip(1).step_by(2) {
+            layers.insert(layer.trim_end_matches('/').to_owned(), row);
         }
     }
-    assert!(rooms.len() > 5, "the first column of the table names the rooms: {rooms:?}");
-    rooms
+    assert!(layers.len() > 5, "the first column of the table names the layers: {layers:?}");
+    layers
 }
 
 /// Whether a module is another one, or lies in it.
@@ -54,14 +54,14 @@ fn lies_in(module: &str, other: &str) -> bool {
     module.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The room in which a module lies: that with the longest name, if rooms lie in rooms.
-fn room<'a>(rooms: &'a BTreeMap<String, usize>, module: &str) -> Option<(&'a str, usize)> {
-    let around = rooms.iter().filter(|(room, _)| lies_in(module, room));
-    around.max_by_key(|(room, _)| room.len()).map(|(room, row)| (room.as_str(), *row))
+/// The layer in which a module lies: that with the longest name, if layers lie in layers.
+fn layer<'a>(layers: &'a BTreeMap<String, usize>, module: &str) -> Option<(&'a str, usize)> {
+    let around = layers.iter().filter(|(layer, _)| lies_in(module, layer));
+    around.max_by_key(|(layer, _)| layer.len()).map(|(layer, row)| (layer.as_str(), *row))
 }
 
-/// The crate's root and the guide are above all rooms: they show everything to users.
-fn is_above_all_rooms(file: &Path) -> bool {
+/// The crate's root and the guide are above all layers: they show everything to users.
+fn is_above_all_layers(file: &Path) -> bool {
     file == Path::new("gpumem/src/lib.rs") || file == Path::new("gpumem/src/guide.rs")
 }
 
@@ -77,21 +77,21 @@ fn at(file: &Path, line: usize, what: &str) -> String {
 }
 
 #[test]
-fn rooms_name_only_rooms_below_them() {
-    let (rooms, runtime) = (rooms(), Crate::read("gpumem/src/lib.rs"));
+fn layers_name_only_layers_below_them() {
+    let (layers, runtime) = (layers(), Crate::read("gpumem/src/lib.rs"));
     let mut violations = Vec::new();
     for (module, file) in runtime.names() {
-        if !is_above_all_rooms(file) && room(&rooms, module).is_none() {
-            violations.push(at(file, 1, &format!("`{module}` lies in no room of the table")));
+        if !is_above_all_layers(file) && layer(&layers, module).is_none() {
+            violations.push(at(file, 1, &format!("`{module}` lies in no layer of the table")));
         }
     }
     for Reference { from, to, file, line, path } in &references(&runtime) {
-        let Some((from, row)) = room(&rooms, from) else { continue };
-        let what = match room(&rooms, to) {
+        let Some((from, row)) = layer(&layers, from) else { continue };
+        let what = match layer(&layers, to) {
             Some((to, _)) if to == from => continue,
             Some((_, below)) if below < row => continue,
             Some((to, _)) => format!("`{from}` names `{to}`, which is not below it ({path})"),
-            None => format!("`{from}` names what lies in no room ({path})"),
+            None => format!("`{from}` names what lies in no layer ({path})"),
         };
         violations.push(at(file, *line, &what));
     }
