@@ -293,9 +293,15 @@ on_each_backend!(forgotten_futures_keep_only_their_pinned_memory);
 fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_, B>) {
     for spec in specs() {
         let Some(device) = slow(open) else { return };
-        B::occupy(&device, BUSY);
+        let occupy = B::occupier(&device);
         let buffer: Buffer<u32, B, Async> =
             Buffer::from_slice(&device, spec, &[3; LEN]).unwrap().into_async();
+        // Gives back the pinned memory of the upload, so that the last download cannot use it.
+        device.synchronize().unwrap();
+        device.trim(0).unwrap();
+        assert_eq!(device.stats().pinned_bytes, 0);
+        occupy(BUSY);
+        drop(occupy);
         let mut tickets = [buffer.start_download().unwrap(), buffer.start_download().unwrap()];
         let _ = poll(&mut tickets[0], &Arc::default());
         // No call gives them up: they keep their pinned memory for good. The memory of the buffer is used again when their copies have read it.
