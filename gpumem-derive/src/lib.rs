@@ -8,6 +8,9 @@ mod model;
 mod nearest;
 mod own_type;
 mod parse;
+// `#[gpumem::kernels]` will use it; until then only its tests do.
+#[cfg(test)]
+mod ptx;
 mod sink;
 mod size;
 mod syntax;
