@@ -4,12 +4,11 @@
 
 mod check;
 mod expand;
+mod kernels;
 mod model;
 mod nearest;
 mod own_type;
 mod parse;
-// `#[gpumem::kernels]` will use it; until then only its tests do.
-#[cfg(test)]
 mod ptx;
 mod sink;
 mod size;
@@ -521,6 +520,12 @@ use proc_macro2::TokenStream;
 #[proc_macro_derive(GpuBuffers, attributes(buffer, buffers))]
 pub fn gpu_buffers(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive(input.into()).into()
+}
+
+/// Kernels that are declared once, for the host and for a card. Documented at `gpumem::kernels`.
+#[proc_macro_attribute]
+pub fn kernels(options: proc_macro::TokenStream, module: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    kernels::kernels(options.into(), module.into(), kernels::folder_of_the_call().as_deref()).into()
 }
 
 /// The derive on tokens of `proc_macro2`, which tests can construct.

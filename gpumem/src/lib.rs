@@ -135,14 +135,17 @@ mod threads;
 
 #[cfg(feature = "cuda")]
 pub use self::backend::Cuda;
-pub use self::backend::{Backend, Host, MemoryInfo};
+pub use self::backend::{Backend, Dim3, Host, MemoryInfo};
 pub use self::buffer::{
     Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Element, Frame, FrameQueue, Mode,
     Selection, SelectionPart, Stage, StreamUse, Ticket, Upload, View, ViewMut, WhenFree,
 };
 pub use self::device::{Device, DeviceBuilder};
 pub use self::error::{Error, Result};
-pub use self::kernels::{HostArg, HostArgs, HostKernels};
+pub use self::kernels::{
+    HostKernels, IntoLaunch, KernelArg, KernelArgs, KernelBackend, KernelSlice, KernelSliceMut, KernelValue,
+    Launch, LaunchOn,
+};
 pub use self::label::BufferLabel;
 pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
@@ -151,7 +154,7 @@ pub use self::spec::BufferSpec;
 pub use bytemuck;
 
 #[cfg(feature = "derive")]
-pub use gpumem_derive::GpuBuffers;
+pub use gpumem_derive::{GpuBuffers, kernels};
 
 /// Kernels on CUDA cards, which [`Device::load_ptx`] loads and `cust::launch!` takes, and the addresses that
 /// they take.
@@ -167,6 +170,7 @@ pub mod cuda {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::buffer::{Arrived, RawBuffer, RawMut, RawOwned};
+    pub use crate::kernels::{Entry, KernelSet, Length, Slot, Source, Value};
     pub use crate::memory::{Pool, PoolBlock};
     pub use crate::set::{AsyncSet, HostDefault, PlainData, Set, debug};
     pub use core;

@@ -23,6 +23,7 @@
 //! In this room, *the host backend* is [`Host`], *host memory* is memory of the machine, and *the CPU* or
 //! *the calling thread* is the one that runs the program.
 
+mod dim3;
 mod fault;
 pub(crate) mod host;
 mod pauses;
@@ -30,6 +31,7 @@ mod pauses;
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
 
+pub use self::dim3::Dim3;
 pub(crate) use self::fault::{Cause, Fault};
 pub use self::host::Host;
 

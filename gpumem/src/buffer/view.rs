@@ -4,6 +4,7 @@ use super::element::{Blocking, Element, Mode};
 use super::raw::{Binding, RawBuffer};
 use crate::backend::Backend;
 use crate::error::Error;
+use crate::memory::Stream;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Range, RangeBounds};
@@ -58,6 +59,28 @@ impl<'a, B: Backend> BufferRange<'a, B> {
         self.binding.map_or(Ok(()), |binding| binding.read_elsewhere(self.raw))?;
         Ok(self.raw)
     }
+
+    /// Makes a stream wait for the writes of the buffer, for a kernel that reads it there: this stream of the
+    /// application's own, or else the compute stream.
+    pub(crate) fn lend_to(&self, stream: Option<&Stream<B>>) -> Result<(), Error> {
+        match (stream, self.binding) {
+            (Some(stream), Some(binding)) if stream.number() == binding.stream().number() => {
+                binding.read_on_stream(self.raw)
+            }
+            (Some(stream), _) => self.on_compute_stream()?.lend_to(stream, false),
+            (None, _) => self.on_compute_stream()?.check_uses(),
+        }
+    }
+
+    pub(crate) fn raw(&self) -> &'a RawBuffer<B> {
+        self.raw
+    }
+
+    /// The range in bytes.
+    pub(crate) fn bytes(&self) -> Range<usize> {
+        let size = self.raw.element_size();
+        self.range.start * size..self.range.end * size
+    }
 }
 
 /// A range of a buffer's elements, for reading. Made by [`Buffer::view`](crate::Buffer::view), and by
@@ -93,6 +116,10 @@ impl<T, B: Backend, M: Mode> Clone for View<'_, T, B, M> {
 impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     pub(crate) fn new(part: BufferRange<'a, B>) -> Self {
         Self { part, elements: PhantomData, mode: PhantomData }
+    }
+
+    pub(crate) fn buffer_range(&self) -> &BufferRange<'a, B> {
+        &self.part
     }
 
     /// The number of elements in the range.
@@ -282,6 +309,16 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
     pub(super) fn new(raw: &'a mut RawBuffer<B>, range: impl RangeBounds<usize>) -> Result<Self, Error> {
         let range = raw.range(range)?;
         Ok(Self { raw, range, element: PhantomData })
+    }
+
+    pub(crate) fn raw_mut(&mut self) -> &mut RawBuffer<B> {
+        self.raw
+    }
+
+    /// The range in bytes.
+    pub(crate) fn bytes(&self) -> Range<usize> {
+        let size = self.raw.element_size();
+        self.range.start * size..self.range.end * size
     }
 
     /// The number of elements in the range.

@@ -19,7 +19,7 @@ use crate::ledger::{DeviceStats, LeakReport, LiveBuffer};
 use crate::memory::{DeviceState, MemoryReport, Pool, Settings, Stream};
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// A device that buffers live on: the host itself, or a CUDA card.
 ///
@@ -52,6 +52,16 @@ struct Handle<B: Backend> {
     state: ManuallyDrop<Arc<DeviceState<B>>>,
 }
 
+/// A reference that keeps no device open.
+pub(crate) struct WeakDevice<B: Backend>(Weak<Handle<B>>);
+
+impl<B: Backend> WeakDevice<B> {
+    /// The device, unless it was closed or its last handle was dropped.
+    pub(crate) fn upgrade(&self) -> Option<Device<B>> {
+        Some(Device { handle: self.0.upgrade()? })
+    }
+}
+
 impl<B: Backend> Handle<B> {
     /// Ends the device on the calling thread, which has the last handle and waits for the end.
     fn close(self) {
@@ -76,6 +86,10 @@ impl<B: Backend> Device<B> {
 
     pub(crate) fn state(&self) -> &Arc<DeviceState<B>> {
         &self.handle.state
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakDevice<B> {
+        WeakDevice(Arc::downgrade(&self.handle))
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {

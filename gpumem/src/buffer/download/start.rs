@@ -147,9 +147,7 @@ impl<'a, B: Backend> Request<'a, B> {
         }
         let source = |part| {
             let block = memory(part)?;
-            let BufferRange { raw, range, .. } = part;
-            let size = raw.element_size();
-            Some(Source { raw, block, bytes: range.start * size..range.end * size })
+            Some(Source { raw: part.raw, block, bytes: part.bytes() })
         };
         let sources: Vec<_> = parts.iter().filter_map(source).collect();
         check_slots(&sources)?;
