@@ -16,9 +16,11 @@ pub(super) fn of_kernels(options: &Options, kernels: &[Kernel], checked: &Checke
     let origin = options.ptx.as_ref().map_or_else(
         || " They run on the host.".to_owned(),
         |ptx| {
+            let path = ptx.path.value();
+            let compiled =
+                checked.compiled_for.as_ref().map_or_else(String::new, |for_| format!(" ({for_})"));
             format!(
-                " On a card they are those of `{}`; on the host, the functions of this module.",
-                ptx.path.value()
+                " On a card they are those of `{path}`{compiled}; on the host, the functions of this module."
             )
         },
     );
@@ -45,12 +47,15 @@ pub(super) fn of_method(kernel: &Kernel, checked: &CheckedKernel) -> TokenStream
     if !checked.described.is_empty() {
         doc += &format!(" In the PTX its parameters are: {}.", checked.described.join("; "));
     }
+    if let Some(most) = checked.max_threads {
+        doc += &format!(" A block has at most {most} threads.");
+    }
     doc.push('\n');
     if kernel.params.iter().any(|param| matches!(param.kind, Kind::Slice { .. })) {
         doc += "\n A slice takes `&buffer` or a view, a mutable slice `&mut buffer`, a mutable view or `&mut bound`.\n";
     }
     for condition in &kernel.requires {
-        doc += &format!("\n Requires `{}`.\n", condition);
+        doc += &format!("\n Requires `{condition}`.\n");
     }
     doc += "\n # Errors\n\n `KernelRefused` for a size that the device or the kernel cannot have";
     doc += if kernel.requires.is_empty() { "" } else { ", or if the condition does not hold" };

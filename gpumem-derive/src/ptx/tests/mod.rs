@@ -6,6 +6,7 @@ mod mistakes;
 mod robustness;
 mod samples;
 
+use super::declarations::Space;
 use super::*;
 
 const HEADER: &str = ".version 7.8\n.target sm_80\n.address_size 64\n";
