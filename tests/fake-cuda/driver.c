@@ -154,6 +154,10 @@ Code cuDeviceGet(int *device, int number) { *device = number; return number == 0
 Code cuDeviceGetAttribute(int *value, int attribute, int device) {
   (void)device;
   switch (attribute) {
+    case 2: case 3: *value = 1024; break; // The most threads of a block along x and y,
+    case 4: *value = 64; break;           // and along z.
+    case 5: *value = 0x7fffffff; break;   // The most blocks of a grid along x,
+    case 6: case 7: *value = 65535; break; // and along y and z.
     case 97: *value = 227 << 10; break; // The most dynamic shared memory.
     case 102: *value = !is_set("FAKE_CUDA_NO_VMM"); break;   // Virtual memory.
     case 115: *value = !is_set("FAKE_CUDA_NO_POOLS"); break; // Stream-ordered memory.
@@ -393,7 +397,7 @@ static void run(const Work *work) {
     case HALVES: for (size_t i = 0; i < work->count; i++) ((uint16_t *)to)[i] = (uint16_t)work->value; break;
     case WORDS: for (size_t i = 0; i < work->count; i++) ((uint32_t *)to)[i] = work->value; break;
     case ADD_ONE:
-      if (!to) failed = 1;
+      if (!to && work->count) failed = 1;
       for (size_t i = 0; to && i < work->count; i++) ((uint32_t *)to)[i]++;
       break;
     case OCCUPY: {
@@ -918,6 +922,13 @@ Code cuModuleGetFunction(Handle *function, Handle module, const char *name) {
   return *function ? SUCCESS : NOT_FOUND;
 }
 static unsigned allowed_shared[PAIR + 1]; // Dynamic shared memory, where more than 48 KiB are allowed.
+Code cuFuncGetAttribute(int *value, int attribute, Handle function) {
+  NEEDS_CONTEXT
+  (void)function;
+  insist(attribute == 0 || attribute == 1, "to ask for an attribute of a kernel that is not known here");
+  *value = attribute == 0 ? 1024 : 0; // The most threads of a block; shared memory of its own.
+  return SUCCESS;
+}
 Code cuFuncSetAttribute(Handle function, unsigned attribute, int value) {
   NEEDS_CONTEXT
   insist(attribute == 8, "to set an attribute that is not known here");

@@ -12,14 +12,14 @@ pub mod workspace;
 
 pub use executor::{NEVER, block_on};
 
-use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, Mode};
+use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, KernelBackend, Mode};
 use std::time::Duration;
 
 /// Queues a kernel on the compute stream and returns at once. It keeps no device open.
 pub type Kernel<B, M> = Box<dyn Fn(&mut Buffer<u32, B, M>)>;
 
 /// A backend that the suite runs on.
-pub trait TestBackend: Backend {
+pub trait TestBackend: KernelBackend {
     /// Opens a device, or prints why there is none.
     fn open(builder: DeviceBuilder) -> Option<Device<Self>>;
 

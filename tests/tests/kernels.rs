@@ -7,7 +7,7 @@ use gpumem::{Buffer, Device, Error, KernelBackend, Launch};
 mod plain {
     /// Adds `more` to each element.
     #[requires(!elements.is_empty())]
-    pub fn add(elements: &mut [u32], more: u32) {
+    pub(super) fn add(elements: &mut [u32], more: u32) {
         elements.iter_mut().for_each(|element| *element += one() * more);
     }
 
@@ -26,17 +26,17 @@ mod plain {
 
 #[gpumem::kernels(unsafe(ptx = "../src/kernels.ptx"), slices = "pointer, length")]
 mod with_ptx {
-    pub fn add_one(elements: &mut [u32]) {
+    pub(super) fn add_one(elements: &mut [u32]) {
         elements.iter_mut().for_each(|element| *element += 1);
     }
-    pub fn occupy(nanoseconds: u64) {
+    pub(super) fn occupy(nanoseconds: u64) {
         std::thread::sleep(std::time::Duration::from_nanos(nanoseconds));
     }
 }
 
 #[gpumem::kernels(unsafe(ptx = "../src/kernels.ptx"), slices = "pointer, length")]
 mod on_cards {
-    pub fn add_one(elements: &mut [u32]);
+    pub(super) fn add_one(elements: &mut [u32]);
 }
 
 fn add_twice<B: KernelBackend>(device: &Device<B>) -> gpumem::Result<Vec<u32>> {

@@ -89,7 +89,7 @@ pub(super) mod sealed {
         fn used_on(&mut self, stream: &Stream<B>) -> Result<(), Error>;
 
         /// The number of elements.
-        fn elements(&self) -> usize;
+        fn __elements(&self) -> usize;
 
         /// # Safety
         ///
@@ -124,7 +124,7 @@ impl Lent {
         if !raw.device().is(device) {
             return Err(raw.on_another_device("the kernel was launched on another".into()));
         }
-        Ok(Self { start: B::address(raw, offset), len })
+        Ok(Self { start: B::__address(raw, offset), len })
     }
 
     /// # Safety
@@ -169,7 +169,7 @@ impl<T: Element, B: KernelBackend, M: Mode> sealed::Arg<B> for &Buffer<T, B, M> 
         self.__raw().used_on(stream, false)
     }
 
-    fn elements(&self) -> usize {
+    fn __elements(&self) -> usize {
         self.len()
     }
 
@@ -193,7 +193,7 @@ impl<T: Element, B: KernelBackend, M: Mode> sealed::Arg<B> for View<'_, T, B, M>
         self.buffer_range().raw().used_on(stream, false)
     }
 
-    fn elements(&self) -> usize {
+    fn __elements(&self) -> usize {
         self.len()
     }
 
@@ -224,7 +224,7 @@ impl<T: Element, B: KernelBackend, M: Mode> sealed::Arg<B> for &mut Buffer<T, B,
         self.__raw().used_on(stream, true)
     }
 
-    fn elements(&self) -> usize {
+    fn __elements(&self) -> usize {
         self.len()
     }
 
@@ -248,7 +248,7 @@ impl<T: Element, B: KernelBackend> sealed::Arg<B> for ViewMut<'_, T, B> {
         self.raw_mut().used_on(stream, true)
     }
 
-    fn elements(&self) -> usize {
+    fn __elements(&self) -> usize {
         self.len()
     }
 
@@ -282,7 +282,7 @@ impl<T: Element, B: KernelBackend, M: Mode> sealed::Arg<B> for &mut Bound<'_, T,
         }
     }
 
-    fn elements(&self) -> usize {
+    fn __elements(&self) -> usize {
         self.len()
     }
 

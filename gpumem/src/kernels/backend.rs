@@ -21,6 +21,8 @@ use std::panic::Location;
 pub trait KernelBackend: sealed::RunsKernels {}
 
 /// A kernel that is about to be queued.
+#[cfg_attr(not(feature = "cuda"), allow(dead_code))] // The host runs the body.
+#[derive(Debug)]
 pub struct Call<'a> {
     pub(super) index: usize,
     pub(super) entry: &'static Entry,
@@ -38,9 +40,9 @@ pub(super) mod sealed {
         type Loaded: Send + Sync + 'static;
 
         /// The address of the byte `offset` of a buffer, as kernels see it.
-        fn address(raw: &RawBuffer<Self>, offset: usize) -> *mut u8;
+        fn __address(raw: &RawBuffer<Self>, offset: usize) -> *mut u8;
 
-        fn load(
+        fn __load(
             device: &Device<Self>,
             source: &'static Source,
             loaded_at: &'static Location<'static>,
@@ -53,7 +55,7 @@ pub(super) mod sealed {
         ///
         /// `lent` is the memory of the arguments, which the stream was made to wait for and whose uses are
         /// noted after this (rules 1 and 2).
-        unsafe fn queue(
+        unsafe fn __queue(
             device: &Device<Self>,
             loaded: &Self::Loaded,
             stream: &Stream<Self>,
@@ -68,12 +70,12 @@ impl KernelBackend for Host {}
 impl sealed::RunsKernels for Host {
     type Loaded = ();
 
-    fn address(raw: &RawBuffer<Host>, offset: usize) -> *mut u8 {
+    fn __address(raw: &RawBuffer<Host>, offset: usize) -> *mut u8 {
         // An empty buffer has no memory, and its only range begins at 0.
         raw.host_address().as_ptr().wrapping_add(offset)
     }
 
-    fn load(_: &Device<Host>, source: &'static Source, _: &'static Location<'static>) -> Result<(), Error> {
+    fn __load(_: &Device<Host>, source: &'static Source, _: &'static Location<'static>) -> Result<(), Error> {
         let missing = source.entries.iter().find(|entry| !entry.has_body);
         missing.map_or(Ok(()), |entry| {
             Err(source.refused::<Host>(format_args!(
@@ -83,7 +85,7 @@ impl sealed::RunsKernels for Host {
         })
     }
 
-    unsafe fn queue(
+    unsafe fn __queue(
         device: &Device<Host>,
         (): &(),
         stream: &Stream<Host>,

@@ -4,7 +4,7 @@
 //! queued on the runtime's own streams, in order with all other work (rule 1), without a stream of `cust`'s.
 
 use crate::backend::cuda::{Function, Kernel};
-use crate::backend::{self, Cuda};
+use crate::backend::{self, Cuda, Dim3};
 use crate::device::Device;
 use crate::error::Error;
 use crate::ledger::Listed;
@@ -126,11 +126,12 @@ impl Stream<Cuda> {
         G: Into<GridSize>,
         T: Into<BlockSize>,
     {
+        let (grid, block): (GridSize, BlockSize) = (grid.into(), block.into());
+        let (grid, block) = (Dim3::from((grid.x, grid.y, grid.z)), Dim3::from((block.x, block.y, block.z)));
         // SAFETY: the caller keeps the same conditions. A buffer's memory becomes free only in the order of
         // the compute stream and after the noted uses on other streams, so the kernel's memory stays alive
         // until it has ended (rules 1 and 2).
-        unsafe { self.raw().launch(kernel, grid.into(), block.into(), shared_bytes, args) }
-            .map_err(Error::from)
+        unsafe { self.raw().launch(kernel, grid, block, shared_bytes, args) }.map_err(Error::from)
     }
 }
 

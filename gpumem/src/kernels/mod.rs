@@ -9,6 +9,8 @@ mod backend;
 mod cuda;
 mod host;
 mod launch;
+#[cfg(feature = "cuda")]
+mod on_card;
 mod typed;
 
 pub use self::arg::{KernelArg, KernelArgs, KernelSlice, KernelSliceMut};

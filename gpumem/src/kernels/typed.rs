@@ -23,6 +23,7 @@ use std::panic::Location;
 #[derive(Debug)]
 pub struct Source {
     pub(super) module: &'static str,
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
     pub(super) ptx: Option<&'static str>,
     pub(super) entries: &'static [Entry],
 }
@@ -98,7 +99,7 @@ pub struct Length(usize);
 impl Length {
     /// The length of an argument.
     pub fn of<B: KernelBackend>(arg: &impl KernelArg<B>) -> Self {
-        Self(arg.elements())
+        Self(arg.__elements())
     }
 
     /// The number of elements.
@@ -117,6 +118,7 @@ impl Length {
 /// A parameter of a kernel that is no slice.
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
     pub(super) address: *const c_void,
     value: PhantomData<&'a ()>,
 }
@@ -150,7 +152,7 @@ impl<B: KernelBackend> KernelSet<B> {
     /// not have.
     #[track_caller]
     pub fn load(device: &Device<B>, source: &'static Source) -> Result<Self, Error> {
-        let loaded = B::load(device, source, Location::caller())?;
+        let loaded = B::__load(device, source, Location::caller())?;
         Ok(Self { device: device.downgrade(), source, loaded })
     }
 
@@ -204,7 +206,7 @@ impl<B: KernelBackend> KernelSet<B> {
         let on = stream.unwrap_or_else(|| state.lanes.compute.stream());
         // SAFETY: `lend` made the stream wait, and its uses are noted below; on the compute stream all later
         // work comes after the kernel (rules 1 and 2).
-        unsafe { B::queue(&device, &self.loaded, on, call, job)? };
+        unsafe { B::__queue(&device, &self.loaded, on, call, job)? };
         // If this fails, the buffers concerned are marked as in use for good.
         stream.map_or(Ok(()), |stream| args.used_on(stream))
     }

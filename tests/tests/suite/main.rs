@@ -28,6 +28,7 @@ mod tasks;
 mod tearing;
 mod threads;
 mod transfers;
+mod typed_kernels;
 mod uploads;
 
 /// Makes a test of a case on each backend. The case gets a function that opens devices, so that it can set

@@ -205,6 +205,15 @@ pub(super) const ATTRIBUTE_VIRTUAL_MEMORY_SUPPORTED: c_int = 102;
 /// `CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED`: the device has stream-ordered memory.
 pub(super) const ATTRIBUTE_MEMORY_POOLS_SUPPORTED: c_int = 115;
 
+/// `CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X`; those of y and z follow.
+pub(super) const ATTRIBUTE_MAX_BLOCK: c_int = 2;
+/// `CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X`; those of y and z follow.
+pub(super) const ATTRIBUTE_MAX_GRID: c_int = 5;
+
+/// `CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK`
+pub(super) const FUNCTION_MAX_THREADS: c_int = 0;
+/// `CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES`: the shared memory that the kernel declares by itself.
+pub(super) const FUNCTION_STATIC_SHARED_BYTES: c_int = 1;
 /// `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`
 pub(super) const FUNCTION_MAX_DYNAMIC_SHARED_BYTES: c_uint = 8;
 /// `CU_STREAM_CAPTURE_MODE_RELAXED`: captures by other libraries forbid this thread nothing.
@@ -356,6 +365,7 @@ unsafe extern "C" {
         module: ModuleHandle,
         name: *const c_char,
     ) -> Code;
+    pub(super) fn cuFuncGetAttribute(value: *mut c_int, attribute: c_int, function: FunctionHandle) -> Code;
     pub(super) fn cuFuncSetAttribute(function: FunctionHandle, attribute: c_uint, value: c_int) -> Code;
     pub(super) fn cuLaunchKernel(
         function: FunctionHandle,

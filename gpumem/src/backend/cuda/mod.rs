@@ -21,6 +21,7 @@ mod driver;
 mod error;
 mod event;
 mod fill;
+mod kernel;
 mod module;
 mod plain_memory;
 mod stream;
@@ -28,6 +29,7 @@ mod stream;
 pub(crate) mod tests;
 mod virtual_memory;
 
+pub(crate) use self::kernel::{FoundKernel, Limits};
 pub(crate) use self::module::Module;
 pub use self::module::{Function, Kernel};
 

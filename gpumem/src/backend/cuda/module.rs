@@ -9,15 +9,14 @@ use super::error::{
     check, context_failed, denied, describe, driver_version, is_sticky, refused, unavailable, up_to,
 };
 use super::stream::Stream;
-use crate::backend::Fault;
-use cust::function::{BlockSize, GridSize};
+use crate::backend::{Dim3, Fault};
 use std::ffi::{CString, c_int, c_void};
 use std::fmt;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Bytes of dynamic shared memory that every kernel may have which declares none by itself.
-const SHARED_UNASKED: u32 = 48 << 10;
+pub(super) const SHARED_UNASKED: u32 = 48 << 10;
 
 /// Kernels that were loaded onto a device.
 #[derive(Debug)]
@@ -168,7 +167,7 @@ impl Module {
     }
 
     /// Calls the driver with the module, which stays loaded during the call, and with its context current.
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         kernel: &str,
         call: impl FnOnce(ModuleHandle, &Context) -> Result<T, Fault>,
@@ -182,6 +181,11 @@ impl Module {
         };
         let _current = context.enter()?;
         call(*handle, context)
+    }
+
+    /// The context of the kernels, for comparison.
+    pub(super) fn context(&self) -> *const Context {
+        self.context.as_ptr()
     }
 
     /// Finds a kernel by the name that it has in the PTX.
@@ -236,6 +240,10 @@ impl Function<'_> {
         sealed::Kernel::name(self).unwrap_or_default()
     }
 
+    pub(super) fn handle(&self) -> FunctionHandle {
+        self.handle
+    }
+
     /// Sets how much dynamic shared memory a launch of the kernel may ask for.
     pub(crate) fn allow_shared(&self, bytes: u32) -> Result<(), Fault> {
         const OPERATION: &str = "cuFuncSetAttribute";
@@ -269,8 +277,8 @@ impl Stream {
     pub(crate) unsafe fn launch<K: Kernel + ?Sized>(
         &self,
         kernel: &K,
-        grid: GridSize,
-        block: BlockSize,
+        grid: Dim3,
+        block: Dim3,
         shared_bytes: u32,
         arguments: &[*mut c_void],
     ) -> Result<(), Fault> {
@@ -299,7 +307,7 @@ impl Stream {
                 ptr::null_mut(),
             )
         };
-        let reason = || refusal(answer, name, (&grid, &block), shared_bytes);
+        let reason = || refusal(answer, name, (grid, block), shared_bytes);
         match answer {
             code::SUCCESS => Ok(()),
             code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, reason())),
@@ -314,22 +322,15 @@ impl Stream {
 /// The driver's text for a refused launch, and the launch itself. The driver calls a grid of no blocks and a
 /// block of too many threads the same: an "invalid argument".
 #[cold]
-fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), shared_bytes: u32) -> String {
+fn refusal(answer: Code, kernel: &str, (grid, block): (Dim3, Dim3), shared_bytes: u32) -> String {
     let advice = if shared_bytes > SHARED_UNASKED {
         ", of which more than 48 KiB are had with `Function::allow_shared_bytes`"
     } else {
         ""
     };
     format!(
-        "{}, for `{kernel}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
-         shared memory{advice}",
+        "{}, for `{kernel}` with a grid of {grid} blocks of {block} threads and {shared_bytes} bytes of shared memory{advice}",
         describe(answer),
-        grid.x,
-        grid.y,
-        grid.z,
-        block.x,
-        block.y,
-        block.z,
     )
 }
 
