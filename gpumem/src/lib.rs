@@ -140,7 +140,7 @@ pub use self::buffer::{
     Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Element, Frame, FrameQueue, Mode,
     Selection, SelectionPart, Stage, StreamUse, Ticket, Upload, View, ViewMut, WhenFree,
 };
-pub use self::device::{Device, DeviceBuilder};
+pub use self::device::{AnyDevice, Device, DeviceBuilder};
 pub use self::error::{Error, Result};
 pub use self::kernels::{
     HostKernels, IntoLaunch, KernelArg, KernelArgs, KernelBackend, KernelSlice, KernelSliceMut, KernelValue,

@@ -5,12 +5,14 @@
 //! comment of `memory` says how a device ends. `builder` (the settings, and the host) and `cuda` (the cards)
 //! open devices; they know this file, and it does not know them.
 
+mod auto;
 mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(not(feature = "cuda"))]
 mod without_cuda;
 
+pub use self::auto::AnyDevice;
 pub use self::builder::DeviceBuilder;
 
 use crate::backend::{Backend, Host, MemoryInfo};
