@@ -6,6 +6,8 @@
 #[cfg(feature = "cuda")]
 mod cuda;
 mod host;
+#[cfg(feature = "cust")]
+mod with_cust;
 
 #[cfg(feature = "cuda")]
 pub use self::cuda::Module;

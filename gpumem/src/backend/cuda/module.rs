@@ -10,7 +10,6 @@ use super::error::{
 };
 use super::stream::Stream;
 use crate::backend::Fault;
-use cust::function::{BlockSize, GridSize};
 use std::ffi::{CString, c_int, c_void};
 use std::fmt;
 use std::ptr;
@@ -82,24 +81,74 @@ pub struct Function<'m> {
 }
 
 /// A kernel that can be launched on a device's stream: a [`Function`] of this crate's
-/// [`Module`](crate::cuda::Module), or one of `cust`'s.
+/// [`Module`](crate::cuda::Module), or with the feature `cust` a `cust::function::Function`.
 ///
 /// The trait is sealed.
 pub trait Kernel: sealed::Kernel {}
 
 impl Kernel for Function<'_> {}
-impl Kernel for cust::function::Function<'_> {}
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     use super::{Context, c_void};
 
     pub trait Kernel {
         /// The driver's handle of the kernel.
         fn raw(&self) -> *mut c_void;
+
         /// The context that the kernel was loaded into, if that is known.
-        fn context(&self) -> Option<*const Context>;
+        fn context(&self) -> Option<*const Context> {
+            None
+        }
+
         /// The kernel's name for messages, if that is known.
-        fn name(&self) -> Option<&str>;
+        fn name(&self) -> Option<&str> {
+            None
+        }
+    }
+}
+
+/// How many blocks a launch has along each axis, or how many threads a block has: CUDA's `dim3`.
+///
+/// It is made of a number, of two or of three. The axes that are not named have 1.
+///
+/// ```
+/// use gpumem::cuda::Dim3;
+///
+/// assert_eq!(Dim3::from(256), Dim3 { x: 256, y: 1, z: 1 });
+/// assert_eq!(Dim3::from((16, 8)), Dim3 { x: 16, y: 8, z: 1 });
+/// assert_eq!(Dim3::from((8, 8, 4)).to_string(), "8 x 8 x 4");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dim3 {
+    /// Along the first axis, `blockIdx.x` or `threadIdx.x` in a kernel.
+    pub x: u32,
+    /// Along the second axis.
+    pub y: u32,
+    /// Along the third axis.
+    pub z: u32,
+}
+
+impl From<u32> for Dim3 {
+    fn from(x: u32) -> Self {
+        Self { x, y: 1, z: 1 }
+    }
+}
+
+impl From<(u32, u32)> for Dim3 {
+    fn from((x, y): (u32, u32)) -> Self {
+        Self { x, y, z: 1 }
+    }
+}
+
+impl From<(u32, u32, u32)> for Dim3 {
+    fn from((x, y, z): (u32, u32, u32)) -> Self {
+        Self { x, y, z }
+    }
+}
+
+impl fmt::Display for Dim3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {} x {}", self.x, self.y, self.z)
     }
 }
 
@@ -114,20 +163,6 @@ impl sealed::Kernel for Function<'_> {
 
     fn name(&self) -> Option<&str> {
         self.name.to_str().ok()
-    }
-}
-
-impl sealed::Kernel for cust::function::Function<'_> {
-    fn raw(&self) -> *mut c_void {
-        self.to_raw().cast()
-    }
-
-    fn context(&self) -> Option<*const Context> {
-        None
-    }
-
-    fn name(&self) -> Option<&str> {
-        None
     }
 }
 
@@ -269,8 +304,8 @@ impl Stream {
     pub(crate) unsafe fn launch<K: Kernel + ?Sized>(
         &self,
         kernel: &K,
-        grid: GridSize,
-        block: BlockSize,
+        grid: Dim3,
+        block: Dim3,
         shared_bytes: u32,
         arguments: &[*mut c_void],
     ) -> Result<(), Fault> {
@@ -299,7 +334,7 @@ impl Stream {
                 ptr::null_mut(),
             )
         };
-        let reason = || refusal(answer, name, (&grid, &block), shared_bytes);
+        let reason = || refusal(answer, name, (grid, block), shared_bytes);
         match answer {
             code::SUCCESS => Ok(()),
             code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, reason())),
@@ -314,22 +349,16 @@ impl Stream {
 /// The driver's text for a refused launch, and the launch itself. The driver calls a grid of no blocks and a
 /// block of too many threads the same: an "invalid argument".
 #[cold]
-fn refusal(answer: Code, kernel: &str, (grid, block): (&GridSize, &BlockSize), shared_bytes: u32) -> String {
+fn refusal(answer: Code, kernel: &str, (grid, block): (Dim3, Dim3), shared_bytes: u32) -> String {
     let advice = if shared_bytes > SHARED_UNASKED {
         ", of which more than 48 KiB are had with `Function::allow_shared_bytes`"
     } else {
         ""
     };
     format!(
-        "{}, for `{kernel}` with a grid of {} x {} x {} blocks of {} x {} x {} threads and {shared_bytes} bytes of \
-         shared memory{advice}",
+        "{}, for `{kernel}` with a grid of {grid} blocks of {block} threads and {shared_bytes} bytes of shared \
+         memory{advice}",
         describe(answer),
-        grid.x,
-        grid.y,
-        grid.z,
-        block.x,
-        block.y,
-        block.z,
     )
 }
 

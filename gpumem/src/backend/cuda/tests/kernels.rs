@@ -1,9 +1,8 @@
 //! Modules, launches, and a kernel that fails the device.
 
 use super::{Bench, PTX, card};
-use crate::backend::cuda::Cuda;
+use crate::backend::cuda::{Cuda, Dim3};
 use crate::backend::{BackendOps, Cause, Fault};
-use cust::function::{BlockSize, GridSize};
 use std::ffi::c_void;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,9 +23,7 @@ fn kernels_run() {
             [(&raw const address).cast_mut().cast(), (&raw const count).cast_mut().cast::<c_void>()];
         let launch = |grid: u32, block: u32| {
             // SAFETY: the kernel takes an address and a count, of as many words as the block has (rule 1).
-            unsafe {
-                bench.stream.launch(&kernel, GridSize::from(grid), BlockSize::from(block), 0, &arguments)
-            }
+            unsafe { bench.stream.launch(&kernel, Dim3::from(grid), Dim3::from(block), 0, &arguments) }
         };
         for _ in 0..3 {
             launch(4, 256).unwrap();
@@ -42,8 +39,7 @@ fn kernels_run() {
 
         let another = Cuda::open(0).unwrap().create_stream().unwrap();
         // SAFETY: refused before anything is queued (the driver's contract).
-        let refused =
-            unsafe { another.launch(&kernel, GridSize::from(1), BlockSize::from(1), 0, &arguments) };
+        let refused = unsafe { another.launch(&kernel, Dim3::from(1), Dim3::from(1), 0, &arguments) };
         assert!(refused.unwrap_err().to_string().contains("another opened device"));
     }
     drop(module);
@@ -115,7 +111,7 @@ fn fail_the_device() {
     let arguments = [(&raw const address).cast_mut().cast(), (&raw const count).cast_mut().cast::<c_void>()];
     // SAFETY: it is not: the kernel writes to address 0. The device catches that, and this is the test (the
     // driver's contract).
-    unsafe { bench.stream.launch(&kernel, GridSize::from(1), BlockSize::from(1), 0, &arguments) }.unwrap();
+    unsafe { bench.stream.launch(&kernel, Dim3::from(1), Dim3::from(1), 0, &arguments) }.unwrap();
 
     let failed = |fault: Option<Fault>| assert!(fault.as_ref().is_some_and(Fault::is_failure), "{fault:?}");
     match bench.cuda.record(&bench.stream) {

@@ -1,9 +1,8 @@
 //! Addresses and chunks.
 
 use super::{Bench, PTX, card, numbers, say_skipped};
-use crate::backend::cuda::{Chunk, Cuda, Memory};
+use crate::backend::cuda::{Chunk, Cuda, Dim3, Memory};
 use crate::backend::{ALIGNMENT, BackendOps, Cause, Fault};
-use cust::function::{BlockSize, GridSize};
 use std::env;
 use std::ffi::c_void;
 use std::process::Command;
@@ -106,7 +105,7 @@ fn chunks_side_by_side_are_one_memory() {
     // unmapped (rule 1).
     unsafe {
         let kernel = module.function("add_one").unwrap();
-        bench.stream.launch(&kernel, GridSize::from(1), BlockSize::from(32), 0, &arguments).unwrap();
+        bench.stream.launch(&kernel, Dim3::from(1), Dim3::from(32), 0, &arguments).unwrap();
         cuda.copy_on_device(&bench.stream, (&range, 0), (&bench.memory, 0), 2 * unit).unwrap();
     }
     expected[unit - 8..unit + 8].copy_from_slice(&[6, 6, 5, 6].repeat(4));
