@@ -127,6 +127,26 @@ impl Stream<Cuda> {
         unsafe { self.raw().launch(kernel, grid.into(), block.into(), shared_bytes, args) }
             .map_err(Error::from)
     }
+
+    /// The driver's handle of the stream, a `CUstream` or `cudaStream_t`, for a library that queues work on
+    /// it: [the guide](crate::guide::coming_from#with-cudarc) has an example.
+    ///
+    /// The handle is valid as long as this `Stream`. The conditions of [`launch`](Self::launch) hold for all
+    /// work that is queued through it. The stream is not to be destroyed, nor captured into a graph.
+    ///
+    /// ```no_run
+    /// use gpumem::Device;
+    /// use std::ffi::c_void;
+    ///
+    /// let device = Device::cuda(0)?;
+    /// let handle: *mut c_void = device.stream().as_raw();
+    /// assert!(!handle.is_null());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn as_raw(&self) -> *mut c_void {
+        self.raw().as_raw()
+    }
 }
 
 /// Kernels that were loaded onto a device with [`Device::load_ptx`].

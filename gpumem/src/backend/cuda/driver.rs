@@ -129,6 +129,13 @@ const _: () = {
     assert!(size_of::<AccessDescription>() == 12 && align_of::<AccessDescription>() == 4);
 };
 
+impl StreamHandle {
+    /// The handle as other libraries have it.
+    pub(super) fn to_raw(self) -> *mut c_void {
+        self.0
+    }
+}
+
 impl FunctionHandle {
     /// The handle as [`Kernel`](super::Kernel) has it.
     pub(super) fn from_raw(raw: *mut c_void) -> Self {
