@@ -12,9 +12,9 @@
 //! * `fill`: the choice of a fill;
 //! * `module`: modules of kernels, and launches.
 //!
-//! No code here is built on `cust`: among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer`
-//! frees while a copy runs, `wait_event` consumes the event, and a stream's `NON_BLOCKING` is lost without a
-//! word. Users can launch kernels with it (`kernels/with_cust.rs`).
+//! No code here is built on `cust`: among its safe functions, `DeviceBuffer::cast` frees twice,
+//! `LockedBuffer` frees while a copy runs, `wait_event` consumes the event, and a stream's `NON_BLOCKING` is
+//! lost without a word. Users can launch kernels with it (`kernels/with_cust.rs`).
 
 mod context;
 mod driver;

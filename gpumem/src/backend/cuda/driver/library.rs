@@ -28,7 +28,8 @@ pub(in crate::backend::cuda) enum NotLoaded {
 /// the application keeps until then call it.
 pub(super) fn open(name: &str) -> Result<ManuallyDrop<Library>, NotLoaded> {
     // SAFETY: this runs the initialisers of the library, as the start of a program does that is linked with
-    // it. A library of the driver's name is the driver, or stands in for it on purpose (the driver's contract).
+    // it. A library of the driver's name is the driver, or stands in for it on purpose (the driver's
+    // contract).
     let library = unsafe { Library::new(name) }.map_err(|error| {
         // The error itself only names the function of the system that failed.
         NotLoaded::Library(error.source().map_or_else(|| error.to_string(), ToString::to_string))
