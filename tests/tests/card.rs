@@ -176,8 +176,8 @@ fn other_libraries_queue_work_on_the_streams() {
     let mut bytes = Buffer::from_slice(&device, "bytes", &vec![1_u8; 8 << 20]).unwrap().into_async();
     let queue_fill = |address: u64, value: u8, stream: &Stream<Cuda>| {
         device.make_current().unwrap();
-        // SAFETY: the address is that of a buffer of so many bytes, which was made ready for a write on this stream, and the context
-        // is current.
+        // SAFETY: the address is that of a buffer of so many bytes, which was made ready for a write on this
+        // stream, and the context is current.
         assert_eq!(unsafe { driver::cuMemsetD8Async(address, value, 8 << 20, stream.as_raw()) }, 0);
     };
     let own = device.create_stream().unwrap();

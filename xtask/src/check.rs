@@ -68,8 +68,8 @@ fn docs() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A program with the feature `cuda` starts without a driver. Tests that need a card find none and say so. Only
-/// these programs use the stand-in: no other step sees it at run time.
+/// A program with the feature `cuda` starts without a driver. Tests that need a card find none and say so.
+/// Only these programs use the stand-in: no other step sees it at run time.
 fn cuda_without_driver() -> Result<(), Failure> {
     cuda::one_program_for_any_machine()?;
     let lib = cuda::stand_in()?.join("lib64");

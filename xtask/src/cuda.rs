@@ -91,8 +91,8 @@ fn old_driver() -> Result<PathBuf, Failure> {
     Ok(folder.canonicalize()?)
 }
 
-/// Builds a program with the feature `cuda` and without `cust`, where nothing of CUDA is, and runs it: without
-/// a driver, with one that is too old, and on threads.
+/// Builds a program with the feature `cuda` and without `cust`, where nothing of CUDA is, and runs it:
+/// without a driver, with one that is too old, and on threads.
 pub(crate) fn one_program_for_any_machine() -> Result<(), Failure> {
     let line = "build --locked -p gpumem-examples-small --features cuda --example any_machine \
                 --message-format=json-render-diagnostics";

@@ -1,7 +1,8 @@
 //! The driver's functions that tests and benchmarks call by themselves. Each includes this file by its path.
 //!
-//! As in the runtime (`src/backend/cuda/driver.rs`), the driver is loaded when it is needed, and the results are plain numbers. Handles
-//! are plain pointers: these programs have few of them, and wrap those that live long.
+//! As in the runtime (`src/backend/cuda/driver.rs`), the driver is loaded when it is needed, and the results
+//! are plain numbers. Handles are plain pointers: these programs have few of them, and wrap those that live
+//! long.
 
 use libloading::Library;
 use std::ffi::{c_char, c_int, c_uint, c_void};
@@ -87,11 +88,11 @@ pub(crate) fn find(name: &str) -> *mut c_void {
     found.map_or(std::ptr::null_mut(), |found| *found)
 }
 
-/// Declares functions that are looked for when they are called first. A function that is not there answers as a driver does that is not
-/// initialised.
+/// Declares functions that are looked for when they are called first. A function that is not there answers as
+/// a driver does that is not initialised.
 macro_rules! functions {
     ($(fn $name:ident($($parameter:ident: $type:ty),* $(,)?) -> Code;)*) => {$(
-        #[allow(non_snake_case, clippy::missing_safety_doc, clippy::too_many_arguments)]
+        #[allow(non_snake_case, clippy::too_many_arguments)]
         pub(crate) unsafe fn $name($($parameter: $type),*) -> Code {
             type Function = Option<unsafe extern "system" fn($($type),*) -> Code>;
             static FUNCTION: LazyLock<Function> = LazyLock::new(|| {
