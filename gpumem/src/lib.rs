@@ -105,9 +105,13 @@
 //! # Features
 //!
 //! * `derive` (default): `#[derive(GpuBuffers)]`.
-//! * `cuda`: the CUDA backend, built on `cust`. Building it needs the CUDA driver library to link with.
-//!   Running it needs the driver and a card; without them [`Device::cuda`](Device) gives
-//!   [`Error::BackendUnavailable`]. The oldest driver that works is that of CUDA 11.2 (460.27).
+//! * `cuda`: the CUDA backend. Building it needs no toolkit and no driver. A program that has it starts on
+//!   every machine; the driver is loaded by [`Device::cuda`](Device), which gives
+//!   [`Error::BackendUnavailable`] where there is no driver or no card. The oldest driver that works is that
+//!   of CUDA 11.2 (460.27).
+//! * `cust`: `cuda`, and the crate `cust` 0.3 beside this one. Its `launch!` takes streams, kernels and
+//!   addresses of this crate, and a [`Stream`] launches kernels that it loaded. Building `cust` needs the
+//!   driver's library to link with: from a CUDA toolkit, or from the folder in `CUDA_LIBRARY_PATH`.
 //! * `futures`: [`FrameQueue`] is a `futures_core::Stream`.
 //! * `testing`: failures on purpose and slow transfers, for tests of the reactions to them.
 
@@ -156,8 +160,8 @@ pub use bytemuck;
 #[cfg(feature = "derive")]
 pub use gpumem_derive::{GpuBuffers, kernels};
 
-/// Kernels on CUDA cards, which [`Device::load_ptx`] loads and `cust::launch!` takes, and the addresses that
-/// they take.
+/// Kernels on CUDA cards, which [`Device::load_ptx`] loads and [`Stream::launch`] queues, and the addresses
+/// that they take.
 #[cfg(feature = "cuda")]
 pub mod cuda {
     pub use crate::backend::cuda::{Function, Kernel};

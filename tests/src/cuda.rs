@@ -3,7 +3,7 @@
 
 use crate::{Kernel, TestBackend};
 use gpumem::{Buffer, Cuda, Device, DeviceBuilder, Element, Error, Mode};
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,17 +96,16 @@ impl TestBackend for Cuda {
 /// Functions that only the driver made of threads has (`tests/fake-cuda/driver.c`). They make it refuse
 /// calls, and count modules. With a real driver each of them returns `None`.
 pub mod fake {
-    use super::{CStr, c_int, c_void};
+    use super::{c_int, c_void, driver};
 
     /// The function with this name.
-    fn find(name: &CStr) -> Option<*mut c_void> {
-        // SAFETY: the name ends with a NUL.
-        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    fn find(name: &str) -> Option<*mut c_void> {
+        let found = driver::find(name);
         (!found.is_null()).then_some(found)
     }
 
     /// Like [`find`]. Without such a function it prints that the test is skipped.
-    fn find_to_refuse(name: &CStr) -> Option<*mut c_void> {
+    fn find_to_refuse(name: &str) -> Option<*mut c_void> {
         let found = find(name);
         if found.is_none() {
             println!("skipped: this driver refuses nothing that is asked of it");
@@ -117,7 +116,7 @@ pub mod fake {
     /// Makes the driver answer `code` to the next `calls` calls of this thread.
     #[must_use]
     pub fn refuse(code: c_int, calls: c_int) -> Option<()> {
-        note(c"fake_cuda_refuse", code, calls)
+        note("fake_cuda_refuse", code, calls)
     }
 
     /// Like [`refuse`], but refuses only the one call after `calls` others; a number below 0 refuses none.
@@ -125,7 +124,7 @@ pub mod fake {
     #[must_use]
     pub fn refuse_after(code: c_int, calls: c_int) -> Option<bool> {
         type Refuse = unsafe extern "C" fn(c_int, c_int) -> c_int;
-        let found = find_to_refuse(c"fake_cuda_refuse_after")?;
+        let found = find_to_refuse("fake_cuda_refuse_after")?;
         // SAFETY: the driver declares the function so, and it only notes the two numbers.
         Some(unsafe { std::mem::transmute::<*mut c_void, Refuse>(found)(code, calls) } != 0)
     }
@@ -133,11 +132,11 @@ pub mod fake {
     /// Makes the driver answer `code` to the next `calls` waits of all threads except this one.
     #[must_use]
     pub fn refuse_waits(code: c_int, calls: c_int) -> Option<()> {
-        note(c"fake_cuda_refuse_waits", code, calls)
+        note("fake_cuda_refuse_waits", code, calls)
     }
 
     /// Calls a function of the fake driver that notes two numbers and returns nothing.
-    fn note(name: &CStr, code: c_int, calls: c_int) -> Option<()> {
+    fn note(name: &str, code: c_int, calls: c_int) -> Option<()> {
         let found = find_to_refuse(name)?;
         // SAFETY: both callers name a function that is declared so, and that only notes the two numbers.
         unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, c_int)>(found)(code, calls) };
@@ -147,7 +146,7 @@ pub mod fake {
     /// The number of loaded modules.
     #[must_use]
     pub fn loaded_modules() -> Option<c_int> {
-        let found = find(c"fake_cuda_modules")?;
+        let found = find("fake_cuda_modules")?;
         // SAFETY: the driver declares the function so; it takes nothing and only counts.
         Some(unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> c_int>(found)() })
     }

@@ -3,7 +3,7 @@
 #![cfg(feature = "cuda")]
 
 use cust::launch;
-use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error};
+use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error, Stream};
 use gpumem_tests::cuda::fake::{refuse, refuse_after};
 use gpumem_tests::cuda::{KERNELS, turn};
 use gpumem_tests::{Random, TestBackend};
@@ -166,6 +166,32 @@ fn kernels_take_elements_that_cust_does_not_know() {
         unsafe { cust::launch!(add_one<<<1, 256, 0, own>>>(address, 256_u32)).unwrap() };
     }
     assert_eq!(numbers.download().unwrap(), [[Foreign(8); 128], [Foreign(9); 128]].concat());
+}
+
+/// Another library queues its work on the streams of this crate, as the guide shows for `cudarc`.
+#[test]
+fn other_libraries_queue_work_on_the_streams() {
+    let _turn = turn();
+    let Some(device) = card() else { return };
+    let mut bytes = Buffer::from_slice(&device, "bytes", &vec![1_u8; 8 << 20]).unwrap().into_async();
+    let queue_fill = |address: u64, value: u8, stream: &Stream<Cuda>| {
+        device.make_current().unwrap();
+        // SAFETY: the address is that of a buffer of so many bytes, which was made ready for a write on this
+        // stream, and the context is current.
+        assert_eq!(unsafe { driver::cuMemsetD8Async(address, value, 8 << 20, stream.as_raw()) }, 0);
+    };
+    let own = device.create_stream().unwrap();
+    assert_ne!(own.as_raw(), device.stream().as_raw());
+    for round in 0..20_u8 {
+        let before = bytes.start_download().unwrap();
+        // The address is that of the buffer for writing, so the work waits for the download.
+        queue_fill(bytes.as_raw_mut().unwrap(), 100 + round, device.stream());
+        assert!(before.wait().unwrap().iter().all(|byte| *byte == round.max(1)));
+        assert!(bytes.download().unwrap().iter().all(|byte| *byte == 100 + round));
+        let mut bound = bytes.bind(&own).unwrap();
+        queue_fill(bound.as_device_ptr().unwrap().as_raw(), round + 1, &own);
+        bound.finish().unwrap();
+    }
 }
 
 #[test]

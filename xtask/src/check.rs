@@ -56,6 +56,7 @@ fn format() -> Result<(), Failure> {
 fn clippy() -> Result<(), Failure> {
     cargo("clippy --locked --workspace --all-targets -- -D warnings")?.go()?;
     cargo("clippy --locked -p gpumem --no-default-features -- -D warnings")?.go()?;
+    cargo("clippy --locked -p gpumem --all-targets --features cuda -- -D warnings")?.go()?;
     cargo("clippy --locked --workspace --all-targets --all-features -- -D warnings")?.go()
 }
 
@@ -67,9 +68,10 @@ fn docs() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tests that need a card find none and say so. Only these programs use the stand-in: no other step sees it
-/// at run time.
+/// A program with the feature `cuda` starts without a driver. Tests that need a card find none and say so.
+/// Only these programs use the stand-in: no other step sees it at run time.
 fn cuda_without_driver() -> Result<(), Failure> {
+    cuda::one_program_for_any_machine()?;
     let lib = cuda::stand_in()?.join("lib64");
     cargo("test --locked --workspace --features cuda")?.libraries(&lib).go()
 }
@@ -85,7 +87,12 @@ fn on_threads(line: &str, lacks: &[&str]) -> Result<(), Failure> {
     run.go()
 }
 
+/// The runtime's own tests run twice: without `cust`, where only the runtime loads the driver, and with it.
 fn cuda_on_threads() -> Result<(), Failure> {
+    Run::cargo("test --locked -p gpumem --features cuda --lib")
+        .env("GPUMEM_REQUIRE_CUDA", "1")
+        .libraries(&cuda::fake_driver()?)
+        .go()?;
     on_threads("--lib --test card --test contexts", &[])?;
     on_threads("--test suite cuda", &[])
 }

@@ -4,7 +4,7 @@
 use crate::run::{Failure, Run, root, target};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn cargo_home() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo");
@@ -15,9 +15,9 @@ fn compiler() -> String {
     std::env::var("CC").unwrap_or_else(|_| "cc".into())
 }
 
-/// The folder for `CUDA_LIBRARY_PATH`. With it the feature `cuda` builds, and its tests start, on a machine
+/// The folder for `CUDA_LIBRARY_PATH`. With it `cust` builds, and programs with `cust` start, on a machine
 /// without a toolkit and a driver. The library has names only: every function answers that there is no
-/// driver. A program that is built with it needs a `libcuda.so.1` to start, either the driver's or this one
+/// driver. A program that calls `cust` needs a `libcuda.so.1` to start, either the driver's or this one
 /// (`lib64`).
 pub(crate) fn stand_in() -> Result<PathBuf, Failure> {
     let folder = target().join("cuda-stub");
@@ -30,12 +30,19 @@ pub(crate) fn stand_in() -> Result<PathBuf, Failure> {
     // The answer 3 is `CUDA_ERROR_NOT_INITIALIZED`.
     let answers: String = names()?.iter().map(|name| format!("int {name}(void) {{ return 3; }}\n")).collect();
     fs::write(folder.join("stub.c"), answers)?;
-    Run::new(&compiler())
-        .arguments(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"])
-        .arguments([&library, &folder.join("stub.c")])
-        .go()?;
+    link(&library, &[folder.join("stub.c")])?;
     fs::copy(&library, folder.join("lib64/libcuda.so.1"))?;
     Ok(folder.canonicalize()?)
+}
+
+/// Makes a driver's library of source or object files.
+fn link(library: &Path, files: &[PathBuf]) -> Result<(), Failure> {
+    Run::new(&compiler())
+        .arguments(["-shared", "-fPIC", "-w", "-Wl,-soname,libcuda.so.1", "-o"])
+        .arguments([library])
+        .arguments(files)
+        .arguments(["-lpthread"])
+        .go()
 }
 
 /// The functions that `cust` declares, in the version of the lock file.
@@ -66,12 +73,52 @@ pub(crate) fn fake_driver() -> Result<PathBuf, Failure> {
         .arguments("-std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -c -fPIC".split(' '))
         .arguments([&root().join("tests/fake-cuda/driver.c"), &PathBuf::from("-o"), &object])
         .go()?;
-    Run::new(&compiler())
-        .arguments(["-shared", "-fPIC", "-w", "-Wl,-soname,libcuda.so.1", "-o"])
-        .arguments([&folder.join("libcuda.so.1"), &object, &rest])
-        .arguments(["-lpthread"])
-        .go()?;
+    link(&folder.join("libcuda.so.1"), &[object, rest])?;
     Ok(folder.canonicalize()?)
+}
+
+/// The folder for `LD_LIBRARY_PATH` with a driver that is too old: that of CUDA 10.2, without memory pools.
+fn old_driver() -> Result<PathBuf, Failure> {
+    let (stand_in, folder) = (stand_in()?, target().join("old-cuda"));
+    fs::create_dir_all(&folder)?;
+    let answers = fs::read_to_string(stand_in.join("stub.c"))?;
+    let is_old = |line: &&str| !line.contains("cuMemPool") && !line.contains("cuDriverGetVersion");
+    let mut source = answers.lines().filter(is_old).collect::<Vec<_>>().join("\n");
+    source.push_str("\nint cuDriverGetVersion(int *version) { *version = 10020; return 0; }\n");
+    let file = folder.join("driver.c");
+    fs::write(&file, source)?;
+    link(&folder.join("libcuda.so.1"), &[file])?;
+    Ok(folder.canonicalize()?)
+}
+
+/// Builds a program with the feature `cuda` and without `cust`, where nothing of CUDA is, and runs it:
+/// without a driver, with one that is too old, and on threads.
+pub(crate) fn one_program_for_any_machine() -> Result<(), Failure> {
+    let line = "build --locked -p gpumem-examples-small --features cuda --example any_machine \
+                --message-format=json-render-diagnostics";
+    println!("   $ cargo {line}");
+    let toolkit = ["CUDA_LIBRARY_PATH", "CUDA_PATH", "CUDA_ROOT", "CUDA_TOOLKIT_ROOT_DIR"];
+    let messages = Run::cargo(line).without(&toolkit).output()?;
+    let program = messages.lines().find_map(|line| field(line, "executable")).ok_or("cargo built nothing")?;
+    if Run::new("readelf -d").arguments([program]).output()?.contains("libcuda") {
+        return Err(Failure(format!("{program} is linked with libcuda, and starts only where that is")));
+    }
+    let says = |parts: &[&str], run: Run| {
+        let said = run.output()?;
+        println!("{}", said.trim_end());
+        let missing = parts.iter().find(|part| !said.contains(**part));
+        missing.map_or(Ok(()), |part| Err(Failure(format!("{program} does not say \"{part}\""))))
+    };
+    if Path::new("/proc/driver/nvidia").exists() {
+        println!("skipped: this machine has a driver");
+    } else {
+        let reason = "library libcuda.so.1 cannot be loaded (libcuda.so.1: cannot open";
+        says(&[reason, "host (host) has [1, 2, 3, 4]"], Run::new(program))?;
+    }
+    let versions = "this driver is for CUDA up to 10.2, and the oldest that works is that of CUDA 11.2";
+    let too_old = [versions, "it has no function `cuMemPoolCreate`", "host (host) has [1, 2, 3, 4]"];
+    says(&too_old, Run::new(program).libraries(&old_driver()?))?;
+    says(&["Threads as a card (cuda) has [1, 2, 3, 4]"], Run::new(program).libraries(&fake_driver()?))
 }
 
 /// NVIDIA's compiler from the Python registry, in its own folder. Needs Python.
@@ -111,7 +158,7 @@ pub(crate) fn card() -> Result<(), Failure> {
     fs::create_dir_all(&folder)?;
     let lines = [
         "test --locked --workspace --features cuda --no-run --message-format=json-render-diagnostics",
-        "bench --locked -p gpumem --features cuda --no-run --message-format=json-render-diagnostics",
+        "bench --locked -p gpumem --features cust --no-run --message-format=json-render-diagnostics",
     ];
     for line in lines {
         let messages = Run::cargo(line).env("CUDA_LIBRARY_PATH", stand_in()?).output()?;

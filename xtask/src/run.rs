@@ -51,6 +51,14 @@ impl Run {
         self
     }
 
+    /// Runs without these environment variables.
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
+        for name in names {
+            self.0.env_remove(name);
+        }
+        self
+    }
+
     /// Puts a folder first in the search path for libraries.
     pub(crate) fn libraries(self, folder: &Path) -> Self {
         let mut path = folder.as_os_str().to_owned();

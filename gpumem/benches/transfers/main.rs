@@ -2,7 +2,7 @@
 //! once, each against code that was written by hand, in the same process.
 //!
 //! ```sh
-//! cargo bench -p gpumem --bench transfers [--features cuda] [-- OPTIONS]
+//! cargo bench -p gpumem --bench transfers [--features cuda|cust] [-- OPTIONS]
 //! ```
 //!
 //! | option | |
@@ -20,6 +20,8 @@
 //! copies and threads.
 
 #[cfg(feature = "cuda")]
+mod blocking;
+#[cfg(feature = "cuda")]
 mod by_hand;
 mod cases;
 // Neither benchmark uses all items.
@@ -33,6 +35,8 @@ mod handles;
 mod host;
 mod subject;
 mod threads;
+#[cfg(feature = "cust")]
+mod with_cust;
 mod workload;
 
 use common::options::Options;

@@ -11,6 +11,11 @@ impl Device<Cuda> {
     /// addresses. No context needs to be current on the calling thread, and a context that is current stays
     /// so.
     ///
+    /// The first call loads the driver's library, `libcuda.so.1` or `nvcuda.dll`, by the search path of the
+    /// system. So a program with the feature `cuda` starts on a machine without a driver, and goes on there
+    /// without a card. The library stays loaded until the process ends. If it is not found, the next call
+    /// looks for it again.
+    ///
     /// ```
     /// use gpumem::{Device, Error};
     ///
@@ -25,16 +30,18 @@ impl Device<Cuda> {
     /// # Errors
     ///
     /// [`Error::BackendUnavailable`] when there is no driver, no card or no card with this number, when the
-    /// driver is older than that of CUDA 11.2, or when the card has failed in this process before; the reason
-    /// says which.
+    /// driver is older than that of CUDA 11.2, or when the card has failed in this process before. The reason
+    /// says which: without a driver it has the message of the system's loader, and for a driver that lacks a
+    /// function the name of that function and the driver's version.
     pub fn cuda(ordinal: usize) -> Result<Self, Error> {
         DeviceBuilder::default().cuda(ordinal)
     }
 
     /// Makes the card's primary context current on the calling thread and leaves it so, for code that calls
-    /// `cust` or the driver itself. This crate itself does not need it.
+    /// the driver itself, or through `cust` or `cudarc`. This crate itself does not need it.
     ///
-    /// ```no_run
+    #[cfg_attr(feature = "cust", doc = "```no_run")]
+    #[cfg_attr(not(feature = "cust"), doc = "```ignore")]
     /// use gpumem::Device;
     ///
     /// let device = Device::cuda(0)?;

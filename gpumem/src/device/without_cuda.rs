@@ -8,8 +8,8 @@ use crate::error::Error;
 #[diagnostic::on_unimplemented(
     message = "`Device::cuda` needs the feature `cuda` of `gpumem`, which is off",
     label = "no CUDA in this build",
-    note = "turn it on: `cargo add gpumem --features cuda`; building it needs the CUDA driver library to link with",
-    note = "`Device::host()` needs nothing installed"
+    note = "turn it on: `cargo add gpumem --features cuda`; building it needs no toolkit and no driver",
+    note = "`Device::host()` needs no card"
 )]
 pub trait CudaFeature {}
 

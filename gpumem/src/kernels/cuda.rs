@@ -1,15 +1,13 @@
-//! Kernels on CUDA cards: modules of kernels from PTX, and launches on the compute stream.
-//!
-//! `cust`'s `launch!` calls the `launch` method of any stream-like value, so [`Stream`] has one: kernels are
-//! queued on the runtime's own streams, in order with all other work (rule 1), without a stream of `cust`'s.
+//! Kernels on CUDA cards: modules of kernels from PTX, and launches on the runtime's own streams, in order
+//! with all other work (rule 1).
 
+use crate::backend::Dim3;
 use crate::backend::cuda::{Function, Kernel};
-use crate::backend::{self, Cuda, Dim3};
+use crate::backend::{self, Cuda};
 use crate::device::Device;
 use crate::error::Error;
 use crate::ledger::Listed;
 use crate::memory::Stream;
-use cust::function::{BlockSize, GridSize};
 use std::ffi::c_void;
 use std::fmt;
 use std::panic::Location;
@@ -22,7 +20,6 @@ impl Device<Cuda> {
     /// its device is [closed](Device::close) is unloaded then.
     ///
     /// ```no_run
-    /// use cust::launch;
     /// use gpumem::{Buffer, Device};
     ///
     /// // Kernels are mostly built from CUDA C++ by `nvcc -ptx` and come with `include_str!`.
@@ -50,9 +47,9 @@ impl Device<Cuda> {
     ///
     /// let module = device.load_ptx(PTX)?;
     /// let add_one = module.get_function("add_one")?;
-    /// let stream = device.stream();
-    /// // SAFETY: the kernel takes one pointer, and its three threads each touch one of the three elements.
-    /// unsafe { launch!(add_one<<<1, 3, 0, stream>>>(numbers.as_device_ptr_mut()?))? };
+    /// let mut address = numbers.as_device_ptr_mut()?;
+    /// // SAFETY: the kernel takes one address, and its three threads each touch one of the three elements.
+    /// unsafe { device.stream().launch(&add_one, 1, 3, 0, &[(&raw mut address).cast()])? };
     ///
     /// assert_eq!(numbers.download()?, [2, 3, 4]);
     /// # Ok::<(), gpumem::Error>(())
@@ -72,13 +69,17 @@ impl Device<Cuda> {
 }
 
 impl Stream<Cuda> {
-    /// Queues a kernel; `cust`'s `launch!` calls this. [`Device::load_ptx`] has an example.
+    /// Queues a kernel: `grid` blocks of `block` threads each, with `shared_bytes` of dynamic shared memory
+    /// per block.
     ///
-    /// It returns when the kernel is queued. A kernel that fails is reported by a later wait.
+    /// Grid and block are a number, or two or three of them in a tuple: see [`Dim3`]. It returns when the
+    /// kernel is queued. A kernel that fails is reported by a later wait.
+    ///
+    /// With the feature `cust`, `cust::launch!(kernel<<<grid, block, shared_bytes, stream>>>(..))` calls it,
+    /// and checks that each argument is `cust::memory::DeviceCopy`.
     ///
     /// ```no_run
     /// use gpumem::{Buffer, Device};
-    /// use std::ffi::c_void;
     /// # const PTX: &str = "";
     ///
     /// let device = Device::cuda(0)?;
@@ -86,7 +87,7 @@ impl Stream<Cuda> {
     /// let module = device.load_ptx(PTX)?; // with the kernel `rise`
     /// let rise = module.get_function("rise")?;
     /// let (mut address, mut count) = (heights.as_device_ptr_mut()?, 1_024_u32);
-    /// let args = [(&raw mut address).cast::<c_void>(), (&raw mut count).cast::<c_void>()];
+    /// let args = [(&raw mut address).cast(), (&raw mut count).cast()];
     /// // SAFETY: the kernel takes an address and a count, and touches only elements of the buffer.
     /// unsafe { device.stream().launch(&rise, 4, 256, 0, &args)? };
     /// # Ok::<(), gpumem::Error>(())
@@ -105,33 +106,47 @@ impl Stream<Cuda> {
     ///   writes it. The guard is dropped or finished after the launch, and not forgotten: without its end no
     ///   other work waits for the kernel, and another buffer may get the memory while the kernel runs.
     /// * Other memory is alive, and used by no other work, until the kernel has ended.
-    /// * A kernel that `cust` loaded was loaded with this device's context current, and its module lives
-    ///   until the kernel has ended.
+    /// * A kernel that `cust` loaded (feature `cust`) was loaded with this device's context current, and its
+    ///   module lives until the kernel has ended.
     ///
     /// # Errors
     ///
     /// [`Error::KernelRefused`] when the driver refuses the launch, with the grid and the block of the
     /// launch, [`Error::CallRefused`] when there is no memory for it, and [`Error::DeviceFailed`] when the
     /// device has failed. No work is queued then.
-    pub unsafe fn launch<K, G, T>(
+    pub unsafe fn launch(
         &self,
-        kernel: &K,
-        grid: G,
-        block: T,
+        kernel: &impl Kernel,
+        grid: impl Into<Dim3>,
+        block: impl Into<Dim3>,
         shared_bytes: u32,
         args: &[*mut c_void],
-    ) -> Result<(), Error>
-    where
-        K: Kernel,
-        G: Into<GridSize>,
-        T: Into<BlockSize>,
-    {
-        let (grid, block): (GridSize, BlockSize) = (grid.into(), block.into());
-        let (grid, block) = (Dim3::from((grid.x, grid.y, grid.z)), Dim3::from((block.x, block.y, block.z)));
+    ) -> Result<(), Error> {
         // SAFETY: the caller keeps the same conditions. A buffer's memory becomes free only in the order of
         // the compute stream and after the noted uses on other streams, so the kernel's memory stays alive
         // until it has ended (rules 1 and 2).
-        unsafe { self.raw().launch(kernel, grid, block, shared_bytes, args) }.map_err(Error::from)
+        unsafe { self.raw().launch(kernel, grid.into(), block.into(), shared_bytes, args) }
+            .map_err(Error::from)
+    }
+
+    /// The driver's handle of the stream, a `CUstream` or `cudaStream_t`, for a library that queues work on
+    /// it: [the guide](crate::guide::coming_from#with-cudarc) has an example.
+    ///
+    /// The handle is valid as long as this `Stream`. The conditions of [`launch`](Self::launch) hold for all
+    /// work that is queued through it. The stream is not to be destroyed, nor captured into a graph.
+    ///
+    /// ```no_run
+    /// use gpumem::Device;
+    /// use std::ffi::c_void;
+    ///
+    /// let device = Device::cuda(0)?;
+    /// let handle: *mut c_void = device.stream().as_raw();
+    /// assert!(!handle.is_null());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn as_raw(&self) -> *mut c_void {
+        self.raw().as_raw()
     }
 }
 
@@ -179,7 +194,6 @@ impl Function<'_> {
     /// It holds for the kernel of the module, however often the kernel is looked up.
     ///
     /// ```no_run
-    /// use cust::launch;
     /// use gpumem::{Buffer, Device};
     /// # const PTX: &str = "";
     ///
@@ -187,10 +201,10 @@ impl Function<'_> {
     /// let mut sums = Buffer::<f32, _>::zeroed(&device, "sums", 256)?;
     /// let module = device.load_ptx(PTX)?; // with the kernel `reduce`
     /// let reduce = module.get_function("reduce")?;
-    /// let (stream, shared) = (device.stream(), 64 << 10);
-    /// reduce.allow_shared_bytes(shared)?;
+    /// reduce.allow_shared_bytes(64 << 10)?;
+    /// let mut address = sums.as_device_ptr_mut()?;
     /// // SAFETY: the kernel takes one address, and its 256 threads each write one of the 256 elements.
-    /// unsafe { launch!(reduce<<<1, 256, shared, stream>>>(sums.as_device_ptr_mut()?))? };
+    /// unsafe { device.stream().launch(&reduce, 1, 256, 64 << 10, &[(&raw mut address).cast()])? };
     /// # Ok::<(), gpumem::Error>(())
     /// ```
     ///
@@ -208,7 +222,6 @@ mod tests {
     use crate::backend::cuda::tests::PTX;
     use crate::backend::cuda::tests::card::found;
     use crate::{Async, Buffer};
-    use cust::launch;
 
     fn card() -> Option<Device<Cuda>> {
         found(Device::cuda(0), |error| matches!(error, Error::BackendUnavailable { .. }))
@@ -225,30 +238,21 @@ mod tests {
 
         let module = device.load_ptx(PTX).unwrap();
         let add_one = module.get_function("add_one").unwrap();
-        let stream = device.stream();
-        // SAFETY: the kernel takes an address and a count, and touches as many elements as the buffer has
-        // (rule 1).
-        let add = |numbers: &mut Buffer<u32, Cuda, Async>| unsafe {
-            launch!(add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr_mut()?, count))
+        let add = |numbers: &mut Buffer<u32, Cuda, Async>, grid: Dim3| {
+            let (mut address, mut count) = (numbers.as_device_ptr_mut()?, count);
+            let args = [(&raw mut address).cast(), (&raw mut count).cast()];
+            // SAFETY: the kernel takes an address and a count, and touches as many elements as the buffer has
+            // (rule 1).
+            unsafe { device.stream().launch(&add_one, grid, 256, 0, &args) }
         };
-        for round in 1..=20 {
-            add(&mut numbers).unwrap();
+        for round in 1..=20_u32 {
+            add(&mut numbers, Dim3::from(count / 256)).unwrap();
             let frame = numbers.start_download().unwrap();
             // Queued after the copy, which may still run.
-            add(&mut numbers).unwrap();
+            add(&mut numbers, Dim3::from((count / 256, 1))).unwrap();
             let frame = frame.wait().unwrap();
             assert!(frame.iter().all(|number| *number == 2 * round - 1), "{round}: {:?}", &frame[..4]);
         }
-
-        // The other form of the macro; and a kernel that `cust` loads, with the context current. SAFETY: as
-        // above (rule 1).
-        unsafe { launch!(module.add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr(), count)) }
-            .unwrap();
-        device.make_current().unwrap();
-        let foreign = cust::module::Module::from_ptx(PTX, &[]).unwrap();
-        let add_one = foreign.get_function("add_one").unwrap();
-        // SAFETY: as above (rule 1).
-        unsafe { launch!(add_one<<<count / 256, 256, 0, stream>>>(numbers.as_device_ptr(), count)) }.unwrap();
 
         let refused = module.get_function("missing").unwrap_err();
         assert!(
@@ -257,9 +261,9 @@ mod tests {
         );
         // Dropped with its kernels queued.
         drop(module);
-        assert!(numbers.download().unwrap().iter().all(|number| *number == 42));
+        assert!(numbers.download().unwrap().iter().all(|number| *number == 40));
 
-        drop((foreign, numbers));
+        drop(numbers);
         device.close().unwrap();
     }
 }

@@ -18,7 +18,7 @@ use std::panic::Location;
 #[diagnostic::on_unimplemented(
     message = "`launch` runs a closure, which only the host backend can do, and this is `Device<{Self}>`",
     label = "no closures as kernels",
-    note = "on a card, load kernels with `Device::load_ptx` and launch them with `cust::launch!`",
+    note = "on a card, load kernels with `Device::load_ptx` and launch them with `Stream::launch`",
     note = "in code that is generic over the backend, give the kernel to a trait of your own, with an implementation for \
             `Host` and one for `Cuda`"
 )]

@@ -12,6 +12,8 @@ mod launch;
 #[cfg(feature = "cuda")]
 mod on_card;
 mod typed;
+#[cfg(feature = "cust")]
+mod with_cust;
 
 pub use self::arg::{KernelArg, KernelArgs, KernelSlice, KernelSliceMut};
 pub use self::backend::KernelBackend;

@@ -1,9 +1,12 @@
 //! The driver's functions that tests and benchmarks call by themselves. Each includes this file by its path.
 //!
-//! The results are plain numbers, for the reason that the runtime's own declarations give (`src/backend/cuda/driver.rs`). Handles are
-//! plain pointers: these programs have few of them, and wrap those that live long.
+//! As in the runtime (`src/backend/cuda/driver.rs`), the driver is loaded when it is needed, and the results
+//! are plain numbers. Handles are plain pointers: these programs have few of them, and wrap those that live
+//! long.
 
+use libloading::Library;
 use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::sync::LazyLock;
 
 /// 0, or why a call did not work.
 pub(crate) type Code = c_int;
@@ -70,87 +73,123 @@ pub(crate) struct AccessDescription {
 
 const _: () = assert!(size_of::<AllocationProperties>() == 32 && size_of::<AccessDescription>() == 12);
 
-unsafe extern "C" {
-    pub(crate) fn cuInit(flags: c_uint) -> Code;
+/// The driver's library, if there is a driver. It stays loaded, since a static is never dropped.
+static LIBRARY: LazyLock<Option<Library>> = LazyLock::new(|| {
+    // SAFETY: a library of this name is the driver, or stands in for it on purpose.
+    unsafe { Library::new("libcuda.so.1") }.ok()
+});
 
-    pub(crate) fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> Code;
-    pub(crate) fn cuDeviceGetDefaultMemPool(pool: *mut Handle, device: c_int) -> Code;
-    pub(crate) fn cuDevicePrimaryCtxRetain(context: *mut Handle, device: c_int) -> Code;
-    pub(crate) fn cuDevicePrimaryCtxReset_v2(device: c_int) -> Code;
-    pub(crate) fn cuDevicePrimaryCtxGetState(device: c_int, flags: *mut c_uint, active: *mut c_int) -> Code;
-    pub(crate) fn cuCtxCreate_v2(context: *mut Handle, flags: c_uint, device: c_int) -> Code;
-    pub(crate) fn cuCtxDestroy_v2(context: Handle) -> Code;
-    pub(crate) fn cuCtxGetCurrent(context: *mut Handle) -> Code;
-    pub(crate) fn cuCtxSetCurrent(context: Handle) -> Code;
+/// The address of a function of the driver; null if there is no driver, or if it has no such function.
+pub(crate) fn find(name: &str) -> *mut c_void {
+    let found = LIBRARY.as_ref().and_then(|library| {
+        // SAFETY: the symbol is read as an address, which every symbol is.
+        unsafe { library.get::<*mut c_void>(name) }.ok()
+    });
+    found.map_or(std::ptr::null_mut(), |found| *found)
+}
 
-    pub(crate) fn cuMemAlloc_v2(address: *mut Address, bytes: usize) -> Code;
-    pub(crate) fn cuMemFree_v2(address: Address) -> Code;
-    pub(crate) fn cuMemAllocAsync(address: *mut Address, bytes: usize, stream: Handle) -> Code;
-    pub(crate) fn cuMemFreeAsync(address: Address, stream: Handle) -> Code;
-    pub(crate) fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> Code;
-    pub(crate) fn cuMemFreeHost(address: *mut c_void) -> Code;
-    pub(crate) fn cuMemPoolSetAttribute(pool: Handle, attribute: c_uint, value: *mut c_void) -> Code;
-    pub(crate) fn cuMemPoolGetAttribute(pool: Handle, attribute: c_uint, value: *mut c_void) -> Code;
-    pub(crate) fn cuMemPoolTrimTo(pool: Handle, keep: usize) -> Code;
+/// Declares functions that are looked for when they are called first. A function that is not there answers as
+/// a driver does that is not initialised.
+macro_rules! functions {
+    ($(fn $name:ident($($parameter:ident: $type:ty),* $(,)?) -> Code;)*) => {$(
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub(crate) unsafe fn $name($($parameter: $type),*) -> Code {
+            type Function = Option<unsafe extern "system" fn($($type),*) -> Code>;
+            static FUNCTION: LazyLock<Function> = LazyLock::new(|| {
+                // SAFETY: null is `None`, and `cuda.h` declares the function like this.
+                unsafe { std::mem::transmute::<*mut c_void, Function>(find(stringify!($name))) }
+            });
+            match *FUNCTION {
+                // SAFETY: the caller's part.
+                Some(function) => unsafe { function($($parameter),*) },
+                None => 3,
+            }
+        }
+    )*};
+}
 
-    pub(crate) fn cuMemAddressReserve(
+functions! {
+    fn cuInit(flags: c_uint) -> Code;
+
+    fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> Code;
+    fn cuDeviceGetDefaultMemPool(pool: *mut Handle, device: c_int) -> Code;
+    fn cuDevicePrimaryCtxRetain(context: *mut Handle, device: c_int) -> Code;
+    fn cuDevicePrimaryCtxReset_v2(device: c_int) -> Code;
+    fn cuDevicePrimaryCtxGetState(device: c_int, flags: *mut c_uint, active: *mut c_int) -> Code;
+    fn cuCtxCreate_v2(context: *mut Handle, flags: c_uint, device: c_int) -> Code;
+    fn cuCtxDestroy_v2(context: Handle) -> Code;
+    fn cuCtxGetCurrent(context: *mut Handle) -> Code;
+    fn cuCtxSetCurrent(context: Handle) -> Code;
+    fn cuCtxSynchronize() -> Code;
+
+    fn cuMemAlloc_v2(address: *mut Address, bytes: usize) -> Code;
+    fn cuMemFree_v2(address: Address) -> Code;
+    fn cuMemAllocAsync(address: *mut Address, bytes: usize, stream: Handle) -> Code;
+    fn cuMemFreeAsync(address: Address, stream: Handle) -> Code;
+    fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> Code;
+    fn cuMemFreeHost(address: *mut c_void) -> Code;
+    fn cuMemPoolSetAttribute(pool: Handle, attribute: c_uint, value: *mut c_void) -> Code;
+    fn cuMemPoolGetAttribute(pool: Handle, attribute: c_uint, value: *mut c_void) -> Code;
+    fn cuMemPoolTrimTo(pool: Handle, keep: usize) -> Code;
+
+    fn cuMemAddressReserve(
         at: *mut Address,
         bytes: usize,
         align: usize,
         hint: Address,
         flags: u64,
     ) -> Code;
-    pub(crate) fn cuMemAddressFree(at: Address, bytes: usize) -> Code;
-    pub(crate) fn cuMemCreate(
+    fn cuMemAddressFree(at: Address, bytes: usize) -> Code;
+    fn cuMemCreate(
         chunk: *mut ChunkHandle,
         bytes: usize,
         properties: *const AllocationProperties,
         flags: u64,
     ) -> Code;
-    pub(crate) fn cuMemRelease(chunk: ChunkHandle) -> Code;
-    pub(crate) fn cuMemMap(at: Address, bytes: usize, offset: usize, chunk: ChunkHandle, flags: u64) -> Code;
-    pub(crate) fn cuMemUnmap(at: Address, bytes: usize) -> Code;
-    pub(crate) fn cuMemSetAccess(
+    fn cuMemRelease(chunk: ChunkHandle) -> Code;
+    fn cuMemMap(at: Address, bytes: usize, offset: usize, chunk: ChunkHandle, flags: u64) -> Code;
+    fn cuMemUnmap(at: Address, bytes: usize) -> Code;
+    fn cuMemSetAccess(
         at: Address,
         bytes: usize,
         access: *const AccessDescription,
         count: usize,
     ) -> Code;
 
-    pub(crate) fn cuStreamCreate(stream: *mut Handle, flags: c_uint) -> Code;
-    pub(crate) fn cuStreamDestroy_v2(stream: Handle) -> Code;
-    pub(crate) fn cuStreamSynchronize(stream: Handle) -> Code;
-    pub(crate) fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: c_uint) -> Code;
-    pub(crate) fn cuStreamBeginCapture_v2(stream: Handle, mode: c_uint) -> Code;
-    pub(crate) fn cuStreamEndCapture(stream: Handle, graph: *mut Handle) -> Code;
+    fn cuStreamCreate(stream: *mut Handle, flags: c_uint) -> Code;
+    fn cuStreamDestroy_v2(stream: Handle) -> Code;
+    fn cuStreamSynchronize(stream: Handle) -> Code;
+    fn cuStreamWaitEvent(stream: Handle, event: Handle, flags: c_uint) -> Code;
+    fn cuStreamBeginCapture_v2(stream: Handle, mode: c_uint) -> Code;
+    fn cuStreamEndCapture(stream: Handle, graph: *mut Handle) -> Code;
 
-    pub(crate) fn cuEventCreate(event: *mut Handle, flags: c_uint) -> Code;
-    pub(crate) fn cuEventDestroy_v2(event: Handle) -> Code;
-    pub(crate) fn cuEventRecord(event: Handle, stream: Handle) -> Code;
-    pub(crate) fn cuEventQuery(event: Handle) -> Code;
-    pub(crate) fn cuEventSynchronize(event: Handle) -> Code;
+    fn cuEventCreate(event: *mut Handle, flags: c_uint) -> Code;
+    fn cuEventDestroy_v2(event: Handle) -> Code;
+    fn cuEventRecord(event: Handle, stream: Handle) -> Code;
+    fn cuEventQuery(event: Handle) -> Code;
+    fn cuEventSynchronize(event: Handle) -> Code;
 
-    pub(crate) fn cuMemsetD8Async(to: Address, value: u8, count: usize, stream: Handle) -> Code;
-    pub(crate) fn cuMemcpyDtoH_v2(to: *mut c_void, from: Address, bytes: usize) -> Code;
-    pub(crate) fn cuMemcpyHtoD_v2(to: Address, from: *const c_void, bytes: usize) -> Code;
-    pub(crate) fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: Address, bytes: usize, stream: Handle) -> Code;
-    pub(crate) fn cuMemcpyHtoDAsync_v2(
+    fn cuMemsetD8Async(to: Address, value: u8, count: usize, stream: Handle) -> Code;
+    fn cuMemcpyDtoH_v2(to: *mut c_void, from: Address, bytes: usize) -> Code;
+    fn cuMemcpyHtoD_v2(to: Address, from: *const c_void, bytes: usize) -> Code;
+    fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: Address, bytes: usize, stream: Handle) -> Code;
+    fn cuMemcpyHtoDAsync_v2(
         to: Address,
         from: *const c_void,
         bytes: usize,
         stream: Handle,
     ) -> Code;
-    pub(crate) fn cuMemcpyDtoDAsync_v2(to: Address, from: Address, bytes: usize, stream: Handle) -> Code;
+    fn cuMemcpyDtoDAsync_v2(to: Address, from: Address, bytes: usize, stream: Handle) -> Code;
 
-    pub(crate) fn cuModuleLoadDataEx(
+    fn cuModuleLoadDataEx(
         module: *mut Handle,
         image: *const c_void,
         options: c_uint,
         keys: *mut c_uint,
         values: *mut *mut c_void,
     ) -> Code;
-    pub(crate) fn cuModuleGetFunction(function: *mut Handle, module: Handle, name: *const c_char) -> Code;
-    pub(crate) fn cuLaunchKernel(
+    fn cuModuleGetFunction(function: *mut Handle, module: Handle, name: *const c_char) -> Code;
+    fn cuLaunchKernel(
         function: Handle,
         grid_x: c_uint,
         grid_y: c_uint,

@@ -14,7 +14,9 @@ use super::driver::{
     self, CAPTURE_MODE_RELAXED, ContextHandle, EVENT_DISABLE_TIMING, EventHandle, ModuleHandle,
     OLDEST_DRIVER, StreamHandle,
 };
-use super::error::{check, check_open, context_failed, driver_version, log_failure, too_old, unavailable};
+use super::error::{
+    check, check_open, context_failed, driver_version, log_failure, not_loaded, too_old, unavailable,
+};
 use crate::backend::Fault;
 use crate::threads;
 use std::ffi::{CStr, c_char, c_int, c_uint};
@@ -51,6 +53,7 @@ struct Registry {
 impl Context {
     /// Finds the device and retains its primary context. Also returns the device's name.
     pub(super) fn open(ordinal: usize) -> Result<(Self, String), Fault> {
+        driver::load().map_err(|why| unavailable(not_loaded(&why)))?;
         // SAFETY: the first call into the driver, which may be made any number of times (the driver's
         // contract).
         check_open("cuInit", unsafe { driver::cuInit(0) })?;

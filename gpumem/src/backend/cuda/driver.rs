@@ -1,18 +1,20 @@
-//! The functions of CUDA's driver, declared once more.
+//! The functions of CUDA's driver: declared once, and found in the driver's library while the program runs.
 //!
-//! `cust` links the library and declares the same functions, but their result is a Rust enum of CUDA 11.4's
-//! codes. A driver that answers with a newer code would be undefined behaviour before any code looked at it.
-//! Here every function returns a plain `i32`. Where the driver has a second version of a function, it is the
-//! `_v2` symbol. The name without `_v2` is the old 32-bit interface, and only the C header maps one to the
-//! other.
+//! Every function returns a plain `i32`. (`cust` declares a Rust enum of CUDA 11.4's codes as the result. A
+//! driver that answers with a newer code would be undefined behaviour before any code looked at it.) Where
+//! the driver has a second version of a function, it is the `_v2` symbol. The name without `_v2` is the old
+//! 32-bit interface, and only the C header maps one to the other.
 //!
 //! This file decides nothing. Codes become faults in `error`, and the callers state the rules for each call.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+mod library;
 
-// Not a type of `cust`, but its link to the driver library: without a mention, `cust` would not be linked at
-// all.
-use cust as _;
+pub(super) use self::library::{LIBRARY, NotLoaded};
+
+use libloading::Library;
+use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::mem::ManuallyDrop;
+use std::sync::OnceLock;
 
 /// The result of every function: 0, or the reason why it did not work.
 pub(super) type Code = c_int;
@@ -127,8 +129,15 @@ const _: () = {
     assert!(size_of::<AccessDescription>() == 12 && align_of::<AccessDescription>() == 4);
 };
 
+impl StreamHandle {
+    /// The handle as other libraries have it.
+    pub(super) fn to_raw(self) -> *mut c_void {
+        self.0
+    }
+}
+
 impl FunctionHandle {
-    /// The handle as other layers have it, `cust` for one.
+    /// The handle as [`Kernel`](super::Kernel) has it.
     pub(super) fn from_raw(raw: *mut c_void) -> Self {
         Self(raw)
     }
@@ -239,135 +248,206 @@ pub(super) const JIT_ERROR_LOG_BUFFER: c_uint = 5;
 /// `CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES`
 pub(super) const JIT_ERROR_LOG_BUFFER_SIZE: c_uint = 6;
 
+/// The functions of the loaded library. Set once, by [`load`].
+static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
+
+/// Makes from the declarations a table of the functions' addresses, and a function of the same name for each.
+macro_rules! functions {
+    ($(fn $name:ident($($parameter:ident: $type:ty),* $(,)?) -> Code;)*) => {
+        /// The address of each function, if the library has the function.
+        #[allow(non_snake_case)]
+        struct Functions {
+            $($name: Option<unsafe extern "system" fn($($type),*) -> Code>,)*
+        }
+
+        impl Functions {
+            /// Finds them in a library that is never unloaded.
+            fn find(library: &ManuallyDrop<Library>) -> Self {
+                Self {
+                    // SAFETY: the address is null, which is `None`, or that of the driver's function with
+                    // this name. `cuda.h` declares it like this, and it stays where it is, since nothing
+                    // unloads the library (the driver's contract).
+                    $($name: unsafe {
+                        std::mem::transmute::<*mut c_void, Option<unsafe extern "system" fn($($type),*) -> Code>>(
+                            library::address(library, stringify!($name)),
+                        )
+                    },)*
+                }
+            }
+
+            /// The name of the first function that the library lacks.
+            fn missing(&self) -> Option<&'static str> {
+                $(if self.$name.is_none() {
+                    return Some(stringify!($name));
+                })*
+                None
+            }
+        }
+
+        $(
+            /// The driver's function. Before the library is loaded it answers as the driver does that is not
+            /// initialised.
+            ///
+            /// # Safety
+            ///
+            /// The conditions of the function itself (the driver's contract).
+            #[allow(non_snake_case, clippy::too_many_arguments)]
+            pub(super) unsafe fn $name($($parameter: $type),*) -> Code {
+                match FUNCTIONS.get() {
+                    // SAFETY: the caller's part (the driver's contract).
+                    Some(Functions { $name: Some(function), .. }) => unsafe { function($($parameter),*) },
+                    _ => code::NOT_INITIALIZED,
+                }
+            }
+        )*
+    };
+}
+
+/// Loads the driver's library, unless it is loaded, and finds the functions in it.
+///
+/// A library that could not be loaded is looked for anew by the next call: it may have come since, and to
+/// look for it has no lasting effect. A library that is loaded stays, even if it lacks a function.
+pub(super) fn load() -> Result<(), NotLoaded> {
+    let functions = match FUNCTIONS.get() {
+        Some(functions) => functions,
+        None => {
+            let found = Functions::find(&library::open(LIBRARY)?);
+            // Another thread may have been faster. Then it has found the same addresses.
+            FUNCTIONS.get_or_init(|| found)
+        }
+    };
+    functions.missing().map_or(Ok(()), |name| Err(NotLoaded::Function(name)))
+}
+
 // The signatures are those of `cuda.h`. Enums as parameters are passed as the `unsigned int` that they are in
 // C.
-unsafe extern "C" {
-    pub(super) fn cuInit(flags: c_uint) -> Code;
-    pub(super) fn cuDriverGetVersion(version: *mut c_int) -> Code;
-    pub(super) fn cuGetErrorName(error: Code, name: *mut *const c_char) -> Code;
-    pub(super) fn cuGetErrorString(error: Code, text: *mut *const c_char) -> Code;
+functions! {
+    fn cuInit(flags: c_uint) -> Code;
+    fn cuDriverGetVersion(version: *mut c_int) -> Code;
+    fn cuGetErrorName(error: Code, name: *mut *const c_char) -> Code;
+    fn cuGetErrorString(error: Code, text: *mut *const c_char) -> Code;
 
-    pub(super) fn cuDeviceGetCount(count: *mut c_int) -> Code;
-    pub(super) fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> Code;
-    pub(super) fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_int, device: c_int) -> Code;
-    pub(super) fn cuDeviceGetName(name: *mut c_char, len: c_int, device: c_int) -> Code;
-    pub(super) fn cuDevicePrimaryCtxRetain(context: *mut ContextHandle, device: c_int) -> Code;
-    pub(super) fn cuDevicePrimaryCtxRelease_v2(device: c_int) -> Code;
+    fn cuDeviceGetCount(count: *mut c_int) -> Code;
+    fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> Code;
+    fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_int, device: c_int) -> Code;
+    fn cuDeviceGetName(name: *mut c_char, len: c_int, device: c_int) -> Code;
+    fn cuDevicePrimaryCtxRetain(context: *mut ContextHandle, device: c_int) -> Code;
+    fn cuDevicePrimaryCtxRelease_v2(device: c_int) -> Code;
 
-    pub(super) fn cuCtxGetCurrent(context: *mut ContextHandle) -> Code;
-    pub(super) fn cuCtxSetCurrent(context: ContextHandle) -> Code;
-    pub(super) fn cuCtxPushCurrent_v2(context: ContextHandle) -> Code;
-    pub(super) fn cuCtxPopCurrent_v2(context: *mut ContextHandle) -> Code;
-    pub(super) fn cuCtxGetApiVersion(context: ContextHandle, version: *mut c_uint) -> Code;
-    pub(super) fn cuCtxSynchronize() -> Code;
-    pub(super) fn cuThreadExchangeStreamCaptureMode(mode: *mut c_uint) -> Code;
+    fn cuCtxGetCurrent(context: *mut ContextHandle) -> Code;
+    fn cuCtxSetCurrent(context: ContextHandle) -> Code;
+    fn cuCtxPushCurrent_v2(context: ContextHandle) -> Code;
+    fn cuCtxPopCurrent_v2(context: *mut ContextHandle) -> Code;
+    fn cuCtxGetApiVersion(context: ContextHandle, version: *mut c_uint) -> Code;
+    fn cuCtxSynchronize() -> Code;
+    fn cuThreadExchangeStreamCaptureMode(mode: *mut c_uint) -> Code;
 
-    pub(super) fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> Code;
-    pub(super) fn cuMemAlloc_v2(address: *mut DeviceAddress, bytes: usize) -> Code;
-    pub(super) fn cuMemFree_v2(address: DeviceAddress) -> Code;
-    pub(super) fn cuMemPoolCreate(pool: *mut PoolHandle, properties: *const PoolProperties) -> Code;
-    pub(super) fn cuMemPoolDestroy(pool: PoolHandle) -> Code;
-    pub(super) fn cuMemAllocFromPoolAsync(
+    fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> Code;
+    fn cuMemAlloc_v2(address: *mut DeviceAddress, bytes: usize) -> Code;
+    fn cuMemFree_v2(address: DeviceAddress) -> Code;
+    fn cuMemPoolCreate(pool: *mut PoolHandle, properties: *const PoolProperties) -> Code;
+    fn cuMemPoolDestroy(pool: PoolHandle) -> Code;
+    fn cuMemAllocFromPoolAsync(
         address: *mut DeviceAddress,
         bytes: usize,
         pool: PoolHandle,
         stream: StreamHandle,
     ) -> Code;
-    pub(super) fn cuMemFreeAsync(address: DeviceAddress, stream: StreamHandle) -> Code;
-    pub(super) fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> Code;
-    pub(super) fn cuMemFreeHost(address: *mut c_void) -> Code;
+    fn cuMemFreeAsync(address: DeviceAddress, stream: StreamHandle) -> Code;
+    fn cuMemHostAlloc(address: *mut *mut c_void, bytes: usize, flags: c_uint) -> Code;
+    fn cuMemFreeHost(address: *mut c_void) -> Code;
 
-    pub(super) fn cuMemGetAllocationGranularity(
+    fn cuMemGetAllocationGranularity(
         granularity: *mut usize,
         properties: *const AllocationProperties,
         option: c_uint,
     ) -> Code;
-    pub(super) fn cuMemAddressReserve(
+    fn cuMemAddressReserve(
         address: *mut DeviceAddress,
         bytes: usize,
         alignment: usize,
         place: DeviceAddress,
         flags: u64,
     ) -> Code;
-    pub(super) fn cuMemAddressFree(address: DeviceAddress, bytes: usize) -> Code;
-    pub(super) fn cuMemCreate(
+    fn cuMemAddressFree(address: DeviceAddress, bytes: usize) -> Code;
+    fn cuMemCreate(
         chunk: *mut ChunkHandle,
         bytes: usize,
         properties: *const AllocationProperties,
         flags: u64,
     ) -> Code;
-    pub(super) fn cuMemRelease(chunk: ChunkHandle) -> Code;
-    pub(super) fn cuMemMap(
+    fn cuMemRelease(chunk: ChunkHandle) -> Code;
+    fn cuMemMap(
         address: DeviceAddress,
         bytes: usize,
         offset: usize,
         chunk: ChunkHandle,
         flags: u64,
     ) -> Code;
-    pub(super) fn cuMemSetAccess(
+    fn cuMemSetAccess(
         address: DeviceAddress,
         bytes: usize,
         access: *const AccessDescription,
         count: usize,
     ) -> Code;
-    pub(super) fn cuMemUnmap(address: DeviceAddress, bytes: usize) -> Code;
+    fn cuMemUnmap(address: DeviceAddress, bytes: usize) -> Code;
 
-    pub(super) fn cuStreamCreate(stream: *mut StreamHandle, flags: c_uint) -> Code;
-    pub(super) fn cuStreamSynchronize(stream: StreamHandle) -> Code;
-    pub(super) fn cuStreamQuery(stream: StreamHandle) -> Code;
-    pub(super) fn cuStreamDestroy_v2(stream: StreamHandle) -> Code;
-    pub(super) fn cuStreamWaitEvent(stream: StreamHandle, event: EventHandle, flags: c_uint) -> Code;
+    fn cuStreamCreate(stream: *mut StreamHandle, flags: c_uint) -> Code;
+    fn cuStreamSynchronize(stream: StreamHandle) -> Code;
+    fn cuStreamQuery(stream: StreamHandle) -> Code;
+    fn cuStreamDestroy_v2(stream: StreamHandle) -> Code;
+    fn cuStreamWaitEvent(stream: StreamHandle, event: EventHandle, flags: c_uint) -> Code;
 
-    pub(super) fn cuEventCreate(event: *mut EventHandle, flags: c_uint) -> Code;
-    pub(super) fn cuEventDestroy_v2(event: EventHandle) -> Code;
-    pub(super) fn cuEventRecord(event: EventHandle, stream: StreamHandle) -> Code;
-    pub(super) fn cuEventQuery(event: EventHandle) -> Code;
-    pub(super) fn cuEventSynchronize(event: EventHandle) -> Code;
+    fn cuEventCreate(event: *mut EventHandle, flags: c_uint) -> Code;
+    fn cuEventDestroy_v2(event: EventHandle) -> Code;
+    fn cuEventRecord(event: EventHandle, stream: StreamHandle) -> Code;
+    fn cuEventQuery(event: EventHandle) -> Code;
+    fn cuEventSynchronize(event: EventHandle) -> Code;
 
-    pub(super) fn cuMemcpyHtoDAsync_v2(
+    fn cuMemcpyHtoDAsync_v2(
         to: DeviceAddress,
         from: *const c_void,
         bytes: usize,
         stream: StreamHandle,
     ) -> Code;
-    pub(super) fn cuMemcpyDtoHAsync_v2(
+    fn cuMemcpyDtoHAsync_v2(
         to: *mut c_void,
         from: DeviceAddress,
         bytes: usize,
         stream: StreamHandle,
     ) -> Code;
-    pub(super) fn cuMemcpyDtoDAsync_v2(
+    fn cuMemcpyDtoDAsync_v2(
         to: DeviceAddress,
         from: DeviceAddress,
         bytes: usize,
         stream: StreamHandle,
     ) -> Code;
-    pub(super) fn cuMemsetD8Async(to: DeviceAddress, value: u8, count: usize, stream: StreamHandle) -> Code;
-    pub(super) fn cuMemsetD16Async(to: DeviceAddress, value: u16, count: usize, stream: StreamHandle)
+    fn cuMemsetD8Async(to: DeviceAddress, value: u8, count: usize, stream: StreamHandle) -> Code;
+    fn cuMemsetD16Async(to: DeviceAddress, value: u16, count: usize, stream: StreamHandle)
     -> Code;
-    pub(super) fn cuMemsetD32Async(
+    fn cuMemsetD32Async(
         to: DeviceAddress,
         value: c_uint,
         count: usize,
         stream: StreamHandle,
     ) -> Code;
 
-    pub(super) fn cuModuleLoadDataEx(
+    fn cuModuleLoadDataEx(
         module: *mut ModuleHandle,
         image: *const c_void,
         options: c_uint,
         keys: *mut c_uint,
         values: *mut *mut c_void,
     ) -> Code;
-    pub(super) fn cuModuleUnload(module: ModuleHandle) -> Code;
-    pub(super) fn cuModuleGetFunction(
+    fn cuModuleUnload(module: ModuleHandle) -> Code;
+    fn cuModuleGetFunction(
         function: *mut FunctionHandle,
         module: ModuleHandle,
         name: *const c_char,
     ) -> Code;
-    pub(super) fn cuFuncGetAttribute(value: *mut c_int, attribute: c_int, function: FunctionHandle) -> Code;
-    pub(super) fn cuFuncSetAttribute(function: FunctionHandle, attribute: c_uint, value: c_int) -> Code;
-    pub(super) fn cuLaunchKernel(
+    fn cuFuncGetAttribute(value: *mut c_int, attribute: c_int, function: FunctionHandle) -> Code;
+    fn cuFuncSetAttribute(function: FunctionHandle, attribute: c_uint, value: c_int) -> Code;
+    fn cuLaunchKernel(
         function: FunctionHandle,
         grid_x: c_uint,
         grid_y: c_uint,
@@ -380,4 +460,34 @@ unsafe extern "C" {
         parameters: *mut *mut c_void,
         extra: *mut *mut c_void,
     ) -> Code;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A library that is loaded in any case, and is not the driver.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn a_library_without_the_functions_is_found_out() {
+        let other = Functions::find(&library::open("libc.so.6").unwrap());
+        assert_eq!(other.missing(), Some("cuInit"));
+        assert!(other.cuLaunchKernel.is_none());
+    }
+
+    /// In programs of other tests a card may be open, which changes nothing here.
+    #[test]
+    fn a_driver_is_looked_for_until_it_is_there() {
+        let first = load();
+        if let Err(NotLoaded::Library(reason)) = &first {
+            assert!(reason.contains(LIBRARY) || cfg!(windows), "{reason}");
+            assert!(FUNCTIONS.get().is_none(), "nothing is remembered");
+            let mut count = 0;
+            // SAFETY: the pointer is valid for a write (the driver's contract).
+            assert_eq!(unsafe { cuDeviceGetCount(&raw mut count) }, code::NOT_INITIALIZED);
+        } else {
+            assert!(FUNCTIONS.get().is_some());
+        }
+        assert_eq!(load(), first);
+    }
 }

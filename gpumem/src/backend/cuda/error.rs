@@ -1,9 +1,9 @@
 //! From the driver's codes to faults in words.
 //!
-//! `cust`'s own error panics in `to_string` when the driver cannot name a code. Without a working driver that
-//! is every code. So the names are asked for here, and a code without a name is written as a number.
+//! A driver that does not work names no code, and neither does a driver that is not loaded. Then a code is
+//! written as a number.
 
-use super::driver::{self, Code, OLDEST_DRIVER, code};
+use super::driver::{self, Code, LIBRARY, NotLoaded, OLDEST_DRIVER, code};
 use crate::backend::Fault;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -147,16 +147,39 @@ pub(super) fn too_old(version: c_int) -> String {
     )
 }
 
+/// The message for a driver whose functions cannot be called.
+pub(super) fn not_loaded(why: &NotLoaded) -> String {
+    match why {
+        NotLoaded::Library(reason) => format!(
+            "the CUDA driver's library {LIBRARY} cannot be loaded ({reason}); install NVIDIA's driver, or start the \
+             container with access to the cards"
+        ),
+        NotLoaded::Function(name) => lacks(name, driver_version()),
+    }
+}
+
+/// The message for a driver of this version, if it is known, that lacks a function.
+fn lacks(function: &str, version: Option<c_int>) -> String {
+    match version {
+        Some(version) if version < OLDEST_DRIVER => {
+            format!("{}; it has no function `{function}`", too_old(version))
+        }
+        Some(version) => {
+            format!("{LIBRARY} has no function `{function}`, although {}", up_to(version))
+        }
+        None => format!(
+            "{LIBRARY} has no function `{function}`: it is that of a CUDA driver which is too old, or of none"
+        ),
+    }
+}
+
 /// Asks the driver for one of the two strings that it has for a code.
 ///
 /// # Safety
 ///
 /// `question` fills its pointer with a string that lives as long as the process, or leaves it null (the
 /// driver's contract).
-unsafe fn ask(
-    question: unsafe extern "C" fn(Code, *mut *const c_char) -> Code,
-    answer: Code,
-) -> Option<&'static str> {
+unsafe fn ask(question: unsafe fn(Code, *mut *const c_char) -> Code, answer: Code) -> Option<&'static str> {
     let mut string: *const c_char = ptr::null();
     // SAFETY: the pointer is valid for a write; the rest is this function's own condition (the driver's
     // contract).
@@ -293,5 +316,17 @@ mod tests {
     fn a_driver_that_is_too_old_is_told_with_both_versions() {
         let text = "the CUDA driver is too old: this driver is for CUDA up to 10.2, and the oldest that works is that of CUDA 11.2";
         assert_eq!(too_old(10_020), text);
+        assert_eq!(lacks("cuX", Some(10_020)), format!("{text}; it has no function `cuX`"));
+        let text = lacks("cuX", Some(13_000));
+        assert!(text.contains("`cuX`, although this driver is for CUDA up to 13.0"), "{text}");
+        let text = lacks("cuX", None);
+        assert!(text.contains("libcuda.so.1 has no function `cuX`") || cfg!(windows), "{text}");
+    }
+
+    #[test]
+    fn a_driver_that_is_not_there_is_told_with_the_loaders_reason_and_advice() {
+        let text = not_loaded(&NotLoaded::Library("no such file".into()));
+        let library = format!("library {LIBRARY} cannot be loaded (no such file); install NVIDIA's driver");
+        assert!(text.contains(&library), "{text}");
     }
 }

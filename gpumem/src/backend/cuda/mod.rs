@@ -2,7 +2,7 @@
 //!
 //! Each file has one kind of thing, and imports only files above it in this list:
 //!
-//! * `driver`: the driver's functions, declared;
+//! * `driver`: the driver's functions, declared, and found in its library;
 //! * `error`: their codes in words;
 //! * `context`: the primary context, made current where a call needs it;
 //! * `stream`: streams;
@@ -12,9 +12,9 @@
 //! * `fill`: the choice of a fill;
 //! * `module`: modules of kernels, and launches.
 //!
-//! Users launch kernels with `cust`, and its types appear only there. No other code here is built on `cust`:
-//! among its safe functions, `DeviceBuffer::cast` frees twice, `LockedBuffer` frees while a copy runs,
-//! `wait_event` consumes the event, and a stream's `NON_BLOCKING` is lost without a word.
+//! No code here is built on `cust`: among its safe functions, `DeviceBuffer::cast` frees twice,
+//! `LockedBuffer` frees while a copy runs, `wait_event` consumes the event, and a stream's `NON_BLOCKING` is
+//! lost without a word. Users can launch kernels with it (`kernels/with_cust.rs`).
 
 mod context;
 mod driver;
@@ -31,6 +31,8 @@ mod virtual_memory;
 
 pub(crate) use self::kernel::{FoundKernel, Limits};
 pub(crate) use self::module::Module;
+#[cfg(feature = "cust")]
+pub(crate) use self::module::sealed;
 pub use self::module::{Function, Kernel};
 
 use self::context::Context;

@@ -81,24 +81,29 @@ pub struct Function<'m> {
 }
 
 /// A kernel that can be launched on a device's stream: a [`Function`] of this crate's
-/// [`Module`](crate::cuda::Module), or one of `cust`'s.
+/// [`Module`](crate::cuda::Module), or with the feature `cust` a `cust::function::Function`.
 ///
 /// The trait is sealed.
 pub trait Kernel: sealed::Kernel {}
 
 impl Kernel for Function<'_> {}
-impl Kernel for cust::function::Function<'_> {}
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     use super::{Context, c_void};
 
     pub trait Kernel {
         /// The driver's handle of the kernel.
         fn raw(&self) -> *mut c_void;
+
         /// The context that the kernel was loaded into, if that is known.
-        fn context(&self) -> Option<*const Context>;
+        fn context(&self) -> Option<*const Context> {
+            None
+        }
+
         /// The kernel's name for messages, if that is known.
-        fn name(&self) -> Option<&str>;
+        fn name(&self) -> Option<&str> {
+            None
+        }
     }
 }
 
@@ -113,20 +118,6 @@ impl sealed::Kernel for Function<'_> {
 
     fn name(&self) -> Option<&str> {
         self.name.to_str().ok()
-    }
-}
-
-impl sealed::Kernel for cust::function::Function<'_> {
-    fn raw(&self) -> *mut c_void {
-        self.to_raw().cast()
-    }
-
-    fn context(&self) -> Option<*const Context> {
-        None
-    }
-
-    fn name(&self) -> Option<&str> {
-        None
     }
 }
 
@@ -329,7 +320,8 @@ fn refusal(answer: Code, kernel: &str, (grid, block): (Dim3, Dim3), shared_bytes
         ""
     };
     format!(
-        "{}, for `{kernel}` with a grid of {grid} blocks of {block} threads and {shared_bytes} bytes of shared memory{advice}",
+        "{}, for `{kernel}` with a grid of {grid} blocks of {block} threads and {shared_bytes} bytes of shared \
+         memory{advice}",
         describe(answer),
     )
 }

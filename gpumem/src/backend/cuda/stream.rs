@@ -4,6 +4,7 @@ use super::context::Context;
 use super::driver::{self, EventHandle, STREAM_NON_BLOCKING, StreamHandle, code};
 use super::error::{check, log_failure};
 use crate::backend::Fault;
+use std::ffi::c_void;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The streams of all devices of the process, each with its context. A stream is listed from its creation
@@ -35,6 +36,11 @@ impl Stream {
 
     pub(super) fn handle(&self) -> StreamHandle {
         self.handle
+    }
+
+    /// The driver's handle, for other libraries.
+    pub(crate) fn as_raw(&self) -> *mut c_void {
+        self.handle.to_raw()
     }
 
     pub(super) fn context(&self) -> &Arc<Context> {

@@ -1,6 +1,5 @@
 //! [`DevicePointer`]: an address on a card, with the type of its elements.
 
-use cust::memory::DeviceCopy;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -8,9 +7,11 @@ use std::marker::PhantomData;
 /// The address of elements on a card, as kernels take it. Made by
 /// [`Buffer::as_device_ptr`](crate::Buffer::as_device_ptr).
 ///
-/// `cust::launch!` takes it as it is. It is there for every element type; that of `cust`, which knows the
-/// types that are `cust::memory::DeviceCopy`, is made of it by `into()`. It is a number without a lifetime,
-/// so having one is safe and using one is not: see the conditions at `as_device_ptr`.
+/// It is a number without a lifetime, so having one is safe and using one is not: see the conditions at
+/// `as_device_ptr`. In memory it is the address alone, as a kernel's parameter has to be.
+///
+/// With the feature `cust`, `cust::launch!` takes it as it is, whatever the element type. That of `cust`,
+/// which knows the types that are `cust::memory::DeviceCopy`, is made of it by `into()`.
 #[repr(transparent)]
 pub struct DevicePointer<T> {
     address: u64,
@@ -70,16 +71,6 @@ impl<T> DevicePointer<T> {
     }
 }
 
-// SAFETY: it is a number, as a kernel's parameter for an address has to be, and holds no reference (the
-// driver's contract).
-unsafe impl<T> DeviceCopy for DevicePointer<T> {}
-
-impl<T: DeviceCopy> From<DevicePointer<T>> for cust::memory::DevicePointer<T> {
-    fn from(pointer: DevicePointer<T>) -> Self {
-        Self::from_raw(pointer.address)
-    }
-}
-
 // Written out, since a derive would require the same of the element.
 impl<T> Clone for DevicePointer<T> {
     fn clone(&self) -> Self {
@@ -119,7 +110,6 @@ impl<T> fmt::Pointer for DevicePointer<T> {
 mod tests {
     use super::*;
 
-    /// An element that `cust` does not know.
     struct Foreign(#[allow(dead_code)] [f32; 3]);
 
     #[test]
@@ -128,9 +118,7 @@ mod tests {
         assert_eq!((pointer.wrapping_add(2).as_raw(), pointer.is_null()), (0x118, false));
         assert_eq!(format!("{pointer:?} {:p}", pointer.wrapping_add(1)), "0x100 0x10c");
         assert_eq!(size_of::<DevicePointer<Foreign>>(), size_of::<u64>(), "a kernel's parameter");
-        let known: cust::memory::DevicePointer<f32> = DevicePointer::new(0x100).into();
-        assert_eq!(known.as_raw(), 0x100);
-        fn is_shared<T: DeviceCopy + Send + Sync>(_: T) {}
+        fn is_shared<T: Copy + Send + Sync>(_: T) {}
         is_shared(pointer);
     }
 }

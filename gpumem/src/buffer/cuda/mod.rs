@@ -31,12 +31,13 @@ impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     /// # const KERNELS: &str = "";
     /// let device = Device::cuda(0)?;
     /// let module = device.load_ptx(KERNELS)?;
-    /// let (maximum, stream) = (module.get_function("maximum")?, device.stream());
+    /// let maximum = module.get_function("maximum")?;
     /// let heights = Buffer::from_slice(&device, "heights", &[3.0_f32; 256])?;
     /// let mut highest = Buffer::<f32, _>::zeroed(&device, "highest", 1)?;
-    /// let (from, to) = (heights.as_device_ptr(), highest.as_device_ptr_mut()?);
+    /// let (mut from, mut to) = (heights.as_device_ptr(), highest.as_device_ptr_mut()?);
+    /// let args = [(&raw mut from).cast(), (&raw mut to).cast()];
     /// // SAFETY: the kernel reads 256 elements and writes one, which the buffers have.
-    /// unsafe { cust::launch!(maximum<<<1, 256, 0, stream>>>(from, to))? };
+    /// unsafe { device.stream().launch(&maximum, 1, 256, 0, &args)? };
     /// # Ok::<(), gpumem::Error>(())
     /// ```
     #[must_use]
@@ -56,10 +57,11 @@ impl<T: Element, M: Mode> Buffer<T, Cuda, M> {
     /// # const KERNELS: &str = "";
     /// let device = Device::cuda(0)?;
     /// let module = device.load_ptx(KERNELS)?;
-    /// let (add_one, stream) = (module.get_function("add_one")?, device.stream());
+    /// let add_one = module.get_function("add_one")?;
     /// let mut numbers = Buffer::from_slice(&device, "numbers", &[1_u32; 256])?;
+    /// let mut address = numbers.as_device_ptr_mut()?;
     /// // SAFETY: each of the 256 threads changes one of the 256 elements.
-    /// unsafe { cust::launch!(add_one<<<1, 256, 0, stream>>>(numbers.as_device_ptr_mut()?))? };
+    /// unsafe { device.stream().launch(&add_one, 1, 256, 0, &[(&raw mut address).cast()])? };
     /// assert_eq!(numbers.download()?, [2; 256]);
     /// # Ok::<(), gpumem::Error>(())
     /// ```
@@ -87,9 +89,10 @@ impl<T: Element, M: Mode> StreamUse<'_, T, Cuda, M> {
     /// let heights = Buffer::from_slice(&device, "heights", &[3.0_f32; 256])?;
     /// let mut highest = Buffer::<f32, _>::zeroed(&device, "highest", 1)?;
     /// let (read, mut written) = (heights.use_on(&statistics)?, highest.bind(&statistics)?);
-    /// let (from, to) = (read.as_device_ptr(), written.as_device_ptr()?);
+    /// let (mut from, mut to) = (read.as_device_ptr(), written.as_device_ptr()?);
+    /// let args = [(&raw mut from).cast(), (&raw mut to).cast()];
     /// // SAFETY: the kernel reads 256 elements and writes one, on the stream of both uses.
-    /// unsafe { cust::launch!(maximum<<<1, 256, 0, statistics>>>(from, to))? };
+    /// unsafe { statistics.launch(&maximum, 1, 256, 0, &args)? };
     /// read.finish()?;
     /// written.finish()?;
     /// # Ok::<(), gpumem::Error>(())
@@ -116,8 +119,9 @@ impl<T: Element, M: Mode> Bound<'_, T, Cuda, M> {
     /// let add_one = module.get_function("add_one")?;
     /// let mut numbers = Buffer::from_slice(&device, "numbers", &[1_u32; 256])?;
     /// let mut bound = numbers.bind(&physics)?;
+    /// let mut address = bound.as_device_ptr()?;
     /// // SAFETY: each of the 256 threads changes one of the 256 elements, on the stream of this binding.
-    /// unsafe { cust::launch!(add_one<<<1, 256, 0, physics>>>(bound.as_device_ptr()?))? };
+    /// unsafe { physics.launch(&add_one, 1, 256, 0, &[(&raw mut address).cast()])? };
     /// bound.finish()?;
     /// assert_eq!(numbers.download()?, [2; 256]);
     /// # Ok::<(), gpumem::Error>(())

@@ -70,8 +70,10 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// ```ignore
     /// let mut bound = heights.bind(&physics)?;
+    /// let (mut address, mut count) = (bound.as_device_ptr()?, bound.len() as u32);
+    /// let args = [(&raw mut address).cast(), (&raw mut count).cast()];
     /// // SAFETY: the kernel writes `count` elements, which the buffer has, on the stream of this binding.
-    /// unsafe { cust::launch!(rise<<<1, 256, 0, physics>>>(bound.as_device_ptr()?, count))? };
+    /// unsafe { physics.launch(&rise, 1, 256, 0, &args)? };
     /// bound.finish()?;
     /// ```
     ///

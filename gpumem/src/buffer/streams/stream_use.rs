@@ -47,8 +47,10 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// The launch on a card:
     ///
     /// ```ignore
+    /// let (mut address, mut count) = (used.as_device_ptr(), heights.len() as u32);
+    /// let args = [(&raw mut address).cast(), (&raw mut count).cast()];
     /// // SAFETY: the kernel reads `count` elements, which the buffer has, on the stream of this use.
-    /// unsafe { cust::launch!(highest<<<1, 256, 0, statistics>>>(used.as_device_ptr(), count))? };
+    /// unsafe { statistics.launch(&highest, 1, 256, 0, &args)? };
     /// ```
     ///
     /// # Errors
