@@ -1,7 +1,7 @@
 //! Shared code of the tests on a card: it finds a card, gives turns on it, and has the kernels and the
 //! functions of the driver made of threads.
 
-use crate::{Kernel, TestBackend};
+use crate::TestBackend;
 use gpumem::{Buffer, Cuda, Device, DeviceBuilder, Element, Error, Mode};
 use std::ffi::{c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,36 +56,6 @@ fn a_device_ends() -> bool {
 impl TestBackend for Cuda {
     fn open(builder: DeviceBuilder) -> Option<Device<Self>> {
         card::found(builder.cuda(0), |error| matches!(error, Error::BackendUnavailable { .. }))
-    }
-
-    fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)> {
-        let device = device.clone();
-        let module = device.load_ptx(KERNELS).expect("the kernels compile");
-        Box::new(move |time| {
-            let occupy = module.get_function("occupy").expect("it is there");
-            let (stream, nanoseconds) = (device.stream(), u64::try_from(time.as_nanos()).unwrap());
-            // SAFETY: the kernel takes one u64 and touches no memory.
-            unsafe { cust::launch!(occupy<<<1, 1, 0, stream>>>(nanoseconds)) }
-                .expect("a kernel can be queued");
-        })
-    }
-
-    fn adder<M: Mode>(device: &Device<Self>) -> Kernel<Self, M> {
-        let module = device.load_ptx(KERNELS).expect("the kernels compile");
-        Box::new(move |buffer| {
-            if buffer.is_empty() {
-                return;
-            }
-            let device = buffer.device().clone();
-            let add_one = module.get_function("add_one").expect("it is there");
-            let count = u32::try_from(buffer.len()).unwrap();
-            let elements = buffer.as_device_ptr_mut().expect("the stream takes work");
-            let stream = device.stream();
-            // SAFETY: the kernel takes a pointer to `count` elements, which the buffer holds, and writes only
-            // these, in order on the buffer's own stream.
-            unsafe { cust::launch!(add_one<<<count.div_ceil(256), 256, 0, stream>>>(elements, count)) }
-                .expect("a kernel can be queued");
-        })
     }
 
     fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {

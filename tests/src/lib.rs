@@ -12,8 +12,24 @@ pub mod workspace;
 
 pub use executor::{NEVER, block_on};
 
-use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, KernelBackend, Mode};
+use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, KernelBackend, Launch, Mode};
 use std::time::Duration;
+
+/// The kernels of the tests.
+#[gpumem::kernels(unsafe(ptx = "kernels.ptx"), slices = "pointer, length")]
+pub mod kernels {
+    use std::{thread::sleep, time::Duration};
+
+    /// Adds 1 to each element.
+    pub fn add_one(elements: &mut [u32]) {
+        elements.iter_mut().for_each(|element| *element = element.wrapping_add(1));
+    }
+
+    /// Keeps the stream busy.
+    pub fn occupy(nanoseconds: u64) {
+        sleep(Duration::from_nanos(nanoseconds));
+    }
+}
 
 /// Queues a kernel on the compute stream and returns at once. It keeps no device open.
 pub type Kernel<B, M> = Box<dyn Fn(&mut Buffer<u32, B, M>)>;
@@ -24,7 +40,14 @@ pub trait TestBackend: KernelBackend {
     fn open(builder: DeviceBuilder) -> Option<Device<Self>>;
 
     /// Returns a function that queues work of about the given time on the compute stream and returns at once.
-    fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)>;
+    #[must_use]
+    fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)> {
+        let kernels = kernels::Kernels::load(device).expect("the kernels compile");
+        Box::new(move |time| {
+            let nanoseconds = u64::try_from(time.as_nanos()).unwrap();
+            kernels.occupy(Launch::grid(1).block(1), nanoseconds).expect("a kernel can be queued");
+        })
+    }
 
     /// Queues such work once. On a card this may wait for running work, because the driver does so when it
     /// loads a kernel.
@@ -33,7 +56,13 @@ pub trait TestBackend: KernelBackend {
     }
 
     /// Returns a kernel that adds 1 to every element of a buffer.
-    fn adder<M: Mode>(device: &Device<Self>) -> Kernel<Self, M>;
+    #[must_use]
+    fn adder<M: Mode>(device: &Device<Self>) -> Kernel<Self, M> {
+        let kernels = kernels::Kernels::load(device).expect("the kernels compile");
+        Box::new(move |buffer| {
+            kernels.add_one(Launch::over(buffer.len()), buffer).expect("a kernel can be queued");
+        })
+    }
 
     /// Queues that kernel once. On a card this may wait, as [`occupy`](Self::occupy) may.
     fn add_one<M: Mode>(buffer: &mut Buffer<u32, Self, M>) {
@@ -53,22 +82,6 @@ pub trait TestBackend: KernelBackend {
 impl TestBackend for Host {
     fn open(builder: DeviceBuilder) -> Option<Device<Self>> {
         Some(builder.host().expect("the host is always there"))
-    }
-
-    fn occupier(device: &Device<Self>) -> Box<dyn Fn(Duration)> {
-        let device = device.clone();
-        Box::new(move |time| {
-            device.launch((), move |()| std::thread::sleep(time)).expect("a kernel can be queued");
-        })
-    }
-
-    fn adder<M: Mode>(_: &Device<Self>) -> Kernel<Self, M> {
-        let add = |element: &mut u32| *element = element.wrapping_add(1);
-        let kernel = move |(elements,): (&mut [u32],)| elements.iter_mut().for_each(add);
-        Box::new(move |buffer| {
-            let device = buffer.device().clone();
-            device.launch((buffer,), kernel).expect("a kernel can be queued");
-        })
     }
 
     fn address<T: Element, M: Mode>(buffer: &Buffer<T, Self, M>) -> u64 {

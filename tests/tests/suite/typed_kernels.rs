@@ -2,23 +2,7 @@
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, Error, Launch};
-use gpumem_tests::TestBackend;
-
-/// The kernels of the tests' PTX.
-#[gpumem::kernels(unsafe(ptx = "../../src/kernels.ptx"), slices = "pointer, length")]
-mod kernels {
-    use std::{thread::sleep, time::Duration};
-
-    /// Adds 1 to each element.
-    pub(super) fn add_one(elements: &mut [u32]) {
-        elements.iter_mut().for_each(|element| *element = element.wrapping_add(1));
-    }
-
-    /// Keeps the stream busy.
-    pub(super) fn occupy(nanoseconds: u64) {
-        sleep(Duration::from_nanos(nanoseconds));
-    }
-}
+use gpumem_tests::{TestBackend, kernels};
 
 const LEN: usize = 10_000;
 /// Nanoseconds for which a kernel keeps its stream busy.
