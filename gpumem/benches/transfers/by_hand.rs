@@ -1,9 +1,10 @@
 //! The transfers of gpumem, written by hand with the driver's calls, as for one program.
 
+use crate::cases::launches::{BATCH, LEN};
 use crate::common::Failure;
 use crate::common::context::{Context, Stream};
 use crate::common::turns::{each, us};
-use crate::handles::{Event, Memory, Occupy, Pinned};
+use crate::handles::{Event, Memory, Nothing, Occupy, Pinned};
 use crate::workload::{Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, play, rate, read, repeat};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -27,6 +28,23 @@ pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -
         done.synchronize()?;
         let time = if whole { us(began) } else { started };
         black_box(pinned.as_slice().first());
+        Ok(time)
+    })
+}
+
+/// The driver call that launches a kernel.
+pub(crate) fn launch(times: usize) -> Result<[f64; 1], Failure> {
+    let context = Context::start()?;
+    let nothing = Nothing::load(context)?;
+    let stream = Stream::new(context)?;
+    let [written, read] = [Memory::new(context, 4 * LEN, &stream)?, Memory::new(context, 4 * LEN, &stream)?];
+    repeat(times, || {
+        let began = Instant::now();
+        for count in 0..BATCH {
+            nothing.launch(&stream, &written, &read, count)?;
+        }
+        let time = us(began) / f64::from(BATCH);
+        stream.synchronize()?;
         Ok(time)
     })
 }

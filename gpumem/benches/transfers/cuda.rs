@@ -34,6 +34,14 @@ impl Subject for Cuda {
         Ok(())
     }
 
+    fn launchers(times: usize) -> Vec<Contestant<1>> {
+        vec![
+            Contestant::new("cuLaunchKernel", move || by_hand::launch(times)),
+            #[cfg(feature = "cust")]
+            with_cust::launcher(times),
+        ]
+    }
+
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>> {
         vec![Contestant::new("driver calls", move || by_hand::start(bytes, behind, times, false))]
     }

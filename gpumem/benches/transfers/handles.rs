@@ -191,23 +191,55 @@ impl Drop for Pinned {
     }
 }
 
+/// A kernel of the benchmark, which stays loaded until the end of the program.
+fn load(_: Context, name: &CStr) -> Result<Handle, Failure> {
+    let (mut module, mut function) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the text ends with a zero, and there are no options.
+    check("cuModuleLoadDataEx", unsafe {
+        let (options, values) = (std::ptr::null_mut(), std::ptr::null_mut());
+        cuModuleLoadDataEx(&raw mut module, PTX.as_ptr().cast(), 0, options, values)
+    })?;
+    // SAFETY: the module was just loaded, and the name ends with a zero.
+    check("cuModuleGetFunction", unsafe { cuModuleGetFunction(&raw mut function, module, name.as_ptr()) })?;
+    Ok(function)
+}
+
+/// The kernel that takes arguments and does nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Nothing(Handle);
+
+impl Nothing {
+    pub(crate) fn load(context: Context) -> Result<Self, Failure> {
+        load(context, c"nothing").map(Self)
+    }
+
+    #[inline]
+    pub(crate) fn launch(
+        self,
+        stream: &Stream,
+        written: &Memory,
+        read: &Memory,
+        mut count: u32,
+    ) -> Result<(), Failure> {
+        let mut addresses = [written.address, read.address];
+        let [written, read] = &mut addresses;
+        let mut arguments =
+            [std::ptr::from_mut(written).cast(), std::ptr::from_mut(read).cast(), (&raw mut count).cast()];
+        // SAFETY: the kernel takes two addresses and a number, and touches no memory.
+        check("cuLaunchKernel", unsafe {
+            let (arguments, extra) = (arguments.as_mut_ptr(), std::ptr::null_mut());
+            cuLaunchKernel(self.0, 4, 1, 1, 256, 1, 1, 0, stream.raw(), arguments, extra)
+        })
+    }
+}
+
 /// The kernel that keeps a card busy. It stays loaded until the end of the program.
 #[derive(Clone, Copy)]
 pub(crate) struct Occupy(Handle);
 
 impl Occupy {
-    pub(crate) fn load(_: Context) -> Result<Self, Failure> {
-        let (mut module, mut function) = (std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: the text ends with a zero, and there are no options.
-        check("cuModuleLoadDataEx", unsafe {
-            let (options, values) = (std::ptr::null_mut(), std::ptr::null_mut());
-            cuModuleLoadDataEx(&raw mut module, PTX.as_ptr().cast(), 0, options, values)
-        })?;
-        // SAFETY: the module was just loaded, and the name ends with a zero.
-        check("cuModuleGetFunction", unsafe {
-            cuModuleGetFunction(&raw mut function, module, c"occupy".as_ptr())
-        })?;
-        Ok(Self(function))
+    pub(crate) fn load(context: Context) -> Result<Self, Failure> {
+        load(context, c"occupy").map(Self)
     }
 
     pub(crate) fn launch(self, stream: &Stream, time: Duration) -> Result<(), Failure> {

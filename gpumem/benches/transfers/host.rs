@@ -1,11 +1,14 @@
 //! The host's peers: copies from one slice to another, by the calling thread or by threads with channels.
 
+use crate::cases::launches::{BATCH, LEN};
 use crate::common::Failure;
 use crate::common::turns::{Contestant, us};
 use crate::subject::Subject;
 use crate::threads;
-use crate::workload::{Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, Way, play, rate, read, spin};
-use gpumem::{Device, Error, Host};
+use crate::workload::{
+    Crowd, FRAME_BUFFERS, FRAME_BYTES, FRAME_WORK, Pace, Way, play, rate, read, repeat, spin,
+};
+use gpumem::{Buffer, Device, Error, Host};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -22,6 +25,10 @@ impl Subject for Host {
 
     fn occupy(device: &Device<Self>, (): &(), time: Duration) -> Result<(), Failure> {
         Ok(device.launch((), move |()| spin(time))?)
+    }
+
+    fn launchers(times: usize) -> Vec<Contestant<1>> {
+        vec![Contestant::new("Device::launch", move || launch(times))]
     }
 
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>> {
@@ -75,5 +82,23 @@ fn copy(way: Way, bytes: usize, times: usize) -> Result<[f64; 1], Failure> {
         }
         black_box(&mut target).copy_from_slice(black_box(&source));
         Ok(us(began))
+    })
+}
+
+/// Queues closures.
+fn launch(times: usize) -> Result<[f64; 1], Failure> {
+    let device = Device::host();
+    let mut written = Buffer::<f32>::zeroed(&device, "written", LEN)?;
+    let read = Buffer::<f32>::zeroed(&device, "read", LEN)?;
+    repeat(times, || {
+        let began = Instant::now();
+        for count in 0..BATCH {
+            device.launch((&mut written, &read), move |(written, read)| {
+                black_box((written, read, count));
+            })?;
+        }
+        let time = us(began) / f64::from(BATCH);
+        device.synchronize()?;
+        Ok(time)
     })
 }

@@ -43,6 +43,7 @@ use common::options::Options;
 use common::report::Report;
 use common::session::{Session, present};
 use common::{Failure, report};
+use gpumem::KernelBackend;
 use std::time::Instant;
 use subject::Subject;
 
@@ -75,10 +76,11 @@ fn keep_no_heap() {
 }
 
 /// All cases on one backend, if it is available.
-fn run<B: Subject>(options: &Options, report: &mut Report) -> Result<(), Failure> {
+fn run<B: Subject + KernelBackend>(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let Some(device) = present(B::open())? else { return Ok(()) };
     let began = Instant::now();
     let mut session = Session::begin(options, report, &device, ());
+    cases::launches::run::<B>(&mut session);
     cases::start::run::<B>(&mut session);
     cases::copies::run::<B>(&mut session);
     cases::staged::run::<B>(&mut session);

@@ -6,6 +6,13 @@ use crate::workload::{Crowd, Pace, Way};
 use gpumem::{Backend, Device, Error};
 use std::time::Duration;
 
+/// The kernels of `occupy.ptx`.
+#[gpumem::kernels(unsafe(ptx = "occupy.ptx"))]
+pub(crate) mod kernels {
+    /// Does nothing.
+    pub(crate) fn nothing(_written: &mut [f32], _read: &[f32], _count: u32) {}
+}
+
 /// A backend that is measured.
 pub(crate) trait Subject: Backend {
     /// The kernel that keeps the device busy.
@@ -17,6 +24,9 @@ pub(crate) trait Subject: Backend {
 
     /// Queues work that takes `time`.
     fn occupy(device: &Device<Self>, kernel: &Self::Kernel, time: Duration) -> Result<(), Failure>;
+
+    /// Other ways to launch a kernel of two buffers and a number. Microseconds per launch.
+    fn launchers(times: usize) -> Vec<Contestant<1>>;
 
     /// Other ways to start a download of `bytes`, `times` times, each after work of `behind`. Microseconds.
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>>;

@@ -2,11 +2,14 @@
 
 use crate::blocking::{Blocking, copy_blocking, play_blocking};
 use crate::by_hand::many;
+use crate::cases::launches::{BATCH, LEN};
 use crate::common::Failure;
 use crate::common::context::{Context, Stream};
-use crate::common::turns::Contestant;
-use crate::workload::{FRAME_BUFFERS, FRAME_BYTES, Pace, Way, read};
+use crate::common::turns::{Contestant, us};
+use crate::handles::PTX;
+use crate::workload::{FRAME_BUFFERS, FRAME_BYTES, Pace, Way, read, repeat};
 use cust::memory::{CopyDestination as _, DeviceBuffer};
+use std::time::Instant;
 
 pub(crate) fn copier(way: Way, bytes: usize, times: usize) -> Contestant<1> {
     let name = match way {
@@ -55,5 +58,31 @@ fn play_with_cust(pace: Pace, fresh: bool) -> Result<[f64; 2], Failure> {
             read(&target);
         }
         Ok(())
+    })
+}
+
+pub(crate) fn launcher(times: usize) -> Contestant<1> {
+    Contestant::new("cust::launch! on gpumem's stream", move || launch_with_cust(times))
+}
+
+fn launch_with_cust(times: usize) -> Result<[f64; 1], Failure> {
+    let device = gpumem::Device::cuda(0)?;
+    let module = device.load_ptx(PTX.to_str()?)?;
+    let (nothing, stream) = (module.get_function("nothing")?, device.stream());
+    let mut written = gpumem::Buffer::<f32, _>::zeroed(&device, "written", LEN)?;
+    let read = gpumem::Buffer::<f32, _>::zeroed(&device, "read", LEN)?;
+    repeat(times, || {
+        let began = Instant::now();
+        for count in 0..BATCH {
+            // SAFETY: the kernel takes two addresses and a number, and touches no memory.
+            unsafe {
+                cust::launch!(nothing<<<4, 256, 0, stream>>>(
+                    written.as_device_ptr_mut()?, read.as_device_ptr(), count
+                ))?;
+            }
+        }
+        let time = us(began) / f64::from(BATCH);
+        device.synchronize()?;
+        Ok(time)
     })
 }

@@ -4,6 +4,7 @@ pub(crate) mod awaits;
 pub(crate) mod copies;
 pub(crate) mod crowd;
 pub(crate) mod frames;
+pub(crate) mod launches;
 pub(crate) mod staged;
 pub(crate) mod start;
 
