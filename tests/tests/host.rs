@@ -248,6 +248,17 @@ fn a_kernel_cannot_wait_for_its_own_device() {
     device.close().unwrap();
 }
 
+#[test]
+fn views_are_arguments_of_kernels_too() {
+    let device = Device::host();
+    let mut sums: Buffer<[u32; 2]> = Buffer::from_slice(&device, "sums", &[[0; 2]; 3]).unwrap();
+    let parts: Buffer<u32> = Buffer::from_slice(&device, "parts", &[1, 2, 3, 4]).unwrap();
+    let target = sums.view_mut(1..).unwrap().cast::<u32>();
+    let kernel = |(sums, parts): (&mut [u32], &[u32])| sums[1..].copy_from_slice(parts);
+    device.launch((target, parts.view(1..).unwrap()), kernel).unwrap();
+    assert_eq!(sums.download().unwrap(), [[0, 0], [0, 2], [3, 4]]);
+}
+
 /// The wait was refused, so the download goes on and stays in the queue.
 #[test]
 fn a_queue_in_a_kernel_loses_no_frame() {

@@ -12,7 +12,7 @@ use super::error::{check, refused};
 use super::module::{Function, Module, SHARED_UNASKED, sealed};
 use crate::backend::{Dim3, Fault};
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The most blocks of a grid, or threads of a block, along each axis.
 type Axes = [c_int; 3];
@@ -31,8 +31,9 @@ pub(crate) struct FoundKernel {
     name: &'static str,
     max_threads: u32,
     static_shared: u32,
-    /// The dynamic shared memory that the driver was asked to allow.
-    allowed_shared: AtomicU32,
+    /// The dynamic shared memory that the driver was asked to allow. Locked while it is asked, so that a smaller
+    /// number does not replace a larger one.
+    allowed_shared: Mutex<u32>,
 }
 
 /// A kernel with its module, for a launch.
@@ -74,7 +75,7 @@ impl Module {
             name,
             max_threads: attribute(FUNCTION_MAX_THREADS)?,
             static_shared: attribute(FUNCTION_STATIC_SHARED_BYTES)?,
-            allowed_shared: AtomicU32::new(0),
+            allowed_shared: Mutex::new(0),
         })
     }
 }
@@ -122,15 +123,15 @@ impl FoundKernel {
 
     /// Has the driver allow as much dynamic shared memory as a launch asks for.
     pub(crate) fn allow_shared(&self, module: &Module, bytes: u32) -> Result<(), Fault> {
-        let has_room = bytes.saturating_add(self.static_shared) <= SHARED_UNASKED;
-        if has_room || bytes <= self.allowed_shared.load(Ordering::Acquire) {
+        if bytes.saturating_add(self.static_shared) <= SHARED_UNASKED {
             return Ok(());
         }
-        // Two threads may both ask for theirs: the larger one wins in the end, since each asks for at least as
-        // much as was asked for before.
-        let most = bytes.max(self.allowed_shared.load(Ordering::Acquire));
-        module.function(self.name)?.allow_shared(most)?;
-        self.allowed_shared.fetch_max(most, Ordering::AcqRel);
+        // A number is whole at all times.
+        let mut allowed = self.allowed_shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if bytes > *allowed {
+            module.function(self.name)?.allow_shared(bytes)?;
+            *allowed = bytes;
+        }
         Ok(())
     }
 }
