@@ -254,12 +254,16 @@ fn method(cx: &Context<'_>, index: usize, kernel: &Kernel, checked: &CheckedKern
         quote!(#name: #ty)
     });
     let core = &cx.core;
+    // The kernel has as many as the PTX has; the receiver and the launch are two more.
+    let is_long = kernel.params.len() > 5;
+    let many = is_long.then(|| quote!(#[allow(clippy::too_many_arguments)]));
     let body = if kernel.is_broken { quote!(#core::unreachable!()) } else { body(cx, index, kernel) };
     quote! {
         #gate
         #(#attrs)*
         #more
         #lints
+        #many
         #[track_caller]
         #vis fn #name(&self, __launch: impl #root::IntoLaunch<#backend>, #(#params),*) -> #root::Result<()> {
             #body
