@@ -12,6 +12,8 @@ mod parse;
 mod ptx;
 mod sink;
 mod size;
+#[cfg(test)]
+mod snapshots;
 mod syntax;
 mod text;
 

@@ -91,6 +91,18 @@ pub(super) fn of_kernels(options: &Options, kernels: &[Kernel], checked: &Checke
     quote!(#(#[doc = #lines])*)
 }
 
+/// What the PTX says about the size of a block.
+fn block(checked: &CheckedKernel) -> String {
+    let threads =
+        |count: String| if count == "1" { "1 thread".to_owned() } else { format!("{count} threads") };
+    match (checked.block, checked.max_threads) {
+        (Some([x, 1, 1]), _) => format!(" A block has {}.", threads(x.to_string())),
+        (Some([x, y, z]), _) => format!(" A block has {x} × {y} × {z} threads."),
+        (None, Some(most)) => format!(" A block has at most {}.", threads(most.to_string())),
+        (None, None) => String::new(),
+    }
+}
+
 /// The documentation of a method, after that of the function.
 pub(super) fn of_method(kernel: &Kernel, checked: &CheckedKernel) -> TokenStream {
     let params = params::declared(&kernel.params);
@@ -98,9 +110,7 @@ pub(super) fn of_method(kernel: &Kernel, checked: &CheckedKernel) -> TokenStream
     if !checked.described.is_empty() {
         doc += &format!(" In the PTX its parameters are: {}.", checked.described.join("; "));
     }
-    if let Some(most) = checked.max_threads {
-        doc += &format!(" A block has at most {most} threads.");
-    }
+    doc += &block(checked);
     doc.push('\n');
     if kernel.slices().next().is_some() {
         doc += "\nA slice takes `&buffer` or a view, a mutable slice `&mut buffer`, a mutable view or `&mut bound`.\n";

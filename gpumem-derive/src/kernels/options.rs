@@ -142,7 +142,8 @@ fn vouched(input: ParseStream<'_>, key: &Ident, unsafe_token: Option<Token![unsa
         return Err(expected_at(key.span(), &format!("the path of a PTX file: {PTX}")));
     };
     let read = |content: ParseStream<'_>| {
-        let key: Ident = content.call(Ident::parse_any)?;
+        let key = content.call(Ident::parse_any);
+        let key = key.map_err(|error| expected_at(error.span(), &format!("`ptx`: {PTX}")))?;
         if key != "ptx" {
             return Err(expected_at(key.span(), &format!("`ptx`: {PTX}")));
         }

@@ -1,4 +1,4 @@
-#[gpumem::kernels(unsafe(ptx = "damaged.ptx"))]
+#[gpumem::kernels(unsafe(ptx = "damaged.txt"))]
 mod kernels {
     pub(super) fn advance(positions: &mut [f32], velocities: &[f32]);
 }
