@@ -12,6 +12,8 @@ mod parse;
 mod ptx;
 mod sink;
 mod size;
+#[cfg(test)]
+mod snapshots;
 mod syntax;
 mod text;
 
@@ -525,7 +527,7 @@ pub fn gpu_buffers(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// Kernels that are declared once, for the host and for a card. Documented at `gpumem::kernels`.
 #[proc_macro_attribute]
 pub fn kernels(options: proc_macro::TokenStream, module: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    kernels::kernels(options.into(), module.into(), kernels::folder_of_the_call().as_deref()).into()
+    kernels::kernels(options.into(), module.into(), &kernels::folder_of).into()
 }
 
 /// The derive on tokens of `proc_macro2`, which tests can construct.

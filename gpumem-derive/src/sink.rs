@@ -1,7 +1,7 @@
-//! Collects the mistakes of a struct, so that the compiler reports all of them in one build.
+//! Collects the mistakes of a struct or a module, so that the compiler reports all of them in one build.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use std::fmt::Display;
 
 /// Collects errors. The expansion goes on after each of them.
@@ -9,6 +9,8 @@ use std::fmt::Display;
 #[derive(Default)]
 pub(crate) struct Sink {
     errors: Vec<syn::Error>,
+    /// Errors of what a `#[cfg]` may remove.
+    gated: TokenStream,
     /// Items that only editors read.
     completions: TokenStream,
 }
@@ -29,6 +31,16 @@ impl Sink {
         self.errors.push(error);
     }
 
+    /// Adds the errors of something that the attributes `gate` may remove, and the errors with it.
+    pub(crate) fn append(&mut self, other: Sink, gate: &TokenStream) {
+        if gate.is_empty() {
+            self.errors.extend(other.errors);
+        } else if !other.errors.is_empty() {
+            let errors = other.into_tokens();
+            self.gated.extend(quote!(#gate const _: () = { #errors };));
+        }
+    }
+
     /// Adds items that help an editor to complete a half-typed key. They follow the errors in the output.
     pub(crate) fn complete(&mut self, items: TokenStream) {
         self.completions.extend(items);
@@ -43,6 +55,7 @@ impl Sink {
     /// One `compile_error!` per mistake, and the items for editors.
     pub(crate) fn into_tokens(self) -> TokenStream {
         let mut tokens: TokenStream = self.errors.iter().map(syn::Error::to_compile_error).collect();
+        tokens.extend(self.gated);
         tokens.extend(self.completions);
         tokens
     }

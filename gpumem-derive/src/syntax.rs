@@ -21,6 +21,12 @@ pub(crate) fn identifiers(tokens: TokenStream) -> HashSet<String> {
     found
 }
 
+/// `base`, or the first of `base1`, `base2`, ... that is not taken.
+pub(crate) fn free(base: &str, taken: &HashSet<String>) -> String {
+    let numbered = (1..).map(|n| format!("{base}{n}"));
+    std::iter::once(base.to_owned()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or_default()
+}
+
 /// The name of a generic parameter, in the form that [`identifiers`] lists.
 pub(crate) fn param_name(param: &GenericParam) -> String {
     match param {

@@ -24,7 +24,11 @@ mod plain {
     }
 }
 
-#[gpumem::kernels(unsafe(ptx = "../src/kernels.ptx"), slices = "pointer, length")]
+#[gpumem::kernels(
+    // SAFETY: `add_one` touches elements below the length, `occupy` touches no memory.
+    unsafe(ptx = "../src/kernels.ptx"),
+    slices = "pointer, length"
+)]
 mod with_ptx {
     pub(super) fn add_one(elements: &mut [u32]) {
         elements.iter_mut().for_each(|element| *element += 1);
@@ -34,7 +38,11 @@ mod with_ptx {
     }
 }
 
-#[gpumem::kernels(unsafe(ptx = "../src/kernels.ptx"), slices = "pointer, length")]
+#[gpumem::kernels(
+    // SAFETY: `add_one` touches elements below the length, `occupy` touches no memory.
+    unsafe(ptx = "../src/kernels.ptx"),
+    slices = "pointer, length"
+)]
 mod on_cards {
     pub(super) fn add_one(elements: &mut [u32]);
 }

@@ -1,20 +1,20 @@
 //! Compares the kernels with the entries of the PTX.
 //!
 //! The PTX has the sizes of parameters and not their types: a struct is an array of bytes. So numbers are
-//! compared here, by their names, and the size of every other type is left to the compiler: an array of as
-//! many bytes as the PTX has must be one of as many bytes as the type has, and if it is not, the error shows
-//! both sizes.
+//! compared here, by their names, and the layout of every other type is left to the compiler, in assertions.
 
-use super::parse::{Kernel, Kind, Options, Param};
-use crate::ptx::{self, Class, Entry, Kind as PtxKind, Param as PtxParam, Ptx, Scalar};
+use super::assertions::{Property, assertion};
+use super::options::Options;
+use super::params::Param;
+use super::signature::Kernel;
+use crate::ptx::{self, Class, Entry, Kind as PtxKind, Param as PtxParam, Ptx, Scalar, Space};
 use crate::sink::Sink;
 use crate::syntax::{bare, size_from_syntax};
 use crate::text;
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote_spanned};
-use std::path::Path;
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use std::path::{Path, PathBuf};
 use syn::Type;
-use syn::spanned::Spanned;
 
 /// The result for all kernels.
 #[derive(Default)]
@@ -23,18 +23,29 @@ pub(super) struct Checked {
     pub(super) kernels: Vec<CheckedKernel>,
     /// The entries of the PTX that no kernel declares.
     pub(super) undeclared: Vec<String>,
-    /// Whether the macro has read the PTX.
-    pub(super) has_read: bool,
+    pub(super) file: File,
     /// The version and the architecture of the PTX, for the documentation.
     pub(super) compiled_for: Option<String>,
+}
+
+/// The PTX file.
+#[derive(Default)]
+pub(super) enum File {
+    /// The macro does not know where it is: an editor runs it.
+    #[default]
+    Unknown,
+    /// The macro has read it.
+    Read(PathBuf),
+    /// It cannot be read, which was reported.
+    Broken,
 }
 
 #[derive(Default)]
 pub(super) struct CheckedKernel {
     /// The origin of each parameter in the PTX.
     pub(super) slots: Vec<Slot>,
-    /// Assertions for the compiler.
-    pub(super) assertions: TokenStream,
+    /// For each parameter, assertions about its type.
+    pub(super) assertions: Vec<TokenStream>,
     /// The threads that a block must have.
     pub(super) block: Option<[u32; 3]>,
     /// The parameters in the PTX, for the documentation.
@@ -44,7 +55,7 @@ pub(super) struct CheckedKernel {
 }
 
 /// The origin of a parameter in the PTX: the runtime's `Slot`, by the number of the slice or of the value.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     Slice(usize),
     Length(usize, u32),
@@ -55,33 +66,44 @@ pub(super) enum Slot {
 pub(super) fn check(
     options: &Options,
     kernels: &[Kernel],
-    folder: Option<&Path>,
+    folder_of: &dyn Fn(Span) -> Option<PathBuf>,
     sink: &mut Sink,
 ) -> Checked {
-    let ptx = options.ptx.as_ref().zip(folder).and_then(|(given, folder)| {
-        let path = folder.join(given.path.value());
-        read(&path).map_err(|message| sink.at(&given.path, message)).ok()
-    });
-    if options.ptx.is_none() {
-        for kernel in kernels.iter().filter(|kernel| !kernel.has_body) {
-            sink.at(
-                &kernel.name,
-                format!(
-                    "`{}` has no body, and the module has no PTX: `#[gpumem::kernels(unsafe(ptx = \"kernels.ptx\"))]`",
-                    kernel.name
-                ),
-            );
-        }
+    let mut checked = Checked::default();
+    let mut ptx = None;
+    if let Some(given) = &options.ptx
+        && let Some(folder) = folder_of(given.span)
+    {
+        let path = folder.join(&given.path);
+        checked.file = match read(&path) {
+            Ok(read) => {
+                ptx = Some(read);
+                File::Read(path)
+            }
+            Err(message) => {
+                sink.at(&given.written, message);
+                File::Broken
+            }
+        };
     }
-    let mut checked = Checked { has_read: ptx.is_some(), ..Checked::default() };
+    let core = core(options);
     for kernel in kernels {
+        let mut own = Sink::default();
+        if options.ptx.is_none() && !kernel.has_body {
+            let message = format!(
+                "`{}` has no body, and the module has no PTX that could have it: `#[gpumem::kernels(unsafe(ptx = \"kernels.ptx\"))]`",
+                kernel.name
+            );
+            own.at(&kernel.name, message);
+        }
         checked.kernels.push(match &ptx {
-            Some(ptx) => against(ptx, kernel, options.lengths, sink),
+            Some(ptx) => against(ptx, kernel, options.lengths, &core, &mut own),
             None => unchecked(kernel, options.lengths),
         });
+        sink.append(own, &kernel.gate);
     }
     if let Some(ptx) = &ptx {
-        let is_declared = |entry: &&Entry| !kernels.iter().any(|kernel| kernel.name == entry.name);
+        let is_declared = |entry: &&Entry| !kernels.iter().any(|kernel| kernel.plain_name() == entry.name);
         let (major, minor) = ptx.version;
         checked.compiled_for = Some(format!("PTX {major}.{minor}, for {}", ptx.target));
         checked.undeclared = ptx.entries.iter().filter(is_declared).map(|entry| entry.name.clone()).collect();
@@ -89,16 +111,30 @@ pub(super) fn check(
     checked
 }
 
+/// The path of `core`.
+pub(super) fn core(options: &Options) -> TokenStream {
+    let root = &options.root;
+    quote!(#root::__private::core)
+}
+
 fn read(path: &Path) -> Result<Ptx, String> {
-    let shown = path.display();
+    // Shorter, as the compiler shows paths.
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = path.strip_prefix(here).unwrap_or(path).display();
     let file = std::fs::read(path).map_err(|error| {
+        let source = Path::new(path.file_name().unwrap_or_default()).with_extension("cu");
         format!(
-            "cannot read the PTX: {shown}: {error}; `nvcc -ptx {}` makes it",
-            Path::new(path.file_name().unwrap_or_default()).with_extension("cu").display()
+            "cannot read the PTX file {shown}: {error}. NVIDIA's compiler makes it: `nvcc -ptx {}`",
+            source.display()
         )
     })?;
     let at = |error: ptx::Error| format!("{shown}, line {}: {}", error.line, error.message);
-    let ptx = ptx::read(ptx::text(&file).map_err(at)?).map_err(at)?;
+    let text = ptx::text(&file).map_err(|error| match error.line {
+        // A binary file has no lines.
+        1 => format!("{shown}: {}", error.message),
+        _ => at(error),
+    })?;
+    let ptx = ptx::read(text).map_err(at)?;
     if ptx.address_size == 64 {
         return Ok(ptx);
     }
@@ -112,7 +148,7 @@ fn read(path: &Path) -> Result<Ptx, String> {
 fn unchecked(kernel: &Kernel, lengths: bool) -> CheckedKernel {
     let (mut slots, mut slices, mut values) = (Vec::new(), 0, 0);
     for param in &kernel.params {
-        if let Kind::Slice { .. } = param.kind {
+        if param.is_slice() {
             slots.push(Slot::Slice(slices));
             slots.extend(lengths.then_some(Slot::Length(slices, 32)));
             slices += 1;
@@ -124,9 +160,9 @@ fn unchecked(kernel: &Kernel, lengths: bool) -> CheckedKernel {
     CheckedKernel { slots, ..CheckedKernel::default() }
 }
 
-fn against(ptx: &Ptx, kernel: &Kernel, lengths: bool, sink: &mut Sink) -> CheckedKernel {
+fn against(ptx: &Ptx, kernel: &Kernel, lengths: bool, core: &TokenStream, sink: &mut Sink) -> CheckedKernel {
     let mut checked = unchecked(kernel, lengths);
-    let entry = match ptx.entry(&kernel.name.to_string()) {
+    let entry = match ptx.entry(&kernel.plain_name()) {
         Ok(entry) => entry,
         Err(message) => {
             sink.at(&kernel.name, message);
@@ -136,25 +172,24 @@ fn against(ptx: &Ptx, kernel: &Kernel, lengths: bool, sink: &mut Sink) -> Checke
     checked.block = entry.required_block;
     checked.max_threads = entry.max_threads();
     checked.described = entry.params.iter().map(ToString::to_string).collect();
+    if kernel.is_broken {
+        return checked;
+    }
     if entry.params.len() != checked.slots.len() {
         sink.at(&kernel.name, other_number(entry, kernel, checked.slots.len(), lengths));
         return checked;
     }
-    let mut theirs = entry.params.iter().enumerate();
-    let mut take = || theirs.next().expect("there are as many");
-    let mut slot = 0;
+    let mut theirs = entry.params.iter().enumerate().map(|(index, theirs)| Theirs { index, theirs });
+    let mut slots = checked.slots.iter_mut();
     for param in &kernel.params {
-        let (number, their) = take();
-        checked.assertions.extend(parameter(param, their, number, sink));
-        slot += 1;
-        if lengths && matches!(param.kind, Kind::Slice { .. }) {
-            let (number, their) = take();
-            if let Some(bits) = length(param, their, number, sink)
-                && let Slot::Length(_, width) = &mut checked.slots[slot]
-            {
-                *width = bits;
-            }
-            slot += 1;
+        let assertions = theirs.next().map(|theirs| parameter(param, &theirs, core, sink));
+        checked.assertions.push(assertions.unwrap_or_default());
+        slots.next();
+        if lengths
+            && param.is_slice()
+            && let (Some(theirs), Some(Slot::Length(_, width))) = (theirs.next(), slots.next())
+        {
+            *width = length(param, &theirs, sink).unwrap_or(32);
         }
     }
     checked
@@ -163,136 +198,137 @@ fn against(ptx: &Ptx, kernel: &Kernel, lengths: bool, sink: &mut Sink) -> Checke
 fn other_number(entry: &Entry, kernel: &Kernel, ours: usize, lengths: bool) -> String {
     let theirs: Vec<_> = entry.params.iter().map(ToString::to_string).collect();
     let list = if theirs.is_empty() { String::new() } else { format!(": {}", theirs.join("; ")) };
-    let slices = kernel.params.iter().filter(|param| matches!(param.kind, Kind::Slice { .. })).count();
+    let slices = kernel.slices().count();
     let hint = if !lengths && slices > 0 && theirs.len() == ours + slices {
         ". If it takes the length of each slice after its address, write `slices = \"pointer, length\"`"
     } else if lengths && theirs.len() + slices == ours {
-        ". If it takes no lengths of slices, leave `slices` out"
+        ". If it takes no lengths of slices, leave `slices = \"pointer, length\"` out"
     } else {
         ""
     };
     let s = if theirs.len() == 1 { "" } else { "s" };
+    let with = if lengths && slices > 0 { ", with the lengths of slices" } else { "" };
     format!(
-        "`{}` has {} parameter{s} in the PTX (line {}), and {ours} here{list}{hint}",
+        "`{}` has {} parameter{s} in the PTX (line {}), and {ours} here{with}{list}{hint}",
         kernel.name,
         theirs.len(),
         entry.line
     )
 }
 
-/// A parameter against that of the PTX. Returns assertions.
-fn parameter(param: &Param, theirs: &PtxParam, number: usize, sink: &mut Sink) -> TokenStream {
-    let place = || {
-        format!("parameter {} in the PTX, `{}` in line {}, is {theirs}", number + 1, theirs.name, theirs.line)
-    };
-    match param.element() {
-        Some(element) => {
-            let alignment = match theirs.kind {
-                PtxKind::Pointer { bits: 64, alignment, .. } => alignment,
-                _ if theirs.kind.may_be_pointer() => 1,
-                _ => {
-                    sink.at(&param.ty, format!("a slice is passed as a 64-bit pointer, and {}", place()));
-                    return TokenStream::new();
-                }
-            };
-            aligned(element, alignment, place, sink)
+/// A parameter in the PTX.
+struct Theirs<'p> {
+    index: usize,
+    theirs: &'p PtxParam,
+}
+
+impl Theirs<'_> {
+    /// What it is, and where.
+    fn place(&self) -> String {
+        let Self { index, theirs } = self;
+        format!("parameter {} in the PTX, `{}` in line {}, is {theirs}", index + 1, theirs.name, theirs.line)
+    }
+}
+
+/// Compares a parameter with that of the PTX. Returns assertions.
+fn parameter(param: &Param, their: &Theirs<'_>, core: &TokenStream, sink: &mut Sink) -> TokenStream {
+    let kind = their.theirs.kind;
+    match (param.element(), kind) {
+        (Some(element), PtxKind::Pointer { bits: 64, space: Space::Generic | Space::Global, alignment }) => {
+            aligned(element, alignment, their, core, sink)
         }
-        None => {
-            if let PtxKind::Pointer { .. } = theirs.kind {
-                let ty = text::of(&param.ty);
-                sink.at(
-                    &param.ty,
-                    format!(
-                        "{}, and `{ty}` is passed by value: a buffer is `&[{ty}]` or `&mut [{ty}]`",
-                        place()
-                    ),
-                );
-                return TokenStream::new();
-            }
-            value(&param.ty, theirs, place, sink)
+        (Some(_), _) if kind.may_be_pointer() => TokenStream::new(),
+        (Some(_), _) => {
+            let message =
+                format!("a slice is passed as a 64-bit pointer to global memory, and {}", their.place());
+            sink.at(&param.ty, message);
+            TokenStream::new()
         }
+        (None, PtxKind::Pointer { .. }) => {
+            let (ty, place) = (text::of(&param.ty), their.place());
+            let message =
+                format!("{place}, and `{ty}` is passed by value: a buffer is `&[{ty}]` or `&mut [{ty}]`");
+            sink.at(&param.ty, message);
+            TokenStream::new()
+        }
+        (None, _) => value(&param.ty, their, core, sink),
     }
 }
 
 /// The PTX may expect addresses that are a multiple of `alignment`: then elements are as large, since a view
 /// may begin at any of them.
-fn aligned(element: &Type, alignment: u32, place: impl Fn() -> String, sink: &mut Sink) -> TokenStream {
-    let alignment = alignment as usize;
+fn aligned(
+    element: &Type,
+    alignment: u32,
+    their: &Theirs<'_>,
+    core: &TokenStream,
+    sink: &mut Sink,
+) -> TokenStream {
+    let alignment = u64::from(alignment);
     if alignment <= 1 {
         return TokenStream::new();
     }
+    let message = format!(
+        "{}. A view may begin at any element, so the size of an element is a multiple of {alignment}, and that of `{}` is",
+        their.place(),
+        text::of(element)
+    );
     match size_from_syntax(element) {
-        Some(size) if size % alignment as u64 == 0 => TokenStream::new(),
+        Some(size) if size % alignment == 0 => TokenStream::new(),
         Some(size) => {
-            sink.at(
-                element,
-                format!(
-                    "{}, and an element has {size} bytes: a view may begin at any element, so the size is a multiple of the alignment",
-                    place()
-                ),
-            );
+            sink.at(element, format!("{message} {size}"));
             TokenStream::new()
         }
-        None => {
-            let message = "the PTX expects elements whose size is a multiple of this alignment";
-            quote_spanned! {element.span()=>
-                const _: () = assert!(::core::mem::size_of::<#element>() % #alignment == 0, #message);
-            }
-        }
+        None => assertion(element, &Property::MultipleOf(alignment), &message, core),
     }
 }
 
-fn value(ty: &Type, theirs: &PtxParam, place: impl Fn() -> String, sink: &mut Sink) -> TokenStream {
+fn value(ty: &Type, their: &Theirs<'_>, core: &TokenStream, sink: &mut Sink) -> TokenStream {
+    let name = text::of(ty);
     if let Some((class, bits)) = number(ty) {
-        let fits = match theirs.kind {
+        let fits = match their.theirs.kind {
             PtxKind::Scalar(scalar) => scalar.bits == bits && same_class(class, scalar),
             _ => false,
         };
         if !fits {
-            let name = ty.to_token_stream();
-            sink.at(ty, format!("{}, and here it is `{name}`", place()));
+            sink.at(ty, format!("{}, and here it is `{name}`", their.place()));
         }
         return TokenStream::new();
     }
-    let size = usize::try_from(theirs.size()).unwrap_or(usize::MAX);
-    // The PTX's alignment may be larger: that of `float4`, for one.
-    let alignment = theirs.alignment() as usize;
-    let message = format!("{}, and the type in Rust is aligned to more than that", place());
-    quote_spanned! {ty.span()=>
-        const _: [(); #size] = [(); ::core::mem::size_of::<#ty>()];
-        const _: () = assert!(::core::mem::align_of::<#ty>() <= #alignment, #message);
-    }
+    let (place, size) = (their.place(), Property::Size(their.theirs.size()));
+    let mut assertions = assertion(ty, &size, &format!("{place}, and the size of `{name}` is"), core);
+    // The alignment in the PTX may be larger: that of `float4`, for one.
+    let alignment = Property::Alignment(u64::from(their.theirs.alignment()));
+    let message = format!("{place}, and the alignment of `{name}` is");
+    assertions.extend(assertion(ty, &alignment, &message, core));
+    assertions
 }
 
 /// The width of the length of a slice.
-fn length(param: &Param, theirs: &PtxParam, number: usize, sink: &mut Sink) -> Option<u32> {
+fn length(param: &Param, their: &Theirs<'_>, sink: &mut Sink) -> Option<u32> {
     if let PtxKind::Scalar(Scalar {
         class: Class::Unsigned | Class::Signed | Class::Bits,
         bits: bits @ (32 | 64),
-    }) = theirs.kind
+    }) = their.theirs.kind
     {
         return Some(bits);
     }
-    sink.at(
-        &param.ty,
-        format!(
-            "the length of the slice `{}` is a `u32` or `u64`, and parameter {} in the PTX, `{}` in line {}, is {theirs}",
-            param.name,
-            number + 1,
-            theirs.name,
-            theirs.line
-        ),
+    let message = format!(
+        "the length of the slice `{}` is a `u32` or `u64` (`slices = \"pointer, length\"`), and {}",
+        param.name,
+        their.place()
     );
+    sink.at(&param.ty, message);
     None
 }
 
-/// The class and the bits of a primitive number, by its name.
+/// The class and the bits of a primitive type, by its name.
 fn number(ty: &Type) -> Option<(Class, u32)> {
     let Type::Path(path) = bare(ty) else { return None };
     Some(match path.path.get_ident()?.to_string().as_str() {
-        "u8" => (Class::Unsigned, 8),
+        "u8" | "bool" => (Class::Unsigned, 8),
         "u16" => (Class::Unsigned, 16),
-        "u32" => (Class::Unsigned, 32),
+        "u32" | "char" => (Class::Unsigned, 32),
         "u64" | "usize" => (Class::Unsigned, 64),
         "i8" => (Class::Signed, 8),
         "i16" => (Class::Signed, 16),

@@ -1,182 +1,328 @@
 //! Writes the module, with `Kernels<B>`.
 
-use super::check::{Checked, CheckedKernel, Slot};
+use super::assertions;
+use super::check::{Checked, CheckedKernel, File, Slot, core};
 use super::docs;
-use super::parse::{Kernel, Kind, Module, Options, Param};
-use crate::syntax::as_generated;
-use proc_macro2::TokenStream;
+use super::options::Options;
+use super::params::{Kind, Param};
+use super::parse::Module;
+use super::signature::Kernel;
+use crate::sink::Sink;
+use crate::syntax::{as_generated, free, identifiers};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::{Meta, Visibility};
+
+/// The fragments that several items need.
+struct Context<'a> {
+    root: &'a TokenStream,
+    /// `gpumem::__private`
+    private: TokenStream,
+    core: TokenStream,
+    /// The type parameter for the backend. It differs from every identifier in the kernels.
+    backend: Ident,
+    /// Whether `#[cfg]` may remove a kernel. Then the compiler counts the others, and not the macro.
+    is_gated: bool,
+}
 
 pub(super) fn expand(
     options: &Options,
     module: &Module,
     kernels: &[Kernel],
     checked: &Checked,
+    sink: Sink,
 ) -> TokenStream {
-    let Module { attrs, vis, name, inner, .. } = module;
-    let (items, root) = (module.items(), &options.root);
-    let private = quote!(#root::__private);
-    let core = quote!(#root::__private::core);
-    let source = source(options, module, kernels, checked, &private);
-    let docs = docs::of_kernels(options, kernels, checked);
-    let methods = kernels
-        .iter()
-        .zip(&checked.kernels)
-        .enumerate()
-        .map(|(index, (kernel, checked))| method(index, kernel, checked, root, &private));
-    let assertions = checked.kernels.iter().map(|kernel| &kernel.assertions);
+    let cx = Context::new(options, kernels);
+    let Module { attrs, vis, name, inner, items } = module;
+    let docs = docs::of_module(options, kernels, checked);
+    let source = source(&cx, options, module, kernels, checked);
+    let numbers = cx.is_gated.then(|| numbers(kernels));
+    let set = set(&cx, kernels, checked, &docs::of_kernels(options, kernels, checked));
+    let assertions = assertions(&cx, kernels, checked);
+    // In the module, so that its own `#[cfg]` holds for them.
+    let errors = sink.into_tokens();
     quote! {
         #(#attrs)*
         #vis mod #name {
             #(#inner)*
-            #items
-
-            #source
-
             #docs
-            pub struct Kernels<B: #root::KernelBackend = #root::Host>(#private::KernelSet<B>);
-
-            impl<B: #root::KernelBackend> Kernels<B> {
-                /// Loads the kernels onto a device. They keep it open no longer than a module does.
-                ///
-                /// # Errors
-                ///
-                /// `BackendUnavailable` if the driver cannot compile the PTX, with its message;
-                /// `KernelRefused` for a kernel that the device does not have.
-                #[track_caller]
-                pub fn load(device: &#root::Device<B>) -> #root::Result<Self> {
-                    #core::result::Result::map(#private::KernelSet::load(device, &__SOURCE), Self)
-                }
-
-                #(#methods)*
-            }
-
-            #[automatically_derived]
-            impl<B: #root::KernelBackend> #core::fmt::Debug for Kernels<B> {
-                fn fmt(&self, __f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
-                    #core::fmt::Debug::fmt(&self.0, __f)
-                }
-            }
-
-            #(#assertions)*
+            #items
+            #source
+            #numbers
+            #set
+            #assertions
+            #errors
         }
     }
 }
 
+impl<'a> Context<'a> {
+    fn new(options: &'a Options, kernels: &[Kernel]) -> Self {
+        let root = &options.root;
+        let mut taken = identifiers(root.clone());
+        for Kernel { params, requires, .. } in kernels {
+            taken.extend(params.iter().flat_map(|param| identifiers(param.ty.to_token_stream())));
+            taken.extend(requires.iter().flat_map(|condition| identifiers(condition.clone())));
+        }
+        Self {
+            root,
+            private: quote!(#root::__private),
+            core: core(options),
+            backend: Ident::new(&free("B", &taken), Span::call_site()),
+            is_gated: kernels.iter().any(|kernel| !kernel.gate.is_empty()),
+        }
+    }
+
+    /// The number of a kernel in the table of entries.
+    fn number(&self, index: usize, kernel: &Kernel) -> TokenStream {
+        let (core, name) = (&self.core, generated(&kernel.name));
+        if self.is_gated { quote!(__Kernel::#name as #core::primitive::usize) } else { quote!(#index) }
+    }
+}
+
+/// An identifier as generated code, at its place.
+fn generated(name: &Ident) -> TokenStream {
+    as_generated(name.to_token_stream(), None)
+}
+
 /// The constant that the runtime loads the kernels from.
 fn source(
+    cx: &Context<'_>,
     options: &Options,
     module: &Module,
     kernels: &[Kernel],
     checked: &Checked,
-    private: &TokenStream,
 ) -> TokenStream {
-    let label = module.name.to_string();
-    let entries = kernels.iter().zip(&checked.kernels).map(|(kernel, checked)| {
-        let (name, has_body) = (kernel.name.to_string(), kernel.has_body);
-        let slots = checked.slots.iter().map(|slot| match *slot {
-            Slot::Slice(slice) => quote!(#private::Slot::Slice(#slice)),
-            Slot::Length(slice, 64) => quote!(#private::Slot::Length64(#slice)),
-            Slot::Length(slice, _) => quote!(#private::Slot::Length32(#slice)),
-            Slot::Value(value) => quote!(#private::Slot::Value(#value)),
-        });
-        let block = match checked.block {
-            Some([x, y, z]) => quote!(#private::core::option::Option::Some((#x, #y, #z))),
-            None => quote!(#private::core::option::Option::None),
-        };
-        quote!(#private::Entry { name: #name, has_body: #has_body, block: #block, slots: &[#(#slots),*] })
-    });
+    let (private, core) = (&cx.private, &cx.core);
+    let label = text_of(&module.name);
+    let entries = kernels.iter().zip(&checked.kernels).map(|(kernel, checked)| entry(cx, kernel, checked));
     let entries = quote!(&[#(#entries),*]);
-    let made = match &options.ptx {
-        None => quote!(#private::Source::host(#label, #entries)),
-        Some(ptx) => {
-            // After a mistake in the path, the compiler would report it once more.
-            let path = &ptx.path;
-            let text =
-                if checked.has_read { quote!(#private::core::include_str!(#path)) } else { quote!("") };
-            // The word is the user's, so the lint `unsafe_code` reports it there.
-            let unsafe_token = &ptx.unsafe_token;
-            quote!(#unsafe_token { #private::Source::ptx(#label, #text, #entries) })
-        }
+    let Some(ptx) = &options.ptx else {
+        return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries););
     };
-    quote!(static __SOURCE: #private::Source = #made;)
+    let Some(unsafe_token) = &ptx.unsafe_token else {
+        return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries););
+    };
+    let path = match &checked.file {
+        File::Unknown => Some(ptx.written.clone()),
+        // The file that was compared, wherever `include_str!` would look for the path.
+        File::Read(path) => path.to_str().map(ToTokens::to_token_stream).or(Some(ptx.written.clone())),
+        // The compiler would report it once more.
+        File::Broken => None,
+    };
+    let text = path.map_or_else(|| quote!(""), |path| quote!(#core::include_str!(#path)));
+    let variables = &ptx.variables;
+    // The word and the braces are the user's, so the lint `unsafe_code` reports them.
+    let mut block = Group::new(Delimiter::Brace, quote!(#private::Source::ptx(#label, #text, #entries)));
+    block.set_span(unsafe_token.span);
+    quote! {
+        static __SOURCE: #private::Source = #unsafe_token #block;
+        #(const _: &#core::primitive::str = #core::env!(#variables);)*
+    }
 }
 
-fn method(
-    index: usize,
-    kernel: &Kernel,
-    checked: &CheckedKernel,
-    root: &TokenStream,
-    private: &TokenStream,
-) -> TokenStream {
-    let Kernel { name, params, .. } = kernel;
-    let vis = as_generated(kernel.vis.to_token_stream(), None);
-    let docs: TokenStream = kernel
-        .attrs
+fn text_of(name: &Ident) -> String {
+    syn::ext::IdentExt::unraw(name).to_string()
+}
+
+/// A row of the table.
+fn entry(cx: &Context<'_>, kernel: &Kernel, checked: &CheckedKernel) -> TokenStream {
+    let (private, core, gate) = (&cx.private, &cx.core, &kernel.gate);
+    let (name, has_body) = (kernel.plain_name(), kernel.has_body);
+    let slots = checked.slots.iter().map(|slot| match *slot {
+        Slot::Slice(slice) => quote!(#private::Slot::Slice(#slice)),
+        Slot::Length(slice, 64) => quote!(#private::Slot::Length64(#slice)),
+        Slot::Length(slice, _) => quote!(#private::Slot::Length32(#slice)),
+        Slot::Value(value) => quote!(#private::Slot::Value(#value)),
+    });
+    let block = match checked.block {
+        Some([x, y, z]) => quote!(#core::option::Option::Some((#x, #y, #z))),
+        None => quote!(#core::option::Option::None),
+    };
+    quote!(#gate #private::Entry { name: #name, has_body: #has_body, block: #block, slots: &[#(#slots),*] })
+}
+
+/// The numbers of the kernels in the table, for modules in which `#[cfg]` may remove some.
+fn numbers(kernels: &[Kernel]) -> TokenStream {
+    let variants = kernels.iter().map(|kernel| {
+        let (gate, name) = (&kernel.gate, generated(&kernel.name));
+        quote!(#gate #name)
+    });
+    quote! {
+        #[allow(non_camel_case_types)]
+        enum __Kernel { #(#variants),* }
+    }
+}
+
+/// The struct with its methods.
+fn set(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked, docs: &TokenStream) -> TokenStream {
+    let Context { root, private, core, backend, .. } = cx;
+    let vis = widest(kernels);
+    let methods = kernels
         .iter()
-        .filter(|attr| ["doc", "deprecated", "cfg"].iter().any(|name| attr.path().is_ident(name)))
-        .map(ToTokens::to_token_stream)
-        .collect();
-    let more = docs::of_method(kernel, checked);
-    let types = params.iter().map(|param| parameter_type(param, kernel.is_broken, root, private));
-    let names: Vec<_> = params.iter().map(|param| &param.name).collect();
-    let body =
-        if kernel.is_broken { quote!(#private::core::unreachable!()) } else { body(index, kernel, private) };
+        .zip(&checked.kernels)
+        .enumerate()
+        .map(|(index, (kernel, checked))| method(cx, index, kernel, checked));
     quote! {
         #docs
+        #vis struct Kernels<#backend: #root::KernelBackend = #root::Host>(#private::KernelSet<#backend>);
+
+        impl<#backend: #root::KernelBackend> Kernels<#backend> {
+            /// Loads the kernels onto a device. They keep it open no longer than a module does.
+            ///
+            /// # Errors
+            ///
+            /// `BackendUnavailable` if the driver cannot compile the PTX, with its message;
+            /// `KernelRefused` for a kernel that the device does not have.
+            #[track_caller]
+            #vis fn load(device: &#root::Device<#backend>) -> #root::Result<Self> {
+                #core::result::Result::map(#private::KernelSet::load(device, &__SOURCE), Self)
+            }
+
+            #(#methods)*
+        }
+
+        #[automatically_derived]
+        impl<#backend: #root::KernelBackend> #core::fmt::Debug for Kernels<#backend> {
+            fn fmt(&self, __f: &mut #core::fmt::Formatter<'_>) -> #core::fmt::Result {
+                #core::fmt::Debug::fmt(&self.0, __f)
+            }
+        }
+    }
+}
+
+/// The visibility of the struct: that of the kernels, if it is the same for all.
+fn widest(kernels: &[Kernel]) -> TokenStream {
+    let mut all = kernels.iter().map(|kernel| &kernel.vis);
+    let is_public = |vis: &Visibility| matches!(vis, Visibility::Public(_));
+    match all.next() {
+        Some(first) if !all.clone().chain([first]).any(is_public) => {
+            let text = first.to_token_stream().to_string();
+            if all.all(|vis| vis.to_token_stream().to_string() == text) {
+                as_generated(first.to_token_stream(), None)
+            } else {
+                quote!(pub(crate))
+            }
+        }
+        _ => quote!(pub),
+    }
+}
+
+fn assertions(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked) -> TokenStream {
+    let mut output = TokenStream::new();
+    for (kernel, CheckedKernel { assertions, .. }) in kernels.iter().zip(&checked.kernels) {
+        let (gate, lints) = (&kernel.gate, lints(kernel));
+        for (index, param) in kernel.params.iter().enumerate().filter(|_| !kernel.is_broken) {
+            let assertions = assertions.get(index).cloned().unwrap_or_default();
+            let item = assertions::of_parameter(param, &assertions, &cx.private);
+            if !item.is_empty() {
+                output.extend(quote!(#gate #lints #item));
+            }
+        }
+    }
+    let calls = checked.kernels.iter().flat_map(|kernel| &kernel.assertions);
+    if calls.into_iter().any(|assertions| !assertions.is_empty()) {
+        output.extend(assertions::function(&cx.core));
+    }
+    output
+}
+
+/// The lints that the attributes of a kernel allow. An `expect` becomes an `allow`: the function fulfils the
+/// expectation, and the copies of its tokens need the permission only.
+fn lints(kernel: &Kernel) -> TokenStream {
+    let mut lints = TokenStream::new();
+    for attr in &kernel.attrs {
+        if let Meta::List(list) = &attr.meta
+            && ["allow", "expect"].iter().any(|level| list.path.is_ident(level))
+        {
+            let allowed = &list.tokens;
+            lints.extend(quote!(#[allow(#allowed)]));
+        }
+    }
+    lints
+}
+
+fn method(cx: &Context<'_>, index: usize, kernel: &Kernel, checked: &CheckedKernel) -> TokenStream {
+    let (root, backend) = (cx.root, &cx.backend);
+    let (name, vis) = (generated(&kernel.name), as_generated(kernel.vis.to_token_stream(), None));
+    let is_copied = |name| ["doc", "deprecated"].iter().any(|copied| name == *copied);
+    let attrs = kernel.attrs.iter().filter(|attr| attr.path().get_ident().is_some_and(is_copied));
+    let (gate, lints, more) = (&kernel.gate, lints(kernel), docs::of_method(kernel, checked));
+    let params = kernel.params.iter().map(|param| {
+        let (name, ty) = (generated(&param.name), parameter_type(cx, param, kernel.is_broken));
+        quote!(#name: #ty)
+    });
+    let core = &cx.core;
+    // The kernel has as many as the PTX has; the receiver and the launch are two more.
+    let is_long = kernel.params.len() > 5;
+    let many = is_long.then(|| quote!(#[allow(clippy::too_many_arguments)]));
+    let body = if kernel.is_broken { quote!(#core::unreachable!()) } else { body(cx, index, kernel) };
+    quote! {
+        #gate
+        #(#attrs)*
         #more
+        #lints
+        #many
         #[track_caller]
-        #[allow(clippy::too_many_arguments, unused_variables)]
-        #vis fn #name(
-            &self,
-            __launch: impl #root::IntoLaunch<B>,
-            #(#names: #types),*
-        ) -> #root::Result<()> {
+        #vis fn #name(&self, __launch: impl #root::IntoLaunch<#backend>, #(#params),*) -> #root::Result<()> {
             #body
         }
     }
 }
 
-fn parameter_type(param: &Param, is_broken: bool, root: &TokenStream, private: &TokenStream) -> TokenStream {
-    let Param { ty, kind, .. } = param;
-    let (span, element) = (ty.span(), param.element());
-    match kind {
-        _ if is_broken => quote!(impl #private::core::marker::Sized),
-        Kind::Slice { mutable: true } => quote_spanned!(span=> impl #root::KernelSliceMut<#element, B>),
-        Kind::Slice { mutable: false } => quote_spanned!(span=> impl #root::KernelSlice<#element, B>),
-        Kind::Value => ty.to_token_stream(),
+fn parameter_type(cx: &Context<'_>, param: &Param, is_broken: bool) -> TokenStream {
+    let (root, core, backend) = (cx.root, &cx.core, &cx.backend);
+    let (span, element) = (param.ty.span(), param.element());
+    match param.kind {
+        // Whatever is passed, the mistake is in the declaration.
+        _ if is_broken => quote!(impl #core::marker::Sized),
+        Kind::Slice { mutable: true } => {
+            quote_spanned!(span=> impl #root::KernelSliceMut<#element, #backend>)
+        }
+        Kind::Slice { mutable: false } => quote_spanned!(span=> impl #root::KernelSlice<#element, #backend>),
+        Kind::Value => param.ty.to_token_stream(),
     }
 }
 
-fn body(index: usize, kernel: &Kernel, private: &TokenStream) -> TokenStream {
-    let Kernel { name, params, .. } = kernel;
-    let is_slice = |param: &&Param| matches!(param.kind, Kind::Slice { .. });
-    let slices: Vec<_> = params.iter().filter(is_slice).map(|param| &param.name).collect();
-    let values: Vec<_> = params.iter().filter(|param| !is_slice(param)).collect();
-    let values = values.iter().map(|param| {
-        let name = &param.name;
-        quote_spanned!(param.ty.span()=> #private::Value::of(&#name))
+fn body(cx: &Context<'_>, index: usize, kernel: &Kernel) -> TokenStream {
+    let (private, core) = (&cx.private, &cx.core);
+    let (function, number) = (generated(&kernel.name), cx.number(index, kernel));
+    let slices: Vec<_> = kernel.slices().map(|param| generated(&param.name)).collect();
+    let values = kernel.params.iter().filter(|param| !param.is_slice()).map(|param| {
+        let (name, ty) = (generated(&param.name), &param.ty);
+        quote!(#private::Value::of::<#ty>(&#name))
     });
-    let names = params.iter().map(|param| &param.name);
+    let names = kernel.params.iter().map(|param| generated(&param.name));
     let call = if kernel.has_body {
-        quote!(move |(#(#slices,)*)| self::#name(#(#names),*))
+        quote!(move |(#(#slices,)*)| self::#function(#(#names),*))
     } else {
-        quote!(|_| #private::core::unreachable!())
+        quote!(|_| #core::unreachable!())
     };
-    let checks = kernel.requires.iter().map(|condition| {
-        quote! {
-            let __holds = {
-                #(let #slices = #private::Length::of(&#slices);)*
-                #condition
-            };
-            if !__holds {
-                return #private::core::result::Result::Err(self.0.refused(#index, #private::core::stringify!(#condition)));
-            }
-        }
-    });
+    let checks = kernel.requires.iter().map(|condition| check(cx, &number, kernel, condition));
     quote! {
         #(#checks)*
-        self.0.launch(#index, &__launch, (#(#slices,)*), &[#(#values),*], #call)
+        self.0.launch(#number, &__launch, (#(#slices,)*), &[#(#values),*], #call)
+    }
+}
+
+/// The check of a condition.
+fn check(cx: &Context<'_>, number: &TokenStream, kernel: &Kernel, condition: &TokenStream) -> TokenStream {
+    let (private, core) = (&cx.private, &cx.core);
+    let named = identifiers(condition.clone());
+    // The parameters under the user's own identifiers, so that messages point at the condition.
+    let params = kernel.params.iter().filter(|param| named.contains(&text_of(&param.name))).map(|param| {
+        let (own, name) = (&param.name, generated(&param.name));
+        let value = if param.is_slice() { quote!(#private::Length::of(&#name)) } else { name };
+        quote!(let #own = #value;)
+    });
+    quote! {
+        let __holds: #core::primitive::bool = {
+            #(#params)*
+            #condition
+        };
+        if !__holds {
+            return #core::result::Result::Err(self.0.refused(#number, #core::stringify!(#condition)));
+        }
     }
 }

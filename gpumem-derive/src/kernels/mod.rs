@@ -1,47 +1,57 @@
 //! `#[kernels]`: kernels that are declared once, for the host and for a card.
 //!
 //! ```text
-//! parse    the attribute and the module: which functions are kernels, and what each takes
-//! check    the kernels against the entries of the PTX: the origin of each parameter, and mistakes
-//! expand   the module as it was, and `Kernels<B>` with a method per kernel
+//! options     the attribute: the PTX, and how it takes slices
+//! parse       the module: which functions are kernels
+//! signature   a kernel; its parameters, in params
+//! check       the kernels against the entries of the PTX: the origin of each parameter, and mistakes
+//! expand      the module as it was, and `Kernels<B>` with a method per kernel
 //! ```
 //!
-//! The macro reads the PTX when it runs. The output has an `include_str!` of the file too: with it the
+//! The macro reads the PTX when it runs. The output has an `include_str!` of the same file: with it the
 //! compiler runs the macro again after the file has changed, and the program has the text.
 
+mod assertions;
 mod check;
 mod docs;
 mod expand;
+mod options;
+mod params;
 mod parse;
+mod signature;
 #[cfg(test)]
 mod tests;
 
 use crate::sink::Sink;
-use proc_macro2::TokenStream;
-use std::path::{Path, PathBuf};
+use proc_macro2::{Span, TokenStream};
+use std::path::PathBuf;
 
-/// The macro. `folder` is that of the source file, if the compiler tells it: editors do not.
-pub(crate) fn kernels(options: TokenStream, module: TokenStream, folder: Option<&Path>) -> TokenStream {
+/// The macro. `folder_of` gives the folder of the file that a span is in, if the compiler tells it.
+pub(crate) fn kernels(
+    options: TokenStream,
+    module: TokenStream,
+    folder_of: &dyn Fn(Span) -> Option<PathBuf>,
+) -> TokenStream {
     let mut sink = Sink::default();
     let module = match syn::parse2::<parse::Module>(module.clone()) {
         Ok(module) => module,
         Err(error) => {
-            // The module as it is, so that code that uses it has no further errors.
+            // The item as it is, so that code that uses it has no further errors.
             let mut output = error.to_compile_error();
             output.extend(module);
             return output;
         }
     };
-    let options = parse::Options::read(options, &mut sink);
+    let options = options::Options::read(options, &mut sink);
     let (module, kernels) = module.into_kernels(&mut sink);
-    let checked = check::check(&options, &kernels, folder, &mut sink);
-    let mut output = expand::expand(&options, &module, &kernels, &checked);
-    output.extend(sink.into_tokens());
-    output
+    let checked = check::check(&options, &kernels, folder_of, &mut sink);
+    expand::expand(&options, &module, &kernels, &checked, sink)
 }
 
-/// The folder of the file that the macro is called in.
-pub(crate) fn folder_of_the_call() -> Option<PathBuf> {
-    let file = proc_macro::Span::call_site().local_file()?;
-    file.parent().map(Path::to_path_buf)
+/// The folder of the file that a span is in. Editors do not tell it.
+pub(crate) fn folder_of(span: Span) -> Option<PathBuf> {
+    let mut folder = span.unwrap().local_file()?;
+    folder.pop();
+    // The path of a file can be relative to the folder that the compiler runs in.
+    Some(std::env::current_dir().ok()?.join(folder))
 }

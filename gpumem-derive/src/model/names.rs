@@ -1,7 +1,7 @@
 //! The names of the generated items, parameters and lifetimes.
 
 use crate::parse::settings::{Setting, StructSettings, given};
-use crate::syntax::{generated_at, identifiers};
+use crate::syntax::{free, generated_at, identifiers};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident};
 use std::collections::HashSet;
@@ -62,10 +62,4 @@ fn taken(input: &DeriveInput, root: &TokenStream, settings: &StructSettings) -> 
         }
     }
     taken
-}
-
-/// `base`, or the first of `base1`, `base2`, ... that is not taken.
-fn free(base: &str, taken: &HashSet<String>) -> String {
-    let numbered = (1..).map(|n| format!("{base}{n}"));
-    std::iter::once(base.to_owned()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or_default()
 }

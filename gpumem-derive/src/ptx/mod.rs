@@ -37,7 +37,7 @@ mod parser;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::declarations::{Class, Entry, Kind, Param, Ptx, Scalar};
+pub(crate) use self::declarations::{Class, Entry, Kind, Param, Ptx, Scalar, Space};
 pub(crate) use self::lexer::Error;
 pub(crate) use self::parser::read;
 

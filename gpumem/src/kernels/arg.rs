@@ -59,7 +59,8 @@ pub trait KernelArgs<B: KernelBackend>: sealed::Args {
     message = "this parameter of the kernel is `&[{T}]` on `{B}`, and cannot be `{Self}`",
     label = "not a buffer of `{T}` to read",
     note = "it is `&buffer`, or a view: `buffer.view(range)?`",
-    note = "for a mutable borrow, as `split_mut` gives, write `&*buffer`"
+    note = "for a mutable borrow, as `split_mut` gives, write `&*buffer`",
+    note = "elements on the host are uploaded before: `Buffer::from_slice(&device, \"name\", &elements)?`"
 )]
 pub trait KernelSlice<T, B: KernelBackend>:
     for<'a> sealed::Arg<B, Slice<'a> = &'a [T]> + KernelArg<B>
@@ -71,7 +72,8 @@ pub trait KernelSlice<T, B: KernelBackend>:
 #[diagnostic::on_unimplemented(
     message = "this parameter of the kernel is `&mut [{T}]` on `{B}`, and cannot be `{Self}`",
     label = "not a buffer of `{T}` to write",
-    note = "it is `&mut buffer`, `&mut bound`, or a mutable view: `buffer.view_mut(range)?`"
+    note = "it is `&mut buffer`, `&mut bound`, or a mutable view: `buffer.view_mut(range)?`",
+    note = "elements on the host are uploaded before: `Buffer::from_slice(&device, \"name\", &elements)?`"
 )]
 pub trait KernelSliceMut<T, B: KernelBackend>:
     for<'a> sealed::Arg<B, Slice<'a> = &'a mut [T]> + KernelArg<B>

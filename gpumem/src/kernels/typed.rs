@@ -85,7 +85,7 @@ impl Source {
     message = "a kernel cannot take `{Self}` by value",
     label = "not plain data (`bytemuck::NoUninit`)",
     note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::NoUninit)]` (or `Pod`) and `#[repr(C)]` on it",
-    note = "a `bool` or a `char` is passed as a `u32`; a buffer as a slice, `&[T]` or `&mut [T]`"
+    note = "a kernel knows no references, strings or tuples: a buffer is passed as a slice, `&[T]` or `&mut [T]`"
 )]
 pub trait KernelValue: bytemuck::NoUninit + Send {}
 

@@ -6,6 +6,8 @@ mod renamed {
     pub(crate) use gpumem as memory;
 }
 
+mod kernel_items;
+mod kernel_names;
 mod keys;
 mod scope;
 mod strict;

@@ -1,0 +1,22 @@
+/// Kernels for the host.
+#[gpumem::kernels]
+pub mod steps {
+    use super::Step;
+
+    /// Moves every node by its velocity.
+    pub fn advance(positions: &mut [[f32; 2]], velocities: &[[f32; 2]], step: Step) {
+        for (p, v) in positions.iter_mut().zip(velocities) {
+            p[0] += v[0] * step.dt;
+            p[1] += v[1] * step.dt;
+        }
+    }
+
+    /// Clears the colors.
+    pub(crate) fn clear(mut colors: &mut [super::Color]) {
+        colors.fill(background());
+    }
+
+    fn background() -> super::Color {
+        super::Color::default()
+    }
+}

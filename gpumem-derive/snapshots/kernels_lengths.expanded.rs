@@ -1,0 +1,129 @@
+mod sums {
+    pub(super) fn scale(terms: &mut [super::Term]) {
+        terms.iter_mut().for_each(super::Term::double);
+    }
+    static __SOURCE: engine::gpumem::__private::Source = unsafe {
+        engine::gpumem::__private::Source::ptx(
+            "sums",
+            engine::gpumem::__private::core::include_str!("snapshots/kernels.ptx"),
+            &[
+                engine::gpumem::__private::Entry {
+                    name: "sum",
+                    has_body: false,
+                    block: engine::gpumem::__private::core::option::Option::None,
+                    slots: &[
+                        engine::gpumem::__private::Slot::Slice(0usize),
+                        engine::gpumem::__private::Slot::Length32(0usize),
+                        engine::gpumem::__private::Slot::Slice(1usize),
+                        engine::gpumem::__private::Slot::Length64(1usize),
+                        engine::gpumem::__private::Slot::Value(0usize),
+                    ],
+                },
+                engine::gpumem::__private::Entry {
+                    name: "scale",
+                    has_body: true,
+                    block: engine::gpumem::__private::core::option::Option::None,
+                    slots: &[
+                        engine::gpumem::__private::Slot::Slice(0usize),
+                        engine::gpumem::__private::Slot::Length32(0usize),
+                    ],
+                },
+            ],
+        )
+    };
+    pub(super) struct Kernels<B: engine::gpumem::KernelBackend = engine::gpumem::Host>(
+        engine::gpumem::__private::KernelSet<B>,
+    );
+    impl<B: engine::gpumem::KernelBackend> Kernels<B> {
+        #[track_caller]
+        pub(super) fn load(
+            device: &engine::gpumem::Device<B>,
+        ) -> engine::gpumem::Result<Self> {
+            engine::gpumem::__private::core::result::Result::map(
+                engine::gpumem::__private::KernelSet::load(device, &__SOURCE),
+                Self,
+            )
+        }
+        #[track_caller]
+        pub(super) fn sum(
+            &self,
+            __launch: impl engine::gpumem::IntoLaunch<B>,
+            total: impl engine::gpumem::KernelSliceMut<f32, B>,
+            terms: impl engine::gpumem::KernelSlice<super::Term, B>,
+            scale: f32,
+        ) -> engine::gpumem::Result<()> {
+            self.0
+                .launch(
+                    0usize,
+                    &__launch,
+                    (total, terms),
+                    &[engine::gpumem::__private::Value::of::<f32>(&scale)],
+                    |_| engine::gpumem::__private::core::unreachable!(),
+                )
+        }
+        #[track_caller]
+        pub(super) fn scale(
+            &self,
+            __launch: impl engine::gpumem::IntoLaunch<B>,
+            terms: impl engine::gpumem::KernelSliceMut<super::Term, B>,
+        ) -> engine::gpumem::Result<()> {
+            self.0
+                .launch(
+                    1usize,
+                    &__launch,
+                    (terms,),
+                    &[],
+                    move |(terms,)| self::scale(terms),
+                )
+        }
+    }
+    #[automatically_derived]
+    impl<B: engine::gpumem::KernelBackend> engine::gpumem::__private::core::fmt::Debug
+    for Kernels<B> {
+        fn fmt(
+            &self,
+            __f: &mut engine::gpumem::__private::core::fmt::Formatter<'_>,
+        ) -> engine::gpumem::__private::core::fmt::Result {
+            engine::gpumem::__private::core::fmt::Debug::fmt(&self.0, __f)
+        }
+    }
+    const _: () = {
+        _ = <super::Term as engine::gpumem::__private::PlainData>::bytes;
+        __assert(
+            engine::gpumem::__private::core::mem::size_of::<super::Term>() % 16 == 0,
+            *b"parameter 3 in the PTX, `sum_param_2` in line 27, is a 64-bit pointer to global memory, aligned to 16. A view may begin at any element, so the size of an element is a multiple of 16, and that of `super::Term` is                     ",
+            engine::gpumem::__private::core::mem::size_of::<super::Term>(),
+        );
+    };
+    const _: () = {
+        _ = <super::Term as engine::gpumem::__private::PlainData>::bytes;
+    };
+    #[track_caller]
+    const fn __assert<const N: engine::gpumem::__private::core::primitive::usize>(
+        holds: engine::gpumem::__private::core::primitive::bool,
+        mut text: [engine::gpumem::__private::core::primitive::u8; N],
+        number: engine::gpumem::__private::core::primitive::usize,
+    ) {
+        if holds {
+            return;
+        }
+        let (mut at, mut unit) = (N - 20usize, 1);
+        while number / unit > 9 {
+            unit *= 10;
+        }
+        while unit > 0 {
+            text[at] = b'0'
+                + (number / unit % 10) as engine::gpumem::__private::core::primitive::u8;
+            at += 1;
+            unit /= 10;
+        }
+        match engine::gpumem::__private::core::str::from_utf8(&text) {
+            engine::gpumem::__private::core::result::Result::Ok(text) => {
+                engine::gpumem::__private::core::panic!("{}", text)
+            }
+            engine::gpumem::__private::core::result::Result::Err(_) => {
+                engine::gpumem::__private::core::unreachable!()
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+pub(super) fn scale(_weights: &mut [f32]) {}

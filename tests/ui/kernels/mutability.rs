@@ -1,0 +1,18 @@
+use gpumem::{Buffer, Device, Launch};
+
+#[gpumem::kernels]
+mod kernels {
+    pub(super) fn sum(sums: &mut [f32], terms: &[f32]) {
+        sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+    }
+}
+
+fn main() -> gpumem::Result<()> {
+    let device = Device::host();
+    let mut sums = Buffer::from_slice(&device, "sums", &[1.0_f32])?;
+    let mut terms = Buffer::from_slice(&device, "terms", &[1.0_f32])?;
+    let kernels = kernels::Kernels::load(&device)?;
+    kernels.sum(Launch::over(1), &sums, &terms)?;
+    kernels.sum(Launch::over(1), &mut sums, &mut terms)?;
+    kernels.sum(Launch::over(1), sums.view(..)?, terms.view_mut(..)?)
+}

@@ -1,0 +1,4 @@
+#[gpumem::kernels]
+mod kernels;
+
+fn main() {}

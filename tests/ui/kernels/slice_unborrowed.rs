@@ -1,0 +1,6 @@
+#[gpumem::kernels(unsafe(ptx = "kernels.ptx"))]
+mod kernels {
+    pub(super) fn scale(weights: [f32], factor: f32);
+}
+
+fn main() {}
