@@ -7,6 +7,7 @@ use gpumem::{Backend, Device, Error};
 use std::time::Duration;
 
 /// The kernels of `occupy.ptx`.
+// SAFETY: `nothing` touches no memory.
 #[gpumem::kernels(unsafe(ptx = "occupy.ptx"))]
 pub(crate) mod kernels {
     /// Does nothing.

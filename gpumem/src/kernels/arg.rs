@@ -6,10 +6,10 @@
 //! used_on     after it, on a stream of the application's own: later work waits for the kernel
 //! ```
 //!
-//! Each argument does this for itself, and [`KernelArgs`] for a tuple. The borrow of the arguments lasts until
-//! the kernel is queued, so no other thread queues work on the buffers in between.
+//! Each argument does this for itself, and [`KernelArgs`] for a tuple. The borrow of the arguments lasts
+//! until the kernel is queued, so no other thread queues work on the buffers in between.
 
-use super::backend::KernelBackend;
+use super::backend::{KernelBackend, Lent};
 use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer, View, ViewMut};
 use crate::device::Device;
 use crate::error::Error;
@@ -104,18 +104,6 @@ pub(super) mod sealed {
     }
 }
 
-/// The address of elements on their device and their number, for a kernel that is being queued.
-#[derive(Clone, Copy, Debug)]
-pub struct Lent {
-    pub(super) start: *mut u8,
-    /// The number of elements.
-    pub(super) len: usize,
-}
-
-// SAFETY: the address is used by one kernel alone, in the order of its stream (rule 1); elements are `Send`
-// and `Sync`.
-unsafe impl Send for Lent {}
-
 impl Lent {
     /// `len` elements, from the byte `offset` of the buffer on.
     fn of<B: KernelBackend>(
@@ -131,7 +119,8 @@ impl Lent {
 
     /// # Safety
     ///
-    /// As for `KernelArgs::slices`, for elements of type `T` that no work writes meanwhile (rules 1, 2 and 5).
+    /// As for `KernelArgs::slices`, for elements of type `T` that no work writes meanwhile (rules 1, 2 and
+    /// 5).
     unsafe fn shared<'a, T: Element>(self) -> &'a [T] {
         // SAFETY: `len` elements from `start` on were written before the launch, in the order of the kernel's
         // stream (rules 1 and 5). They are not written while the kernel runs: later writers come after it on

@@ -1,8 +1,7 @@
 //! What a backend does to run a kernel.
 
-use super::arg::Lent;
 use super::launch::Launch;
-use super::typed::{Entry, Source, Value};
+use super::source::{Entry, Source, Value};
 use crate::backend::{Backend, Host};
 use crate::buffer::RawBuffer;
 use crate::device::Device;
@@ -19,6 +18,18 @@ use std::panic::Location;
     note = "in generic code, write `B: gpumem::KernelBackend` in place of `B: gpumem::Backend`"
 )]
 pub trait KernelBackend: sealed::RunsKernels {}
+
+/// The address of elements on their device and their number, for a kernel that is being queued.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent {
+    pub(super) start: *mut u8,
+    /// The number of elements.
+    pub(super) len: usize,
+}
+
+// SAFETY: the address is used by one kernel alone, in the order of its stream (rule 1); elements are `Send`
+// and `Sync`.
+unsafe impl Send for Lent {}
 
 /// A kernel that is about to be queued.
 #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // The host runs the body.

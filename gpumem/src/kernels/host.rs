@@ -86,8 +86,8 @@ impl<B: Backend> Device<B> {
         let (device, mut args) = (B::host_device(self), args);
         let lent = args.lend(device, None)?;
         let job = move || {
-            // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the compute stream of the device that
-            // every argument lives on, which `lend` checked (rules 1 and 2).
+            // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the compute stream of the device
+            // that every argument lives on, which `lend` checked (rules 1 and 2).
             kernel(unsafe { A::slices(lent) });
         };
         let state = device.state();

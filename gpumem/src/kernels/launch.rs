@@ -35,8 +35,8 @@ impl Launch {
     /// At least `threads` threads, in as many blocks as that takes. A kernel leaves threads beyond the end of
     /// its data alone: `if (i >= count) return;`.
     ///
-    /// A block has as many threads as the PTX requires, or else 256, or fewer if the kernel allows only fewer.
-    /// [`block`](Self::block) sets another number.
+    /// A block has as many threads as the PTX requires, or else 256, or fewer if the kernel allows only
+    /// fewer. [`block`](Self::block) sets another number.
     ///
     /// ```
     /// let launch = gpumem::Launch::over(10_000); // 40 blocks of 256 threads

@@ -1,7 +1,12 @@
-//! Kernels: closures on the host, and modules of kernels for CUDA cards.
+//! Kernels: closures on the host, PTX modules for CUDA cards, and typed kernels for both.
 //!
 //! A kernel uses the elements of buffers, so this module lies above `buffer`, and a device knows nothing of
 //! its kernels.
+//!
+//! In the order of the imports: `launch` is the size of a launch. `source` is what `#[kernels]` found, as
+//! data. `backend` is what a backend does to run a kernel, and `on_card` does it on a card. `arg` has the
+//! arguments. `typed` launches the kernels of a source; `host` launches closures; `cuda` loads PTX, and
+//! `with_cust` takes what `cust` loaded.
 
 mod arg;
 mod backend;
@@ -11,6 +16,7 @@ mod host;
 mod launch;
 #[cfg(feature = "cuda")]
 mod on_card;
+mod source;
 mod typed;
 #[cfg(feature = "cust")]
 mod with_cust;
@@ -21,4 +27,5 @@ pub use self::backend::KernelBackend;
 pub use self::cuda::Module;
 pub use self::host::HostKernels;
 pub use self::launch::{IntoLaunch, Launch, LaunchOn};
-pub use self::typed::{Entry, KernelSet, KernelValue, Length, Slot, Source, Value};
+pub use self::source::{Entry, KernelValue, Slot, Source, Value};
+pub use self::typed::{KernelSet, Length};

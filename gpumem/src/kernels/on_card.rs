@@ -1,12 +1,11 @@
 //! Typed kernels on a card.
 //!
 //! The driver takes the arguments of a kernel as a list of pointers to them. A slice is an address, and its
-//! length if the PTX takes that; all other values are where the caller has them. The driver copies all of them
-//! before the launch returns.
+//! length if the PTX takes that; all other values are where the caller has them. The driver copies all of
+//! them before the launch returns.
 
-use super::arg::Lent;
-use super::backend::{Call, KernelBackend, sealed::RunsKernels};
-use super::typed::{Entry, Slot, Source};
+use super::backend::{Call, KernelBackend, Lent, sealed::RunsKernels};
+use super::source::{Entry, Slot, Source};
 use crate::backend::cuda::{FoundKernel, Limits, Module};
 use crate::backend::{Cuda, Dim3};
 use crate::buffer::RawBuffer;
@@ -98,9 +97,10 @@ impl RunsKernels for Cuda {
             count += 1;
         }
         assert_eq!(count, entry.slots.len(), "the macro refuses more parameters");
-        // SAFETY: each pointer is to a value of the size that the PTX has there, which the macro has compared;
-        // the driver writes none of them. The author of the PTX vouches that the kernel stays within its
-        // slices (`Source::ptx`); the caller has ordered the stream after their other uses (rules 1 and 2).
+        // SAFETY: each pointer is to a value of the size that the PTX has there, which the macro has
+        // compared; the driver writes none of them. The author of the PTX vouches that the kernel stays
+        // within its slices (`Source::ptx`); the caller has ordered the stream after their other uses (rules
+        // 1 and 2).
         unsafe {
             stream.raw().launch_found(&loaded.module, kernel, (grid, block, shared), &params[..count])?;
         }

@@ -1,7 +1,7 @@
 //! Typed kernels: the part of a `#[kernels]` module that is not generated.
 //!
-//! A module has a [`Source`]: the PTX, if there is one, and an [`Entry`] per kernel. [`KernelSet`] is a source
-//! that was loaded onto a device. Its [`launch`](KernelSet::launch) does for all backends what
+//! A module has a [`Source`]: the PTX, if there is one, and an [`Entry`] per kernel. [`KernelSet`] is a
+//! source that was loaded onto a device. Its [`launch`](KernelSet::launch) does for all backends what
 //! [`Device::launch`](crate::Device::launch) does for closures on the host; then the backend queues the body
 //! of the kernel, or the entry of the PTX with the addresses of the buffers and the values.
 //!
@@ -11,86 +11,11 @@
 use super::arg::{KernelArg, KernelArgs};
 use super::backend::{Call, KernelBackend};
 use super::launch::IntoLaunch;
-use crate::backend::Backend;
+use super::source::{Entry, Source, Value};
 use crate::device::{Device, WeakDevice};
 use crate::error::Error;
-use std::ffi::c_void;
 use std::fmt;
-use std::marker::PhantomData;
 use std::panic::Location;
-
-/// The kernels of a module, as the macro found them.
-#[derive(Debug)]
-pub struct Source {
-    pub(super) module: &'static str,
-    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
-    pub(super) ptx: Option<&'static str>,
-    pub(super) entries: &'static [Entry],
-}
-
-/// A kernel.
-#[derive(Debug)]
-pub struct Entry {
-    /// Its name in the PTX and in the module.
-    pub name: &'static str,
-    /// Whether it runs on the host.
-    pub has_body: bool,
-    /// The threads that a block must have on a card, if the PTX says so.
-    pub block: Option<(u32, u32, u32)>,
-    /// The parameters in the PTX, in their order.
-    pub slots: &'static [Slot],
-}
-
-/// The origin of a parameter in the PTX. The number counts the slices, or the other parameters.
-#[derive(Clone, Copy, Debug)]
-pub enum Slot {
-    /// The address of a slice.
-    Slice(usize),
-    /// The length of a slice, as a `u32`.
-    Length32(usize),
-    /// The length of a slice, as a `u64`.
-    Length64(usize),
-    /// A value.
-    Value(usize),
-}
-
-impl Source {
-    /// Kernels for the host alone.
-    #[must_use]
-    pub const fn host(module: &'static str, entries: &'static [Entry]) -> Self {
-        Self { module, ptx: None, entries }
-    }
-
-    /// Kernels with PTX.
-    ///
-    /// # Safety
-    ///
-    /// For each entry, the PTX has a kernel of this name with these parameters. For any size of the launch,
-    /// any slices and any values that the checks of the module let through, it touches no memory but the
-    /// elements of its slices, writes none of its shared slices, and leaves elements that are values of their
-    /// type (rules 1, 2 and 5).
-    #[must_use]
-    pub const unsafe fn ptx(module: &'static str, ptx: &'static str, entries: &'static [Entry]) -> Self {
-        Self { module, ptx: Some(ptx), entries }
-    }
-
-    pub(super) fn refused<B: Backend>(&self, reason: fmt::Arguments<'_>) -> Error {
-        Error::KernelRefused { backend: B::NAME, reason: format!("`{}`: {reason}", self.module) }
-    }
-}
-
-/// A type that a kernel takes by value: plain data (`bytemuck::NoUninit`), such as a number, or a struct of
-/// numbers without padding.
-#[diagnostic::on_unimplemented(
-    message = "a kernel cannot take `{Self}` by value",
-    label = "not plain data (`bytemuck::NoUninit`)",
-    note = "for a struct of your own, write `#[derive(Clone, Copy, bytemuck::NoUninit)]` (or `Pod`) and `#[repr(C)]` on it",
-    note = "a kernel knows no references, strings or tuples: a buffer is passed as a slice, `&[T]` or `&mut [T]`"
-)]
-pub trait KernelValue: bytemuck::NoUninit + Send {}
-
-#[diagnostic::do_not_recommend]
-impl<T: bytemuck::NoUninit + Send> KernelValue for T {}
 
 /// The length of a slice, for the conditions of a kernel, which are written over slices.
 #[derive(Clone, Copy, Debug)]
@@ -112,27 +37,6 @@ impl Length {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
-    }
-}
-
-/// A parameter of a kernel that is no slice.
-#[derive(Clone, Copy)]
-pub struct Value<'a> {
-    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
-    pub(super) address: *const c_void,
-    value: PhantomData<&'a ()>,
-}
-
-impl<'a> Value<'a> {
-    /// Any plain value: the driver copies its bytes.
-    pub fn of<T: KernelValue>(value: &'a T) -> Self {
-        Self { address: std::ptr::from_ref(value).cast(), value: PhantomData }
-    }
-}
-
-impl fmt::Debug for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Value")
     }
 }
 
@@ -168,8 +72,8 @@ impl<B: KernelBackend> KernelSet<B> {
     ///
     /// # Errors
     ///
-    /// Those of [`Device::launch_on`], and [`Error::KernelRefused`] for a launch that the device or the kernel
-    /// cannot do. Nothing is queued then.
+    /// Those of [`Device::launch_on`], and [`Error::KernelRefused`] for a launch that the device or the
+    /// kernel cannot do. Nothing is queued then.
     #[track_caller]
     pub fn launch<A, F>(
         &self,
@@ -213,7 +117,7 @@ impl<B: KernelBackend> KernelSet<B> {
 }
 
 #[cold]
-fn foreign<B: Backend>(device: &Device<B>, entry: &Entry) -> Error {
+fn foreign<B: KernelBackend>(device: &Device<B>, entry: &Entry) -> Error {
     let other = format!("the kernel `{}` is loaded on device `{}`", entry.name, device.name());
     Error::DifferentDevices { buffer: None, place: "is of another device".into(), other }
 }

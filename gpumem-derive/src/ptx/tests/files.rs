@@ -76,5 +76,8 @@ fn the_kernels_that_the_tests_use() {
         of("tests/src/kernels.ptx"),
         [format!("occupy({pointer})"), format!("add_one({pointer}; a 32-bit integer)")]
     );
-    assert_eq!(of("gpumem/benches/transfers/occupy.ptx"), [format!("occupy({pointer})")]);
+    assert_eq!(
+        of("gpumem/benches/transfers/occupy.ptx"),
+        [format!("occupy({pointer})"), format!("nothing({pointer}; {pointer}; a 32-bit integer)")]
+    );
 }

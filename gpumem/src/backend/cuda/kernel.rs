@@ -1,7 +1,7 @@
 //! Kernels of a module for typed launches: found once, with the limits of the device and of the kernel.
 //!
-//! A launch is compared with the limits before the driver is called. The driver refuses the same launches, but
-//! calls each of them an "invalid argument".
+//! A launch is compared with the limits before the driver is called. The driver refuses the same launches,
+//! but calls each of them an "invalid argument".
 
 use super::context::Context;
 use super::driver::{
@@ -31,8 +31,8 @@ pub(crate) struct FoundKernel {
     name: &'static str,
     max_threads: u32,
     static_shared: u32,
-    /// The dynamic shared memory that the driver was asked to allow. Locked while it is asked, so that a smaller
-    /// number does not replace a larger one.
+    /// The dynamic shared memory that the driver was asked to allow. Locked while it is asked, so that a
+    /// smaller number does not replace a larger one.
     allowed_shared: Mutex<u32>,
 }
 
@@ -82,8 +82,8 @@ impl Module {
 
 fn function_attribute(function: &Function<'_>, attribute: c_int) -> Result<u32, Fault> {
     let mut value: c_int = 0;
-    // SAFETY: the kernel's module is loaded, its context is current, and the pointer is valid for a write (the
-    // driver's contract).
+    // SAFETY: the kernel's module is loaded, its context is current, and the pointer is valid for a write
+    // (the driver's contract).
     check("cuFuncGetAttribute", unsafe {
         driver::cuFuncGetAttribute(&raw mut value, attribute, function.handle())
     })?;
