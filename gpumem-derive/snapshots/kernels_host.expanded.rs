@@ -38,9 +38,9 @@ pub mod steps {
     );
     impl<B: ::gpumem::KernelBackend> Kernels<B> {
         #[track_caller]
-        pub fn load(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+        pub fn load(__device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
             ::gpumem::__private::core::result::Result::map(
-                ::gpumem::__private::KernelSet::load(device, &__SOURCE),
+                ::gpumem::__private::KernelSet::load(__device, &__SOURCE),
                 Self,
             )
         }

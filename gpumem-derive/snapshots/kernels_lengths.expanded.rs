@@ -38,10 +38,10 @@ mod sums {
     impl<B: engine::gpumem::KernelBackend> Kernels<B> {
         #[track_caller]
         pub(super) fn load(
-            device: &engine::gpumem::Device<B>,
+            __device: &engine::gpumem::Device<B>,
         ) -> engine::gpumem::Result<Self> {
             engine::gpumem::__private::core::result::Result::map(
-                engine::gpumem::__private::KernelSet::load(device, &__SOURCE),
+                engine::gpumem::__private::KernelSet::load(__device, &__SOURCE),
                 Self,
             )
         }

@@ -84,9 +84,9 @@ pub mod steps {
         /// `BackendUnavailable` if the driver cannot compile the PTX, with its message;
         /// `KernelRefused` for a kernel that the device does not have.
         #[track_caller]
-        pub fn load(device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
+        pub fn load(__device: &::gpumem::Device<B>) -> ::gpumem::Result<Self> {
             ::gpumem::__private::core::result::Result::map(
-                ::gpumem::__private::KernelSet::load(device, &__SOURCE),
+                ::gpumem::__private::KernelSet::load(__device, &__SOURCE),
                 Self,
             )
         }
@@ -173,6 +173,7 @@ pub mod steps {
         /// # Errors
         ///
         /// `KernelRefused` for a size that the device or the kernel cannot have; `DifferentDevices` for a buffer of another device; `DeviceFailed`. Nothing is queued then.
+        #[allow(deprecated)]
         #[allow(non_snake_case)]
         #[track_caller]
         pub fn count(

@@ -1,4 +1,4 @@
-//! The derive macro of `gpumem`.
+//! The macros of `gpumem`: the derive of managers, and typed kernels.
 //!
 //! Depend on `gpumem`, which re-exports it: the generated code calls the runtime of the same version.
 
@@ -524,7 +524,7 @@ pub fn gpu_buffers(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive(input.into()).into()
 }
 
-/// Kernels that are declared once, for the host and for a card. Documented at `gpumem::kernels`.
+#[doc = include_str!("../pages/kernels.md")]
 #[proc_macro_attribute]
 pub fn kernels(options: proc_macro::TokenStream, module: proc_macro::TokenStream) -> proc_macro::TokenStream {
     kernels::kernels(options.into(), module.into(), &kernels::folder_of).into()

@@ -51,6 +51,7 @@
 //! | several buffers at one point of the stream | `start_download` of a set, [`Device::start_downloads`] |
 //! | limits, free memory that is kept, statistics | [`Device`], [`DeviceBuilder`], [`DeviceStats`], [`MemoryReport`] |
 //! | streams of your own | [`Stream`], [`Device::create_stream`], [`Buffer::use_on`], [`Buffer::bind`] |
+//! | kernels that are declared once, for the host and for a card | [`kernels`](macro@kernels) |
 //! | kernels on the host | [`Device::launch`] |
 //! | CUDA: device pointers and kernels | `Cuda`, and the module `cuda` (feature `cuda`) |
 //! | errors | [`Error`] |
@@ -104,7 +105,7 @@
 //!
 //! # Features
 //!
-//! * `derive` (default): `#[derive(GpuBuffers)]`.
+//! * `derive` (default): `#[derive(GpuBuffers)]` and `#[kernels]`.
 //! * `cuda`: the CUDA backend. Building it needs no toolkit and no driver. A program that has it starts on
 //!   every machine; the driver is loaded by [`Device::cuda`](Device), which gives
 //!   [`Error::BackendUnavailable`] where there is no driver or no card. The oldest driver that works is that

@@ -4,7 +4,7 @@
 //! compared here, by their names, and the layout of every other type is left to the compiler, in assertions.
 
 use super::assertions::{Property, assertion};
-use super::options::Options;
+use super::options::{Options, Ptx as Given};
 use super::params::Param;
 use super::signature::Kernel;
 use crate::ptx::{self, Class, Entry, Kind as PtxKind, Param as PtxParam, Ptx, Scalar, Space};
@@ -15,6 +15,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use std::path::{Path, PathBuf};
 use syn::Type;
+
+/// The most parameters of a kernel in the PTX. The runtime has room for as many.
+const MOST_PARAMETERS: usize = 64;
 
 /// The result for all kernels.
 #[derive(Default)]
@@ -70,36 +73,20 @@ pub(super) fn check(
     sink: &mut Sink,
 ) -> Checked {
     let mut checked = Checked::default();
+    let path = options.ptx.as_ref().and_then(|given| Some((given, path_of(given, folder_of)?)));
     let mut ptx = None;
-    if let Some(given) = &options.ptx
-        && let Some(folder) = folder_of(given.span)
-    {
-        let path = folder.join(&given.path);
-        checked.file = match read(&path) {
-            Ok(read) => {
-                ptx = Some(read);
-                File::Read(path)
-            }
+    if let Some((given, path)) = path {
+        match read(&path) {
+            Ok(read) => (ptx, checked.file) = (Some(read), File::Read(path)),
             Err(message) => {
                 sink.at(&given.written, message);
-                File::Broken
+                checked.file = File::Broken;
             }
-        };
+        }
     }
-    let core = core(options);
     for kernel in kernels {
         let mut own = Sink::default();
-        if options.ptx.is_none() && !kernel.has_body {
-            let message = format!(
-                "`{}` has no body, and the module has no PTX that could have it: `#[gpumem::kernels(unsafe(ptx = \"kernels.ptx\"))]`",
-                kernel.name
-            );
-            own.at(&kernel.name, message);
-        }
-        checked.kernels.push(match &ptx {
-            Some(ptx) => against(ptx, kernel, options.lengths, &core, &mut own),
-            None => unchecked(kernel, options.lengths),
-        });
+        checked.kernels.push(check_kernel(options, ptx.as_ref(), kernel, &mut own));
         sink.append(own, &kernel.gate);
     }
     if let Some(ptx) = &ptx {
@@ -109,6 +96,34 @@ pub(super) fn check(
         checked.undeclared = ptx.entries.iter().filter(is_declared).map(|entry| entry.name.clone()).collect();
     }
     checked
+}
+
+fn check_kernel(options: &Options, ptx: Option<&Ptx>, kernel: &Kernel, sink: &mut Sink) -> CheckedKernel {
+    let name = &kernel.name;
+    if options.ptx.is_none() && !kernel.has_body {
+        let message = format!(
+            "`{name}` has no body, and the module has no PTX that could have it: `#[gpumem::kernels(unsafe(ptx = \"kernels.ptx\"))]`"
+        );
+        sink.at(name, message);
+    }
+    let checked = match ptx {
+        Some(ptx) => against(ptx, kernel, options.lengths, &core(options), sink),
+        None => unchecked(kernel, options.lengths),
+    };
+    if checked.slots.len() > MOST_PARAMETERS {
+        let message = format!(
+            "a kernel has at most {MOST_PARAMETERS} parameters in the PTX, and `{name}` has {}: put values into a struct",
+            checked.slots.len()
+        );
+        sink.at(name, message);
+    }
+    checked
+}
+
+/// The whole path of the PTX, if it is known.
+fn path_of(given: &Given, folder_of: &dyn Fn(Span) -> Option<PathBuf>) -> Option<PathBuf> {
+    let path = Path::new(&given.path);
+    if path.is_absolute() { Some(path.to_owned()) } else { Some(folder_of(given.span)?.join(path)) }
 }
 
 /// The path of `core`.

@@ -178,8 +178,8 @@ fn set(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked, docs: &TokenStre
             /// `BackendUnavailable` if the driver cannot compile the PTX, with its message;
             /// `KernelRefused` for a kernel that the device does not have.
             #[track_caller]
-            #vis fn load(device: &#root::Device<#backend>) -> #root::Result<Self> {
-                #core::result::Result::map(#private::KernelSet::load(device, &__SOURCE), Self)
+            #vis fn load(__device: &#root::Device<#backend>) -> #root::Result<Self> {
+                #core::result::Result::map(#private::KernelSet::load(__device, &__SOURCE), Self)
             }
 
             #(#methods)*
@@ -234,6 +234,10 @@ fn assertions(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked) -> TokenS
 /// expectation, and the copies of its tokens need the permission only.
 fn lints(kernel: &Kernel) -> TokenStream {
     let mut lints = TokenStream::new();
+    if kernel.attrs.iter().any(|attr| attr.path().is_ident("deprecated")) {
+        // The method, which is deprecated too, calls the function.
+        lints.extend(quote!(#[allow(deprecated)]));
+    }
     for attr in &kernel.attrs {
         if let Meta::List(list) = &attr.meta
             && ["allow", "expect"].iter().any(|level| list.path.is_ident(level))

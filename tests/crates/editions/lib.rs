@@ -35,6 +35,31 @@ pub(crate) struct Named<'name> {
     pub(crate) name: &'name str,
 }
 
+/// Kernels, on parameters that are keywords in some editions.
+#[gpumem::kernels]
+pub mod kernels {
+    /// Adds.
+    #[requires(r#async.len() == r#dyn.len())]
+    pub fn r#try(r#async: &mut [f64], r#dyn: &[[u8; 4]], mut r#gen: f64) {
+        r#gen += 1.0;
+        for (sum, term) in r#async.iter_mut().zip(r#dyn) {
+            *sum += f64::from(term[0]) + r#gen;
+        }
+    }
+}
+
+/// Kernels of a card.
+#[gpumem::kernels(unsafe(ptx = "../../src/kernels.ptx"), slices = "pointer, length")]
+pub mod of_a_card {
+    /// Adds 1.
+    pub fn add_one(elements: &mut [super::Element]);
+}
+
+/// An element whose size the compiler alone knows.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(transparent)]
+pub struct Element(u32);
+
 /// Uses what is generated.
 pub fn run() -> Result<usize> {
     let device = Device::host();
@@ -43,6 +68,8 @@ pub fn run() -> Result<usize> {
     gpu.resize(MeshLengths { positions: 3, indices: 3, r#dyn: 1, r#async: 2 })?;
     let all = gpu.split_mut();
     all.r#async.fill(1.0)?;
+    let kernels = kernels::Kernels::load(&device)?;
+    kernels.r#try(gpumem::Launch::over(2), all.r#async, &*all.r#dyn, 1.0)?;
     let arrived = gpu.start_download()?.wait()?.r#async().len();
     gpu.close()?;
     let named = Named { numbers: vec![1], name: "a name" };

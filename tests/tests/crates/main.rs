@@ -2,10 +2,11 @@
 //! lints.
 //!
 //! The crates are in `tests/crates`, a separate workspace. Clippy checks each of them, and neither clippy nor
-//! the compiler may print anything. If clippy is not installed, the compiler alone checks. `random` writes
-//! further crates.
+//! the compiler may print anything. If clippy is not installed, the compiler alone checks. `random` and
+//! `kernels` write further crates.
 
 mod generator;
+mod kernels;
 mod mistakes;
 mod random;
 

@@ -20,7 +20,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 }
 
 /// Writes a crate of one file.
-fn write(name: &str, source: &str) -> PathBuf {
+pub(super) fn write(name: &str, source: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("random").join(name);
     fs::create_dir_all(folder.join("src")).expect("the target folder can be written");
     let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gpumem");
@@ -34,7 +34,7 @@ fn write(name: &str, source: &str) -> PathBuf {
     folder
 }
 
-fn check(folder: &Path) -> Output {
+pub(super) fn check(folder: &Path) -> Output {
     let target = target();
     cargo(folder, &["check", "--quiet", "--offline", "--message-format=short", "--target-dir", &target])
 }

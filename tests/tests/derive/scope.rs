@@ -66,6 +66,45 @@ pub struct Rows<const N: usize> {
     pub rest: [u8; N],
 }
 
+/// Kernels beside these names, and beside those of what their module has.
+#[gpumem::kernels]
+mod kernels {
+    use super::taken::*;
+
+    pub(super) const launch: usize = 3;
+    pub(super) const source: usize = 3;
+    pub(super) const text: usize = 3;
+    pub(super) const holds: usize = 3;
+    pub(super) const number: usize = 3;
+    pub(super) static unit: usize = 3;
+    pub(super) struct N;
+    pub(super) struct B(pub(super) u32);
+    pub(super) trait KernelBackend {}
+    pub(super) mod core {}
+    pub(super) mod gpumem {}
+
+    #[requires(elements.len() == set + data - parts && factor > 0 && launch == unit)]
+    pub(super) fn scale(elements: &mut [u32], factor: u32) {
+        elements.iter_mut().for_each(|element| *element *= factor);
+    }
+
+    /// Like the parameter of the backend.
+    pub(super) fn fill(elements: &mut [u32], value: [u32; number]) {
+        elements.fill(value[0] + B(2).0);
+    }
+}
+
+#[test]
+fn no_name_in_scope_is_in_the_way_of_kernels() {
+    let gpu_device = Device::host();
+    let loaded = kernels::Kernels::load(&gpu_device).unwrap();
+    let mut elements = gpumem::Buffer::from_slice(&gpu_device, "elements", &[1_u32, 2, 3]).unwrap();
+    loaded.scale(gpumem::Launch::over(3), &mut elements, 2).unwrap();
+    assert_eq!(elements.download().unwrap(), [2, 4, 6]);
+    loaded.fill(gpumem::Launch::over(3), &mut elements, [1; kernels::number]).unwrap();
+    assert_eq!(elements.download().unwrap(), [3; 3]);
+}
+
 #[test]
 fn no_name_in_scope_is_in_the_way() {
     let gpu_device = Device::host();

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A folder of its own for the PTX of a test.
-fn folder(name: &str, ptx: impl AsRef<[u8]>) -> PathBuf {
+pub(super) fn folder(name: &str, ptx: impl AsRef<[u8]>) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("gpumem-kernels-{}-{name}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("kernels.ptx"), ptx).unwrap();
@@ -22,7 +22,7 @@ fn ptx(params: &str) -> String {
 }
 
 /// Compares the items of a module with PTX in a folder.
-fn compare_in(folder: &Path, options: &str, items: &str) -> (Checked, Vec<String>) {
+pub(super) fn compare_in(folder: &Path, options: &str, items: &str) -> (Checked, Vec<String>) {
     let mut sink = Sink::default();
     let options =
         Options::read(format!("unsafe(ptx = \"kernels.ptx\") {options}").parse().unwrap(), &mut sink);
@@ -33,7 +33,7 @@ fn compare_in(folder: &Path, options: &str, items: &str) -> (Checked, Vec<String
 }
 
 /// Compares `fn a(declared)` with a kernel that has `params`.
-fn compare(name: &str, options: &str, params: &str, declared: &str) -> (Checked, Vec<String>) {
+pub(super) fn compare(name: &str, options: &str, params: &str, declared: &str) -> (Checked, Vec<String>) {
     let folder = folder(name, ptx(params));
     let result = compare_in(&folder, options, &format!("pub fn a({declared});"));
     fs::remove_dir_all(folder).unwrap();
@@ -188,6 +188,21 @@ fn lengths_follow_their_slices() {
           passed as one). If it takes no lengths of slices, leave `slices = \"pointer, length\"` out"
         ]
     );
+}
+
+#[test]
+fn a_kernel_has_up_to_64_parameters_in_the_ptx() {
+    let values = |count| (0..count).map(|index| format!("a{index}: u8,")).collect::<String>();
+    let found =
+        |options, slices, count| messages(options, &format!("pub fn a({slices} {}) {{}}", values(count)));
+    assert!(found("", "b: &[u8],", 63).is_empty());
+    assert_eq!(
+        found("", "b: &[u8],", 64),
+        ["a kernel has at most 64 parameters in the PTX, and `a` has 65: put values into a struct"]
+    );
+    let lengths = "(slices = \"pointer, length\")";
+    assert!(found(lengths, "b: &[u8],", 62).is_empty());
+    assert_eq!(found(lengths, "b: &[u8],", 63).len(), 1);
 }
 
 #[test]

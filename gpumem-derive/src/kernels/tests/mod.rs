@@ -4,6 +4,7 @@ mod checks;
 mod expansions;
 mod modules;
 mod options;
+mod planted;
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 

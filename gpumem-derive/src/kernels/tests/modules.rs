@@ -149,58 +149,96 @@ fn qualifiers_make_no_kernel() {
 }
 
 #[test]
-fn each_mistake_has_its_message() {
+fn each_mistake_in_a_signature_has_its_message() {
     let no_pub = ". A function that is no kernel has no `pub`";
-    let angle = format!(
+    let angle = &format!(
         "a kernel has no parameters in angle brackets: the PTX has one function of this name{no_pub}"
     );
-    let result = format!("a kernel returns nothing: it writes its result into a `&mut [T]`{no_pub}");
+    let result = &format!("a kernel returns nothing: it writes its result into a `&mut [T]`{no_pub}");
     let receiver = "a kernel is a function of the module, without `self`";
-    let both = |element: &str| format!("`&[{element}]`, or `&mut [{element}]` if the kernel writes it");
     let condition =
         "expected a condition on the parameters, such as `#[requires(positions.len() == velocities.len())]`";
-    let value = |element: &str| {
-        format!("a buffer is a slice here, `&[{element}]`, and a value is passed as `{element}`")
-    };
     for (item, message) in [
-        ("pub fn a<T>(b: &[T]) {}", angle.clone()),
-        ("pub fn a<'b>(b: &[u8]) {}", angle.clone()),
+        ("pub fn a<T>(b: &[T]) {}", angle.as_str()),
+        ("pub fn a<'b>(b: &[u8]) {}", angle),
         ("pub fn a<const N: usize>() where u8: Copy {}", angle),
-        ("pub fn a() -> u8 {}", result.clone()),
+        ("pub fn a() -> u8 {}", result),
         ("pub fn a() -> impl B where u8: Copy {}", result),
-        ("pub fn a(&self, b: u8) {}", receiver.to_owned()),
-        ("pub fn a(&'static mut self) {}", receiver.to_owned()),
-        ("pub fn a(mut self) {}", receiver.to_owned()),
-        ("pub fn a(self: Box<Self>, b: u8) {}", receiver.to_owned()),
-        ("pub fn a(_: u8) {}", "a parameter of a kernel has a name, such as `_unused`: callers see it".to_owned()),
-        ("pub fn a(__launch: u8) {}", "`__launch` is what the generated code calls something of its own: choose another".to_owned()),
-        ("pub fn a(b: u8, ...) {}", "a parameter of a kernel is `name: Type`".to_owned()),
-        ("pub fn a(b: &u8) {}", value("u8")),
-        ("pub fn a(b: &mut u8) {}", "a buffer is a slice here, `&mut [u8]`".to_owned()),
-        ("pub fn a(b: &str) {}", "a kernel knows no text: its bytes are `&[u8]`".to_owned()),
-        ("pub fn a(b: [u8]) {}", format!("a slice is borrowed: {}", both("u8"))),
-        ("pub fn a(b: *const c::D) {}", format!("a buffer is a slice here: {}", both("c::D"))),
-        ("pub fn a(b: std::vec::Vec<u8>) {}", format!("a buffer is a slice here: {}", both("u8"))),
-        ("pub fn a(b: &mut gpumem::ViewMut<'_, u8, B>) {}", format!("a buffer is a slice here: {}", both("u8"))),
-        ("pub fn a(b: &'static [u8]) {}", "a slice lives as long as the launch, which has no name: `&[u8]`".to_owned()),
-        ("pub fn a(b: &'b mut [u8]) {}", "a slice lives as long as the launch, which has no name: `&mut [u8]`".to_owned()),
-        ("pub fn a(b: impl C) {}", "a kernel has types that are known here: the PTX has one function of this name".to_owned()),
-        ("pub fn a(b: &dyn C) {}", "a kernel takes plain data: slices of it, and values".to_owned()),
-        ("pub fn a(b: &fn()) {}", "a kernel takes plain data: slices of it, and values".to_owned()),
+        ("pub fn a(&self, b: u8) {}", receiver),
+        ("pub fn a(&'static mut self) {}", receiver),
+        ("pub fn a(mut self) {}", receiver),
+        ("pub fn a(self: Box<Self>, b: u8) {}", receiver),
+        ("pub fn a(_: u8) {}", "a parameter of a kernel has a name, such as `_unused`: callers see it"),
+        (
+            "pub fn a(__launch: u8) {}",
+            "`__launch` is what the generated code calls something of its own: choose another",
+        ),
+        ("pub fn a(b: u8, ...) {}", "a parameter of a kernel is `name: Type`"),
         (
             "pub fn a(#[cfg(c)] b: u8) {}",
-            "the number of parameters cannot depend on `cfg`: write two kernels, each with its own `#[cfg(..)]`".to_owned(),
+            "the number of parameters cannot depend on `cfg`: write two kernels, each with its own `#[cfg(..)]`",
         ),
-        ("#[requires] pub fn a() {}", condition.to_owned()),
-        ("#[requires()] pub fn a() {}", condition.to_owned()),
-        ("#[requires = 5] pub fn a() {}", condition.to_owned()),
-        ("#[requires(self.0)] pub fn a() {}", "a condition is about the parameters, and there is no `self`".to_owned()),
-        ("pub fn load() {}", "`Kernels` has a method `load` of its own, so the name is taken: choose another".to_owned()),
-        ("pub fn a() {} pub fn a() {}", "there are two kernels `a`, and the PTX has one of a name".to_owned()),
-        ("pub fn a() {} enum Kernels {}", "the generated struct is called `Kernels`: choose another name".to_owned()),
-        ("fn a() {}", "the module `m` has no kernels: a kernel is a function with a visibility, such as `pub fn`".to_owned()),
+        ("#[requires] pub fn a() {}", condition),
+        ("#[requires()] pub fn a() {}", condition),
+        ("#[requires = 5] pub fn a() {}", condition),
+        ("#[requires(self.0)] pub fn a() {}", "a condition is about the parameters, and there is no `self`"),
     ] {
         assert_eq!(messages("", item), [message], "{item}");
+    }
+}
+
+#[test]
+fn each_mistake_in_a_type_has_its_message() {
+    let both = |element: &str| format!("`&[{element}]`, or `&mut [{element}]` if the kernel writes it");
+    let slice = |element: &str| format!("a buffer is a slice here: {}", both(element));
+    let life = |slice: &str| format!("a slice lives as long as the launch, which has no name: `{slice}`");
+    let known = "a kernel has types that are known here: the PTX has one function of this name";
+    let plain = "a kernel takes plain data: slices of it, and values";
+    for (ty, message) in [
+        ("&u8", "a buffer is a slice here, `&[u8]`, and a value is passed as `u8`".to_owned()),
+        ("&[u8; 3]", "a buffer is a slice here, `&[u8]`, and a value is passed as `[u8; 3]`".to_owned()),
+        ("&mut u8", "a buffer is a slice here, `&mut [u8]`".to_owned()),
+        ("&str", "a kernel knows no text: its bytes are `&[u8]`".to_owned()),
+        ("[u8]", format!("a slice is borrowed: {}", both("u8"))),
+        ("*const c::D", slice("c::D")),
+        ("*mut [f32; 2]", slice("[f32; 2]")),
+        ("std::vec::Vec<u8>", slice("u8")),
+        ("&Buffer<u8>", slice("u8")),
+        ("&mut gpumem::ViewMut<'_, u8, B>", slice("u8")),
+        ("&'static [u8]", life("&[u8]")),
+        ("&'b mut [u8]", life("&mut [u8]")),
+        ("impl C", known.to_owned()),
+        ("dyn C", plain.to_owned()),
+        ("&dyn C", plain.to_owned()),
+        ("&fn()", plain.to_owned()),
+    ] {
+        assert_eq!(messages("", &format!("pub fn a(b: {ty}) {{}}")), [message], "{ty}");
+    }
+}
+
+#[test]
+fn each_mistake_in_a_module_has_its_message() {
+    for (items, message) in [
+        (
+            "pub fn load() {}",
+            "`Kernels` has a method `load` of its own, so the name is taken: choose another",
+        ),
+        ("pub fn a() {} pub fn a() {}", "there are two kernels `a`, and the PTX has one of a name"),
+        ("pub fn a() {} enum Kernels {}", "the generated struct is called `Kernels`: choose another name"),
+        (
+            "pub fn a() {} pub type Kernels = u8;",
+            "the generated struct is called `Kernels`: choose another name",
+        ),
+        (
+            "fn a() {}",
+            "the module `m` has no kernels: a kernel is a function with a visibility, such as `pub fn`",
+        ),
+        (
+            "pub fn a() {} #[requires(true)] fn b() {}",
+            "`#[requires]` is for kernels, and this is none: a kernel is a function with a visibility, such as `pub fn`",
+        ),
+    ] {
+        assert_eq!(messages("", items), [message], "{items}");
     }
 }
 
@@ -249,7 +287,7 @@ fn the_kernels_are_there_after_a_mistake() {
             output.contains("pub struct Kernels<B: ::gpumem::KernelBackend = ::gpumem::Host>"),
             "{output}"
         );
-        assert!(output.contains("pub fn load(device: &::gpumem::Device<B>)"), "{output}");
+        assert!(output.contains("pub fn load(__device: &::gpumem::Device<B>)"), "{output}");
         let method = output.split("pub fn a(\n").nth(1).unwrap_or_else(|| panic!("no method\n{output}"));
         assert!(method.split(") ->").next().unwrap().matches("impl ").count() >= 2, "{method}");
     }

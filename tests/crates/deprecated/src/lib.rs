@@ -96,6 +96,33 @@ pub struct Expected {
     pub host: Option<past::Old>,
 }
 
+/// Kernels that are deprecated, and kernels of what is.
+#[gpumem::kernels]
+pub mod kernels {
+    /// The old way.
+    #[deprecated = "use `fresh`"]
+    pub fn old(elements: &mut [u8]) {
+        elements.fill(0);
+    }
+
+    /// The new way.
+    pub fn fresh(elements: &mut [u8]) {
+        elements.fill(1);
+    }
+
+    /// Of an element that should not be used any more.
+    #[allow(deprecated, reason = "until the files of last year are gone")]
+    pub fn allowed(elements: &mut [super::past::Old], value: super::past::Old) {
+        elements.fill(value);
+    }
+
+    /// See above.
+    #[expect(deprecated)]
+    pub fn expected(elements: &mut [super::past::Old]) {
+        elements.fill(elements[0]);
+    }
+}
+
 /// Uses what is deprecated.
 ///
 /// # Errors
@@ -108,5 +135,10 @@ pub fn run() -> gpumem::Result<()> {
     let aging = forbidden::Aging::default().upload(&device)?;
     #[expect(deprecated, reason = "the accessor is deprecated as the field is")]
     let _: &[u8] = &aging.old().download()?;
+    let kernels = kernels::Kernels::load(&device)?;
+    let mut buffer = gpumem::Buffer::zeroed(&device, "buffer", 1)?;
+    kernels.fresh(gpumem::Launch::over(1), &mut buffer)?;
+    #[expect(deprecated, reason = "the method is deprecated as the function is")]
+    kernels.old(gpumem::Launch::over(1), &mut buffer)?;
     aging.close()
 }

@@ -59,6 +59,57 @@ macro_rules! whole {
 
 whole!(Whole, Vec<[f32; 2]>, "4KiB");
 
+/// A module of kernels: whole items, names, types and conditions come from outside.
+macro_rules! kernels {
+    (
+        $(#[$outer:meta])*
+        $vis:vis mod $module:ident { $($item:item)* }
+        $(#[$inner:meta])*
+        $fn_vis:vis fn $name:ident($slice:ident: $ty:ty, $value:ident: $of:ty) where $condition:expr, $body:block
+    ) => {
+        $(#[$outer])*
+        #[gpumem::kernels(
+            unsafe(ptx = "../../../src/kernels.ptx"),
+            slices = "pointer, length"
+        )]
+        $vis mod $module {
+            $($item)*
+
+            /// From the macro's own side, with a parameter that is called as one from outside.
+            #[requires(nanoseconds > 0)]
+            pub fn occupy(nanoseconds: u64) {
+                std::thread::sleep(std::time::Duration::from_nanos(nanoseconds));
+            }
+        }
+
+        $(#[$inner])*
+        #[gpumem::kernels]
+        $vis mod of_the_host {
+            $(#[$inner])*
+            #[requires($condition && $slice.len() > 1)]
+            $fn_vis fn $name($slice: $ty, $value: $of) $body
+        }
+    };
+}
+
+kernels! {
+    /// Made by a macro.
+    pub mod made {
+        /// A kernel as a whole item.
+        pub fn add_one(elements: &mut [u32]) {
+            for element in elements {
+                *element += 1;
+            }
+        }
+    }
+    /// Scales.
+    pub fn scale(elements: &mut [f32], factor: f32) where factor > 0.0, {
+        for element in elements {
+            *element *= factor;
+        }
+    }
+}
+
 /// Uses what is generated.
 ///
 /// # Errors
@@ -69,6 +120,8 @@ pub fn run() -> gpumem::Result<usize> {
 
     let device = gpumem::Device::host();
     let made = Made { edges: vec![[0, 1]], ..Made::default() };
+    let mut elements = gpumem::Buffer::from_slice(&device, "elements", &[1_u32])?;
+    made::Kernels::load(&device)?.add_one(gpumem::Launch::over(1), &mut elements)?;
     let gpu = made.upload(&device)?;
     let whole = Whole { buffer: vec![[0.0, 1.0]], of: vec![1_u8] };
     let lengths = whole.upload(&device)?.lengths();

@@ -18,7 +18,7 @@ macro_rules! shadow {
 shadow! {
     Option Some None Result Ok Err Vec Box String Default Clone Copy Debug PartialEq Eq Hash Into From Deref Send Sync Sized Drop Fn Iterator ToOwned AsRef ToString
         u8 u16 u32 u64 usize i32 f32 f64 bool str char Backend Host Device Buffer BufferSpec Element Async Blocking Download DownloadGuard
-        SetStats PhantomData Formatter B PlainData __PlainData Set Manager Self_ RawBuffer GpuBuffers_
+        SetStats PhantomData Formatter Kernel KernelSet Launch Length Slot Source Value Entry B PlainData __PlainData Set Manager Self_ RawBuffer GpuBuffers_
 }
 
 /// In the way.
@@ -57,6 +57,28 @@ pub struct Generic<T: ::std::marker::Copy, const N: ::std::primitive::usize> {
     pub host: [T; N],
 }
 
+/// Kernels, with all of these names in scope.
+#[::gpumem::kernels]
+pub mod kernels {
+    use super::*;
+
+    /// In the way, if it is not that of the generated code.
+    pub const K: B = B;
+
+    /// Moves.
+    #[requires(positions.len() == velocities.len() && step[1] > 0.0)]
+    pub fn advance(
+        positions: &mut [::std::primitive::f32],
+        velocities: &[::std::primitive::f32],
+        step: [::std::primitive::f32; 2],
+        is_first: ::std::primitive::bool,
+    ) {
+        if is_first {
+            positions[0] = velocities[0] * step[0];
+        }
+    }
+}
+
 /// Uses what is generated.
 ///
 /// # Errors
@@ -65,6 +87,11 @@ pub struct Generic<T: ::std::marker::Copy, const N: ::std::primitive::usize> {
 pub fn run() -> ::gpumem::Result<()> {
     use ::gpumem::GpuBuffers as _;
 
+    let device = ::gpumem::Device::host();
+    let mut positions = ::gpumem::Buffer::from_slice(&device, "positions", &[1.0])?;
+    let velocities = ::gpumem::Buffer::from_slice(&device, "velocities", &[1.0])?;
+    let kernels = kernels::Kernels::load(&device)?;
+    kernels.advance(::gpumem::Launch::over(1), &mut positions, &velocities, [1.0, 2.0], true)?;
     let strict = Strict { first: ::std::vec![1, 2], second: ::std::vec![[0.5; 2]], host: Option, b: B };
     let gpu = strict.upload(&::gpumem::Device::host())?;
     ::std::mem::drop(gpu.start_download()?.wait()?);

@@ -19,3 +19,13 @@ pub struct Graph {
     #[buffer(skip)]
     pub title: String,
 }
+
+/// Kernels.
+#[gpumem::kernels(unsafe(ptx = "../../../src/kernels.ptx"), slices = "pointer, length")]
+pub mod kernels {
+    /// Adds 1 to each element.
+    #[requires(!elements.is_empty())]
+    pub fn add_one(elements: &mut [u32]) {
+        elements.iter_mut().for_each(|element| *element += 1);
+    }
+}

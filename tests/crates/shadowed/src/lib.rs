@@ -89,6 +89,55 @@ macro_rules! format_args {
     };
 }
 
+macro_rules! include_str {
+    ($($anything:tt)*) => {
+        no_such_name! {}
+    };
+}
+macro_rules! stringify {
+    ($($anything:tt)*) => {
+        no_such_name! {}
+    };
+}
+macro_rules! panic {
+    ($($anything:tt)*) => {
+        no_such_name! {}
+    };
+}
+macro_rules! env {
+    ($($anything:tt)*) => {
+        no_such_name! {}
+    };
+}
+
+/// Kernels whose elements and values are called as a primitive is.
+#[gpumem::kernels(unsafe(ptx = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/kernels.ptx")), slices = "pointer, length")]
+pub mod kernels {
+    use super::*;
+
+    /// Adds 1 to each element.
+    #[requires(elements.len() == 1)]
+    pub fn add_one(elements: &mut [u32]) {
+        elements[0].halves[0] += 1;
+    }
+
+    /// Takes time.
+    pub fn occupy(nanoseconds: Eight) {
+        _ = nanoseconds;
+    }
+
+    /// Of 8 bytes.
+    #[derive(Clone_, Copy_)]
+    #[repr(C)]
+    pub struct Eight([u32; 2]);
+
+    // SAFETY: numbers without a gap between them.
+    unsafe impl bytemuck::Zeroable for Eight {}
+    // SAFETY: numbers without a gap between them.
+    unsafe impl bytemuck::Pod for Eight {}
+}
+pub use ::std::prelude::v1::{Clone as Clone_, Copy as Copy_};
+
 /// Of elements that are called as a primitive is.
 #[derive(gpumem::GpuBuffers)]
 pub struct Shadowed {

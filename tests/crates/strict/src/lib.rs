@@ -102,6 +102,51 @@ mod private {
     }
 }
 
+/// Kernels for the host: a crate that forbids unsafe code can have these.
+#[gpumem::kernels]
+pub mod kernels {
+    use super::Vertex;
+
+    /// A value.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Step {
+        /// A part of it.
+        pub dt: f32,
+    }
+
+    /// Moves each vertex.
+    #[requires(!vertices.is_empty() && step.dt > 0.0)]
+    pub fn advance(vertices: &mut [Vertex], _unused: &[f32], step: Step) {
+        for vertex in vertices {
+            vertex.position[0] += step.dt;
+        }
+    }
+
+    /// More parameters than a function should have.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::missing_const_for_fn,
+        reason = "the PTX has as many, and no constants"
+    )]
+    pub fn many(_a: &mut [u8], _b: &[u8], _c: u8, _d: u8, _e: u8, _f: u8, _g: f32, _h: f64) {}
+
+    /// Not there.
+    #[cfg(any())]
+    pub fn gone(nothing: &[NoSuchType]) {}
+}
+
+mod private_kernels {
+    #[gpumem::kernels]
+    #[allow(clippy::redundant_pub_crate, reason = "`unreachable_pub` wants what this does not")]
+    pub(super) mod inner {
+        /// Of which one is not launched.
+        pub(crate) fn launched(elements: &mut [u32]) {
+            elements.fill(0);
+        }
+    }
+}
+
 /// Uses what is generated.
 ///
 /// # Errors
@@ -111,6 +156,8 @@ pub fn run() -> gpumem::Result<usize> {
     let device = Device::host();
     let gpu = private::Inner::new(vec![1, 2]).upload(&device)?;
     let arrived = gpu.secrets().start_download()?.wait()?.len();
+    let kernels = private_kernels::inner::Kernels::load(&device)?;
+    kernels.launched(gpumem::Launch::over(1), &mut gpumem::Buffer::zeroed(&device, "one", 1)?)?;
     let public: PublicBuffers<u16, 3> = PublicBuffers::new(&device)?;
     public.close()?;
     Ok(arrived + private::deep())
