@@ -1,4 +1,4 @@
-//! Reads the attribute: `#[kernels(unsafe(ptx = "kernels.ptx"), slices = "pointer, length", crate = gpumem)]`.
+//! Reads the attribute: `unsafe(ptx = "kernels.ptx"), slices = "pointer, length", crate = engine::gpumem`.
 
 use crate::nearest::nearest;
 use crate::sink::Sink;
