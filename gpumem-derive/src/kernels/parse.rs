@@ -154,8 +154,9 @@ impl Reader<'_> {
         self.sink.append(own, &gate);
         let (kernel, function) = read?;
         // Two kernels of one name may be alternatives.
-        let is_alike =
-            |other: &Kernel| other.name == kernel.name && other.gate.is_empty() && kernel.gate.is_empty();
+        let is_alike = |other: &Kernel| {
+            other.plain_name() == kernel.plain_name() && other.gate.is_empty() && kernel.gate.is_empty()
+        };
         if self.kernels.iter().any(is_alike) {
             let message =
                 format!("there are two kernels `{}`, and the PTX has one of a name", kernel.plain_name());
@@ -166,7 +167,7 @@ impl Reader<'_> {
             let (attrs, vis) = (&kernel.attrs, &kernel.vis);
             self.kept.extend(quote!(#(#attrs)* #vis #function));
         }
-        if kernel.name == "load" {
+        if kernel.plain_name() == "load" {
             let message = "`Kernels` has a method `load` of its own, so the name is taken: choose another";
             self.sink.at(&kernel.name, message);
             return Ok(());

@@ -224,6 +224,7 @@ fn each_mistake_in_a_module_has_its_message() {
             "`Kernels` has a method `load` of its own, so the name is taken: choose another",
         ),
         ("pub fn a() {} pub fn a() {}", "there are two kernels `a`, and the PTX has one of a name"),
+        ("pub fn r#a() {} pub fn a() {}", "there are two kernels `a`, and the PTX has one of a name"),
         ("pub fn a() {} enum Kernels {}", "the generated struct is called `Kernels`: choose another name"),
         (
             "pub fn a() {} pub type Kernels = u8;",
