@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Reads the attribute: `unsafe(ptx = "kernels.ptx")`, `slices = "pointer, length"`, `crate = gpumem`.
-=======
 //! Reads the attribute: `unsafe(ptx = "kernels.ptx"), slices = "pointer, length", crate = engine::gpumem`.
->>>>>>> kernels
 
 use crate::nearest::nearest;
 use crate::sink::Sink;
