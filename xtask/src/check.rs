@@ -56,7 +56,7 @@ fn format() -> Result<(), Failure> {
 fn clippy() -> Result<(), Failure> {
     cargo("clippy --locked --workspace --all-targets -- -D warnings")?.go()?;
     cargo("clippy --locked -p gpumem --no-default-features -- -D warnings")?.go()?;
-    cargo("clippy --locked -p gpumem --all-targets --features cuda -- -D warnings")?.go()?;
+    Run::cargo(&format!("clippy {} --all-targets -- -D warnings", cuda::WITHOUT_CUST)).go()?;
     cargo("clippy --locked --workspace --all-targets --all-features -- -D warnings")?.go()
 }
 
@@ -89,7 +89,7 @@ fn on_threads(line: &str, lacks: &[&str]) -> Result<(), Failure> {
 
 /// The runtime's own tests run twice: without `cust`, where only the runtime loads the driver, and with it.
 fn cuda_on_threads() -> Result<(), Failure> {
-    Run::cargo("test --locked -p gpumem --features cuda --lib")
+    Run::cargo(&format!("test {} --lib", cuda::WITHOUT_CUST))
         .env("GPUMEM_REQUIRE_CUDA", "1")
         .libraries(&cuda::fake_driver()?)
         .go()?;
