@@ -68,10 +68,12 @@ fn docs() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A program with the feature `cuda` starts without a driver. Tests that need a card find none and say so.
-/// Only these programs use the stand-in: no other step sees it at run time.
+/// A program with the feature `cuda` starts without a driver. The examples of the documentation compile
+/// without `cust`. Then all tests run on the stand-in, and those that need a card find none and say so. No
+/// other step sees the stand-in at run time.
 fn cuda_without_driver() -> Result<(), Failure> {
     cuda::one_program_for_any_machine()?;
+    Run::cargo(&format!("test {} --doc", cuda::WITHOUT_CUST)).go()?;
     let lib = cuda::stand_in()?.join("lib64");
     cargo("test --locked --workspace --features cuda")?.libraries(&lib).go()
 }
