@@ -292,6 +292,7 @@ macro_rules! functions {
             ///
             /// The conditions of the function itself (the driver's contract).
             #[allow(non_snake_case, clippy::too_many_arguments)]
+            #[inline]
             pub(super) unsafe fn $name($($parameter: $type),*) -> Code {
                 match FUNCTIONS.get() {
                     // SAFETY: the caller's part (the driver's contract).
