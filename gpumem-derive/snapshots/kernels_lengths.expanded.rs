@@ -2,7 +2,6 @@ mod sums {
     pub(super) fn scale(terms: &mut [super::Term]) {
         terms.iter_mut().for_each(super::Term::double);
     }
-    #[allow(clippy::undocumented_unsafe_blocks)]
     static __SOURCE: engine::gpumem::__private::Source = unsafe {
         engine::gpumem::__private::Source::ptx(
             "sums",

@@ -33,7 +33,6 @@ pub mod steps {
     pub fn count(Steps: &mut [u64]) {
         Steps[0] += 1;
     }
-    #[allow(clippy::undocumented_unsafe_blocks)]
     static __SOURCE: ::gpumem::__private::Source = unsafe {
         ::gpumem::__private::Source::ptx(
             "steps",

@@ -16,8 +16,11 @@ use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, KernelBacken
 use std::time::Duration;
 
 /// The kernels of the tests.
-// SAFETY: `add_one` touches as many elements as it is told, and `occupy` touches no memory.
-#[gpumem::kernels(unsafe(ptx = "kernels.ptx"), slices = "pointer, length")]
+#[gpumem::kernels(
+    // SAFETY: `add_one` touches as many elements as it is told, and `occupy` touches no memory.
+    unsafe(ptx = "kernels.ptx"),
+    slices = "pointer, length"
+)]
 pub mod kernels {
     use std::{thread::sleep, time::Duration};
 

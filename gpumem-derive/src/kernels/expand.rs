@@ -116,9 +116,7 @@ fn source(
     // The word and the braces are the user's, so the lint `unsafe_code` reports them.
     let mut block = Group::new(Delimiter::Brace, quote!(#private::Source::ptx(#label, #text, #entries)));
     block.set_span(unsafe_token.span);
-    // The author vouches in a comment before the attribute, where clippy does not look.
     quote! {
-        #[allow(clippy::undocumented_unsafe_blocks)]
         static __SOURCE: #private::Source = #unsafe_token #block;
         #(const _: &#core::primitive::str = #core::env!(#variables);)*
     }

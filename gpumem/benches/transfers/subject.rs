@@ -7,8 +7,10 @@ use gpumem::{Backend, Device, Error};
 use std::time::Duration;
 
 /// The kernels of `occupy.ptx`.
-// SAFETY: `nothing` touches no memory.
-#[gpumem::kernels(unsafe(ptx = "occupy.ptx"))]
+#[gpumem::kernels(
+    // SAFETY: `nothing` touches no memory.
+    unsafe(ptx = "occupy.ptx")
+)]
 pub(crate) mod kernels {
     /// Does nothing.
     pub(crate) fn nothing(_written: &mut [f32], _read: &[f32], _count: u32) {}
