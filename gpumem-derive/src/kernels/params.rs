@@ -71,7 +71,7 @@ pub(super) fn read(list: TokenStream, errors: &mut Vec<syn::Error>) -> (Vec<Para
     if let Some(first) = slices.clone().nth(MOST_SLICES) {
         let count = slices.count();
         let message = format!("a kernel takes at most {MOST_SLICES} slices, and this one has {count}");
-        errors.push(syn::Error::new(first.ty.span(), message));
+        errors.push(syn::Error::new_spanned(&first.ty, message));
     }
     (params, is_method)
 }

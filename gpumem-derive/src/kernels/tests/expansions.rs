@@ -2,6 +2,8 @@
 
 use super::{expand, module, pretty};
 use crate::snapshots::compare;
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::quote;
 
 /// `kernels_values` has the documentation.
 #[test]
@@ -71,4 +73,54 @@ fn the_visibility_of_the_struct_is_that_of_its_kernels() {
         assert!(output.contains(&format!("    {vis} struct Kernels<")), "{output}");
         assert!(output.contains(&format!("    {vis} fn load(")), "{output}");
     }
+}
+
+/// The tokens without the one of this number, counted through all groups.
+fn without(tokens: TokenStream, number: &mut usize) -> TokenStream {
+    let mut left = TokenStream::new();
+    for token in tokens {
+        let is_it = *number == 0;
+        *number = number.wrapping_sub(1);
+        match token {
+            _ if is_it => {}
+            TokenTree::Group(group) => {
+                let inner = without(group.stream(), number);
+                left.extend([TokenTree::Group(Group::new(group.delimiter(), inner))]);
+            }
+            token => left.extend([token]),
+        }
+    }
+    left
+}
+
+/// While a user types, any token may be missing.
+#[test]
+fn the_struct_is_there_whichever_token_is_missing() {
+    let options = "unsafe(ptx = \"kernels.ptx\"), slices = \"pointer\", crate = a::gpumem";
+    let items = "use super::Step; #[requires(a.len() == b.len())] #[cfg(c)] pub fn advance(a: &mut [[f32; 2]], b: &[[f32; 2]], \
+                 mut step: Step<{ 1 }>, d: f32) where u8: Copy { f() } fn f() -> Row<{ N }> {} pub(in super::e) fn count(g: &mut [u64]);";
+    let mut broken = 0;
+    for number in 0..200 {
+        let items = without(items.parse().unwrap(), &mut number.clone());
+        let options = without(options.parse().unwrap(), &mut number.clone());
+        let both: [(TokenStream, TokenStream); 2] = [
+            (
+                options,
+                quote!(
+                    mod m {
+                        pub fn tick() {}
+                    }
+                ),
+            ),
+            (quote!(), quote!(mod m { #items })),
+        ];
+        for (options, module) in both {
+            let shown = format!("#[kernels({options})] {module}");
+            let output = super::super::kernels(options, module, &|_| None);
+            let text = output.to_string();
+            assert!(text.contains("struct Kernels <"), "{shown}\n{text}");
+            broken += usize::from(!super::errors(output).is_empty());
+        }
+    }
+    assert!(broken > 50, "{broken}");
 }
