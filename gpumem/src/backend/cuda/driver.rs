@@ -265,8 +265,9 @@ macro_rules! functions {
             fn find(library: &ManuallyDrop<Library>) -> Self {
                 Self {
                     // SAFETY: the address is null, which is `None`, or that of the driver's function with
-                    // this name. `cuda.h` declares it like this, and it stays where it is, since nothing
-                    // unloads the library (the driver's contract).
+                    // this name. `cuda.h` declares it like this, and it stays where it is: the library is
+                    // never unloaded, since its threads and destructors need its code as well (the driver's
+                    // contract).
                     $($name: unsafe {
                         std::mem::transmute::<*mut c_void, Option<unsafe extern "system" fn($($type),*) -> Code>>(
                             library::address(library, stringify!($name)),
@@ -285,8 +286,8 @@ macro_rules! functions {
         }
 
         $(
-            /// The driver's function. Before the library is loaded it answers as the driver does that is not
-            /// initialised.
+            /// The driver's function. If the library is not loaded, or lacks the function, it answers as a
+            /// driver does that is not initialised.
             ///
             /// # Safety
             ///

@@ -23,9 +23,9 @@ pub(in crate::backend::cuda) enum NotLoaded {
 
 /// Loads a library for good.
 ///
-/// It is never unloaded, which is what makes the addresses of its functions valid for ever: the driver has
-/// threads and handlers for the end of threads and of the process, whose code would be gone, and values that
-/// the application keeps until then call it.
+/// It is never unloaded, so the addresses of its functions are valid for ever. The driver has threads, and
+/// destructors that run at the end of threads and of the process: their code would be gone. And values that
+/// the application keeps until the end of the process call the driver when they are dropped.
 pub(super) fn open(name: &str) -> Result<ManuallyDrop<Library>, NotLoaded> {
     // SAFETY: this runs the initialisers of the library, as the start of a program does that is linked with
     // it. A library of the driver's name is the driver, or stands in for it on purpose (the driver's
