@@ -115,7 +115,7 @@ fn a_steady_state_makes_no_driver_call() {
         "README.md",
         "The memory of dropped buffers serves the next buffers, in stream order and without a call to the driver.",
     );
-    promised("gpumem/src/lib.rs", "without a call to the driver and without a lock that threads share.");
+    promised("gpumem/guide/crate.md", "without a call to the driver and without a lock that threads share.");
     let device = Device::host();
     let round = || {
         let sizes = [100, 5_000, 300_000, 2 * MIB, 5 * MIB];
