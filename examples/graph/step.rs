@@ -1,7 +1,7 @@
 //! One step: its kernels, in five stages, and their order.
 //!
 //! One thread computes each element of a result, in a fixed order. So a seed gives the same picture on any
-//! number of cores, and on a card.
+//! number of cores. A card's picture differs in its roundings, and is always the same too.
 
 use gpumem::{KernelBackend, Launch, Result};
 
