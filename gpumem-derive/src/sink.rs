@@ -9,7 +9,7 @@ use std::fmt::Display;
 #[derive(Default)]
 pub(crate) struct Sink {
     errors: Vec<syn::Error>,
-    /// Errors of what a `#[cfg]` may remove.
+    /// Errors of an item that a `#[cfg]` may remove.
     gated: TokenStream,
     /// Items that only editors read.
     completions: TokenStream,

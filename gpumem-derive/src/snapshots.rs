@@ -1,4 +1,4 @@
-//! Snapshots of the output. In `snapshots/`, `NAME.rs` is what a user writes and `NAME.expanded.rs` is the
+//! Snapshots of the output. In `snapshots/`, `NAME.rs` is the user's code and `NAME.expanded.rs` is the
 //! output, pretty-printed.
 //!
 //! `BLESS=1 cargo test -p gpumem-derive snapshots` writes them again. Read the difference before you commit

@@ -1,4 +1,4 @@
-//! `impl AnySet` and `impl BufferSet` for the manager: what code that is generic over sets can call.
+//! `impl AnySet` and `impl BufferSet` for the manager: the methods for code that is generic over sets.
 
 use super::context::Context;
 use proc_macro2::TokenStream;

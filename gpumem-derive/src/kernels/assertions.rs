@@ -19,8 +19,8 @@ pub(super) enum Property {
     MultipleOf(u64),
 }
 
-/// A statement that fails if `ty` does not have a property: with `message`, and the type's own number behind
-/// it.
+/// A statement that fails if `ty` does not have a property: with `message`, and after it the type's own
+/// number.
 pub(super) fn assertion(ty: &Type, property: &Property, message: &str, core: &TokenStream) -> TokenStream {
     let text = Literal::byte_string(format!("{message} {:DIGITS$}", "").as_bytes());
     let size = quote!(#core::mem::size_of::<#ty>());

@@ -238,7 +238,7 @@ struct Theirs<'p> {
 }
 
 impl Theirs<'_> {
-    /// What it is, and where.
+    /// Its description, and its place.
     fn place(&self) -> String {
         let Self { index, theirs } = self;
         format!("parameter {} in the PTX, `{}` in line {}, is {theirs}", index + 1, theirs.name, theirs.line)

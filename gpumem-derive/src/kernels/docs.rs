@@ -1,4 +1,4 @@
-//! The documentation of what is generated.
+//! The documentation of the generated items.
 
 use super::check::{Checked, CheckedKernel, Slot};
 use super::options::{Options, Ptx};
@@ -18,7 +18,7 @@ fn names<'k>(kernels: impl Iterator<Item = &'k String>) -> String {
     text::quoted_list(&kernels.map(String::as_str).collect::<Vec<_>>())
 }
 
-/// What the documentation of the module has after the user's own: each kernel as Rust and as PTX has it.
+/// The documentation of the module, after the user's own: each kernel as Rust and as PTX has it.
 pub(super) fn of_module(options: &Options, kernels: &[Kernel], checked: &Checked) -> TokenStream {
     let Some(ptx) = &options.ptx else { return TokenStream::new() };
     let mut doc = format!("\n# Kernels\n\n`Kernels` launches them. {}\n\n", origin(ptx, checked));
@@ -91,7 +91,7 @@ pub(super) fn of_kernels(options: &Options, kernels: &[Kernel], checked: &Checke
     quote!(#(#[doc = #lines])*)
 }
 
-/// What the PTX says about the size of a block.
+/// The limits of the PTX for the size of a block.
 fn block(checked: &CheckedKernel) -> String {
     let threads =
         |count: String| if count == "1" { "1 thread".to_owned() } else { format!("{count} threads") };

@@ -181,7 +181,7 @@ fn path_of(input: ParseStream<'_>, key: &Ident, unsafe_token: Option<Token![unsa
     Ok(ptx)
 }
 
-/// Adds a literal to a path, or what `concat!` or `env!` gives.
+/// Adds a literal to a path, or the result of `concat!` or `env!`.
 fn piece(input: ParseStream<'_>, ptx: &mut Ptx, span: &mut Option<Span>) -> syn::Result<()> {
     if input.peek(LitStr) {
         let literal: LitStr = input.parse()?;

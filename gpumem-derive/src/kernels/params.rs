@@ -41,7 +41,7 @@ impl Param {
     }
 }
 
-/// Whether an attribute may remove what it stands on.
+/// Whether an attribute may remove its item.
 pub(super) fn is_cfg(attr: &Attribute) -> bool {
     let within = || {
         let list = attr.meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
@@ -126,7 +126,7 @@ fn param(input: ParseStream<'_>, errors: &mut impl FnMut(syn::Error)) -> syn::Re
     Ok(Some(Param { name, ty, kind }))
 }
 
-/// Reads a pattern, up to the colon behind it.
+/// Reads a pattern, up to the colon after it.
 fn pattern(input: ParseStream<'_>) -> syn::Result<Vec<TokenTree>> {
     let mut pattern = Vec::new();
     while !input.is_empty() {
@@ -165,7 +165,7 @@ fn name(pattern: &[TokenTree]) -> Result<Ident, String> {
 
 const PLAIN_DATA: &str = "a kernel takes plain data: slices of it, and values";
 
-/// What a type is as a parameter. An error is the message about it.
+/// The kind of parameter that a type is. An error is the message about it.
 fn kind(ty: &Type) -> Result<Kind, String> {
     match bare(ty) {
         Type::Reference(reference) => reference_kind(reference),

@@ -114,7 +114,7 @@ fn ends_item(token: &TokenTree) -> bool {
 }
 
 struct Reader<'s> {
-    /// What is Rust.
+    /// The tokens that stay Rust.
     kept: TokenStream,
     kernels: Vec<Kernel>,
     /// Whether there was no kernel, not even a wrong one.

@@ -119,7 +119,7 @@ fn condition(attr: &Attribute, sink: &mut Sink) -> Option<TokenStream> {
     }
 }
 
-/// Reads what stands before `fn`.
+/// Reads the words before `fn`.
 fn qualifiers(input: ParseStream<'_>, errors: &mut Vec<syn::Error>) -> syn::Result<TokenStream> {
     let (mut tokens, mut words) = (TokenStream::new(), Vec::new());
     while !input.peek(Token![fn]) {

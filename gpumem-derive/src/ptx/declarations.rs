@@ -1,6 +1,6 @@
-//! What a PTX file says about its kernels, as data.
+//! The declarations of kernels in a PTX file, as data.
 
-/// What a PTX file says about its kernels.
+/// The header and the kernels of a PTX file.
 #[derive(Debug)]
 pub(crate) struct Ptx {
     /// The version of the language: `(8, 3)` for `.version 8.3`.
@@ -37,7 +37,7 @@ pub(crate) struct Param {
     pub(super) declared_alignment: u32,
 }
 
-/// What is passed as a parameter.
+/// The kind of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A number. [`Kind::may_be_pointer`] tells whether it can also be a pointer.

@@ -16,7 +16,7 @@ pub(super) enum Token<'t> {
     Word(&'t str),
     /// `.entry`, without its point.
     Directive(&'t str),
-    /// What begins with a digit: `24`, `0x18`, `7.8`.
+    /// A word that begins with a digit: `24`, `0x18`, `7.8`.
     Number(&'t str),
     /// A string. It has no escapes, and it can go over several lines.
     Text,
@@ -29,7 +29,7 @@ pub(super) enum Token<'t> {
 /// The token as messages quote it.
 impl fmt::Display for Token<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // What is no PTX can have very long words.
+        // A text that is no PTX can have very long words.
         let short = |text: &str| text.chars().take(60).collect::<String>();
         match self {
             Token::Word(text) | Token::Number(text) => write!(f, "`{}`", short(text)),

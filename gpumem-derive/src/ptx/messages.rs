@@ -67,7 +67,7 @@ impl fmt::Display for Scalar {
     }
 }
 
-/// What is passed, for messages: "a 64-bit pointer to global memory".
+/// The kind of the parameter, for messages: "a 64-bit pointer to global memory".
 impl fmt::Display for Param {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (size, alignment) = (self.size(), self.alignment());
@@ -110,7 +110,7 @@ impl fmt::Display for ScalarWithArticle {
     }
 }
 
-/// What follows "a pointer".
+/// The words after "a pointer".
 impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! Reads what a PTX file says about its kernels, so that a macro can compare declarations in Rust with it.
+//! Reads the declarations of kernels in a PTX file, so that a macro can compare declarations in Rust with it.
 //!
 //! PTX is the assembly language of NVIDIA's compilers. A file is a header and then definitions:
 //!
@@ -26,7 +26,7 @@
 //! The types of parameters are those of the machine and not those of the source:
 //!
 //! * A pointer can look like any 64-bit integer, because older compilers do not write `.ptr`. [`Kind`] keeps
-//!   apart what the file says and what it leaves open.
+//!   apart the facts of the file and the open questions.
 //! * Compilers write `.u32` for `int` too, so an integer does not tell whether it has a sign.
 //! * A struct is an array of bytes with an alignment. Its fields are not in the file.
 

@@ -164,7 +164,7 @@ impl<'t> Parser<'t> {
         Ok((entry, has_body))
     }
 
-    /// Reads what follows the parameters. Returns whether there is a body.
+    /// Reads the directives after the parameters. Returns whether there is a body.
     fn directives_and_body(&mut self, entry: &mut Entry) -> Result<bool, Error> {
         loop {
             match self.token {
@@ -264,7 +264,7 @@ impl<'t> Parser<'t> {
         Ok(Param { name: name.to_owned(), line, kind, declared_alignment: words.alignment.max(1) })
     }
 
-    /// Reads the length of an array, and the bracket behind it.
+    /// Reads the length of an array, and the bracket after it.
     fn length(&mut self, what: &str) -> Result<u32, Error> {
         if self.token == Token::Sign(']') {
             return Err(self.error(format!("{what} is an array without a length")));
@@ -297,12 +297,12 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// What stands before the name of a parameter.
+/// The directives before the name of a parameter.
 #[derive(Default)]
 struct Words<'t> {
     scalar: Option<Scalar>,
     alignment: u32,
-    /// The memory and the alignment of what a pointer leads to.
+    /// The memory that a pointer leads to, and the alignment of the address.
     pointer: Option<(Space, u32)>,
     unknown: Option<&'t str>,
 }

@@ -28,7 +28,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     quote!(#upload_from #extend_from #copy_from #download #download_into)
 }
 
-/// What all operations that write a whole set say about errors.
+/// The section on errors of all operations that write a whole set.
 const ERRORS: &str = "\n\
     \n\
     # Errors\n\

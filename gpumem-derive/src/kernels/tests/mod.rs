@@ -1,4 +1,4 @@
-//! The macro on text: what it reads, what it refuses, and what it writes.
+//! The macro on text: its input, its refusals, and its output.
 
 mod checks;
 mod expansions;

@@ -1,4 +1,4 @@
-//! The module: which functions are kernels, what is kept of it, and the message about each mistake.
+//! The module: which functions are kernels, which items stay, and the message about each mistake.
 
 use super::super::signature::Kernel;
 use super::{errors, expand, messages, module, pretty};
@@ -6,7 +6,7 @@ use crate::sink::Sink;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 
-/// What is kept of the items, and the names of the kernels.
+/// The items that stay, and the names of the kernels.
 fn split(items: &TokenStream) -> (String, Vec<String>) {
     let mut sink = Sink::default();
     let module: super::super::parse::Module = syn::parse2(quote!(mod m { #items })).unwrap();
@@ -86,7 +86,7 @@ fn kernels_are_found_between_items_of_every_kind() {
     }
 }
 
-/// Tokens as `macro_rules!` hands on what it has parsed.
+/// Tokens as `macro_rules!` hands on its parsed input.
 fn fragment(tokens: TokenStream) -> TokenTree {
     Group::new(Delimiter::None, tokens).into()
 }

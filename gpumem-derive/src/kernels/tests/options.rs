@@ -1,4 +1,4 @@
-//! The attribute: what it accepts, and the message about each mistake.
+//! The attribute: its valid forms, and the message about each mistake.
 
 use super::super::options::Options;
 use crate::sink::Sink;

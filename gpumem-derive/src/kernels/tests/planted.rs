@@ -1,5 +1,5 @@
 //! Every kind of parameter against every kind in the PTX, in every place: each mismatch is one error, and
-//! what fits is none.
+//! each match is none.
 
 use super::checks::{compare, compare_in, folder};
 use std::fmt::Write;

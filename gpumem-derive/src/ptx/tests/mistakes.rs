@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Reads a text behind a header of three lines, and expects an error in this line with these words.
+/// Reads a text after a header of three lines, and expects an error in this line with these words.
 #[track_caller]
 fn mistake(text: &str, line: u32, words: &str) {
     mistake_in_file(&format!("{HEADER}{text}"), line, words);

@@ -1,4 +1,4 @@
-//! Small texts, one per feature. The other files have what compilers write, and damaged text.
+//! Small texts, one per feature. The other files have the output of compilers, and damaged text.
 
 mod files;
 mod messages;
@@ -11,7 +11,7 @@ use super::*;
 
 const HEADER: &str = ".version 7.8\n.target sm_80\n.address_size 64\n";
 
-/// Reads a text behind a header of three lines.
+/// Reads a text after a header of three lines.
 #[track_caller]
 fn with_header(text: &str) -> Ptx {
     read(&format!("{HEADER}{text}")).unwrap()

@@ -14,7 +14,7 @@ impl Random {
     }
 }
 
-/// What a mutation inserts.
+/// The texts that mutations insert.
 const PIECES: [&str; 26] = [
     "{",
     "}",
@@ -50,7 +50,7 @@ fn seeds() -> Vec<String> {
     samples::ALL.iter().map(|sample| (*sample).to_owned()).chain(files).collect()
 }
 
-/// Reads a file, and checks what holds for each result. Returns whether the file is PTX.
+/// Reads a file, and checks the conditions of each result. Returns whether the file is PTX.
 fn check(file: &[u8]) -> bool {
     let lines = u32::try_from(file.iter().filter(|byte| **byte == b'\n').count()).unwrap() + 1;
     let shown = || String::from_utf8_lossy(file).into_owned();

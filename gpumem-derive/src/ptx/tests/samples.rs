@@ -1,4 +1,4 @@
-//! What compilers write: their output for small kernels, without most instructions.
+//! The output of compilers for small kernels, without most instructions.
 
 use super::files::signatures;
 use super::*;
