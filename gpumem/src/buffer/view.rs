@@ -78,8 +78,7 @@ impl<'a, B: Backend> BufferRange<'a, B> {
 
     /// The range in bytes.
     pub(crate) fn bytes(&self) -> Range<usize> {
-        let size = self.raw.element_size();
-        self.range.start * size..self.range.end * size
+        self.raw.bytes_of(&self.range)
     }
 }
 
@@ -317,8 +316,7 @@ impl<'a, T: Element, B: Backend> ViewMut<'a, T, B> {
 
     /// The range in bytes.
     pub(crate) fn bytes(&self) -> Range<usize> {
-        let size = self.raw.element_size();
-        self.range.start * size..self.range.end * size
+        self.raw.bytes_of(&self.range)
     }
 
     /// The number of elements in the range.

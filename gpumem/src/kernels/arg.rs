@@ -104,6 +104,21 @@ pub(super) mod sealed {
     }
 }
 
+/// Queues a kernel with these arguments: on this stream of the application's own, or else on the compute
+/// stream.
+/// `queue` gets the stream and the memory of the arguments, and is called once.
+pub(super) fn queue_with<B: KernelBackend, A: KernelArgs<B>>(
+    device: &Device<B>,
+    stream: Option<&Stream<B>>,
+    mut args: A,
+    queue: impl FnOnce(&Stream<B>, A::Lent) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let lent = args.lend(device, stream)?;
+    queue(stream.unwrap_or_else(|| device.state().lanes.compute.stream()), lent)?;
+    // If this fails, the buffers concerned are marked as in use for good.
+    stream.map_or(Ok(()), |stream| args.used_on(stream))
+}
+
 impl Lent {
     /// `len` elements, from the byte `offset` of the buffer on.
     fn of<B: KernelBackend>(

@@ -7,7 +7,7 @@
 //! Host access to the memory (`host_slice`) waits for the compute stream. The lifetime of the slices cannot
 //! be named by the closure, so no slice leaves it.
 
-use super::arg::KernelArgs;
+use super::arg::{KernelArgs, queue_with};
 use crate::backend::{Backend, Host};
 use crate::device::Device;
 use crate::error::Error;
@@ -83,15 +83,7 @@ impl<B: Backend> Device<B> {
         A: KernelArgs<Host>,
         F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
     {
-        let (device, mut args) = (B::host_device(self), args);
-        let lent = args.lend(device, None)?;
-        let job = move || {
-            // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the compute stream of the device
-            // that every argument lives on, which `lend` checked (rules 1 and 2).
-            kernel(unsafe { A::slices(lent) });
-        };
-        let state = device.state();
-        Ok(state.backend.run_kernel(state.lanes.compute.stream().raw(), Location::caller(), job)?)
+        queue(B::host_device(self), None, args, kernel, Location::caller())
     }
 
     /// Queues `kernel` on a stream of the application's own, beside the compute stream, and returns at once.
@@ -124,21 +116,36 @@ impl<B: Backend> Device<B> {
     /// [`Error::DeviceFailed`] too, the kernel runs: its buffers cannot be used any more then, and their
     /// memory is given up.
     #[track_caller]
-    pub fn launch_on<A, F>(&self, stream: &Stream<B>, mut args: A, kernel: F) -> Result<(), Error>
+    pub fn launch_on<A, F>(&self, stream: &Stream<B>, args: A, kernel: F) -> Result<(), Error>
     where
         B: HostKernels,
         A: KernelArgs<Host>,
         F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
     {
-        let (device, stream) = (B::host_device(self), B::host_stream(stream));
-        let lent = args.lend(device, Some(stream))?;
+        let stream = B::host_stream(stream);
+        queue(B::host_device(self), Some(stream), args, kernel, Location::caller())
+    }
+}
+
+/// Queues a closure on this stream of the application's own, or else on the compute stream.
+fn queue<A, F>(
+    device: &Device<Host>,
+    stream: Option<&Stream<Host>>,
+    args: A,
+    kernel: F,
+    launched_at: &'static Location<'static>,
+) -> Result<(), Error>
+where
+    A: KernelArgs<Host>,
+    F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
+{
+    queue_with(device, stream, args, |stream, lent| {
         let job = move || {
-            // SAFETY: as for `launch`. The job runs on `stream`, which `lend` made wait for all writers of
-            // every argument, and for its readers if the argument is lent mutably (rules 1 and 2).
+            // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the stream that `lend` made wait
+            // for the earlier uses of every argument, of the device that every argument lives on (rules 1 and
+            // 2).
             kernel(unsafe { A::slices(lent) });
         };
-        device.state().backend.run_kernel(stream.raw(), Location::caller(), job)?;
-        // If this fails, the buffers concerned are marked as in use for good.
-        args.used_on(stream)
-    }
+        Ok(device.state().backend.run_kernel(stream.raw(), launched_at, job)?)
+    })
 }

@@ -7,7 +7,7 @@
 use super::backend::{Call, KernelBackend, Lent, sealed::RunsKernels};
 use super::source::{Entry, Slot, Source};
 use crate::backend::cuda::{FoundKernel, Limits, Module};
-use crate::backend::{Cuda, Dim3};
+use crate::backend::{Backend, Cuda, Dim3, Fault};
 use crate::buffer::RawBuffer;
 use crate::device::Device;
 use crate::error::Error;
@@ -74,10 +74,10 @@ impl RunsKernels for Cuda {
         let kernel = &loaded.kernels[index];
         let block = entry.block.map_or_else(|| kernel.default_block(), Dim3::from);
         let Some((grid, block, shared)) = launch.resolve(block) else {
-            return Err(Error::KernelRefused {
-                backend: <Cuda as crate::Backend>::NAME,
-                reason: format!("`{}` would have more blocks than a grid can have: {launch:?}", entry.name),
-            });
+            return Err(refused(format!(
+                "`{}` would have more blocks than a grid can have: {launch:?}",
+                entry.name
+            )));
         };
         kernel.check((grid, block), &loaded.limits)?;
         if shared > 0 {
@@ -108,6 +108,11 @@ impl RunsKernels for Cuda {
     }
 }
 
+#[cold]
+fn refused(reason: String) -> Error {
+    Fault::refused(<Cuda as Backend>::NAME, reason).into()
+}
+
 /// The lengths of slices, as the PTX takes them.
 #[derive(Default)]
 struct Lengths {
@@ -121,12 +126,11 @@ impl Lengths {
             match *slot {
                 Slot::Length32(slice) => {
                     let len = lent[slice].len;
-                    self.short[slice] = u32::try_from(len).map_err(|_| Error::KernelRefused {
-                        backend: <Cuda as crate::Backend>::NAME,
-                        reason: format!(
+                    self.short[slice] = u32::try_from(len).map_err(|_| {
+                        refused(format!(
                             "`{}` takes the lengths of slices as a `u32`, and one has {len} elements",
                             entry.name
-                        ),
+                        ))
                     })?;
                 }
                 Slot::Length64(slice) => self.long[slice] = lent[slice].len as u64,

@@ -8,7 +8,7 @@
 //! Loaded kernels keep no device open, as a module of kernels keeps none. So a set has a weak reference, and
 //! each launch takes a handle of the device for as long as it takes.
 
-use super::arg::{KernelArg, KernelArgs};
+use super::arg::{KernelArg, KernelArgs, queue_with};
 use super::backend::{Call, KernelBackend};
 use super::launch::IntoLaunch;
 use super::source::{Entry, Source, Value};
@@ -79,7 +79,7 @@ impl<B: KernelBackend> KernelSet<B> {
         &self,
         index: usize,
         launch: &impl IntoLaunch<B>,
-        mut args: A,
+        args: A,
         values: &[Value<'_>],
         body: F,
     ) -> Result<(), Error>
@@ -100,19 +100,17 @@ impl<B: KernelBackend> KernelSet<B> {
         if launch.is_empty() {
             return Ok(());
         }
-        let lent = args.lend(&device, stream)?;
-        let call = Call { index, entry, launch, lent: lent.as_ref(), values, launched_at };
-        let job = move || {
-            // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the stream that `lend` was given,
-            // of the device that every argument lives on. Only the host runs it (rules 1 and 2).
-            body(unsafe { A::slices(lent) });
-        };
-        let on = stream.unwrap_or_else(|| state.lanes.compute.stream());
-        // SAFETY: `lend` made the stream wait, and its uses are noted below; on the compute stream all later
-        // work comes after the kernel (rules 1 and 2).
-        unsafe { B::__queue(&device, &self.loaded, on, call, job)? };
-        // If this fails, the buffers concerned are marked as in use for good.
-        stream.map_or(Ok(()), |stream| args.used_on(stream))
+        queue_with(&device, stream, args, |stream, lent| {
+            let call = Call { index, entry, launch, lent: lent.as_ref(), values, launched_at };
+            let job = move || {
+                // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the stream that `lend` was
+                // given, of the device that every argument lives on. Only the host runs it (rules 1 and 2).
+                body(unsafe { A::slices(lent) });
+            };
+            // SAFETY: `queue_with` made the stream wait, and notes the uses afterwards; on the compute stream
+            // all later work comes after the kernel (rules 1 and 2).
+            unsafe { B::__queue(&device, &self.loaded, stream, call, job) }
+        })
     }
 }
 

@@ -200,6 +200,12 @@ impl<B: Backend> RawBuffer<B> {
         self.len = len;
     }
 
+    /// A range of elements, in bytes.
+    pub(super) fn bytes_of(&self, range: &Range<usize>) -> Range<usize> {
+        let size = self.element_size();
+        range.start * size..range.end * size
+    }
+
     pub(super) fn check_same_device(&self, source: &Self) -> Result<(), Error> {
         if self.device.is(&source.device) {
             return Ok(self.state().backend.check_failure()?);
