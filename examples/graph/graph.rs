@@ -3,6 +3,7 @@
 use gpumem::GpuBuffers;
 
 use crate::{
+    grid::Frame,
     network::{Adjacency, Network},
     place::place,
 };
@@ -26,6 +27,9 @@ pub struct Graph {
     /// The nodes at the other ends of the edges, those of the first node first.
     #[buffer(growth = 2.0, max = "2GiB")]
     pub neighbours: Vec<u32>,
+    /// The grid around all nodes, one element.
+    #[buffer]
+    pub frame: Vec<Frame>,
     /// The nodes in the order of their cells: position, mass, and the index as bits.
     #[buffer(growth = 1.3, max = "1GiB")]
     pub sorted: Vec<[f32; 4]>,
@@ -57,6 +61,7 @@ impl Graph {
             positions: placement.positions,
             velocities: vec![[0.0; 2]; nodes],
             sorted: vec![[0.0; 4]; nodes],
+            frame: vec![Frame::default()],
             offsets,
             neighbours,
             network,

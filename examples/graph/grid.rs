@@ -1,9 +1,16 @@
 //! The square around all nodes, divided into cells: `1 << level` per side on each level, down to the finest.
 
+use bytemuck::{Pod, Zeroable};
+
 /// The levels of the finest grid, which has 1,024 cells per side.
-const MAX_LEVELS: u32 = 10;
+pub const MAX_LEVELS: u32 = 10;
 /// The grid becomes finer if a node's cell has more nodes than this, on average.
 const CROWDED: f32 = 8.0;
+
+/// The number of cells of one level from left to right, and from top to bottom.
+pub fn side(level: u32) -> usize {
+    1 << level
+}
 
 /// The number of cells of one level.
 pub fn cells(level: u32) -> usize {
@@ -32,13 +39,13 @@ pub fn bounds(positions: &[[f32; 2]]) -> ([f32; 2], [f32; 2]) {
     (low, high)
 }
 
-/// The finest level of a grid around some nodes.
-#[derive(Clone, Copy)]
+/// The place and the width of the cells of a grid's finest level. The layout is that of C, since kernels on a
+/// card take the struct as it is.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
 pub struct Frame {
     corner: [f32; 2],
     cells_a_unit: f32,
-    /// The number of cells from left to right, and from top to bottom.
-    pub side: usize,
 }
 
 impl Frame {
@@ -46,27 +53,26 @@ impl Frame {
     pub fn around(positions: &[[f32; 2]], levels: u32) -> Self {
         let (low, high) = bounds(positions);
         let width = (high[0] - low[0]).max(high[1] - low[1]).max(1e-3);
-        let side = 1 << levels;
-        Frame { corner: low, cells_a_unit: side as f32 / width, side }
+        Frame { corner: low, cells_a_unit: side(levels) as f32 / width }
     }
 
-    /// Column and row of the cell that holds `position`.
+    /// Column and row of the cell that holds `position`, in a grid of as many levels.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a cast saturates, and then the edge is nearest"
     )]
-    pub fn cell(&self, position: [f32; 2]) -> [usize; 2] {
+    pub fn cell(&self, position: [f32; 2], levels: u32) -> [usize; 2] {
         [0, 1].map(|axis| {
             let cell = ((position[axis] - self.corner[axis]) * self.cells_a_unit) as usize;
-            cell.min(self.side - 1)
+            cell.min(side(levels) - 1)
         })
     }
 
     /// The index of the cell that holds `position` among all cells of its level, row by row.
-    pub fn index(&self, position: [f32; 2]) -> usize {
-        let [column, row] = self.cell(position);
-        row * self.side + column
+    pub fn index(&self, position: [f32; 2], levels: u32) -> usize {
+        let [column, row] = self.cell(position, levels);
+        row * side(levels) + column
     }
 }
 
@@ -103,7 +109,7 @@ impl Fineness {
         self.counts.clear();
         self.counts.resize(cells(self.levels), 0);
         for &position in positions {
-            self.counts[frame.index(position)] += 1;
+            self.counts[frame.index(position, self.levels)] += 1;
         }
         self.counts.iter().map(|&count| count as f32 * count as f32).sum::<f32>() / positions.len() as f32
     }
@@ -122,10 +128,10 @@ mod tests {
     #[test]
     fn every_position_has_a_cell() {
         let frame = Frame::around(&[[-1.0, -1.0], [3.0, 1.0]], 2);
-        assert_eq!(frame.cell([-1.0, -1.0]), [0, 0]);
-        assert_eq!(frame.cell([3.0, 3.0]), [3, 3]);
-        assert_eq!(frame.cell([-9.0, f32::NAN]), [0, 0]);
-        assert_eq!(frame.index([0.5, 1.5]), 2 * 4 + 1);
+        assert_eq!(frame.cell([-1.0, -1.0], 2), [0, 0]);
+        assert_eq!(frame.cell([3.0, 3.0], 2), [3, 3]);
+        assert_eq!(frame.cell([-9.0, f32::NAN], 2), [0, 0]);
+        assert_eq!(frame.index([0.5, 1.5], 2), 2 * 4 + 1);
     }
 
     #[test]

@@ -2,30 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use gpumem::{Backend, Device, DeviceStats, GpuBuffers, Result};
+use gpumem::{Device, DeviceStats, GpuBuffers, KernelBackend, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    graph::{Graph, GraphBuffers, GraphLengths},
+    graph::{Graph, GraphLengths},
     grid::{Fineness, all_cells, cells},
-    physics::{Physics, Step},
+    physics::Physics,
+    step::{Kernels, step},
 };
-
-/// Runs the steps of a layout.
-pub trait Stepper {
-    /// The backend of its buffers.
-    type Backend: Backend;
-    /// Its name for the option `--backend`.
-    const NAME: &'static str;
-
-    /// Queues one step on the stream of `device`.
-    fn step(
-        &mut self,
-        device: &Device<Self::Backend>,
-        set: &mut GraphBuffers<Self::Backend>,
-        step: Step,
-    ) -> Result<()>;
-}
 
 /// The result of a layout, without the positions.
 pub struct Outcome {
@@ -42,13 +27,14 @@ pub struct Outcome {
 }
 
 /// Moves the nodes of `graph` for `steps` steps, then gives all memory back and closes the device.
-pub fn lay_out<S: Stepper>(
-    mut stepper: S,
-    device: Device<S::Backend>,
+pub fn lay_out<B: KernelBackend>(
+    device: Device<B>,
     graph: &mut Graph,
     physics: Physics,
     steps: u32,
 ) -> Result<Outcome> {
+    // The driver of a card compiles the kernels.
+    let kernels = Kernels::load(&device)?;
     let start = Instant::now();
     let mut set = graph.upload(&device)?;
     let mut watch = Watch::new(&mut graph.positions, steps);
@@ -61,7 +47,7 @@ pub fn lay_out<S: Stepper>(
             cell_fields: all_cells(levels),
             ..set.lengths()
         })?;
-        stepper.step(&device, &mut set, physics.step(index, steps, levels))?;
+        step(&kernels, &mut set, physics.step(index, steps, levels))?;
         // The download starts after the step that was just queued, and the call returns at once. The previous
         // step is done or nearly so. While the new step runs, this thread waits for the previous positions
         // and reads them.
@@ -79,9 +65,8 @@ pub fn lay_out<S: Stepper>(
     set.check_leaks()?;
     set.close()?;
     let stats = device.stats();
-    drop(stepper);
     device.close()?;
-    Ok(Outcome { backend: S::NAME, steps, duration, stats, movement })
+    Ok(Outcome { backend: B::NAME, steps, duration, stats, movement })
 }
 
 /// Reads the frames: how far the nodes still move, and whether the grid suits them.
@@ -122,12 +107,12 @@ impl Drop for Watch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{host::OnHost, network::Network, report::EdgeLengths};
+    use crate::{network::Network, report::EdgeLengths};
 
     fn laid_out(nodes: u32, pairs: Vec<[u32; 2]>, steps: u32) -> (Graph, Outcome) {
         let mut graph = Graph::new(Network::new(nodes, vec![], pairs), 3);
         let physics = Physics::balance(&mut graph);
-        let outcome = lay_out(OnHost, Device::host(), &mut graph, physics, steps).unwrap();
+        let outcome = lay_out(Device::host(), &mut graph, physics, steps).unwrap();
         assert!(graph.positions.as_flattened().iter().all(|coordinate| coordinate.is_finite()));
         (graph, outcome)
     }

@@ -1,16 +1,15 @@
 //! Draws a graph by forces: `cargo run --release --example graph -- --help`.
 //!
 //! The files, in reading order: `graph.rs` has the struct of buffers, `layout.rs` the loop that overlaps
-//! steps and downloads, `host.rs` the kernels of a step, `cuda.rs` and `kernels.cu` the same for a card.
+//! steps and downloads, `step.rs` the kernels of a step and their order, `kernels.cu` the same kernels for a
+//! card.
 
 #![expect(unreachable_pub, reason = "in a program, `pub` means for the other modules")]
 
 mod cli;
-#[cfg(feature = "cuda")]
-mod cuda;
+mod forces;
 mod graph;
 mod grid;
-mod host;
 mod input;
 mod layout;
 mod network;
@@ -19,16 +18,16 @@ mod physics;
 mod picture;
 mod place;
 mod report;
+mod step;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use gpumem::Device;
+use gpumem::{AnyDevice, Device, on_device};
 
 use cli::{Args, Choice};
 use graph::Graph;
-use layout::Outcome;
 use output::Output;
 use physics::Physics;
 
@@ -45,53 +44,29 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     // All arguments are checked before anything is computed.
     let output = Output::open(&args.out)?;
-    let card = match args.backend {
-        Choice::Host => None,
-        Choice::Cuda => Some(open_card()?),
-    };
+    let device = open(args.backend)?;
     let network = input::read(&args.input.unwrap_or_else(cli::own_lockfile))?;
     let mut graph = Graph::new(network, args.seed);
     let physics = Physics::balance(&mut graph);
 
-    let outcome = match card {
-        None => layout::lay_out(host::OnHost, Device::host(), &mut graph, physics, args.steps)?,
-        Some(card) => on_card(card, &mut graph, physics, args.steps)?,
-    };
+    let outcome = on_device!(device, |device| layout::lay_out(device, &mut graph, physics, args.steps))?;
     output.write(&picture::svg(&graph))?;
     println!("picture: {}", args.out.display());
     report::tell(&graph, &outcome);
     Ok(())
 }
 
-#[cfg(feature = "cuda")]
-type Card = Device<gpumem::Cuda>;
-
-#[cfg(feature = "cuda")]
-fn open_card() -> Result<Card> {
-    Ok(Device::cuda(0)?)
-}
-
-#[cfg(feature = "cuda")]
-fn on_card(device: Card, graph: &mut Graph, physics: Physics, steps: u32) -> Result<Outcome> {
-    let stepper = cuda::OnCard::new(&device)?;
-    Ok(layout::lay_out(stepper, device, graph, physics, steps)?)
-}
-
-/// Without the feature there is no card, and no value of this type.
-#[cfg(not(feature = "cuda"))]
-type Card = std::convert::Infallible;
-
-#[cfg(not(feature = "cuda"))]
-fn open_card() -> Result<Card> {
-    anyhow::bail!(
-        "this program was built without CUDA; build it with the feature `cuda`:\n    \
-         cargo run --release --example graph --features cuda -- --backend cuda"
-    )
-}
-
-#[cfg(not(feature = "cuda"))]
-fn on_card(card: Card, _: &mut Graph, _: Physics, _: u32) -> Result<Outcome> {
-    match card {}
+fn open(backend: Choice) -> Result<AnyDevice> {
+    match backend {
+        Choice::Host => Ok(AnyDevice::Host(Device::host())),
+        #[cfg(feature = "cuda")]
+        Choice::Cuda => Ok(AnyDevice::Cuda(Device::cuda(0)?)),
+        #[cfg(not(feature = "cuda"))]
+        Choice::Cuda => anyhow::bail!(
+            "this program was built without CUDA; build it with the feature `cuda`:\n    \
+             cargo run --release --example graph --features cuda -- --backend cuda"
+        ),
+    }
 }
 
 #[cfg(test)]

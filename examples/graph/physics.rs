@@ -1,11 +1,13 @@
 //! The model of both backends: springs along the edges, repulsion between all nodes, and a grid for its sum.
 //!
 //! Lengths are in units of an edge at rest. This file has the parts that must be the same on the host and on
-//! a card. `host.rs` and `kernels.cu` have the same five stages.
+//! a card. `step.rs` and `kernels.cu` have the same kernels, in five stages.
 //!
 //! Repulsion falls with the distance. So nodes in the 3x3 cells around a node count one by one, and all other
 //! nodes count by cells. Each level of the grid has cells twice as wide as the next finer level. The farther
 //! a cell is, the wider it may be to count as one body.
+
+use bytemuck::NoUninit;
 
 use crate::graph::Graph;
 
@@ -20,11 +22,12 @@ const STRIDE: f32 = 5.0;
 
 /// The arguments of one step. The layout is that of C, since kernels on a card take the struct as it is.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "cuda", derive(cust::DeviceCopy))]
+#[derive(Clone, Copy, Debug, NoUninit)]
 pub struct Step {
     /// The number of nodes.
     pub nodes: u32,
+    /// The number of neighbours of all nodes together.
+    pub neighbours: u32,
     /// The finest level of the grid has `1 << levels` cells per side.
     pub levels: u32,
     /// Strength of the push between two nodes of mass 1 at distance 1.
@@ -43,6 +46,7 @@ pub struct Step {
 #[derive(Clone, Copy, Debug)]
 pub struct Physics {
     nodes: u32,
+    neighbours: u32,
     repulsion: f32,
     gravity: f32,
 }
@@ -68,15 +72,16 @@ impl Physics {
         let squares: f64 = graph.positions.as_flattened().iter().map(|v| f64::from(v * v)).sum();
         let radius = (squares / nodes as f64).max(1.0).sqrt() * f64::from(REACH);
         let gravity = repulsion * mass / (radius * radius);
-        let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
-        Physics { nodes, repulsion: repulsion as f32, gravity: gravity as f32 }
+        let [nodes, neighbours] =
+            [nodes, graph.neighbours.len()].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        Physics { nodes, neighbours, repulsion: repulsion as f32, gravity: gravity as f32 }
     }
 
     /// The arguments of step `index` of `steps`.
     pub fn step(&self, index: u32, steps: u32, levels: u32) -> Step {
         let heat = 1.0 - index as f32 / steps as f32;
-        let Physics { nodes, repulsion, gravity } = *self;
-        Step { nodes, levels, repulsion, gravity, heat, drag: DRAG, stride: STRIDE * heat }
+        let Physics { nodes, neighbours, repulsion, gravity } = *self;
+        Step { nodes, neighbours, levels, repulsion, gravity, heat, drag: DRAG, stride: STRIDE * heat }
     }
 }
 

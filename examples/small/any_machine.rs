@@ -1,7 +1,7 @@
-//! One program for machines with and without a card: the driver is loaded when the program asks for a card.
-//! `cargo run --example any_machine --features cuda`
+//! One program for machines with and without a card: the driver is loaded when the program looks for a card.
+//! `cargo run --example any_machine --features cuda`; `GPUMEM_DEVICE=host`, or `cuda:1`, decides.
 
-use gpumem::{Backend, Buffer, Device, Error, Result};
+use gpumem::{AnyDevice, Backend, Buffer, Device, Result, on_device};
 
 /// The work, on any device. Returns the kind of the device.
 fn work<B: Backend>(device: &Device<B>) -> Result<&'static str> {
@@ -11,23 +11,18 @@ fn work<B: Backend>(device: &Device<B>) -> Result<&'static str> {
     Ok(B::NAME)
 }
 
-/// Works on the card with this number, or without a card on the host.
-fn run(card: usize) -> Result<&'static str> {
-    match Device::cuda(card) {
-        Ok(device) => work(&device),
-        Err(Error::BackendUnavailable { reason, .. }) => {
-            println!("no card: {reason}");
-            work(&Device::host())
-        }
-        Err(error) => Err(error),
-    }
-}
-
 fn main() -> Result<()> {
-    run(0).map(drop)
+    let device = Device::auto()?; // the first card, or else the host
+    if matches!(device, AnyDevice::Host(_))
+        && let Err(error) = Device::cuda(0)
+    {
+        println!("no card: {error}");
+    }
+    on_device!(device, |device| work(&device)).map(drop)
 }
 
 #[test]
-fn a_machine_without_the_card_does_the_work_too() {
-    assert_eq!(run(4_096).unwrap(), "host");
+fn any_machine_does_the_work() {
+    let kind = on_device!(Device::auto().unwrap(), |device| work(&device)).unwrap();
+    assert!(["host", "cuda"].contains(&kind), "{kind}");
 }

@@ -1,9 +1,7 @@
-//! Code that is generic over the backend: its buffers are on the host or on a card. Only the kernels differ,
-//! so they are a trait.
-//!
-//! `cargo run --example generic_backend`
+//! Code that is generic over the backend: its buffers are on the host or on a card, and so are its kernels.
+//! `cargo run --example generic_backend`, or on a card with `-p gpumem-examples-small --features cuda`
 
-use gpumem::{AnySet, Backend, Device, GpuBuffers, Host, Result};
+use gpumem::{AnySet, Device, GpuBuffers, KernelBackend, Launch, Result, on_device};
 
 #[derive(GpuBuffers)]
 struct Heat {
@@ -11,30 +9,30 @@ struct Heat {
     next: Vec<f32>,
 }
 
-/// The code that differs per backend. An implementation for `gpumem::Cuda` would launch a kernel of a module.
-trait Kernels: Backend {
-    fn spread(device: &Device<Self>, set: &mut HeatBuffers<Self>) -> Result<()>;
-}
-
-impl Kernels for Host {
-    fn spread(device: &Device, set: &mut HeatBuffers) -> Result<()> {
-        let HeatBuffersMut { cells, next } = set.split_mut();
-        device.launch((cells, next), |(cells, next)| {
-            for (index, next) in next.iter_mut().enumerate() {
-                let (left, right) = (index.saturating_sub(1), (index + 1).min(cells.len() - 1));
-                *next = 0.5 * cells[index] + 0.25 * (cells[left] + cells[right]);
-            }
-            cells.copy_from_slice(next);
-        })
+/// The kernels: on the host these functions, on a card the entries of the PTX with the same names.
+#[gpumem::kernels(
+    // SAFETY: the kernels of `kernels.cu` stay below the lengths that they are given.
+    unsafe(ptx = "kernels.ptx"), slices = "pointer, length"
+)]
+mod kernels {
+    pub(super) fn spread(cells: &[f32], next: &mut [f32]) {
+        for (index, next) in next.iter_mut().enumerate() {
+            let (left, right) = (index.saturating_sub(1), (index + 1).min(cells.len() - 1));
+            *next = 0.5 * cells[index] + 0.25 * (cells[left] + cells[right]);
+        }
     }
 }
 
-/// Runs on any backend that has the kernels.
-fn simulate<B: Kernels>(device: &Device<B>, cells: usize, steps: usize) -> Result<HeatBuffers<B>> {
-    let mut set = HeatBuffers::new(device)?;
+/// Runs on any backend that has kernels.
+fn simulate<B: KernelBackend>(device: &Device<B>, cells: usize, steps: usize) -> Result<HeatBuffers<B>> {
+    let (kernels, mut set) = (kernels::Kernels::load(device)?, HeatBuffers::new(device)?);
     set.resize(HeatLengths::all(cells))?;
     set.cells_mut().write(cells / 2, &[1.0])?;
-    (0..steps).try_for_each(|_| B::spread(device, &mut set))?;
+    for _ in 0..steps {
+        let HeatBuffersMut { cells, next } = set.split_mut();
+        kernels.spread(Launch::over(cells.len()), &*cells, &mut *next)?;
+        cells.swap_contents(next)?;
+    }
     Ok(set)
 }
 
@@ -43,12 +41,15 @@ fn bytes(sets: &[Box<dyn AnySet>]) -> u64 {
     sets.iter().map(|set| set.stats().live_bytes()).sum()
 }
 
-fn main() -> Result<()> {
-    let small = simulate(&Device::host(), 9, 1)?;
-    let large = simulate(&Device::host(), 1_001, 100)?;
+fn run<B: KernelBackend>(device: &Device<B>) -> Result<()> {
+    let (small, large) = (simulate(&Device::host(), 9, 1)?, simulate(device, 1_001, 100)?);
     println!("after 100 steps the middle has {:.3} of the heat", large.cells().download()?[500]);
     println!("both sets take {} bytes", bytes(&[Box::new(small), Box::new(large)]));
     Ok(())
+}
+
+fn main() -> Result<()> {
+    on_device!(Device::auto()?, |device| run(&device))
 }
 
 #[test]

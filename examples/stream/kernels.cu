@@ -1,4 +1,6 @@
-// A step on a card: the step of host.rs and physics.rs, with one thread per star.
+// A step on a card: the kernels of step.rs, with one thread per star.
+//
+// The lengths of the slices and the values are those that `#[requires(..)]` in step.rs lets through.
 //
 // `cargo xtask ptx` compiles this file to kernels.ptx, and the example loads that. So a build of the example
 // needs no CUDA compiler.

@@ -2,29 +2,27 @@
 //!
 //! The device computes steps while the frames of earlier steps are downloaded and drawn. The files, in
 //! reading order: `pipeline.rs` has the task that awaits frames under tokio, `galaxies.rs` the struct of
-//! buffers, `host.rs` the kernel, `cuda.rs` and `kernels.cu` the same for a card. `film.rs` writes the film,
-//! and `plot.rs` draws the plot of the overlap.
+//! buffers, `step.rs` the kernels, `kernels.cu` the same kernels for a card. `film.rs` writes the film, and
+//! `plot.rs` draws the plot of the overlap.
 
 #![expect(unreachable_pub, reason = "in a program, `pub` means for the other modules")]
 
 mod cli;
-#[cfg(feature = "cuda")]
-mod cuda;
 mod film;
 mod galaxies;
-mod host;
 mod output;
 mod physics;
 mod pipeline;
 mod plot;
 mod sky;
+mod step;
 mod timeline;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use gpumem::Device;
+use gpumem::{AnyDevice, Device, on_device};
 
 use cli::{Args, Choice};
 use film::Film;
@@ -50,10 +48,7 @@ fn run(args: &Args) -> Result<()> {
         ensure!(cover <= args.frames, "the film has {} frames, so none is frame {cover}", args.frames);
     }
     let (film, plot) = (Output::open(&args.out)?, Output::open(&args.plot)?);
-    let card = match args.backend {
-        Choice::Host => None,
-        Choice::Cuda => Some(open_card()?),
-    };
+    let device = open(args.backend)?;
     let story = Story::of(args.frames);
     let galaxies = Galaxies::new(args.stars, story, args.seed);
     let mut sky = Sky::new(args.size, args.stars, story.frame_time());
@@ -62,20 +57,9 @@ fn run(args: &Args) -> Result<()> {
 
     // One thread is enough: the runtime only waits. The device and the drawing have their own threads.
     let runtime = tokio::runtime::Builder::new_current_thread().build().context("tokio does not start")?;
-    let outcome = match card {
-        None => {
-            let stepper = host::OnHost::default();
-            runtime.block_on(pipeline::run(
-                stepper,
-                Device::host(),
-                &galaxies,
-                story,
-                film,
-                args.one_by_one,
-            ))?
-        }
-        Some(card) => runtime.block_on(on_card(card, &galaxies, story, film, args.one_by_one))?,
-    };
+    let outcome = on_device!(device, |device| {
+        runtime.block_on(pipeline::run(device, &galaxies, story, film, args.one_by_one))
+    })?;
     let Outcome { drawing: film, timeline, stats } = outcome;
     film.finish()?;
     plot.write(plot::svg(&timeline).as_bytes())?;
@@ -89,45 +73,21 @@ fn run(args: &Args) -> Result<()> {
 
 /// The picture of a frame, ahead of the film. The PNG begins with it.
 fn cover(frame: u32, galaxies: &Galaxies, story: Story, sky: &mut Sky) -> Vec<u8> {
-    let [positions, velocities] = host::stars_at(frame, galaxies, story);
+    let [positions, velocities] = step::stars_at(frame, galaxies, story);
     sky.draw(&positions, &velocities)
 }
 
-#[cfg(feature = "cuda")]
-type Card = Device<gpumem::Cuda>;
-
-#[cfg(feature = "cuda")]
-fn open_card() -> Result<Card> {
-    Ok(Device::cuda(0)?)
-}
-
-#[cfg(feature = "cuda")]
-async fn on_card(
-    device: Card,
-    galaxies: &Galaxies,
-    story: Story,
-    film: Film,
-    one_by_one: bool,
-) -> Result<Outcome<Film>> {
-    let stepper = cuda::OnCard::new(&device)?;
-    pipeline::run(stepper, device, galaxies, story, film, one_by_one).await
-}
-
-/// Without the feature there is no card, and no value of this type.
-#[cfg(not(feature = "cuda"))]
-type Card = std::convert::Infallible;
-
-#[cfg(not(feature = "cuda"))]
-fn open_card() -> Result<Card> {
-    anyhow::bail!(
-        "this program was built without CUDA; build it with the feature `cuda`:\n    \
-         cargo run --release --example stream --features cuda -- --backend cuda"
-    )
-}
-
-#[cfg(not(feature = "cuda"))]
-async fn on_card(card: Card, _: &Galaxies, _: Story, _: Film, _: bool) -> Result<Outcome<Film>> {
-    match card {}
+fn open(backend: Choice) -> Result<AnyDevice> {
+    match backend {
+        Choice::Host => Ok(AnyDevice::Host(Device::host())),
+        #[cfg(feature = "cuda")]
+        Choice::Cuda => Ok(AnyDevice::Cuda(Device::cuda(0)?)),
+        #[cfg(not(feature = "cuda"))]
+        Choice::Cuda => anyhow::bail!(
+            "this program was built without CUDA; build it with the feature `cuda`:\n    \
+             cargo run --release --example stream --features cuda -- --backend cuda"
+        ),
+    }
 }
 
 #[cfg(test)]

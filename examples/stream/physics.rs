@@ -3,7 +3,9 @@
 //!
 //! The unit of mass is the mass of the larger galaxy, the unit of length is the radius of its disc, and the
 //! constant of gravity is 1. This file has the parts that must be the same on the host and on a card.
-//! `host.rs` and `kernels.cu` have the same step.
+//! `step.rs` and `kernels.cu` have the same step.
+
+use bytemuck::NoUninit;
 
 /// The masses of the two galaxies.
 pub const MASSES: [f32; 2] = [1.0, 0.65];
@@ -34,8 +36,7 @@ pub struct Story {
 
 /// The arguments of a step. The layout is that of C, since kernels on a card take the struct as it is.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "cuda", derive(cust::DeviceCopy))]
+#[derive(Clone, Copy, Debug, NoUninit)]
 pub struct Step {
     /// The frame that the step makes.
     pub frame: u32,

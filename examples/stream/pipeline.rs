@@ -14,33 +14,15 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use gpumem::{Backend, Device, DeviceStats, GpuBuffers};
+use gpumem::{Backend, Device, DeviceStats, GpuBuffers, KernelBackend};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{
-    galaxies::{Galaxies, GalaxiesBuffers, GalaxiesFrame},
-    physics::{Step, Story},
+    galaxies::{Galaxies, GalaxiesFrame},
+    physics::Story,
+    step::{Kernels, clock, step},
     timeline::{FrameTimes, Timeline, nanoseconds},
 };
-
-/// Steps the stars.
-pub trait Stepper {
-    /// The backend of its buffers.
-    type Backend: Backend;
-    /// Its name for the option `--backend`.
-    const NAME: &'static str;
-
-    /// The time at `moment` of the clock by which its steps note their times, in nanoseconds.
-    fn clock(&mut self, device: &Device<Self::Backend>, moment: Instant) -> gpumem::Result<u64>;
-
-    /// Queues a step on the stream of `device`.
-    fn step(
-        &mut self,
-        device: &Device<Self::Backend>,
-        set: &mut GalaxiesBuffers<Self::Backend>,
-        step: Step,
-    ) -> gpumem::Result<()>;
-}
 
 /// Draws frames, on threads that may block.
 pub trait Draw: Send + 'static {
@@ -57,18 +39,18 @@ pub struct Outcome<D> {
 
 /// Computes and draws all frames of `story`, then gives all memory back and closes the device. With
 /// `one_by_one` a step is queued only after the previous frame was drawn, so that nothing overlaps.
-pub async fn run<S: Stepper, D: Draw>(
-    mut stepper: S,
-    device: Device<S::Backend>,
+pub async fn run<B: KernelBackend, D: Draw>(
+    device: Device<B>,
     galaxies: &Galaxies,
     story: Story,
     drawing: D,
     one_by_one: bool,
 ) -> Result<Outcome<D>> {
+    // The driver of a card compiles the kernels.
+    let kernels = Kernels::load(&device)?;
     let mut set = galaxies.upload(&device)?;
-    // Reading the clock of a card takes a while, which is not part of the film.
-    let looked = Instant::now();
-    let clock = stepper.clock(&device, looked)?;
+    // Reading the clock of the device takes a while, which is not part of the film.
+    let (looked, clock) = clock(&kernels, &device)?;
     let start = Instant::now();
 
     let mut film = spawn_blocking(|| Ok(Film { drawing, times: Vec::new() }));
@@ -76,7 +58,7 @@ pub async fn run<S: Stepper, D: Draw>(
     let mut asked = start;
     for index in 0..story.frames {
         let stars = u32::try_from(set.positions().len())?;
-        stepper.step(&device, &mut set, story.step(index, stars))?;
+        step(&kernels, &mut set, story.step(index, stars))?;
         // The device computes this step while the previous frame arrives and is drawn.
         if let Some(frame) = frames.next().await {
             film = Film::draw_next(film, frame?, asked).await?;
@@ -94,13 +76,12 @@ pub async fn run<S: Stepper, D: Draw>(
     }
     let Film { drawing, times } = film.await??;
     let clock = clock + nanoseconds(start - looked);
-    let timeline = Timeline::new(S::NAME, start, clock, &times);
+    let timeline = Timeline::new(B::NAME, start, clock, &times);
 
     // All buffers are freed, or an error lists those that are not.
     set.check_leaks()?;
     set.close()?;
     let stats = device.stats();
-    drop(stepper);
     device.close()?;
     Ok(Outcome { drawing, timeline, stats })
 }
@@ -142,10 +123,7 @@ impl<D: Draw> Film<D> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::{
-        host::{OnHost, advance},
-        timeline::Span,
-    };
+    use crate::{step::move_stars, timeline::Span};
     use anyhow::bail;
 
     /// Keeps the frames.
@@ -183,7 +161,7 @@ pub mod tests {
         let story = Story::of(frames);
         let galaxies = Galaxies::new(3_000, story, 5);
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(run(OnHost::default(), device, &galaxies, story, drawing, one_by_one))
+        runtime.block_on(run(device, &galaxies, story, drawing, one_by_one))
     }
 
     #[test]
@@ -194,7 +172,7 @@ pub mod tests {
         assert_eq!(frames.len(), 24);
         for (index, [positions, velocities]) in (0..).zip(&frames) {
             let step = story.step(index, 3_000);
-            advance(step, &galaxies.cores, &mut galaxies.positions, &mut galaxies.velocities);
+            move_stars(step, &galaxies.cores, &mut galaxies.positions, &mut galaxies.velocities);
             // The frames are in order and whole: the step writes all stars, in both buffers.
             let same = (positions, velocities) == (&galaxies.positions, &galaxies.velocities);
             assert!(same, "frame {index} is not that of its step");
@@ -241,15 +219,29 @@ pub mod tests {
         assert!(device.stats().async_downloads < 3 * 10);
     }
 
+    /// The error of a film that is longer than the uploaded times of its frames.
+    fn too_long(device: Device) -> anyhow::Error {
+        let galaxies = Galaxies::new(100, Story::of(10), 5);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let run = run(device, &galaxies, Story::of(11), Album::default(), false);
+        runtime.block_on(run).map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn a_step_that_is_refused_ends_the_stream() {
+        let device = Device::host();
+        let error = too_long(device.clone());
+        assert!(matches!(error.downcast_ref(), Some(gpumem::Error::KernelRefused { .. })), "{error}");
+        assert!(error.to_string().contains("`advance` requires `times.len() > step.frame"), "{error}");
+        device.synchronize().unwrap();
+        device.check_leaks().unwrap();
+    }
+
     #[test]
     fn a_device_that_fails_ends_the_stream() {
         let device = Device::host();
-        let galaxies = Galaxies::new(100, Story::of(10), 5);
-        // The film is longer than the uploaded path of the centres.
-        let story = Story::of(11);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let run = run(OnHost::default(), device, &galaxies, story, Album::default(), false);
-        let error = runtime.block_on(run).map(|_| ()).unwrap_err();
+        device.launch((), |()| panic!("a kernel before the film")).unwrap();
+        let error = too_long(device);
         assert!(matches!(error.downcast_ref(), Some(gpumem::Error::DeviceFailed { .. })), "{error}");
     }
 }

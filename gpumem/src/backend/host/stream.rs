@@ -68,17 +68,20 @@ impl Failed {
 #[derive(Debug, Default)]
 struct Timeline {
     finished: AtomicU64,
-    /// Guards only the sleep: `finished` is advanced under it, so that no wake-up falls between a look and
-    /// the sleep.
-    lock: Mutex<()>,
+    /// The lowest number that a thread sleeps for. `finished` is advanced under this lock, so that no wake-up
+    /// falls between a look and the sleep.
+    lock: Mutex<Option<u64>>,
     moved: Condvar,
 }
 
 impl Timeline {
     fn advance(&self, to: u64) {
-        let _guard = lock(&self.lock);
+        let mut awaited = lock(&self.lock);
         self.finished.store(to, Ordering::Release);
-        self.moved.notify_all();
+        // Those that sleep for a later number note it again.
+        if awaited.take_if(|number| *number <= to).is_some() {
+            self.moved.notify_all();
+        }
     }
 }
 
@@ -197,7 +200,10 @@ impl HostEvent {
             return;
         }
         let guard = lock(&self.timeline.lock);
-        let wait = self.timeline.moved.wait_while(guard, |()| !self.is_past() && !given_up());
+        let wait = self.timeline.moved.wait_while(guard, |awaited| {
+            *awaited = Some(awaited.map_or(self.number, |number| number.min(self.number)));
+            !self.is_past() && !given_up()
+        });
         drop(wait.unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -1,0 +1,308 @@
+//! One step: its kernels, in five stages, and their order.
+//!
+//! One thread computes each element of a result, in a fixed order. So a seed gives the same picture on any
+//! number of cores. A card's picture differs in its roundings, and is always the same too.
+
+use gpumem::{KernelBackend, Launch, Result};
+
+use crate::{graph::GraphBuffers, grid::cells, physics::Step};
+
+pub use kernels::Kernels;
+
+/// The kernels. On the host they are these functions, over whole slices, which rayon spreads over cores. On a
+/// card they are those of `kernels.cu`, with a thread per element.
+#[gpumem::kernels(
+    // SAFETY: where the conditions below hold, the kernels of `kernels.cu` stay within their slices, whatever
+    // these hold.
+    unsafe(ptx = "kernels.ptx")
+)]
+mod kernels {
+    use rayon::prelude::*;
+
+    use crate::{
+        forces::{centre, field_at, near_push, spring_pull, with_far_bodies},
+        grid::{Frame, MAX_LEVELS, all_cells, cells, first_cell, side},
+        network::Adjacency,
+        physics::Step,
+    };
+
+    /// The fewest elements for one thread. Fewer are not worth handing over.
+    const GRAIN: usize = 512;
+
+    /// Stage 1, in one block: the square around all nodes.
+    #[requires(step.levels <= MAX_LEVELS)]
+    #[requires(positions.len() == step.nodes as usize && frame.len() == 1)]
+    pub fn frame(step: Step, positions: &[[f32; 2]], frame: &mut [Frame]) {
+        frame[0] = Frame::around(positions, step.levels);
+    }
+
+    /// Stage 1: `starts[c + 1]` becomes the number of nodes in cell `c`. It was 0.
+    #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
+    #[requires(positions.len() == step.nodes as usize && frame.len() == 1)]
+    pub fn count(step: Step, positions: &[[f32; 2]], frame: &[Frame], starts: &mut [u32]) {
+        for &position in positions {
+            starts[frame[0].index(position, step.levels) + 1] += 1;
+        }
+    }
+
+    /// Stage 1, in one block: `starts[c + 1]` becomes the start of cell `c` in `sorted`.
+    #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
+    pub fn scan(step: Step, starts: &mut [u32]) {
+        let mut start = 0;
+        for slot in &mut starts[1..=cells(step.levels)] {
+            start += std::mem::replace(slot, start);
+        }
+    }
+
+    /// Stage 1: sorts the nodes by cell. `starts[c + 1]` becomes the end of cell `c`, which is the start of
+    /// the next cell: the nodes of cell `c` are `sorted[starts[c]..starts[c + 1]]`.
+    #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
+    #[requires(positions.len() == step.nodes as usize && sorted.len() == step.nodes as usize)]
+    #[requires(offsets.len() == step.nodes as usize + 1 && frame.len() == 1)]
+    pub fn scatter(
+        step: Step,
+        positions: &[[f32; 2]],
+        offsets: &[u32],
+        frame: &[Frame],
+        starts: &mut [u32],
+        sorted: &mut [[f32; 4]],
+    ) {
+        for (node, (&position, ends)) in (0_u32..).zip(positions.iter().zip(offsets.windows(2))) {
+            let slot = &mut starts[frame[0].index(position, step.levels) + 1];
+            let mass = (ends[1] - ends[0] + 1) as f32;
+            sorted[*slot as usize] = [position[0], position[1], mass, f32::from_bits(node)];
+            *slot += 1;
+        }
+    }
+
+    /// Stage 2: each cell of the finest level as one body: its centre of mass, and its mass. On a card, where
+    /// `scatter` leaves the nodes of a cell in any order, it puts them in order.
+    #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
+    #[requires(sorted.len() == step.nodes as usize && bodies.len() == all_cells(step.levels))]
+    pub fn gather_leaves(step: Step, starts: &[u32], sorted: &mut [[f32; 4]], bodies: &mut [[f32; 4]]) {
+        for (body, ends) in bodies[first_cell(step.levels)..].iter_mut().zip(starts.windows(2)) {
+            *body = centre(&sorted[ends[0] as usize..ends[1] as usize]);
+        }
+    }
+
+    /// Stage 2: each cell of a wider level as one body, from the four cells in it.
+    #[requires(level < MAX_LEVELS && bodies.len() >= all_cells(level + 1))]
+    pub fn gather(level: u32, bodies: &mut [[f32; 4]]) {
+        let (wide, narrow) = bodies.split_at_mut(first_cell(level + 1));
+        let side = side(level);
+        for (cell, body) in wide[first_cell(level)..].iter_mut().enumerate() {
+            let corner = 2 * (cell / side) * 2 * side + 2 * (cell % side);
+            *body = centre(&[0, 1, 2 * side, 2 * side + 1].map(|child| narrow[corner + child]));
+        }
+    }
+
+    /// Stage 3: the push of all far bodies on each cell of a level. A cell takes the push on its parent, and
+    /// adds the bodies that were too near for the parent but are not next to the cell itself.
+    #[requires(level <= MAX_LEVELS)]
+    #[requires(bodies.len() >= all_cells(level) && fields.len() >= all_cells(level))]
+    pub fn spread(level: u32, bodies: &[[f32; 4]], fields: &mut [[f32; 4]]) {
+        let (wide, narrow) = fields.split_at_mut(first_cell(level));
+        let Some(wider) = level.checked_sub(1) else {
+            narrow[0] = [0.0; 4];
+            return;
+        };
+        let (side, here) = (side(level), &bodies[first_cell(level)..][..cells(level)]);
+        narrow[..cells(level)].par_iter_mut().with_min_len(GRAIN).enumerate().for_each(|(cell, field)| {
+            let [x, y, mass, _] = here[cell];
+            if mass == 0.0 {
+                return;
+            }
+            let parent = first_cell(wider) + cell / side / 2 * (side / 2) + cell % side / 2;
+            let above = wide[parent];
+            let [push_x, push_y] = field_at([x, y], bodies[parent], above);
+            *field = with_far_bodies([push_x, push_y, above[2], above[3]], cell, side, here);
+        });
+    }
+
+    /// Stage 4: turns the forces on all nodes into new velocities.
+    #[expect(clippy::too_many_arguments, reason = "a force depends on all of them")]
+    #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
+    #[requires(bodies.len() == all_cells(step.levels) && fields.len() == all_cells(step.levels))]
+    #[requires(positions.len() == step.nodes as usize && velocities.len() == step.nodes as usize)]
+    #[requires(sorted.len() == step.nodes as usize && offsets.len() == step.nodes as usize + 1)]
+    #[requires(neighbours.len() == step.neighbours as usize && frame.len() == 1)]
+    pub fn accelerate(
+        step: Step,
+        positions: &[[f32; 2]],
+        offsets: &[u32],
+        neighbours: &[u32],
+        frame: &[Frame],
+        starts: &[u32],
+        sorted: &[[f32; 4]],
+        bodies: &[[f32; 4]],
+        fields: &[[f32; 4]],
+        velocities: &mut [[f32; 2]],
+    ) {
+        let (adjacency, frame, side) = (Adjacency { offsets, neighbours }, frame[0], side(step.levels));
+        let leaves = first_cell(step.levels);
+        velocities.par_iter_mut().with_min_len(GRAIN).enumerate().for_each(|(node, velocity)| {
+            let position = positions[node];
+            let [column, row] = frame.cell(position, step.levels);
+            let leaf = leaves + row * side + column;
+            let far = field_at(position, bodies[leaf], fields[leaf]);
+            let near = near_push(position, [column, row], side, starts, sorted);
+            let mass = (adjacency.degree(node) + 1) as f32;
+            let pull = spring_pull(node, positions, adjacency);
+            let force = [0, 1].map(|axis| {
+                mass * (step.repulsion * (near[axis] + far[axis]) - step.gravity * position[axis])
+                    + pull[axis]
+            });
+            let [x, y] = [0, 1].map(|axis| step.drag * (velocity[axis] + step.heat * force[axis]));
+            let slow = (step.stride / (x * x + y * y).sqrt()).min(1.0);
+            *velocity = [x * slow, y * slow];
+        });
+    }
+
+    /// Stage 5: moves the nodes.
+    #[requires(positions.len() == step.nodes as usize && velocities.len() == step.nodes as usize)]
+    pub fn advance(step: Step, positions: &mut [[f32; 2]], velocities: &[[f32; 2]]) {
+        for ([x, y], [dx, dy]) in positions.iter_mut().zip(velocities).take(step.nodes as usize) {
+            *x += dx;
+            *y += dy;
+        }
+    }
+}
+
+/// Queues one step. The buffers of the grid have as many cells as the step's levels.
+pub fn step<B: KernelBackend>(kernels: &Kernels<B>, set: &mut GraphBuffers<B>, step: Step) -> Result<()> {
+    let set = set.split_mut();
+    let (starts, sorted, bodies, fields) = (set.cell_starts, set.sorted, set.cell_bodies, set.cell_fields);
+    let one_block = Launch::grid(1).block(1_024);
+    let [over_nodes, over_leaves] = [step.nodes as usize, cells(step.levels)].map(Launch::over);
+
+    kernels.frame(one_block, step, &*set.positions, &mut *set.frame)?;
+    starts.fill(0)?;
+    kernels.count(over_nodes, step, &*set.positions, &*set.frame, &mut *starts)?;
+    kernels.scan(one_block, step, &mut *starts)?;
+    kernels.scatter(
+        over_nodes,
+        step,
+        &*set.positions,
+        &*set.offsets,
+        &*set.frame,
+        &mut *starts,
+        &mut *sorted,
+    )?;
+    kernels.gather_leaves(over_leaves, step, &*starts, &mut *sorted, &mut *bodies)?;
+    for level in (0..step.levels).rev() {
+        kernels.gather(Launch::over(cells(level)), level, &mut *bodies)?;
+    }
+    for level in 0..=step.levels {
+        kernels.spread(Launch::over(cells(level)), level, &*bodies, &mut *fields)?;
+    }
+    kernels.accelerate(
+        over_nodes,
+        step,
+        &*set.positions,
+        &*set.offsets,
+        &*set.neighbours,
+        &*set.frame,
+        &*starts,
+        &*sorted,
+        &*bodies,
+        &*fields,
+        &mut *set.velocities,
+    )?;
+    // So far the kernels only read the positions, so the download of the previous step's positions may still
+    // run. This kernel borrows them mutably, so it waits for the end of that download.
+    kernels.advance(over_nodes, step, set.positions, &*set.velocities)
+}
+
+#[cfg(all(test, feature = "cuda"))]
+#[path = "on_card.rs"]
+mod on_card;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        graph::{Graph, GraphLengths},
+        grid::{Frame, MAX_LEVELS, all_cells},
+    };
+    use gpumem::{Device, Error, GpuBuffers};
+
+    /// A cloud that is dense in the middle.
+    fn cloud(nodes: usize) -> Vec<[f32; 2]> {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let mut at = || (rng.f32() - 0.5) * rng.f32() * 40.0;
+        (0..nodes).map(|_| [at(), at()]).collect()
+    }
+
+    /// The buffers of these nodes at rest, without springs, and a step for them.
+    fn at_rest(device: &Device, positions: &[[f32; 2]], levels: u32) -> (GraphBuffers, Step) {
+        let nodes = positions.len();
+        let graph = Graph {
+            positions: positions.to_vec(),
+            velocities: vec![[0.0; 2]; nodes],
+            offsets: vec![0; nodes + 1],
+            sorted: vec![[0.0; 4]; nodes],
+            frame: vec![Frame::default()],
+            ..Graph::default()
+        };
+        let mut set = graph.upload(device).unwrap();
+        let cell_starts = cells(levels) + 1;
+        let (cell_bodies, cell_fields) = (all_cells(levels), all_cells(levels));
+        set.resize(GraphLengths { cell_starts, cell_bodies, cell_fields, ..set.lengths() }).unwrap();
+        let (nodes, neighbours) = (u32::try_from(nodes).unwrap(), 0);
+        let step = Step {
+            nodes,
+            neighbours,
+            levels,
+            repulsion: 1.0,
+            gravity: 0.0,
+            heat: 1.0,
+            drag: 1.0,
+            stride: 1e9,
+        };
+        (set, step)
+    }
+
+    /// The velocities after one step from rest.
+    fn pushes(positions: &[[f32; 2]], levels: u32) -> Vec<[f32; 2]> {
+        let device = Device::host();
+        let (mut set, from_rest) = at_rest(&device, positions, levels);
+        step(&Kernels::load(&device).unwrap(), &mut set, from_rest).unwrap();
+        set.velocities().download().unwrap()
+    }
+
+    #[test]
+    fn far_bodies_push_like_all_their_nodes() {
+        let positions = cloud(900);
+        // On one level every cell is next to every other, so this is the sum over all pairs.
+        let exact = pushes(&positions, 1);
+        for levels in 2..=6 {
+            let (mut error, mut norm) = (0.0, 0.0);
+            for (found, exact) in pushes(&positions, levels).iter().zip(&exact) {
+                error += (found[0] - exact[0]).powi(2) + (found[1] - exact[1]).powi(2);
+                norm += exact[0].powi(2) + exact[1].powi(2);
+            }
+            let error = (error / norm).sqrt();
+            assert!(error < 0.03, "{error} with {levels} levels");
+        }
+    }
+
+    #[test]
+    fn steps_that_do_not_fit_their_buffers_are_refused() {
+        let device = Device::host();
+        let kernels = Kernels::load(&device).unwrap();
+        let (mut set, fits) = at_rest(&device, &cloud(100), 2);
+        for (other, condition) in [
+            (Step { nodes: 101, ..fits }, "positions.len() == step.nodes"),
+            (Step { levels: 3, ..fits }, "starts.len() == cells(step.levels) + 1"),
+            (Step { levels: MAX_LEVELS + 1, ..fits }, "step.levels <= MAX_LEVELS"),
+            (Step { levels: u32::MAX, ..fits }, "step.levels <= MAX_LEVELS"),
+            (Step { neighbours: 1, ..fits }, "neighbours.len() == step.neighbours"),
+        ] {
+            let error = step(&kernels, &mut set, other).unwrap_err();
+            assert!(matches!(error, Error::KernelRefused { .. }), "{other:?}: {error}");
+            assert!(error.to_string().contains(condition), "{other:?}: {error}");
+        }
+        step(&kernels, &mut set, fits).unwrap();
+        device.synchronize().unwrap();
+    }
+}
