@@ -173,8 +173,9 @@ pub fn step<B: KernelBackend>(kernels: &Kernels<B>, set: &mut GraphBuffers<B>, s
     let set = set.split_mut();
     let (starts, sorted, bodies, fields) = (set.cell_starts, set.sorted, set.cell_bodies, set.cell_fields);
     let one_block = Launch::grid(1).block(1_024);
-    let [over_nodes, over_leaves] = [step.nodes as usize, cells(step.levels)].map(Launch::over);
+    let over_nodes = Launch::over(step.nodes as usize);
 
+    // This launch is refused if the step has too many levels.
     kernels.frame(one_block, step, &*set.positions, &mut *set.frame)?;
     starts.fill(0)?;
     kernels.count(over_nodes, step, &*set.positions, &*set.frame, &mut *starts)?;
@@ -188,7 +189,7 @@ pub fn step<B: KernelBackend>(kernels: &Kernels<B>, set: &mut GraphBuffers<B>, s
         &mut *starts,
         &mut *sorted,
     )?;
-    kernels.gather_leaves(over_leaves, step, &*starts, &mut *sorted, &mut *bodies)?;
+    kernels.gather_leaves(Launch::over(cells(step.levels)), step, &*starts, &mut *sorted, &mut *bodies)?;
     for level in (0..step.levels).rev() {
         kernels.gather(Launch::over(cells(level)), level, &mut *bodies)?;
     }

@@ -23,6 +23,8 @@
 //   FAKE_CUDA_REFUSE_ACCESS=1   cuMemSetAccess fails
 //   FAKE_CUDA_VERSION=N         the version that the driver reports
 //
+// The driver's data is gone once its destructor has run, as it is with the real driver.
+//
 // A test that finds `fake_cuda_refuse` in the library can make calls fail.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -74,6 +76,10 @@ static volatile int forked;
 static void note_fork(void) { forked = 1; }
 __attribute__((constructor)) static void begin(void) { pthread_atfork(NULL, NULL, note_fork); }
 
+// The destructor runs while other threads go on, so it gives them time for a call that is too late.
+static volatile int gone;
+__attribute__((destructor)) static void end(void) { gone = 1; usleep(30000); }
+
 // How many of the next calls of this thread are refused, and the code that they answer.
 static __thread int refusals;
 static __thread Code refusal;
@@ -100,6 +106,7 @@ static int refuses_wait(void) {
 static volatile int reset; // Since the context was last retained.
 
 static Code usable(void) {
+  insist(!gone, "to call the driver after its end");
   if (forked) return NOT_INITIALIZED;
   if (!current()) return INVALID_CONTEXT;
   if (current() == (Handle)&primary && reset) return CONTEXT_IS_DESTROYED;

@@ -290,6 +290,26 @@ fn queueing_does_not_wait_for_the_end_of_another_device() {
     other.close().unwrap();
 }
 
+/// Regression: a thread of the crate's own called the driver after `exit` had run the driver's destructors.
+/// Under a tool such as compute-sanitizer the program crashed at its end.
+#[test]
+fn a_process_may_end_while_a_device_ends() {
+    let Some((device, _turn)) = card() else { return };
+    device.close().unwrap();
+    run_alone("end_while_a_device_ends", ("UNUSED", ""));
+}
+
+#[test]
+#[ignore = "must be the last in its process; `a_process_may_end_while_a_device_ends` runs it in another"]
+fn end_while_a_device_ends() {
+    let Some((device, _turn)) = card() else { return };
+    let (module, buffer) = (device.load_ptx(KERNELS).unwrap(), numbers(&device));
+    occupy(device.stream(), &module, LONG);
+    let ticket = buffer.start_download().unwrap();
+    // A thread of the crate's own waits for the kernel now, and this process does not wait for the thread.
+    drop((ticket, buffer, module, device));
+}
+
 /// The error for a driver that is too old has both versions. The driver made of threads takes its version
 /// from an environment variable, which is the same for the whole process.
 #[test]

@@ -227,9 +227,9 @@ impl<B: Backend> DeviceState<B> {
                 losses::log(losses);
             }
         };
-        let started = std::thread::Builder::new().name("gpumem-idle".into()).spawn(work);
         let operation = "start the thread that gives idle memory back";
-        started.map(drop).map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))
+        threads::start("gpumem-idle", work)
+            .map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))
     }
 
     /// Held by the idle thread while it holds the state.
@@ -251,7 +251,7 @@ impl<B: Backend> DeviceState<B> {
         }
         // Not dropped with the closure, so that a thread that does not start leaks it: the memory is in use.
         let state = ManuallyDrop::new(self);
-        let wait = std::thread::Builder::new().name("gpumem-finish".into()).spawn(move || {
+        let wait = threads::start("gpumem-finish", move || {
             let state = ManuallyDrop::into_inner(state);
             // Only an audit panics, in tests, and on this thread a panic would go unnoticed.
             if catch_unwind(AssertUnwindSafe(|| state.end())).is_err() && cfg!(feature = "testing") {

@@ -18,7 +18,7 @@ use super::error::{
     check, check_open, context_failed, driver_version, log_failure, not_loaded, too_old, unavailable,
 };
 use crate::backend::Fault;
-use crate::threads;
+use crate::threads::{self, process_end};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +57,7 @@ impl Context {
         // SAFETY: the first call into the driver, which may be made any number of times (the driver's
         // contract).
         check_open("cuInit", unsafe { driver::cuInit(0) })?;
+        process_end::watch();
         match driver_version() {
             Some(version) if version < OLDEST_DRIVER => return Err(unavailable(too_old(version))),
             _ => {}
@@ -278,8 +279,7 @@ impl Drop for Context {
         if threads::may_wait() {
             return end.run();
         }
-        let thread = std::thread::Builder::new().name("gpumem-finish".into()).spawn(|| end.run());
-        if let Err(error) = thread {
+        if let Err(error) = threads::start("gpumem-finish", || end.run()) {
             crate::log_safely::safely(|| {
                 log::error!("gpumem: a CUDA context stays retained: no thread to release it on: {error}");
             });
@@ -321,7 +321,7 @@ impl End {
             // SAFETY: the events are this context's and alive, and no other code has them (the driver's
             // contract).
             let mut ended =
-                ends.iter().all(|end| unsafe { driver::cuEventSynchronize(*end) } == driver::code::SUCCESS);
+                ends.iter().all(|end| unsafe { driver::wait_for_event(*end) } == driver::code::SUCCESS);
             if has_unseen_end.load(Ordering::Relaxed) {
                 // SAFETY: the context is current. The call waits for other devices of the card too, and it
                 // ruins the capture of another library. Only a lost event is worth that (rule 7).

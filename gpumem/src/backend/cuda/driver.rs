@@ -8,9 +8,12 @@
 //! This file decides nothing. Codes become faults in `error`, and the callers state the rules for each call.
 
 mod library;
+mod waits;
 
 pub(super) use self::library::{LIBRARY, NotLoaded};
+pub(super) use self::waits::{wait_for_event, wait_for_stream};
 
+use crate::threads::process_end;
 use libloading::Library;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::mem::ManuallyDrop;
@@ -287,7 +290,8 @@ macro_rules! functions {
 
         $(
             /// The driver's function. If the library is not loaded, or lacks the function, it answers as a
-            /// driver does that is not initialised.
+            /// driver does that is not initialised. On a thread of this crate's own it answers as a driver
+            /// does that is shutting down once the process ends.
             ///
             /// # Safety
             ///
@@ -295,6 +299,7 @@ macro_rules! functions {
             #[allow(non_snake_case, clippy::too_many_arguments)]
             #[inline]
             pub(super) unsafe fn $name($($parameter: $type),*) -> Code {
+                let Some(_inside) = process_end::enter() else { return code::DEINITIALIZED };
                 match FUNCTIONS.get() {
                     // SAFETY: the caller's part (the driver's contract).
                     Some(Functions { $name: Some(function), .. }) => unsafe { function($($parameter),*) },

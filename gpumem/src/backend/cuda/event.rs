@@ -121,7 +121,7 @@ impl RecordedEvent {
                 let _current = event.context.enter()?;
                 // SAFETY: the event is alive, and stays alive while the point is locked; its context is
                 // current (the driver's contract).
-                check("cuEventSynchronize", unsafe { driver::cuEventSynchronize(event.handle) })
+                check("cuEventSynchronize", unsafe { driver::wait_for_event(event.handle) })
             }
             Point::Past(end) => return end.clone(),
         };

@@ -61,7 +61,7 @@ impl Stream {
     /// Keeps the calling thread until all queued work is done. The context is current.
     pub(super) fn synchronize(&self) -> Result<(), Fault> {
         // SAFETY: the stream is alive (the driver's contract).
-        check("cuStreamSynchronize", unsafe { driver::cuStreamSynchronize(self.handle) })
+        check("cuStreamSynchronize", unsafe { driver::wait_for_stream(self.handle) })
     }
 
     /// An event after all work that is queued now. The context is current.
@@ -106,7 +106,7 @@ unsafe fn record(context: &Context, event: EventHandle, stream: StreamHandle) ->
 pub(super) fn wait_for_all_streams(context: &Arc<Context>) {
     for end in ends_of_all(context) {
         // SAFETY: the event is alive and of the context (the driver's contract).
-        log_failure("cuEventSynchronize", unsafe { driver::cuEventSynchronize(end) });
+        log_failure("cuEventSynchronize", unsafe { driver::wait_for_event(end) });
         context.spare_events().push(end);
     }
 }

@@ -53,6 +53,7 @@ use super::in_flight::InFlight;
 use super::queue::{Next, Queue};
 use super::watch::{self, Ended, Watch};
 use crate::backend::{Backend, Fault};
+use crate::threads;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -65,10 +66,9 @@ pub(super) fn watch<B: Backend>(
 ) -> Result<Option<Arc<Watch>>, Fault> {
     queue.start_once(|| {
         let queue = queue.clone();
-        let thread = std::thread::Builder::new().name("gpumem-wake".into());
         let operation = "start the thread that wakes the tasks that await transfers";
-        let started = thread.spawn(move || run(&queue));
-        started.map(drop).map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))
+        threads::start("gpumem-wake", move || run(&queue))
+            .map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))
     })?;
     Ok(queue.watch(transfer, waker))
 }

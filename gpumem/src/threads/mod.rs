@@ -1,8 +1,12 @@
-//! A small number for each thread, and whether a thread may wait.
+//! A small number for each thread, the threads of this crate's own, and whether a thread may wait.
 //!
 //! By its number a thread finds its own part of lists and caches that threads would otherwise contend for.
 
+#[cfg(feature = "cuda")]
+pub(crate) mod process_end;
+
 use std::cell::Cell;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The number of threads that have a number.
@@ -28,6 +32,35 @@ pub(crate) fn number() -> usize {
 /// The number of threads that have a number.
 pub(crate) fn count() -> usize {
     NEXT.load(Ordering::Relaxed)
+}
+
+thread_local! {
+    static IS_OWN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Starts a thread of this crate's own that goes on while the application does other things, even while the
+/// process ends.
+pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let work = || {
+        IS_OWN.set(true);
+        work();
+    };
+    std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
+}
+
+/// Whether [`start`] has started the calling thread.
+#[cfg(feature = "cuda")]
+#[inline]
+pub(crate) fn is_own() -> bool {
+    IS_OWN.get()
+}
+
+/// Whether the process ends while this thread of the crate's own goes on.
+pub(crate) fn is_cut_off() -> bool {
+    #[cfg(feature = "cuda")]
+    return is_own() && process_end::has_begun();
+    #[cfg(not(feature = "cuda"))]
+    false
 }
 
 thread_local! {
