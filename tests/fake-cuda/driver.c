@@ -18,6 +18,7 @@
 //   FAKE_CUDA_SLOW=N            each piece of work begins N microseconds late
 //   FAKE_CUDA_NO_POOLS=1        the device has no stream-ordered memory
 //   FAKE_CUDA_NO_VMM=1          the device has no virtual memory
+//   FAKE_CUDA_NO_BATCHES=1      the library has no cuMemcpyBatchAsync, as before CUDA 12.8
 //   FAKE_CUDA_MEMORY=N          the device has N MiB; by default it reports 2 GiB, half of them in use
 //                               by other processes, and never runs out
 //   FAKE_CUDA_REFUSE_ACCESS=1   cuMemSetAccess fails
@@ -869,6 +870,37 @@ static Code copy(Address to, Address from, size_t bytes, Stream *stream) {
 Code cuMemcpyHtoDAsync_v2(Address to, Address from, size_t bytes, Stream *s) { return copy(to, from, bytes, s); }
 Code cuMemcpyDtoHAsync_v2(Address to, Address from, size_t bytes, Stream *s) { return copy(to, from, bytes, s); }
 Code cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream *s) { return copy(to, from, bytes, s); }
+
+// The layout and the meaning of the parameters are those of CUDA 12.8. Copies of a batch are in no order, so
+// none may write what another one reads or writes; here they run from the last to the first. Nothing says
+// that a refused batch has queued nothing: here it has queued half of its copies.
+typedef struct { unsigned order; Location from, to; unsigned flags; } CopyAttributes;
+static __thread int batches; // Of this thread.
+int fake_cuda_batches(void) { return batches; }
+
+static Code copy_batch(Address *to, Address *from, size_t *bytes, size_t count, CopyAttributes *attributes, size_t *firsts,
+                       size_t kinds, size_t *failed, Stream *stream) {
+  int refusals_before = refusals;
+  Code code = usable();
+  if (code && refusals == refusals_before) return code;
+  insist(count > 0 && kinds == 1 && firsts[0] == 0 && failed, "to queue an empty batch, or one of several kinds");
+  insist(attributes->order == 1 && attributes->flags == 0, "to read the sources out of the stream's order, or with flags");
+  for (size_t i = 0; i < count; i++) {
+    insist(bytes[i] > 0, "to copy nothing");
+    for (size_t j = 0; j < count; j++)
+      insist((i == j || !overlap(to[i], bytes[i], to[j], bytes[j])) && !overlap(to[i], bytes[i], from[j], bytes[j]),
+             "to let copies of a batch depend on each other");
+  }
+  batches++;
+  size_t stop = code ? count / 2 : 0;
+  for (size_t i = count; i-- > stop;) queue(stream, (Work){.kind = COPY, .to = to[i], .from = from[i], .count = bytes[i]});
+  if (code) *failed = stop;
+  return code;
+}
+// Runs when the loader looks the function up: null is "not found".
+static __typeof__(&copy_batch) find_batch(void) { return is_set("FAKE_CUDA_NO_BATCHES") ? NULL : copy_batch; }
+Code cuMemcpyBatchAsync(Address *, Address *, size_t *, size_t, CopyAttributes *, size_t *, size_t, size_t *, Stream *)
+    __attribute__((ifunc("find_batch")));
 
 // To and from pageable memory, on no stream.
 static Code copy_now(Address to, Address from, size_t bytes) {

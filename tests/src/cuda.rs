@@ -105,6 +105,13 @@ pub mod fake {
         note("fake_cuda_refuse_waits", code, calls)
     }
 
+    /// The batches of copies that this thread has queued, if the driver has batches.
+    #[must_use]
+    pub fn batches() -> Option<c_int> {
+        find("cuMemcpyBatchAsync")?;
+        count("fake_cuda_batches")
+    }
+
     /// Calls a function of the fake driver that notes two numbers and returns nothing.
     fn note(name: &str, code: c_int, calls: c_int) -> Option<()> {
         let found = find_to_refuse(name)?;
@@ -116,8 +123,13 @@ pub mod fake {
     /// The number of loaded modules.
     #[must_use]
     pub fn loaded_modules() -> Option<c_int> {
-        let found = find("fake_cuda_modules")?;
-        // SAFETY: the driver declares the function so; it takes nothing and only counts.
+        count("fake_cuda_modules")
+    }
+
+    /// Calls a function of the fake driver that returns a number.
+    fn count(name: &str) -> Option<c_int> {
+        let found = find(name)?;
+        // SAFETY: both callers name a function that is declared so; it takes nothing and only counts.
         Some(unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> c_int>(found)() })
     }
 }

@@ -4,7 +4,7 @@
 
 use cust::launch;
 use gpumem::{Async, Buffer, BufferSpec, Cuda, Device, Error, Stream};
-use gpumem_tests::cuda::fake::{refuse, refuse_after};
+use gpumem_tests::cuda::fake::{batches, refuse, refuse_after};
 use gpumem_tests::cuda::{KERNELS, turn};
 use gpumem_tests::{Random, TestBackend};
 use std::sync::Barrier;
@@ -389,6 +389,77 @@ fn a_refused_event_loses_nothing() {
                 break;
             }
         }
+    }
+}
+
+/// Three buffers of as many bytes, full of ones, twos and threes.
+fn parts(device: &Device<Cuda>, bytes: usize) -> [Buffer<u8, Cuda, Async>; 3] {
+    [1, 2, 3].map(|value| Buffer::from_slice(device, "part", &vec![value; bytes]).unwrap().into_async())
+}
+
+#[test]
+fn a_frame_is_one_call_of_the_driver() {
+    let _turn = turn();
+    let Some(device) = card() else { return };
+    let [a, b, c] = parts(&device, 64 << 10);
+    let Some(before) = batches() else { return println!("skipped: this driver counts nothing") };
+    drop(a.start_download().unwrap().wait().unwrap());
+    drop(device.start_downloads((&a,)).unwrap().wait().unwrap());
+    assert_eq!(batches(), Some(before), "a copy alone");
+    let frame = device.start_downloads((&a, b.view(1..).unwrap(), &c)).unwrap();
+    assert_eq!(batches(), Some(before + 1));
+    let (first, second, third) = frame.wait().unwrap();
+    assert_eq!((first.len(), second.len(), third.len()), (64 << 10, (64 << 10) - 1, 64 << 10));
+    assert!(first.iter().all(|byte| *byte == 1) && second.iter().all(|byte| *byte == 2));
+    drop((first, second, third, a, b, c));
+    device.close().unwrap();
+}
+
+/// Where the driver refuses a batch, the copies go one by one. Where it refuses these too, it may have queued
+/// some copies all the same: the driver made of threads has. Their pinned memory has no other use before they
+/// are done.
+#[test]
+fn a_refused_frame_loses_nothing() {
+    /// The calls before the batch: an event is recorded and waited for.
+    const BEFORE: i32 = 2;
+    let _turn = turn();
+    for (calls, refusals) in (0..8).map(|calls| (calls, 1)).chain([(BEFORE, 2), (BEFORE, 3)]) {
+        let Some(device) = card() else { return };
+        let [mut a, mut b, mut c] = parts(&device, 1 << 10);
+        let module = device.load_ptx(KERNELS).unwrap();
+        let (occupy, stream) = (module.get_function("occupy").unwrap(), device.stream());
+        // SAFETY: the kernel takes one u64 and touches no memory.
+        let keep_busy = || unsafe { launch!(occupy<<<1, 1, 0, stream>>>(3_000_000_u64)) }.unwrap();
+        // After this there are pinned memory and events.
+        drop(device.start_downloads((&a, &b, &c)).unwrap().wait().unwrap());
+        device.synchronize().unwrap();
+        keep_busy();
+        if batches().is_none() || refuse_after(801, calls).is_none() {
+            return;
+        }
+        refuse(801, refusals).unwrap();
+        let frame = device.start_downloads((&a, &b, &c)).map(drop);
+        let _ = refuse_after(0, -1);
+        match frame {
+            Ok(()) => assert!(calls >= BEFORE && refusals == 1, "{refusals} after {calls}"),
+            Err(Error::CallRefused { operation, .. }) if calls == BEFORE => {
+                assert_eq!((operation, refusals > 1), ("cuMemcpyDtoHAsync", true));
+            }
+            Err(error) => assert!(matches!(error, Error::CallRefused { .. }) && calls < BEFORE, "{error}"),
+        }
+        // Copies of the frame run during this, and these writes later. They would have the same pinned memory
+        // if it were free.
+        keep_busy();
+        for buffer in [&mut a, &mut b, &mut c] {
+            buffer.write(0, &[9; 1 << 10]).unwrap();
+        }
+        let (first, second, third) = device.start_downloads((&a, &b, &c)).unwrap().wait().unwrap();
+        for guard in [&first, &second, &third] {
+            assert_eq!(**guard, [9; 1 << 10], "{refusals} after {calls}");
+        }
+        assert_eq!(device.stats().lost_bytes, 0, "{refusals} after {calls}");
+        drop((first, second, third, a, b, c, module));
+        device.close().unwrap();
     }
 }
 

@@ -99,10 +99,12 @@ fn cuda_on_threads() -> Result<(), Failure> {
     on_threads("--test suite cuda", &[])
 }
 
-/// As on a card without virtual memory, and as on a card that also lacks stream-ordered memory.
+/// As on a card without virtual memory, and as on a card that also lacks stream-ordered memory, with a driver
+/// that copies nothing in batches.
 fn cuda_without_virtual_memory() -> Result<(), Failure> {
     on_threads("--test suite cuda", &["FAKE_CUDA_NO_VMM"])?;
-    on_threads("--test suite cuda -- --skip waits_for_no_kernel", &["FAKE_CUDA_NO_VMM", "FAKE_CUDA_NO_POOLS"])
+    let lacks = ["FAKE_CUDA_NO_VMM", "FAKE_CUDA_NO_POOLS", "FAKE_CUDA_NO_BATCHES"];
+    on_threads("--test suite cuda -- --skip waits_for_no_kernel", &lacks)
 }
 
 fn examples() -> Result<(), Failure> {

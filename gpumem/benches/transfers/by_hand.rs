@@ -32,6 +32,40 @@ pub(crate) fn start(bytes: usize, behind: Duration, times: usize, whole: bool) -
     })
 }
 
+/// The driver calls that start the download of `N` buffers: a call per copy, or one call for all of them.
+pub(crate) fn start_together<const N: usize>(
+    bytes: usize,
+    times: usize,
+    batch: bool,
+) -> Result<[f64; 1], Failure> {
+    let context = Context::start()?;
+    let [compute, copies] = [Stream::new(context)?, Stream::new(context)?];
+    let [ready, done] = [Event::new(context)?, Event::new(context)?];
+    let memory: [Memory; N] = array(many(N, || Memory::new(context, bytes, &compute))?)?;
+    let pinned: [Pinned; N] = array(many(N, || Pinned::new(context, bytes))?)?;
+    repeat(times, || {
+        let began = Instant::now();
+        ready.record(&compute)?;
+        copies.wait(&ready)?;
+        if batch {
+            copies.fetch_batch(&memory, &pinned)?;
+        } else {
+            for (memory, pinned) in memory.iter().zip(&pinned) {
+                copies.fetch(memory, 0, pinned, bytes)?;
+            }
+        }
+        done.record(&copies)?;
+        let time = us(began);
+        done.synchronize()?;
+        pinned.iter().for_each(|pinned| read(pinned.as_slice()));
+        Ok(time)
+    })
+}
+
+fn array<T, const N: usize>(list: Vec<T>) -> Result<[T; N], Failure> {
+    Ok(list.try_into().map_err(|_| "a list of another length")?)
+}
+
 /// The driver call that launches a kernel.
 pub(crate) fn launch(times: usize) -> Result<[f64; 1], Failure> {
     let context = Context::start()?;

@@ -46,6 +46,15 @@ impl Subject for Cuda {
         vec![Contestant::new("driver calls", move || by_hand::start(bytes, behind, times, false))]
     }
 
+    fn starters_together<const N: usize>(bytes: usize, times: usize) -> Vec<Contestant<1>> {
+        vec![
+            Contestant::new("driver calls", move || by_hand::start_together::<N>(bytes, times, false)),
+            Contestant::new("driver calls, one for all copies", move || {
+                by_hand::start_together::<N>(bytes, times, true)
+            }),
+        ]
+    }
+
     fn round_trips(bytes: usize, times: usize) -> Vec<Contestant<1>> {
         vec![Contestant::new("driver calls", move || by_hand::start(bytes, Duration::ZERO, times, true))]
     }

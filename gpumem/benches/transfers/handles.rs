@@ -3,10 +3,10 @@
 use crate::common::Failure;
 use crate::common::context::{Context, Stream, check, report};
 use crate::common::driver::{
-    Address, EVENT_DISABLE_TIMING, HOST_ALLOC_PORTABLE, Handle, NOT_READY, cuEventCreate, cuEventDestroy_v2,
-    cuEventQuery, cuEventRecord, cuEventSynchronize, cuLaunchKernel, cuMemFreeHost, cuMemHostAlloc,
-    cuMemcpyDtoH_v2, cuMemcpyDtoHAsync_v2, cuMemcpyHtoD_v2, cuMemcpyHtoDAsync_v2, cuModuleGetFunction,
-    cuModuleLoadDataEx, cuStreamWaitEvent,
+    Address, CopyAttributes, EVENT_DISABLE_TIMING, HOST_ALLOC_PORTABLE, Handle, NOT_READY,
+    SOURCE_ORDER_STREAM, cuEventCreate, cuEventDestroy_v2, cuEventQuery, cuEventRecord, cuEventSynchronize,
+    cuLaunchKernel, cuMemFreeHost, cuMemHostAlloc, cuMemcpyBatchAsync, cuMemcpyDtoH_v2, cuMemcpyDtoHAsync_v2,
+    cuMemcpyHtoD_v2, cuMemcpyHtoDAsync_v2, cuModuleGetFunction, cuModuleLoadDataEx, cuStreamWaitEvent,
 };
 use std::ffi::{CStr, c_void};
 use std::time::Duration;
@@ -39,6 +39,38 @@ impl Stream {
         // SAFETY: both sides have `bytes` bytes or more, and are given back only after a wait for the stream.
         check("cuMemcpyDtoHAsync", unsafe {
             cuMemcpyDtoHAsync_v2(to.address, from.address + offset as u64, bytes, self.raw())
+        })
+    }
+
+    /// Queues copies of whole blocks by one call. The caller does not touch the pinned memory until they are
+    /// done.
+    #[inline]
+    pub(crate) fn fetch_batch<const N: usize>(
+        &self,
+        from: &[Memory; N],
+        to: &[Pinned; N],
+    ) -> Result<(), Failure> {
+        let same = from.iter().zip(to).all(|(from, to)| from.bytes == to.bytes);
+        assert!(same, "copies out of bounds");
+        let mut sources = from.each_ref().map(|from| from.address);
+        let mut targets = to.each_ref().map(|to| to.address.expose_provenance() as Address);
+        let mut bytes = from.each_ref().map(|from| from.bytes);
+        let mut attributes =
+            CopyAttributes { source_order: SOURCE_ORDER_STREAM, ..CopyAttributes::default() };
+        let (mut first, mut failed) = (0, 0);
+        // SAFETY: as for `fetch`. The arrays have `N` entries, and all copies have the one set of attributes.
+        check("cuMemcpyBatchAsync", unsafe {
+            cuMemcpyBatchAsync(
+                targets.as_mut_ptr(),
+                sources.as_mut_ptr(),
+                bytes.as_mut_ptr(),
+                N,
+                &raw mut attributes,
+                &raw mut first,
+                1,
+                &raw mut failed,
+                self.raw(),
+            )
         })
     }
 

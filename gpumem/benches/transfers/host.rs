@@ -35,6 +35,10 @@ impl Subject for Host {
         vec![Contestant::new("threads by hand", move || threads::start(bytes, behind, times, false))]
     }
 
+    fn starters_together<const N: usize>(_bytes: usize, _times: usize) -> Vec<Contestant<1>> {
+        Vec::new()
+    }
+
     fn round_trips(bytes: usize, times: usize) -> Vec<Contestant<1>> {
         vec![Contestant::new("threads by hand", move || threads::start(bytes, Duration::ZERO, times, true))]
     }

@@ -34,6 +34,9 @@ pub(crate) trait Subject: Backend {
     /// Other ways to start a download of `bytes`, `times` times, each after work of `behind`. Microseconds.
     fn starters(bytes: usize, behind: Duration, times: usize) -> Vec<Contestant<1>>;
 
+    /// Other ways to start the download of `N` buffers of `bytes` at one point, `times` times. Microseconds.
+    fn starters_together<const N: usize>(bytes: usize, times: usize) -> Vec<Contestant<1>>;
+
     /// Other ways to download `bytes`, `times` times, from the start until the data is there. Microseconds.
     fn round_trips(bytes: usize, times: usize) -> Vec<Contestant<1>>;
 

@@ -269,6 +269,22 @@ pub trait BackendOps: Send + Sync + Sized + 'static {
         bytes: usize,
     ) -> Result<(), Fault>;
 
+    /// Queues several copies from the device to pinned memory, which may run in any order. Returns with a
+    /// fault how many of them, from the first on, may have been queued.
+    ///
+    /// # Safety
+    ///
+    /// As [`BackendOps::copy_to_host`], for each copy (rules 1, 2 and 3). Each has at least one byte, and no
+    /// two write the same bytes.
+    unsafe fn copy_batch_to_host(
+        &self,
+        stream: &Self::Stream,
+        copies: &[CopyToHost<'_, Self>],
+    ) -> Result<(), (Fault, usize)> {
+        // SAFETY: the caller's promises are the same (rules 1, 2 and 3).
+        unsafe { copy_one_by_one(self, stream, copies) }
+    }
+
     /// Queues a copy between two places on the device that do not overlap.
     ///
     /// # Safety
@@ -297,6 +313,30 @@ pub trait BackendOps: Send + Sync + Sized + 'static {
         pattern: &[u8],
         count: usize,
     ) -> Result<bool, Fault>;
+}
+
+/// One copy of [`BackendOps::copy_batch_to_host`].
+#[allow(missing_debug_implementations)] // Only the runtime has such values.
+pub struct CopyToHost<'a, B: BackendOps> {
+    pub(crate) from: (&'a B::Memory, usize),
+    pub(crate) to: (&'a B::Pinned, usize),
+    pub(crate) bytes: usize,
+}
+
+/// [`BackendOps::copy_batch_to_host`] by a call of the driver per copy.
+///
+/// # Safety
+///
+/// The same (rules 1, 2 and 3).
+unsafe fn copy_one_by_one<B: BackendOps>(
+    backend: &B,
+    stream: &B::Stream,
+    copies: &[CopyToHost<'_, B>],
+) -> Result<(), (Fault, usize)> {
+    copies.iter().enumerate().try_for_each(|(index, &CopyToHost { from, to, bytes })| {
+        // SAFETY: the caller's promises (rules 1, 2 and 3).
+        unsafe { backend.copy_to_host(stream, from, to, bytes) }.map_err(|fault| (fault, index))
+    })
 }
 
 /// The alignment of every block, in bytes: enough for every element type that is accepted.

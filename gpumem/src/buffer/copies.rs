@@ -5,7 +5,7 @@
 //! keep the books: on another stream than the compute stream, the work is noted in the block as a pending use
 //! (rule 2).
 
-use crate::backend::{Backend, Fault};
+use crate::backend::{Backend, CopyToHost, Fault};
 use crate::memory::{Block, DeviceState, Lane, NotQueued, PartlyQueued, PinnedBlock, use_together};
 
 /// A place in device memory: a block, and a number of bytes from its start.
@@ -119,23 +119,39 @@ pub(super) struct HostCopy<'a, B: Backend> {
 ///
 /// # Safety
 ///
-/// As for [`download`], for each part (rules 3 and 5).
+/// As for [`download`], for each part (rules 3 and 5). Each has at least one byte and pinned memory of its
+/// own.
 pub(super) unsafe fn download_together<B: Backend>(
     state: &DeviceState<B>,
     parts: &[HostCopy<'_, B>],
     before_record: impl FnOnce(),
 ) -> Result<B::Event, PartlyQueued<B::Event>> {
     let stream = state.lanes.download.stream();
-    let blocks: Vec<&Block<B>> = parts.iter().map(|part| part.source.0).collect();
-    let copy = |index: usize| {
-        let HostCopy { source: (block, start), pinned, bytes } = &parts[index];
-        // SAFETY: the caller vouches for the ranges and the pinned memory. Each block carries its copy as a
-        // pending use, with the event that all copies share (rule 2).
-        unsafe { state.backend.copy_to_host(stream.raw(), block.at(*start), (pinned.raw(), 0), *bytes) }
-    };
     let record = || {
         before_record();
         state.backend.record_queued(stream.raw())
     };
-    use_together(&blocks, stream.number(), copy, record)
+    if let [HostCopy { source: (block, start), pinned, bytes }] = parts {
+        // The same without the lists.
+        // SAFETY: as for several parts (rule 2).
+        let copy = || unsafe {
+            state.backend.copy_to_host(stream.raw(), block.at(*start), (pinned.raw(), 0), *bytes)
+        };
+        return block.use_on_stream(stream.number(), copy, record).map_err(|NotQueued { fault, runs }| {
+            PartlyQueued { fault, parts: usize::from(runs), event: None }
+        });
+    }
+    let blocks: Vec<&Block<B>> = parts.iter().map(|part| part.source.0).collect();
+    let copies: Vec<_> = parts
+        .iter()
+        .map(|HostCopy { source: (block, start), pinned, bytes }| CopyToHost {
+            from: block.at(*start),
+            to: (pinned.raw(), 0),
+            bytes: *bytes,
+        })
+        .collect();
+    // SAFETY: the caller vouches for the ranges and the pinned memory. Each block carries its copy as a
+    // pending use, with the event that all copies share (rule 2).
+    let queue = || unsafe { state.backend.copy_batch_to_host(stream.raw(), &copies) };
+    use_together(&blocks, stream.number(), queue, record)
 }

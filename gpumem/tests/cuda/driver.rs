@@ -41,6 +41,8 @@ pub(crate) const ALLOCATION_PINNED: c_uint = 1;
 pub(crate) const LOCATION_DEVICE: c_uint = 1;
 /// `CU_MEM_ACCESS_FLAGS_PROT_READWRITE`
 pub(crate) const ACCESS_READ_WRITE: c_uint = 3;
+/// `CU_MEMCPY_SRC_ACCESS_ORDER_STREAM`
+pub(crate) const SOURCE_ORDER_STREAM: c_uint = 1;
 
 /// `CUmemLocation`
 #[repr(C)]
@@ -71,7 +73,18 @@ pub(crate) struct AccessDescription {
     pub(crate) flags: c_uint,
 }
 
+/// `CUmemcpyAttributes`
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct CopyAttributes {
+    pub(crate) source_order: c_uint,
+    pub(crate) source_hint: Location,
+    pub(crate) target_hint: Location,
+    pub(crate) flags: c_uint,
+}
+
 const _: () = assert!(size_of::<AllocationProperties>() == 32 && size_of::<AccessDescription>() == 12);
+const _: () = assert!(size_of::<CopyAttributes>() == 24);
 
 /// The driver's library, if there is a driver. It stays loaded, since a static is never dropped.
 static LIBRARY: LazyLock<Option<Library>> = LazyLock::new(|| {
@@ -180,6 +193,18 @@ functions! {
         stream: Handle,
     ) -> Code;
     fn cuMemcpyDtoDAsync_v2(to: Address, from: Address, bytes: usize, stream: Handle) -> Code;
+    // As of CUDA 12.8.
+    fn cuMemcpyBatchAsync(
+        to: *mut Address,
+        from: *mut Address,
+        bytes: *mut usize,
+        count: usize,
+        attributes: *mut CopyAttributes,
+        firsts: *mut usize,
+        attribute_count: usize,
+        failed: *mut usize,
+        stream: Handle,
+    ) -> Code;
 
     fn cuModuleLoadDataEx(
         module: *mut Handle,

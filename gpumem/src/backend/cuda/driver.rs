@@ -115,6 +115,16 @@ pub(super) struct AccessDescription {
     pub(super) flags: c_uint,
 }
 
+/// `CUmemcpyAttributes`. The hints are for memory whose place can change, which this crate has none of.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct CopyAttributes {
+    pub(super) source_order: c_uint,
+    pub(super) source_hint: Location,
+    pub(super) target_hint: Location,
+    pub(super) flags: c_uint,
+}
+
 // The driver reads these as `cuda.h` lays them out on 64-bit machines, the only ones with virtual memory.
 const _: () = {
     use std::mem::{align_of, offset_of, size_of};
@@ -130,6 +140,7 @@ const _: () = {
     assert!(offset_of!(PoolProperties, location) == 8);
     assert!(offset_of!(PoolProperties, win32_security_attributes) == 16);
     assert!(size_of::<AccessDescription>() == 12 && align_of::<AccessDescription>() == 4);
+    assert!(size_of::<CopyAttributes>() == 24 && align_of::<CopyAttributes>() == 4);
 };
 
 impl StreamHandle {
@@ -204,10 +215,13 @@ pub(super) mod code {
     pub(crate) const UNKNOWN: Code = 999;
 }
 
-/// The oldest driver that has all functions which are declared here, as `cuDriverGetVersion` counts: that of
-/// CUDA 11.2, which brought stream-ordered memory. (Virtual memory is of 10.2, and
-/// `cuThreadExchangeStreamCaptureMode` of 10.1.)
+/// The oldest driver that has all functions which are declared here but for [`OPTIONAL`], as
+/// `cuDriverGetVersion` counts: that of CUDA 11.2, which brought stream-ordered memory. (Virtual memory is of
+/// 10.2, and `cuThreadExchangeStreamCaptureMode` of 10.1.)
 pub(super) const OLDEST_DRIVER: c_int = 11_020;
+
+/// The functions that a driver may lack. They are called only where they are there.
+const OPTIONAL: [&str; 1] = ["cuMemcpyBatchAsync"];
 
 /// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`: the most shared memory that a kernel can have
 /// when it asks for it.
@@ -246,6 +260,10 @@ pub(super) const LOCATION_DEVICE: c_uint = 1;
 pub(super) const GRANULARITY_MINIMUM: c_uint = 0;
 /// `CU_MEM_ACCESS_FLAGS_PROT_READWRITE`
 pub(super) const ACCESS_READ_WRITE: c_uint = 3;
+/// `CU_MEMCPY_SRC_ACCESS_ORDER_STREAM`: the source is read in the order of the stream, as single copies do.
+pub(super) const SOURCE_ORDER_STREAM: c_uint = 1;
+/// `CU_MEM_LOCATION_TYPE_INVALID`: no hint.
+pub(super) const LOCATION_NONE: c_uint = 0;
 /// `CU_JIT_ERROR_LOG_BUFFER`
 pub(super) const JIT_ERROR_LOG_BUFFER: c_uint = 5;
 /// `CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES`
@@ -279,9 +297,9 @@ macro_rules! functions {
                 }
             }
 
-            /// The name of the first function that the library lacks.
+            /// The name of the first function that the library lacks, and must have.
             fn missing(&self) -> Option<&'static str> {
-                $(if self.$name.is_none() {
+                $(if self.$name.is_none() && !OPTIONAL.contains(&stringify!($name)) {
                     return Some(stringify!($name));
                 })*
                 None
@@ -324,6 +342,11 @@ pub(super) fn load() -> Result<(), NotLoaded> {
         }
     };
     functions.missing().map_or(Ok(()), |name| Err(NotLoaded::Function(name)))
+}
+
+/// Whether the driver has `cuMemcpyBatchAsync`, which came with CUDA 12.8.
+pub(super) fn has_batches() -> bool {
+    FUNCTIONS.get().is_some_and(|functions| functions.cuMemcpyBatchAsync.is_some())
 }
 
 // The signatures are those of `cuda.h`. Enums as parameters are passed as the `unsigned int` that they are in
@@ -427,6 +450,19 @@ functions! {
         to: DeviceAddress,
         from: DeviceAddress,
         bytes: usize,
+        stream: StreamHandle,
+    ) -> Code;
+    // The symbol without `_v2` is that of CUDA 12.8, and newer drivers have it too. CUDA 13's header maps the
+    // name to the symbol with `_v2`, which has no `failed`.
+    fn cuMemcpyBatchAsync(
+        to: *mut DeviceAddress,
+        from: *mut DeviceAddress,
+        bytes: *mut usize,
+        count: usize,
+        attributes: *mut CopyAttributes,
+        firsts: *mut usize,
+        attribute_count: usize,
+        failed: *mut usize,
         stream: StreamHandle,
     ) -> Code;
     fn cuMemsetD8Async(to: DeviceAddress, value: u8, count: usize, stream: StreamHandle) -> Code;

@@ -65,8 +65,8 @@ pub(super) fn queue<B: Backend>(
     }
 }
 
-/// Gives up a download of which a part was queued. Those copies run to their end, and no ticket shows them:
-/// their memory is kept until then, or for good if the end is not known.
+/// Gives up a download of which a part may have been queued. Those copies run to their end, and no ticket
+/// shows them: their memory is kept until then, or for good if the end is not known.
 fn give_up<B: Backend>(
     state: &DeviceState<B>,
     plans: Vec<Plan<'_, B>>,

@@ -27,9 +27,10 @@ impl<B: Backend> Device<B> {
     /// [`Buffer::start_download`]: it takes a slot of its buffer, and later writes of the buffer wait for the
     /// copies, on the device. A buffer may come up more than once, and needs as many slots.
     ///
-    /// The copies run one after the other and wait once for the compute stream. So it costs less than to
-    /// start each one by itself, and all parts are there when the last one is. As with
-    /// [`Buffer::start_download`], memory is pinned the first time, which is slow.
+    /// The copies wait once for the compute stream. Where the driver is that of CUDA 12.8 or a newer one, up
+    /// to 16 of them are one call of it. So it costs less than to start each one by itself, and all parts are
+    /// there when the last one is. As with [`Buffer::start_download`], memory is pinned the first time, which
+    /// is slow.
     ///
     /// ```
     /// use gpumem::{Async, Buffer, Device, Host};

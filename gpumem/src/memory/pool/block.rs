@@ -113,46 +113,34 @@ impl NotQueued {
     }
 }
 
-/// A use of several blocks of which only the first parts were queued.
+/// A use of several blocks of which not all parts were queued.
 pub(crate) struct PartlyQueued<E> {
     pub(crate) fault: Fault,
-    /// How many parts were queued.
+    /// How many parts, from the first on, may have been queued.
     pub(crate) parts: usize,
     /// The event after these. Without one their end cannot be told.
     pub(crate) event: Option<E>,
 }
 
-/// Queues one use per part on another stream than the compute stream, with one event after all of them:
-/// `queue` queues the part with this index, which uses the block with this index, and `record` records the
-/// event.
+/// Queues one use per part on another stream than the compute stream, with one event after all of them. Each
+/// part uses the block with its index. `queue` queues the parts, and returns with a fault how many of them,
+/// from the first on, may have been queued. `record` records the event.
 ///
 /// All blocks are locked meanwhile, so that threads which use the same blocks note their events in the order
 /// of the stream.
 pub(crate) fn use_together<B: Backend>(
     blocks: &[&Block<B>],
     stream: u64,
-    mut queue: impl FnMut(usize) -> Result<(), Fault>,
+    queue: impl FnOnce() -> Result<(), (Fault, usize)>,
     record: impl FnOnce() -> Result<B::Event, Fault>,
 ) -> Result<B::Event, PartlyQueued<B::Event>> {
-    if let [block] = blocks {
-        // The same without the lists.
-        return block.use_on_stream(stream, || queue(0), record).map_err(|NotQueued { fault, runs }| {
-            PartlyQueued { fault, parts: usize::from(runs), event: None }
-        });
-    }
     let mut uses = lock_together(blocks.iter().map(|block| &block.uses));
-    let mut parts = 0;
     let check = uses.each().try_for_each(|uses| uses.as_ref().map_or(Ok(()), |uses| uses.check()));
-    let queued = check.and_then(|()| {
-        (0..blocks.len()).try_for_each(|part| {
-            queue(part)?;
-            parts = part + 1;
-            Ok(())
-        })
-    });
-    if let (0, Err(fault)) = (parts, &queued) {
-        return Err(PartlyQueued { fault: fault.clone(), parts, event: None });
-    }
+    let (queued, parts) = match check.map_err(|fault| (fault, 0)).and_then(|()| queue()) {
+        Ok(()) => (Ok(()), blocks.len()),
+        Err((fault, 0)) => return Err(PartlyQueued { fault, parts: 0, event: None }),
+        Err((fault, parts)) => (Err(fault), parts),
+    };
     let event = record();
     for part in 0..parts {
         let uses = uses.get_mut(part).get_or_insert_default();

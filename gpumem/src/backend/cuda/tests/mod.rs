@@ -1,6 +1,7 @@
 //! The backend by itself. Without a card, a test that needs one says so on standard error and passes, unless
 //! `GPUMEM_REQUIRE_CUDA=1` is set.
 
+mod batches;
 /// The driver's functions, as tests call them.
 #[allow(dead_code)] // The file has those of other programs too.
 #[path = "../../../../tests/cuda/driver.rs"]
