@@ -80,9 +80,10 @@ mod kernels {
     #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
     #[requires(sorted.len() == step.nodes as usize && bodies.len() == all_cells(step.levels))]
     pub fn gather_leaves(step: Step, starts: &[u32], sorted: &mut [[f32; 4]], bodies: &mut [[f32; 4]]) {
-        for (body, ends) in bodies[first_cell(step.levels)..].iter_mut().zip(starts.windows(2)) {
+        let leaves = bodies[first_cell(step.levels)..].par_iter_mut().with_min_len(GRAIN);
+        leaves.zip(starts.par_windows(2)).for_each(|(body, ends)| {
             *body = centre(&sorted[ends[0] as usize..ends[1] as usize]);
-        }
+        });
     }
 
     /// Stage 2: each cell of a wider level as one body, from the four cells in it.
@@ -90,10 +91,10 @@ mod kernels {
     pub fn gather(level: u32, bodies: &mut [[f32; 4]]) {
         let (wide, narrow) = bodies.split_at_mut(first_cell(level + 1));
         let side = side(level);
-        for (cell, body) in wide[first_cell(level)..].iter_mut().enumerate() {
+        wide[first_cell(level)..].par_iter_mut().with_min_len(GRAIN).enumerate().for_each(|(cell, body)| {
             let corner = 2 * (cell / side) * 2 * side + 2 * (cell % side);
             *body = centre(&[0, 1, 2 * side, 2 * side + 1].map(|child| narrow[corner + child]));
-        }
+        });
     }
 
     /// Stage 3: the push of all far bodies on each cell of a level. A cell takes the push on its parent, and
