@@ -3,6 +3,7 @@
 use super::assertions;
 use super::check::{Checked, CheckedKernel, File, Slot, core};
 use super::docs;
+use super::header;
 use super::options::Options;
 use super::params::{Kind, Param};
 use super::parse::Module;
@@ -12,14 +13,15 @@ use crate::syntax::{as_generated, free, identifiers};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Meta, Visibility};
+use syn::{Attribute, Meta, Visibility};
 
 /// The fragments that several items need.
-struct Context<'a> {
+pub(super) struct Context<'a> {
     root: &'a TokenStream,
     /// `gpumem::__private`
-    private: TokenStream,
-    core: TokenStream,
+    pub(super) private: TokenStream,
+    pub(super) core: TokenStream,
+    pub(super) vis: TokenStream,
     /// The type parameter for the backend. It differs from every identifier in the kernels.
     backend: Ident,
     /// Whether `#[cfg]` may remove a kernel. Then the compiler counts the others, and not the macro.
@@ -34,11 +36,12 @@ pub(super) fn expand(
     sink: Sink,
 ) -> TokenStream {
     let cx = Context::new(options, kernels);
-    let Module { attrs, vis, name, inner, items } = module;
+    let Module { attrs, vis, name, inner, items, .. } = module;
     let docs = docs::of_module(options, kernels, checked);
     let source = source(&cx, options, module, kernels, checked);
     let numbers = cx.is_gated.then(|| numbers(kernels));
     let set = set(&cx, kernels, checked, &docs::of_kernels(options, kernels, checked));
+    let header = header::header(&cx, options.lengths, module, kernels);
     let assertions = assertions(&cx, kernels, checked);
     // In the module, so that its own `#[cfg]` holds for them.
     let errors = sink.into_tokens();
@@ -51,6 +54,7 @@ pub(super) fn expand(
             #source
             #numbers
             #set
+            #header
             #assertions
             #errors
         }
@@ -69,6 +73,7 @@ impl<'a> Context<'a> {
             root,
             private: quote!(#root::__private),
             core: core(options),
+            vis: widest(kernels),
             backend: Ident::new(&free("B", &taken), Span::call_site()),
             is_gated: kernels.iter().any(|kernel| !kernel.gate.is_empty()),
         }
@@ -82,7 +87,7 @@ impl<'a> Context<'a> {
 }
 
 /// An identifier as generated code, at its place.
-fn generated(name: &Ident) -> TokenStream {
+pub(super) fn generated(name: &Ident) -> TokenStream {
     as_generated(name.to_token_stream(), None)
 }
 
@@ -95,14 +100,18 @@ fn source(
     checked: &Checked,
 ) -> TokenStream {
     let (private, core) = (&cx.private, &cx.core);
-    let label = text_of(&module.name);
+    let label = module.plain_name();
     let entries = kernels.iter().zip(&checked.kernels).map(|(kernel, checked)| entry(cx, kernel, checked));
     let entries = quote!(&[#(#entries),*]);
     let Some(ptx) = &options.ptx else {
         return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries););
     };
-    let Some(unsafe_token) = &ptx.unsafe_token else {
-        return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries););
+    let variable = header::VARIABLE;
+    // With it the compiler runs the macro again after the variable has changed.
+    let tracked =
+        quote!(const _: #core::option::Option<&#core::primitive::str> = #core::option_env!(#variable););
+    let Some(unsafe_token) = ptx.unsafe_token.as_ref().filter(|_| !options.writes_header) else {
+        return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries); #tracked);
     };
     let path = match &checked.file {
         File::Unknown => Some(ptx.written.clone()),
@@ -119,6 +128,7 @@ fn source(
     quote! {
         static __SOURCE: #private::Source = #unsafe_token #block;
         #(const _: &#core::primitive::str = #core::env!(#variables);)*
+        #tracked
     }
 }
 
@@ -157,8 +167,7 @@ fn numbers(kernels: &[Kernel]) -> TokenStream {
 
 /// The struct with its methods.
 fn set(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked, docs: &TokenStream) -> TokenStream {
-    let Context { root, private, core, backend, .. } = cx;
-    let vis = widest(kernels);
+    let Context { root, private, core, backend, vis, .. } = cx;
     let methods = kernels
         .iter()
         .zip(&checked.kernels)
@@ -192,7 +201,7 @@ fn set(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked, docs: &TokenStre
     }
 }
 
-/// The visibility of the struct: that of the kernels, if it is the same for all.
+/// The visibility of the generated items: that of the kernels, if it is the same for all.
 fn widest(kernels: &[Kernel]) -> TokenStream {
     let mut all = kernels.iter().map(|kernel| &kernel.vis);
     let is_public = |vis: &Visibility| matches!(vis, Visibility::Public(_));
@@ -212,7 +221,7 @@ fn widest(kernels: &[Kernel]) -> TokenStream {
 fn assertions(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked) -> TokenStream {
     let mut output = TokenStream::new();
     for (kernel, CheckedKernel { assertions, .. }) in kernels.iter().zip(&checked.kernels) {
-        let (gate, lints) = (&kernel.gate, lints(kernel));
+        let (gate, lints) = (&kernel.gate, lints(&kernel.attrs));
         for (index, param) in kernel.params.iter().enumerate().filter(|_| !kernel.is_broken) {
             let assertions = assertions.get(index).cloned().unwrap_or_default();
             let item = assertions::of_parameter(param, &assertions, &cx.private);
@@ -228,15 +237,15 @@ fn assertions(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked) -> TokenS
     output
 }
 
-/// The lints that the attributes of a kernel allow. An `expect` becomes an `allow`: the function fulfils the
+/// The lints that the attributes of an item allow. An `expect` becomes an `allow`: the item fulfils the
 /// expectation, and the copies of its tokens need the permission only.
-fn lints(kernel: &Kernel) -> TokenStream {
+pub(super) fn lints(attrs: &[Attribute]) -> TokenStream {
     let mut lints = TokenStream::new();
-    if kernel.attrs.iter().any(|attr| attr.path().is_ident("deprecated")) {
+    if attrs.iter().any(|attr| attr.path().is_ident("deprecated")) {
         // The method, which is deprecated too, calls the function.
         lints.extend(quote!(#[allow(deprecated)]));
     }
-    for attr in &kernel.attrs {
+    for attr in attrs {
         if let Meta::List(list) = &attr.meta
             && ["allow", "expect"].iter().any(|level| list.path.is_ident(level))
         {
@@ -252,7 +261,7 @@ fn method(cx: &Context<'_>, index: usize, kernel: &Kernel, checked: &CheckedKern
     let (name, vis) = (generated(&kernel.name), as_generated(kernel.vis.to_token_stream(), None));
     let is_copied = |name| ["doc", "deprecated"].iter().any(|copied| name == *copied);
     let attrs = kernel.attrs.iter().filter(|attr| attr.path().get_ident().is_some_and(is_copied));
-    let (gate, lints, more) = (&kernel.gate, lints(kernel), docs::of_method(kernel, checked));
+    let (gate, lints, more) = (&kernel.gate, lints(&kernel.attrs), docs::of_method(kernel, checked));
     let params = kernel.params.iter().map(|param| {
         let (name, ty) = (generated(&param.name), parameter_type(cx, param, kernel.is_broken));
         quote!(#name: #ty)
