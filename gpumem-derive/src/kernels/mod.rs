@@ -5,6 +5,7 @@
 //! parse       the module: which functions are kernels
 //! signature   a kernel; its parameters, in params
 //! check       the kernels against the entries of the PTX: the origin of each parameter, and mistakes
+//! context     what several generated items need
 //! header      the kernels as CUDA C++
 //! expand      the module as it was, and `Kernels<B>` with a method per kernel
 //! ```
@@ -14,6 +15,7 @@
 
 mod assertions;
 mod check;
+mod context;
 mod docs;
 mod expand;
 mod header;

@@ -4,7 +4,6 @@
 //! module into items. A function with a visibility is a kernel, of which it reads the signature; it copies
 //! bodies and all other items as they are.
 
-use super::header::Struct;
 use super::signature::{self, Kernel};
 use crate::sink::Sink;
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
@@ -23,8 +22,8 @@ pub(super) struct Module {
     /// After [`Module::into_kernels`] this is Rust: without functions that have no body, and without
     /// `#[requires]`.
     pub(super) items: TokenStream,
-    /// After [`Module::into_kernels`], its structs whose layout is that of C.
-    pub(super) structs: Vec<Struct>,
+    /// After [`Module::into_kernels`], its structs.
+    pub(super) structs: Vec<TokenStream>,
 }
 
 impl Parse for Module {
@@ -130,7 +129,7 @@ fn ends_item(token: &TokenTree) -> bool {
 struct Reader<'s> {
     /// The tokens that stay Rust.
     kept: TokenStream,
-    structs: Vec<Struct>,
+    structs: Vec<TokenStream>,
     kernels: Vec<Kernel>,
     /// Whether there was no kernel, not even a wrong one.
     is_empty: bool,
@@ -157,7 +156,7 @@ impl Reader<'_> {
         }
         let is_struct = input.peek(Token![struct]);
         rest_of_item(input, &mut item)?;
-        self.structs.extend(is_struct.then(|| Struct::read(&item)).flatten());
+        self.structs.extend(is_struct.then(|| item.clone()));
         self.kept.extend(item);
         Ok(())
     }

@@ -1,5 +1,6 @@
-//! `CUDA_HEADER` of a module of kernels. The text is that of a file; a C++ compiler accepts the file beside
-//! kernels that fit it, and refuses others. The assertions in the text compare the layout of C++ with that of Rust.
+//! `CUDA_HEADER` of two modules of kernels. The text is that of a file. A C++ compiler accepts the file
+//! beside kernels that fit it, and refuses others. The assertions in the file compare the layout of structs
+//! in C++ with that in Rust.
 
 #![allow(dead_code, unreachable_pub, reason = "C++ reads what the kernels declare")]
 
@@ -83,6 +84,7 @@ mod shapes {
         unimplemented!("{a:?} {b:?} {c:?} {d:?} {}", e.len())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one of each kind")]
     pub fn numbers(
         on: bool,
         letter: char,

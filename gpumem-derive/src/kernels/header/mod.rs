@@ -14,11 +14,9 @@
 mod structs;
 mod types;
 
-pub(super) use self::structs::Struct;
-
-use self::structs::{documentation, gate};
+use self::structs::{Struct, documentation, gate};
 use self::types::{Base, CType};
-use super::expand::{Context, generated, lints};
+use super::context::{Context, generated, lints};
 use super::params::{Kind, Param};
 use super::parse::Module;
 use super::signature::Kernel;
@@ -40,8 +38,8 @@ const COLUMNS: usize = 100;
 
 /// The constant.
 pub(super) fn header(cx: &Context<'_>, lengths: bool, module: &Module, kernels: &[Kernel]) -> TokenStream {
-    let mut text =
-        Text { core: &cx.core, sections: Vec::new(), numbers: Vec::new(), asserted: HashSet::new() };
+    let structs: Vec<_> = module.structs.iter().filter_map(Struct::read).collect();
+    let mut text = Text::new(&cx.core, &structs);
     let kernels: Vec<_> = kernels.iter().filter(|kernel| !kernel.is_broken).collect();
     text.section(&TokenStream::new());
     text.push(&format!(
@@ -52,9 +50,9 @@ pub(super) fn header(cx: &Context<'_>, lengths: bool, module: &Module, kernels: 
         text.push("\n// The length of a slice.\n#ifndef GPUMEM_LENGTH\n#define GPUMEM_LENGTH unsigned int\n#endif\n");
     }
     let types = kernels.iter().flat_map(|kernel| &kernel.params).filter_map(base_of);
-    let used = used(module, types);
-    used.iter().for_each(|of_module| text.of_struct(module, of_module));
-    kernels.iter().for_each(|kernel| text.kernel(module, lengths, kernel));
+    let used = used(&structs, types);
+    used.iter().for_each(|of_module| text.of_struct(of_module));
+    kernels.iter().for_each(|kernel| text.kernel(lengths, kernel));
     let allowed = used.iter().map(|of_module| lints(&of_module.attrs));
     let allowed = allowed.chain(kernels.iter().map(|kernel| lints(&kernel.attrs)));
     constant(cx, &text, &allowed.collect())
@@ -87,12 +85,12 @@ fn base_of(param: &Param) -> Option<&Type> {
 }
 
 /// The struct of the module that a type is. With `#[cfg]`, there can be several.
-fn in_module<'m>(module: &'m Module, ty: &Type) -> impl Iterator<Item = &'m Struct> + use<'m> {
+fn in_module<'m>(structs: &'m [Struct], ty: &Type) -> impl Iterator<Item = &'m Struct> + use<'m> {
     let name = match bare(ty) {
         Type::Path(path) if path.qself.is_none() => own_name(&path.path),
         _ => None,
     };
-    module.structs.iter().filter(move |of_module| name.as_ref().is_some_and(|name| of_module.name == *name))
+    structs.iter().filter(move |of_module| name.as_ref().is_some_and(|name| of_module.name == *name))
 }
 
 /// `Step` of `Step` or `self::Step`.
@@ -104,26 +102,28 @@ fn own_name(path: &Path) -> Option<String> {
 }
 
 /// The structs of the module that these types have in them, each after those in its fields.
-fn used<'m, 't>(module: &'m Module, types: impl Iterator<Item = &'t Type>) -> Vec<&'m Struct> {
+fn used<'m, 't>(structs: &'m [Struct], types: impl Iterator<Item = &'t Type>) -> Vec<&'m Struct> {
     type Found<'m> = Vec<&'m Struct>;
-    fn add<'m>(module: &'m Module, ty: &Type, seen: &mut Found<'m>, used: &mut Found<'m>) {
-        for of_module in in_module(module, ty) {
+    fn add<'m>(structs: &'m [Struct], ty: &Type, seen: &mut Found<'m>, used: &mut Found<'m>) {
+        for of_module in in_module(structs, ty) {
             // A struct in itself is a mistake, which the compiler reports.
             if !seen.iter().any(|known| std::ptr::eq(*known, of_module)) {
                 seen.push(of_module);
-                of_module.types().for_each(|field| add(module, field, seen, used));
+                of_module.types().for_each(|field| add(structs, field, seen, used));
                 used.push(of_module);
             }
         }
     }
     let (mut seen, mut used) = (Vec::new(), Vec::new());
-    types.for_each(|ty| add(module, ty, &mut seen, &mut used));
+    types.for_each(|ty| add(structs, ty, &mut seen, &mut used));
     used
 }
 
 /// The text, in sections that `#[cfg]` may remove.
 struct Text<'c> {
     core: &'c TokenStream,
+    /// Those of the module.
+    structs: &'c [Struct],
     /// The attributes of each, and its text.
     sections: Vec<(TokenStream, String)>,
     /// The numbers, in the order of their places in the text.
@@ -132,7 +132,11 @@ struct Text<'c> {
     asserted: HashSet<String>,
 }
 
-impl Text<'_> {
+impl<'c> Text<'c> {
+    fn new(core: &'c TokenStream, structs: &'c [Struct]) -> Self {
+        Self { core, structs, sections: Vec::new(), numbers: Vec::new(), asserted: HashSet::new() }
+    }
+
     fn section(&mut self, gate: &TokenStream) {
         let is_other = |(last, _): &(TokenStream, String)| last.to_string() != gate.to_string();
         if self.sections.last().is_none_or(is_other) {
@@ -194,11 +198,11 @@ impl Text<'_> {
     }
 
     /// The assertion about a type that the header does not declare.
-    fn elsewhere(&mut self, module: &Module, ty: &Type) {
+    fn elsewhere(&mut self, ty: &Type) {
         let Some(CType { base: Base::Named(ty, name), .. }) = CType::of(ty) else { return };
         let is_gated = self.sections.last().is_some_and(|(gate, _)| !gate.is_empty());
         let key = ty.to_token_stream().to_string();
-        if in_module(module, ty).next().is_some() || self.asserted.contains(&key) {
+        if in_module(self.structs, ty).next().is_some() || self.asserted.contains(&key) {
             return;
         }
         self.push(&format!(
@@ -210,12 +214,12 @@ impl Text<'_> {
         }
     }
 
-    fn of_struct(&mut self, module: &Module, of_module: &Struct) {
+    fn of_struct(&mut self, of_module: &Struct) {
         let Struct { attrs, name: ident, is_aligned, fields } = of_module;
         let (core, outer, name) = (self.core, gate(attrs), types::name(&ident.to_string()));
         for field in fields {
             self.section(&joined(&outer, &gate(&field.attrs)));
-            self.elsewhere(module, &field.ty);
+            self.elsewhere(&field.ty);
         }
         self.section(&outer);
         let ident = generated(ident);
@@ -244,7 +248,7 @@ impl Text<'_> {
         self.section(&outer);
     }
 
-    fn kernel(&mut self, module: &Module, lengths: bool, kernel: &Kernel) {
+    fn kernel(&mut self, lengths: bool, kernel: &Kernel) {
         let name = kernel.plain_name();
         let is_named = |param: &Param| CType::of(param.element().unwrap_or(&param.ty)).is_some();
         self.section(&kernel.gate);
@@ -254,7 +258,7 @@ impl Text<'_> {
             ));
             return;
         }
-        kernel.params.iter().filter_map(base_of).for_each(|ty| self.elsewhere(module, ty));
+        kernel.params.iter().filter_map(base_of).for_each(|ty| self.elsewhere(ty));
         for param in kernel.params.iter().filter(|param| is_array_by_value(param)) {
             let elements = self.array(&param.ty, "elements");
             let name = of_array(kernel, param);

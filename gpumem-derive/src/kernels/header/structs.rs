@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, Member, Meta, Type};
 
 /// A struct whose layout is that of C.
-pub(in super::super) struct Struct {
+pub(super) struct Struct {
     pub(super) attrs: Vec<Attribute>,
     pub(super) name: Ident,
     /// Whether it asks for an alignment of its own.
@@ -23,7 +23,7 @@ pub(super) struct Field {
 
 impl Struct {
     /// Reads an item of the module. `None` if it is no struct, or one that C++ cannot repeat.
-    pub(in super::super) fn read(item: &TokenStream) -> Option<Self> {
+    pub(super) fn read(item: &TokenStream) -> Option<Self> {
         let has_layout = |token: TokenTree| matches!(&token, TokenTree::Group(group) if group.stream().to_string().starts_with("repr"));
         // A short look: most items are no such struct.
         if !item.clone().into_iter().any(has_layout) {

@@ -1,5 +1,5 @@
-//! `CUDA_HEADER`, with a `#` for each number that the compiler knows. `tests/tests/header` has the whole text,
-//! and a C++ compiler that reads it.
+//! `CUDA_HEADER`, with a `#` for each number that the compiler knows. `tests/tests/header` has the whole
+//! text, and a C++ compiler that reads it.
 
 use super::{expand, messages, module, options, pretty};
 use proc_macro2::{TokenStream, TokenTree};
