@@ -290,13 +290,14 @@ fn structs(derive: &str) -> String {
     source
 }
 
+/// A value of the kernels.
+const STEP: &str = "#[doc = \"A step.\"]\n#[repr(C)]\n#[derive(Clone, Copy, bytemuck::NoUninit)]\n\
+    pub struct Step {\n    #[doc = \"Seconds.\"]\n    pub dt: f32,\n    #[doc = \"Per second.\"]\n    pub gravity: [f32; 2],\n}\n";
+
 /// The kernels with `attribute`.
 fn kernels(attribute: &str) -> String {
     let mut source = format!("//! Kernels to measure with.\n\n/// Kernels.\n{attribute}pub mod steps {{\n");
-    source.push_str(
-        "    /// A step.\n    #[repr(C)]\n    #[derive(Clone, Copy, bytemuck::NoUninit)]\n    pub struct Step {\n        \
-         /// Seconds.\n        pub dt: f32,\n        /// Per second.\n        pub gravity: [f32; 2],\n    }\n",
-    );
+    source.push_str(STEP);
     for number in 0..KERNELS {
         let condition = if attribute.is_empty() { "" } else { "    #[requires(a.len() == b.len())]\n" };
         let _ = writeln!(
