@@ -6,10 +6,17 @@ pub mod steps {
             p[1] += v[1] * step.dt;
         }
     }
-    pub(crate) fn clear(mut colors: &mut [super::Color]) {
-        colors.fill(background());
+    #[repr(C)]
+    #[derive(Clone, Copy, bytemuck::NoUninit)]
+    pub(crate) struct Area {
+        low: [f32; 2],
+        high: [f32; SIDES],
     }
-    fn background() -> super::Color {
+    const SIDES: usize = 2;
+    pub(crate) fn clear(mut colors: &mut [super::Color], area: Area) {
+        colors.fill(background(area));
+    }
+    fn background(_: Area) -> super::Color {
         super::Color::default()
     }
     static __SOURCE: ::gpumem::__private::Source = ::gpumem::__private::Source::host(
@@ -29,7 +36,10 @@ pub mod steps {
                 name: "clear",
                 has_body: true,
                 block: ::gpumem::__private::core::option::Option::None,
-                slots: &[::gpumem::__private::Slot::Slice(0usize)],
+                slots: &[
+                    ::gpumem::__private::Slot::Slice(0usize),
+                    ::gpumem::__private::Slot::Value(0usize),
+                ],
             },
         ],
     );
@@ -70,14 +80,15 @@ pub mod steps {
             &self,
             __launch: impl ::gpumem::IntoLaunch<B>,
             colors: impl ::gpumem::KernelSliceMut<super::Color, B>,
+            area: Area,
         ) -> ::gpumem::Result<()> {
             self.0
                 .launch(
                     1usize,
                     &__launch,
                     (colors,),
-                    &[],
-                    move |(colors,)| self::clear(colors),
+                    &[::gpumem::__private::Value::of::<Area>(&area)],
+                    move |(colors,)| self::clear(colors, area),
                 )
         }
     }
@@ -91,6 +102,101 @@ pub mod steps {
             ::gpumem::__private::core::fmt::Debug::fmt(&self.0, __f)
         }
     }
+    pub const CUDA_HEADER: &::gpumem::__private::core::primitive::str = {
+        const __PARTS: &[::gpumem::__private::HeaderPart] = &[
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    "// The kernels of `steps`, as `#[gpumem::kernels]` wrote them: `GPUMEM_HEADER=write cargo test` does it again.\n",
+                    "#pragma once\n", "\n", "// A rectangle.\n", "struct Area {\n",
+                    "    // The lower left corner.\n", "    float low[2];\n",
+                    "    float high["
+                ),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::size_of::<
+                    [::gpumem::__private::core::primitive::u8; SIDES],
+                >(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    "];\n", "};\n", "static_assert(sizeof(Area) == "
+                ),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::size_of::<Area>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(" && alignof(Area) == "),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::align_of::<Area>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    ", \"Area has another layout in Rust\");\n",
+                    "static_assert(__builtin_offsetof(Area, low) == "
+                ),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::offset_of!(Area, low),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    ", \"Area::low has another place in Rust\");\n",
+                    "static_assert(__builtin_offsetof(Area, high) == "
+                ),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::offset_of!(Area, high),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    ", \"Area::high has another place in Rust\");\n", "\n",
+                    "// `Step` stands elsewhere in Rust: declare it before this file is included.\n",
+                    "static_assert(sizeof(Step) == "
+                ),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::size_of::<Step>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(" && alignof(Step) == "),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::align_of::<Step>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    ", \"Step has another layout in Rust\");\n", "\n",
+                    "// Moves every node by its velocity.\n",
+                    "extern \"C\" __global__ void advance(float2* positions, const float2* velocities, Step step);\n",
+                    "\n",
+                    "// `Color` stands elsewhere in Rust: declare it before this file is included.\n",
+                    "static_assert(sizeof(Color) == "
+                ),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::size_of::<super::Color>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(" && alignof(Color) == "),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::align_of::<super::Color>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    ", \"Color has another layout in Rust\");\n", "\n",
+                    "// Clears the colors.\n",
+                    "extern \"C\" __global__ void clear(Color* colors, Area area);\n"
+                ),
+            ),
+        ];
+        const __TEXT: ::gpumem::__private::Header<
+            { ::gpumem::__private::Header::len(__PARTS) },
+        > = ::gpumem::__private::Header::of(__PARTS);
+        __TEXT.text()
+    };
     const _: () = {
         _ = <super::Color as ::gpumem::__private::PlainData>::bytes;
     };

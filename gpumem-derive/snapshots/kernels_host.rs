@@ -11,12 +11,23 @@ pub mod steps {
         }
     }
 
-    /// Clears the colors.
-    pub(crate) fn clear(mut colors: &mut [super::Color]) {
-        colors.fill(background());
+    /// A rectangle.
+    #[repr(C)]
+    #[derive(Clone, Copy, bytemuck::NoUninit)]
+    pub(crate) struct Area {
+        /// The lower left corner.
+        low: [f32; 2],
+        high: [f32; SIDES],
     }
 
-    fn background() -> super::Color {
+    const SIDES: usize = 2;
+
+    /// Clears the colors.
+    pub(crate) fn clear(mut colors: &mut [super::Color], area: Area) {
+        colors.fill(background(area));
+    }
+
+    fn background(_: Area) -> super::Color {
         super::Color::default()
     }
 }

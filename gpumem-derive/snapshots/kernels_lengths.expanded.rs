@@ -31,6 +31,9 @@ mod sums {
             ],
         )
     };
+    const _: engine::gpumem::__private::core::option::Option<
+        &engine::gpumem::__private::core::primitive::str,
+    > = engine::gpumem::__private::core::option_env!("GPUMEM_HEADER");
     pub(super) struct Kernels<B: engine::gpumem::KernelBackend = engine::gpumem::Host>(
         engine::gpumem::__private::KernelSet<B>,
     );
@@ -87,6 +90,42 @@ mod sums {
             engine::gpumem::__private::core::fmt::Debug::fmt(&self.0, __f)
         }
     }
+    pub(super) const CUDA_HEADER: &engine::gpumem::__private::core::primitive::str = {
+        const __PARTS: &[engine::gpumem::__private::HeaderPart] = &[
+            engine::gpumem::__private::HeaderPart::Text(
+                engine::gpumem::__private::core::concat!(
+                    "// The kernels of `sums`, as `#[gpumem::kernels]` wrote them: `GPUMEM_HEADER=write cargo test` does it again.\n",
+                    "#pragma once\n", "\n", "// The length of a slice.\n",
+                    "#ifndef GPUMEM_LENGTH\n", "#define GPUMEM_LENGTH unsigned int\n",
+                    "#endif\n", "\n",
+                    "// `Term` stands elsewhere in Rust: declare it before this file is included.\n",
+                    "static_assert(sizeof(Term) == "
+                ),
+            ),
+            engine::gpumem::__private::HeaderPart::Number(
+                engine::gpumem::__private::core::mem::size_of::<super::Term>(),
+            ),
+            engine::gpumem::__private::HeaderPart::Text(
+                engine::gpumem::__private::core::concat!(" && alignof(Term) == "),
+            ),
+            engine::gpumem::__private::HeaderPart::Number(
+                engine::gpumem::__private::core::mem::align_of::<super::Term>(),
+            ),
+            engine::gpumem::__private::HeaderPart::Text(
+                engine::gpumem::__private::core::concat!(
+                    ", \"Term has another layout in Rust\");\n", "\n",
+                    "extern \"C\" __global__ void sum(\n", "    float* total,\n",
+                    "    GPUMEM_LENGTH total_len,\n", "    const Term* terms,\n",
+                    "    GPUMEM_LENGTH terms_len,\n", "    float scale);\n", "\n",
+                    "extern \"C\" __global__ void scale(Term* terms, GPUMEM_LENGTH terms_len);\n"
+                ),
+            ),
+        ];
+        const __TEXT: engine::gpumem::__private::Header<
+            { engine::gpumem::__private::Header::len(__PARTS) },
+        > = engine::gpumem::__private::Header::of(__PARTS);
+        __TEXT.text()
+    };
     const _: () = {
         _ = <super::Term as engine::gpumem::__private::PlainData>::bytes;
         __assert(

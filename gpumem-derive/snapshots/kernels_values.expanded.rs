@@ -63,6 +63,9 @@ pub mod steps {
             ],
         )
     };
+    const _: ::gpumem::__private::core::option::Option<
+        &::gpumem::__private::core::primitive::str,
+    > = ::gpumem::__private::core::option_env!("GPUMEM_HEADER");
     #[allow(non_camel_case_types)]
     enum __Kernel {
         advance,
@@ -200,6 +203,50 @@ pub mod steps {
             ::gpumem::__private::core::fmt::Debug::fmt(&self.0, __f)
         }
     }
+    /// The kernels as declarations of CUDA C++, for a file that `kernels.cu` includes. With `GPUMEM_HEADER` in the environment, the module compiles without its PTX, so that a test can write the file.
+    #[allow(deprecated)]
+    #[allow(non_snake_case)]
+    pub const CUDA_HEADER: &::gpumem::__private::core::primitive::str = {
+        const __PARTS: &[::gpumem::__private::HeaderPart] = &[
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    "// The kernels of `steps`, as `#[gpumem::kernels]` wrote them: `GPUMEM_HEADER=write cargo test` does it again.\n",
+                    "#pragma once\n", "\n",
+                    "// `Step` stands elsewhere in Rust: declare it before this file is included.\n",
+                    "static_assert(sizeof(Step) == "
+                ),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::size_of::<super::Step>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(" && alignof(Step) == "),
+            ),
+            ::gpumem::__private::HeaderPart::Number(
+                ::gpumem::__private::core::mem::align_of::<super::Step>(),
+            ),
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    ", \"Step has another layout in Rust\");\n", "\n",
+                    "// Moves every node by its velocity.\n",
+                    "extern \"C\" __global__ void advance(\n",
+                    "    float2* positions,\n", "    const float2* velocities,\n",
+                    "    Step step,\n", "    float damping);\n"
+                ),
+            ),
+            #[cfg(feature = "count")]
+            ::gpumem::__private::HeaderPart::Text(
+                ::gpumem::__private::core::concat!(
+                    "\n", "// Counts the steps.\n",
+                    "extern \"C\" __global__ void count(unsigned long long* Steps);\n"
+                ),
+            ),
+        ];
+        const __TEXT: ::gpumem::__private::Header<
+            { ::gpumem::__private::Header::len(__PARTS) },
+        > = ::gpumem::__private::Header::of(__PARTS);
+        __TEXT.text()
+    };
     const _: () = {
         _ = ::gpumem::__private::Value::of::<super::Step>;
         __assert(

@@ -28,7 +28,7 @@ pub fn gpu_buffers(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 #[doc = include_str!("../pages/kernels.md")]
 #[proc_macro_attribute]
 pub fn kernels(options: proc_macro::TokenStream, module: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    kernels::kernels(options.into(), module.into(), &kernels::folder_of).into()
+    kernels::kernels(options.into(), module.into(), &kernels::folder_of, kernels::writes_header()).into()
 }
 
 /// The derive on tokens of `proc_macro2`, which tests can construct.

@@ -4,10 +4,12 @@
 //! cargo bench -p gpumem-tests --bench compile_time [-- --rounds 5] [--json FILE]
 //! ```
 //!
-//! It answers two questions:
+//! It answers three questions:
 //!
 //! * How long does a crate with 100 structs of 10 buffers take to build, against the same structs with
 //!   `bon::Builder` and with no derive?
+//! * How long does a crate with 20 kernels and their PTX take, against the same functions without
+//!   `#[gpumem::kernels]`?
 //! * How long does `gpumem-derive` take to build with its dependencies, against the derive of `thiserror`?
 //!
 //! The crates are written to `target/tmp/compile_time` and use the versions of this workspace's lock file.
@@ -47,6 +49,12 @@ const CASES: [(&str, &str, &str); 3] = [
     ("without", "", ""),
 ];
 
+const KERNELS: usize = 20;
+
+/// The crates with the kernels: name, attribute. Both depend on `gpumem`, which is built before.
+const KERNEL_CASES: [(&str, &str); 2] =
+    [("kernels", "#[gpumem::kernels(unsafe(ptx = \"kernels.ptx\"))]\n"), ("functions", "")];
+
 /// The derives that are built alone, each with its dependencies: name, dependency.
 const DERIVES: [(&str, &str); 2] = [
     ("gpumem-derive", "gpumem-derive = { path = \"{root}/gpumem-derive\" }"),
@@ -78,13 +86,21 @@ fn main() -> io::Result<()> {
 fn measure(scratch: &Scratch, rounds: usize) -> io::Result<Vec<Row>> {
     let mut whole = CASES.map(|_| Samples::default());
     let mut alone = CASES.map(|_| Samples::default());
+    let mut kernels = KERNEL_CASES.map(|_| Samples::default());
     let mut derives = DERIVES.map(|_| Samples::default());
+    for (name, _) in KERNEL_CASES {
+        scratch.build(name)?;
+    }
     for round in 0..rounds {
         for (case, (name, ..)) in CASES.iter().enumerate() {
             scratch.remove_all(name)?;
             whole[case].add(scratch.build(name)?);
             scratch.remove_one(name)?;
             alone[case].add(scratch.build(name)?);
+        }
+        for (case, (name, _)) in KERNEL_CASES.iter().enumerate() {
+            scratch.remove_one(name)?;
+            kernels[case].add(scratch.build(name)?);
         }
         for (derive, (name, _)) in DERIVES.iter().enumerate() {
             scratch.remove_all(name)?;
@@ -99,6 +115,8 @@ fn measure(scratch: &Scratch, rounds: usize) -> io::Result<Vec<Row>> {
             rows.extend(Row::pair(&case, &samples[0], peer, samples_of_peer));
         }
     }
+    let case = format!("{KERNELS} kernels with PTX, crate alone");
+    rows.extend(Row::pair(&case, &kernels[0], "functions alone", &kernels[1]));
     rows.extend(Row::pair("the derive and its dependencies", &derives[0], "thiserror-impl", &derives[1]));
     Ok(rows)
 }
@@ -181,6 +199,11 @@ impl Scratch {
         let scratch = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_time") };
         for (name, derive, dependency) in CASES {
             scratch.package(name, dependency, &structs(derive))?;
+        }
+        for (name, attribute) in KERNEL_CASES {
+            let dependencies = "gpumem = { path = \"{root}/gpumem\" }\nbytemuck = { version = \"1\", features = [\"derive\"] }";
+            scratch.package(name, dependencies, &kernels(attribute))?;
+            fs::write(scratch.folder.join(name).join("src/kernels.ptx"), ptx())?;
         }
         for (name, dependency) in DERIVES {
             scratch.package(name, dependency, "//! Names the derive that is built.\n")?;
@@ -265,6 +288,41 @@ fn structs(derive: &str) -> String {
         source.push_str("}\n");
     }
     source
+}
+
+/// A value of the kernels.
+const STEP: &str = "#[doc = \"A step.\"]\n#[repr(C)]\n#[derive(Clone, Copy, bytemuck::NoUninit)]\n\
+    pub struct Step {\n    #[doc = \"Seconds.\"]\n    pub dt: f32,\n    #[doc = \"Per second.\"]\n    pub gravity: [f32; 2],\n}\n";
+
+/// The kernels with `attribute`.
+fn kernels(attribute: &str) -> String {
+    let mut source = format!("//! Kernels to measure with.\n\n/// Kernels.\n{attribute}pub mod steps {{\n");
+    source.push_str(STEP);
+    for number in 0..KERNELS {
+        let condition = if attribute.is_empty() { "" } else { "    #[requires(a.len() == b.len())]\n" };
+        let _ = writeln!(
+            source,
+            "\n    /// Kernel {number}.\n{condition}    pub fn kernel_{number}(a: &mut [[f32; 2]], b: &[[f32; 2]], step: Step, c: f32) {{\n        \
+             for (a, b) in a.iter_mut().zip(b) {{\n            a[0] += c * (b[0] + step.gravity[0]) * step.dt;\n            \
+             a[1] += c * (b[1] + step.gravity[1]) * step.dt;\n        }}\n    }}"
+        );
+    }
+    source + "}\n"
+}
+
+/// The PTX of the kernels, each with 100 instructions.
+fn ptx() -> String {
+    let mut text = String::from(".version 8.3\n.target sm_75\n.address_size 64\n");
+    for number in 0..KERNELS {
+        let kernel = format!("kernel_{number}");
+        let _ = writeln!(
+            text,
+            "\n.visible .entry {kernel}(\n\t.param .u64 {kernel}_param_0,\n\t.param .u64 {kernel}_param_1,\n\t\
+             .param .align 4 .b8 {kernel}_param_2[12],\n\t.param .f32 {kernel}_param_3\n)\n{{\n\t.reg .f32 %f<3>;\n{}\tret;\n}}",
+            "\tadd.rn.f32 %f1, %f1, %f2;\n".repeat(100)
+        );
+    }
+    text
 }
 
 fn run(command: &mut Command) -> io::Result<()> {

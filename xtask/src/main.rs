@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `check [STEP]..` | runs the steps of CI: all, or those named |
 //! | `fake-cuda` | builds the CUDA stand-in and the driver made of threads, and prints how to use them |
-//! | `bless` | writes the snapshots of the derive and the messages of compile-fail cases anew |
+//! | `bless` | writes the snapshots of the derive, the messages of compile-fail cases and the headers of kernels anew |
 //! | `bench NAME [ARGUMENT]..` | runs a benchmark: `memory`, `transfers` or `compile_time` |
 //! | `ptx` | compiles the examples' kernels again; takes NVIDIA's compiler from the Python registry |
 //! | `card` | builds the CUDA tests and benchmarks, and collects them in `.gpu/` for a machine with a card |
@@ -58,6 +58,7 @@ fn fake_cuda() -> Result<(), Failure> {
 fn bless() -> Result<(), Failure> {
     Run::cargo("test --locked -p gpumem-derive snapshots").env("BLESS", "1").go()?;
     Run::cargo("test --locked -p gpumem-tests --test ui").env("TRYBUILD", "overwrite").go()?;
+    Run::cargo("test --locked -p gpumem-tests --test header current").env("GPUMEM_HEADER", "write").go()?;
     println!("read the difference before it is committed: git diff");
     Ok(())
 }

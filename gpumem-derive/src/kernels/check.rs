@@ -34,7 +34,7 @@ pub(super) struct Checked {
 /// The PTX file.
 #[derive(Default)]
 pub(super) enum File {
-    /// The macro does not know where it is: an editor runs it.
+    /// The macro does not know where it is, since an editor runs it, or a header is being written.
     #[default]
     Unknown,
     /// The macro has read it.
@@ -73,7 +73,11 @@ pub(super) fn check(
     sink: &mut Sink,
 ) -> Checked {
     let mut checked = Checked::default();
-    let path = options.ptx.as_ref().and_then(|given| Some((given, path_of(given, folder_of)?)));
+    let path = options
+        .ptx
+        .as_ref()
+        .filter(|_| !options.writes_header)
+        .and_then(|given| Some((given, path_of(given, folder_of)?)));
     let mut ptx = None;
     if let Some((given, path)) = path {
         match read(&path) {

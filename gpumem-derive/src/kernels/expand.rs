@@ -1,30 +1,19 @@
 //! Writes the module, with `Kernels<B>`.
 
 use super::assertions;
-use super::check::{Checked, CheckedKernel, File, Slot, core};
+use super::check::{Checked, CheckedKernel, File, Slot};
+use super::context::{Context, generated, lints};
 use super::docs;
+use super::header;
 use super::options::Options;
 use super::params::{Kind, Param};
 use super::parse::Module;
 use super::signature::Kernel;
 use crate::sink::Sink;
-use crate::syntax::{as_generated, free, identifiers};
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use crate::syntax::{as_generated, identifiers};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Meta, Visibility};
-
-/// The fragments that several items need.
-struct Context<'a> {
-    root: &'a TokenStream,
-    /// `gpumem::__private`
-    private: TokenStream,
-    core: TokenStream,
-    /// The type parameter for the backend. It differs from every identifier in the kernels.
-    backend: Ident,
-    /// Whether `#[cfg]` may remove a kernel. Then the compiler counts the others, and not the macro.
-    is_gated: bool,
-}
 
 pub(super) fn expand(
     options: &Options,
@@ -34,11 +23,12 @@ pub(super) fn expand(
     sink: Sink,
 ) -> TokenStream {
     let cx = Context::new(options, kernels);
-    let Module { attrs, vis, name, inner, items } = module;
+    let Module { attrs, vis, name, inner, items, .. } = module;
     let docs = docs::of_module(options, kernels, checked);
     let source = source(&cx, options, module, kernels, checked);
     let numbers = cx.is_gated.then(|| numbers(kernels));
     let set = set(&cx, kernels, checked, &docs::of_kernels(options, kernels, checked));
+    let header = header::header(&cx, options.lengths, module, kernels);
     let assertions = assertions(&cx, kernels, checked);
     // In the module, so that its own `#[cfg]` holds for them.
     let errors = sink.into_tokens();
@@ -51,39 +41,11 @@ pub(super) fn expand(
             #source
             #numbers
             #set
+            #header
             #assertions
             #errors
         }
     }
-}
-
-impl<'a> Context<'a> {
-    fn new(options: &'a Options, kernels: &[Kernel]) -> Self {
-        let root = &options.root;
-        let mut taken = identifiers(root.clone());
-        for Kernel { params, requires, .. } in kernels {
-            taken.extend(params.iter().flat_map(|param| identifiers(param.ty.to_token_stream())));
-            taken.extend(requires.iter().flat_map(|condition| identifiers(condition.clone())));
-        }
-        Self {
-            root,
-            private: quote!(#root::__private),
-            core: core(options),
-            backend: Ident::new(&free("B", &taken), Span::call_site()),
-            is_gated: kernels.iter().any(|kernel| !kernel.gate.is_empty()),
-        }
-    }
-
-    /// The number of a kernel in the table of entries.
-    fn number(&self, index: usize, kernel: &Kernel) -> TokenStream {
-        let (core, name) = (&self.core, generated(&kernel.name));
-        if self.is_gated { quote!(__Kernel::#name as #core::primitive::usize) } else { quote!(#index) }
-    }
-}
-
-/// An identifier as generated code, at its place.
-fn generated(name: &Ident) -> TokenStream {
-    as_generated(name.to_token_stream(), None)
 }
 
 /// The constant that the runtime loads the kernels from.
@@ -95,14 +57,18 @@ fn source(
     checked: &Checked,
 ) -> TokenStream {
     let (private, core) = (&cx.private, &cx.core);
-    let label = text_of(&module.name);
+    let label = module.plain_name();
     let entries = kernels.iter().zip(&checked.kernels).map(|(kernel, checked)| entry(cx, kernel, checked));
     let entries = quote!(&[#(#entries),*]);
     let Some(ptx) = &options.ptx else {
         return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries););
     };
-    let Some(unsafe_token) = &ptx.unsafe_token else {
-        return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries););
+    let variable = header::VARIABLE;
+    // With it the compiler runs the macro again after the variable has changed.
+    let tracked =
+        quote!(const _: #core::option::Option<&#core::primitive::str> = #core::option_env!(#variable););
+    let Some(unsafe_token) = ptx.unsafe_token.as_ref().filter(|_| !options.writes_header) else {
+        return quote!(static __SOURCE: #private::Source = #private::Source::host(#label, #entries); #tracked);
     };
     let path = match &checked.file {
         File::Unknown => Some(ptx.written.clone()),
@@ -119,6 +85,7 @@ fn source(
     quote! {
         static __SOURCE: #private::Source = #unsafe_token #block;
         #(const _: &#core::primitive::str = #core::env!(#variables);)*
+        #tracked
     }
 }
 
@@ -157,8 +124,7 @@ fn numbers(kernels: &[Kernel]) -> TokenStream {
 
 /// The struct with its methods.
 fn set(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked, docs: &TokenStream) -> TokenStream {
-    let Context { root, private, core, backend, .. } = cx;
-    let vis = widest(kernels);
+    let Context { root, private, core, backend, vis, .. } = cx;
     let methods = kernels
         .iter()
         .zip(&checked.kernels)
@@ -192,27 +158,10 @@ fn set(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked, docs: &TokenStre
     }
 }
 
-/// The visibility of the struct: that of the kernels, if it is the same for all.
-fn widest(kernels: &[Kernel]) -> TokenStream {
-    let mut all = kernels.iter().map(|kernel| &kernel.vis);
-    let is_public = |vis: &Visibility| matches!(vis, Visibility::Public(_));
-    match all.next() {
-        Some(first) if !all.clone().chain([first]).any(is_public) => {
-            let text = first.to_token_stream().to_string();
-            if all.all(|vis| vis.to_token_stream().to_string() == text) {
-                as_generated(first.to_token_stream(), None)
-            } else {
-                quote!(pub(crate))
-            }
-        }
-        _ => quote!(pub),
-    }
-}
-
 fn assertions(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked) -> TokenStream {
     let mut output = TokenStream::new();
     for (kernel, CheckedKernel { assertions, .. }) in kernels.iter().zip(&checked.kernels) {
-        let (gate, lints) = (&kernel.gate, lints(kernel));
+        let (gate, lints) = (&kernel.gate, lints(&kernel.attrs));
         for (index, param) in kernel.params.iter().enumerate().filter(|_| !kernel.is_broken) {
             let assertions = assertions.get(index).cloned().unwrap_or_default();
             let item = assertions::of_parameter(param, &assertions, &cx.private);
@@ -228,31 +177,12 @@ fn assertions(cx: &Context<'_>, kernels: &[Kernel], checked: &Checked) -> TokenS
     output
 }
 
-/// The lints that the attributes of a kernel allow. An `expect` becomes an `allow`: the function fulfils the
-/// expectation, and the copies of its tokens need the permission only.
-fn lints(kernel: &Kernel) -> TokenStream {
-    let mut lints = TokenStream::new();
-    if kernel.attrs.iter().any(|attr| attr.path().is_ident("deprecated")) {
-        // The method, which is deprecated too, calls the function.
-        lints.extend(quote!(#[allow(deprecated)]));
-    }
-    for attr in &kernel.attrs {
-        if let Meta::List(list) = &attr.meta
-            && ["allow", "expect"].iter().any(|level| list.path.is_ident(level))
-        {
-            let allowed = &list.tokens;
-            lints.extend(quote!(#[allow(#allowed)]));
-        }
-    }
-    lints
-}
-
 fn method(cx: &Context<'_>, index: usize, kernel: &Kernel, checked: &CheckedKernel) -> TokenStream {
     let (root, backend) = (cx.root, &cx.backend);
     let (name, vis) = (generated(&kernel.name), as_generated(kernel.vis.to_token_stream(), None));
     let is_copied = |name| ["doc", "deprecated"].iter().any(|copied| name == *copied);
     let attrs = kernel.attrs.iter().filter(|attr| attr.path().get_ident().is_some_and(is_copied));
-    let (gate, lints, more) = (&kernel.gate, lints(kernel), docs::of_method(kernel, checked));
+    let (gate, lints, more) = (&kernel.gate, lints(&kernel.attrs), docs::of_method(kernel, checked));
     let params = kernel.params.iter().map(|param| {
         let (name, ty) = (generated(&param.name), parameter_type(cx, param, kernel.is_broken));
         quote!(#name: #ty)

@@ -17,6 +17,8 @@ pub(super) struct Options {
     pub(super) lengths: bool,
     /// The path of `gpumem`.
     pub(super) root: TokenStream,
+    /// Whether a header is being written. Then the PTX is not read.
+    pub(super) writes_header: bool,
 }
 
 /// `unsafe(ptx = "kernels.ptx")`
@@ -40,7 +42,7 @@ const PTX: &str = "`unsafe(ptx = \"kernels.ptx\")`";
 
 impl Options {
     pub(super) fn read(tokens: TokenStream, sink: &mut Sink) -> Self {
-        let mut options = Self { ptx: None, lengths: false, root: quote!(::gpumem) };
+        let mut options = Self { ptx: None, lengths: false, root: quote!(::gpumem), writes_header: false };
         let mut seen = Vec::new();
         let read = |input: ParseStream<'_>| {
             while !input.is_empty() {

@@ -22,6 +22,8 @@ pub(super) struct Module {
     /// After [`Module::into_kernels`] this is Rust: without functions that have no body, and without
     /// `#[requires]`.
     pub(super) items: TokenStream,
+    /// After [`Module::into_kernels`], its structs.
+    pub(super) structs: Vec<TokenStream>,
 }
 
 impl Parse for Module {
@@ -46,14 +48,25 @@ impl Parse for Module {
         let content;
         braced!(content in input);
         let inner = content.call(Attribute::parse_inner)?;
-        Ok(Self { attrs, vis, name, inner, items: content.parse()? })
+        Ok(Self { attrs, vis, name, inner, items: content.parse()?, structs: Vec::new() })
     }
 }
 
 impl Module {
+    /// The name, without `r#`.
+    pub(super) fn plain_name(&self) -> String {
+        self.name.unraw().to_string()
+    }
+
     /// The module as Rust, and its kernels.
     pub(super) fn into_kernels(self, sink: &mut Sink) -> (Self, Vec<Kernel>) {
-        let mut reader = Reader { kept: TokenStream::new(), kernels: Vec::new(), is_empty: true, sink };
+        let mut reader = Reader {
+            kept: TokenStream::new(),
+            structs: Vec::new(),
+            kernels: Vec::new(),
+            is_empty: true,
+            sink,
+        };
         let read = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 if let Err(error) = reader.item(input) {
@@ -64,7 +77,7 @@ impl Module {
             Ok(())
         };
         let result = read.parse2(flat(self.items));
-        let Reader { kept, kernels, is_empty, sink } = reader;
+        let Reader { kept, structs, kernels, is_empty, sink } = reader;
         if let Err(error) = result {
             sink.push(error);
         }
@@ -75,7 +88,7 @@ impl Module {
             );
             sink.at(&self.name, message);
         }
-        (Self { items: kept, ..self }, kernels)
+        (Self { items: kept, structs, ..self }, kernels)
     }
 }
 
@@ -116,6 +129,7 @@ fn ends_item(token: &TokenTree) -> bool {
 struct Reader<'s> {
     /// The tokens that stay Rust.
     kept: TokenStream,
+    structs: Vec<TokenStream>,
     kernels: Vec<Kernel>,
     /// Whether there was no kernel, not even a wrong one.
     is_empty: bool,
@@ -136,12 +150,13 @@ impl Reader<'_> {
         }
         let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("requires"));
         let mut item = quote!(#(#attrs)* #vis);
-        if let Some(name) = is_called_kernels(input) {
-            let message = "the generated struct is called `Kernels`: choose another name";
-            self.sink.at(&name, message);
+        if let Some((name, generated)) = is_called_as_generated(input) {
+            self.sink.at(&name, format!("the generated {generated} is called `{name}`: choose another name"));
             return rest_of_item(input, &mut item);
         }
+        let is_struct = input.peek(Token![struct]);
         rest_of_item(input, &mut item)?;
+        self.structs.extend(is_struct.then(|| item.clone()));
         self.kept.extend(item);
         Ok(())
     }
@@ -177,13 +192,18 @@ impl Reader<'_> {
     }
 }
 
-/// The name of an item that is called as the generated struct is.
-fn is_called_kernels(input: ParseStream<'_>) -> Option<Ident> {
+/// The name of an item that is called as a generated one is, and the kind of that.
+fn is_called_as_generated(input: ParseStream<'_>) -> Option<(Ident, &'static str)> {
     let ahead = input.fork();
     let mut words = std::iter::from_fn(|| ahead.call(Ident::parse_any).ok());
-    let kinds = ["struct", "enum", "union", "trait", "type", "mod"];
     let kind = words.find(|word| word != "unsafe")?;
-    words.next().filter(|name| kinds.iter().any(|known| kind == known) && name == "Kernels")
+    let is = |kinds: &[&str]| kinds.iter().any(|known| kind == known);
+    let (name, generated) = match words.next()? {
+        name if is(&["struct", "enum", "union", "trait", "type", "mod"]) => (name, ("Kernels", "struct")),
+        name if is(&["const", "static"]) => (name, ("CUDA_HEADER", "constant")),
+        _ => return None,
+    };
+    (name == generated.0).then_some((name, generated.1))
 }
 
 /// Copies an item that is no kernel, up to its end.

@@ -4,6 +4,7 @@ mod kernels {
         weights.fill(0.0);
     }
     pub(super) struct Kernels;
+    pub(super) const CUDA_HEADER: &str = "";
 }
 
 fn main() -> gpumem::Result<()> {

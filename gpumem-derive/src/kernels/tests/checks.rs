@@ -280,7 +280,7 @@ fn the_text_is_that_of_the_file_that_was_compared() {
     // An editor does not tell where the source is. The compiler will.
     let options = "unsafe(ptx = \"kernels.ptx\"), slices = \"pointer, length\"".parse().unwrap();
     let module = "mod m { pub fn anything(a: &[u8]); }".parse().unwrap();
-    let output = super::super::kernels(options, module, &|_| None).to_string();
+    let output = super::super::kernels(options, module, &|_| None, false).to_string();
     assert!(!output.contains("compile_error"), "{output}");
     assert!(output.contains("include_str ! (\"kernels.ptx\")"), "{output}");
 }

@@ -116,7 +116,7 @@ fn the_struct_is_there_whichever_token_is_missing() {
         ];
         for (options, module) in both {
             let shown = format!("#[kernels({options})] {module}");
-            let output = super::super::kernels(options, module, &|_| None);
+            let output = super::super::kernels(options, module, &|_| None, false);
             let text = output.to_string();
             assert!(text.contains("struct Kernels <"), "{shown}\n{text}");
             broken += usize::from(!super::errors(output).is_empty());

@@ -2,6 +2,7 @@
 
 mod checks;
 mod expansions;
+mod header;
 mod modules;
 mod options;
 mod planted;
@@ -18,7 +19,7 @@ fn expand(source: &str) -> TokenStream {
         let TokenTree::Group(group) = &attribute else { panic!("{attribute} is no attribute") };
         if let Some(options) = options(group) {
             before.extend(tokens);
-            return super::kernels(options, before, &|_| Some(crate::snapshots::FOLDER.into()));
+            return super::kernels(options, before, &|_| Some(crate::snapshots::FOLDER.into()), false);
         }
         before.extend([sign, attribute]);
     }
