@@ -174,7 +174,7 @@ pub enum Error {
     },
 
     /// A [`BufferSpec`](crate::BufferSpec) or a [`DeviceBuilder`](crate::DeviceBuilder) with a value that
-    /// cannot work.
+    /// cannot work, or the environment variable `GPUMEM_DEVICE` with such a value.
     #[error("{what}: `{key}` is {value}, and {rule}")]
     InvalidSpec {
         /// The owner of the setting.

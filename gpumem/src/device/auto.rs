@@ -3,7 +3,7 @@
 use super::{Device, DeviceBuilder};
 #[cfg(feature = "cuda")]
 use crate::backend::Cuda;
-use crate::backend::{Backend, Host};
+use crate::backend::Host;
 use crate::error::Error;
 
 /// A device whose backend was chosen at run time; see [`Device::auto`].
@@ -56,8 +56,9 @@ impl Device<Host> {
     ///
     /// # Errors
     ///
-    /// [`Error::BackendUnavailable`] if the variable names a card that is not there, or nothing that exists.
-    /// Without the variable, [`Error::DeviceFailed`] if there is a card, and it fails.
+    /// [`Error::InvalidSpec`] if the variable names no device, and [`Error::BackendUnavailable`] if it names
+    /// a card that is not there. Without the variable, [`Error::DeviceFailed`] if there is a card, and it
+    /// fails.
     pub fn auto() -> Result<AnyDevice, Error> {
         DeviceBuilder::default().auto()
     }
@@ -121,11 +122,11 @@ fn choice(named: Option<&str>) -> Result<Choice, Error> {
         ("host", _) => Ok(Choice::Host),
         ("cuda", _) => Ok(Choice::Cuda(0)),
         (_, Some(ordinal)) => Ok(Choice::Cuda(ordinal)),
-        _ => Err(Error::BackendUnavailable {
-            backend: <Host as Backend>::NAME,
-            reason: format!(
-                "{VARIABLE} is `{name}`, and can be `host`, `cuda`, or `cuda:1` for the second card"
-            ),
+        _ => Err(Error::InvalidSpec {
+            what: "environment".into(),
+            key: VARIABLE,
+            value: format!("`{name}`"),
+            rule: "it can be `host`, `cuda`, or `cuda:1` for the second card",
         }),
     }
 }
@@ -174,7 +175,8 @@ mod tests {
         }
         for named in ["gpu", "cuda:", "cuda:-1", "cuda:x", "Host", "host:0"] {
             let error = choice(Some(named)).unwrap_err().to_string();
-            assert!(error.contains(&format!("GPUMEM_DEVICE is `{named}`, and can be `host`")), "{error}");
+            let start = format!("environment: `GPUMEM_DEVICE` is `{named}`, and it can be `host`");
+            assert!(error.starts_with(&start), "{error}");
         }
     }
 

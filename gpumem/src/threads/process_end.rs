@@ -31,8 +31,8 @@ pub(crate) fn watch() {
     ONCE.call_once(|| {
         // On Windows all other threads have ended before a destructor runs.
         #[cfg(unix)]
-        // SAFETY: the handler does not unwind, and its code is there until the C library has called it (Rust's
-        // contract). If there is no room for it, the process ends as it would without it.
+        // SAFETY: the handler does not unwind, and its code is there until the C library has called it
+        // (Rust's contract). If there is no room for it, the process ends as it would without it.
         unsafe {
             libc::atexit(handler);
         }
