@@ -116,7 +116,7 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
     let stats = device.stats();
     assert!(stats.live_bytes == 0 && stats.lost_bytes >= 12, "{stats:?}");
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("bytes are lost") };
-    assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
+    assert!(report.held().is_empty() && report.lost_bytes() == stats.lost_bytes);
     // Another device still works.
     Device::host().synchronize().unwrap();
 }

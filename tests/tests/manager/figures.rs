@@ -96,7 +96,7 @@ fn a_forgotten_buffer_is_reported_with_the_line_that_made_it() {
     let (kept, line) = (Buffer::<u8>::new(&device, "kept").unwrap(), line!());
     mem::forget(kept);
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("it was never dropped") };
-    let made_at = report.buffers()[0].made_at;
+    let made_at = report.held()[0].made_at;
     assert_eq!((made_at.file(), made_at.line()), (file!(), line));
 }
 

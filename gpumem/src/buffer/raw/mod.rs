@@ -24,7 +24,7 @@ use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::Error;
 use crate::label::BufferLabel;
-use crate::ledger::{BufferStats, EntryId, SetMark};
+use crate::ledger::{BufferStats, Entry, EntryId, HeldKind, Listed, SetMark};
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
 use std::fmt;
@@ -77,7 +77,9 @@ impl<B: Backend> RawBuffer<B> {
         }
         let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.shared_name() };
         let mark = set.as_ref().map(|set| &set.mark);
-        let entry = device.state().ledger.open(label.clone(), Location::caller(), mark);
+        let made_at = Location::caller();
+        let record = Entry::of(HeldKind::Buffer, label.clone(), spec.element_name(), 0, made_at);
+        let entry = device.state().ledger.open(record, mark);
         let slots = spec.slot_count();
         Ok(Self {
             block: None,
@@ -131,6 +133,12 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(crate) fn label(&self) -> BufferLabel {
         self.label.clone()
+    }
+
+    /// Lists something that the application holds of this buffer, and that holds so many bytes of its own.
+    pub(super) fn hold(&self, kind: HeldKind, bytes: usize, made_at: &'static Location<'static>) -> Listed {
+        let record = Entry::of(kind, self.label(), self.spec.element_name(), bytes as u64, made_at);
+        self.state().ledger.hold(record)
     }
 
     pub(crate) fn entry(&self) -> &EntryId {

@@ -40,7 +40,7 @@ impl<B: Backend> Lane<B> {
         Self { stream: Arc::new(Stream::new(raw, device)), queue: Arc::new(Queue::new(backend)) }
     }
 
-    pub(super) fn queue(&self) -> &Arc<Queue<B>> {
+    pub(in crate::memory) fn queue(&self) -> &Arc<Queue<B>> {
         &self.queue
     }
 
