@@ -6,8 +6,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The name of a buffer: a literal, or a text made at run time that all copies of the name share. It is freed
-/// with the last copy. An `Arc<String>` is a thin pointer, so a name has the size of a `&str`, and the ledger's
-/// record of a buffer stays small.
+/// with the last copy. An `Arc<String>` is a thin pointer, so a name has the size of a `&str`, and the
+/// ledger's record of a buffer stays small.
 #[derive(Clone)]
 pub(crate) enum Name {
     Literal(&'static str),

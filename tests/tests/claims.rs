@@ -368,7 +368,11 @@ fn no_call_shows_what_another_buffer_left() {
 
 #[test]
 fn a_leak_report_has_the_line_that_made_the_buffer() {
-    promised("README.md", "`Device::check_leaks` lists all live buffers, each with the line that made it.");
+    promised(
+        "README.md",
+        "`Device::check_leaks` lists all that the program holds of a device (buffers, tickets, guards, stages, uses on streams), \
+         each with the line that made it",
+    );
     let device = Device::host();
     device.check_leaks().unwrap();
     let (kept, line) = (block(&device, 4_096).unwrap(), line!());

@@ -313,7 +313,7 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     let device = Device::host();
-    let set = Set::new(&device, "Set");
+    let set = Set::new(&device, &"Set");
     let specs = [BufferSpec::new("narrow").element::<u8>(), BufferSpec::new("wide").element::<u64>()];
     let wide = [2_u64; 4].map(u64::to_ne_bytes).concat();
     let [narrow, wide] = set.make_from(&specs, [&[1; 63], &wide]).unwrap();

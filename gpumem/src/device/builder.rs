@@ -222,8 +222,8 @@ impl DeviceBuilder {
     }
 
     /// Sets whether each buffer, ticket, guard, stage and stream notes the calls that led to its making, for
-    /// [`Held::backtrace`](crate::Held::backtrace) in a leak report. Each then takes tens of microseconds more
-    /// to make, and some kilobytes. By default they note the line of the call alone.
+    /// [`Held::backtrace`](crate::Held::backtrace) in a leak report. Each then takes tens of microseconds
+    /// more to make, and some kilobytes. By default they note the line of the call alone.
     ///
     /// ```
     /// use gpumem::{Buffer, Device, Error};

@@ -30,7 +30,8 @@ impl<B: Backend> Device<B> {
     /// stream, or stream of its own. The report lists all that it holds, each with the line that made it.
     ///
     /// What is in flight is not held: a transfer whose ticket was dropped runs to its end, and memory of a
-    /// dropped buffer comes back when its last use is done. The report has these bytes in a line of their own.
+    /// dropped buffer comes back when its last use is done. The report has these bytes in their own line.
+    /// Modules of kernels, which only cards have, are in the report if it has anything else.
     ///
     /// A check that finds nothing takes less than a microsecond. One that does takes about 0.1 us for each
     /// thing that it lists.
@@ -154,8 +155,8 @@ pub struct LeakScope<'a, B: Backend> {
 }
 
 impl<B: Backend> LeakScope<'_, B> {
-    /// Checks that nothing is held that was made since the scope began. It may be called again: the scope ends
-    /// when it is dropped.
+    /// Checks that nothing is held that was made since the scope began. It may be called again: the scope
+    /// ends when it is dropped.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};

@@ -3,8 +3,8 @@
 //! [`Device`] is a handle. Each buffer holds one, so a device stays open as long as a buffer lives on it. The
 //! handles share the [`DeviceState`], which transfers and guards can keep alive for longer; the module
 //! comment of `memory` says how a device ends. `builder` (the settings, and the host) and `cuda` (the cards)
-//! open devices, and `leaks` has the checks and the end of a device; they know this file, and it does not know
-//! them.
+//! open devices, and `leaks` has the checks and the end of a device; they know this file, and it does not
+//! know them.
 
 mod auto;
 mod builder;
@@ -34,8 +34,8 @@ use std::sync::{Arc, Weak};
 ///
 /// A buffer keeps its device open, so a device may be dropped before its buffers. Tickets and guards of
 /// downloads may outlive it too, but then the device cannot give its memory back. So where the last handle,
-/// buffer or set is dropped and the application still has such a ticket or guard, they are logged once at error
-/// level, with the lines that made them.
+/// buffer or set is dropped and the application still has such tickets or guards, they are logged once at
+/// error level, with the lines that made them.
 ///
 /// Dropping the last of them does not wait for the device's work. If work still runs, a background thread
 /// waits for it and then gives the memory back. A CUDA device always ends on such a thread, since its driver

@@ -14,8 +14,8 @@ use std::time::Duration;
 pub enum HeldKind {
     /// A [`Buffer`](crate::Buffer).
     Buffer,
-    /// The [`Ticket`](crate::Ticket) of a download that was not waited for. A ticket of several buffers is one
-    /// download per buffer.
+    /// The [`Ticket`](crate::Ticket) of a download that was not waited for. A ticket of several buffers is
+    /// one download per buffer.
     Download,
     /// A [`DownloadGuard`](crate::DownloadGuard). A frame has one per buffer.
     Guard,
@@ -93,7 +93,7 @@ pub struct Held {
     pub label: Option<BufferLabel>,
     /// The element type of its buffer, as [`std::any::type_name`] writes it.
     pub element: &'static str,
-    /// Bytes of device memory (of a buffer) or pinned memory (of a download, a guard or a stage) that it holds.
+    /// Bytes that it holds: device memory of a buffer, pinned memory of a download, a guard or a stage.
     pub bytes: u64,
     /// The time since it was made. It may be 10 ms too short or too long.
     #[cfg_attr(feature = "serde", serde(rename = "age_seconds", serialize_with = "serialized::age"))]

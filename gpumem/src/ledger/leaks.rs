@@ -6,10 +6,10 @@ use std::fmt;
 use std::time::Duration;
 
 /// The result of a leak check: all that is held, in a table. A row has what it is and the name of its buffer,
-/// the element type, the bytes, the age, and the line that made it; the oldest is first. Buffers without memory
-/// are one line together. A last line has the memory that the application does not hold: what is in flight,
-/// and what the device retains. `Debug` prints the same text, so that it can be read when `main` or `unwrap`
-/// prints the error.
+/// the element type, the bytes, the age, and the line that made it; the oldest is first. Buffers without
+/// memory are one line together. A last line has the memory that the application does not hold: what is in
+/// flight, and what the device retains. `Debug` prints the same text, so that it can be read when `main` or
+/// `unwrap` prints the error.
 ///
 /// With the feature `serde` it can be serialised, and so can each [`Held`].
 ///
@@ -104,7 +104,8 @@ impl LeakReport {
     /// use gpumem::{Buffer, Device, Error};
     ///
     /// let device = Device::host();
-    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?; // its copy may still run
+    /// device.synchronize()?;
     /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("`cells` is alive") };
     /// assert_eq!(report.in_flight_bytes(), 0);
     /// # drop(cells);

@@ -27,6 +27,7 @@ use crate::threads;
 use held::Trace;
 use records::{Scope, Shard};
 use std::backtrace::Backtrace;
+use std::cmp::Reverse;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -213,15 +214,17 @@ impl Ledger {
         many: impl Fn(&Shard) -> usize,
         wanted: impl Fn((u8, &Shard), (u32, &Entry)) -> bool,
     ) -> Vec<Held> {
-        let (now, mut list) = (clock::now(), Vec::new());
+        // No stamp is later than this, but for those of records that are made meanwhile.
+        let newest = self.numbered().map(|(_, shard)| shard.newest()).fold(clock::now(), u64::max);
+        let mut list = Vec::new();
         for (number, shard) in self.numbered() {
             list.reserve(many(&shard));
             let found = shard.live().filter(|(index, entry)| wanted((number, &shard), (*index, entry)));
-            list.extend(found.map(|(index, entry)| shard.show(index, entry, now)));
+            list.extend(found.map(|(index, entry)| shard.show(index, entry, newest)));
         }
         // Of two threads' records that were made between two ticks of the clock, either may be first.
-        list.sort_by_key(|(stamp, _)| *stamp);
-        list.into_iter().map(|(_, held)| held).collect()
+        list.sort_by_key(|held| Reverse(held.age));
+        list
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {

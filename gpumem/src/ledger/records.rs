@@ -73,7 +73,8 @@ pub(super) struct Scope {
     pub(super) leaks: usize,
 }
 
-/// A part of the records. A record is found by its index, and the place of one that was dropped is used again.
+/// A part of the records. A record is found by its index, and the place of one that was dropped is used
+/// again.
 ///
 /// The counts are kept with each change, so that a check that finds nothing looks at no record.
 #[derive(Debug, Default)]
@@ -155,9 +156,14 @@ impl Shard {
         (0_u32..).zip(&self.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
     }
 
-    /// A record as users see it, with its stamp, by which lists are sorted.
-    pub(super) fn show(&self, index: u32, entry: &Entry, now: u64) -> (u64, Held) {
-        (entry.stamp, entry.to_held(now, self.traces.get(&index).cloned()))
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// A record as users see it.
+    pub(super) fn show(&self, index: u32, entry: &Entry, now: u64) -> Held {
+        let trace = if self.traces.is_empty() { None } else { self.traces.get(&index).cloned() };
+        entry.to_held(now, trace)
     }
 
     #[cfg(all(debug_assertions, feature = "testing"))]

@@ -206,7 +206,7 @@ impl<B: Backend> DeviceState<B> {
 
     /// A report on what is held of the device. Waits for nothing.
     pub(crate) fn leak_report(&self, held: Vec<Held>) -> LeakReport {
-        let transfers: u64 = self.lanes.each().map(|lane| lane.queue().bytes_in_flight()).sum();
+        let transfers: u64 = self.lanes.each().map(Lane::bytes_in_flight).sum();
         let figures = self.pool.figures();
         let not_held = NotHeld { in_flight: transfers + figures.retired, retained: figures.retained };
         let owner = format!("device `{}`", self.backend.device_name());

@@ -40,8 +40,13 @@ impl<B: Backend> Lane<B> {
         Self { stream: Arc::new(Stream::new(raw, device)), queue: Arc::new(Queue::new(backend)) }
     }
 
-    pub(in crate::memory) fn queue(&self) -> &Arc<Queue<B>> {
+    pub(super) fn queue(&self) -> &Arc<Queue<B>> {
         &self.queue
+    }
+
+    /// See [`Queue::bytes_in_flight`].
+    pub(crate) fn bytes_in_flight(&self) -> u64 {
+        self.queue.bytes_in_flight()
     }
 
     pub(crate) fn stream(&self) -> &Stream<B> {
