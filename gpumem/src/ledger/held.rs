@@ -7,31 +7,19 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The kind of a [`Held`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The kind of a [`Held`]. Not public: where two public items have one name, messages of the compiler write
+/// their paths. So a public variant `Buffer` would make each message about `gpumem::Buffer` longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum HeldKind {
-    /// A [`Buffer`](crate::Buffer).
+pub(crate) enum HeldKind {
     Buffer,
-    /// The [`Ticket`](crate::Ticket) of a download that was not waited for. A ticket of several buffers is
-    /// one download per buffer.
     Download,
-    /// A [`DownloadGuard`](crate::DownloadGuard). A frame has one per buffer.
     Guard,
-    /// The ticket of an upload, a [`Upload`](crate::Upload). It holds no memory, and does not keep the device
-    /// from being closed.
     Upload,
-    /// A [`Stage`](crate::Stage) that was not committed.
     Stage,
-    /// A [`StreamUse`](crate::StreamUse).
     Use,
-    /// A [`Bound`](crate::Bound) buffer's guard.
     Binding,
-    /// A [`Stream`](crate::Stream) of the application's own.
     Stream,
-    /// A module of kernels on a card. It is in a report for completeness: no leak check fails for modules
-    /// alone, since kernels on the host have none, and they do not keep the device from being closed.
     Module,
 }
 
@@ -51,20 +39,23 @@ impl HeldKind {
         matches!(self, Self::Download | Self::Guard)
     }
 
-    /// One of them, or several, in words.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Buffer => "buffer",
+            Self::Download => "download",
+            Self::Guard => "guard",
+            Self::Upload => "upload",
+            Self::Stage => "stage",
+            Self::Use => "use",
+            Self::Binding => "binding",
+            Self::Stream => "stream",
+            Self::Module => "module",
+        }
+    }
+
+    /// So many of them, in words.
     pub(super) fn counted(self, count: usize) -> String {
-        let (one, many) = match self {
-            Self::Buffer => ("buffer", "buffers"),
-            Self::Download => ("download", "downloads"),
-            Self::Guard => ("guard", "guards"),
-            Self::Upload => ("upload", "uploads"),
-            Self::Stage => ("stage", "stages"),
-            Self::Use => ("use on a stream", "uses on streams"),
-            Self::Binding => ("binding", "bindings"),
-            Self::Stream => ("stream", "streams"),
-            Self::Module => ("module", "modules"),
-        };
-        format!("{count} {}", if count == 1 { one } else { many })
+        format!("{count} {}{}", self.name(), if count == 1 { "" } else { "s" })
     }
 }
 
@@ -72,12 +63,12 @@ impl HeldKind {
 /// ``download of buffer `positions` ``.
 ///
 /// ```
-/// use gpumem::{Buffer, Device, HeldKind};
+/// use gpumem::{Buffer, Device};
 ///
 /// let device = Device::host();
-/// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?.into_async();
+/// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
 /// let [held] = &device.live_buffers()[..] else { panic!("there is one buffer") };
-/// assert_eq!((held.kind, held.name(), held.element, held.bytes), (HeldKind::Buffer, "cells", "u32", 12));
+/// assert_eq!((held.kind(), held.name(), held.element, held.bytes), ("buffer", "cells", "u32", 12));
 /// println!("{held} is {:?} old and was made at {}", held.age, held.made_at);
 /// # assert_eq!(held.to_string(), "buffer `cells`");
 /// # drop(cells);
@@ -87,8 +78,7 @@ impl HeldKind {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Held {
-    /// What it is.
-    pub kind: HeldKind,
+    pub(crate) kind: HeldKind,
     /// The name of its buffer and that of the buffer's set. A stream and a module have no buffer.
     pub label: Option<BufferLabel>,
     /// The element type of its buffer, as [`std::any::type_name`] writes it.
@@ -109,6 +99,36 @@ pub struct Held {
 }
 
 impl Held {
+    /// What it is:
+    ///
+    /// | kind | what |
+    /// | --- | --- |
+    /// | `"buffer"` | a [`Buffer`](crate::Buffer) |
+    /// | `"download"` | a part of the [`Ticket`](crate::Ticket) of a download: a ticket of several buffers has one per buffer |
+    /// | `"guard"` | a [`DownloadGuard`](crate::DownloadGuard): a frame has one per buffer |
+    /// | `"upload"` | an [`Upload`](crate::Upload), which holds no memory and does not keep a device from being closed |
+    /// | `"stage"` | a [`Stage`](crate::Stage) that was not committed |
+    /// | `"use"` | a [`StreamUse`](crate::StreamUse) |
+    /// | `"binding"` | a [`Bound`](crate::Bound) |
+    /// | `"stream"` | a [`Stream`](crate::Stream) of the application's own |
+    /// | `"module"` | a module of kernels on a card. No check fails for modules alone, since kernels on the host have none, and they do not keep a device from being closed |
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let device = Device::host();
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?.into_async();
+    /// let ticket = cells.start_download()?;
+    /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("two are alive") };
+    /// assert!(report.held().iter().map(|held| held.kind()).eq(["buffer", "download"]));
+    /// # drop((cells, ticket));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind.name()
+    }
+
     /// The name of its buffer. Empty for a stream or a module.
     ///
     /// ```
@@ -146,20 +166,12 @@ impl Held {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let before = match self.kind {
-            HeldKind::Buffer => "",
-            HeldKind::Download => "download of ",
-            HeldKind::Guard => "guard of ",
-            HeldKind::Upload => "upload to ",
-            HeldKind::Stage => "stage for ",
-            HeldKind::Use => "use of ",
-            HeldKind::Binding => "binding of ",
-            HeldKind::Stream => "stream",
-            HeldKind::Module => "module",
-        };
-        match &self.label {
-            Some(label) => write!(f, "{before}{label}"),
-            None => f.write_str(before),
+        let Some(label) = &self.label else { return f.write_str(self.kind()) };
+        match self.kind {
+            HeldKind::Buffer => label.fmt(f),
+            HeldKind::Upload => write!(f, "upload to {label}"),
+            HeldKind::Stage => write!(f, "stage for {label}"),
+            _ => write!(f, "{} of {label}", self.kind()),
         }
     }
 }

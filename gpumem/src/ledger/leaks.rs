@@ -79,7 +79,7 @@ impl LeakReport {
     /// What is held, the oldest first.
     ///
     /// ```
-    /// use gpumem::{Buffer, Device, Error, HeldKind};
+    /// use gpumem::{Buffer, Device, Error};
     ///
     /// let device = Device::host();
     /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?.into_async();
@@ -87,7 +87,7 @@ impl LeakReport {
     /// drop(cells);
     /// let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("the guard is alive") };
     /// let [held] = report.held() else { panic!("{report}") };
-    /// assert_eq!((held.kind, held.name(), held.bytes), (HeldKind::Guard, "cells", 12));
+    /// assert_eq!((held.kind(), held.name(), held.bytes), ("guard", "cells", 12));
     /// # drop(guard);
     /// # Ok::<(), Error>(())
     /// ```

@@ -16,7 +16,8 @@ mod leaks;
 mod records;
 mod stats;
 
-pub use held::{Held, HeldKind};
+pub use held::Held;
+pub(crate) use held::HeldKind;
 pub use leaks::LeakReport;
 pub(crate) use leaks::NotHeld;
 pub(crate) use records::{Entry, SetId};
