@@ -6,7 +6,7 @@ use crate::backend::cuda::{Function, Kernel};
 use crate::backend::{self, Cuda};
 use crate::device::Device;
 use crate::error::Error;
-use crate::ledger::{Entry, HeldKind, Listed};
+use crate::ledger::{HeldKind, Listed, Record};
 use crate::memory::Stream;
 use std::ffi::c_void;
 use std::fmt;
@@ -66,7 +66,7 @@ impl Device<Cuda> {
         let raw = self.state().backend.load_ptx(ptx)?;
         Ok(Module {
             raw,
-            _listed: self.state().ledger.hold(Entry::without_buffer(HeldKind::Module, made_at)),
+            _listed: self.state().ledger.hold(Record::without_buffer(HeldKind::Module, made_at)),
         })
     }
 }

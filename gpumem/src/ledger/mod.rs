@@ -20,7 +20,7 @@ pub use held::Held;
 pub(crate) use held::HeldKind;
 pub use leaks::LeakReport;
 pub(crate) use leaks::NotHeld;
-pub(crate) use records::{Entry, SetId};
+pub(crate) use records::{Record, SetId};
 pub(crate) use stats::Counters;
 pub use stats::{BufferStats, DeviceStats, SetStats};
 
@@ -54,7 +54,7 @@ struct CacheAligned(Mutex<Shard>);
 
 /// The place of a record: its shard, and its index there. Not `Clone`, since the owner hands it back once.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct EntryId {
+pub(crate) struct RecordId {
     shard: u8,
     index: u32,
 }
@@ -62,7 +62,7 @@ pub(crate) struct EntryId {
 /// A record for as long as this lives. It keeps no device alive.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    id: EntryId,
+    id: RecordId,
     ledger: Arc<Ledger>,
 }
 
@@ -114,7 +114,7 @@ impl Ledger {
 
     /// Makes a record, which its owner [closes](Self::close).
     #[inline]
-    pub(crate) fn open(&self, mut entry: Entry, set: Option<&SetMark>) -> EntryId {
+    pub(crate) fn open(&self, mut entry: Record, set: Option<&SetMark>) -> RecordId {
         if let Some(set) = set {
             set.live.fetch_add(1, Ordering::AcqRel);
             entry.set = Some(set.id);
@@ -124,26 +124,26 @@ impl Ledger {
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let shard = (threads::number() % SHARDS) as u8;
         let index = self.shard(shard).put(entry, now, trace);
-        EntryId { shard, index }
+        RecordId { shard, index }
     }
 
     /// Makes a record that closes itself.
-    pub(crate) fn hold(self: &Arc<Self>, entry: Entry) -> Listed {
+    pub(crate) fn hold(self: &Arc<Self>, entry: Record) -> Listed {
         Listed { id: self.open(entry, None), ledger: self.clone() }
     }
 
-    pub(crate) fn resized(&self, id: &EntryId, bytes: u64) {
+    pub(crate) fn resized(&self, id: &RecordId, bytes: u64) {
         if let Some(entry) = self.shard(id.shard).get_mut(id.index) {
             entry.bytes = bytes;
         }
     }
 
     /// The line of the application that made a live buffer.
-    pub(crate) fn made_at(&self, id: &EntryId) -> Option<&'static Location<'static>> {
+    pub(crate) fn made_at(&self, id: &RecordId) -> Option<&'static Location<'static>> {
         Some(self.shard(id.shard).get(id.index)?.made_at())
     }
 
-    pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
+    pub(crate) fn close(&self, id: &RecordId, set: Option<&SetMark>) {
         self.shard(id.shard).remove(id.index);
         if let Some(set) = set {
             set.live.fetch_sub(1, Ordering::AcqRel);
@@ -192,10 +192,10 @@ impl Ledger {
     }
 
     /// The live buffers of a set, less those in `present`. The oldest is first.
-    pub(crate) fn list_escaped(&self, set: SetId, present: &[&EntryId]) -> Vec<Held> {
+    pub(crate) fn list_escaped(&self, set: SetId, present: &[&RecordId]) -> Vec<Held> {
         let is_present =
-            |shard, index| present.iter().any(|id: &&EntryId| id.shard == shard && id.index == index);
-        let wanted = |(number, _): (u8, &Shard), (index, entry): (u32, &Entry)| {
+            |shard, index| present.iter().any(|id: &&RecordId| id.shard == shard && id.index == index);
+        let wanted = |(number, _): (u8, &Shard), (index, entry): (u32, &Record)| {
             entry.set == Some(set) && !is_present(number, index)
         };
         self.filtered(|_| 0, wanted)
@@ -203,7 +203,7 @@ impl Ledger {
 
     /// The records that were made inside a scope, the oldest first.
     pub(crate) fn list_in(&self, scope: &ScopeId) -> Vec<Held> {
-        let wanted = |(_, shard): (u8, &Shard), (_, entry): (u32, &Entry)| {
+        let wanted = |(_, shard): (u8, &Shard), (_, entry): (u32, &Record)| {
             find(shard, scope).is_some_and(|scope| scope.start < entry.stamp)
         };
         self.filtered(|shard| find(shard, scope).map_or(0, |scope| scope.leaks), wanted)
@@ -213,7 +213,7 @@ impl Ledger {
     fn filtered(
         &self,
         many: impl Fn(&Shard) -> usize,
-        wanted: impl Fn((u8, &Shard), (u32, &Entry)) -> bool,
+        wanted: impl Fn((u8, &Shard), (u32, &Record)) -> bool,
     ) -> Vec<Held> {
         // No stamp is later than this, but for those of records that are made meanwhile.
         let newest = self.numbered().map(|(_, shard)| shard.newest()).fold(clock::now(), u64::max);
@@ -253,9 +253,9 @@ mod tests {
     use super::*;
     use crate::label::{BufferLabel, ElementName};
 
-    fn entry(name: &'static str) -> Entry {
+    fn entry(name: &'static str) -> Record {
         let label = BufferLabel::literal(name);
-        Entry::of(HeldKind::Buffer, label, ElementName::of::<u32>(), 0, Location::caller())
+        Record::of(HeldKind::Buffer, label, ElementName::of::<u32>(), 0, Location::caller())
     }
 
     fn names(list: &[Held]) -> Vec<&str> {
@@ -300,13 +300,13 @@ mod tests {
         let outer = ledger.open_scope();
         let first = ledger.open(entry("first"), None);
         let inner = ledger.open_scope();
-        let second = ledger.hold(Entry::without_buffer(HeldKind::Stream, Location::caller()));
+        let second = ledger.hold(Record::without_buffer(HeldKind::Stream, Location::caller()));
         assert_eq!((ledger.leaks_in(&outer), ledger.leaks_in(&inner), ledger.leaks()), (2, 1, 3));
         ledger.close(&before, None);
         assert_eq!((ledger.leaks_in(&outer), ledger.leaks_in(&inner), ledger.leaks()), (2, 1, 2));
         assert_eq!(ledger.list_in(&inner)[0].kind, HeldKind::Stream);
         drop(second);
-        let module = ledger.hold(Entry::without_buffer(HeldKind::Module, Location::caller()));
+        let module = ledger.hold(Record::without_buffer(HeldKind::Module, Location::caller()));
         assert_eq!(
             (ledger.leaks_in(&inner), ledger.list_in(&inner).len()),
             (0, 1),

@@ -15,7 +15,7 @@ pub(crate) type SetId = NonZeroU32;
 
 /// The record of something that the application holds.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Record {
     label: BufferLabel,
     made_at: &'static Location<'static>,
     element: ElementName,
@@ -28,7 +28,7 @@ pub(crate) struct Entry {
     pub(super) kind: HeldKind,
 }
 
-impl Entry {
+impl Record {
     /// Of something that belongs to a buffer, or of the buffer itself.
     pub(crate) fn of(
         kind: HeldKind,
@@ -79,7 +79,7 @@ pub(super) struct Scope {
 /// The counts are kept with each change, so that a check that finds nothing looks at no record.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Option<Record>>,
     vacant: Vec<u32>,
     /// The newest stamp.
     newest: u64,
@@ -100,7 +100,7 @@ impl Shard {
 
     /// Puts a record that is made `now`.
     #[inline]
-    pub(super) fn put(&mut self, mut entry: Entry, now: u64, trace: Option<Trace>) -> u32 {
+    pub(super) fn put(&mut self, mut entry: Record, now: u64, trace: Option<Trace>) -> u32 {
         self.newest = now.max(self.newest + 1);
         entry.stamp = self.newest;
         self.buffers += usize::from(entry.kind == HeldKind::Buffer);
@@ -123,11 +123,11 @@ impl Shard {
         index
     }
 
-    pub(super) fn get(&self, index: u32) -> Option<&Entry> {
+    pub(super) fn get(&self, index: u32) -> Option<&Record> {
         self.entries.get(index as usize)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Record> {
         self.entries.get_mut(index as usize)?.as_mut()
     }
 
@@ -152,7 +152,7 @@ impl Shard {
     }
 
     /// The records, with their indices.
-    pub(super) fn live(&self) -> impl Iterator<Item = (u32, &Entry)> {
+    pub(super) fn live(&self) -> impl Iterator<Item = (u32, &Record)> {
         (0_u32..).zip(&self.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
     }
 
@@ -161,7 +161,7 @@ impl Shard {
     }
 
     /// A record as users see it.
-    pub(super) fn show(&self, index: u32, entry: &Entry, now: u64) -> Held {
+    pub(super) fn show(&self, index: u32, entry: &Record, now: u64) -> Held {
         let trace = if self.traces.is_empty() { None } else { self.traces.get(&index).cloned() };
         entry.to_held(now, trace)
     }
@@ -175,11 +175,11 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use super::Entry;
+    use super::Record;
 
     #[test]
     fn a_record_is_small() {
         // The budget is 64 bytes per live buffer. The shard adds only the list of vacant places.
-        assert!(size_of::<Option<Entry>>() <= 64, "{}", size_of::<Option<Entry>>());
+        assert!(size_of::<Option<Record>>() <= 64, "{}", size_of::<Option<Record>>());
     }
 }

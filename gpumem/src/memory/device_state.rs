@@ -15,7 +15,7 @@ use super::stream::Stream;
 use super::transfer::{Lane, Lanes, PinnedOwner, PinnedPool};
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::ledger::{DeviceStats, Entry, Held, HeldKind, LeakReport, Ledger, NotHeld};
+use crate::ledger::{DeviceStats, Held, HeldKind, LeakReport, Ledger, NotHeld, Record};
 use crate::log_safely::safely;
 use crate::threads;
 use std::mem::ManuallyDrop;
@@ -106,7 +106,7 @@ impl<B: Backend> DeviceState<B> {
     pub(crate) fn create_stream(&self) -> Result<Stream<B>, Fault> {
         let made_at = Location::caller();
         let raw = self.backend.create_stream()?;
-        let entry = Entry::without_buffer(HeldKind::Stream, made_at);
+        let entry = Record::without_buffer(HeldKind::Stream, made_at);
         Ok(Stream::new(raw, self.number).listed(self.ledger.hold(entry)))
     }
 

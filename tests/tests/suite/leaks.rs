@@ -29,7 +29,7 @@ fn report<B: TestBackend>(device: &Device<B>) -> LeakReport {
 }
 
 fn kinds(report: &LeakReport) -> Vec<&'static str> {
-    report.held().iter().map(|held| held.kind()).collect()
+    report.held().iter().map(Held::kind).collect()
 }
 
 /// The last of the list, which is the youngest: its kind, its buffer, its bytes and its line in this file.

@@ -24,7 +24,7 @@ use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::Error;
 use crate::label::BufferLabel;
-use crate::ledger::{BufferStats, Entry, EntryId, HeldKind, Listed, SetMark};
+use crate::ledger::{BufferStats, HeldKind, Listed, Record, RecordId, SetMark};
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
 use std::fmt;
@@ -45,7 +45,7 @@ pub struct RawBuffer<B: Backend> {
     set: Option<Arc<SetShared>>,
     /// The charge of its capacity against the set's limit.
     charge: SetCharge,
-    entry: EntryId,
+    entry: RecordId,
     resizes: u64,
     slots: Slots<B>,
 }
@@ -78,7 +78,7 @@ impl<B: Backend> RawBuffer<B> {
         let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.shared_name() };
         let mark = set.as_ref().map(|set| &set.mark);
         let made_at = Location::caller();
-        let record = Entry::of(HeldKind::Buffer, label.clone(), spec.element_name(), 0, made_at);
+        let record = Record::of(HeldKind::Buffer, label.clone(), spec.element_name(), 0, made_at);
         let entry = device.state().ledger.open(record, mark);
         let slots = spec.slot_count();
         Ok(Self {
@@ -137,11 +137,11 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Lists something that the application holds of this buffer, and that holds so many bytes of its own.
     pub(super) fn hold(&self, kind: HeldKind, bytes: usize, made_at: &'static Location<'static>) -> Listed {
-        let record = Entry::of(kind, self.label(), self.spec.element_name(), bytes as u64, made_at);
+        let record = Record::of(kind, self.label(), self.spec.element_name(), bytes as u64, made_at);
         self.state().ledger.hold(record)
     }
 
-    pub(crate) fn entry(&self) -> &EntryId {
+    pub(crate) fn entry(&self) -> &RecordId {
         &self.entry
     }
 
