@@ -198,7 +198,10 @@ fn what_is_no_leak_is_not_reported<B: TestBackend>(open: Open<'_, B>) {
     let moved = Box::new(buffer);
     scope.check().unwrap();
     drop((scope, moved, stream));
+    // Kernels, which are a module on a card and nothing on the host.
+    let kernels = B::occupier(&device);
     device.check_leaks().unwrap();
+    drop(kernels);
     device.close().unwrap();
 }
 
@@ -216,7 +219,9 @@ fn what_is_in_flight_is_told_apart<B: TestBackend>(open: Open<'_, B>) {
     let found = report(&device);
     // The copies end in order.
     let still_running = !later.is_ready().unwrap();
-    assert_eq!(kinds(&found), ["buffer", "download"], "the dropped ticket is not listed");
+    let mut listed = kinds(&found);
+    listed.retain(|kind| *kind != "module"); // the one that keeps a card busy
+    assert_eq!(listed, ["buffer", "download"], "the dropped ticket is not listed");
     if still_running {
         assert!(found.in_flight_bytes() >= 100_000, "{found}");
         assert!(found.to_string().contains("\nnot held by the application: "), "{found}");
