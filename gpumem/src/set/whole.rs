@@ -407,7 +407,7 @@ impl<B: Backend> Set<B> {
     /// [`Error::Leaked`] with the buffers that are not in it.
     pub fn check_leaks(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
         let own = buffers.iter().filter(|buffer| self.has_made(buffer));
-        let present: Vec<_> = own.map(|buffer| buffer.entry()).collect();
+        let present: Vec<_> = own.filter_map(|buffer| buffer.record()).collect();
         if self.shared.mark.live() == present.len() {
             return self.check(buffers);
         }
