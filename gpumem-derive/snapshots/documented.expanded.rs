@@ -56,7 +56,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
         __device: &::gpumem::Device<B>,
         __capacity: SceneLengths,
     ) -> ::gpumem::Result<Self> {
-        let __set = ::gpumem::__private::Set::new(__device, "Scene");
+        let __set = ::gpumem::__private::Set::new(__device, &"Scene");
         let __made = __set
             .make(
                 <Scene as ::gpumem::GpuBuffers>::BUFFERS,
@@ -282,12 +282,14 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     /// # Errors
     ///
     /// If a buffer has no free slot (`SlotsBusy`), or there is no pinned memory for the copies. Then no copy was started.
+    #[track_caller]
     pub fn start_download(&self) -> ::gpumem::Result<SceneDownload<B>> {
         self.__set.start_downloads(&[self.path.__raw()])
     }
     /// Like [`start_download`](Self::start_download), but first waits until every buffer has a free slot. The value that it returns has `wait()`, which blocks the thread, and can be awaited, which does not. Both give the download.
     ///
     /// Until then it borrows the set, and holds no slot. It can be dropped at any time. If the program never drops the downloads and frames that have the slots, the wait never ends.
+    #[track_caller]
     pub fn start_download_when_free(&self) -> ::gpumem::WhenFree<'_, SceneFrame<B>, B> {
         self.__set.start_downloads_when_free(&[self.path.__raw()])
     }
@@ -450,7 +452,7 @@ impl ::gpumem::GpuBuffers for Scene {
         __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
-        let __set = ::gpumem::__private::Set::new(__device, "Scene");
+        let __set = ::gpumem::__private::Set::new(__device, &"Scene");
         let __made = __set
             .make_from(
                 Self::BUFFERS,

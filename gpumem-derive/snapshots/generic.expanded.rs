@@ -34,7 +34,7 @@ where
         __device: &::gpumem::Device<B>,
         __capacity: MeshLengths,
     ) -> ::gpumem::Result<Self> {
-        let __set = ::gpumem::__private::Set::new(__device, "Mesh");
+        let __set = ::gpumem::__private::Set::new(__device, &"Mesh");
         let __made = __set
             .make(
                 <Mesh<'a, S, N> as ::gpumem::GpuBuffers>::BUFFERS,
@@ -200,9 +200,11 @@ where
                 ],
             )
     }
+    #[track_caller]
     pub(crate) fn start_download(&self) -> ::gpumem::Result<MeshDownload<'a, S, N, B>> {
         self.__set.start_downloads(&[self.points.__raw()])
     }
+    #[track_caller]
     pub(crate) fn start_download_when_free(
         &self,
     ) -> ::gpumem::WhenFree<'_, MeshFrame<'a, S, N, B>, B> {
@@ -403,7 +405,7 @@ where
         __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
-        let __set = ::gpumem::__private::Set::new(__device, "Mesh");
+        let __set = ::gpumem::__private::Set::new(__device, &"Mesh");
         let __made = __set
             .make_from(
                 Self::BUFFERS,

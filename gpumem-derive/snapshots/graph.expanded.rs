@@ -17,7 +17,7 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         __device: &::gpumem::Device<B>,
         __capacity: GraphLengths,
     ) -> ::gpumem::Result<Self> {
-        let __set = ::gpumem::__private::Set::new(__device, "Graph");
+        let __set = ::gpumem::__private::Set::new(__device, &"Graph");
         let __made = __set
             .make(
                 <Graph as ::gpumem::GpuBuffers>::BUFFERS,
@@ -206,9 +206,11 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
                 ],
             )
     }
+    #[track_caller]
     pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
         self.__set.start_downloads(&[self.positions.__raw(), self.velocities.__raw()])
     }
+    #[track_caller]
     pub fn start_download_when_free(&self) -> ::gpumem::WhenFree<'_, GraphFrame<B>, B> {
         self.__set
             .start_downloads_when_free(
@@ -363,7 +365,7 @@ impl ::gpumem::GpuBuffers for Graph {
         __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
         use ::gpumem::__private::PlainData as __PlainData;
-        let __set = ::gpumem::__private::Set::new(__device, "Graph");
+        let __set = ::gpumem::__private::Set::new(__device, &"Graph");
         let __made = __set
             .make_from(
                 Self::BUFFERS,

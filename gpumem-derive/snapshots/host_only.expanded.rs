@@ -17,7 +17,7 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         __device: &::gpumem::Device<B>,
         __capacity: HostOnlyLengths,
     ) -> ::gpumem::Result<Self> {
-        let __set = ::gpumem::__private::Set::new(__device, "HostOnly");
+        let __set = ::gpumem::__private::Set::new(__device, &"HostOnly");
         let __made = __set.make(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])?;
         ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
@@ -197,7 +197,7 @@ impl<T> ::gpumem::GpuBuffers for HostOnly<T> {
         &self,
         __device: &::gpumem::Device<B>,
     ) -> ::gpumem::Result<Self::Manager<B>> {
-        let __set = ::gpumem::__private::Set::new(__device, "HostOnly");
+        let __set = ::gpumem::__private::Set::new(__device, &"HostOnly");
         let __made = __set.make_from(Self::BUFFERS, [])?;
         ::gpumem::__private::core::result::Result::Ok(
             HostOnlyBuffers::__from_raw(__set, __made),

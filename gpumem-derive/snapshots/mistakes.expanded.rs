@@ -17,7 +17,7 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         __device: &::gpumem::Device<B>,
         __capacity: GraphLengths,
     ) -> ::gpumem::Result<Self> {
-        let __set = ::gpumem::__private::Set::new(__device, "Graph");
+        let __set = ::gpumem::__private::Set::new(__device, &"Graph");
         let __made = __set
             .make(
                 <Graph as ::gpumem::GpuBuffers>::BUFFERS,
@@ -164,9 +164,11 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
     pub fn download_into(&self, __data: &mut Graph) -> ::gpumem::Result<()> {
         ::gpumem::__private::core::unreachable!()
     }
+    #[track_caller]
     pub fn start_download(&self) -> ::gpumem::Result<GraphDownload<B>> {
         self.__set.start_downloads(&[self.positions.__raw()])
     }
+    #[track_caller]
     pub fn start_download_when_free(&self) -> ::gpumem::WhenFree<'_, GraphFrame<B>, B> {
         self.__set.start_downloads_when_free(&[self.positions.__raw()])
     }

@@ -20,7 +20,7 @@ impl<B: crate::gpu::Backend> Gpu<B> {
     ) -> crate::gpu::Result<Self> {
         let __set = crate::gpu::__private::Set::limited(
             __device,
-            "a simulation",
+            &"a simulation",
             4294967296,
         );
         let __made = __set
@@ -250,9 +250,11 @@ impl<B: crate::gpu::Backend> Gpu<B> {
                 ],
             )
     }
+    #[track_caller]
     fn start_download(&self) -> crate::gpu::Result<SimulationDownload<B>> {
         self.__set.start_downloads(&[self.inherits.__raw(), self.field.__raw()])
     }
+    #[track_caller]
     fn start_download_when_free(
         &self,
     ) -> crate::gpu::WhenFree<'_, SimulationFrame<B>, B> {
@@ -423,7 +425,7 @@ impl crate::gpu::GpuBuffers for Simulation {
         use crate::gpu::__private::PlainData as __PlainData;
         let __set = crate::gpu::__private::Set::limited(
             __device,
-            "a simulation",
+            &"a simulation",
             4294967296,
         );
         let __made = __set

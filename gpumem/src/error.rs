@@ -268,14 +268,14 @@ pub enum Error {
         elsewhere: bool,
     },
 
-    /// Buffers are alive, and none should be, or streams of a device that was to be closed. The report names
+    /// Buffers, tickets, guards or other things of a device are alive, and none should be. The report names
     /// them, with their sizes and the lines that made them.
     #[error("{0}")]
     Leaked(LeakReport),
 
-    /// A device was to be closed, and other handles of it, or transfers, are alive.
+    /// A device was to be closed, and other handles of it are alive: clones, and sets.
     #[error(
-        "device `{device}` cannot be closed: {handles} more of its handles, tickets or guards are alive; drop them first"
+        "device `{device}` cannot be closed: {handles} more of its handles are alive; drop clones and sets first"
     )]
     DeviceInUse {
         /// Which device.

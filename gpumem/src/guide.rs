@@ -9,6 +9,7 @@
 //! | data that is larger than the device's memory, and steps that take turns | [`chunked_pipelines`] |
 //! | downloads that tasks await | [`streaming_under_tokio`] |
 //! | tests of a program that uses this crate | [`testing_without_a_card`] |
+//! | what holds the memory, and the line that made it | [`finding_a_leak`] |
 //! | the dangers of an async download, and the prevention of each | [`downloads`] |
 //!
 //! The text of the pages is in the folder `gpumem/guide` of the repository. Their examples run as tests,
@@ -38,6 +39,9 @@ pub mod streaming_under_tokio {}
 #[cfg_attr(feature = "testing", doc = include_str!("../guide/testing_without_a_card.md"))]
 #[cfg_attr(not(feature = "testing"), doc = "This page needs the feature `testing`.")]
 pub mod testing_without_a_card {}
+
+#[doc = include_str!("../guide/finding_a_leak.md")]
+pub mod finding_a_leak {}
 
 #[doc = include_str!("../guide/downloads.md")]
 pub mod downloads {}

@@ -6,11 +6,12 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The name of a buffer: a literal, or a text made at run time that all copies of the name share. It is freed
-/// with the last copy.
+/// with the last copy. An `Arc<String>` is a thin pointer, so a name has the size of a `&str`, and the
+/// ledger's record of a buffer stays small.
 #[derive(Clone)]
 pub(crate) enum Name {
     Literal(&'static str),
-    Shared(Arc<str>),
+    Shared(Arc<String>),
 }
 
 impl Name {
@@ -26,7 +27,7 @@ impl From<Cow<'static, str>> for Name {
     fn from(name: Cow<'static, str>) -> Self {
         match name {
             Cow::Borrowed(name) => Self::Literal(name),
-            Cow::Owned(name) => Self::Shared(name.into()),
+            Cow::Owned(name) => Self::Shared(Arc::new(name)),
         }
     }
 }
@@ -46,9 +47,46 @@ impl Hash for Name {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for Name {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
+    }
+}
+
+/// Asks for the name of an element type, which is a pointer for each type and not a text.
+#[derive(Clone, Copy)]
+pub(crate) struct ElementName(fn() -> &'static str);
+
+impl ElementName {
+    pub(crate) const fn of<T>() -> Self {
+        Self(std::any::type_name::<T>)
+    }
+
+    /// Of what has no elements.
+    pub(crate) const NONE: Self = Self(|| "");
+
+    pub(crate) fn get(self) -> &'static str {
+        (self.0)()
+    }
+}
+
+// The addresses of functions do not tell types apart.
+impl PartialEq for ElementName {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl fmt::Debug for ElementName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.get())
     }
 }
 
@@ -62,8 +100,10 @@ impl fmt::Debug for Name {
 /// # Ok::<(), gpumem::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct BufferLabel {
-    pub(crate) set: Option<&'static str>,
+    /// A thin pointer, as records of the ledger have a label.
+    pub(crate) set: Option<&'static &'static str>,
     pub(crate) name: Name,
 }
 
@@ -87,7 +127,7 @@ impl BufferLabel {
     /// ```
     #[must_use]
     pub fn set(&self) -> Option<&str> {
-        self.set
+        self.set.copied()
     }
 
     /// The buffer's own name, such as `positions`.
@@ -148,7 +188,8 @@ mod tests {
         let made: Name = Cow::<str>::Owned(format!("{}{}", "ed", "ges")).into();
         assert_eq!(made, Name::Literal("edges"));
         assert_eq!(format!("{made:?}"), "\"edges\"");
-        let label = BufferLabel { set: Some("Graph"), name: made };
+        assert_eq!(size_of::<Name>(), size_of::<&str>());
+        let label = BufferLabel { set: Some(&"Graph"), name: made };
         let (Name::Shared(one), Name::Shared(other)) = (label.clone().name, label.name) else {
             panic!("a name made at run time is shared")
         };

@@ -68,14 +68,14 @@ pub use self::buffer::{
     Async, AsyncMode, Blocking, Bound, Buffer, Download, DownloadGuard, Element, Frame, FrameQueue, Mode,
     Selection, SelectionPart, Stage, StreamUse, Ticket, Upload, View, ViewMut, WhenFree,
 };
-pub use self::device::{AnyDevice, Device, DeviceBuilder};
+pub use self::device::{AnyDevice, Device, DeviceBuilder, LeakScope};
 pub use self::error::{Error, Result};
 pub use self::kernels::{
     HostKernels, IntoLaunch, KernelArg, KernelArgs, KernelBackend, KernelSlice, KernelSliceMut, KernelValue,
     Launch, LaunchOn,
 };
 pub use self::label::BufferLabel;
-pub use self::ledger::{BufferStats, DeviceStats, LeakReport, LiveBuffer, LiveHandle, SetStats};
+pub use self::ledger::{BufferStats, DeviceStats, Held, LeakReport, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::{AnySet, BufferSet, GpuBuffers};
 pub use self::spec::BufferSpec;

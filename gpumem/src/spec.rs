@@ -1,7 +1,7 @@
 //! The settings of a buffer, as data: an attribute of the derive as a constant.
 
 use crate::error::Error;
-use crate::label::{Bytes, Name};
+use crate::label::{Bytes, ElementName, Name};
 use std::borrow::Cow;
 
 /// The settings of a buffer: its growth, its limit, and its downloads. `#[buffer(..)]` makes one as a
@@ -40,6 +40,7 @@ pub struct BufferSpec {
     snapshot: bool,
     stable: bool,
     element_size: usize,
+    element_name: ElementName,
 }
 
 /// The most download slots that a buffer can have: each is a piece of pinned memory as large as the buffer.
@@ -69,6 +70,7 @@ impl BufferSpec {
             snapshot: false,
             stable: false,
             element_size: 0,
+            element_name: ElementName::NONE,
         }
     }
 
@@ -239,7 +241,7 @@ impl BufferSpec {
         self
     }
 
-    /// Records the element type's size.
+    /// Records the element type: its size and its name.
     ///
     /// ```
     /// # use gpumem::BufferSpec;
@@ -248,6 +250,7 @@ impl BufferSpec {
     #[must_use]
     pub const fn element<T>(mut self) -> Self {
         self.element_size = size_of::<T>();
+        self.element_name = ElementName::of::<T>();
         self
     }
 
@@ -260,6 +263,10 @@ impl BufferSpec {
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str()
+    }
+
+    pub(crate) fn element_name(&self) -> ElementName {
+        self.element_name
     }
 
     pub(crate) fn shared_name(&self) -> Name {

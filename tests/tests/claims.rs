@@ -367,7 +367,11 @@ fn no_call_shows_what_another_buffer_left() {
 
 #[test]
 fn a_leak_report_has_the_line_that_made_the_buffer() {
-    promised("README.md", "`Device::check_leaks` lists all live buffers, each with the line that made it.");
+    promised(
+        "README.md",
+        "`Device::check_leaks` lists all that the program holds of a device (buffers, tickets, guards, stages, uses on streams), \
+         each with the line that made it",
+    );
     let device = Device::host();
     device.check_leaks().unwrap();
     let (kept, line) = (block(&device, 4_096).unwrap(), line!());
@@ -375,7 +379,7 @@ fn a_leak_report_has_the_line_that_made_the_buffer() {
     let (own, own_line) = (Buffer::<u8>::new(&device, "own").unwrap(), line!());
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("two are alive") };
     let made: Vec<_> =
-        report.buffers().iter().map(|buffer| (buffer.made_at.file(), buffer.made_at.line())).collect();
+        report.held().iter().map(|buffer| (buffer.made_at.file(), buffer.made_at.line())).collect();
     assert!(made.contains(&(file!(), own_line)) && !made.contains(&(file!(), line)), "{report}");
     assert!(report.to_string().contains(&format!("{}:{own_line}", file!())), "{report}");
     drop((kept, own));
@@ -386,23 +390,25 @@ fn a_leak_report_has_the_line_that_made_the_buffer() {
 fn closing_gives_everything_back_or_says_what_is_left() {
     promised("README.md", "everything given back, or an error that lists what was not");
     promised(
-        "gpumem/src/device/mod.rs",
-        "[`Error::Leaked`] when buffers or streams of the application's own are alive, [`Error::DeviceInUse`] when other handles \
-         are, or tickets and guards of downloads",
+        "gpumem/src/device/leaks.rs",
+        "[`Error::Leaked`] when buffers, tickets or guards of downloads, stages, uses on streams, or streams of the \
+         application's own are alive: it lists them. [`Error::DeviceInUse`] when other handles are",
     );
     let device = Device::host();
     let (frame, handle): (Frame, _) =
         (Buffer::from_slice(&device, "frame", &[1; 9]).unwrap().into_async(), device.clone());
     let Err(Error::Leaked(report)) = device.close() else { panic!("a buffer is alive") };
-    assert_eq!(report.buffers()[0].label.name(), "frame");
+    assert_eq!(report.held()[0].name(), "frame");
     let (device, guard) = (handle.clone(), frame.start_download().unwrap().wait().unwrap());
     drop(frame);
-    assert!(matches!(device.close(), Err(Error::DeviceInUse { handles: 2, .. })), "a handle and a guard");
+    let Err(Error::Leaked(report)) = device.close() else { panic!("a guard is alive") };
+    assert_eq!((report.held()[0].kind(), report.held()[0].name()), ("guard", "frame"));
     drop(guard);
+    assert!(matches!(handle.clone().close(), Err(Error::DeviceInUse { handles: 1, .. })), "a handle");
     let (device, stream) = (handle.clone(), handle.create_stream().unwrap());
     drop(handle);
     let Err(Error::Leaked(report)) = device.close() else { panic!("a stream is alive") };
-    assert_eq!(report.handles()[0].kind, "stream");
+    assert_eq!(report.held()[0].kind(), "stream");
     drop(stream);
     Device::host().close().unwrap();
 }

@@ -116,7 +116,7 @@ fn a_panic_fails_the_device_and_ends_every_wait() {
     let stats = device.stats();
     assert!(stats.live_bytes == 0 && stats.lost_bytes >= 12, "{stats:?}");
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("bytes are lost") };
-    assert!(report.buffers().is_empty() && report.lost_bytes() == stats.lost_bytes);
+    assert!(report.held().is_empty() && report.lost_bytes() == stats.lost_bytes);
     // Another device still works.
     Device::host().synchronize().unwrap();
 }
@@ -313,7 +313,7 @@ fn what_generated_code_uses_cannot_give_a_buffer_other_elements() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     let device = Device::host();
-    let set = Set::new(&device, "Set");
+    let set = Set::new(&device, &"Set");
     let specs = [BufferSpec::new("narrow").element::<u8>(), BufferSpec::new("wide").element::<u64>()];
     let wide = [2_u64; 4].map(u64::to_ne_bytes).concat();
     let [narrow, wide] = set.make_from(&specs, [&[1; 63], &wide]).unwrap();

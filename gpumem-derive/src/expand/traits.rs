@@ -55,9 +55,9 @@ pub(super) fn new_set(cx: &Context<'_>) -> TokenStream {
     match given(settings.limit.as_ref()) {
         Some(limit) => {
             let bytes = Literal::u64_unsuffixed(limit.bytes);
-            quote!(#private::Set::limited(__device, #label, #bytes))
+            quote!(#private::Set::limited(__device, &#label, #bytes))
         }
-        None => quote!(#private::Set::new(__device, #label)),
+        None => quote!(#private::Set::new(__device, &#label)),
     }
 }
 

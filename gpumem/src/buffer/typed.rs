@@ -125,6 +125,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     ///
     /// [`Error::SizeOverflow`], [`Error::BufferLimit`] and [`Error::OutOfPinnedMemory`], and
     /// [`Error::WouldDeadlock`] inside a host kernel if it would have to wait.
+    #[track_caller]
     pub fn stage(&mut self, len: usize) -> Result<Stage<'_, T, B>, Error> {
         Stage::new(&mut self.raw, len)
     }

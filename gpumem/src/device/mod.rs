@@ -3,31 +3,39 @@
 //! [`Device`] is a handle. Each buffer holds one, so a device stays open as long as a buffer lives on it. The
 //! handles share the [`DeviceState`], which transfers and guards can keep alive for longer; the module
 //! comment of `memory` says how a device ends. `builder` (the settings, and the host) and `cuda` (the cards)
-//! open devices; they know this file, and it does not know them.
+//! open devices, and `leaks` has the checks and the end of a device; they know this file, and it does not
+//! know them.
 
 mod auto;
 mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod leaks;
 #[cfg(not(feature = "cuda"))]
 mod without_cuda;
 
 pub use self::auto::AnyDevice;
 pub use self::builder::DeviceBuilder;
+pub use self::leaks::LeakScope;
 
 use crate::backend::{Backend, Host, MemoryInfo};
 use crate::error::Error;
-use crate::ledger::{DeviceStats, LeakReport, LiveBuffer};
+use crate::ledger::DeviceStats;
 use crate::memory::{DeviceState, MemoryReport, Pool, Settings, Stream};
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 /// A device that buffers live on: the host itself, or a CUDA card.
 ///
 /// A `Device` is a handle: cloning it is cheap, and all clones share one memory, one limit and one compute
 /// stream. It may be used from any thread. The device stays open until the last handle, buffer and transfer
 /// is gone.
+///
+/// A buffer keeps its device open, so a device may be dropped before its buffers. Tickets and guards of
+/// downloads may outlive it too, but then the device cannot give its memory back. So where the last handle,
+/// buffer or set is dropped and the application still has such tickets or guards, they are logged once at
+/// error level, with the lines that made them.
 ///
 /// Dropping the last of them does not wait for the device's work. If work still runs, a background thread
 /// waits for it and then gives the memory back. A CUDA device always ends on such a thread, since its driver
@@ -76,7 +84,9 @@ impl<B: Backend> Handle<B> {
 impl<B: Backend> Drop for Handle<B> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once, and nothing reads the field after it (Rust's contract).
-        unsafe { ManuallyDrop::take(&mut self.state) }.finish();
+        let state = unsafe { ManuallyDrop::take(&mut self.state) };
+        state.log_held();
+        state.finish();
     }
 }
 
@@ -350,103 +360,6 @@ impl<B: Backend> Device<B> {
     #[must_use]
     pub fn has_virtual_memory(&self) -> bool {
         self.state().pool.has_virtual_memory()
-    }
-
-    /// The live buffers, the oldest first, each with the line of source that made it.
-    ///
-    /// ```
-    /// use gpumem::{Buffer, Device};
-    ///
-    /// let device = Device::host();
-    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
-    /// let edges = Buffer::<u32>::with_capacity(&device, "edges", 100)?;
-    /// let live = device.live_buffers();
-    /// assert_eq!((live[0].label.name(), live[0].bytes), ("cells", 12));
-    /// assert_eq!((live[1].label.name(), live[1].bytes), ("edges", 400));
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    #[must_use]
-    pub fn live_buffers(&self) -> Vec<LiveBuffer> {
-        self.state().ledger.list(None, &[])
-    }
-
-    /// Checks that no buffer is alive on this device. Costs a lock and a comparison when none is.
-    ///
-    /// ```
-    /// use gpumem::{Buffer, Device};
-    ///
-    /// let device = Device::host();
-    /// let kept = Buffer::from_slice(&device, "kept", &[1_u32, 2, 3])?;
-    /// let report = device.check_leaks().unwrap_err().to_string();
-    /// assert!(report.starts_with("1 buffer of device `host` is still alive:"));
-    /// assert!(report.contains("buffer `kept`: 12 bytes, made at ")); // and the line that made it
-    /// drop(kept);
-    /// device.check_leaks()?;
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Leaked`] with the list of the live buffers, or with the bytes that the driver did not take
-    /// back.
-    pub fn check_leaks(&self) -> Result<(), Error> {
-        let ledger = &self.state().ledger;
-        let lost = self.state().losses.bytes();
-        if ledger.live_buffers() == 0 && lost == 0 {
-            return Ok(());
-        }
-        Err(Error::Leaked(self.leaks(lost)))
-    }
-
-    fn leaks(&self, lost: u64) -> LeakReport {
-        LeakReport::new(format!("device `{}`", self.name()), self.live_buffers(), lost)
-    }
-
-    /// Ends the device in order: waits for all queued work, checks that no buffer or stream is alive, and
-    /// gives all memory back before it returns. Modules of kernels are unloaded even if they are alive; their
-    /// kernels cannot be launched any more.
-    ///
-    /// Dropping the last handle does the same without waiting and without a report.
-    ///
-    /// ```
-    /// use gpumem::{Buffer, Device, Error};
-    ///
-    /// let device = Device::host();
-    /// let cells = Buffer::from_slice(&device, "cells", &[1, 2, 3])?;
-    /// let refused = device.clone().close();
-    /// assert!(matches!(refused, Err(Error::Leaked(_)))); // it lists `cells`
-    /// drop(cells);
-    /// device.close()?;
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Leaked`] when buffers or streams of the application's own are alive, [`Error::DeviceInUse`]
-    /// when other handles are, or tickets and guards of downloads, and [`Error::DeviceFailed`] when the
-    /// device has failed. The device then ends with the last of them.
-    pub fn close(self) -> Result<(), Error> {
-        self.synchronize()?;
-        let ledger = &self.state().ledger;
-        let (lost, streams) = (self.state().losses.bytes(), ledger.streams.list());
-        if ledger.live_buffers() > 0 || lost > 0 || !streams.is_empty() {
-            return Err(Error::Leaked(self.leaks(lost).with_handles(streams)));
-        }
-        // Keeps the idle thread out until this handle has gone, so that its reference is neither counted nor
-        // the last one. That thread holds no other lock when it takes the gate, so code that runs here
-        // meanwhile (a logger) delays it alone.
-        let gate = self.state().idle_gate();
-        let _gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        // Besides this handle, only the memory of the application's tickets and guards refers to the device
-        // state.
-        let handles = Arc::strong_count(&self.handle) + Arc::strong_count(self.state()) - 2;
-        if handles > 0 {
-            return Err(Error::DeviceInUse { device: self.name().into(), handles });
-        }
-        if let Some(handle) = Arc::into_inner(self.handle) {
-            handle.close();
-        }
-        Ok(())
     }
 }
 

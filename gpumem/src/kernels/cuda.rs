@@ -6,7 +6,7 @@ use crate::backend::cuda::{Function, Kernel};
 use crate::backend::{self, Cuda};
 use crate::device::Device;
 use crate::error::Error;
-use crate::ledger::Listed;
+use crate::ledger::{HeldKind, Listed, Record};
 use crate::memory::Stream;
 use std::ffi::c_void;
 use std::fmt;
@@ -64,7 +64,10 @@ impl Device<Cuda> {
     pub fn load_ptx(&self, ptx: &str) -> Result<Module, Error> {
         let made_at = Location::caller();
         let raw = self.state().backend.load_ptx(ptx)?;
-        Ok(Module { raw, _listed: self.state().ledger.modules.add("module", made_at) })
+        Ok(Module {
+            raw,
+            _listed: self.state().ledger.hold(Record::without_buffer(HeldKind::Module, made_at)),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::backend::{Backend, Cuda, Dim3, Fault};
 use crate::buffer::RawBuffer;
 use crate::device::Device;
 use crate::error::Error;
-use crate::ledger::Listed;
+use crate::ledger::{HeldKind, Listed, Record};
 use crate::memory::Stream;
 use std::ffi::c_void;
 use std::panic::Location;
@@ -59,7 +59,7 @@ impl RunsKernels for Cuda {
         let kernels = source.entries.iter().map(|entry| module.find(entry.name));
         let kernels = kernels.collect::<Result<_, _>>()?;
         let limits = module.limits()?;
-        let listed = device.state().ledger.modules.add("module", loaded_at);
+        let listed = device.state().ledger.hold(Record::without_buffer(HeldKind::Module, loaded_at));
         Ok(LoadedOnCard { module, kernels, limits, _listed: listed })
     }
 

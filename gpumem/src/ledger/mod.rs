@@ -1,44 +1,48 @@
-//! The live buffers, streams and modules of a device, and its running totals.
+//! What the application holds of a device, and the running totals of the device.
 //!
-//! Others write the ledger: a buffer reports its making, each change of its memory and its drop, the layer
+//! Others write the ledger. A buffer reports its making, each change of its memory and its drop. Downloads,
+//! guards, stages, uses on streams, streams and modules report their making and their drop. The layer
 //! `memory` reports losses and pinned memory, and transfers report their bytes. The ledger asks nothing and
 //! decides nothing, so no operation on it can fail. Records are small and live in shards. Each shard has a
 //! lock that is held for a few instructions. A thread uses the shard of its number, so that threads which
 //! make and drop buffers rarely wait for each other. Running totals are atomics.
+//!
+//! In the order of the imports: `clock` tells the time, `held` is a record as users see it, `leaks` the
+//! report, `records` the records, `stats` the totals.
 
-mod handles;
+mod clock;
+mod held;
 mod leaks;
+mod records;
 mod stats;
 
-pub(crate) use handles::{Handles, Listed};
-pub use leaks::{LeakReport, LiveBuffer, LiveHandle};
+pub use held::Held;
+pub(crate) use held::HeldKind;
+pub use leaks::LeakReport;
+pub(crate) use leaks::NotHeld;
+pub(crate) use records::{Record, SetId};
 pub(crate) use stats::Counters;
 pub use stats::{BufferStats, DeviceStats, SetStats};
 
-use crate::label::BufferLabel;
 use crate::threads;
-use std::num::NonZeroU32;
+use held::Trace;
+use records::{Scope, Shard};
+use std::backtrace::Backtrace;
+use std::cmp::Reverse;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The records and totals of one device.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) counters: Counters,
-    /// The application's own streams.
-    pub(crate) streams: Handles,
-    /// The modules of kernels that the application has loaded.
-    pub(crate) modules: Handles,
-    /// The number of buffers that were made so far, and so the age of the next one.
-    made: Made,
+    /// Leak scopes that were opened so far.
+    scopes: AtomicU64,
+    /// Whether each record has a backtrace.
+    captures: bool,
     shards: [CacheAligned; SHARDS],
 }
-
-/// A counter that shares its line of the processor's cache with nothing that is only read.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Made(AtomicU64);
 
 /// About as many shards as threads that make and drop buffers at the same time. A power of two.
 const SHARDS: usize = 16;
@@ -48,36 +52,39 @@ const SHARDS: usize = 16;
 #[repr(align(128))]
 struct CacheAligned(Mutex<Shard>);
 
-/// Records of live buffers. A record is found by its index, and the place of a dropped one is used again.
-#[derive(Debug, Default)]
-struct Shard {
-    entries: Vec<Option<Entry>>,
-    vacant: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    label: BufferLabel,
-    made_at: &'static Location<'static>,
-    set: Option<SetId>,
-    bytes: u64,
-    /// The number of buffers that were made before it, modulo 2^32: it only orders lists.
-    age: u32,
-}
-
-/// The place of a buffer's record: its shard, and its index there. Not `Clone`, since the buffer hands it
-/// back once.
+/// The place of a record: its shard, and its index there. Not `Clone`, since the owner hands it back once.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct EntryId {
+pub(crate) struct RecordId {
     shard: u8,
     index: u32,
 }
 
-/// The number of a set, different for each set of a device. Never zero, which keeps records small.
-///
-/// Four bytes, since every record has one. Sets after the four billionth of a device share a number: the
-/// check of such a set still counts its own buffers exactly, and its list may name buffers of the others.
-pub(crate) type SetId = NonZeroU32;
+/// A record for as long as this lives. It keeps no device alive.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    id: RecordId,
+    ledger: Arc<Ledger>,
+}
+
+impl Listed {
+    /// Changes the kind of the record: a download that was waited for is a guard. No buffer changes its kind,
+    /// and nothing becomes one.
+    pub(crate) fn becomes(&self, kind: HeldKind) {
+        if let Some(entry) = self.ledger.shard(self.id.shard).get_mut(self.id.index) {
+            entry.kind = kind;
+        }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.ledger.close(&self.id, None);
+    }
+}
+
+/// The number of a leak scope.
+#[derive(Debug)]
+pub(crate) struct ScopeId(u64);
 
 /// The mark of a set, which its buffers share, and the number of them that are alive. With it, a leak check
 /// of a set compares two numbers.
@@ -94,55 +101,50 @@ impl SetMark {
 }
 
 impl Ledger {
+    /// With a backtrace for each record, if it `captures`.
+    pub(crate) fn new(captures: bool) -> Arc<Self> {
+        Arc::new(Self { captures, ..Self::default() })
+    }
+
     pub(crate) fn new_set(&self) -> SetMark {
         let earlier = self.counters.sets.fetch_add(1, Ordering::Relaxed);
         let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
         SetMark { id: SetId::MIN.saturating_add(earlier), live: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn open(
-        &self,
-        label: BufferLabel,
-        made_at: &'static Location<'static>,
-        set: Option<&SetMark>,
-    ) -> EntryId {
+    /// Makes a record, which its owner [closes](Self::close).
+    #[inline]
+    pub(crate) fn open(&self, mut entry: Record, set: Option<&SetMark>) -> RecordId {
         if let Some(set) = set {
             set.live.fetch_add(1, Ordering::AcqRel);
+            entry.set = Some(set.id);
         }
-        #[allow(clippy::cast_possible_truncation)] // see `Entry::age`
-        let age = self.made.0.fetch_add(1, Ordering::Relaxed) as u32;
-        let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0, age });
+        let trace = if self.captures { captured() } else { None };
+        let now = clock::now();
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
-        let number = (threads::number() % SHARDS) as u8;
-        let mut shard = self.shard(number);
-        if let Some(index) = shard.vacant.pop() {
-            shard.entries[index as usize] = entry;
-            return EntryId { shard: number, index };
-        }
-        // A 2^32nd live buffer would need more memory for its bookkeeping than machines have. It would share
-        // the last record and be missing in a report, and no more than that.
-        let index = u32::try_from(shard.entries.len()).unwrap_or(u32::MAX);
-        shard.entries.push(entry);
-        EntryId { shard: number, index }
+        let shard = (threads::number() % SHARDS) as u8;
+        let index = self.shard(shard).put(entry, now, trace);
+        RecordId { shard, index }
     }
 
-    pub(crate) fn resized(&self, id: &EntryId, bytes: u64) {
-        if let Some(Some(entry)) = self.shard(id.shard).entries.get_mut(id.index as usize) {
+    /// Makes a record that closes itself.
+    pub(crate) fn hold(self: &Arc<Self>, entry: Record) -> Listed {
+        Listed { id: self.open(entry, None), ledger: self.clone() }
+    }
+
+    pub(crate) fn resized(&self, id: &RecordId, bytes: u64) {
+        if let Some(entry) = self.shard(id.shard).get_mut(id.index) {
             entry.bytes = bytes;
         }
     }
 
     /// The line of the application that made a live buffer.
-    pub(crate) fn made_at(&self, id: &EntryId) -> Option<&'static Location<'static>> {
-        Some(self.shard(id.shard).entries.get(id.index as usize)?.as_ref()?.made_at)
+    pub(crate) fn made_at(&self, id: &RecordId) -> Option<&'static Location<'static>> {
+        Some(self.shard(id.shard).get(id.index)?.made_at())
     }
 
-    pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
-        let mut shard = self.shard(id.shard);
-        if shard.entries.get_mut(id.index as usize).and_then(Option::take).is_some() {
-            shard.vacant.push(id.index);
-        }
-        drop(shard);
+    pub(crate) fn close(&self, id: &RecordId, set: Option<&SetMark>) {
+        self.shard(id.shard).remove(id.index);
         if let Some(set) = set {
             set.live.fetch_sub(1, Ordering::AcqRel);
         }
@@ -151,34 +153,79 @@ impl Ledger {
     /// Bytes of all live buffers.
     #[cfg(all(debug_assertions, feature = "testing"))]
     pub(crate) fn live_bytes(&self) -> u64 {
-        let live = |shard: MutexGuard<'_, Shard>| {
-            shard.entries.iter().flatten().map(|entry| entry.bytes).sum::<u64>()
-        };
-        self.numbered().map(|(_, shard)| live(shard)).sum()
+        self.numbered().map(|(_, shard)| shard.buffer_bytes()).sum()
     }
 
     pub(crate) fn live_buffers(&self) -> usize {
-        let live = |shard: MutexGuard<'_, Shard>| shard.entries.len() - shard.vacant.len();
-        self.numbered().map(|(_, shard)| live(shard)).sum()
+        self.numbered().map(|(_, shard)| shard.buffers).sum()
     }
 
-    /// The live buffers of the device, or of one set of it, less those in `present`. The oldest is first.
-    pub(crate) fn list(&self, set: Option<SetId>, present: &[&EntryId]) -> Vec<LiveBuffer> {
+    /// The number of records for which a check fails.
+    pub(crate) fn leaks(&self) -> usize {
+        self.numbered().map(|(_, shard)| shard.leaks).sum()
+    }
+
+    /// Begins to count the records that are made from here on.
+    pub(crate) fn open_scope(&self) -> ScopeId {
+        let number = self.scopes.fetch_add(1, Ordering::Relaxed);
+        self.numbered().for_each(|(_, mut shard)| shard.begin(number));
+        ScopeId(number)
+    }
+
+    /// As [`Self::leaks`], of the records that were made inside the scope.
+    pub(crate) fn leaks_in(&self, scope: &ScopeId) -> usize {
+        self.numbered().filter_map(|(_, shard)| Some(find(&shard, scope)?.leaks)).sum()
+    }
+
+    pub(crate) fn close_scope(&self, scope: &ScopeId) {
+        self.numbered().for_each(|(_, mut shard)| shard.scopes.retain(|other| other.number != scope.0));
+    }
+
+    /// All records, the oldest first.
+    pub(crate) fn list(&self) -> Vec<Held> {
+        self.filtered(Shard::len, |_, _| true)
+    }
+
+    /// Those of the live buffers, the oldest first.
+    pub(crate) fn list_buffers(&self) -> Vec<Held> {
+        self.filtered(|shard| shard.buffers, |_, (_, entry)| entry.kind == HeldKind::Buffer)
+    }
+
+    /// The live buffers of a set, less those in `present`. The oldest is first.
+    pub(crate) fn list_escaped(&self, set: SetId, present: &[&RecordId]) -> Vec<Held> {
+        let is_present =
+            |shard, index| present.iter().any(|id: &&RecordId| id.shard == shard && id.index == index);
+        let wanted = |(number, _): (u8, &Shard), (index, entry): (u32, &Record)| {
+            entry.set == Some(set) && !is_present(number, index)
+        };
+        self.filtered(|_| 0, wanted)
+    }
+
+    /// The records that were made inside a scope, the oldest first.
+    pub(crate) fn list_in(&self, scope: &ScopeId) -> Vec<Held> {
+        let wanted = |(_, shard): (u8, &Shard), (_, entry): (u32, &Record)| {
+            find(shard, scope).is_some_and(|scope| scope.start < entry.stamp)
+        };
+        self.filtered(|shard| find(shard, scope).map_or(0, |scope| scope.leaks), wanted)
+    }
+
+    /// The records that are wanted, of which a shard has about so `many`.
+    fn filtered(
+        &self,
+        many: impl Fn(&Shard) -> usize,
+        wanted: impl Fn((u8, &Shard), (u32, &Record)) -> bool,
+    ) -> Vec<Held> {
+        // No stamp is later than this, but for those of records that are made meanwhile.
+        let newest = self.numbered().map(|(_, shard)| shard.newest()).fold(clock::now(), u64::max);
         let mut list = Vec::new();
         for (number, shard) in self.numbered() {
-            let live =
-                (0_u32..).zip(&shard.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)));
-            let wanted = live
-                .filter(|(_, entry)| set.is_none() || entry.set == set)
-                .filter(|(index, _)| !present.iter().any(|id| id.shard == number && id.index == *index));
-            list.extend(wanted.map(|(_, entry)| {
-                let Entry { label, bytes, made_at, .. } = entry;
-                let buffer = LiveBuffer { label: label.clone(), bytes: *bytes, made_at };
-                (entry.age, buffer)
-            }));
+            list.reserve(many(&shard));
+            let found = shard.live().filter(|(index, entry)| wanted((number, &shard), (*index, entry)));
+            list.extend(found.map(|(index, entry)| shard.show(index, entry, newest)));
         }
-        list.sort_unstable_by_key(|(age, _)| *age);
-        list.into_iter().map(|(_, buffer)| buffer).collect()
+        // Of two threads' records that were made between two ticks of the clock, either may be first.
+        list.sort_by_key(|held| Reverse(held.age));
+        list
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {
@@ -191,43 +238,112 @@ impl Ledger {
     }
 }
 
+/// The calls that led here. It takes microseconds, so it is asked for with each device.
+#[cold]
+fn captured() -> Option<Trace> {
+    Some(Trace(Arc::new(Backtrace::force_capture())))
+}
+
+fn find<'a>(shard: &'a Shard, scope: &ScopeId) -> Option<&'a Scope> {
+    shard.scopes.iter().find(|other| other.number == scope.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::label::{BufferLabel, ElementName};
+
+    fn entry(name: &'static str) -> Record {
+        let label = BufferLabel::literal(name);
+        Record::of(HeldKind::Buffer, label, ElementName::of::<u32>(), 0, Location::caller())
+    }
+
+    fn names(list: &[Held]) -> Vec<&str> {
+        list.iter().map(Held::name).collect()
+    }
 
     #[test]
     fn records_are_used_again_and_lists_leave_out_what_is_present() {
         let ledger = Ledger::default();
         let set = ledger.new_set();
-        let here = Location::caller();
-        let first = ledger.open(BufferLabel::literal("first"), here, Some(&set));
-        let second = ledger.open(BufferLabel::literal("second"), here, Some(&set));
-        let third = ledger.open(BufferLabel::literal("third"), here, None);
+        let first = ledger.open(entry("first"), Some(&set));
+        let second = ledger.open(entry("second"), Some(&set));
+        let third = ledger.open(entry("third"), None);
         ledger.resized(&second, 80);
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
-        let escaped = ledger.list(Some(set.id), &[&first]);
-        assert_eq!(escaped, [LiveBuffer { label: BufferLabel::literal("second"), bytes: 80, made_at: here }]);
+        let escaped = ledger.list_escaped(set.id, &[&first]);
+        assert_eq!((names(&escaped), escaped[0].bytes, escaped[0].element), (vec!["second"], 80, "u32"));
         ledger.close(&first, Some(&set));
-        let fourth = ledger.open(BufferLabel::literal("fourth"), here, None);
+        let fourth = ledger.open(entry("fourth"), None);
         assert_eq!(fourth.index, 0, "the first record is used again");
-        let other = std::thread::scope(|scope| {
-            scope.spawn(|| ledger.open(BufferLabel::literal("other"), here, None)).join().unwrap()
-        });
-        let fifth = ledger.open(BufferLabel::literal("fifth"), here, None);
-        let list = ledger.list(None, &[]);
-        let names: Vec<_> = list.iter().map(|buffer| buffer.label.name()).collect();
-        assert_eq!(names, ["second", "third", "fourth", "other", "fifth"], "the oldest is first");
+        let fifth = ledger.open(entry("fifth"), None);
+        assert_eq!(names(&ledger.list()), ["second", "third", "fourth", "fifth"], "the oldest is first");
+        let before = clock::now();
+        while clock::now() < before + 1_000_000 {
+            std::thread::yield_now();
+        }
+        let other = std::thread::scope(|scope| scope.spawn(|| ledger.open(entry("other"), None)).join());
+        let other = other.unwrap();
+        assert_eq!(ledger.list().last().unwrap().name(), "other", "also of another thread");
         ledger.close(&other, None);
         ledger.close(&fifth, None);
         for (id, set) in [(second, Some(&set)), (third, None), (fourth, None)] {
             ledger.close(&id, set);
         }
-        assert_eq!((ledger.live_buffers(), set.live()), (0, 0));
+        assert_eq!((ledger.live_buffers(), ledger.leaks(), set.live()), (0, 0, 0));
     }
 
     #[test]
-    fn a_record_is_small() {
-        // The budget is 64 bytes per live buffer. The shard adds only the list of vacant places.
-        assert!(size_of::<Option<Entry>>() <= 64, "{}", size_of::<Option<Entry>>());
+    fn scopes_count_what_was_made_inside() {
+        let ledger = Ledger::new(false);
+        let before = ledger.open(entry("before"), None);
+        let outer = ledger.open_scope();
+        let first = ledger.open(entry("first"), None);
+        let inner = ledger.open_scope();
+        let second = ledger.hold(Record::without_buffer(HeldKind::Stream, Location::caller()));
+        assert_eq!((ledger.leaks_in(&outer), ledger.leaks_in(&inner), ledger.leaks()), (2, 1, 3));
+        ledger.close(&before, None);
+        assert_eq!((ledger.leaks_in(&outer), ledger.leaks_in(&inner), ledger.leaks()), (2, 1, 2));
+        assert_eq!(ledger.list_in(&inner)[0].kind, HeldKind::Stream);
+        drop(second);
+        let module = ledger.hold(Record::without_buffer(HeldKind::Module, Location::caller()));
+        assert_eq!(
+            (ledger.leaks_in(&inner), ledger.list_in(&inner).len()),
+            (0, 1),
+            "modules alone are no leak"
+        );
+        drop(module);
+        ledger.close(&first, None);
+        assert_eq!((ledger.leaks_in(&outer), ledger.leaks_in(&inner), ledger.leaks()), (0, 0, 0));
+        ledger.close_scope(&outer);
+        let third = ledger.open(entry("third"), None);
+        assert_eq!((ledger.leaks_in(&outer), ledger.leaks_in(&inner)), (0, 1));
+        ledger.close_scope(&inner);
+        ledger.close(&third, None);
+        assert!(ledger.numbered().all(|(_, shard)| shard.scopes.is_empty()));
+    }
+
+    #[test]
+    fn scopes_count_exactly_while_threads_make_and_drop() {
+        let ledger = Ledger::new(false);
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    for _ in 0..2_000 {
+                        let id = ledger.open(entry("passing"), None);
+                        ledger.close(&id, None);
+                    }
+                });
+            }
+            for _ in 0..200 {
+                let scope = ledger.open_scope();
+                let id = ledger.open(entry("own"), None);
+                assert!((1..=5).contains(&ledger.leaks_in(&scope)));
+                ledger.close(&id, None);
+                assert!(ledger.leaks_in(&scope) <= 4);
+                ledger.close_scope(&scope);
+            }
+        });
+        assert_eq!(ledger.leaks(), 0);
     }
 }

@@ -15,12 +15,12 @@ use super::stream::Stream;
 use super::transfer::{Lane, Lanes, PinnedOwner, PinnedPool};
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::ledger::{DeviceStats, Ledger, LiveHandle};
+use crate::ledger::{DeviceStats, Held, HeldKind, LeakReport, Ledger, NotHeld, Record};
 use crate::log_safely::safely;
 use crate::threads;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -33,11 +33,14 @@ pub(crate) struct DeviceState<B: Backend> {
     /// Tells the devices of a process apart.
     pub(super) number: u64,
     pub(crate) lanes: Lanes<B>,
-    pub(crate) ledger: Ledger,
+    /// Shared with what outlives the state: tickets, streams and modules.
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) pool: DevicePool<B>,
     pub(super) pinned: PinnedPool<B>,
     pub(crate) losses: Arc<Losses>,
     pub(super) on_pressure: Option<PressureCallback>,
+    /// Whether the application was told what it holds when the device was to be closed.
+    reported: AtomicBool,
     /// Held by the idle thread while it holds the state, so that other holders can be counted.
     idle_gate: Arc<Mutex<()>>,
     /// Dropped with the state, which ends the idle thread.
@@ -81,12 +84,13 @@ impl<B: Backend> DeviceState<B> {
         let retain_for = settings.retain_for;
         let state = Arc::new(Self {
             number,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(settings.capture_backtraces),
             on_pressure: settings.on_pressure.clone(),
             pool: DevicePool::new(&backend, lanes.compute.stream_handle(), settings, &losses),
             lanes,
             pinned: PinnedPool::new(),
             losses,
+            reported: AtomicBool::new(false),
             idle_gate: Arc::default(),
             _end: send,
             backend,
@@ -102,7 +106,8 @@ impl<B: Backend> DeviceState<B> {
     pub(crate) fn create_stream(&self) -> Result<Stream<B>, Fault> {
         let made_at = Location::caller();
         let raw = self.backend.create_stream()?;
-        Ok(Stream::new(raw, self.number).listed(self.ledger.streams.add("stream", made_at)))
+        let entry = Record::without_buffer(HeldKind::Stream, made_at);
+        Ok(Stream::new(raw, self.number).listed(self.ledger.hold(entry)))
     }
 
     /// Whether a stream belongs to this device.
@@ -199,6 +204,34 @@ impl<B: Backend> DeviceState<B> {
         }
     }
 
+    /// A report on what is held of the device. Waits for nothing.
+    pub(crate) fn leak_report(&self, held: Vec<Held>) -> LeakReport {
+        let transfers: u64 = self.lanes.each().map(Lane::bytes_in_flight).sum();
+        let figures = self.pool.figures();
+        let not_held = NotHeld { in_flight: transfers + figures.retired, retained: figures.retained };
+        let owner = format!("device `{}`", self.backend.device_name());
+        LeakReport::new(owner, held).with_bytes(not_held, self.losses.bytes())
+    }
+
+    /// The application has the report, so [`Self::log_held`] need not log it again.
+    pub(crate) fn was_reported(&self) {
+        self.reported.store(true, Ordering::Relaxed);
+    }
+
+    /// The last handle has gone, and with it every buffer. Logs the tickets and guards that the application
+    /// still holds, since the device cannot give its memory back before they are dropped.
+    pub(crate) fn log_held(&self) {
+        if self.ledger.leaks() == 0 || self.reported.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut held = self.ledger.list();
+        held.retain(|held| held.kind.outlives_buffers());
+        if !held.is_empty() {
+            let report = self.leak_report(held);
+            safely(|| log::error!("gpumem: a device was dropped, and its memory is still held: {report}"));
+        }
+    }
+
     /// Compares the figures of the device with each other. No operation is under way.
     #[cfg(all(debug_assertions, feature = "testing"))]
     pub(crate) fn audit(&self) {
@@ -269,10 +302,11 @@ impl<B: Backend> DeviceState<B> {
 
     /// Ends the device on this thread, which may wait. No other handle or stream of it is left.
     pub(crate) fn close(self: Arc<Self>) {
-        for LiveHandle { kind, made_at } in &self.ledger.modules.list() {
+        for held in self.ledger.list().iter().filter(|held| held.kind == HeldKind::Module) {
             safely(|| {
+                let made_at = held.made_at;
                 log::info!(
-                    "gpumem: a {kind} that was made at {made_at} ends with its device, which is closed"
+                    "gpumem: a {held} that was made at {made_at} ends with its device, which is closed"
                 );
             });
         }

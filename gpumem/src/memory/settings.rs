@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     /// For how long.
     pub(crate) retain_for: Option<Duration>,
     pub(crate) on_pressure: Option<PressureCallback>,
+    /// Whether the ledger has a backtrace for each record.
+    pub(crate) capture_backtraces: bool,
 }
 
 /// The application's function that may free something when an allocation would fail.
@@ -37,6 +39,13 @@ pub(crate) type PressureCallback = Arc<dyn Fn(&Pressure) + Send + Sync>;
 
 impl Settings {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, overhead: None, retain: u64::MAX, retain_for: None, on_pressure: None }
+        Self {
+            limit,
+            overhead: None,
+            retain: u64::MAX,
+            retain_for: None,
+            on_pressure: None,
+            capture_backtraces: false,
+        }
     }
 }

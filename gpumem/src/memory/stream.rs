@@ -40,7 +40,7 @@ impl<B: Backend> Stream<B> {
         Self { raw, number: NEXT.fetch_add(1, Ordering::Relaxed), device, _listed: None }
     }
 
-    /// The same for the application, which `Device::close` tells of it as long as it is open.
+    /// The same for the application, which leak checks tell of it as long as it is open.
     pub(super) fn listed(self, listed: Listed) -> Self {
         Self { _listed: Some(listed), ..self }
     }

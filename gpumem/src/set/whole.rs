@@ -127,17 +127,17 @@ pub struct Set<B: Backend> {
 impl<B: Backend> Set<B> {
     /// A set without buffers. `label` is the name of the user's struct.
     #[must_use]
-    pub fn new(device: &Device<B>, label: &'static str) -> Self {
+    pub fn new(device: &Device<B>, label: &'static &'static str) -> Self {
         Self::with_budget(device, label, None)
     }
 
     /// [`Set::new`] with a limit for the capacities of all its buffers together, in bytes.
     #[must_use]
-    pub fn limited(device: &Device<B>, label: &'static str, limit: u64) -> Self {
+    pub fn limited(device: &Device<B>, label: &'static &'static str, limit: u64) -> Self {
         Self::with_budget(device, label, Some(Budget::new(limit)))
     }
 
-    fn with_budget(device: &Device<B>, label: &'static str, budget: Option<Budget>) -> Self {
+    fn with_budget(device: &Device<B>, label: &'static &'static str, budget: Option<Budget>) -> Self {
         let mark = device.state().ledger.new_set();
         Self { device: device.clone(), shared: Arc::new(SetShared { mark, label, budget }) }
     }
@@ -198,11 +198,13 @@ impl<B: Backend> Set<B> {
     /// # Errors
     ///
     /// Those of [`Device::start_downloads`].
+    #[track_caller]
     pub fn start_downloads<F: Frame<B>>(&self, buffers: &[&RawBuffer<B>]) -> Result<Ticket<F, B>, Error> {
         self.request(buffers).start()
     }
 
     /// [`Set::start_downloads`] that waits for slots.
+    #[track_caller]
     pub fn start_downloads_when_free<'a, F: Frame<B>>(
         &'a self,
         buffers: &[&'a RawBuffer<B>],
@@ -217,6 +219,7 @@ impl<B: Backend> Set<B> {
     }
 
     /// The request fails later, when it starts, if a buffer is not of this set.
+    #[track_caller]
     fn request<'a>(&'a self, buffers: &[&'a RawBuffer<B>]) -> Request<'a, B> {
         let parts = buffers.iter().map(|buffer| BufferRange::all(buffer)).collect();
         Request::new(self.device.state(), OneOrMany::Many(parts)).checked(self.check(buffers))
@@ -290,7 +293,7 @@ impl<B: Backend> Set<B> {
             return Ok(());
         }
         let elsewhere = !buffer.device().is(&self.device);
-        Err(Error::ForeignBuffer { set: self.shared.label, buffer: buffer.label(), elsewhere })
+        Err(Error::ForeignBuffer { set: self.label(), buffer: buffer.label(), elsewhere })
     }
 
     fn has_made(&self, buffer: &RawBuffer<B>) -> bool {
@@ -394,7 +397,7 @@ impl<B: Backend> Set<B> {
     /// The memory and the lengths of the set's buffers.
     #[must_use]
     pub fn stats(&self, buffers: &[&RawBuffer<B>]) -> SetStats {
-        SetStats { label: self.shared.label, buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
+        SetStats { label: self.label(), buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
     }
 
     /// Checks that every live buffer that was made for this set is in it. Costs a comparison when all are.
@@ -404,16 +407,16 @@ impl<B: Backend> Set<B> {
     /// [`Error::Leaked`] with the buffers that are not in it.
     pub fn check_leaks(&self, buffers: &[&RawBuffer<B>]) -> Result<(), Error> {
         let own = buffers.iter().filter(|buffer| self.has_made(buffer));
-        let present: Vec<_> = own.map(|buffer| buffer.entry()).collect();
+        let present: Vec<_> = own.filter_map(|buffer| buffer.record()).collect();
         if self.shared.mark.live() == present.len() {
             return self.check(buffers);
         }
-        let escaped = self.device.state().ledger.list(Some(self.shared.mark.id), &present);
+        let escaped = self.device.state().ledger.list_escaped(self.shared.mark.id, &present);
         if escaped.is_empty() {
             // Another thread has dropped the missing buffer in between.
             return Ok(());
         }
-        Err(Error::Leaked(LeakReport::new(format!("set `{}`", self.shared.label), escaped, 0)))
+        Err(Error::Leaked(LeakReport::new(format!("set `{}`", self.shared.label), escaped)))
     }
 
     /// Gives all memory back, and waits until that is done.

@@ -66,7 +66,7 @@ fn buffers_with_names_made_at_run_time_are_in_a_map() {
     assert_eq!(tiles["tile_2"].label().to_string(), "buffer `tile_2`");
     drop(tiles.remove("tile_0"));
     let live = device.live_buffers();
-    assert_eq!((live.len(), live[0].label.name()), (3, "tile_1"));
+    assert_eq!((live.len(), live[0].name()), (3, "tile_1"));
 }
 
 // Presets and configs.

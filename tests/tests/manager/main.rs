@@ -89,5 +89,5 @@ fn occupy(device: &Device) -> mpsc::Sender<()> {
 
 /// The names and the bytes of a report, in its order.
 fn listed(report: &LeakReport) -> Vec<(&str, u64)> {
-    report.buffers().iter().map(|buffer| (buffer.label.name(), buffer.bytes)).collect()
+    report.held().iter().map(|held| (held.name(), held.bytes)).collect()
 }

@@ -3,7 +3,7 @@
 use crate::tasks::{Counter, NEVER, block_on, poll};
 use crate::{Open, on_each_backend};
 use gpumem::testing::SlowBus;
-use gpumem::{Async, Buffer, BufferSpec, Device, Download, Error};
+use gpumem::{Async, Buffer, BufferSpec, Device, Download, Error, Held};
 use gpumem_tests::{Random, TestBackend};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
@@ -325,7 +325,7 @@ fn forgotten_futures_keep_only_their_pinned_memory<B: TestBackend>(open: Open<'_
         assert_eq!((stats.live_bytes, stats.retired_bytes, stats.lost_bytes), (LEN as u64 * 4, 0, 0));
         assert!(stats.pinned_bytes > pinned, "what was forgotten was used again");
         drop(next);
-        let error = device.close().unwrap_err();
-        assert!(matches!(error, Error::DeviceInUse { handles: 2, .. }), "{error}");
+        let Err(Error::Leaked(report)) = device.close() else { panic!("two tickets were forgotten") };
+        assert!(report.held().iter().map(Held::kind).eq(["download"; 2]), "{report}");
     }
 }

@@ -89,7 +89,7 @@ fn names_may_be_made_at_run_time<B: TestBackend>(open: Open<'_, B>) {
     let label = from_spec.label();
     drop(from_spec);
     // A name lives as long as any copy of it.
-    assert_eq!((report.buffers()[0].label.name(), label.name()), ("tile_3", "tile_3"));
+    assert_eq!((report.held()[0].name(), label.name()), ("tile_3", "tile_3"));
     assert_eq!((label.set(), error.to_string().contains("tile_3")), (None, true));
 }
 

@@ -15,6 +15,7 @@ mod frame_queues;
 mod frames;
 mod growth;
 mod interleavings;
+mod leaks;
 mod ledger;
 mod limits;
 mod pressure;

@@ -83,7 +83,7 @@ fn a_clone_is_made_on_the_device<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((clone.spec(), device.stats().uploads), (buffer.spec(), 1));
     drop(buffer);
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("the clone is alive") };
-    assert_eq!((report.buffers().len(), report.buffers()[0].made_at.line()), (1, line));
+    assert_eq!((report.held().len(), report.held()[0].made_at.line()), (1, line));
     let empty = Buffer::<u8, B>::new(&device, "empty").unwrap();
     assert_eq!(empty.clone_on_device().unwrap().capacity(), 0);
 }
@@ -169,8 +169,7 @@ fn contents_are_swapped_and_names_stay<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(one.download().unwrap(), [2, 3]);
     assert!(two.download().unwrap() == vec![9; 100_000]);
     let Err(Error::Leaked(report)) = device.check_leaks() else { panic!("two are alive") };
-    let mut bytes: Vec<_> =
-        report.buffers().iter().map(|buffer| (buffer.label.name(), buffer.bytes)).collect();
+    let mut bytes: Vec<_> = report.held().iter().map(|held| (held.name(), held.bytes)).collect();
     bytes.sort_unstable();
     assert_eq!(bytes, [("one", 40), ("two", 400_000)]);
     let mut empty = Buffer::new(&device, "empty").unwrap();

@@ -151,7 +151,7 @@ fn a_frame_is_taken_apart<B: TestBackend>(open: Open<'_, B>) {
     assert!(kinds == host.kinds);
     assert_eq!(
         kinds.into_iter().copied().map(u64::from).sum::<u64>(),
-        host.kinds.iter().copied().map(u64::from).sum()
+        host.kinds.iter().copied().map(u64::from).sum::<u64>()
     );
 }
 
@@ -288,8 +288,8 @@ fn a_stolen_buffer_is_a_leak_of_its_set<B: TestBackend>(open: Open<'_, B>) {
     let mut gpu = graph(10, 10).upload(&device).unwrap();
     let stolen = std::mem::replace(gpu.edges_mut(), Buffer::new(&device, "stand-in").unwrap());
     let Err(Error::Leaked(report)) = gpu.check_leaks() else { panic!("`edges` is not in the set") };
-    let [edges] = report.buffers() else { panic!("one escaped: {report}") };
-    assert_eq!(edges.label.to_string(), "buffer `Graph.edges`");
+    let [edges] = report.held() else { panic!("one escaped: {report}") };
+    assert_eq!(edges.to_string(), "buffer `Graph.edges`");
     assert_eq!((edges.bytes, edges.made_at.line()), (1_024, line));
     assert!(matches!(gpu.close(), Err(Error::Leaked(_))));
     drop(stolen);

@@ -18,11 +18,13 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let (docs, docs_when_free, docs_queue) = (docs_of_start(cx), docs_of_when_free(), docs_of_queue(cx));
     quote! {
         #docs
+        #[track_caller]
         #vis fn start_download(&self) -> #root::Result<#download #args> {
             self.__set.start_downloads(&[#(self.#names.__raw()),*])
         }
 
         #docs_when_free
+        #[track_caller]
         #vis fn start_download_when_free(&self) -> #root::WhenFree<'_, #frame #args, #backend> {
             self.__set.start_downloads_when_free(&[#(self.#names.__raw()),*])
         }

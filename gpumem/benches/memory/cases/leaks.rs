@@ -1,4 +1,4 @@
-//! Leak checks among a thousand buffers.
+//! Leak checks among a thousand buffers, and among a hundred thousand.
 
 use super::Session;
 use super::pairs::One;
@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 const BUFFERS: usize = 1_000;
+const MANY: usize = 100_000;
 
 /// A set with a hundredth of them.
 #[derive(GpuBuffers, Default)]
@@ -27,8 +28,17 @@ struct Ten {
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
     let times = session.options.share(1_000);
-    let listed = Contestant::new("gpumem", move || listed::<B>(times));
-    session.compare("leak check, 1000 live buffers, listed", [("", "us")], listed, Vec::new());
+    for (buffers, times) in [(BUFFERS, times), (MANY, times.div_ceil(100))] {
+        let listed = Contestant::new("gpumem", move || listed::<B>(buffers, times));
+        session.compare(
+            &format!("leak check, {buffers} live buffers, listed"),
+            [("", "us")],
+            listed,
+            Vec::new(),
+        );
+        let scope = Contestant::new("gpumem", move || scope::<B>(buffers, times));
+        session.compare(&format!("leak scope beside {buffers} buffers"), [("", "us")], scope, Vec::new());
+    }
     let sets = Contestant::new("gpumem", move || sets::<B>(times));
     session.compare("leak check, 100 sets of 10 buffers, all sets", [("", "us")], sets, Vec::new());
     let clean = Contestant::new("gpumem", move || clean::<B>(times));
@@ -36,14 +46,13 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
 }
 
 /// The device's check, which finds all of them.
-fn listed<B: Subject>(times: usize) -> One {
+fn listed<B: Subject>(buffers: usize, times: usize) -> One {
     on_device::<B, _>(Device::builder(), |device| {
-        let make = |_| Buffer::<u32, B>::with_capacity(device, "alive", 100);
-        let live = (0..BUFFERS).map(make).collect::<Result<Vec<_>, Error>>()?;
+        let live = alive(device, buffers)?;
         let began = Instant::now();
         for _ in 0..times {
             match black_box(device.check_leaks()) {
-                Err(Error::Leaked(report)) if report.buffers().len() == BUFFERS => {}
+                Err(Error::Leaked(report)) if report.held().len() == buffers => {}
                 other => return Err(format!("the check gave {other:?}").into()),
             }
         }
@@ -51,6 +60,26 @@ fn listed<B: Subject>(times: usize) -> One {
         drop(live);
         Ok([each(time, times)])
     })
+}
+
+/// A scope that is begun, checked and dropped, with a buffer that is made and dropped inside.
+fn scope<B: Subject>(buffers: usize, times: usize) -> One {
+    on_device::<B, _>(Device::builder(), |device| {
+        let live = alive(device, buffers)?;
+        let began = Instant::now();
+        for _ in 0..times {
+            let scope = device.leak_scope("frame");
+            drop(Buffer::<u32, B>::with_capacity(device, "scratch", 100)?);
+            black_box(&scope).check()?;
+        }
+        let time = us(began);
+        drop(live);
+        Ok([each(time, times)])
+    })
+}
+
+fn alive<B: Subject>(device: &Device<B>, buffers: usize) -> Result<Vec<Buffer<u32, B>>, Error> {
+    (0..buffers).map(|_| Buffer::with_capacity(device, "alive", 100)).collect()
 }
 
 /// The checks of all sets, with all their buffers alive and none leaked.

@@ -58,6 +58,7 @@ impl<B: Backend> Device<B> {
     /// slot left, [`Error::TooFewSlots`] when a buffer comes up more often than it has slots,
     /// [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`], and for `snapshot` buffers those of
     /// [`Buffer::reserve`]. No download was started then, and no slot is taken.
+    #[track_caller]
     pub fn start_downloads<S: Selection<B>>(&self, selection: S) -> Result<Ticket<S::Frame, B>, Error> {
         self.request(selection).start()
     }
@@ -78,6 +79,7 @@ impl<B: Backend> Device<B> {
     /// # assert_eq!(reader.join().unwrap(), Ok(3));
     /// # Ok::<(), gpumem::Error>(())
     /// ```
+    #[track_caller]
     pub fn start_downloads_when_free<'a, S>(&'a self, selection: S) -> WhenFree<'a, S::Frame, B>
     where
         S: Selection<B> + 'a,
@@ -113,6 +115,7 @@ impl<B: Backend> Device<B> {
         self.request(selection).frame_queue()
     }
 
+    #[track_caller]
     fn request<'a, S: Selection<B> + 'a>(&'a self, selection: S) -> Request<'a, B> {
         Request::new(self.state(), OneOrMany::Many(selection.buffer_ranges()))
     }

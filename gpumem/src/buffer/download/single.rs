@@ -42,6 +42,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// [`Error::SlotsBusy`] when no slot is free, [`Error::OutOfPinnedMemory`] and [`Error::DeviceFailed`],
     /// and for a `snapshot` buffer those of [`Buffer::reserve`]. No download was started then.
     #[doc(alias = "readback", alias = "double buffer")]
+    #[track_caller]
     pub fn start_download(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,
@@ -65,6 +66,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # assert_eq!(reader.join().unwrap(), Ok(3));
     /// # Ok::<(), gpumem::Error>(())
     /// ```
+    #[track_caller]
     pub fn start_download_when_free(&self) -> WhenFree<'_, DownloadGuard<T, B>, B>
     where
         M: AsyncMode,
@@ -97,6 +99,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         self.request().frame_queue()
     }
 
+    #[track_caller]
     fn request(&self) -> Request<'_, B> {
         Request::of(BufferRange::all(&self.raw))
     }
@@ -120,6 +123,7 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::start_download`].
+    #[track_caller]
     pub fn start_download(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,
@@ -139,6 +143,7 @@ impl<'a, T: Element, B: Backend, M: Mode> View<'a, T, B, M> {
     /// assert_eq!(*tail.wait()?, [2, 3]);
     /// # Ok::<(), gpumem::Error>(())
     /// ```
+    #[track_caller]
     pub fn start_download_when_free(&self) -> WhenFree<'a, DownloadGuard<T, B>, B>
     where
         M: AsyncMode,

@@ -8,7 +8,9 @@ use crate::buffer::ticket::{Frame, FrameQueue, OneOrMany, Ticket, TicketPart};
 use crate::buffer::view::BufferRange;
 use crate::error::Error;
 use crate::label::BufferLabel;
+use crate::ledger::HeldKind;
 use crate::memory::{Block, DeviceState, Slot, Slots, Stream, Waiting};
+use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -24,15 +26,18 @@ use std::task::{Poll, Waker};
 pub(crate) struct Request<'a, B: Backend> {
     state: &'a Arc<DeviceState<B>>,
     parts: OneOrMany<BufferRange<'a, B>>,
+    /// The line of the application that made it, for the ledger.
+    made_at: &'static Location<'static>,
     /// The error, if these buffers may not be downloaded together. It is found when the request is made, and
     /// returned when the download is to start.
     allowed: Result<(), Error>,
 }
 
 impl<'a, B: Backend> Request<'a, B> {
-    /// For downloads from the device `state`.
+    /// For downloads from the device `state`, at the caller's line.
+    #[track_caller]
     pub(crate) fn new(state: &'a Arc<DeviceState<B>>, parts: OneOrMany<BufferRange<'a, B>>) -> Self {
-        Self { state, parts, allowed: Ok(()) }
+        Self { state, parts, made_at: Location::caller(), allowed: Ok(()) }
     }
 
     /// A request that fails when it starts, if `allowed` is an error.
@@ -40,7 +45,8 @@ impl<'a, B: Backend> Request<'a, B> {
         Self { allowed, ..self }
     }
 
-    /// For the download of one range.
+    /// For the download of one range, at the caller's line.
+    #[track_caller]
     pub(super) fn of(part: BufferRange<'a, B>) -> Self {
         Self::new(part.raw.state(), OneOrMany::One(part))
     }
@@ -98,8 +104,9 @@ impl<'a, B: Backend> Request<'a, B> {
     /// Starts the downloads. Those that have elements are in `sources`, and have a slot each.
     fn start_with<O>(&self, sources: Vec<Source<'_, B>>, slots: Vec<Slot>) -> Result<Ticket<O, B>, Error> {
         let mut plans = Vec::with_capacity(sources.len());
-        for (source, slot) in sources.into_iter().zip(slots) {
+        for (source, mut slot) in sources.into_iter().zip(slots) {
             let pinned = self.state.take_pinned(&source.raw.label(), source.bytes.len())?;
+            slot.list(source.raw.hold(HeldKind::Download, source.bytes.len(), self.made_at));
             plans.push(Plan { source, pinned, slot });
         }
         let completions =

@@ -22,6 +22,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::memory::{AllocRequest, Block, DeviceState, Extent, LARGEST_SMALL};
 use crate::spec::BufferSpec;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// Memory for more elements, which the buffer does not have yet. Dropping it gives the memory back.
@@ -67,6 +68,7 @@ impl<B: Backend> RawBuffer<B> {
             let plan = new.plan(capacity, true)?;
             Growth::new(&mut new, plan).commit()?;
         }
+        new.list(Location::caller());
         Ok(new)
     }
 

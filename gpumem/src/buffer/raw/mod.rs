@@ -24,7 +24,7 @@ use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::Error;
 use crate::label::BufferLabel;
-use crate::ledger::{BufferStats, EntryId, SetMark};
+use crate::ledger::{BufferStats, HeldKind, Listed, Record, RecordId, SetMark};
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
 use std::fmt;
@@ -45,7 +45,8 @@ pub struct RawBuffer<B: Backend> {
     set: Option<Arc<SetShared>>,
     /// The charge of its capacity against the set's limit.
     charge: SetCharge,
-    entry: EntryId,
+    /// The ledger's, from when the buffer is made.
+    record: Option<RecordId>,
     resizes: u64,
     slots: Slots<B>,
 }
@@ -59,7 +60,6 @@ pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
 
 impl<B: Backend> RawBuffer<B> {
     /// A buffer without memory. `spec` has its element size.
-    #[track_caller]
     fn without_memory(
         device: &Device<B>,
         spec: BufferSpec,
@@ -76,8 +76,6 @@ impl<B: Backend> RawBuffer<B> {
             });
         }
         let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.shared_name() };
-        let mark = set.as_ref().map(|set| &set.mark);
-        let entry = device.state().ledger.open(label.clone(), Location::caller(), mark);
         let slots = spec.slot_count();
         Ok(Self {
             block: None,
@@ -89,7 +87,7 @@ impl<B: Backend> RawBuffer<B> {
             label,
             charge: SetCharge::none(set.clone()),
             set,
-            entry,
+            record: None,
             resizes: 0,
             slots: Slots::new(slots),
         })
@@ -133,8 +131,27 @@ impl<B: Backend> RawBuffer<B> {
         self.label.clone()
     }
 
-    pub(crate) fn entry(&self) -> &EntryId {
-        &self.entry
+    /// Lists something that the application holds of this buffer, and that holds so many bytes of its own.
+    pub(super) fn hold(&self, kind: HeldKind, bytes: usize, made_at: &'static Location<'static>) -> Listed {
+        let record = Record::of(kind, self.label(), self.spec.element_name(), bytes as u64, made_at);
+        self.state().ledger.hold(record)
+    }
+
+    /// Lists the buffer, which has its first memory. (To list it before, and to tell the ledger of the memory
+    /// then, would take a lock more.)
+    fn list(&mut self, made_at: &'static Location<'static>) {
+        let (label, element, bytes) = (self.label(), self.spec.element_name(), self.bytes());
+        let record = Record::of(HeldKind::Buffer, label, element, bytes, made_at);
+        self.record = Some(self.state().ledger.open(record, self.set()));
+    }
+
+    pub(crate) fn record(&self) -> Option<&RecordId> {
+        self.record.as_ref()
+    }
+
+    /// Bytes of its capacity.
+    fn bytes(&self) -> u64 {
+        (self.capacity * self.element_size()) as u64
     }
 
     pub(crate) fn set(&self) -> Option<&SetMark> {
@@ -226,7 +243,7 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     fn made_at(&self) -> String {
-        let line = self.state().ledger.made_at(&self.entry);
+        let line = self.record().and_then(|record| self.state().ledger.made_at(record));
         line.map_or_else(|| "somewhere".into(), |line| format!("at {line}"))
     }
 
@@ -237,8 +254,9 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Tells the ledger how many bytes the buffer holds, `staging` of them in staging copies.
     fn report_bytes(&self, staging: u64) {
-        let bytes = (self.capacity * self.element_size()) as u64;
-        self.state().ledger.resized(&self.entry, bytes + staging);
+        if let Some(record) = &self.record {
+            self.state().ledger.resized(record, self.bytes() + staging);
+        }
     }
 }
 
@@ -310,7 +328,9 @@ impl<B: Backend> Drop for RawBuffer<B> {
             state.pool.give_back(block);
         }
         self.staging.clear(state);
-        state.ledger.close(&self.entry, self.set());
+        if let Some(record) = &self.record {
+            state.ledger.close(record, self.set());
+        }
     }
 }
 

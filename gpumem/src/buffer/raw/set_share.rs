@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct SetShared {
     pub(crate) mark: SetMark,
-    pub(crate) label: &'static str,
+    pub(crate) label: &'static &'static str,
     pub(crate) budget: Option<Budget>,
 }
 

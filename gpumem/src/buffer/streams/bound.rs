@@ -14,9 +14,11 @@ use crate::buffer::ticket::{Download, DownloadGuard, FrameQueue};
 use crate::buffer::typed::Buffer;
 use crate::buffer::view::{BufferRange, View};
 use crate::error::Error;
+use crate::ledger::{HeldKind, Listed};
 use crate::memory::Stream;
 use std::fmt;
 use std::ops::RangeBounds;
+use std::panic::Location;
 
 /// A buffer that is used on one stream of the application's own; made by [`Buffer::bind`], where the example
 /// is.
@@ -31,6 +33,7 @@ use std::ops::RangeBounds;
 pub struct Bound<'a, T: Element, B: Backend, M: Mode> {
     pub(in crate::buffer) buffer: &'a mut Buffer<T, B, M>,
     binding: Binding<'a, B>,
+    _listed: Listed,
 }
 
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
@@ -80,9 +83,11 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// [`Error::DifferentDevices`] for a stream of another device, and [`Error::DeviceFailed`].
+    #[track_caller]
     pub fn bind<'a>(&'a mut self, stream: &'a Stream<B>) -> Result<Bound<'a, T, B, M>, Error> {
         let binding = Binding::begin(&self.raw, stream)?;
-        Ok(Bound { buffer: self, binding })
+        let listed = self.raw.hold(HeldKind::Binding, 0, Location::caller());
+        Ok(Bound { buffer: self, binding, _listed: listed })
     }
 }
 
@@ -219,6 +224,7 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// # Errors
     ///
     /// Those of [`Buffer::start_download`].
+    #[track_caller]
     pub fn start_download(&self) -> Result<Download<T, B>, Error>
     where
         M: AsyncMode,
@@ -243,6 +249,7 @@ impl<T: Element, B: Backend, M: Mode> Bound<'_, T, B, M> {
     /// assert_eq!(*frame.wait()?, [7.0, 7.0]);
     /// # Ok::<(), gpumem::Error>(())
     /// ```
+    #[track_caller]
     pub fn start_download_when_free(&self) -> WhenFree<'_, DownloadGuard<T, B>, B>
     where
         M: AsyncMode,

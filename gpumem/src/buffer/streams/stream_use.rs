@@ -9,8 +9,10 @@ use crate::backend::Backend;
 use crate::buffer::element::{Element, Mode};
 use crate::buffer::typed::Buffer;
 use crate::error::Error;
+use crate::ledger::{HeldKind, Listed};
 use crate::memory::Stream;
 use std::fmt;
+use std::panic::Location;
 
 /// A buffer that a stream of the application's own reads; made by [`Buffer::use_on`].
 #[must_use = "the use ends when this is dropped: launch before that"]
@@ -18,6 +20,7 @@ pub struct StreamUse<'a, T: Element, B: Backend, M: Mode> {
     pub(in crate::buffer) buffer: &'a Buffer<T, B, M>,
     stream: &'a Stream<B>,
     ended: bool,
+    _listed: Listed,
 }
 
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
@@ -56,9 +59,11 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// # Errors
     ///
     /// [`Error::DifferentDevices`] for a stream of another device, and [`Error::DeviceFailed`].
+    #[track_caller]
     pub fn use_on<'a>(&'a self, stream: &'a Stream<B>) -> Result<StreamUse<'a, T, B, M>, Error> {
         self.raw.lend_to(stream, false)?;
-        Ok(StreamUse { buffer: self, stream, ended: false })
+        let listed = self.raw.hold(HeldKind::Use, 0, Location::caller());
+        Ok(StreamUse { buffer: self, stream, ended: false, _listed: listed })
     }
 }
 

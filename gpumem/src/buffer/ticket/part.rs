@@ -4,6 +4,7 @@ use super::guard::DownloadGuard;
 use crate::backend::Backend;
 use crate::error::Error;
 use crate::label::BufferLabel;
+use crate::ledger::Listed;
 use crate::memory::Completion;
 
 /// The transfer of one buffer that was started: a part of a ticket.
@@ -13,6 +14,8 @@ pub(in crate::buffer) struct TicketPart<B: Backend> {
     len: usize,
     element_size: usize,
     label: BufferLabel,
+    /// The record of an upload. That of a download is with its slot.
+    _listed: Option<Listed>,
 }
 
 impl<B: Backend> TicketPart<B> {
@@ -23,7 +26,12 @@ impl<B: Backend> TicketPart<B> {
         len: usize,
         element_size: usize,
     ) -> Self {
-        Self { completion, len, element_size, label }
+        Self { completion, len, element_size, label, _listed: None }
+    }
+
+    /// The same for an upload, which the ledger lists.
+    pub(in crate::buffer) fn listed(self, listed: Option<Listed>) -> Self {
+        Self { _listed: listed, ..self }
     }
 
     /// The number of elements of the buffer.
@@ -56,7 +64,7 @@ impl<B: Backend> TicketPart<B> {
     ///
     /// The caller has seen the end of the copy (rule 3), and any bits are a `T` (rule 5).
     pub(super) unsafe fn take<T>(&self) -> Result<DownloadGuard<T, B>, Error> {
-        let Self { completion, len, element_size, label } = self;
+        let Self { completion, len, element_size, label, .. } = self;
         let take = |completion: &Completion<B>| {
             completion.take()?.ok_or(Error::DownloadAbandoned { buffer: label.clone() })
         };

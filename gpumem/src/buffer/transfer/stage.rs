@@ -12,11 +12,12 @@ use crate::buffer::element::Element;
 use crate::buffer::raw::{Old, RawBuffer};
 use crate::buffer::ticket::{OneOrMany, Ticket, TicketPart, Upload};
 use crate::error::Error;
-use crate::label::BufferLabel;
+use crate::ledger::{HeldKind, Listed};
 use crate::memory::{Block, Completion, DeviceState, NotQueued, PinnedBlock};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 use std::sync::Arc;
 
 /// The bytes of stages that may be in flight before a further stage waits for the oldest. Two may always be
@@ -48,10 +49,13 @@ pub struct Stage<'a, T, B: Backend> {
     /// None for no elements.
     pinned: Option<PinnedBlock<B>>,
     len: usize,
+    /// The record of the pinned memory, if there is any.
+    _listed: Option<Listed>,
     element: PhantomData<&'a mut [T]>,
 }
 
 impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
+    #[track_caller]
     pub(in crate::buffer) fn new(raw: &'a mut RawBuffer<B>, len: usize) -> Result<Self, Error> {
         // Checked before memory is pinned for a stage that could never be committed.
         raw.check_limits(len)?;
@@ -66,7 +70,9 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         if let Some(pinned) = &mut pinned {
             pinned.initialise();
         }
-        Ok(Self { raw, pinned, len, element: PhantomData })
+        let made_at = Location::caller();
+        let listed = pinned.is_some().then(|| raw.hold(HeldKind::Stage, bytes, made_at));
+        Ok(Self { raw, pinned, len, _listed: listed, element: PhantomData })
     }
 
     /// Sends the elements to the buffer, where they replace the contents, as with
@@ -106,13 +112,13 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     ///
     /// Those of [`Buffer::reserve`](crate::Buffer::reserve). The buffer is as it was, and the elements of the
     /// stage are lost.
+    #[track_caller]
     pub fn commit(self) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         let growth = raw.prepare(len)?;
-        let label = growth.buffer().label();
         let bytes = len * size_of::<T>();
         let sent = growth.write(Old::Replaced, len, |state, block| send(state, block, 0, pinned, bytes))?;
-        Ok(ticket::<T, B>(sent.flatten(), label, len))
+        Ok(ticket::<T, B>(sent.flatten(), raw, len))
     }
 
     /// Sends the elements to the buffer, where they overwrite those from `offset` on, as with
@@ -133,14 +139,15 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     ///
     /// [`Error::OutOfBounds`] when they do not all exist, and [`Error::DeviceFailed`] when the device has
     /// failed. The elements are lost then.
+    #[track_caller]
     pub fn commit_at(self, offset: usize) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         raw.range(offset..offset.saturating_add(len))?;
-        let (state, label, bytes) = (raw.state().clone(), raw.label(), len * size_of::<T>());
+        let (state, bytes) = (raw.state().clone(), len * size_of::<T>());
         raw.order_after_uses()?;
         let send = |block| send(&state, block, offset * size_of::<T>(), pinned, bytes);
         let sent = raw.block().map(send).transpose()?;
-        Ok(ticket::<T, B>(sent.flatten(), label, len))
+        Ok(ticket::<T, B>(sent.flatten(), raw, len))
     }
 }
 
@@ -165,21 +172,25 @@ impl<T: Element, B: Backend> Stage<'_, T, B> {
     ///
     /// Those of [`Buffer::reserve`](crate::Buffer::reserve). The buffer is as it was, and the elements of the
     /// stage are lost.
+    #[track_caller]
     pub fn append(self) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
-        let (added, label, bytes, start) =
-            (len, raw.label(), len * size_of::<T>(), raw.len() * size_of::<T>());
+        let (added, bytes, start) = (len, len * size_of::<T>(), raw.len() * size_of::<T>());
         let len = raw.len().saturating_add(len);
         let growth = raw.prepare(len)?;
         let sent = growth.write(Old::Kept, len, |state, block| send(state, block, start, pinned, bytes))?;
-        Ok(ticket::<T, B>(sent.flatten(), label, added))
+        Ok(ticket::<T, B>(sent.flatten(), raw, added))
     }
 }
 
-/// The ticket for `len` elements that were sent, if there were any.
-fn ticket<T, B: Backend>(sent: Option<Completion<B>>, label: BufferLabel, len: usize) -> Upload<B> {
+/// The ticket for `len` elements that were sent, if there were any, at the caller's line.
+#[track_caller]
+fn ticket<T, B: Backend>(sent: Option<Completion<B>>, raw: &RawBuffer<B>, len: usize) -> Upload<B> {
+    let made_at = Location::caller();
+    let listed = sent.is_some().then(|| raw.hold(HeldKind::Upload, 0, made_at));
+    let part = TicketPart::new(sent, raw.label(), len, size_of::<T>()).listed(listed);
     // SAFETY: it has a single part (rule 3).
-    unsafe { Ticket::new(OneOrMany::One(TicketPart::new(sent, label, len, size_of::<T>()))) }
+    unsafe { Ticket::new(OneOrMany::One(part)) }
 }
 
 /// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, which has so much memory

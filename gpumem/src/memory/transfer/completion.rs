@@ -115,7 +115,9 @@ impl<B: Backend> Completion<B> {
     /// Takes the result. The caller has seen the end. `None` when the transfer was abandoned.
     pub(crate) fn take(&self) -> Result<Option<(PinnedBlock<B>, Slot)>, Fault> {
         let payload = self.transfer.take();
-        if payload.is_none() {
+        if let Some((_, slot)) = &payload {
+            slot.guards();
+        } else {
             // The device may have failed since the end was seen, and its memory was given up.
             self.transfer.end().unwrap_or(Ok(()))?;
         }
@@ -123,6 +125,12 @@ impl<B: Backend> Completion<B> {
             self.queue.release_taken(&backend);
         }
         Ok(payload)
+    }
+}
+
+impl<B: Backend> Drop for Completion<B> {
+    fn drop(&mut self) {
+        self.transfer.let_go();
     }
 }
 

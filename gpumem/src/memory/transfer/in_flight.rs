@@ -85,6 +85,22 @@ impl<B: Backend> InFlight<B> {
         }
     }
 
+    /// The ticket was dropped: the application does not hold the transfer any more.
+    pub(super) fn let_go(&self) {
+        if let Payload::Claimed(_, slot) = &mut lock(&self.progress).payload {
+            slot.let_go();
+        }
+    }
+
+    /// Bytes of its pinned memory, if the application does not hold them by a ticket.
+    pub(super) fn bytes_in_flight(&self) -> u64 {
+        match &lock(&self.progress).payload {
+            Payload::Claimed(pinned, slot) if !slot.is_listed() => pinned.bytes() as u64,
+            Payload::Unclaimed(pinned) => pinned.bytes() as u64,
+            Payload::Claimed(..) | Payload::Taken => 0,
+        }
+    }
+
     /// Whether the payload is gone.
     pub(super) fn is_taken(&self) -> bool {
         matches!(lock(&self.progress).payload, Payload::Taken)

@@ -44,6 +44,11 @@ impl<B: Backend> Lane<B> {
         &self.queue
     }
 
+    /// See [`Queue::bytes_in_flight`].
+    pub(crate) fn bytes_in_flight(&self) -> u64 {
+        self.queue.bytes_in_flight()
+    }
+
     pub(crate) fn stream(&self) -> &Stream<B> {
         &self.stream
     }

@@ -162,6 +162,10 @@ impl<B: Backend> PinnedBlock<B> {
         Ok((Self { owner, pinned: ManuallyDrop::new(pinned), bytes, initialised: false }, surplus))
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn raw(&self) -> &B::Pinned {
         &self.pinned
     }

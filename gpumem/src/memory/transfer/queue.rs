@@ -182,6 +182,11 @@ impl<B: Backend> Queue<B> {
         lock(&self.transfers).running.front().map(|running| running.transfer.clone())
     }
 
+    /// Bytes of pinned memory of the transfers that the application does not hold by tickets.
+    pub(crate) fn bytes_in_flight(&self) -> u64 {
+        lock(&self.transfers).running.iter().map(|running| running.transfer.bytes_in_flight()).sum()
+    }
+
     /// The events of all transfers.
     pub(crate) fn events(&self) -> Vec<B::Event> {
         lock(&self.transfers).running.iter().map(|running| running.transfer.event().clone()).collect()

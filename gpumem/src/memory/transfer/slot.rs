@@ -5,12 +5,47 @@
 //! so a slot is dropped only while the thread holds no lock.
 
 use super::watch::wake;
+use crate::ledger::{HeldKind, Listed};
 use crate::memory::locks::lock;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Wake, Waker};
 
 /// One taken slot. Dropping it gives it back.
-pub(crate) struct Slot(pub(super) Arc<Taken>);
+pub(crate) struct Slot {
+    taken: Arc<Taken>,
+    /// The ledger's record of the ticket or guard that has the slot. `None` before the download starts, and
+    /// after the ticket was dropped.
+    listed: Option<Listed>,
+}
+
+impl Slot {
+    /// A slot that was counted in `taken`.
+    pub(super) fn new(taken: Arc<Taken>) -> Self {
+        Self { taken, listed: None }
+    }
+
+    /// Gives it the record of its ticket.
+    pub(crate) fn list(&mut self, listed: Listed) {
+        self.listed = Some(listed);
+    }
+
+    /// Its ticket was dropped: the application does not hold it any more.
+    pub(super) fn let_go(&mut self) {
+        self.listed = None;
+    }
+
+    /// Whether the application holds it.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    /// It is now a guard's.
+    pub(super) fn guards(&self) {
+        if let Some(listed) = &self.listed {
+            listed.becomes(HeldKind::Guard);
+        }
+    }
+}
 
 /// How many slots are taken, for the threads and tasks that wait for one. It guards no memory; the payload's
 /// own lock does.
@@ -56,6 +91,8 @@ impl Wake for Taken {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.change(|taken| *taken -= 1);
+        // Before a thread that waits for the slot goes on.
+        self.let_go();
+        self.taken.change(|taken| *taken -= 1);
     }
 }

@@ -109,7 +109,7 @@ impl<B: Backend> Slots<B> {
                 return Err(Missing { part: 0, changes: count.changes });
             }
             count.taken += 1;
-            return Ok(vec![Slot(one.counted().clone())]);
+            return Ok(vec![Slot::new(one.counted().clone())]);
         }
         let mut counts = lock_together(wanted.iter().map(|slots| &slots.counted().count));
         for (part, slots) in wanted.iter().enumerate() {
@@ -122,7 +122,7 @@ impl<B: Backend> Slots<B> {
             count.taken += 1;
         }
         drop(counts);
-        Ok(wanted.iter().map(|slots| Slot(slots.counted().clone())).collect())
+        Ok(wanted.iter().map(|slots| Slot::new(slots.counted().clone())).collect())
     }
 
     /// Takes a slot for each of `wanted`, and keeps the calling thread until there are all of them. Meanwhile

@@ -1,0 +1,185 @@
+//! The records of what an application holds: small, in shards.
+
+use super::held::{Held, HeldKind, Trace};
+use crate::label::{BufferLabel, ElementName};
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::panic::Location;
+use std::time::Duration;
+
+/// The number of a set, different for each set of a device. Never zero, which keeps records small.
+///
+/// Four bytes, since every record has one. Sets after the four billionth of a device share a number: the
+/// check of such a set still counts its own buffers exactly, and its list may name buffers of the others.
+pub(crate) type SetId = NonZeroU32;
+
+/// The record of something that the application holds.
+#[derive(Debug)]
+pub(crate) struct Record {
+    label: BufferLabel,
+    made_at: &'static Location<'static>,
+    element: ElementName,
+    pub(super) bytes: u64,
+    /// When it was made, by the coarse clock, plus its place among those of its shard that were made in the
+    /// same tick: no two records of a shard have the same.
+    pub(super) stamp: u64,
+    /// The set that made the buffer.
+    pub(super) set: Option<SetId>,
+    pub(super) kind: HeldKind,
+}
+
+impl Record {
+    /// Of something that belongs to a buffer, or of the buffer itself.
+    pub(crate) fn of(
+        kind: HeldKind,
+        label: BufferLabel,
+        element: ElementName,
+        bytes: u64,
+        made_at: &'static Location<'static>,
+    ) -> Self {
+        Self { label, made_at, element, bytes, stamp: 0, set: None, kind }
+    }
+
+    /// Of something that belongs to no buffer.
+    pub(crate) fn without_buffer(kind: HeldKind, made_at: &'static Location<'static>) -> Self {
+        Self::of(kind, BufferLabel::literal(""), ElementName::NONE, 0, made_at)
+    }
+
+    pub(super) fn made_at(&self) -> &'static Location<'static> {
+        self.made_at
+    }
+
+    fn to_held(&self, now: u64, backtrace: Option<Trace>) -> Held {
+        let has_buffer = !matches!(self.kind, HeldKind::Stream | HeldKind::Module);
+        Held {
+            kind: self.kind,
+            label: has_buffer.then(|| self.label.clone()),
+            element: self.element.get(),
+            bytes: self.bytes,
+            age: Duration::from_nanos(now.saturating_sub(self.stamp)),
+            made_at: self.made_at,
+            backtrace,
+        }
+    }
+}
+
+/// A leak scope that is open, as a shard knows it.
+#[derive(Debug)]
+pub(super) struct Scope {
+    pub(super) number: u64,
+    /// Records with a later stamp were made inside.
+    pub(super) start: u64,
+    /// How many of them there are that may be leaks.
+    pub(super) leaks: usize,
+}
+
+/// A part of the records. A record is found by its index, and the place of one that was dropped is used
+/// again.
+///
+/// The counts are kept with each change, so that a check that finds nothing looks at no record.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    entries: Vec<Option<Record>>,
+    vacant: Vec<u32>,
+    /// The newest stamp.
+    newest: u64,
+    /// The records for which a check fails.
+    pub(super) leaks: usize,
+    /// Those of them that are of buffers.
+    pub(super) buffers: usize,
+    /// The scopes that are open, few if any.
+    pub(super) scopes: Vec<Scope>,
+    /// What only some records have, by their indices: empty unless backtraces are captured.
+    traces: BTreeMap<u32, Trace>,
+}
+
+impl Shard {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() - self.vacant.len()
+    }
+
+    /// Puts a record that is made `now`.
+    #[inline]
+    pub(super) fn put(&mut self, mut entry: Record, now: u64, trace: Option<Trace>) -> u32 {
+        self.newest = now.max(self.newest + 1);
+        entry.stamp = self.newest;
+        self.buffers += usize::from(entry.kind == HeldKind::Buffer);
+        let leak = usize::from(entry.kind.is_leak());
+        self.leaks += leak;
+        self.scopes.iter_mut().for_each(|scope| scope.leaks += leak);
+        let index = if let Some(index) = self.vacant.pop() {
+            self.entries[index as usize] = Some(entry);
+            index
+        } else {
+            // A 2^32nd record would need more memory than machines have. It would share the last one and be
+            // missing in a report, and no more than that.
+            let index = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+            self.entries.push(Some(entry));
+            index
+        };
+        if let Some(trace) = trace {
+            self.traces.insert(index, trace);
+        }
+        index
+    }
+
+    pub(super) fn get(&self, index: u32) -> Option<&Record> {
+        self.entries.get(index as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Record> {
+        self.entries.get_mut(index as usize)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, index: u32) {
+        let Some(place) = self.entries.get_mut(index as usize) else { return };
+        let Some(entry) = &*place else { return };
+        self.vacant.push(index);
+        self.buffers -= usize::from(entry.kind == HeldKind::Buffer);
+        let leak = usize::from(entry.kind.is_leak());
+        self.leaks -= leak;
+        let around = self.scopes.iter_mut().filter(|scope| scope.start < entry.stamp);
+        around.for_each(|scope| scope.leaks -= leak);
+        if !self.traces.is_empty() {
+            self.traces.remove(&index);
+        }
+        *place = None;
+    }
+
+    /// Begins a scope: records that are put from here on have a later stamp.
+    pub(super) fn begin(&mut self, number: u64) {
+        self.scopes.push(Scope { number, start: self.newest, leaks: 0 });
+    }
+
+    /// The records, with their indices.
+    pub(super) fn live(&self) -> impl Iterator<Item = (u32, &Record)> {
+        (0_u32..).zip(&self.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
+    }
+
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// A record as users see it.
+    pub(super) fn show(&self, index: u32, entry: &Record, now: u64) -> Held {
+        let trace = if self.traces.is_empty() { None } else { self.traces.get(&index).cloned() };
+        entry.to_held(now, trace)
+    }
+
+    #[cfg(all(debug_assertions, feature = "testing"))]
+    pub(super) fn buffer_bytes(&self) -> u64 {
+        let buffers = self.live().filter(|(_, entry)| entry.kind == HeldKind::Buffer);
+        buffers.map(|(_, entry)| entry.bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Record;
+
+    #[test]
+    fn a_record_is_small() {
+        // The budget is 64 bytes per live buffer. The shard adds only the list of vacant places.
+        assert!(size_of::<Option<Record>>() <= 64, "{}", size_of::<Option<Record>>());
+    }
+}
