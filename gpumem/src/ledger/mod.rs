@@ -6,14 +6,20 @@
 //! lock that is held for a few instructions. A thread uses the shard of its number, so that threads which
 //! make and drop buffers rarely wait for each other. Running totals are atomics.
 
+mod buffer_stats;
+mod clock;
+mod counters;
 mod handles;
 mod leaks;
 mod stats;
+mod table;
 
+pub use buffer_stats::{BufferStats, SetStats};
+pub(crate) use clock::now;
+pub(crate) use counters::{Counters, ErrorKind, Resize, Stopwatch};
 pub(crate) use handles::{Handles, Listed};
 pub use leaks::{LeakReport, LiveBuffer, LiveHandle};
-pub(crate) use stats::Counters;
-pub use stats::{BufferStats, DeviceStats, SetStats};
+pub use stats::{DeviceStats, ErrorCounts};
 
 use crate::label::BufferLabel;
 use crate::threads;
@@ -85,11 +91,34 @@ pub(crate) type SetId = NonZeroU32;
 pub(crate) struct SetMark {
     pub(crate) id: SetId,
     live: AtomicUsize,
+    /// Bytes of its live buffers, and the most that there were.
+    bytes: AtomicU64,
+    peak: AtomicU64,
 }
 
 impl SetMark {
     pub(crate) fn live(&self) -> usize {
         self.live.load(Ordering::Acquire)
+    }
+
+    /// The most bytes that its buffers had at one time, so far or since [`SetMark::reset_peak`].
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset_peak(&self) {
+        self.peak.store(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Replaces the bytes that a buffer adds.
+    fn resized(&self, before: u64, bytes: u64) {
+        if bytes > before {
+            let more = bytes - before;
+            let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
+            self.peak.fetch_max(bytes, Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(before - bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -97,7 +126,12 @@ impl Ledger {
     pub(crate) fn new_set(&self) -> SetMark {
         let earlier = self.counters.sets.fetch_add(1, Ordering::Relaxed);
         let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
-        SetMark { id: SetId::MIN.saturating_add(earlier), live: AtomicUsize::new(0) }
+        SetMark {
+            id: SetId::MIN.saturating_add(earlier),
+            live: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn open(
@@ -126,10 +160,16 @@ impl Ledger {
         EntryId { shard: number, index }
     }
 
-    pub(crate) fn resized(&self, id: &EntryId, bytes: u64) {
-        if let Some(Some(entry)) = self.shard(id.shard).entries.get_mut(id.index as usize) {
-            entry.bytes = bytes;
+    /// Notes how many bytes a buffer holds. Returns how many it held before.
+    pub(crate) fn resized(&self, id: &EntryId, set: Option<&SetMark>, bytes: u64) -> u64 {
+        let mut shard = self.shard(id.shard);
+        let Some(Some(entry)) = shard.entries.get_mut(id.index as usize) else { return bytes };
+        let before = std::mem::replace(&mut entry.bytes, bytes);
+        drop(shard);
+        if let Some(set) = set {
+            set.resized(before, bytes);
         }
+        before
     }
 
     /// The line of the application that made a live buffer.
@@ -139,11 +179,13 @@ impl Ledger {
 
     pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
         let mut shard = self.shard(id.shard);
-        if shard.entries.get_mut(id.index as usize).and_then(Option::take).is_some() {
+        let entry = shard.entries.get_mut(id.index as usize).and_then(Option::take);
+        if entry.is_some() {
             shard.vacant.push(id.index);
         }
         drop(shard);
         if let Some(set) = set {
+            set.resized(entry.map_or(0, |entry| entry.bytes), 0);
             set.live.fetch_sub(1, Ordering::AcqRel);
         }
     }
@@ -203,7 +245,7 @@ mod tests {
         let first = ledger.open(BufferLabel::literal("first"), here, Some(&set));
         let second = ledger.open(BufferLabel::literal("second"), here, Some(&set));
         let third = ledger.open(BufferLabel::literal("third"), here, None);
-        ledger.resized(&second, 80);
+        assert_eq!(ledger.resized(&second, Some(&set), 80), 0, "it had none before");
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
         let escaped = ledger.list(Some(set.id), &[&first]);
         assert_eq!(escaped, [LiveBuffer { label: BufferLabel::literal("second"), bytes: 80, made_at: here }]);
@@ -223,6 +265,24 @@ mod tests {
             ledger.close(&id, set);
         }
         assert_eq!((ledger.live_buffers(), set.live()), (0, 0));
+    }
+
+    #[test]
+    fn a_set_knows_the_most_bytes_that_its_buffers_had_at_one_time() {
+        let ledger = Ledger::default();
+        let set = ledger.new_set();
+        let open = || ledger.open(BufferLabel::literal("buffer"), Location::caller(), Some(&set));
+        let [first, second] = [open(), open()];
+        ledger.resized(&first, Some(&set), 30);
+        ledger.resized(&second, Some(&set), 20);
+        assert_eq!(ledger.resized(&first, Some(&set), 10), 30);
+        ledger.resized(&second, Some(&set), 35);
+        assert_eq!(set.peak(), 50);
+        ledger.close(&first, Some(&set));
+        set.reset_peak();
+        assert_eq!(set.peak(), 35);
+        ledger.close(&second, Some(&set));
+        assert_eq!((set.peak(), set.bytes.into_inner()), (35, 0));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `new` and `with_capacity`, and the private methods that convert between typed and untyped buffers.
+//! `new`, `with_capacity` and `would_fit`, and the private methods that convert between typed and untyped buffers.
 
 use crate::expand::context::Context;
 use crate::expand::docs;
@@ -6,7 +6,7 @@ use crate::expand::traits::new_set;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-pub(super) const METHODS: [&str; 2] = ["new", "with_capacity"];
+pub(super) const METHODS: [&str; 3] = ["new", "with_capacity", "would_fit"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { root, core, vis, backend, .. } = cx;
@@ -26,6 +26,14 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
          \n\
          If a limit would be exceeded, or the device does not have the memory for all buffers.",
     );
+    let would_fit = docs::of_text(
+        "Whether `with_capacity` would succeed now. Nothing is taken.\n\
+         \n\
+         # Errors\n\
+         \n\
+         Those of `with_capacity`: the limit of the buffer, of the set or of the device, or the memory of the driver, with the \
+         figures.",
+    );
     let conversions = conversions(cx);
     quote! {
         #new
@@ -40,6 +48,12 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
             let __set = #set;
             let __made = __set.make(<#self_type as #root::GpuBuffers>::BUFFERS, [#(__capacity.#names),*])?;
             #core::result::Result::Ok(Self::__from_raw(__set, __made))
+        }
+
+        #would_fit
+        #vis fn would_fit(__device: &#root::Device<#backend>, __capacity: #lengths) -> #root::Result<()> {
+            let __set = #set;
+            __set.would_fit(<#self_type as #root::GpuBuffers>::BUFFERS, [#(__capacity.#names),*])
         }
 
         #conversions

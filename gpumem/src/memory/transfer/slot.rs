@@ -6,6 +6,7 @@
 
 use super::watch::wake;
 use crate::memory::locks::lock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Wake, Waker};
 
@@ -18,6 +19,19 @@ pub(crate) struct Slot(pub(super) Arc<Taken>);
 pub(super) struct Taken {
     pub(super) count: Mutex<Count>,
     pub(super) changed: Condvar,
+    /// For the statistics.
+    pub(super) totals: SlotTotals<AtomicU64>,
+}
+
+/// What has happened to the downloads of a buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SlotTotals<N = u64> {
+    /// Downloads whose data was taken.
+    pub(crate) finished: N,
+    /// Downloads whose data will not be taken.
+    pub(crate) dropped: N,
+    /// How often a thread or a task had to wait for a slot.
+    pub(crate) waits: N,
 }
 
 #[derive(Default)]
@@ -30,6 +44,14 @@ pub(super) struct Count {
     pub(super) sleepers: usize,
     /// The tasks that wait until there is a change, by their numbers.
     pub(super) tasks: Vec<(u64, Waker)>,
+}
+
+impl Slot {
+    /// Notes the end of the download that has the slot.
+    pub(super) fn download_ended(&self, taken: bool) {
+        let SlotTotals { finished, dropped, .. } = &self.0.totals;
+        if taken { finished } else { dropped }.fetch_add(1, Relaxed);
+    }
 }
 
 impl Taken {
