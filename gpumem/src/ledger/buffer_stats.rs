@@ -363,6 +363,21 @@ Graph.positions      96       128  75 %  1 KiB  1 MiB  24 bytes     0 bytes  1.2
         assert_eq!(stats.buffers[0].to_string(), expected);
     }
 
+    #[cfg(feature = "serde")]
+    #[test]
+    fn statistics_are_serialised_with_the_names_of_their_fields() {
+        let buffers = vec![buffer("positions", 96, 128)];
+        let stats = SetStats { label: "Graph", buffers, peak_bytes: 2 << 20, limit_bytes: None };
+        let value = serde_json::to_value(&stats).unwrap();
+        assert_eq!((&value["label"], &value["limit_bytes"]), (&"Graph".into(), &serde_json::Value::Null));
+        let own = &value["buffers"][0];
+        assert_eq!(own["label"], serde_json::json!({ "set": "Graph", "name": "positions" }));
+        assert_eq!((&own["capacity"], &own["uploaded_bytes"]), (&128.into(), &24.into()));
+        assert_eq!(own["idle"], serde_json::json!({ "secs": 1, "nanos": 250_000_000 }));
+        let value = serde_json::to_value(crate::DeviceStats::default()).unwrap();
+        assert_eq!((&value["errors"]["device_limit"], &value["driver_time"]["secs"]), (&0.into(), &0.into()));
+    }
+
     #[test]
     fn counts_of_each_buffer_are_differences() {
         let stats = |buffers| SetStats { label: "Graph", buffers, peak_bytes: 0, limit_bytes: None };

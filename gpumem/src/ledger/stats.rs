@@ -350,6 +350,32 @@ impl fmt::Display for DeviceStats {
 mod tests {
     use super::*;
 
+    const TABLE: &str = "\
+memory            now    peak
+live           24 MiB  48 MiB
+held           50 MiB  50 MiB
+pinned          4 KiB   8 KiB
+limit          16 GiB
+retained       26 MiB
+free           24 MiB
+largest free   16 MiB
+retired       0 bytes
+lost          0 bytes
+
+operations       count
+live buffers         3
+allocations        100  75 % without the driver
+frees               97
+resizes              3  2 grown in place, 1 by copy
+uploads              0  0 bytes
+downloads            0  0 bytes
+async downloads      9  7 finished, 1 dropped
+waits for slots      0
+trims                0
+reclaims             0
+driver calls         7  125.0µs
+errors               3  2 DeviceLimit, 1 SlotsBusy";
+
     #[test]
     fn the_table_of_a_device_is_aligned() {
         let stats = DeviceStats {
@@ -378,32 +404,7 @@ mod tests {
             errors: ErrorCounts { device_limit: 2, slots_busy: 1, ..ErrorCounts::default() },
             ..DeviceStats::default()
         };
-        let expected = "\
-memory            now    peak
-live           24 MiB  48 MiB
-held           50 MiB  50 MiB
-pinned          4 KiB   8 KiB
-limit          16 GiB
-retained       26 MiB
-free           24 MiB
-largest free   16 MiB
-retired       0 bytes
-lost          0 bytes
-
-operations       count
-live buffers         3
-allocations        100  75 % without the driver
-frees               97
-resizes              3  2 grown in place, 1 by copy
-uploads              0  0 bytes
-downloads            0  0 bytes
-async downloads      9  7 finished, 1 dropped
-waits for slots      0
-trims                0
-reclaims             0
-driver calls         7  125.0µs
-errors               3  2 DeviceLimit, 1 SlotsBusy";
-        assert_eq!(stats.to_string(), expected);
+        assert_eq!(stats.to_string(), TABLE);
     }
 
     #[test]

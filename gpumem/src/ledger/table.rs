@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A table with a line of headings. `N` counts all columns. The first has names, and one without a heading has
-/// notes.
+/// A table with a line of headings. `N` counts all columns. The first has names, and one without a heading
+/// has notes.
 pub(super) struct Table<const N: usize> {
     rows: Vec<[String; N]>,
 }

@@ -1,5 +1,5 @@
-//! The figures of devices, sets and buffers, each by itself. `statistics_model.rs` compares all of them with a
-//! plain model.
+//! The figures of devices, sets and buffers, each by itself. `statistics_model.rs` compares all of them with
+//! a plain model.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers};

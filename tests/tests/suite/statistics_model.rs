@@ -1,5 +1,5 @@
-//! Random operations on many threads. The statistics of each buffer, each set and the device are compared with
-//! a plain model, which counts by itself.
+//! Random operations on many threads. The statistics of each buffer, each set and the device are compared
+//! with a plain model, which counts by itself.
 
 use crate::{Open, Told, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferStats, Device, DeviceStats, Download, Error, GpuBuffers};
@@ -68,7 +68,6 @@ struct Model<B: TestBackend> {
     counts: Counts,
     /// The most bytes that it has had.
     peak: u64,
-    used: bool,
     tickets: Vec<Download<u32, B>>,
 }
 
@@ -87,7 +86,7 @@ impl<B: TestBackend> Modelled<B> {
         let models = lengths.map(|len| {
             let bytes = 4 * len as u64;
             let counts = Counts { uploads: 1, uploaded: bytes, allocations: 1, ..Counts::default() };
-            Model { counts, peak: bytes, used: true, tickets: Vec::new() }
+            Model { counts, peak: bytes, tickets: Vec::new() }
         });
         Self { set, models, peak: lengths.iter().sum::<usize>() as u64 * 4 }
     }
@@ -110,9 +109,9 @@ impl<B: TestBackend> Modelled<B> {
         self.peak = self.peak.max((buffer.capacity_bytes() + others) as u64);
         if random.below(200) == 0 {
             self.set.reset_peak();
-            self.peak = (buffer_bytes(self.set.one()) + buffer_bytes(self.set.two())) as u64;
-            self.models[0].peak = buffer_bytes(self.set.one()) as u64;
-            self.models[1].peak = buffer_bytes(self.set.two()) as u64;
+            let bytes = [self.set.one(), self.set.two()].map(|buffer| buffer.capacity_bytes() as u64);
+            self.peak = bytes.iter().sum();
+            self.models.iter_mut().zip(bytes).for_each(|(model, bytes)| model.peak = bytes);
         }
     }
 
@@ -134,10 +133,6 @@ impl<B: TestBackend> Modelled<B> {
         self.models.iter().for_each(|model| sum.add(model.counts));
         sum
     }
-}
-
-fn buffer_bytes<B: TestBackend>(buffer: &Buffer<u32, B, Async>) -> usize {
-    buffer.capacity_bytes()
 }
 
 impl<B: TestBackend> Model<B> {
@@ -231,7 +226,7 @@ impl<B: TestBackend> Model<B> {
         let Counts { started, finished, dropped, .. } = self.counts;
         assert_eq!((stats.async_downloads, stats.finished_downloads), (started, finished), "{stats:?}");
         assert_eq!((stats.dropped_downloads, stats.slots_taken), (dropped, 0), "{stats:?}");
-        assert_eq!(stats.idle.is_some(), self.used);
+        assert!(stats.idle.is_some());
     }
 }
 
@@ -267,6 +262,65 @@ impl Sum {
     }
 }
 
+/// The threads' meetings. A thread that has failed still comes to them, or the others would wait for ever.
+struct Meeting<'a, B: TestBackend> {
+    device: &'a Device<B>,
+    /// The statistics at the beginning.
+    before: DeviceStats,
+    barrier: Barrier,
+    sum: Mutex<Sum>,
+    failed: AtomicBool,
+}
+
+impl<B: TestBackend> Meeting<'_, B> {
+    /// Does `work`, unless a thread has failed.
+    fn attempt(&self, work: impl FnOnce()) {
+        if !self.failed.load(SeqCst) && catch_unwind(AssertUnwindSafe(work)).is_err() {
+            self.failed.store(true, SeqCst);
+        }
+    }
+
+    /// Waits for all threads. While the others wait, one compares the device with the sum of all.
+    fn meet(&self, counts: Counts, bytes: u64) {
+        {
+            let mut sum = self.sum.lock().unwrap();
+            sum.counts.add(counts);
+            sum.live_bytes += bytes;
+        }
+        if self.barrier.wait().is_leader() {
+            let mut all = std::mem::take(&mut *self.sum.lock().unwrap());
+            self.attempt(|| {
+                self.device.synchronize().unwrap();
+                all.check(&self.device.stats().since(&self.before));
+            });
+            *self.sum.lock().unwrap() = Sum { most_bytes: all.most_bytes, ..Sum::default() };
+        }
+        self.barrier.wait();
+    }
+
+    /// The work of one thread.
+    fn work(&self, seed: u64) {
+        let mut random = Random::new(seed);
+        let (mut own, mut gone) = (Modelled::new(self.device, &mut random), Counts::default());
+        for _ in 0..MEETINGS {
+            self.attempt(|| {
+                let _told = Told(format!("seed {seed}"));
+                for _ in 0..STEPS {
+                    own.step(&mut random);
+                    if random.below(100) == 0 {
+                        let old = std::mem::replace(&mut own, Modelled::new(self.device, &mut random));
+                        gone.add(old.end(&mut random));
+                    }
+                }
+                own.check(&mut random);
+            });
+            let mut counts = gone;
+            own.models.iter().for_each(|model| counts.add(model.counts));
+            self.meet(counts, own.set.stats().live_bytes());
+        }
+    }
+}
+
 on_each_backend!(statistics_equal_a_plain_model_after_random_operations_on_many_threads);
 fn statistics_equal_a_plain_model_after_random_operations_on_many_threads<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open);
@@ -275,54 +329,18 @@ fn statistics_equal_a_plain_model_after_random_operations_on_many_threads<B: Tes
     early.download().unwrap();
     drop(early);
     device.synchronize().unwrap();
-    let before = device.stats();
-    let (barrier, sum, failed) = (Barrier::new(THREADS), Mutex::new(Sum::default()), AtomicBool::new(false));
-    // A thread that fails still comes to the meetings, or the others would wait for it for ever.
-    let attempt = |work: &mut dyn FnMut()| {
-        if !failed.load(SeqCst) && catch_unwind(AssertUnwindSafe(work)).is_err() {
-            failed.store(true, SeqCst);
-        }
-    };
-    let meet = |counts: Counts, bytes: u64| {
-        {
-            let mut sum = sum.lock().unwrap();
-            sum.counts.add(counts);
-            sum.live_bytes += bytes;
-        }
-        if barrier.wait().is_leader() {
-            let mut all = std::mem::take(&mut *sum.lock().unwrap());
-            attempt(&mut || {
-                device.synchronize().unwrap();
-                all.check(&device.stats().since(&before));
-            });
-            *sum.lock().unwrap() = Sum { most_bytes: all.most_bytes, ..Sum::default() };
-        }
-        barrier.wait();
+    let meeting = Meeting {
+        device: &device,
+        before: device.stats(),
+        barrier: Barrier::new(THREADS),
+        sum: Mutex::default(),
+        failed: AtomicBool::new(false),
     };
     std::thread::scope(|scope| {
         for seed in 1..=THREADS as u64 {
-            let (device, meet, attempt) = (&device, &meet, &attempt);
-            scope.spawn(move || {
-                let mut random = Random::new(seed);
-                let (mut own, mut gone) = (Modelled::new(device, &mut random), Counts::default());
-                for _ in 0..MEETINGS {
-                    attempt(&mut || {
-                        let _told = Told(format!("seed {seed}"));
-                        for _ in 0..STEPS {
-                            own.step(&mut random);
-                            if random.below(100) == 0 {
-                                let old = std::mem::replace(&mut own, Modelled::new(device, &mut random));
-                                gone.add(old.end(&mut random));
-                            }
-                        }
-                        own.check(&mut random);
-                    });
-                    let mut counts = gone;
-                    own.models.iter().for_each(|model| counts.add(model.counts));
-                    meet(counts, own.set.stats().live_bytes());
-                }
-            });
+            let meeting = &meeting;
+            scope.spawn(move || meeting.work(seed));
         }
     });
-    assert!(!failed.into_inner(), "see above");
+    assert!(!meeting.failed.into_inner(), "see above");
 }

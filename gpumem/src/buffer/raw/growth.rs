@@ -277,8 +277,8 @@ impl<'a, B: Backend> Growth<'a, B> {
 
     /// Gives the memory to the buffer and makes its length `len`, for which there is memory, in an operation
     /// that writes elements. `queue` gets the buffer as it was, and the block with the memory. It queues the
-    /// writing of all new elements, or of all elements if the old ones are replaced. It is not called if there is no block, and so no element. If it fails, length and
-    /// capacity are as they were.
+    /// writing of all new elements, or of all elements if the old ones are replaced. It is not called if
+    /// there is no block, and so no element. If it fails, length and capacity are as they were.
     pub(in crate::buffer) fn write<R>(
         mut self,
         old: Old,

@@ -124,8 +124,8 @@ fn copy<B: Backend>(
     }?)
 }
 
-/// Queues `count` repetitions of a pattern, from `to` bytes into `block` of the buffer on. The block has so much memory
-/// there, and the compute stream waits for its pending uses.
+/// Queues `count` repetitions of a pattern, from `to` bytes into `block` of the buffer on. The block has so
+/// much memory there, and the compute stream waits for its pending uses.
 fn fill<B: Backend>(
     raw: &RawBuffer<B>,
     block: &Block<B>,
