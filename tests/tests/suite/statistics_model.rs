@@ -226,7 +226,7 @@ impl<B: TestBackend> Model<B> {
         let Counts { started, finished, dropped, .. } = self.counts;
         assert_eq!((stats.async_downloads, stats.finished_downloads), (started, finished), "{stats:?}");
         assert_eq!((stats.dropped_downloads, stats.slots_taken), (dropped, 0), "{stats:?}");
-        assert!(stats.idle.is_some());
+        assert!(stats.last_use.is_some());
     }
 }
 

@@ -6,9 +6,9 @@
 use super::RawBuffer;
 use crate::backend::Backend;
 use crate::ledger::{BufferStats, Resize, now};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::{LazyLock, OnceLock};
+use std::time::{Duration, Instant};
 
 /// What was done with a buffer so far.
 #[derive(Default)]
@@ -39,9 +39,19 @@ impl Usage {
         self.totals.get_or_init(Box::default)
     }
 
-    fn idle(&self) -> Option<Duration> {
+    /// The time of the last use. The same use gives the same time, so that snapshots can be compared.
+    fn last_use(&self) -> Option<Instant> {
+        /// A moment by both clocks.
+        static MOMENT: LazyLock<(Instant, u64)> = LazyLock::new(|| (Instant::now(), now()));
         let last = self.last.load(Relaxed);
-        (last > 0).then(|| Duration::from_nanos(now().saturating_sub(last)))
+        if last == 0 {
+            return None;
+        }
+        let (moment, coarse) = *MOMENT;
+        match last.checked_sub(coarse) {
+            Some(later) => moment.checked_add(Duration::from_nanos(later)),
+            None => moment.checked_sub(Duration::from_nanos(coarse - last)),
+        }
     }
 }
 
@@ -125,7 +135,7 @@ impl<B: Backend> RawBuffer<B> {
             slot_waits: slots.waits,
             slots_taken: self.slots.taken(),
             shadow_bytes: self.staging.bytes(),
-            idle: self.usage.idle(),
+            last_use: self.usage.last_use(),
         };
         BufferStats { peak_bytes: stats.peak_bytes.max(stats.live_bytes()), ..stats }
     }
