@@ -501,3 +501,22 @@ fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     assert_eq!(target.download().unwrap(), [2; 100]);
     device.synchronize_stream(&stream).unwrap();
 }
+
+#[test]
+fn failures_of_the_driver_are_counted_by_kind() {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let mut buffer = Buffer::from_slice(&device, "buffer", &[1_u32; 10]).unwrap();
+    faults.fail_driver(0..usize::MAX);
+    let full = Buffer::<u8>::with_capacity(&device, "full", 64 << 20).map(drop);
+    assert!(matches!(full, Err(Error::OutOfMemory { .. })), "{full:?}");
+    let stats = device.stats();
+    assert_eq!((stats.errors.out_of_memory, stats.errors.total(), stats.reclaims), (1, 1, 1), "{stats}");
+    assert!(faults.stop());
+    assert!(Buffer::<u8>::with_capacity(&device, "fits", 64 << 20).is_ok());
+    assert_eq!(device.stats().errors, stats.errors);
+    faults.fail_at(0);
+    assert!(matches!(buffer.fill(7), Err(Error::DeviceFailed { .. })));
+    let errors = device.stats().errors;
+    assert_eq!((errors.device_failed, errors.total()), (1, 2));
+}

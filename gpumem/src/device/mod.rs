@@ -9,6 +9,8 @@ mod auto;
 mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(not(feature = "cuda"))]
 mod without_cuda;
 

@@ -176,7 +176,7 @@ impl ErrorCounts {
     }
 
     /// Each count with the name of its variant.
-    fn named(&self) -> [(&'static str, u64); 8] {
+    pub(crate) fn named(&self) -> [(&'static str, u64); 8] {
         [
             ("OutOfMemory", self.out_of_memory),
             ("OutOfPinnedMemory", self.out_of_pinned_memory),
