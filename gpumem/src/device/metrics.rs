@@ -76,8 +76,8 @@ impl<B: Backend> Device<B> {
     ///
     /// The guide [`will_it_fit`](crate::guide::will_it_fit) has rules for alerts.
     ///
-    /// It takes one snapshot of the statistics, lists the live buffers, and makes about 40 updates and two per
-    /// name. Without a recorder it does nothing that can be seen.
+    /// It takes one snapshot of the statistics, lists the live buffers, and makes about 40 updates and two
+    /// per name. Without a recorder it does nothing that can be seen.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
