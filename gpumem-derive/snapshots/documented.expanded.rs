@@ -64,6 +64,22 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
             )?;
         ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
+    /// Whether `with_capacity` would succeed now. Nothing is taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of `with_capacity`: the limit of the buffer, of the set or of the device, or the memory of the driver, with the figures.
+    pub fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: SceneLengths,
+    ) -> ::gpumem::Result<()> {
+        let __set = ::gpumem::__private::Set::new(__device, "Scene");
+        __set
+            .would_fit(
+                <Scene as ::gpumem::GpuBuffers>::BUFFERS,
+                [__capacity.vertices, __capacity.path],
+            )
+    }
     fn __from_raw(
         __set: ::gpumem::__private::Set<B>,
         [__0,
@@ -299,9 +315,13 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
     pub fn frame_queue(&self) -> ::gpumem::FrameQueue<SceneFrame<B>, B> {
         self.__set.frame_queue(&[self.path.__raw()])
     }
-    /// Lengths, capacities and bytes, per buffer and in total.
+    /// Lengths, capacities and bytes, peaks and transfers, per buffer and in total. Its text is a table.
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
+    }
+    /// Makes the peaks of the set and of its buffers what they hold now.
+    pub fn reset_peak(&self) {
+        self.__set.reset_peak(&self.__raw());
     }
     /// The device that the buffers are on.
     #[inline]
@@ -492,6 +512,12 @@ impl<B: ::gpumem::Backend> ::gpumem::AnySet for SceneBuffers<B> {
 impl<B: ::gpumem::Backend> ::gpumem::BufferSet<B> for SceneBuffers<B> {
     type Source = Scene;
     type Lengths = SceneLengths;
+    fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: SceneLengths,
+    ) -> ::gpumem::Result<()> {
+        Self::would_fit(__device, __capacity)
+    }
     fn device(&self) -> &::gpumem::Device<B> {
         Self::device(self)
     }

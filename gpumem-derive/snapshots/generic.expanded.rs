@@ -42,6 +42,17 @@ where
             )?;
         ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
+    pub(crate) fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: MeshLengths,
+    ) -> ::gpumem::Result<()> {
+        let __set = ::gpumem::__private::Set::new(__device, "Mesh");
+        __set
+            .would_fit(
+                <Mesh<'a, S, N> as ::gpumem::GpuBuffers>::BUFFERS,
+                [__capacity.points, __capacity.r#type],
+            )
+    }
     fn __from_raw(
         __set: ::gpumem::__private::Set<B>,
         [__0,
@@ -215,6 +226,9 @@ where
     }
     pub(crate) fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
+    }
+    pub(crate) fn reset_peak(&self) {
+        self.__set.reset_peak(&self.__raw());
     }
     #[inline]
     pub(crate) fn device(&self) -> &::gpumem::Device<B> {
@@ -457,6 +471,12 @@ where
 {
     type Source = Mesh<'a, S, N>;
     type Lengths = MeshLengths;
+    fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: MeshLengths,
+    ) -> ::gpumem::Result<()> {
+        Self::would_fit(__device, __capacity)
+    }
     fn device(&self) -> &::gpumem::Device<B> {
         Self::device(self)
     }

@@ -25,6 +25,17 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
             )?;
         ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
+    pub fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: GraphLengths,
+    ) -> ::gpumem::Result<()> {
+        let __set = ::gpumem::__private::Set::new(__device, "Graph");
+        __set
+            .would_fit(
+                <Graph as ::gpumem::GpuBuffers>::BUFFERS,
+                [__capacity.positions, __capacity.velocities, __capacity.edges],
+            )
+    }
     fn __from_raw(
         __set: ::gpumem::__private::Set<B>,
         [__0,
@@ -223,6 +234,9 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
     }
+    pub fn reset_peak(&self) {
+        self.__set.reset_peak(&self.__raw());
+    }
     #[inline]
     pub fn device(&self) -> &::gpumem::Device<B> {
         self.__set.device()
@@ -406,6 +420,12 @@ impl<B: ::gpumem::Backend> ::gpumem::AnySet for GraphBuffers<B> {
 impl<B: ::gpumem::Backend> ::gpumem::BufferSet<B> for GraphBuffers<B> {
     type Source = Graph;
     type Lengths = GraphLengths;
+    fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: GraphLengths,
+    ) -> ::gpumem::Result<()> {
+        Self::would_fit(__device, __capacity)
+    }
     fn device(&self) -> &::gpumem::Device<B> {
         Self::device(self)
     }

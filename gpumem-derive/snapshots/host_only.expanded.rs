@@ -21,6 +21,13 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         let __made = __set.make(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])?;
         ::gpumem::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
+    pub fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: HostOnlyLengths,
+    ) -> ::gpumem::Result<()> {
+        let __set = ::gpumem::__private::Set::new(__device, "HostOnly");
+        __set.would_fit(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])
+    }
     fn __from_raw(
         __set: ::gpumem::__private::Set<B>,
         []: [::gpumem::__private::RawOwned<B>; 0],
@@ -132,6 +139,9 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
     pub fn stats(&self) -> ::gpumem::SetStats {
         self.__set.stats(&self.__raw())
     }
+    pub fn reset_peak(&self) {
+        self.__set.reset_peak(&self.__raw());
+    }
     #[inline]
     pub fn device(&self) -> &::gpumem::Device<B> {
         self.__set.device()
@@ -230,6 +240,12 @@ impl<T, B: ::gpumem::Backend> ::gpumem::AnySet for HostOnlyBuffers<T, B> {
 impl<T, B: ::gpumem::Backend> ::gpumem::BufferSet<B> for HostOnlyBuffers<T, B> {
     type Source = HostOnly<T>;
     type Lengths = HostOnlyLengths;
+    fn would_fit(
+        __device: &::gpumem::Device<B>,
+        __capacity: HostOnlyLengths,
+    ) -> ::gpumem::Result<()> {
+        Self::would_fit(__device, __capacity)
+    }
     fn device(&self) -> &::gpumem::Device<B> {
         Self::device(self)
     }

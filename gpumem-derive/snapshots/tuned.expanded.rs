@@ -35,6 +35,26 @@ impl<B: crate::gpu::Backend> Gpu<B> {
             )?;
         crate::gpu::__private::core::result::Result::Ok(Self::__from_raw(__set, __made))
     }
+    fn would_fit(
+        __device: &crate::gpu::Device<B>,
+        __capacity: Counts,
+    ) -> crate::gpu::Result<()> {
+        let __set = crate::gpu::__private::Set::limited(
+            __device,
+            "a simulation",
+            4294967296,
+        );
+        __set
+            .would_fit(
+                <Simulation as crate::gpu::GpuBuffers>::BUFFERS,
+                [
+                    __capacity.inherits,
+                    __capacity.links,
+                    __capacity.field,
+                    __capacity.overrides,
+                ],
+            )
+    }
     fn __from_raw(
         __set: crate::gpu::__private::Set<B>,
         [__0,
@@ -267,6 +287,9 @@ impl<B: crate::gpu::Backend> Gpu<B> {
     fn stats(&self) -> crate::gpu::SetStats {
         self.__set.stats(&self.__raw())
     }
+    fn reset_peak(&self) {
+        self.__set.reset_peak(&self.__raw());
+    }
     #[inline]
     fn device(&self) -> &crate::gpu::Device<B> {
         self.__set.device()
@@ -467,6 +490,12 @@ impl<B: crate::gpu::Backend> crate::gpu::AnySet for Gpu<B> {
 impl<B: crate::gpu::Backend> crate::gpu::BufferSet<B> for Gpu<B> {
     type Source = Simulation;
     type Lengths = Counts;
+    fn would_fit(
+        __device: &crate::gpu::Device<B>,
+        __capacity: Counts,
+    ) -> crate::gpu::Result<()> {
+        Self::would_fit(__device, __capacity)
+    }
     fn device(&self) -> &crate::gpu::Device<B> {
         Self::device(self)
     }

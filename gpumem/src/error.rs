@@ -2,7 +2,7 @@
 
 use crate::backend::{Cause, Fault};
 pub(crate) use crate::label::{BufferLabel, Bytes};
-use crate::ledger::LeakReport;
+use crate::ledger::{Counters, ErrorKind, LeakReport};
 use std::fmt;
 
 /// The result of everything in this crate that can fail.
@@ -349,6 +349,25 @@ impl Error {
             _ => told,
         };
         Self::BackendUnavailable { backend, reason }
+    }
+}
+
+impl Error {
+    /// The same error, after it was counted: for an operation that ends with it.
+    pub(crate) fn counted(self, counters: &Counters) -> Self {
+        let kind = match &self {
+            Self::OutOfMemory { .. } => ErrorKind::OutOfMemory,
+            Self::OutOfPinnedMemory { .. } => ErrorKind::OutOfPinnedMemory,
+            Self::DeviceLimit { .. } => ErrorKind::DeviceLimit,
+            Self::SetLimit { .. } => ErrorKind::SetLimit,
+            Self::BufferLimit { .. } => ErrorKind::BufferLimit,
+            Self::SlotsBusy { .. } => ErrorKind::SlotsBusy,
+            Self::CallRefused { .. } | Self::KernelRefused { .. } => ErrorKind::CallRefused,
+            Self::DeviceFailed { .. } => ErrorKind::DeviceFailed,
+            _ => return self,
+        };
+        counters.failed(kind);
+        self
     }
 }
 

@@ -75,7 +75,7 @@ pub use self::kernels::{
     Launch, LaunchOn,
 };
 pub use self::label::BufferLabel;
-pub use self::ledger::{BufferStats, DeviceStats, Held, LeakReport, SetStats};
+pub use self::ledger::{BufferStats, DeviceStats, ErrorCounts, Held, LeakReport, SetStats};
 pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::{AnySet, BufferSet, GpuBuffers};
 pub use self::spec::BufferSpec;

@@ -1,7 +1,7 @@
 //! Every call to the backend fails once. After any operation the buffer is as before.
 
 use gpumem::testing::{Faults, SlowBus};
-use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Host, Stream};
+use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Host, SetStats, Stream};
 use std::time::Duration;
 
 type Frame = Buffer<[u32; 3], Host, Async>;
@@ -214,7 +214,7 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         let faults = Faults::new();
         let device = Device::builder().faults(&faults).host().unwrap();
         let mut gpu = host.upload(&device).unwrap();
-        let before = (gpu.stats(), device.stats().live_bytes);
+        let before = (figures(&gpu), device.stats().live_bytes);
         faults.fail_at(call);
         let result = gpu.upload_from(&more);
         assert!(
@@ -222,7 +222,7 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
             "call {call}: memory and pinned memory for each of the two"
         );
         device.synchronize().unwrap();
-        assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
+        assert_eq!((figures(&gpu), device.stats().live_bytes), before, "call {call}");
         let down = gpu.download().unwrap();
         assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]), "call {call}");
     }
@@ -230,15 +230,22 @@ fn a_failed_operation_leaves_the_whole_set_as_it_was() {
         let faults = Faults::new();
         let device = Device::builder().faults(&faults).host().unwrap();
         let mut gpu = host.upload(&device).unwrap();
-        let before = (gpu.stats(), device.stats().live_bytes);
+        let before = (figures(&gpu), device.stats().live_bytes);
         faults.fail_at(call);
         let error = gpu.resize(PairLengths { first: 1_000, second: 1_000 }).unwrap_err();
         assert!(faults.stop() && matches!(error, Error::OutOfMemory { .. }), "call {call}: {error}");
         device.synchronize().unwrap();
-        assert_eq!((gpu.stats(), device.stats().live_bytes), before, "call {call}");
+        assert_eq!((figures(&gpu), device.stats().live_bytes), before, "call {call}");
         let down = gpu.download().unwrap();
         assert_eq!((down.first, down.second), (vec![1; 10], vec![2; 20]));
     }
+}
+
+/// The statistics of a set. An attempt that fails is a use of its buffers too.
+fn figures(gpu: &PairBuffers) -> SetStats {
+    let mut stats = gpu.stats();
+    stats.buffers.iter_mut().for_each(|buffer| buffer.last_use = None);
+    stats
 }
 
 #[test]
@@ -255,12 +262,12 @@ fn a_failed_append_or_copy_leaves_the_whole_set_as_it_was() {
             let mut gpu = host.upload(&device).unwrap();
             let other = more.upload(&device).unwrap();
             device.synchronize().unwrap();
-            let before = (gpu.stats(), device.stats().live_bytes);
+            let before = (figures(&gpu), device.stats().live_bytes);
             faults.fail_at(call);
             let result = operation(&mut gpu, &other, &more);
             assert!(faults.stop() && result.is_err(), "operation {number}, call {call}");
             device.synchronize().unwrap();
-            assert_eq!((gpu.stats(), device.stats().live_bytes), before, "operation {number}, call {call}");
+            assert_eq!((figures(&gpu), device.stats().live_bytes), before, "operation {number}, call {call}");
             let down = gpu.download().unwrap();
             assert_eq!(
                 (down.first, down.second),
@@ -500,4 +507,23 @@ fn a_buffer_whose_writer_may_never_end_is_not_copied_from() {
     }
     assert_eq!(target.download().unwrap(), [2; 100]);
     device.synchronize_stream(&stream).unwrap();
+}
+
+#[test]
+fn failures_of_the_driver_are_counted_by_kind() {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let mut buffer = Buffer::from_slice(&device, "buffer", &[1_u32; 10]).unwrap();
+    faults.fail_driver(0..usize::MAX);
+    let full = Buffer::<u8>::with_capacity(&device, "full", 64 << 20).map(drop);
+    assert!(matches!(full, Err(Error::OutOfMemory { .. })), "{full:?}");
+    let stats = device.stats();
+    assert_eq!((stats.errors.out_of_memory, stats.errors.total(), stats.reclaims), (1, 1, 1), "{stats}");
+    let _ = faults.stop();
+    assert!(Buffer::<u8>::with_capacity(&device, "fits", 64 << 20).is_ok());
+    assert_eq!(device.stats().errors, stats.errors);
+    faults.fail_at(0);
+    assert!(matches!(buffer.fill(7), Err(Error::DeviceFailed { .. })));
+    let errors = device.stats().errors;
+    assert_eq!((errors.device_failed, errors.total()), (1, 2));
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("clippy", clippy),
     ("docs", docs),
@@ -19,6 +19,7 @@ const STEPS: [Step; 9] = [
     ("cuda-on-threads", cuda_on_threads),
     ("cuda-without-virtual-memory", cuda_without_virtual_memory),
     ("examples", examples),
+    ("metrics", metrics),
     ("packages", packages),
 ];
 
@@ -50,7 +51,8 @@ fn cargo(line: &str) -> Result<Run, Failure> {
 }
 
 fn format() -> Result<(), Failure> {
-    Run::cargo("fmt --all --check").go()
+    Run::cargo("fmt --all --check").go()?;
+    Run::cargo("fmt --check --manifest-path examples/metrics/Cargo.toml").go()
 }
 
 fn clippy() -> Result<(), Failure> {
@@ -121,6 +123,16 @@ fn examples() -> Result<(), Failure> {
         Some(missing) => Err(Failure(format!("an example wrote no {missing}"))),
         None => Ok(()),
     }
+}
+
+/// The example with an exporter of metrics, which is a workspace of its own.
+fn metrics() -> Result<(), Failure> {
+    let place = "--locked --manifest-path examples/metrics/Cargo.toml --target-dir";
+    Run::cargo(&format!("clippy --all-targets {place}"))
+        .arguments([&target().join("metrics")])
+        .arguments(["--", "-D", "warnings"])
+        .go()?;
+    Run::cargo(&format!("test {place}")).arguments([&target().join("metrics")]).go()
 }
 
 /// To build the packed `gpumem`, cargo puts the packed `gpumem-derive` into a local registry. Cargo assumes

@@ -49,6 +49,10 @@ fn buffer_set(cx: &Context<'_>) -> TokenStream {
             type Source = #source;
             type Lengths = #lengths;
 
+            fn would_fit(__device: &#root::Device<#backend>, __capacity: #lengths) -> #root::Result<()> {
+                Self::would_fit(__device, __capacity)
+            }
+
             fn device(&self) -> &#root::Device<#backend> {
                 Self::device(self)
             }

@@ -75,5 +75,6 @@ fn run<B: Subject>(options: &Options, cap: usize, report: &mut Report) -> Result
     cases::crowd::run::<B>(&mut session);
     cases::chunks::run::<B>(&mut session);
     cases::leaks::run::<B>(&mut session);
+    cases::stats::run::<B>(&mut session);
     Ok(())
 }

@@ -60,6 +60,33 @@ impl<T: Element, B: Backend> Buffer<T, B> {
         Ok(Self::from_raw(RawBuffer::new(device, spec.into().element::<T>(), capacity, None)?))
     }
 
+    /// Whether a buffer with memory for `capacity` elements could be made now: [`Buffer::with_capacity`]
+    /// without the buffer. For a set, the generated managers have `would_fit`.
+    ///
+    /// Nothing is taken, so the answer holds until something else takes memory. The pressure callback is not
+    /// called. It costs a call to the driver, and a few locks.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device, Error};
+    ///
+    /// let device = Device::builder().memory_limit(1_000).host()?;
+    /// let _kept = Buffer::<u8>::with_capacity(&device, "kept", 600)?;
+    /// Buffer::<u32>::would_fit(&device, "cells", 100)?;
+    /// let error = Buffer::<u32>::would_fit(&device, "cells", 101).unwrap_err();
+    /// assert!(matches!(error, Error::DeviceLimit { requested: 404, used: 600, limit: 1_000, .. }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those that [`Buffer::with_capacity`] would give, with the same figures: [`Error::BufferLimit`],
+    /// [`Error::DeviceLimit`], [`Error::OutOfMemory`] and [`Error::InvalidSpec`] among them.
+    /// `OutOfMemory` has the figures of now, before any free memory went back to the driver.
+    pub fn would_fit(device: &Device<B>, spec: impl Into<BufferSpec>, capacity: usize) -> Result<(), Error> {
+        let (spec, mut forecast) = (spec.into().element::<T>(), device.state().forecast());
+        RawBuffer::would_fit(device, &spec, capacity, None, &mut forecast).map(drop)
+    }
+
     /// A buffer with the elements of `data`.
     ///
     /// ```

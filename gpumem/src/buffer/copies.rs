@@ -6,6 +6,7 @@
 //! (rule 2).
 
 use crate::backend::{Backend, CopyToHost, Fault};
+use crate::error::Error;
 use crate::memory::{Block, DeviceState, Lane, NotQueued, PartlyQueued, PinnedBlock, use_together};
 
 /// A place in device memory: a block, and a number of bytes from its start.
@@ -28,10 +29,16 @@ pub(super) unsafe fn copy_on_device<B: Backend>(
     let stream = state.lanes.compute.stream().raw();
     // SAFETY: the caller vouches for the ranges. Later writes of either block, and its retirement, are queued
     // on this stream too or wait for it (rule 1).
-    unsafe { state.backend.copy_on_device(stream, source.at(start), target.at(to), bytes) }
+    let queued = unsafe { state.backend.copy_on_device(stream, source.at(start), target.at(to), bytes) };
+    queued.inspect_err(|fault| count(state, fault))
 }
 
-/// Queues `count` repetitions of `pattern` on the compute stream. Returns `false`, and queues nothing, if the
+/// Counts a fault of the driver.
+fn count<B: Backend>(state: &DeviceState<B>, fault: &Fault) {
+    let _ = Error::from(fault.clone()).counted(&state.ledger.counters);
+}
+
+/// Queues repetitions of `pattern` on the compute stream. Returns `false`, and queues nothing, if the
 /// device cannot repeat such a pattern.
 ///
 /// # Safety
@@ -42,12 +49,13 @@ pub(super) unsafe fn fill<B: Backend>(
     state: &DeviceState<B>,
     (target, to): Place<'_, B>,
     pattern: &[u8],
-    count: usize,
+    repetitions: usize,
 ) -> Result<bool, Fault> {
     let stream = state.lanes.compute.stream().raw();
     // SAFETY: the caller vouches for the range. Other writes of the block, and its retirement, are queued on
     // this stream too or wait for it (rule 1).
-    unsafe { state.backend.fill(stream, target.at(to), pattern, count) }
+    let queued = unsafe { state.backend.fill(stream, target.at(to), pattern, repetitions) };
+    queued.inspect_err(|fault| count(state, fault))
 }
 
 /// Queues a copy of the first `bytes` of `pinned` to a block, and records the event after it.
@@ -72,11 +80,12 @@ pub(super) unsafe fn upload<B: Backend>(
     let copy =
         || unsafe { state.backend.copy_to_device(stream.raw(), (pinned.raw(), 0), target.at(to), bytes) };
     let record = || state.backend.record_queued(stream.raw());
-    if state.lanes.is_compute(lane) {
+    let queued = if state.lanes.is_compute(lane) {
         NotQueued::attempt(copy, record)
     } else {
         target.use_on_stream(stream.number(), copy, record)
-    }
+    };
+    queued.inspect_err(|failed| count(state, &failed.fault))
 }
 
 /// Queues a copy of `bytes` from a block to the start of `pinned`, and records the event after it.
@@ -99,12 +108,13 @@ pub(super) unsafe fn download<B: Backend>(
     let copy =
         || unsafe { state.backend.copy_to_host(stream.raw(), source.at(start), (pinned.raw(), 0), bytes) };
     let record = || state.backend.record_queued(stream.raw());
-    if state.lanes.is_compute(lane) {
+    let queued = if state.lanes.is_compute(lane) {
         source.check().map_err(|fault| NotQueued { fault, runs: false })?;
         NotQueued::attempt(copy, record)
     } else {
         source.use_on_stream(stream.number(), copy, record)
-    }
+    };
+    queued.inspect_err(|failed| count(state, &failed.fault))
 }
 
 /// One copy of [`download_together`].
@@ -131,27 +141,30 @@ pub(super) unsafe fn download_together<B: Backend>(
         before_record();
         state.backend.record_queued(stream.raw())
     };
-    if let [HostCopy { source: (block, start), pinned, bytes }] = parts {
-        // The same without the lists.
-        // SAFETY: as for several parts (rule 2).
-        let copy = || unsafe {
-            state.backend.copy_to_host(stream.raw(), block.at(*start), (pinned.raw(), 0), *bytes)
+    let queued =
+        if let [HostCopy { source: (block, start), pinned, bytes }] = parts {
+            // The same without the lists.
+            // SAFETY: as for several parts (rule 2).
+            let copy = || unsafe {
+                state.backend.copy_to_host(stream.raw(), block.at(*start), (pinned.raw(), 0), *bytes)
+            };
+            block.use_on_stream(stream.number(), copy, record).map_err(|NotQueued { fault, runs }| {
+                PartlyQueued { fault, parts: usize::from(runs), event: None }
+            })
+        } else {
+            let blocks: Vec<&Block<B>> = parts.iter().map(|part| part.source.0).collect();
+            let copies: Vec<_> = parts
+                .iter()
+                .map(|HostCopy { source: (block, start), pinned, bytes }| CopyToHost {
+                    from: block.at(*start),
+                    to: (pinned.raw(), 0),
+                    bytes: *bytes,
+                })
+                .collect();
+            // SAFETY: the caller vouches for the ranges and the pinned memory. Each block carries its copy as
+            // a pending use, with the event that all copies share (rule 2).
+            let queue = || unsafe { state.backend.copy_batch_to_host(stream.raw(), &copies) };
+            use_together(&blocks, stream.number(), queue, record)
         };
-        return block.use_on_stream(stream.number(), copy, record).map_err(|NotQueued { fault, runs }| {
-            PartlyQueued { fault, parts: usize::from(runs), event: None }
-        });
-    }
-    let blocks: Vec<&Block<B>> = parts.iter().map(|part| part.source.0).collect();
-    let copies: Vec<_> = parts
-        .iter()
-        .map(|HostCopy { source: (block, start), pinned, bytes }| CopyToHost {
-            from: block.at(*start),
-            to: (pinned.raw(), 0),
-            bytes: *bytes,
-        })
-        .collect();
-    // SAFETY: the caller vouches for the ranges and the pinned memory. Each block carries its copy as a
-    // pending use, with the event that all copies share (rule 2).
-    let queue = || unsafe { state.backend.copy_batch_to_host(stream.raw(), &copies) };
-    use_together(&blocks, stream.number(), queue, record)
+    queued.inspect_err(|failed| count(state, &failed.fault))
 }

@@ -157,7 +157,7 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
         self.raw.device()
     }
 
-    /// The buffer's length, capacity and memory, and its taken slots.
+    /// The buffer's length, capacity and memory, its transfers, and the time since its last use.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -172,6 +172,23 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
     #[must_use]
     pub fn stats(&self) -> BufferStats {
         self.raw.stats()
+    }
+
+    /// Makes [`BufferStats::peak_bytes`] what the buffer holds now. The peaks of its set and of the device
+    /// stay.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let mut cells = Buffer::<u8>::with_capacity(&Device::host(), "cells", 100)?;
+    /// cells.shrink_to_fit()?;
+    /// assert_eq!((cells.stats().live_bytes(), cells.stats().peak_bytes), (0, 100));
+    /// cells.reset_peak();
+    /// assert_eq!(cells.stats().peak_bytes, 0);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    pub fn reset_peak(&self) {
+        self.raw.reset_peak();
     }
 
     /// Makes the capacity large enough for `additional` more elements, or larger by the growth factor if that

@@ -11,6 +11,8 @@ mod builder;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod leaks;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(not(feature = "cuda"))]
 mod without_cuda;
 
@@ -272,6 +274,28 @@ impl<B: Backend> Device<B> {
     #[must_use]
     pub fn stats(&self) -> DeviceStats {
         self.state().stats()
+    }
+
+    /// Makes the peaks in [`Device::stats`] what they are now, to measure a phase of the program. Peaks of
+    /// sets and buffers stay.
+    ///
+    /// It changes nothing about the memory that the device holds. Until the next peak, each request that
+    /// raises it looks into the caches of all threads, as in a program that has just begun.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::host();
+    /// drop(Buffer::<u8>::with_capacity(&device, "loading", 5_000)?);
+    /// let _kept = Buffer::<u8>::with_capacity(&device, "kept", 1_000)?;
+    /// assert_eq!(device.stats().peak_bytes, 5_000);
+    /// device.reset_peak();
+    /// drop(Buffer::<u8>::with_capacity(&device, "frame", 700)?);
+    /// assert_eq!(device.stats().peak_bytes, 1_700);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    pub fn reset_peak(&self) {
+        self.state().reset_peak();
     }
 
     /// Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are kept.

@@ -114,7 +114,9 @@ pub(super) fn queue_with<B: KernelBackend, A: KernelArgs<B>>(
     queue: impl FnOnce(&Stream<B>, A::Lent) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let lent = args.lend(device, stream)?;
-    queue(stream.unwrap_or_else(|| device.state().lanes.compute.stream()), lent)?;
+    let state = device.state();
+    let queued = queue(stream.unwrap_or_else(|| state.lanes.compute.stream()), lent);
+    queued.map_err(|error| error.counted(&state.ledger.counters))?;
     // If this fails, the buffers concerned are marked as in use for good.
     stream.map_or(Ok(()), |stream| args.used_on(stream))
 }

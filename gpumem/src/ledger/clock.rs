@@ -1,10 +1,10 @@
-//! The clock by which records tell their age.
+//! The clock by which records tell their age, and buffers the time since their last use.
 
 /// Nanoseconds since some moment in the past. It never goes back, and is at most some 10 ms late.
 ///
 /// Linux notes the time 100 to 1,000 times a second. To read that takes 5 ns, and an exact time 20.
 #[cfg(target_os = "linux")]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a place for the time, and the clock is one that Linux has (the system's contract).
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
@@ -16,7 +16,7 @@ pub(super) fn now() -> u64 {
 
 /// As above, exactly.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     use std::sync::LazyLock;
     use std::time::Instant;
 

@@ -7,22 +7,28 @@
 //! lock that is held for a few instructions. A thread uses the shard of its number, so that threads which
 //! make and drop buffers rarely wait for each other. Running totals are atomics.
 //!
-//! In the order of the imports: `clock` tells the time, `held` is a record as users see it, `leaks` the
-//! report, `records` the records, `stats` the totals.
+//! `clock` tells the time. `records` has the records, `held` a record as users see it, `leaks` the report.
+//! `counters` has the totals, `stats` and `buffer_stats` the statistics as users see them, and `table` their
+//! text.
 
+mod buffer_stats;
 mod clock;
+mod counters;
 mod held;
 mod leaks;
 mod records;
 mod stats;
+mod table;
 
+pub use buffer_stats::{BufferStats, SetStats};
+pub(crate) use clock::now;
+pub(crate) use counters::{Counters, ErrorKind, Resize, Stopwatch};
 pub use held::Held;
 pub(crate) use held::HeldKind;
 pub use leaks::LeakReport;
 pub(crate) use leaks::NotHeld;
 pub(crate) use records::{Record, SetId};
-pub(crate) use stats::Counters;
-pub use stats::{BufferStats, DeviceStats, SetStats};
+pub use stats::{DeviceStats, ErrorCounts};
 
 use crate::threads;
 use held::Trace;
@@ -92,11 +98,34 @@ pub(crate) struct ScopeId(u64);
 pub(crate) struct SetMark {
     pub(crate) id: SetId,
     live: AtomicUsize,
+    /// Bytes of its live buffers, and the most that there were.
+    bytes: AtomicU64,
+    peak: AtomicU64,
 }
 
 impl SetMark {
     pub(crate) fn live(&self) -> usize {
         self.live.load(Ordering::Acquire)
+    }
+
+    /// The most bytes that its buffers had at one time, so far or since [`SetMark::reset_peak`].
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset_peak(&self) {
+        self.peak.store(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Replaces the bytes that a buffer adds.
+    fn resized(&self, before: u64, bytes: u64) {
+        if bytes > before {
+            let more = bytes - before;
+            let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
+            self.peak.fetch_max(bytes, Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(before - bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -109,7 +138,12 @@ impl Ledger {
     pub(crate) fn new_set(&self) -> SetMark {
         let earlier = self.counters.sets.fetch_add(1, Ordering::Relaxed);
         let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
-        SetMark { id: SetId::MIN.saturating_add(earlier), live: AtomicUsize::new(0) }
+        SetMark {
+            id: SetId::MIN.saturating_add(earlier),
+            live: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+        }
     }
 
     /// Makes a record, which its owner [closes](Self::close).
@@ -117,6 +151,7 @@ impl Ledger {
     pub(crate) fn open(&self, mut entry: Record, set: Option<&SetMark>) -> RecordId {
         if let Some(set) = set {
             set.live.fetch_add(1, Ordering::AcqRel);
+            set.resized(0, entry.bytes);
             entry.set = Some(set.id);
         }
         let trace = if self.captures { captured() } else { None };
@@ -132,10 +167,16 @@ impl Ledger {
         Listed { id: self.open(entry, None), ledger: self.clone() }
     }
 
-    pub(crate) fn resized(&self, id: &RecordId, bytes: u64) {
-        if let Some(entry) = self.shard(id.shard).get_mut(id.index) {
-            entry.bytes = bytes;
+    /// Notes how many bytes a buffer holds. Returns how many it held before.
+    pub(crate) fn resized(&self, id: &RecordId, set: Option<&SetMark>, bytes: u64) -> u64 {
+        let mut shard = self.shard(id.shard);
+        let Some(record) = shard.get_mut(id.index) else { return bytes };
+        let before = std::mem::replace(&mut record.bytes, bytes);
+        drop(shard);
+        if let Some(set) = set {
+            set.resized(before, bytes);
         }
+        before
     }
 
     /// The line of the application that made a live buffer.
@@ -144,8 +185,9 @@ impl Ledger {
     }
 
     pub(crate) fn close(&self, id: &RecordId, set: Option<&SetMark>) {
-        self.shard(id.shard).remove(id.index);
+        let bytes = self.shard(id.shard).remove(id.index);
         if let Some(set) = set {
+            set.resized(bytes, 0);
             set.live.fetch_sub(1, Ordering::AcqRel);
         }
     }
@@ -269,7 +311,7 @@ mod tests {
         let first = ledger.open(entry("first"), Some(&set));
         let second = ledger.open(entry("second"), Some(&set));
         let third = ledger.open(entry("third"), None);
-        ledger.resized(&second, 80);
+        assert_eq!(ledger.resized(&second, Some(&set), 80), 0, "it had none before");
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
         let escaped = ledger.list_escaped(set.id, &[&first]);
         assert_eq!((names(&escaped), escaped[0].bytes, escaped[0].element), (vec!["second"], 80, "u32"));
@@ -291,6 +333,24 @@ mod tests {
             ledger.close(&id, set);
         }
         assert_eq!((ledger.live_buffers(), ledger.leaks(), set.live()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_set_knows_the_most_bytes_that_its_buffers_had_at_one_time() {
+        let ledger = Ledger::default();
+        let set = ledger.new_set();
+        let open = || ledger.open(entry("buffer"), Some(&set));
+        let [first, second] = [open(), open()];
+        ledger.resized(&first, Some(&set), 30);
+        ledger.resized(&second, Some(&set), 20);
+        assert_eq!(ledger.resized(&first, Some(&set), 10), 30);
+        ledger.resized(&second, Some(&set), 35);
+        assert_eq!(set.peak(), 50);
+        ledger.close(&first, Some(&set));
+        set.reset_peak();
+        assert_eq!(set.peak(), 35);
+        ledger.close(&second, Some(&set));
+        assert_eq!((set.peak(), set.bytes.into_inner()), (35, 0));
     }
 
     #[test]

@@ -131,9 +131,11 @@ impl Shard {
         self.entries.get_mut(index as usize)?.as_mut()
     }
 
-    pub(super) fn remove(&mut self, index: u32) {
-        let Some(place) = self.entries.get_mut(index as usize) else { return };
-        let Some(entry) = &*place else { return };
+    /// Removes a record. Returns the bytes that it held.
+    pub(super) fn remove(&mut self, index: u32) -> u64 {
+        let Some(place) = self.entries.get_mut(index as usize) else { return 0 };
+        let Some(entry) = &*place else { return 0 };
+        let bytes = entry.bytes;
         self.vacant.push(index);
         self.buffers -= usize::from(entry.kind == HeldKind::Buffer);
         let leak = usize::from(entry.kind.is_leak());
@@ -144,6 +146,7 @@ impl Shard {
             self.traces.remove(&index);
         }
         *place = None;
+        bytes
     }
 
     /// Begins a scope: records that are put from here on have a later stamp.

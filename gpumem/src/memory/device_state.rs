@@ -15,7 +15,7 @@ use super::stream::Stream;
 use super::transfer::{Lane, Lanes, PinnedOwner, PinnedPool};
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
-use crate::ledger::{DeviceStats, Held, HeldKind, LeakReport, Ledger, NotHeld, Record};
+use crate::ledger::{Counters, DeviceStats, Held, HeldKind, LeakReport, Ledger, NotHeld, Record};
 use crate::log_safely::safely;
 use crate::threads;
 use std::mem::ManuallyDrop;
@@ -148,7 +148,8 @@ impl<B: Backend> DeviceState<B> {
         for (bytes, pinned) in idle {
             self.ledger.counters.unpinned(bytes as u64);
             // SAFETY: it comes from the pinned pool, whose memory no transfer uses (rule 3, in flight).
-            if let Err(fault) = unsafe { self.backend.unpin(pinned) } {
+            let unpin = || unsafe { self.backend.unpin(pinned) };
+            if let Err(fault) = self.ledger.counters.pinning.time(unpin) {
                 self.losses.note(bytes, "pinned memory", fault);
             }
         }
@@ -157,6 +158,7 @@ impl<B: Backend> DeviceState<B> {
     /// Gives memory back that no buffer uses, until at most `retain` bytes of it are left. Waits for the
     /// device's work.
     pub(crate) fn trim(&self, retain: u64) -> Result<u64, Error> {
+        self.ledger.counters.trimmed();
         let held = || self.pool.figures().held;
         let before = held();
         self.synchronize()?;
@@ -188,9 +190,14 @@ impl<B: Backend> DeviceState<B> {
 
     pub(crate) fn stats(&self) -> DeviceStats {
         let figures = self.pool.figures();
+        let (free_bytes, largest_free_bytes) = self.pool.free_bytes();
+        let counters = self.ledger.counters.snapshot(self.ledger.live_buffers());
         DeviceStats {
             live_bytes: figures.live,
             peak_bytes: self.pool.peak(figures.live),
+            limit_bytes: self.pool.budget().limit(),
+            free_bytes,
+            largest_free_bytes,
             retired_bytes: figures.retired,
             held_bytes: figures.held,
             peak_held_bytes: figures.peak_held,
@@ -200,8 +207,15 @@ impl<B: Backend> DeviceState<B> {
             frees: figures.frees,
             reused: figures.reused,
             driver_calls: figures.driver_calls,
-            ..self.ledger.counters.snapshot(self.ledger.live_buffers())
+            driver_time: figures.driver_time + counters.driver_time,
+            ..counters
         }
+    }
+
+    /// Makes all peaks of the device what they are now.
+    pub(crate) fn reset_peak(&self) {
+        self.pool.reset_peak();
+        self.ledger.counters.reset_peak();
     }
 
     /// A report on what is held of the device. Waits for nothing.
@@ -347,6 +361,10 @@ impl<B: Backend> DeviceState<B> {
 impl<B: Backend> PinnedOwner<B> for DeviceState<B> {
     fn pinned_pool(&self) -> &PinnedPool<B> {
         &self.pinned
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.ledger.counters
     }
 
     fn losses(&self) -> &Losses {

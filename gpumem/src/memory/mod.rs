@@ -47,6 +47,7 @@ mod stream;
 mod tests;
 mod transfer;
 mod untyped;
+mod would_fit;
 
 pub(crate) use self::device_state::DeviceState;
 pub use self::device_state::MemoryReport;
@@ -62,3 +63,4 @@ pub(crate) use self::transfer::{
     copy_threads, run_on_threads,
 };
 pub use self::untyped::{Pool, PoolBlock};
+pub(crate) use self::would_fit::Forecast;

@@ -148,28 +148,33 @@ impl<B: Backend> DeviceState<B> {
     }
 
     fn pin(&self, label: &BufferLabel, bytes: usize) -> Result<B::Pinned, Error> {
-        let pinned = match self.backend.pin(bytes) {
+        let pin = || self.ledger.counters.pinning.time(|| self.backend.pin(bytes));
+        let pinned = match pin() {
             Err(fault) if fault.is_out_of_memory() => {
                 // Give idle blocks back, and try once more.
                 self.sweep();
                 self.unpin(self.pinned.drain());
-                self.backend.pin(bytes)
+                pin()
             }
             other => other,
         };
+        let counters = &self.ledger.counters;
         let pinned = pinned.map_err(|fault| {
-            if !fault.is_out_of_memory() {
-                return fault.into();
-            }
-            let pinned = self.ledger.counters.pinned_bytes();
-            Error::OutOfPinnedMemory { buffer: label.clone(), requested: bytes as u64, pinned }
+            let error = if fault.is_out_of_memory() {
+                let pinned = counters.pinned_bytes();
+                Error::OutOfPinnedMemory { buffer: label.clone(), requested: bytes as u64, pinned }
+            } else {
+                fault.into()
+            };
+            error.counted(counters)
         })?;
-        self.ledger.counters.pinned(bytes as u64);
+        counters.pinned(bytes as u64);
         Ok(pinned)
     }
 
     /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
     fn reclaim(&self) {
+        self.ledger.counters.reclaimed();
         // Before anything is locked: a thread that waits for a download's slot is woken by it.
         self.lanes.release_ended();
         let giving_back = self.pool.giving_back();

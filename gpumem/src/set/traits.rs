@@ -81,6 +81,14 @@ pub trait BufferSet<B: Backend>: AnySet + Sized {
     /// The generated struct with one number per buffer.
     type Lengths: Copy + fmt::Debug + Default + Eq + Hash + Send + Sync;
 
+    /// Whether a set with room for so many elements in each buffer could be made now. Nothing is taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::would_fit`](crate::Buffer::would_fit), for the first buffer that would not fit
+    /// beside those before it, and [`Error::SetLimit`].
+    fn would_fit(device: &Device<B>, capacities: Self::Lengths) -> Result<(), Error>;
+
     /// The device that the buffers are on.
     fn device(&self) -> &Device<B>;
 

@@ -161,6 +161,25 @@ impl<B: Backend> Set<B> {
         Ok(made.try_into().unwrap_or_else(|_| unreachable!("there are as many specs as capacities")))
     }
 
+    /// Whether [`Set::make`] would succeed now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buffer::would_fit`], for the first buffer that would fail beside those before it.
+    pub fn would_fit<const N: usize>(
+        &self,
+        specs: &[BufferSpec],
+        capacities: [usize; N],
+    ) -> Result<(), Error> {
+        let mut forecast = self.device.state().forecast();
+        let mut would_fit = |(spec, capacity)| {
+            RawBuffer::would_fit(&self.device, spec, capacity, Some(&self.shared), &mut forecast)
+        };
+        // Each has its part of the set's limit until the last was looked at.
+        let charges: Result<Vec<_>, Error> = specs.iter().zip(capacities).map(&mut would_fit).collect();
+        charges.map(drop)
+    }
+
     /// The buffers of this set with these bytes.
     ///
     /// # Errors
@@ -397,7 +416,18 @@ impl<B: Backend> Set<B> {
     /// The memory and the lengths of the set's buffers.
     #[must_use]
     pub fn stats(&self, buffers: &[&RawBuffer<B>]) -> SetStats {
-        SetStats { label: self.label(), buffers: buffers.iter().map(|buffer| buffer.stats()).collect() }
+        SetStats {
+            label: self.label(),
+            buffers: buffers.iter().map(|buffer| buffer.stats()).collect(),
+            peak_bytes: self.shared.mark.peak(),
+            limit_bytes: self.shared.budget.as_ref().map(Budget::limit),
+        }
+    }
+
+    /// Makes the peaks of the set and of its buffers what they hold now.
+    pub fn reset_peak(&self, buffers: &[&RawBuffer<B>]) {
+        buffers.iter().for_each(|buffer| buffer.reset_peak());
+        self.shared.mark.reset_peak();
     }
 
     /// Checks that every live buffer that was made for this set is in it. Costs a comparison when all are.

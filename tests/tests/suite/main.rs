@@ -25,6 +25,8 @@ mod reference_model;
 mod segments;
 mod sets;
 mod slots;
+mod statistics;
+mod statistics_model;
 mod tasks;
 mod tearing;
 mod threads;

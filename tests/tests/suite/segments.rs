@@ -319,7 +319,8 @@ fn blocks_freed_by_another_thread_are_used_again<B: TestBackend>(open: Open<'_, 
             }
             drop(send);
             // At most six are alive. How many of them the consumer has not dropped yet is random.
-            let chance = (6 * bytes).next_multiple_of(UNIT).max(6 * UNIT * usize::from(bytes > MIB)) as u64;
+            let large = 6 * bytes.next_multiple_of(UNIT) * usize::from(bytes > MIB);
+            let chance = (6 * bytes).next_multiple_of(UNIT).max(large) as u64;
             let stats = device.stats();
             assert!(stats.held_bytes <= held + chance, "{bytes}: {held} before, {stats:?}");
         });

@@ -125,7 +125,8 @@ fn whole_sets_are_extended_shortened_and_copied<B: TestBackend>(open: Open<'_, B
     other.reserve(GraphLengths { kinds: 6_000, ..GraphLengths::default() }).unwrap();
     other.kinds_mut().resize(5_500).unwrap();
     let elsewhere = graph(1, 1).upload(&open!(open)).unwrap();
-    let before = (gpu.stats(), gpu.download().unwrap(), device.stats().live_bytes);
+    let contents = gpu.download().unwrap();
+    let before = (gpu.stats(), contents, device.stats().live_bytes);
     assert!(matches!(gpu.extend_from(&graph(500, 1_000)), Err(Error::BufferLimit { .. })));
     assert!(matches!(gpu.extend_from(&graph(4_000, 1)), Err(Error::DeviceLimit { .. })));
     let error = gpu.swap_remove(52).unwrap_err();

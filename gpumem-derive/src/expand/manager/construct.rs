@@ -1,4 +1,5 @@
-//! `new` and `with_capacity`, and the private methods that convert between typed and untyped buffers.
+//! `new`, `with_capacity`, `would_fit`, and the private methods that convert between typed and untyped
+//! buffers.
 
 use crate::expand::context::Context;
 use crate::expand::docs;
@@ -6,7 +7,7 @@ use crate::expand::traits::new_set;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-pub(super) const METHODS: [&str; 2] = ["new", "with_capacity"];
+pub(super) const METHODS: [&str; 3] = ["new", "with_capacity", "would_fit"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { root, core, vis, backend, .. } = cx;
@@ -26,6 +27,7 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
          \n\
          If a limit would be exceeded, or the device does not have the memory for all buffers.",
     );
+    let would_fit = would_fit(cx);
     let conversions = conversions(cx);
     quote! {
         #new
@@ -42,7 +44,30 @@ pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
             #core::result::Result::Ok(Self::__from_raw(__set, __made))
         }
 
+        #would_fit
+
         #conversions
+    }
+}
+
+fn would_fit(cx: &Context<'_>) -> TokenStream {
+    let Context { root, vis, backend, .. } = cx;
+    let lengths = &cx.model.names.lengths;
+    let (set, self_type, names) = (new_set(cx), cx.model.self_type(), cx.accessors());
+    let docs = docs::of_text(
+        "Whether `with_capacity` would succeed now. Nothing is taken.\n\
+         \n\
+         # Errors\n\
+         \n\
+         Those of `with_capacity`: the limit of the buffer, of the set or of the device, or the memory of the driver, with the \
+         figures.",
+    );
+    quote! {
+        #docs
+        #vis fn would_fit(__device: &#root::Device<#backend>, __capacity: #lengths) -> #root::Result<()> {
+            let __set = #set;
+            __set.would_fit(<#self_type as #root::GpuBuffers>::BUFFERS, [#(__capacity.#names),*])
+        }
     }
 }
 

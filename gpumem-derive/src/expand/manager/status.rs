@@ -1,18 +1,23 @@
-//! The state of the whole set: `stats`, `device`, `check_leaks` and `close`.
+//! The state of the whole set: `stats`, `reset_peak`, `device`, `check_leaks` and `close`.
 
 use crate::expand::context::Context;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-pub(super) const METHODS: [&str; 4] = ["stats", "device", "check_leaks", "close"];
+pub(super) const METHODS: [&str; 5] = ["stats", "reset_peak", "device", "check_leaks", "close"];
 
 pub(super) fn expand(cx: &Context<'_>) -> TokenStream {
     let Context { root, core, vis, backend, .. } = cx;
     let names = cx.accessors();
     quote! {
-        /// Lengths, capacities and bytes, per buffer and in total.
+        /// Lengths, capacities and bytes, peaks and transfers, per buffer and in total. Its text is a table.
         #vis fn stats(&self) -> #root::SetStats {
             self.__set.stats(&self.__raw())
+        }
+
+        /// Makes the peaks of the set and of its buffers what they hold now.
+        #vis fn reset_peak(&self) {
+            self.__set.reset_peak(&self.__raw());
         }
 
         /// The device that the buffers are on.

@@ -6,6 +6,7 @@ pub(crate) mod growth;
 pub(crate) mod leaks;
 pub(crate) mod mix;
 pub(crate) mod pairs;
+pub(crate) mod stats;
 pub(crate) mod threads;
 pub(crate) mod within;
 

@@ -45,7 +45,7 @@ pub(super) fn queue<B: Backend>(
             let mut lane = lane.unwrap_or_else(|| state.lanes.download.lock());
             let mut transfers = Vec::with_capacity(plans.len());
             for Plan { source, pinned, slot } in plans {
-                state.ledger.counters.downloaded(source.bytes.len() as u64, true);
+                source.raw.downloaded(source.bytes.len(), true);
                 transfers.push((source.raw, lane.push(event.clone(), pinned, Some(slot))));
             }
             drop(lane);

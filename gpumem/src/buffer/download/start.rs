@@ -62,7 +62,8 @@ impl<'a, B: Backend> Request<'a, B> {
         };
         let slots = Slots::take(&wanted).or_else(ended).map_err(|missing| {
             let raw = sources[missing.part].raw;
-            Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() }
+            let busy = Error::SlotsBusy { buffer: raw.label(), slots: raw.slots().limit() };
+            busy.counted(&self.state.ledger.counters)
         })?;
         self.start_with(sources, slots)
     }
@@ -70,14 +71,16 @@ impl<'a, B: Backend> Request<'a, B> {
     /// [`Self::start`] that keeps the calling thread until there are slots.
     pub(super) fn wait<O>(&self) -> Result<Ticket<O, B>, Error> {
         let sources = self.sources()?;
-        let slots = Slots::wait(&wanted(&sources), &self.state.lanes)?;
+        let note = || self.state.ledger.counters.waits_for_slots();
+        let slots = Slots::wait(&wanted(&sources), &self.state.lanes, note)?;
         self.start_with(sources, slots)
     }
 
     /// [`Self::wait`] for a task: while slots are missing, `waker` is woken when that may have changed.
     pub(super) fn poll<O>(&self, waiting: &mut Waiting, waker: &Waker) -> Poll<Result<Ticket<O, B>, Error>> {
         let sources = self.sources()?;
-        let Poll::Ready(slots) = waiting.poll(&wanted(&sources), &self.state.lanes, waker) else {
+        let note = || self.state.ledger.counters.waits_for_slots();
+        let Poll::Ready(slots) = waiting.poll(&wanted(&sources), &self.state.lanes, waker, note) else {
             return Poll::Pending;
         };
         // Before memory is taken: the waker is not to be woken any more.
@@ -105,6 +108,7 @@ impl<'a, B: Backend> Request<'a, B> {
     fn start_with<O>(&self, sources: Vec<Source<'_, B>>, slots: Vec<Slot>) -> Result<Ticket<O, B>, Error> {
         let mut plans = Vec::with_capacity(sources.len());
         for (source, mut slot) in sources.into_iter().zip(slots) {
+            source.raw.note_use();
             let pinned = self.state.take_pinned(&source.raw.label(), source.bytes.len())?;
             slot.list(source.raw.hold(HeldKind::Download, source.bytes.len(), self.made_at));
             plans.push(Plan { source, pinned, slot });

@@ -20,7 +20,9 @@ use crate::backend::Backend;
 use crate::buffer::copies;
 use crate::device::Device;
 use crate::error::Error;
-use crate::memory::{AllocRequest, Block, DeviceState, Extent, LARGEST_SMALL};
+use crate::label::BufferLabel;
+use crate::ledger::Resize;
+use crate::memory::{AllocRequest, Block, Extent, LARGEST_SMALL};
 use crate::spec::BufferSpec;
 use std::panic::Location;
 use std::sync::Arc;
@@ -51,6 +53,34 @@ pub(crate) enum Old {
     Replaced,
 }
 
+/// The bytes of `elements` of a buffer, if memory can address them.
+pub(super) fn size_of(spec: &BufferSpec, label: &BufferLabel, elements: usize) -> Result<usize, Error> {
+    let element_size = spec.element_size();
+    let bytes = elements.checked_mul(element_size).filter(|bytes| isize::try_from(*bytes).is_ok());
+    bytes.ok_or_else(|| Error::SizeOverflow { buffer: label.clone(), elements, element_size })
+}
+
+/// The elements of the `min` of a buffer.
+pub(super) fn min_capacity(spec: &BufferSpec) -> usize {
+    usize::try_from(spec.min_bytes()).unwrap_or(usize::MAX).div_ceil(spec.element_size().max(1))
+}
+
+/// Refuses a number of elements that is above the `max` of a buffer. Returns their bytes.
+pub(super) fn check_limit(spec: &BufferSpec, label: &BufferLabel, need: usize) -> Result<usize, Error> {
+    let bytes = size_of(spec, label, need)?;
+    match spec.max_bytes() {
+        Some(limit) if bytes as u64 > limit => {
+            Err(Error::BufferLimit { buffer: label.clone(), requested: bytes as u64, limit })
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// The request for a block of a buffer.
+pub(super) fn request(spec: &BufferSpec, ask: bool, prepaid: bool) -> AllocRequest {
+    AllocRequest { reserve: spec.max_bytes(), stable: spec.is_stable(), ask, prepaid }
+}
+
 impl<B: Backend> RawBuffer<B> {
     /// An empty buffer with memory for `capacity` elements, or for its `min` if that is more. `spec` has its
     /// element size.
@@ -62,7 +92,7 @@ impl<B: Backend> RawBuffer<B> {
         set: Option<Arc<SetShared>>,
     ) -> Result<Self, Error> {
         let mut new = Self::without_memory(device, spec, set)?;
-        let capacity = capacity.max(new.min_capacity());
+        let capacity = capacity.max(min_capacity(&new.spec));
         new.check_limit(capacity)?;
         if capacity > 0 {
             let plan = new.plan(capacity, true)?;
@@ -74,26 +104,17 @@ impl<B: Backend> RawBuffer<B> {
 
     /// The bytes of `elements`, if memory can address them.
     pub(in crate::buffer) fn size_of(&self, elements: usize) -> Result<usize, Error> {
-        let element_size = self.element_size();
-        elements
-            .checked_mul(element_size)
-            .filter(|bytes| isize::try_from(*bytes).is_ok())
-            .ok_or(Error::SizeOverflow { buffer: self.label(), elements, element_size })
-    }
-
-    fn min_capacity(&self) -> usize {
-        usize::try_from(self.spec.min_bytes()).unwrap_or(usize::MAX).div_ceil(self.element_size().max(1))
+        size_of(&self.spec, &self.label, elements)
     }
 
     /// Refuses a number of elements that is above the buffer's own limit.
     pub(in crate::buffer) fn check_limit(&self, need: usize) -> Result<(), Error> {
-        let requested = self.size_of(need)? as u64;
-        match self.spec.max_bytes() {
-            Some(limit) if requested > limit => {
-                Err(Error::BufferLimit { buffer: self.label(), requested, limit })
-            }
-            _ => Ok(()),
-        }
+        check_limit(&self.spec, &self.label, need).map(drop).map_err(|error| self.counted(error))
+    }
+
+    /// Counts an error with which an operation ends.
+    fn counted(&self, error: Error) -> Error {
+        error.counted(&self.state().ledger.counters)
     }
 
     /// Refuses a number of elements that is above the limit of the buffer, of its set or of the device, so
@@ -106,10 +127,12 @@ impl<B: Backend> RawBuffer<B> {
         }
         let budget = self.state().pool.budget();
         let (used, limit) = (budget.used(), budget.limit());
-        if requested > limit {
-            return Err(Error::DeviceLimit { buffer: self.label(), requested, used, limit });
-        }
-        self.charge.check(requested, &self.label)
+        let checked = if requested > limit {
+            Err(Error::DeviceLimit { buffer: self.label(), requested, used, limit })
+        } else {
+            self.charge.check(requested, &self.label)
+        };
+        checked.map_err(|error| self.counted(error))
     }
 
     /// Takes memory for `need` elements in all, if the buffer has too little. Changes nothing that can be
@@ -133,8 +156,15 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// Takes memory for `capacity` elements, after the end of the block or in a new one. The application may
-    /// be asked to free memory if `ask` says so.
+    /// be asked to free memory if `ask` says so, and an error is counted then: without that there is a second
+    /// attempt.
     fn plan(&mut self, capacity: usize, ask: bool) -> Result<GrowthPlan<B>, Error> {
+        let plan = self.take(capacity, ask);
+        plan.map_err(|error| if ask { self.counted(error) } else { error })
+    }
+
+    /// The same without the count.
+    fn take(&mut self, capacity: usize, ask: bool) -> Result<GrowthPlan<B>, Error> {
         let bytes = self.size_of(capacity)?;
         let charge = self.charge.extend_to(bytes as u64, &self.label)?;
         let state = self.device.state();
@@ -154,9 +184,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Takes a new block. A `prepaid` one takes a part of the old block's charge when the buffer moves.
     fn allocate(&self, bytes: usize, ask: bool, prepaid: bool) -> Result<Block<B>, Error> {
-        let request =
-            AllocRequest { reserve: self.spec.max_bytes(), stable: self.spec.is_stable(), ask, prepaid };
-        self.state().allocate(&self.label, bytes, request)
+        self.state().allocate(&self.label, bytes, request(&self.spec, ask, prepaid))
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), Error> {
@@ -167,7 +195,7 @@ impl<B: Backend> RawBuffer<B> {
         self.state().backend.check_failure()?;
         self.staging.clear(self.device.state());
         self.report_bytes(0);
-        let capacity = self.len.max(self.min_capacity());
+        let capacity = self.len.max(min_capacity(&self.spec));
         let bytes = self.size_of(capacity)?;
         let state = self.device.state();
         if capacity >= self.capacity {
@@ -181,7 +209,7 @@ impl<B: Backend> RawBuffer<B> {
             && let Some(block) = &mut self.block
             && state.pool.shrink(block, bytes, self.spec.is_stable())?
         {
-            self.resized(capacity, SetCharge::none(None), true);
+            self.resized(capacity, SetCharge::none(None), Some(Resize::Shrunk));
             return Ok(());
         }
         if capacity == 0 {
@@ -190,7 +218,7 @@ impl<B: Backend> RawBuffer<B> {
         }
         let charge = self.charge.extend_to(bytes as u64, &self.label)?;
         // The smaller block counts against no limit, since the larger one is charged already.
-        let block = self.allocate(bytes, true, true)?;
+        let block = self.allocate(bytes, true, true).map_err(|error| self.counted(error))?;
         Growth::new(self, GrowthPlan::NewBlock { block, capacity, charge }).commit()
     }
 
@@ -201,7 +229,8 @@ impl<B: Backend> RawBuffer<B> {
         if let (Some(new), Some(old)) = (&mut self.block, &mut old) {
             new.take_charge_of(old);
         }
-        self.resized(capacity, charge, old.is_some());
+        let how = if capacity > self.capacity { Resize::GrownByCopy } else { Resize::Shrunk };
+        self.resized(capacity, charge, old.is_some().then_some(how));
         if let Some(old) = old {
             self.state().pool.give_back(old);
         }
@@ -212,17 +241,17 @@ impl<B: Backend> RawBuffer<B> {
         let bytes = capacity * self.element_size();
         if let Some(block) = &mut self.block {
             self.device.state().pool.commit_growth(block, bytes);
-            self.resized(capacity, charge, true);
+            self.resized(capacity, charge, Some(Resize::GrownInPlace));
         }
     }
 
-    /// Notes the new capacity.
-    fn resized(&mut self, capacity: usize, charge: SetCharge, had_memory: bool) {
+    /// Notes the new capacity, and how a buffer that had memory got it.
+    #[inline]
+    fn resized(&mut self, capacity: usize, charge: SetCharge, how: Option<Resize>) {
         self.capacity = capacity;
         self.charge.join(charge, (capacity * self.element_size()) as u64);
-        if had_memory {
-            self.resizes += 1;
-            self.state().ledger.counters.resized();
+        if let Some(how) = how {
+            self.count_resize(how);
         }
         self.report_bytes(self.staging.bytes());
     }
@@ -249,25 +278,26 @@ impl<'a, B: Backend> Growth<'a, B> {
     }
 
     /// Gives the memory to the buffer and makes its length `len`, for which there is memory, in an operation
-    /// that writes elements. `queue` queues the writing of all new elements, or of all elements if the old
-    /// ones are replaced. It is not called if there is no block, and so no element. If it fails, length and
-    /// capacity are as they were.
+    /// that writes elements. `queue` gets the buffer as it was, and the block with the memory. It queues the
+    /// writing of all new elements, or of all elements if the old ones are replaced. It is not called if
+    /// there is no block, and so no element. If it fails, length and capacity are as they were.
     pub(in crate::buffer) fn write<R>(
         mut self,
         old: Old,
         len: usize,
-        queue: impl FnOnce(&Arc<DeviceState<B>>, &Block<B>) -> Result<R, Error>,
+        queue: impl FnOnce(&RawBuffer<B>, &Block<B>) -> Result<R, Error>,
     ) -> Result<Option<R>, Error> {
         if old == Old::Kept {
             self.copy_elements()?;
         }
         let queued = if let GrowthPlan::NewBlock { block, .. } = &self.plan {
-            Some(queue(self.raw.state(), block)?)
+            self.raw.note_use();
+            Some(queue(self.raw, block)?)
         } else {
             self.raw.order_after_uses()?;
             self.touched = true;
             let raw = &*self.raw;
-            raw.block().map(|block| queue(raw.state(), block)).transpose()?
+            raw.block().map(|block| queue(raw, block)).transpose()?
         };
         self.settle();
         // SAFETY: the writing of the new elements was just queued, in memory that is the buffer's now (rule

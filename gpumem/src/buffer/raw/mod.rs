@@ -11,20 +11,22 @@ mod growth;
 mod set_share;
 mod staging_copy;
 mod swap;
+mod usage;
+mod would_fit;
 
 pub(in crate::buffer) use self::binding::Binding;
 pub(crate) use self::growth::Growth;
 pub(crate) use self::growth::Old;
-pub(crate) use self::set_share::SetShared;
+pub(crate) use self::set_share::{SetCharge, SetShared};
 pub(in crate::buffer) use self::staging_copy::{NewCopies, Rotation};
 
-use self::set_share::SetCharge;
 use self::staging_copy::StagingCopies;
+use self::usage::Usage;
 use crate::backend::Backend;
 use crate::device::Device;
 use crate::error::Error;
 use crate::label::BufferLabel;
-use crate::ledger::{BufferStats, HeldKind, Listed, Record, RecordId, SetMark};
+use crate::ledger::{HeldKind, Listed, Record, RecordId, SetMark};
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
 use std::fmt;
@@ -47,7 +49,7 @@ pub struct RawBuffer<B: Backend> {
     charge: SetCharge,
     /// The ledger's, from when the buffer is made.
     record: Option<RecordId>,
-    resizes: u64,
+    usage: Usage,
     slots: Slots<B>,
 }
 
@@ -58,6 +60,26 @@ pub struct RawMut<'a, B: Backend>(pub(crate) &'a mut RawBuffer<B>);
 /// A [`RawBuffer`] on its way to [`Set::close`](crate::__private::Set::close), opaque for the same reason.
 pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
 
+/// Refuses the specification of a buffer that cannot be made on this device.
+fn check_spec<B: Backend>(device: &Device<B>, spec: &BufferSpec) -> Result<(), Error> {
+    device.state().backend.check_failure()?;
+    spec.check()?;
+    if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
+        return Err(Error::InvalidSpec {
+            what: format!("buffer `{}`", spec.name()),
+            key: "max",
+            value: "none".into(),
+            rule: "a stable buffer needs one on a device without virtual memory, where all of it is taken at once",
+        });
+    }
+    Ok(())
+}
+
+/// The label of a buffer, which may be of a set.
+fn label(spec: &BufferSpec, set: Option<&SetShared>) -> BufferLabel {
+    BufferLabel { set: set.map(|set| set.label), name: spec.shared_name() }
+}
+
 impl<B: Backend> RawBuffer<B> {
     /// A buffer without memory. `spec` has its element size.
     fn without_memory(
@@ -65,17 +87,8 @@ impl<B: Backend> RawBuffer<B> {
         spec: BufferSpec,
         set: Option<Arc<SetShared>>,
     ) -> Result<Self, Error> {
-        device.state().backend.check_failure()?;
-        spec.check()?;
-        if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
-            return Err(Error::InvalidSpec {
-                what: format!("buffer `{}`", spec.name()),
-                key: "max",
-                value: "none".into(),
-                rule: "a stable buffer needs one on a device without virtual memory, where all of it is taken at once",
-            });
-        }
-        let label = BufferLabel { set: set.as_ref().map(|set| set.label), name: spec.shared_name() };
+        check_spec(device, &spec)?;
+        let label = label(&spec, set.as_deref());
         let slots = spec.slot_count();
         Ok(Self {
             block: None,
@@ -88,7 +101,7 @@ impl<B: Backend> RawBuffer<B> {
             charge: SetCharge::none(set.clone()),
             set,
             record: None,
-            resizes: 0,
+            usage: Usage::default(),
             slots: Slots::new(slots),
         })
     }
@@ -143,6 +156,7 @@ impl<B: Backend> RawBuffer<B> {
         let (label, element, bytes) = (self.label(), self.spec.element_name(), self.bytes());
         let record = Record::of(HeldKind::Buffer, label, element, bytes, made_at);
         self.record = Some(self.state().ledger.open(record, self.set()));
+        self.note_bytes(0, bytes);
     }
 
     pub(crate) fn record(&self) -> Option<&RecordId> {
@@ -160,22 +174,6 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(super) fn slots(&self) -> &Slots<B> {
         &self.slots
-    }
-
-    pub(crate) fn stats(&self) -> BufferStats {
-        if self.slots.taken() > 0 {
-            // Returns the slots of dropped tickets whose copies have ended.
-            self.state().lanes.release_ended();
-        }
-        BufferStats {
-            label: self.label(),
-            element_size: self.element_size(),
-            len: self.len,
-            capacity: self.capacity,
-            resizes: self.resizes,
-            slots_taken: self.slots.taken(),
-            shadow_bytes: self.staging.bytes(),
-        }
     }
 
     /// The range of elements that `bounds` stands for, if all of them exist.
@@ -255,7 +253,9 @@ impl<B: Backend> RawBuffer<B> {
     /// Tells the ledger how many bytes the buffer holds, `staging` of them in staging copies.
     fn report_bytes(&self, staging: u64) {
         if let Some(record) = &self.record {
-            self.state().ledger.resized(record, self.bytes() + staging);
+            let bytes = self.bytes() + staging;
+            let before = self.state().ledger.resized(record, self.set(), bytes);
+            self.note_bytes(before, bytes);
         }
     }
 }
@@ -264,6 +264,7 @@ impl<B: Backend> RawBuffer<B> {
 impl<B: Backend> RawBuffer<B> {
     /// Makes the compute stream wait for all pending uses, as every write must first (rule 2).
     pub(crate) fn order_after_uses(&mut self) -> Result<(), Error> {
+        self.note_use();
         let state = self.device.state();
         let order =
             |block: &mut Block<B>| block.order_after_uses(&state.backend, state.lanes.compute.stream());
@@ -272,6 +273,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// See [`Block::check`].
     pub(crate) fn check_uses(&self) -> Result<(), Error> {
+        self.note_use();
         Ok(self.block.as_ref().map_or(Ok(()), Block::check)?)
     }
 
@@ -280,6 +282,7 @@ impl<B: Backend> RawBuffer<B> {
         if !self.state().owns(stream) {
             return Err(self.on_another_device("the stream on another".into()));
         }
+        self.note_use();
         let lend = |block: &Block<B>| {
             block.lend_to(&self.state().backend, self.state().lanes.compute.stream(), stream, write)
         };

@@ -19,7 +19,7 @@ pub(crate) struct SetShared {
 }
 
 /// A buffer's charge against its set's limit. Dropping it gives it back.
-pub(super) struct SetCharge {
+pub(crate) struct SetCharge {
     set: Option<Arc<SetShared>>,
     charge: Charge,
 }

@@ -131,7 +131,8 @@ impl<B: Backend> StagingCopies<B> {
         // The calling thread has the download's slots meanwhile.
         let _held = (lacking > 0).then(SlotsHeld::now);
         for _ in 0..lacking {
-            new.blocks.push(state.allocate(label, size, AllocRequest::default())?);
+            let block = state.allocate(label, size, AllocRequest::default());
+            new.blocks.push(block.map_err(|error| error.counted(&state.ledger.counters))?);
         }
         Ok(new)
     }

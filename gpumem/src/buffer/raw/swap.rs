@@ -33,8 +33,10 @@ impl<B: Backend> RawBuffer<B> {
         mem::swap(&mut self.block, &mut other.block);
         mem::swap(&mut self.capacity, &mut other.capacity);
         mem::swap(&mut self.len, &mut other.len);
-        self.report_bytes(self.staging.bytes());
-        other.report_bytes(other.staging.bytes());
+        // The one that gives memory away first, so that no peak counts it twice.
+        let (first, second) = if bytes < other_bytes { (other, self) } else { (self, other) };
+        first.report_bytes(first.staging.bytes());
+        second.report_bytes(second.staging.bytes());
         Ok(())
     }
 }

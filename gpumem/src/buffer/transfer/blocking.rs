@@ -19,7 +19,6 @@ use crate::error::Error;
 use crate::memory::{Block, DeviceState, Pieces, run_on_threads};
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Bytes up to which a download runs on the compute lane: one or two microseconds of the bus.
 const SMALL: usize = 64 << 10;
@@ -38,7 +37,7 @@ impl<B: Backend> PreparedUpload<'_, B> {
         let Self { growth, old, pinned } = self;
         let (kept, start) = kept(growth.buffer(), old);
         let len = kept + growth.buffer().elements_in(data);
-        growth.write(old, len, |state, block| send(state, pinned, block, start, data)).map(|_| ())
+        growth.write(old, len, |raw, block| send(raw, pinned, block, start, data)).map(|_| ())
     }
 }
 
@@ -65,7 +64,7 @@ impl<B: Backend> RawBuffer<B> {
         let pinned = self.pinned_pieces(data.len())?;
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
-        send(self.state(), pinned, block, offset * self.element_size(), data)
+        send(self, pinned, block, offset * self.element_size(), data)
     }
 
     pub(crate) fn extend(&mut self, data: &[u8]) -> Result<(), Error> {
@@ -89,6 +88,7 @@ impl<B: Backend> RawBuffer<B> {
         range: Range<usize>,
         target: *mut u8,
     ) -> Result<(), Error> {
+        self.note_use();
         let bytes = range.len() * self.element_size();
         let state = self.state();
         state.backend.check_failure()?;
@@ -114,7 +114,7 @@ impl<B: Backend> RawBuffer<B> {
             }
             run_on_threads(&pieces, pinned.deal(state, std::slice::from_ref(lane)), receive)?;
         }
-        state.ledger.counters.downloaded(bytes as u64, false);
+        self.downloaded(bytes, false);
         Ok(())
     }
 }
@@ -127,16 +127,17 @@ fn kept<B: Backend>(buffer: &RawBuffer<B>, old: Old) -> (usize, usize) {
     }
 }
 
-/// Queues the copy of `data` to `start` bytes into `block`, which has so much memory there and for whose
-/// pending uses the compute stream waits.
+/// Queues the copy of `data` to `start` bytes into `block` of the buffer, which has so much memory there and
+/// for whose pending uses the compute stream waits.
 pub(super) fn send<B: Backend>(
-    state: &Arc<DeviceState<B>>,
+    raw: &RawBuffer<B>,
     pinned: Option<PinnedPieces<B>>,
     block: &Block<B>,
     start: usize,
     data: &[u8],
 ) -> Result<(), Error> {
     let Some(pinned) = pinned else { return Ok(()) };
+    let state = raw.state();
     let piece = pinned.piece();
     let pieces = Pieces::new(data.chunks(piece).enumerate());
     // SAFETY: the caller made sure of the range and of pending uses. Transfer lanes are made to wait for the
@@ -151,7 +152,7 @@ pub(super) fn send<B: Backend>(
     } else {
         run_on_threads(&pieces, pinned.deal(state, std::slice::from_ref(&state.lanes.compute)), send)?;
     }
-    state.ledger.counters.uploaded(data.len() as u64);
+    raw.uploaded(data.len());
     Ok(())
 }
 

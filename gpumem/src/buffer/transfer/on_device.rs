@@ -7,11 +7,9 @@ use crate::backend::Backend;
 use crate::buffer::copies;
 use crate::buffer::raw::{Growth, Old, RawBuffer};
 use crate::error::Error;
-use crate::label::BufferLabel;
-use crate::memory::{Block, DeviceState};
+use crate::memory::Block;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Bytes of a pattern that the host sends before copies on the device repeat them.
 const PATTERN: usize = 64 << 10;
@@ -21,14 +19,14 @@ impl<B: Backend> Growth<'_, B> {
     /// zero.
     pub(crate) fn resize(self, len: usize) -> Result<(), Error> {
         let buffer = self.buffer();
-        let (old, size, label) = (buffer.len(), buffer.element_size(), buffer.label());
+        let (old, size) = (buffer.len(), buffer.element_size());
         if len <= old {
             self.truncate(len);
             return Ok(());
         }
         // In bytes, so that the pattern is small however large an element is.
         let (start, count) = (old * size, (len - old) * size);
-        self.write(Old::Kept, len, |state, block| fill(state, &label, block, start, count, &[0])).map(|_| ())
+        self.write(Old::Kept, len, |raw, block| fill(raw, block, start, count, &[0])).map(|_| ())
     }
 
     /// Replaces the contents by those of `source`, for which the memory was taken.
@@ -52,7 +50,7 @@ impl<B: Backend> RawBuffer<B> {
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
         let (size, count) = (self.element_size(), range.len() * (self.element_size() / pattern.len()));
-        fill(self.state(), &self.label(), block, range.start * size, count, pattern)
+        fill(self, block, range.start * size, count, pattern)
     }
 
     pub(crate) fn copy_from(&mut self, source: &Self) -> Result<(), Error> {
@@ -117,6 +115,7 @@ fn copy<B: Backend>(
     if range.is_empty() {
         return Ok(());
     }
+    source.note_use();
     // SAFETY: the callers checked both ranges, and the source's elements were written (rule 5). Two buffers
     // have two blocks, so the ranges do not overlap. The compute stream waits for the target's pending uses
     // (rule 2).
@@ -125,38 +124,36 @@ fn copy<B: Backend>(
     }?)
 }
 
-/// Queues `count` repetitions of a pattern, from `to` bytes into `block` on. The block has so much memory
-/// there, and the compute stream waits for its pending uses.
+/// Queues `count` repetitions of a pattern, from `to` bytes into `block` of the buffer on. The block has so
+/// much memory there, and the compute stream waits for its pending uses.
 fn fill<B: Backend>(
-    state: &Arc<DeviceState<B>>,
-    label: &BufferLabel,
+    raw: &RawBuffer<B>,
     block: &Block<B>,
     to: usize,
     count: usize,
     pattern: &[u8],
 ) -> Result<(), Error> {
     // SAFETY: the callers made sure of the range and of pending uses (rule 2).
-    if unsafe { copies::fill(state, (block, to), pattern, count) }? {
+    if unsafe { copies::fill(raw.state(), (block, to), pattern, count) }? {
         return Ok(());
     }
-    fill_by_copies(state, label, block, to, count, pattern)
+    fill_by_copies(raw, block, to, count, pattern)
 }
 
 /// Sends some repetitions of the pattern, and doubles them on the device.
 fn fill_by_copies<B: Backend>(
-    state: &Arc<DeviceState<B>>,
-    label: &BufferLabel,
+    raw: &RawBuffer<B>,
     block: &Block<B>,
     to: usize,
     count: usize,
     pattern: &[u8],
 ) -> Result<(), Error> {
-    let size = pattern.len();
+    let (state, size) = (raw.state(), pattern.len());
     let sent = count.min((PATTERN / size).max(1));
-    let pinned = PinnedPieces::take(state, &state.lanes.compute, label, sent * size)?;
+    let pinned = PinnedPieces::take(state, &state.lanes.compute, &raw.label(), sent * size)?;
     // A single element may be large, so it is not copied once more.
     let repeated = if sent == 1 { Cow::Borrowed(pattern) } else { Cow::Owned(pattern.repeat(sent)) };
-    send(state, pinned, block, to, &repeated)?;
+    send(raw, pinned, block, to, &repeated)?;
     let mut done = sent;
     while done < count {
         let next = done.min(count - done);

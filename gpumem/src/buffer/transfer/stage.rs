@@ -13,12 +13,11 @@ use crate::buffer::raw::{Old, RawBuffer};
 use crate::buffer::ticket::{OneOrMany, Ticket, TicketPart, Upload};
 use crate::error::Error;
 use crate::ledger::{HeldKind, Listed};
-use crate::memory::{Block, Completion, DeviceState, NotQueued, PinnedBlock};
+use crate::memory::{Block, Completion, NotQueued, PinnedBlock};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::sync::Arc;
 
 /// The bytes of stages that may be in flight before a further stage waits for the oldest. Two may always be
 /// in flight.
@@ -117,7 +116,7 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         let Self { raw, pinned, len, .. } = self;
         let growth = raw.prepare(len)?;
         let bytes = len * size_of::<T>();
-        let sent = growth.write(Old::Replaced, len, |state, block| send(state, block, 0, pinned, bytes))?;
+        let sent = growth.write(Old::Replaced, len, |raw, block| send(raw, block, 0, pinned, bytes))?;
         Ok(ticket::<T, B>(sent.flatten(), raw, len))
     }
 
@@ -143,9 +142,9 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
     pub fn commit_at(self, offset: usize) -> Result<Upload<B>, Error> {
         let Self { raw, pinned, len, .. } = self;
         raw.range(offset..offset.saturating_add(len))?;
-        let (state, bytes) = (raw.state().clone(), len * size_of::<T>());
+        let bytes = len * size_of::<T>();
         raw.order_after_uses()?;
-        let send = |block| send(&state, block, offset * size_of::<T>(), pinned, bytes);
+        let send = |block| send(raw, block, offset * size_of::<T>(), pinned, bytes);
         let sent = raw.block().map(send).transpose()?;
         Ok(ticket::<T, B>(sent.flatten(), raw, len))
     }
@@ -178,7 +177,7 @@ impl<T: Element, B: Backend> Stage<'_, T, B> {
         let (added, bytes, start) = (len, len * size_of::<T>(), raw.len() * size_of::<T>());
         let len = raw.len().saturating_add(len);
         let growth = raw.prepare(len)?;
-        let sent = growth.write(Old::Kept, len, |state, block| send(state, block, start, pinned, bytes))?;
+        let sent = growth.write(Old::Kept, len, |raw, block| send(raw, block, start, pinned, bytes))?;
         Ok(ticket::<T, B>(sent.flatten(), raw, added))
     }
 }
@@ -193,17 +192,18 @@ fn ticket<T, B: Backend>(sent: Option<Completion<B>>, raw: &RawBuffer<B>, len: u
     unsafe { Ticket::new(OneOrMany::One(part)) }
 }
 
-/// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block, which has so much memory
-/// there and for whose pending uses the compute stream waits. Returns the end of the copy, if there is
-/// anything to copy.
+/// Queues the copy of the first `bytes` of `pinned` to `start` bytes into a block of the buffer, which has so
+/// much memory there and for whose pending uses the compute stream waits. Returns the end of the copy, if
+/// there is anything to copy.
 fn send<B: Backend>(
-    state: &Arc<DeviceState<B>>,
+    raw: &RawBuffer<B>,
     block: &Block<B>,
     start: usize,
     pinned: Option<PinnedBlock<B>>,
     bytes: usize,
 ) -> Result<Option<Completion<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
+    let state = raw.state();
     // Locked while the event is recorded, since the event may be awaited.
     let mut lane = state.lanes.compute.lock();
     // SAFETY: the callers made sure of the range and of pending uses (rule 2). All of the pinned block is
@@ -214,7 +214,7 @@ fn send<B: Backend>(
         Ok(event) => {
             let transfer = lane.push(event, pinned, None);
             drop(lane);
-            state.ledger.counters.uploaded(bytes as u64);
+            raw.uploaded(bytes);
             Ok(Some(Completion::new(&state.lanes.compute, transfer)))
         }
         Err(NotQueued { fault, runs }) => {

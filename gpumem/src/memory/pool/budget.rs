@@ -72,7 +72,10 @@ impl Drop for Charge {
 pub(crate) struct Budget {
     limit: u64,
     used: AtomicU64,
+    /// So far, or since it was reset.
     peak: AtomicU64,
+    /// The peak before it was reset for the last time.
+    highest: AtomicU64,
     /// A thread's cache may hold a part of `used` that no block has.
     has_reserved: AtomicBool,
     /// How many caches have taken anything.
@@ -85,6 +88,7 @@ impl Budget {
             limit,
             used: AtomicU64::new(0),
             peak: AtomicU64::new(0),
+            highest: AtomicU64::new(0),
             has_reserved: AtomicBool::new(false),
             takers: AtomicU64::new(0),
         }
@@ -144,9 +148,21 @@ impl Budget {
         self.has_reserved.swap(false, Ordering::AcqRel)
     }
 
-    /// The most bytes that have lived at the same time.
+    /// The most bytes that have lived at the same time, so far or since [`Budget::reset_peak`].
     pub(crate) fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes that have ever lived at the same time.
+    pub(crate) fn highest(&self) -> u64 {
+        self.highest.load(Ordering::Relaxed).max(self.peak())
+    }
+
+    /// Makes the peak `live`, the bytes that live now. No cache holds any of the budget. Requests raise the
+    /// peak from here on as they did at first: each looks into all caches before it does.
+    pub(crate) fn reset_peak(&self, live: u64) {
+        self.highest.fetch_max(self.peak(), Ordering::Relaxed);
+        self.peak.store(live, Ordering::Relaxed);
     }
 
     pub(crate) fn give_back(&self, mut charge: Charge) {

@@ -56,6 +56,14 @@ impl<B: Backend> FreeMemory<B> {
         (piece.max(segment) as u64, (pieces + segments) as u64)
     }
 
+    /// Bytes of all free pieces and segments, and of the largest of them, which is found at once however many
+    /// there are: a piece to about an eighth.
+    pub(super) fn free_bytes(&self) -> (u64, u64) {
+        let (pieces, piece) = self.slabs.free_bytes();
+        let (segment, _) = self.segments.largest();
+        (pieces + self.segments.bytes(), piece.max(segment as u64))
+    }
+
     /// Takes every segment that can be given back, those of slabs too, at the end of the device.
     pub(super) fn take_all(&mut self) -> Vec<Box<Segment<B>>> {
         let mut all = self.slabs.take_all();

@@ -106,7 +106,7 @@ impl<B: Backend> DevicePool<B> {
 
     /// Empties the caches, and makes segments of the slabs all of which is free, so that a request finds all
     /// free memory.
-    pub(super) fn gather(&self) {
+    pub(crate) fn gather(&self) {
         self.flush();
         self.free().dissolve_slabs();
     }

@@ -52,7 +52,7 @@ use super::stream::Stream;
 use crate::backend::{Backend, Fault};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The memory of a device.
 pub(crate) struct DevicePool<B: Backend> {
@@ -117,6 +117,7 @@ pub(crate) struct Figures {
     pub(crate) frees: u64,
     pub(crate) reused: u64,
     pub(crate) driver_calls: u64,
+    pub(crate) driver_time: Duration,
 }
 
 impl<B: Backend> DevicePool<B> {
@@ -153,7 +154,7 @@ impl<B: Backend> DevicePool<B> {
     }
 
     /// Bytes that chunks are multiples of.
-    fn unit(&self) -> usize {
+    pub(crate) fn unit(&self) -> usize {
         self.physical.unit()
     }
 
@@ -306,6 +307,7 @@ impl<B: Backend> DevicePool<B> {
             frees: counts.frees,
             reused: counts.reused,
             driver_calls: self.physical.calls(),
+            driver_time: self.physical.time(),
         }
     }
 
@@ -313,6 +315,25 @@ impl<B: Backend> DevicePool<B> {
     pub(crate) fn peak(&self, live: u64) -> u64 {
         self.budget.raise_peak(live);
         self.budget.peak()
+    }
+
+    /// Makes the peaks of what lives and of what is held what they are now.
+    pub(crate) fn reset_peak(&self) {
+        // Budget that a cache holds can be used without a look at the peak.
+        let _ = self.caches.collect_and_take(&self.budget, 0);
+        self.budget.reset_peak(self.figures().live);
+        self.physical.reset_peak();
+    }
+
+    /// Bytes of the free pieces and segments that all threads find, and of the largest of them.
+    pub(crate) fn free_bytes(&self) -> (u64, u64) {
+        self.free().free_bytes()
+    }
+
+    /// Bytes of the free pieces of slabs, and of the free segments.
+    pub(crate) fn free_by_kind(&self) -> (u64, u64) {
+        let free = self.free();
+        (free.slabs.free_bytes().0, free.segments.bytes())
     }
 
     /// The size of the largest free piece or segment in bytes, and how many pieces and segments are free.

@@ -20,7 +20,7 @@ use super::pinned::PinnedBlock;
 use super::slot::Slot;
 use crate::backend::{Backend, Fault};
 use crate::memory::locks::lock;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// A transfer that is under way, or whose result has not been taken.
 pub(crate) struct InFlight<B: Backend> {
@@ -77,7 +77,10 @@ impl<B: Backend> InFlight<B> {
     pub(super) fn take(&self) -> Option<(PinnedBlock<B>, Slot)> {
         let mut progress = lock(&self.progress);
         match std::mem::replace(&mut progress.payload, Payload::Taken) {
-            Payload::Claimed(pinned, slot) => Some((pinned, slot)),
+            Payload::Claimed(pinned, slot) => {
+                count(&pinned, &slot, true);
+                Some((pinned, slot))
+            }
             other => {
                 progress.payload = other;
                 None
@@ -111,10 +114,14 @@ impl<B: Backend> InFlight<B> {
     pub(super) fn abandon(&self) {
         let mut progress = lock(&self.progress);
         let gone = match std::mem::replace(&mut progress.payload, Payload::Taken) {
-            Payload::Claimed(pinned, slot) if progress.end.is_some() => (Some(pinned), Some(slot)),
             Payload::Claimed(pinned, slot) => {
-                progress.payload = Payload::Unclaimed(pinned);
-                (None, Some(slot))
+                count(&pinned, &slot, false);
+                if progress.end.is_some() {
+                    (Some(pinned), Some(slot))
+                } else {
+                    progress.payload = Payload::Unclaimed(pinned);
+                    (None, Some(slot))
+                }
             }
             other => {
                 progress.payload = other;
@@ -140,9 +147,28 @@ impl<B: Backend> InFlight<B> {
         };
         // Outside the lock: it is logged, or goes back to a pool with a lock of its own.
         match payload {
-            Payload::Claimed(pinned, _slot) => pinned.lose(),
+            Payload::Claimed(pinned, slot) => {
+                count(&pinned, &slot, false);
+                pinned.lose();
+            }
             Payload::Unclaimed(pinned) if failed => pinned.lose(),
             other => drop(other),
         }
     }
+}
+
+impl<B: Backend> Drop for InFlight<B> {
+    /// The ticket of a download was dropped, and its copy has ended.
+    fn drop(&mut self) {
+        let progress = self.progress.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Payload::Claimed(pinned, slot) = &progress.payload {
+            count(pinned, slot, false);
+        }
+    }
+}
+
+/// Counts the end of an async download: whether a ticket has taken its data, or nothing ever will.
+fn count<B: Backend>(pinned: &PinnedBlock<B>, slot: &Slot, taken: bool) {
+    pinned.counters().download_ended(taken);
+    slot.download_ended(taken);
 }

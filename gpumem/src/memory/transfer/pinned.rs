@@ -14,6 +14,7 @@
 //! the one that came back first is freed.
 
 use crate::backend::{Backend, BackendOps};
+use crate::ledger::Counters;
 use crate::memory::locks::lock;
 use crate::memory::losses::Losses;
 use std::collections::{BTreeMap, VecDeque};
@@ -136,6 +137,8 @@ impl<B: Backend> PinnedPool<B> {
 pub(crate) trait PinnedOwner<B: Backend>: Send + Sync {
     fn pinned_pool(&self) -> &PinnedPool<B>;
 
+    fn counters(&self) -> &Counters;
+
     fn losses(&self) -> &Losses;
 
     /// Ends the device, without waiting. The last reference but the caller's own is `self`.
@@ -168,6 +171,11 @@ impl<B: Backend> PinnedBlock<B> {
 
     pub(crate) fn raw(&self) -> &B::Pinned {
         &self.pinned
+    }
+
+    /// The totals of its device.
+    pub(super) fn counters(&self) -> &Counters {
+        self.owner.counters()
     }
 
     /// Makes all of the memory something that the host may read: zero, the first time. No transfer uses the

@@ -7,6 +7,7 @@
 use super::watch::wake;
 use crate::ledger::{HeldKind, Listed};
 use crate::memory::locks::lock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Wake, Waker};
 
@@ -45,6 +46,12 @@ impl Slot {
             listed.becomes(HeldKind::Guard);
         }
     }
+
+    /// Notes the end of the download that has the slot.
+    pub(super) fn download_ended(&self, taken: bool) {
+        let SlotTotals { finished, dropped, .. } = &self.taken.totals;
+        if taken { finished } else { dropped }.fetch_add(1, Relaxed);
+    }
 }
 
 /// How many slots are taken, for the threads and tasks that wait for one. It guards no memory; the payload's
@@ -53,6 +60,19 @@ impl Slot {
 pub(super) struct Taken {
     pub(super) count: Mutex<Count>,
     pub(super) changed: Condvar,
+    /// For the statistics.
+    pub(super) totals: SlotTotals<AtomicU64>,
+}
+
+/// What has happened to the downloads of a buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SlotTotals<N = u64> {
+    /// Downloads whose data was taken.
+    pub(crate) finished: N,
+    /// Downloads whose data will not be taken.
+    pub(crate) dropped: N,
+    /// How often a thread or a task had to wait for a slot.
+    pub(crate) waits: N,
 }
 
 #[derive(Default)]

@@ -14,7 +14,7 @@
 
 use super::in_flight::InFlight;
 use super::lanes::Lanes;
-use super::slot::{Slot, Taken};
+use super::slot::{Slot, SlotTotals, Taken};
 use super::wake_thread;
 use super::watch::{Watch, may_sleep};
 use crate::backend::{Backend, Fault};
@@ -93,6 +93,15 @@ impl<B: Backend> Slots<B> {
         self.taken.get().map_or(0, |taken| lock(&taken.count).taken)
     }
 
+    /// What has happened to the downloads so far.
+    pub(crate) fn totals(&self) -> SlotTotals {
+        let Some(taken) = self.taken.get() else { return SlotTotals::default() };
+        let SlotTotals { finished, dropped, waits } = &taken.totals;
+        let [finished, dropped, waits] =
+            [finished, dropped, waits].map(|total| total.load(Ordering::Relaxed));
+        SlotTotals { finished, dropped, waits }
+    }
+
     fn counted(&self) -> &Arc<Taken> {
         self.taken.get_or_init(Arc::default)
     }
@@ -129,8 +138,10 @@ impl<B: Backend> Slots<B> {
     /// it holds none, so a thread that needs only some of them may have these. No buffer comes up more often
     /// than it has slots.
     ///
-    /// The thread sleeps until the buffer that was the first to miss one has a change.
-    pub(crate) fn wait(wanted: &[&Self], lanes: &Lanes<B>) -> Result<Vec<Slot>, Fault> {
+    /// The thread sleeps until the buffer that was the first to miss one has a change. `note` is called once
+    /// if it does.
+    pub(crate) fn wait(wanted: &[&Self], lanes: &Lanes<B>, note: impl FnOnce()) -> Result<Vec<Slot>, Fault> {
+        let mut note = Some(note);
         loop {
             let (taken, changes) = match Self::look(wanted, lanes) {
                 Ok(slots) => return Ok(slots),
@@ -138,6 +149,10 @@ impl<B: Backend> Slots<B> {
             };
             may_sleep(lanes.backend())?;
             no_slots_held::<B>()?;
+            if let Some(note) = note.take() {
+                taken.totals.waits.fetch_add(1, Ordering::Relaxed);
+                note();
+            }
             let Some(_watch) = watch_oldest(taken, lanes)? else { continue };
             let mut count = lock(&taken.count);
             while count.changes == changes {
@@ -183,6 +198,8 @@ pub(crate) struct Waiting {
     place: Option<(Arc<Taken>, u64)>,
     /// Of the oldest transfer of the lane.
     watch: Option<Arc<Watch>>,
+    /// Whether the wait was counted.
+    counted: bool,
 }
 
 impl Waiting {
@@ -192,6 +209,7 @@ impl Waiting {
         wanted: &[&Slots<B>],
         lanes: &Lanes<B>,
         waker: &Waker,
+        note: impl Fn(),
     ) -> Poll<Result<Vec<Slot>, Fault>> {
         loop {
             let (taken, changes) = match Slots::look(wanted, lanes) {
@@ -202,6 +220,10 @@ impl Waiting {
                 return Poll::Ready(Err(Fault::would_deadlock(B::NAME)));
             }
             no_slots_held::<B>()?;
+            if !std::mem::replace(&mut self.counted, true) {
+                taken.totals.waits.fetch_add(1, Ordering::Relaxed);
+                note();
+            }
             match watch_oldest(taken, lanes) {
                 Ok(Some(watch)) => self.watch = watch,
                 Ok(None) => continue,
@@ -314,7 +336,7 @@ pub(crate) mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let slot = Slots::wait(&[&slots], &state.lanes).unwrap();
+                        let slot = Slots::wait(&[&slots], &state.lanes, || ()).unwrap();
                         std::thread::yield_now();
                         drop(slot);
                     }

@@ -4,9 +4,11 @@
 //! a program in its steady state makes none, and [`DeviceStats::driver_calls`](crate::DeviceStats) shows it.
 
 use crate::backend::{Backend, BackendOps, Fault};
+use crate::ledger::Stopwatch;
 use crate::memory::losses::Losses;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 /// Bytes that chunks are multiples of, where the device does not say: CUDA's unit.
 const UNIT: usize = 2 << 20;
@@ -29,6 +31,7 @@ pub(crate) struct PhysicalMemory<B: Backend> {
     peak: AtomicU64,
     reserved: AtomicU64,
     calls: AtomicU64,
+    time: Stopwatch,
 }
 
 /// A chunk and its bytes.
@@ -62,6 +65,7 @@ impl<B: Backend> PhysicalMemory<B> {
             peak: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
             calls: AtomicU64::new(0),
+            time: Stopwatch::default(),
         }
     }
 
@@ -98,9 +102,19 @@ impl<B: Backend> PhysicalMemory<B> {
         self.calls.load(Relaxed)
     }
 
+    /// The time that threads have spent in these calls.
+    pub(crate) fn time(&self) -> Duration {
+        self.time.total()
+    }
+
+    /// Makes the peak what is held now.
+    pub(crate) fn reset_peak(&self) {
+        self.peak.store(self.held(), Relaxed);
+    }
+
     fn call<R>(&self, call: impl FnOnce(&B) -> R) -> R {
         self.calls.fetch_add(1, Relaxed);
-        call(&self.backend)
+        self.time.time(|| call(&self.backend))
     }
 
     fn hold(&self, bytes: usize) {

@@ -54,6 +54,11 @@ impl<B: Backend> Slabs<B> {
         self.tlsf.free_pieces()
     }
 
+    /// Bytes of all free pieces, and the size of the largest, to about an eighth.
+    pub(crate) fn free_bytes(&self) -> (u64, u64) {
+        (self.tlsf.free_bytes(), self.tlsf.largest() as u64)
+    }
+
     /// Makes a slab of a segment that is free from `epoch` and `since` on.
     pub(crate) fn add(&mut self, segment: Box<Segment<B>>, epoch: Epoch, since: Option<Instant>) {
         let bytes = segment.mapped().min(SLAB * 2);

@@ -10,6 +10,9 @@
 pub(crate) const GRAIN: usize = crate::backend::ALIGNMENT;
 
 const NONE: u32 = u32::MAX;
+
+/// Free pieces that are compared for the largest. Another number would do.
+const LOOK: usize = 32;
 const ROWS: usize = 30;
 
 /// The pieces of all slabs.
@@ -152,9 +155,25 @@ impl Tlsf {
         self.vacate(node);
     }
 
-    #[cfg(test)]
+    /// Bytes of all free pieces.
     pub(crate) fn free_bytes(&self) -> u64 {
         self.free_grains * GRAIN as u64
+    }
+
+    /// The size of the largest of the first free pieces of the last list that has any, in bytes. The pieces
+    /// of a list differ by an eighth at most.
+    pub(crate) fn largest(&self) -> usize {
+        let Some(row) = self.rows.checked_ilog2() else { return 0 };
+        let row = row as usize;
+        let Some(column) = self.columns[row].checked_ilog2() else { return 0 };
+        let mut largest = 0;
+        let mut index = self.lists[row][column as usize];
+        for _ in 0..LOOK {
+            let Some(node) = self.nodes.get(index as usize) else { break };
+            largest = largest.max(node.size);
+            index = node.next;
+        }
+        largest as usize * GRAIN
     }
 
     /// Compares the sum of the free pieces with the pieces themselves, and looks for free neighbours that

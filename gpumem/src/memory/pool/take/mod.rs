@@ -47,7 +47,7 @@ impl AllocRequest {
     }
 
     /// Whether a block of `bytes` is a piece of a slab.
-    fn is_small(&self, bytes: usize) -> bool {
+    pub(crate) fn is_small(&self, bytes: usize) -> bool {
         bytes <= LARGEST_SMALL && !self.stable
     }
 }
@@ -194,6 +194,17 @@ impl<B: Backend> DevicePool<B> {
     /// Whether addresses for so many bytes exist at all.
     pub(crate) fn is_addressable(&self, bytes: usize) -> bool {
         bytes <= LARGEST_SMALL || whole(bytes, self.unit()).is_some()
+    }
+
+    /// Bytes of memory that a block takes: a piece of a slab, or a segment. `None` if no addresses for so
+    /// many bytes exist.
+    pub(crate) fn memory_of(&self, bytes: usize, request: AllocRequest) -> Option<u64> {
+        if !self.is_addressable(bytes) {
+            return None;
+        }
+        let bytes =
+            if request.is_small(bytes) { Class::of(bytes).bytes() } else { self.extent(bytes, request)?.0 };
+        Some(bytes as u64)
     }
 
     /// Memory for a block of a reservation, and whether the driver was asked for nothing.

@@ -47,7 +47,7 @@ impl<'a, B: Backend> Watermark<'a, B> {
 
     /// The most bytes that have lived at the same time, or will when the request under way is served.
     fn lived(&self) -> u64 {
-        self.0.budget.peak().max(self.0.budget.used())
+        self.0.budget.highest().max(self.0.budget.used())
     }
 
     /// Bytes that the device should hold at most.

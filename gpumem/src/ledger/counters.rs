@@ -1,0 +1,186 @@
+//! The running totals of a device.
+
+use super::{DeviceStats, ErrorCounts};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// The running totals of a device. All accesses are relaxed: each total stands by itself, and no decision
+/// rests on it.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) sets: AtomicU64,
+    /// Of the calls that pin memory of the host, or give it back.
+    pub(crate) pinning: Stopwatch,
+    pinned_bytes: AtomicU64,
+    peak_pinned_bytes: AtomicU64,
+    grown_in_place: AtomicU64,
+    grown_by_copy: AtomicU64,
+    shrunk: AtomicU64,
+    uploads: AtomicU64,
+    uploaded_bytes: AtomicU64,
+    downloads: AtomicU64,
+    downloaded_bytes: AtomicU64,
+    async_downloads: AtomicU64,
+    finished_downloads: AtomicU64,
+    dropped_downloads: AtomicU64,
+    slot_waits: AtomicU64,
+    trims: AtomicU64,
+    reclaims: AtomicU64,
+    /// By [`ErrorKind`].
+    errors: [AtomicU64; ErrorKind::ALL],
+}
+
+/// How a buffer that had memory got another capacity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resize {
+    GrownInPlace,
+    GrownByCopy,
+    Shrunk,
+}
+
+/// The errors that are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ErrorKind {
+    OutOfMemory,
+    OutOfPinnedMemory,
+    DeviceLimit,
+    SetLimit,
+    BufferLimit,
+    SlotsBusy,
+    CallRefused,
+    DeviceFailed,
+}
+
+impl ErrorKind {
+    const ALL: usize = Self::DeviceFailed as usize + 1;
+}
+
+/// The time that threads have spent in some calls of the driver, in all.
+#[derive(Debug, Default)]
+pub(crate) struct Stopwatch {
+    nanoseconds: AtomicU64,
+}
+
+impl Stopwatch {
+    /// Runs `call`, and adds its time. The clock is read twice, which takes some 50 ns: for calls that take
+    /// microseconds.
+    pub(crate) fn time<R>(&self, call: impl FnOnce() -> R) -> R {
+        let began = Instant::now();
+        let result = call();
+        let nanoseconds = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(nanoseconds, Relaxed);
+        result
+    }
+
+    pub(crate) fn total(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Relaxed))
+    }
+}
+
+impl Counters {
+    pub(crate) fn pinned(&self, bytes: u64) {
+        let pinned = self.pinned_bytes.fetch_add(bytes, Relaxed) + bytes;
+        self.peak_pinned_bytes.fetch_max(pinned, Relaxed);
+    }
+
+    pub(crate) fn unpinned(&self, bytes: u64) {
+        self.pinned_bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    pub(crate) fn resized(&self, how: Resize) {
+        let counter = match how {
+            Resize::GrownInPlace => &self.grown_in_place,
+            Resize::GrownByCopy => &self.grown_by_copy,
+            Resize::Shrunk => &self.shrunk,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn uploaded(&self, bytes: u64) {
+        self.uploads.fetch_add(1, Relaxed);
+        self.uploaded_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn downloaded(&self, bytes: u64, asynchronous: bool) {
+        self.downloads.fetch_add(1, Relaxed);
+        self.downloaded_bytes.fetch_add(bytes, Relaxed);
+        if asynchronous {
+            self.async_downloads.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Notes the end of an async download: whether a ticket has taken its data, or nothing ever will.
+    pub(crate) fn download_ended(&self, taken: bool) {
+        let counter = if taken { &self.finished_downloads } else { &self.dropped_downloads };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// Notes that a thread or a task waits for slots.
+    pub(crate) fn waits_for_slots(&self) {
+        self.slot_waits.fetch_add(1, Relaxed);
+    }
+
+    /// Notes that the application has asked for free memory to go back to the driver.
+    pub(crate) fn trimmed(&self) {
+        self.trims.fetch_add(1, Relaxed);
+    }
+
+    /// Notes that all free memory goes back to the driver, which had none for a request.
+    pub(crate) fn reclaimed(&self) {
+        self.reclaims.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn failed(&self, kind: ErrorKind) {
+        self.errors[kind as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn pinned_bytes(&self) -> u64 {
+        self.pinned_bytes.load(Relaxed)
+    }
+
+    /// Makes the peak of pinned memory what is pinned now.
+    pub(crate) fn reset_peak(&self) {
+        self.peak_pinned_bytes.store(self.pinned_bytes(), Relaxed);
+    }
+
+    /// The totals of the ledger. `DeviceState::stats` adds the figures of memory.
+    pub(crate) fn snapshot(&self, live_buffers: usize) -> DeviceStats {
+        let [grown_in_place, grown_by_copy, shrunk] =
+            [&self.grown_in_place, &self.grown_by_copy, &self.shrunk].map(|counter| counter.load(Relaxed));
+        DeviceStats {
+            live_buffers: live_buffers as u64,
+            pinned_bytes: self.pinned_bytes(),
+            peak_pinned_bytes: self.peak_pinned_bytes.load(Relaxed),
+            resizes: grown_in_place + grown_by_copy + shrunk,
+            grown_in_place,
+            grown_by_copy,
+            uploads: self.uploads.load(Relaxed),
+            uploaded_bytes: self.uploaded_bytes.load(Relaxed),
+            downloads: self.downloads.load(Relaxed),
+            downloaded_bytes: self.downloaded_bytes.load(Relaxed),
+            async_downloads: self.async_downloads.load(Relaxed),
+            finished_downloads: self.finished_downloads.load(Relaxed),
+            dropped_downloads: self.dropped_downloads.load(Relaxed),
+            slot_waits: self.slot_waits.load(Relaxed),
+            trims: self.trims.load(Relaxed),
+            reclaims: self.reclaims.load(Relaxed),
+            errors: self.errors(),
+            driver_time: self.pinning.total(),
+            ..DeviceStats::default()
+        }
+    }
+
+    fn errors(&self) -> ErrorCounts {
+        let count = |kind: ErrorKind| self.errors[kind as usize].load(Relaxed);
+        ErrorCounts {
+            out_of_memory: count(ErrorKind::OutOfMemory),
+            out_of_pinned_memory: count(ErrorKind::OutOfPinnedMemory),
+            device_limit: count(ErrorKind::DeviceLimit),
+            set_limit: count(ErrorKind::SetLimit),
+            buffer_limit: count(ErrorKind::BufferLimit),
+            slots_busy: count(ErrorKind::SlotsBusy),
+            call_refused: count(ErrorKind::CallRefused),
+            device_failed: count(ErrorKind::DeviceFailed),
+        }
+    }
+}
