@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gpumem::{Backend, Device, DeviceStats, GpuBuffers, Result};
+use gpumem::{Backend, Device, DeviceStats, GpuBuffers, Result, Timeline};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -37,6 +37,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// The counts of the device.
     pub stats: DeviceStats,
+    /// What happened on the device, if it was asked to record that.
+    pub timeline: Option<Timeline>,
     /// The distance that a node moved in the last step, on average, in edge lengths.
     pub movement: f32,
 }
@@ -78,10 +80,10 @@ pub fn lay_out<S: Stepper>(
     // All buffers are freed, or an error lists those that are not.
     set.check_leaks()?;
     set.close()?;
-    let stats = device.stats();
+    let (stats, timeline) = (device.stats(), device.timeline());
     drop(stepper);
     device.close()?;
-    Ok(Outcome { backend: S::NAME, steps, duration, stats, movement })
+    Ok(Outcome { backend: S::NAME, steps, duration, stats, timeline, movement })
 }
 
 /// Reads the frames: how far the nodes still move, and whether the grid suits them.

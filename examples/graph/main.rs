@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use gpumem::Device;
+use gpumem::{Device, DeviceBuilder};
 
 use cli::{Args, Choice};
 use graph::Graph;
@@ -47,28 +47,39 @@ fn run(args: Args) -> Result<()> {
     let output = Output::open(&args.out)?;
     let card = match args.backend {
         Choice::Host => None,
-        Choice::Cuda => Some(open_card()?),
+        Choice::Cuda => Some(open_card(settings(&args))?),
     };
+    let device = settings(&args);
     let network = input::read(&args.input.unwrap_or_else(cli::own_lockfile))?;
     let mut graph = Graph::new(network, args.seed);
     let physics = Physics::balance(&mut graph);
 
     let outcome = match card {
-        None => layout::lay_out(host::OnHost, Device::host(), &mut graph, physics, args.steps)?,
+        None => layout::lay_out(host::OnHost, device.host()?, &mut graph, physics, args.steps)?,
         Some(card) => on_card(card, &mut graph, physics, args.steps)?,
     };
     output.write(&picture::svg(&graph))?;
     println!("picture: {}", args.out.display());
+    if let (Some(path), Some(timeline)) = (&args.timeline, &outcome.timeline) {
+        timeline.write_to(path)?;
+        println!("timeline: {}", path.display());
+    }
     report::tell(&graph, &outcome);
     Ok(())
+}
+
+/// The settings of the device, which records what happens if there is to be a timeline.
+fn settings(args: &Args) -> DeviceBuilder {
+    let settings = Device::builder();
+    if args.timeline.is_some() { settings.timeline(1 << 18) } else { settings }
 }
 
 #[cfg(feature = "cuda")]
 type Card = Device<gpumem::Cuda>;
 
 #[cfg(feature = "cuda")]
-fn open_card() -> Result<Card> {
-    Ok(Device::cuda(0)?)
+fn open_card(settings: DeviceBuilder) -> Result<Card> {
+    Ok(settings.cuda(0)?)
 }
 
 #[cfg(feature = "cuda")]
@@ -82,7 +93,7 @@ fn on_card(device: Card, graph: &mut Graph, physics: Physics, steps: u32) -> Res
 type Card = std::convert::Infallible;
 
 #[cfg(not(feature = "cuda"))]
-fn open_card() -> Result<Card> {
+fn open_card(_: DeviceBuilder) -> Result<Card> {
     anyhow::bail!(
         "this program was built without CUDA; build it with the feature `cuda`:\n    \
          cargo run --release --example graph --features cuda -- --backend cuda"

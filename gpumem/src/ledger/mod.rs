@@ -17,6 +17,7 @@ pub use stats::{BufferStats, DeviceStats, SetStats};
 
 use crate::label::BufferLabel;
 use crate::threads;
+use crate::timeline::{Place, Recorder, Track};
 use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,6 +27,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) counters: Counters,
+    /// Told of each change of a buffer, and by other layers of what else happens.
+    pub(crate) recorder: Recorder,
     /// The application's own streams.
     pub(crate) streams: Handles,
     /// The modules of kernels that the application has loaded.
@@ -61,6 +64,7 @@ struct Entry {
     made_at: &'static Location<'static>,
     set: Option<SetId>,
     bytes: u64,
+    place: Place,
     /// The number of buffers that were made before it, modulo 2^32: it only orders lists.
     age: u32,
 }
@@ -71,6 +75,7 @@ struct Entry {
 pub(crate) struct EntryId {
     shard: u8,
     index: u32,
+    pub(crate) track: Track,
 }
 
 /// The number of a set, different for each set of a device. Never zero, which keeps records small.
@@ -94,6 +99,10 @@ impl SetMark {
 }
 
 impl Ledger {
+    pub(crate) fn new(recorder: Recorder) -> Self {
+        Self { recorder, ..Self::default() }
+    }
+
     pub(crate) fn new_set(&self) -> SetMark {
         let earlier = self.counters.sets.fetch_add(1, Ordering::Relaxed);
         let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
@@ -111,25 +120,33 @@ impl Ledger {
         }
         #[allow(clippy::cast_possible_truncation)] // see `Entry::age`
         let age = self.made.0.fetch_add(1, Ordering::Relaxed) as u32;
-        let entry = Some(Entry { label, made_at, set: set.map(|set| set.id), bytes: 0, age });
+        let track = self.recorder.track(&label, made_at, age);
+        let set = set.map(|set| set.id);
+        let entry = Some(Entry { label, made_at, set, bytes: 0, place: Place::default(), age });
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let number = (threads::number() % SHARDS) as u8;
         let mut shard = self.shard(number);
         if let Some(index) = shard.vacant.pop() {
             shard.entries[index as usize] = entry;
-            return EntryId { shard: number, index };
+            return EntryId { shard: number, index, track };
         }
         // A 2^32nd live buffer would need more memory for its bookkeeping than machines have. It would share
         // the last record and be missing in a report, and no more than that.
         let index = u32::try_from(shard.entries.len()).unwrap_or(u32::MAX);
         shard.entries.push(entry);
-        EntryId { shard: number, index }
+        EntryId { shard: number, index, track }
     }
 
-    pub(crate) fn resized(&self, id: &EntryId, bytes: u64) {
-        if let Some(Some(entry)) = self.shard(id.shard).entries.get_mut(id.index as usize) {
-            entry.bytes = bytes;
-        }
+    /// A buffer has so many bytes now, at this place.
+    pub(crate) fn resized(&self, id: &EntryId, bytes: u64, place: Place) {
+        let before = match self.shard(id.shard).entries.get_mut(id.index as usize) {
+            Some(Some(entry)) => {
+                entry.bytes = bytes;
+                std::mem::replace(&mut entry.place, place)
+            }
+            _ => return,
+        };
+        self.recorder.moved(id.track, before, place);
     }
 
     /// The line of the application that made a live buffer.
@@ -139,10 +156,14 @@ impl Ledger {
 
     pub(crate) fn close(&self, id: &EntryId, set: Option<&SetMark>) {
         let mut shard = self.shard(id.shard);
-        if shard.entries.get_mut(id.index as usize).and_then(Option::take).is_some() {
+        let entry = shard.entries.get_mut(id.index as usize).and_then(Option::take);
+        if entry.is_some() {
             shard.vacant.push(id.index);
         }
         drop(shard);
+        if let Some(entry) = entry {
+            self.recorder.moved(id.track, entry.place, Place::default());
+        }
         if let Some(set) = set {
             set.live.fetch_sub(1, Ordering::AcqRel);
         }
@@ -181,6 +202,20 @@ impl Ledger {
         list.into_iter().map(|(_, buffer)| buffer).collect()
     }
 
+    /// The live buffers, for a timeline.
+    #[cfg(feature = "timeline")]
+    pub(crate) fn lasting(&self) -> Vec<crate::timeline::Lasting> {
+        let lasting = |entry: &Entry| crate::timeline::Lasting {
+            number: entry.age,
+            label: entry.label.clone(),
+            made_at: entry.made_at,
+            place: entry.place,
+        };
+        self.numbered()
+            .flat_map(|(_, shard)| shard.entries.iter().flatten().map(lasting).collect::<Vec<_>>())
+            .collect()
+    }
+
     fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {
         (0_u8..).zip(&self.shards).map(|(number, _)| (number, self.shard(number)))
     }
@@ -203,7 +238,7 @@ mod tests {
         let first = ledger.open(BufferLabel::literal("first"), here, Some(&set));
         let second = ledger.open(BufferLabel::literal("second"), here, Some(&set));
         let third = ledger.open(BufferLabel::literal("third"), here, None);
-        ledger.resized(&second, 80);
+        ledger.resized(&second, 80, Place::default());
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
         let escaped = ledger.list(Some(set.id), &[&first]);
         assert_eq!(escaped, [LiveBuffer { label: BufferLabel::literal("second"), bytes: 80, made_at: here }]);
@@ -227,7 +262,8 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        // The budget is 64 bytes per live buffer. The shard adds only the list of vacant places.
-        assert!(size_of::<Option<Entry>>() <= 64, "{}", size_of::<Option<Entry>>());
+        // The budget is 64 bytes per live buffer, and the place for a timeline. The shard adds only the list of
+        // vacant places.
+        assert!(size_of::<Option<Entry>>() <= 64 + size_of::<Place>(), "{}", size_of::<Option<Entry>>());
     }
 }

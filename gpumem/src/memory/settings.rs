@@ -1,5 +1,6 @@
 //! The settings of a device's memory, as [`DeviceBuilder`](crate::DeviceBuilder) makes them.
 
+use crate::timeline::Recorder;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
     /// For how long.
     pub(crate) retain_for: Option<Duration>,
     pub(crate) on_pressure: Option<PressureCallback>,
+    /// Records the timeline, if there is one.
+    pub(crate) recorder: Recorder,
 }
 
 /// The application's function that may free something when an allocation would fail.
@@ -37,6 +40,7 @@ pub(crate) type PressureCallback = Arc<dyn Fn(&Pressure) + Send + Sync>;
 
 impl Settings {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, overhead: None, retain: u64::MAX, retain_for: None, on_pressure: None }
+        let (overhead, retain_for, on_pressure) = (None, None, None);
+        Self { limit, overhead, retain: u64::MAX, retain_for, on_pressure, recorder: Recorder::default() }
     }
 }

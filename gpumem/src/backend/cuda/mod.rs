@@ -173,6 +173,10 @@ impl BackendOps for Cuda {
         unsafe { self.plain_memory.free(memory.address) }
     }
 
+    fn address(memory: &Memory) -> u64 {
+        memory.address()
+    }
+
     fn granularity(&self) -> Option<usize> {
         self.virtual_memory.granularity()
     }

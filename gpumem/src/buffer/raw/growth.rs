@@ -105,7 +105,8 @@ impl<B: Backend> RawBuffer<B> {
         let budget = self.state().pool.budget();
         let (used, limit) = (budget.used(), budget.limit());
         if requested > limit {
-            return Err(Error::DeviceLimit { buffer: self.label(), requested, used, limit });
+            let error = Error::DeviceLimit { buffer: self.label(), requested, used, limit };
+            return Err(self.state().failed(error, true));
         }
         self.charge.check(requested, &self.label)
     }

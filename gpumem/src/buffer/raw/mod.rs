@@ -27,6 +27,7 @@ use crate::label::BufferLabel;
 use crate::ledger::{BufferStats, EntryId, SetMark};
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
+use crate::timeline::{Bar, Direction, Place};
 use std::fmt;
 use std::ops::{self, Range, RangeBounds};
 use std::panic::Location;
@@ -137,6 +138,11 @@ impl<B: Backend> RawBuffer<B> {
         &self.entry
     }
 
+    /// Tells the timeline that a transfer of the buffer begins. It ends with the bar.
+    pub(super) fn bar(&self, direction: Direction, bytes: usize) -> Bar {
+        self.state().ledger.recorder.transfer(direction, self.entry.track, bytes)
+    }
+
     pub(crate) fn set(&self) -> Option<&SetMark> {
         self.set.as_ref().map(|set| &set.mark)
     }
@@ -238,7 +244,8 @@ impl<B: Backend> RawBuffer<B> {
     /// Tells the ledger how many bytes the buffer holds, `staging` of them in staging copies.
     fn report_bytes(&self, staging: u64) {
         let bytes = (self.capacity * self.element_size()) as u64;
-        self.state().ledger.resized(&self.entry, bytes + staging);
+        let address = self.block.as_ref().map_or(0, Block::address);
+        self.state().ledger.resized(&self.entry, bytes + staging, Place::new(address, bytes, staging));
     }
 }
 
@@ -306,11 +313,12 @@ impl<B: Backend> RawBuffer<B> {
 impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
         let state = self.device.state();
+        // First, so that the timeline has the end of this buffer before the beginning of the next one there.
+        state.ledger.close(&self.entry, self.set());
         if let Some(block) = self.block.take() {
             state.pool.give_back(block);
         }
         self.staging.clear(state);
-        state.ledger.close(&self.entry, self.set());
     }
 }
 

@@ -5,6 +5,7 @@ use super::RawBuffer;
 use super::set_share::SetCharge;
 use crate::backend::Backend;
 use crate::error::Error;
+use crate::timeline::Place;
 use std::mem;
 
 impl<B: Backend> RawBuffer<B> {
@@ -30,11 +31,13 @@ impl<B: Backend> RawBuffer<B> {
             self.charge.join(more, other_bytes);
             other.charge.join(other_more, bytes);
         }
+        // For the timeline no two buffers have one memory, so this one gives its own up first.
+        self.state().ledger.resized(&self.entry, 0, Place::default());
         mem::swap(&mut self.block, &mut other.block);
         mem::swap(&mut self.capacity, &mut other.capacity);
         mem::swap(&mut self.len, &mut other.len);
-        self.report_bytes(self.staging.bytes());
         other.report_bytes(other.staging.bytes());
+        self.report_bytes(self.staging.bytes());
         Ok(())
     }
 }

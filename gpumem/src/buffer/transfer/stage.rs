@@ -14,6 +14,7 @@ use crate::buffer::ticket::{OneOrMany, Ticket, TicketPart, Upload};
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::memory::{Block, Completion, DeviceState, NotQueued, PinnedBlock};
+use crate::timeline::{Bar, Direction};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -111,7 +112,9 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         let growth = raw.prepare(len)?;
         let label = growth.buffer().label();
         let bytes = len * size_of::<T>();
-        let sent = growth.write(Old::Replaced, len, |state, block| send(state, block, 0, pinned, bytes))?;
+        let bar = growth.buffer().bar(Direction::StagedUpload, bytes);
+        let send = |state: &Arc<_>, block: &_| send(state, block, 0, pinned, (bytes, bar));
+        let sent = growth.write(Old::Replaced, len, send)?;
         Ok(ticket::<T, B>(sent.flatten(), label, len))
     }
 
@@ -138,7 +141,8 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         raw.range(offset..offset.saturating_add(len))?;
         let (state, label, bytes) = (raw.state().clone(), raw.label(), len * size_of::<T>());
         raw.order_after_uses()?;
-        let send = |block| send(&state, block, offset * size_of::<T>(), pinned, bytes);
+        let bar = raw.bar(Direction::StagedUpload, bytes);
+        let send = |block| send(&state, block, offset * size_of::<T>(), pinned, (bytes, bar));
         let sent = raw.block().map(send).transpose()?;
         Ok(ticket::<T, B>(sent.flatten(), label, len))
     }
@@ -171,7 +175,9 @@ impl<T: Element, B: Backend> Stage<'_, T, B> {
             (len, raw.label(), len * size_of::<T>(), raw.len() * size_of::<T>());
         let len = raw.len().saturating_add(len);
         let growth = raw.prepare(len)?;
-        let sent = growth.write(Old::Kept, len, |state, block| send(state, block, start, pinned, bytes))?;
+        let bar = growth.buffer().bar(Direction::StagedUpload, bytes);
+        let send = |state: &Arc<_>, block: &_| send(state, block, start, pinned, (bytes, bar));
+        let sent = growth.write(Old::Kept, len, send)?;
         Ok(ticket::<T, B>(sent.flatten(), label, added))
     }
 }
@@ -190,7 +196,7 @@ fn send<B: Backend>(
     block: &Block<B>,
     start: usize,
     pinned: Option<PinnedBlock<B>>,
-    bytes: usize,
+    (bytes, bar): (usize, Bar),
 ) -> Result<Option<Completion<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
     // Locked while the event is recorded, since the event may be awaited.
@@ -202,6 +208,7 @@ fn send<B: Backend>(
     match queued {
         Ok(event) => {
             let transfer = lane.push(event, pinned, None);
+            transfer.show(bar);
             drop(lane);
             state.ledger.counters.uploaded(bytes as u64);
             Ok(Some(Completion::new(&state.lanes.compute, transfer)))

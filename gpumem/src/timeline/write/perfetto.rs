@@ -1,0 +1,6 @@
+//! The page.
+use super::Size;
+use crate::timeline::history::{About, History};
+pub(super) fn trace(_: &About, _: &History, _: Size) -> Vec<u8> {
+    Vec::new()
+}
