@@ -17,7 +17,7 @@ pub use stats::{BufferStats, DeviceStats, SetStats};
 
 use crate::label::BufferLabel;
 use crate::threads;
-use crate::timeline::{Place, Recorder, Track};
+use crate::timeline::{Footprint, Recorder, Track};
 use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -64,7 +64,7 @@ struct Entry {
     made_at: &'static Location<'static>,
     set: Option<SetId>,
     bytes: u64,
-    place: Place,
+    place: Footprint,
     /// The number of buffers that were made before it, modulo 2^32: it only orders lists.
     age: u32,
 }
@@ -122,7 +122,7 @@ impl Ledger {
         let age = self.made.0.fetch_add(1, Ordering::Relaxed) as u32;
         let track = self.recorder.track(&label, made_at, age);
         let set = set.map(|set| set.id);
-        let entry = Some(Entry { label, made_at, set, bytes: 0, place: Place::default(), age });
+        let entry = Some(Entry { label, made_at, set, bytes: 0, place: Footprint::default(), age });
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let number = (threads::number() % SHARDS) as u8;
         let mut shard = self.shard(number);
@@ -138,7 +138,7 @@ impl Ledger {
     }
 
     /// A buffer has so many bytes now, at this place.
-    pub(crate) fn resized(&self, id: &EntryId, bytes: u64, place: Place) {
+    pub(crate) fn resized(&self, id: &EntryId, bytes: u64, place: Footprint) {
         let before = match self.shard(id.shard).entries.get_mut(id.index as usize) {
             Some(Some(entry)) => {
                 entry.bytes = bytes;
@@ -162,7 +162,7 @@ impl Ledger {
         }
         drop(shard);
         if let Some(entry) = entry {
-            self.recorder.moved(id.track, entry.place, Place::default());
+            self.recorder.moved(id.track, entry.place, Footprint::default());
         }
         if let Some(set) = set {
             set.live.fetch_sub(1, Ordering::AcqRel);
@@ -238,7 +238,7 @@ mod tests {
         let first = ledger.open(BufferLabel::literal("first"), here, Some(&set));
         let second = ledger.open(BufferLabel::literal("second"), here, Some(&set));
         let third = ledger.open(BufferLabel::literal("third"), here, None);
-        ledger.resized(&second, 80, Place::default());
+        ledger.resized(&second, 80, Footprint::default());
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
         let escaped = ledger.list(Some(set.id), &[&first]);
         assert_eq!(escaped, [LiveBuffer { label: BufferLabel::literal("second"), bytes: 80, made_at: here }]);
@@ -264,6 +264,6 @@ mod tests {
     fn a_record_is_small() {
         // The budget is 64 bytes per live buffer, and the place for a timeline. The shard adds only the list of
         // vacant places.
-        assert!(size_of::<Option<Entry>>() <= 64 + size_of::<Place>(), "{}", size_of::<Option<Entry>>());
+        assert!(size_of::<Option<Entry>>() <= 64 + size_of::<Footprint>(), "{}", size_of::<Option<Entry>>());
     }
 }

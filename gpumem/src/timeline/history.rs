@@ -5,7 +5,7 @@
 //! there still.
 
 use super::direction::Direction;
-use super::record::{Kind, Place, Record, Segment};
+use super::record::{Footprint, Kind, Record, Segment};
 use super::sites::Site;
 use crate::label::BufferLabel;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -30,7 +30,7 @@ pub(crate) struct Lasting {
     pub(crate) number: u32,
     pub(crate) label: BufferLabel,
     pub(crate) made_at: &'static Location<'static>,
-    pub(crate) place: Place,
+    pub(crate) place: Footprint,
 }
 
 /// How a block of memory came to a buffer.
@@ -57,7 +57,7 @@ pub(super) struct Block {
     pub(super) site: u32,
     /// The number of the buffer.
     pub(super) buffer: u64,
-    pub(super) place: Place,
+    pub(super) place: Footprint,
     pub(super) start: u64,
     /// None while it lives.
     pub(super) end: Option<u64>,
@@ -69,7 +69,6 @@ pub(super) struct Block {
 #[derive(Clone, Debug)]
 pub(super) struct Transfer {
     pub(super) site: u32,
-    pub(super) number: u64,
     pub(super) direction: Direction,
     pub(super) bytes: u64,
     pub(super) start: u64,
@@ -193,12 +192,19 @@ impl History {
     }
 }
 
+fn number_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or_default()
+}
+
+/// The part of a subject that is the number of the buffer.
+const NUMBER: u64 = u32::MAX as u64;
+
 /// A history that is being put together.
 #[derive(Default)]
 struct Reading {
     history: History,
-    /// The blocks that live, by buffer, and whether they are staging copies.
-    blocks: HashMap<(u64, bool), usize>,
+    /// The blocks that live, by the subjects of their records.
+    blocks: HashMap<u64, usize>,
     /// The buffers whose blocks or staging copies have records.
     known: HashSet<(u64, bool)>,
     transfers: HashMap<u64, usize>,
@@ -210,25 +216,16 @@ impl Reading {
         let Record { kind, time, thread, site, subject, numbers: [a, b, c, d] } = *record;
         let history = &mut self.history;
         match kind {
-            Kind::Memory => self.memory(record, false, [Place::new(a, b, 0), Place::new(c, d, 0)]),
-            Kind::Staging => self.memory(record, true, [Place::new(0, a, 0), Place::new(0, b, 0)]),
+            Kind::Memory => self.memory(record, [Footprint::new(a, b, 0), Footprint::new(c, d, 0)]),
             Kind::Queued => {
                 self.transfers.insert(subject, history.transfers.len());
                 let direction = Direction::of(c);
-                history.transfers.push(Transfer {
-                    site,
-                    number: subject,
-                    direction,
-                    bytes: a,
-                    start: d,
-                    end: None,
-                });
+                history.transfers.push(Transfer { site, direction, bytes: a, start: d, end: None });
             }
             Kind::Done => match self.transfers.get(&subject) {
                 Some(index) => history.transfers[*index].end = Some(time),
                 None => history.transfers.push(Transfer {
                     site,
-                    number: subject,
                     direction: Direction::of(c),
                     bytes: a,
                     start: d.max(history.start),
@@ -251,14 +248,14 @@ impl Reading {
     }
 
     /// A buffer's memory changes.
-    fn memory(&mut self, record: &Record, staging: bool, [before, after]: [Place; 2]) {
-        let Record { time, thread, site, subject, .. } = *record;
-        let key = (subject, staging);
-        self.known.insert(key);
+    fn memory(&mut self, record: &Record, [before, after]: [Footprint; 2]) {
+        let Record { time, thread, site, subject: key, .. } = *record;
+        let (buffer, staging) = (key & NUMBER, key > NUMBER);
+        self.known.insert((buffer, staging));
         let open = self
             .blocks
             .remove(&key)
-            .or_else(|| (before.bytes > 0).then(|| self.block_before(site, subject, before, staging)));
+            .or_else(|| (before.bytes > 0).then(|| self.block_before(site, buffer, before, staging)));
         let history = &mut self.history;
         if let Some(index) = open {
             let block = &mut history.blocks[index];
@@ -277,19 +274,11 @@ impl Reading {
         };
         self.blocks.insert(key, history.blocks.len());
         let threads = (thread, thread);
-        history.blocks.push(Block {
-            site,
-            buffer: subject,
-            place: after,
-            start: time,
-            end: None,
-            cause,
-            threads,
-        });
+        history.blocks.push(Block { site, buffer, place: after, start: time, end: None, cause, threads });
     }
 
     /// A block that was there at the start.
-    fn block_before(&mut self, site: u32, buffer: u64, place: Place, staging: bool) -> usize {
+    fn block_before(&mut self, site: u32, buffer: u64, place: Footprint, staging: bool) -> usize {
         let cause = if staging { Cause::Staging } else { Cause::Before };
         let (start, threads) = (self.history.start, (0, 0));
         self.history.blocks.push(Block { site, buffer, place, start, end: None, cause, threads });
@@ -329,8 +318,11 @@ impl Reading {
 
     /// Buffers that live and have no record.
     fn add_lasting(&mut self, lasting: &[Lasting]) {
+        let sites = self.history.sites.iter().enumerate();
+        let mut numbers: HashMap<Site, u32> =
+            sites.map(|(number, site)| (site.clone(), number_of(number))).collect();
         for Lasting { number, label, made_at, place } in lasting {
-            let (buffer, Place { address, bytes, staging }) = (u64::from(*number), *place);
+            let (buffer, Footprint { address, bytes, staging }) = (u64::from(*number), *place);
             let is_new = |staging| !self.known.contains(&(buffer, staging));
             let (bytes, staging) =
                 (if is_new(false) { bytes } else { 0 }, if is_new(true) { staging } else { 0 });
@@ -338,17 +330,16 @@ impl Reading {
                 continue;
             }
             let site = Site { label: label.clone(), made_at: Some(made_at) };
-            let known = self.history.sites.iter().position(|other| *other == site);
-            let site = known.unwrap_or_else(|| {
-                self.history.sites.push(site);
-                self.history.sites.len() - 1
+            let sites = &mut self.history.sites;
+            let site = *numbers.entry(site).or_insert_with_key(|site| {
+                sites.push(site.clone());
+                number_of(sites.len() - 1)
             });
-            let site = u32::try_from(site).unwrap_or_default();
             if bytes > 0 {
-                self.block_before(site, buffer, Place::new(address, bytes, 0), false);
+                self.block_before(site, buffer, Footprint::new(address, bytes, 0), false);
             }
             if staging > 0 {
-                self.block_before(site, buffer, Place::new(0, staging, 0), true);
+                self.block_before(site, buffer, Footprint::new(0, staging, 0), true);
             }
         }
     }

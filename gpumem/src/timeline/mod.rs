@@ -37,9 +37,9 @@ pub(crate) use self::direction::Direction;
 #[cfg(feature = "timeline")]
 pub(crate) use self::history::Lasting;
 #[cfg(not(feature = "timeline"))]
-pub(crate) use self::off::{Bar, Place, Recorder, Track, Wanted};
+pub(crate) use self::off::{Bar, Footprint, Recorder, Track, Wanted};
 #[cfg(feature = "timeline")]
-pub(crate) use self::record::Place;
+pub(crate) use self::record::Footprint;
 #[cfg(feature = "timeline")]
 pub(crate) use self::recorder::{Bar, Recorder, Track, Wanted};
 #[cfg(feature = "timeline")]

@@ -14,7 +14,7 @@ pub(crate) struct Recorder;
 pub(crate) struct Track;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place;
+pub(crate) struct Footprint;
 
 #[derive(Default)]
 pub(crate) struct Bar;
@@ -26,7 +26,7 @@ impl Wanted {
     }
 }
 
-impl Place {
+impl Footprint {
     pub(crate) fn new(_: u64, _: u64, _: u64) -> Self {
         Self
     }
@@ -49,7 +49,10 @@ impl Recorder {
     }
 
     #[inline]
-    pub(crate) fn moved(&self, _: Track, _: Place, _: Place) {}
+    pub(crate) fn moved(&self, _: Track, _: Footprint, _: Footprint) {}
+
+    #[inline]
+    pub(crate) fn staged(&self, _: Track, _: usize, _: Footprint, _: Footprint) {}
 
     #[inline]
     pub(crate) fn transfer(&self, _: Direction, _: Track, _: usize) -> Bar {

@@ -7,8 +7,7 @@ use super::ring::Words;
 ///
 /// | kind | subject | numbers |
 /// | --- | --- | --- |
-/// | `Memory` | buffer | address and bytes of its block before, and after; 0 bytes for none |
-/// | `Staging` | buffer | bytes of its staging copies before, and after |
+/// | `Memory` | buffer, and above 32 bits 0 for its block, or one more than the index of a staging copy | address and bytes of its block before, and after; 0 bytes for none |
 /// | `Queued` | transfer | bytes, buffer, the [`Direction`](super::Direction) |
 /// | `Done` | transfer | bytes, buffer, the [`Direction`](super::Direction), the time at which it was queued |
 /// | `Kernel` | stream | |
@@ -20,7 +19,6 @@ use super::ring::Words;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Memory,
-    Staging,
     Queued,
     Done,
     Kernel,
@@ -32,9 +30,8 @@ pub(super) enum Kind {
 }
 
 /// In the order of the enum, whose numbers are the places here.
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 9] = [
     Kind::Memory,
-    Kind::Staging,
     Kind::Queued,
     Kind::Done,
     Kind::Kernel,
@@ -47,7 +44,7 @@ const KINDS: [Kind; 10] = [
 
 /// Where a buffer's memory is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Footprint {
     /// The address of its block.
     pub(super) address: u64,
     /// The bytes of its block.
@@ -56,7 +53,7 @@ pub(crate) struct Place {
     pub(super) staging: u64,
 }
 
-impl Place {
+impl Footprint {
     pub(crate) fn new(address: u64, bytes: u64, staging: u64) -> Self {
         Self { address, bytes, staging }
     }

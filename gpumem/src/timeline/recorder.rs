@@ -2,7 +2,7 @@
 
 use super::direction::Direction;
 use super::history::{About, Lasting};
-use super::record::{Kind, Place, Record, Segment};
+use super::record::{Footprint, Kind, Record, Segment};
 use super::ring::Ring;
 use super::sites::Sites;
 use super::snapshot::Timeline;
@@ -113,14 +113,23 @@ impl Recorder {
 
     /// A buffer's memory has changed, from the first place to the second.
     #[inline]
-    pub(crate) fn moved(&self, track: Track, before: Place, after: Place) {
-        let Some(recording) = &self.0 else { return };
-        let push = |kind, numbers| recording.push(kind, track.site, track.number.into(), numbers);
-        if (before.address, before.bytes) != (after.address, after.bytes) && before.bytes + after.bytes > 0 {
-            push(Kind::Memory, [before.address, before.bytes, after.address, after.bytes]);
-        }
-        if before.staging != after.staging {
-            push(Kind::Staging, [before.staging, after.staging, 0, 0]);
+    pub(crate) fn moved(&self, track: Track, before: Footprint, after: Footprint) {
+        self.changed(track, 0, before, after);
+    }
+
+    /// The same for the staging copy of a buffer with this index.
+    pub(crate) fn staged(&self, track: Track, index: usize, before: Footprint, after: Footprint) {
+        self.changed(track, index as u64 + 1, before, after);
+    }
+
+    #[inline]
+    fn changed(&self, track: Track, part: u64, before: Footprint, after: Footprint) {
+        if let Some(recording) = &self.0
+            && (before.address, before.bytes) != (after.address, after.bytes)
+            && before.bytes + after.bytes > 0
+        {
+            let numbers = [before.address, before.bytes, after.address, after.bytes];
+            recording.push(Kind::Memory, track.site, u64::from(track.number) | part << 32, numbers);
         }
     }
 

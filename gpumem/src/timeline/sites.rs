@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::OnceLock;
 
 /// A name, and the line of the application that made what has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Site {
     pub(super) label: BufferLabel,
     pub(super) made_at: Option<&'static Location<'static>>,

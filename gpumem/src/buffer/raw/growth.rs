@@ -164,7 +164,7 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
         self.state().backend.check_failure()?;
-        self.staging.clear(self.device.state());
+        self.staging.clear(self.device.state(), self.entry.track);
         self.report_bytes(0);
         let capacity = self.len.max(self.min_capacity());
         let bytes = self.size_of(capacity)?;

@@ -27,7 +27,7 @@ use crate::label::BufferLabel;
 use crate::ledger::{BufferStats, EntryId, SetMark};
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
-use crate::timeline::{Bar, Direction, Place};
+use crate::timeline::{Bar, Direction, Footprint};
 use std::fmt;
 use std::ops::{self, Range, RangeBounds};
 use std::panic::Location;
@@ -245,7 +245,7 @@ impl<B: Backend> RawBuffer<B> {
     fn report_bytes(&self, staging: u64) {
         let bytes = (self.capacity * self.element_size()) as u64;
         let address = self.block.as_ref().map_or(0, Block::address);
-        self.state().ledger.resized(&self.entry, bytes + staging, Place::new(address, bytes, staging));
+        self.state().ledger.resized(&self.entry, bytes + staging, Footprint::new(address, bytes, staging));
     }
 }
 
@@ -302,7 +302,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Gives new memory, which was allocated for this buffer, to its next staging copies.
     pub(super) fn put_staging(&self, new: NewCopies<'_, B>) {
-        new.put(|bytes| self.report_bytes(bytes));
+        new.put(self.entry.track, |bytes| self.report_bytes(bytes));
     }
 
     pub(super) fn staging_rotation(&self) -> &Mutex<Rotation<B>> {
@@ -318,7 +318,7 @@ impl<B: Backend> Drop for RawBuffer<B> {
         if let Some(block) = self.block.take() {
             state.pool.give_back(block);
         }
-        self.staging.clear(state);
+        self.staging.clear(state, self.entry.track);
     }
 }
 

@@ -5,7 +5,7 @@ use super::RawBuffer;
 use super::set_share::SetCharge;
 use crate::backend::Backend;
 use crate::error::Error;
-use crate::timeline::Place;
+use crate::timeline::Footprint;
 use std::mem;
 
 impl<B: Backend> RawBuffer<B> {
@@ -32,7 +32,7 @@ impl<B: Backend> RawBuffer<B> {
             other.charge.join(other_more, bytes);
         }
         // For the timeline no two buffers have one memory, so this one gives its own up first.
-        self.state().ledger.resized(&self.entry, 0, Place::default());
+        self.state().ledger.resized(&self.entry, 0, Footprint::default());
         mem::swap(&mut self.block, &mut other.block);
         mem::swap(&mut self.capacity, &mut other.capacity);
         mem::swap(&mut self.len, &mut other.len);

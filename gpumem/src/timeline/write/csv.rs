@@ -1,10 +1,11 @@
 //! The log of RMM's `logging_resource_adaptor`: a line per block that is taken, given back, or not to be had.
 //!
 //! A growth is the end of one block and the beginning of another, as RMM's containers do it. Times are those of
-//! the day, in UTC. Staging copies, whose addresses are not recorded, are left out.
+//! the day, in UTC.
 
 use super::Size;
-use crate::timeline::history::{About, Block, History, Mark};
+use super::actions::{Action, What, actions};
+use crate::timeline::history::{About, History};
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
@@ -28,56 +29,4 @@ fn time_of_day(since: Duration) -> String {
     let seconds = since.as_secs();
     let (hours, minutes, seconds) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{hours:02}:{minutes:02}:{seconds:02}:{:06}", since.subsec_micros())
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    GiveBack,
-    Take,
-    Fail,
-}
-
-/// What allocators of other projects would have recorded.
-pub(super) struct Action {
-    pub(super) time: u64,
-    pub(super) thread: u32,
-    pub(super) what: What,
-    pub(super) address: u64,
-    pub(super) bytes: u64,
-    pub(super) site: u32,
-}
-
-/// All actions, in the order of time. At one time, memory is given back first.
-pub(super) fn actions(history: &History) -> Vec<Action> {
-    let mut actions = Vec::new();
-    for Block { site, place, start, end, threads, .. } in &history.blocks {
-        if place.address == 0 {
-            continue;
-        }
-        let action = |time, thread, what| Action {
-            time,
-            thread,
-            what,
-            address: place.address,
-            bytes: place.bytes,
-            site: *site,
-        };
-        actions.push(action(*start, threads.0, What::Take));
-        actions.extend(end.map(|end| action(end, threads.1, What::GiveBack)));
-    }
-    for (time, thread, mark) in &history.marks {
-        if let Mark::Failure { site, requested, .. } = mark {
-            let (what, address) = (What::Fail, 0);
-            actions.push(Action {
-                time: *time,
-                thread: *thread,
-                what,
-                address,
-                bytes: *requested,
-                site: *site,
-            });
-        }
-    }
-    actions.sort_by_key(|action| (action.time, action.what != What::GiveBack));
-    actions
 }

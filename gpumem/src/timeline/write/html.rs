@@ -19,6 +19,9 @@ const BLOCKS: usize = 60_000;
 const TRANSFERS: usize = 40_000;
 const KERNELS: usize = 40_000;
 
+/// The most rows of overlapping transfers.
+const ROWS: usize = 12;
+
 /// The most points of a line that stands for many blocks.
 const POINTS: u64 = 4_096;
 
@@ -154,7 +157,7 @@ fn segments(history: &History) -> Object {
 }
 
 fn transfers(history: &History) -> Object {
-    let lanes = lanes(history);
+    let lanes = lanes(history, ROWS);
     let length = |index: usize| {
         let transfer = &history.transfers[index];
         transfer.end.unwrap_or(history.end).saturating_sub(transfer.start)

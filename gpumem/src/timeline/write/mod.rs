@@ -1,5 +1,6 @@
 //! The files that a history is written to, each in a format of another program except the page.
 
+mod actions;
 mod csv;
 mod html;
 mod json;

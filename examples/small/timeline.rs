@@ -1,0 +1,63 @@
+//! A timeline: which buffers had the memory, when they grew, and which transfers overlapped.
+//!
+//! `cargo run --release --example timeline` writes `timeline.html`, a page for any browser.
+
+use gpumem::{Buffer, Device, GpuBuffers, Host, Result, Timeline};
+
+/// A fountain of sparks.
+#[derive(GpuBuffers, Default)]
+struct Sparks {
+    #[buffer(growth = 1.3, async(snapshot))]
+    positions: Vec<[f32; 2]>,
+    #[buffer(growth = 1.3)]
+    velocities: Vec<[f32; 2]>,
+    #[buffer(growth = 2.0, stable)]
+    colors: Vec<[u8; 4]>,
+}
+
+/// Each step adds sparks, sorts them into cells of a grid, moves them, and draws the step before.
+fn fly(device: &Device<Host>, steps: usize, sparks: usize) -> Result<Timeline> {
+    let mut gpu = Sparks::default().upload(device)?;
+    let (mut frames, mut trails) = (gpu.positions().frame_queue(), Vec::new());
+    for step in 0..steps {
+        let turn = |i: usize| (i + step * sparks) as f32 * 2.4;
+        let new: Vec<_> = (0..sparks).map(|i| [turn(i).cos(), turn(i).sin() - 3.0]).collect();
+        gpu.velocities_mut().extend_from_slice(&new)?;
+        gpu.positions_mut().resize((step + 1) * sparks)?;
+        let mut colors = gpu.colors_mut().stage(sparks)?;
+        colors.fill([255, 180, step as u8, 255]);
+        colors.append()?;
+
+        let mut cells = Buffer::<u32>::zeroed(device, "cells", gpu.positions().len() / 2)?;
+        device.launch((gpu.positions(), &mut cells), |(positions, cells)| {
+            let count = cells.len();
+            positions.iter().for_each(|[x, y]| cells[(x + y * 64.0) as usize % count] += 1);
+        })?;
+        let SparksBuffersMut { positions, velocities, .. } = gpu.split_mut();
+        device.launch((positions, velocities), |(positions, velocities)| {
+            for ([x, y], [vx, vy]) in positions.iter_mut().zip(velocities) {
+                (*x, *y, *vy) = (*x + 0.1 * *vx, *y + 0.1 * *vy, *vy + 0.05);
+            }
+        })?;
+        if let Some(frame) = frames.push(gpu.positions().start_download()?)? {
+            trails.push(Buffer::from_slice(device, "trail", &frame[..frame.len() / 3])?);
+        }
+        trails.drain(..trails.len().saturating_sub(6));
+    }
+    drop((frames, trails));
+    device.trim(0)?;
+    Ok(device.timeline().expect("the device records"))
+}
+
+fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let device = Device::builder().timeline(100_000).host()?;
+    fly(&device, 48, 60_000)?.write_to("timeline.html")?;
+    println!("timeline: timeline.html");
+    Ok(())
+}
+
+#[test]
+fn all_of_it_is_recorded() {
+    let timeline = fly(&Device::builder().timeline(10_000).host().unwrap(), 12, 1_000).unwrap();
+    assert!(timeline.events() > 12 * 8 && timeline.forgotten() == 0, "{timeline:?}");
+}
