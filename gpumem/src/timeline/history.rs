@@ -125,7 +125,8 @@ impl History {
             latest = record.time.max(latest + 1);
             record.time = latest;
         }
-        let start = records.first().map_or(0, |record| record.time);
+        // What was there before is there before the first record.
+        let start = records.first().map_or(0, |record| record.time - 1);
         let end = about.end.max(latest);
         let mut reading = Reading { history: Self { start, end, ..Self::default() }, ..Reading::default() };
         reading.history.take_sites(sites);

@@ -70,8 +70,10 @@ fn hash(label: &BufferLabel, made_at: Option<&'static Location<'static>>) -> usi
     let mut word = [0; 8];
     let end = &name[name.len().saturating_sub(8)..];
     word[..end.len()].copy_from_slice(end);
-    let mixed = (u64::from_le_bytes(word) ^ line.rotate_left(32) ^ name.len() as u64)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mix = |word: u64| word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // A product carries upwards only, and the letters that differ are the upper ones.
+    let mixed = mix(u64::from_le_bytes(word) ^ line.rotate_left(32) ^ name.len() as u64);
+    let mixed = mix(mixed ^ mixed >> 32);
     (mixed >> 32) as usize
 }
 
@@ -110,6 +112,7 @@ mod tests {
     #[test]
     fn threads_agree() {
         let sites = Sites::new(4_000);
+        // No name is turned away where there is room: names differ in their last letters mostly.
         let label = |index: u32| made(format!("tile_{index}"));
         let all = || (0..500).map(|index| sites.number(&label(index), None)).collect::<Vec<_>>();
         let [one, other] = std::thread::scope(|scope| {
@@ -119,6 +122,6 @@ mod tests {
         let mut distinct = one;
         distinct.sort_unstable();
         distinct.dedup();
-        assert_eq!(distinct.len(), 500);
+        assert_eq!((distinct.len(), distinct[0] > 0), (500, true));
     }
 }
