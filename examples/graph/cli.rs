@@ -23,7 +23,7 @@ pub struct Args {
     pub out: PathBuf,
 
     /// The file of a timeline of the device: FILE.html is a page for a browser, FILE.pftrace is for Perfetto,
-    /// FILE.pickle for PyTorch's memory viewer, FILE.csv an allocation log
+    /// FILE.pickle for <https://pytorch.org/memory_viz>, FILE.csv an allocation log
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
 

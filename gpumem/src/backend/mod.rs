@@ -116,7 +116,7 @@ pub trait BackendOps: Send + Sync + Sized + 'static {
 
     /// A number that names the start of memory in logs, and that no other memory has: its address, where
     /// memory has addresses.
-    fn address(memory: &Self::Memory) -> u64;
+    fn address_of(memory: &Self::Memory) -> u64;
 
     /// The unit of chunks and of addresses, a power of two of at least [`ALIGNMENT`], if the device has
     /// virtual memory. If it has none, the six methods below are never called.

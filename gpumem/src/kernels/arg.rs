@@ -106,8 +106,8 @@ pub(super) mod sealed {
 }
 
 /// Queues a kernel with these arguments: on this stream of the application's own, or else on the compute
-/// stream.
-/// The name and the line of the launch are for the timeline. `queue` gets the stream and the memory of the arguments, and is called once.
+/// stream. The name and the line of the launch are for the timeline. `queue` gets the stream and the memory
+/// of the arguments, and is called once.
 pub(super) fn queue_with<B: KernelBackend, A: KernelArgs<B>>(
     device: &Device<B>,
     stream: Option<&Stream<B>>,

@@ -64,7 +64,7 @@ struct Entry {
     made_at: &'static Location<'static>,
     set: Option<SetId>,
     bytes: u64,
-    place: Footprint,
+    footprint: Footprint,
     /// The number of buffers that were made before it, modulo 2^32: it only orders lists.
     age: u32,
 }
@@ -122,7 +122,7 @@ impl Ledger {
         let age = self.made.0.fetch_add(1, Ordering::Relaxed) as u32;
         let track = self.recorder.track(&label, made_at, age);
         let set = set.map(|set| set.id);
-        let entry = Some(Entry { label, made_at, set, bytes: 0, place: Footprint::default(), age });
+        let entry = Some(Entry { label, made_at, set, bytes: 0, footprint: Footprint::default(), age });
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let number = (threads::number() % SHARDS) as u8;
         let mut shard = self.shard(number);
@@ -137,16 +137,16 @@ impl Ledger {
         EntryId { shard: number, index, track }
     }
 
-    /// A buffer has so many bytes now, at this place.
-    pub(crate) fn resized(&self, id: &EntryId, bytes: u64, place: Footprint) {
+    /// A buffer has so many bytes now; its footprint is for the timeline.
+    pub(crate) fn resized(&self, id: &EntryId, bytes: u64, footprint: Footprint) {
         let before = match self.shard(id.shard).entries.get_mut(id.index as usize) {
             Some(Some(entry)) => {
                 entry.bytes = bytes;
-                std::mem::replace(&mut entry.place, place)
+                std::mem::replace(&mut entry.footprint, footprint)
             }
             _ => return,
         };
-        self.recorder.moved(id.track, before, place);
+        self.recorder.moved(id.track, before, footprint);
     }
 
     /// The line of the application that made a live buffer.
@@ -162,7 +162,7 @@ impl Ledger {
         }
         drop(shard);
         if let Some(entry) = entry {
-            self.recorder.moved(id.track, entry.place, Footprint::default());
+            self.recorder.moved(id.track, entry.footprint, Footprint::default());
         }
         if let Some(set) = set {
             set.live.fetch_sub(1, Ordering::AcqRel);
@@ -209,7 +209,7 @@ impl Ledger {
             number: entry.age,
             label: entry.label.clone(),
             made_at: entry.made_at,
-            place: entry.place,
+            footprint: entry.footprint,
         };
         self.numbered()
             .flat_map(|(_, shard)| shard.entries.iter().flatten().map(lasting).collect::<Vec<_>>())
@@ -262,8 +262,8 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        // The budget is 64 bytes per live buffer, and the place for a timeline. The shard adds only the list of
-        // vacant places.
+        // The budget is 64 bytes per live buffer, and the place for a timeline. The shard adds only the list
+        // of vacant places.
         assert!(size_of::<Option<Entry>>() <= 64 + size_of::<Footprint>(), "{}", size_of::<Option<Entry>>());
     }
 }

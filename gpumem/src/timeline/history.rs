@@ -30,7 +30,7 @@ pub(crate) struct Lasting {
     pub(crate) number: u32,
     pub(crate) label: BufferLabel,
     pub(crate) made_at: &'static Location<'static>,
-    pub(crate) place: Footprint,
+    pub(crate) footprint: Footprint,
 }
 
 /// How a block of memory came to a buffer.
@@ -322,8 +322,8 @@ impl Reading {
         let sites = self.history.sites.iter().enumerate();
         let mut numbers: HashMap<Site, u32> =
             sites.map(|(number, site)| (site.clone(), number_of(number))).collect();
-        for Lasting { number, label, made_at, place } in lasting {
-            let (buffer, Footprint { address, bytes, staging }) = (u64::from(*number), *place);
+        for Lasting { number, label, made_at, footprint } in lasting {
+            let (buffer, Footprint { address, bytes, staging }) = (u64::from(*number), *footprint);
             let is_new = |staging| !self.known.contains(&(buffer, staging));
             let (bytes, staging) =
                 (if is_new(false) { bytes } else { 0 }, if is_new(true) { staging } else { 0 });

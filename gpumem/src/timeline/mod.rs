@@ -12,8 +12,8 @@
 //! Without the feature `timeline` there is `off` in place of all that: the same functions, which do nothing.
 //! So other layers report without asking.
 //!
-//! The ring forgets the oldest records. Two things keep a snapshot whole all the same: a record of a change has
-//! what was before, and the ledger and the recorder have lists of what there is now.
+//! The ring forgets the oldest records. Two things keep a snapshot whole all the same: a record of a change
+//! has what was before, and the ledger and the recorder have lists of what there is now.
 
 mod direction;
 #[cfg(feature = "timeline")]

@@ -5,19 +5,19 @@ use crate::label::BufferLabel;
 use std::panic::Location;
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted;
+pub(crate) struct Wanted(());
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recorder;
+pub(crate) struct Recorder(());
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Track;
+pub(crate) struct Track(());
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Footprint;
+pub(crate) struct Footprint(());
 
 #[derive(Default)]
-pub(crate) struct Bar;
+pub(crate) struct Bar(());
 
 #[allow(clippy::unused_self)]
 impl Wanted {
@@ -28,7 +28,7 @@ impl Wanted {
 
 impl Footprint {
     pub(crate) fn new(_: u64, _: u64, _: u64) -> Self {
-        Self
+        Self(())
     }
 }
 
@@ -40,12 +40,12 @@ impl Bar {
 #[allow(clippy::unused_self)]
 impl Recorder {
     pub(crate) fn new(_: Wanted) -> Self {
-        Self
+        Self(())
     }
 
     #[inline]
     pub(crate) fn track(&self, _: &BufferLabel, _: &'static Location<'static>, _: u32) -> Track {
-        Track
+        Track(())
     }
 
     #[inline]
@@ -56,7 +56,7 @@ impl Recorder {
 
     #[inline]
     pub(crate) fn transfer(&self, _: Direction, _: Track, _: usize) -> Bar {
-        Bar
+        Bar(())
     }
 
     #[inline]

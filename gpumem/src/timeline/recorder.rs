@@ -239,8 +239,8 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// A transfer that was queued and has not been seen to end. Its end is recorded by [`Bar::end`], or when it is
-/// dropped.
+/// A transfer that was queued and has not been seen to end. Its end is recorded by [`Bar::end`], or when it
+/// is dropped.
 #[derive(Default)]
 pub(crate) struct Bar(Option<Under>);
 

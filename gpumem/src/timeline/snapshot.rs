@@ -9,15 +9,16 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// What happened on a device up to the call of [`Device::timeline`](crate::Device::timeline), which made this.
+/// What happened on a device up to the call of [`Device::timeline`](crate::Device::timeline), which made
+/// this.
 ///
 /// It has the memory of each buffer over time, with the line that made the buffer, uploads and downloads,
-/// launches, the memory that the device held, and requests that failed. The device goes on meanwhile, and this
-/// stays as it is.
+/// launches, the memory that the device held, and requests that failed. The device goes on meanwhile, and
+/// this stays as it is.
 ///
 /// The end of a transfer is the time at which the program saw it: when a ticket was waited for or polled, or
-/// when an operation looked for transfers that had ended. So a bar of a ticket that nobody asks about is longer
-/// than the copy.
+/// when an operation looked for transfers that had ended. So a bar of a ticket that nobody asks about is
+/// longer than the copy.
 ///
 /// ```
 /// use gpumem::{Buffer, Device};

@@ -1,5 +1,5 @@
-//! The page, in Chromium. Its own `#selftest` moves the mouse, turns the wheel and types, and says in the page
-//! what came of it.
+//! The page, in Chromium. Its own `#selftest` moves the mouse, turns the wheel and types, and says in the
+//! page what came of it.
 
 use crate::recording::{Folder, everything, numbers};
 use gpumem::{Buffer, Device, Timeline};

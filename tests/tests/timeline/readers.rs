@@ -75,7 +75,7 @@ snapshot = pickle.load(open(sys.argv[1], "rb"))
 summary = viz.segsum(snapshot)  # it checks that the sizes add up
 assert f"segments: {len(snapshot['segments'])}" in summary, summary
 trace = viz.trace(snapshot)
-assert "# 60.0MiB requested" in trace, [line for line in trace.splitlines() if "Error" in line]
+assert " 60.0MiB requested" in trace, [line for line in trace.splitlines() if "Error" in line]
 assert "MemoryViz.js" in viz.trace_plot(snapshot)
 lines = viz.memory(snapshot, lambda lines: lines)
 assert "buffer `Points.edges`" in lines, lines

@@ -41,8 +41,8 @@ struct Points {
     edges: Vec<[u32; 2]>,
 }
 
-/// A bit of everything: growths, transfers both ways that overlap, launches, a trim, the pressure callback and a
-/// failure. The name of a buffer tries to end the page's script.
+/// A bit of everything: growths, transfers both ways that overlap, launches, a trim, the pressure callback
+/// and a failure. The name of a buffer tries to end the page's script.
 pub(crate) fn everything() -> Timeline {
     let device = Device::builder()
         .timeline(1 << 14)

@@ -13,7 +13,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The log of a device now. It panics if a block is taken that is there already, or given back that is not.
+    /// The log of a device now. It panics if a block is taken that is there already, or given back that is
+    /// not.
     pub(crate) fn of(device: &Device, folder: &Folder) -> Self {
         let path = folder.file("log.csv");
         device.timeline().expect("it records").write_to(&path).unwrap();

@@ -173,7 +173,7 @@ impl BackendOps for Cuda {
         unsafe { self.plain_memory.free(memory.address) }
     }
 
-    fn address(memory: &Memory) -> u64 {
+    fn address_of(memory: &Memory) -> u64 {
         memory.address()
     }
 

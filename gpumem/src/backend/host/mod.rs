@@ -203,7 +203,7 @@ impl BackendOps for Host {
         Ok(())
     }
 
-    fn address(memory: &HostMemory) -> u64 {
+    fn address_of(memory: &HostMemory) -> u64 {
         memory.address().addr() as u64
     }
 

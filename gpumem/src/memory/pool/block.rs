@@ -194,7 +194,7 @@ impl<B: Backend> Block<B> {
 
     /// Where it is, for logs.
     pub(crate) fn address(&self) -> u64 {
-        B::address(&self.memory) + self.offset as u64
+        B::address_of(&self.memory) + self.offset as u64
     }
 
     /// Bytes that its owner asked for.

@@ -1,7 +1,7 @@
 //! The log of RMM's `logging_resource_adaptor`: a line per block that is taken, given back, or not to be had.
 //!
-//! A growth is the end of one block and the beginning of another, as RMM's containers do it. Times are those of
-//! the day, in UTC.
+//! A growth is the end of one block and the beginning of another, as RMM's containers do it. Times are those
+//! of the day, in UTC.
 
 use super::Size;
 use super::actions::{Action, What, actions};

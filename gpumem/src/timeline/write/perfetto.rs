@@ -1,7 +1,7 @@
 //! A trace for Perfetto, in its own format: messages of protobuf, of which few are needed.
 //!
-//! The device is a track with these tracks below it: counters of live and held bytes, a counter for each of the
-//! largest buffers, slices for uploads, downloads and calls of the pressure callback, and instants for
+//! The device is a track with these tracks below it: counters of live and held bytes, a counter for each of
+//! the largest buffers, slices for uploads, downloads and calls of the pressure callback, and instants for
 //! launches, growths, trims and failures. Times are nanoseconds since the recording began.
 
 use super::Size;

@@ -1,8 +1,9 @@
-//! A snapshot for PyTorch's memory viewer: what `torch.cuda.memory._snapshot()` gives, as a pickle of protocol 2.
+//! A snapshot for the memory viewer of `PyTorch`: what `torch.cuda.memory._snapshot()` gives, as a pickle of
+//! protocol 2.
 //!
 //! A segment is one of `segments`, with the blocks that lived in it at the end. The changes before are
-//! `device_traces`. A growth is the end of one block and the beginning of another. A buffer has one frame: the
-//! line that made it, with the name of the buffer in the place of a function.
+//! `device_traces`. A growth is the end of one block and the beginning of another. A buffer has one frame:
+//! the line that made it, with the name of the buffer in the place of a function.
 
 use super::Size;
 use super::actions::{Action, What, actions};

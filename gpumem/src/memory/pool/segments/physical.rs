@@ -170,7 +170,7 @@ impl<B: Backend> PhysicalMemory<B> {
     pub(crate) fn plain(&self, bytes: usize) -> Result<Segment<B>, Fault> {
         let memory = self.call(|backend| backend.allocate(bytes))?;
         self.hold(bytes);
-        self.recorder.mapped(B::address(&memory), 0, bytes, bytes);
+        self.recorder.mapped(B::address_of(&memory), 0, bytes, bytes);
         Ok(Segment {
             memory,
             reserved: bytes,
@@ -271,7 +271,7 @@ impl<B: Backend> Segment<B> {
 
     /// Tells the timeline that so much was mapped before.
     fn record(&self, physical: &PhysicalMemory<B>, before: usize) {
-        physical.recorder.mapped(B::address(&self.memory), before, self.mapped, self.reserved);
+        physical.recorder.mapped(B::address_of(&self.memory), before, self.mapped, self.reserved);
     }
 
     /// Maps a chunk after the mapped memory. After a fault the segment is as it was, and the chunk comes
@@ -330,7 +330,7 @@ impl<B: Backend> Segment<B> {
     unsafe fn destroy(mut self, physical: &PhysicalMemory<B>) -> Result<(), (Fault, usize)> {
         if self.plain {
             physical.let_go(self.mapped);
-            physical.recorder.mapped(B::address(&self.memory), self.mapped, 0, self.reserved);
+            physical.recorder.mapped(B::address_of(&self.memory), self.mapped, 0, self.reserved);
             let Self { memory, mapped, .. } = self;
             // SAFETY: the caller's promise; the allocation is consumed (rule 2).
             let freed = physical.call(|backend| unsafe { backend.free(memory) });

@@ -58,7 +58,7 @@ impl<B: Backend> Slabs<B> {
 
     /// Makes a slab of a segment that is free from `epoch` and `since` on.
     pub(crate) fn add(&mut self, segment: Box<Segment<B>>, epoch: Epoch, since: Option<Instant>) {
-        self.recorder.slab(B::address(segment.memory()), true);
+        self.recorder.slab(B::address_of(segment.memory()), true);
         let bytes = segment.mapped().min(SLAB * 2);
         self.bytes += segment.mapped();
         let index = self.slabs.iter().position(Option::is_none).unwrap_or(self.slabs.len());
@@ -113,7 +113,7 @@ impl<B: Backend> Slabs<B> {
             let Some(slab) = place.take_if(|slab| self.tlsf.is_whole(slab.first)) else { continue };
             let Slab { segment, first, free_since: (epoch, since), .. } = slab;
             self.tlsf.remove_slab(first);
-            self.recorder.slab(B::address(segment.memory()), false);
+            self.recorder.slab(B::address_of(segment.memory()), false);
             self.bytes -= segment.mapped();
             whole.push((segment, epoch, since));
         }
