@@ -20,18 +20,17 @@ fn fly(device: &Device<Host>, steps: usize, sparks: usize) -> Result<Timeline> {
     let mut gpu = Sparks::default().upload(device)?;
     let (mut frames, mut trails) = (gpu.positions().frame_queue(), Vec::new());
     for step in 0..steps {
-        let turn = |i: usize| (i + step * sparks) as f32 * 2.4;
-        let new: Vec<_> = (0..sparks).map(|i| [turn(i).cos(), turn(i).sin() - 3.0]).collect();
+        let new: Vec<_> = (0..sparks).map(|i| [(i as f32).cos(), (i as f32).sin() - 3.0]).collect();
         gpu.velocities_mut().extend_from_slice(&new)?;
         gpu.positions_mut().resize((step + 1) * sparks)?;
         let mut colors = gpu.colors_mut().stage(sparks)?;
-        colors.fill([255, 180, step as u8, 255]);
+        colors.fill([255, 180, 40, 255]);
         colors.append()?;
 
         let mut cells = Buffer::<u32>::zeroed(device, "cells", gpu.positions().len() / 2)?;
         device.launch((gpu.positions(), &mut cells), |(positions, cells)| {
             let count = cells.len();
-            positions.iter().for_each(|[x, y]| cells[(x + y * 64.0) as usize % count] += 1);
+            positions.iter().for_each(|[x, y]| cells[(x + 64.0 * y).to_bits() as usize % count] += 1);
         })?;
         let SparksBuffersMut { positions, velocities, .. } = gpu.split_mut();
         device.launch((positions, velocities), |(positions, velocities)| {
@@ -51,9 +50,7 @@ fn fly(device: &Device<Host>, steps: usize, sparks: usize) -> Result<Timeline> {
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let device = Device::builder().timeline(100_000).host()?;
-    fly(&device, 48, 60_000)?.write_to("timeline.html")?;
-    println!("timeline: timeline.html");
-    Ok(())
+    Ok(fly(&device, 48, 60_000)?.write_to("timeline.html")?)
 }
 
 #[test]

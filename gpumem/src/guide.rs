@@ -8,6 +8,7 @@
 //! | one source for the host and for a card | [`generic_backend`] |
 //! | data that is larger than the device's memory, and steps that take turns | [`chunked_pipelines`] |
 //! | downloads that tasks await | [`streaming_under_tokio`] |
+//! | what had the memory, when, and what overlapped | [`timelines`] |
 //! | tests of a program that uses this crate | [`testing_without_a_card`] |
 //! | the dangers of an async download, and the prevention of each | [`downloads`] |
 //!
@@ -34,6 +35,10 @@ pub mod chunked_pipelines {}
 
 #[doc = include_str!("../guide/streaming_under_tokio.md")]
 pub mod streaming_under_tokio {}
+
+#[cfg_attr(feature = "timeline", doc = include_str!("../guide/timelines.md"))]
+#[cfg_attr(not(feature = "timeline"), doc = "This page needs the feature `timeline`.")]
+pub mod timelines {}
 
 #[cfg_attr(feature = "testing", doc = include_str!("../guide/testing_without_a_card.md"))]
 #[cfg_attr(not(feature = "testing"), doc = "This page needs the feature `testing`.")]

@@ -7,6 +7,7 @@ use super::Size;
 use super::json::Object;
 use super::lanes::lanes;
 use crate::timeline::history::{About, Block, Cause, History, Mark};
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 const PAGE: &str = include_str!("page.html");
@@ -49,6 +50,8 @@ fn describe(about: &About, history: &History, size: Size) -> Object {
     object.number("began_ms", began.as_millis());
     object.number("start", history.start);
     object.number("span", history.end.saturating_sub(history.start).max(1));
+    let buffers: HashSet<u64> = history.blocks.iter().map(|block| block.buffer).collect();
+    object.number("buffers", buffers.len());
     object.number("events", size.events);
     object.number("forgotten", size.forgotten);
     object.number("peak_at", peak_at.saturating_sub(history.start));
