@@ -27,6 +27,7 @@ mod slots;
 mod tasks;
 mod tearing;
 mod threads;
+mod timelines;
 mod transfers;
 mod typed_kernels;
 mod uploads;

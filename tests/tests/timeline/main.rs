@@ -7,9 +7,9 @@
 mod page;
 mod readers;
 mod recording;
-mod text;
 
 use gpumem::{Buffer, Device, Error};
+use gpumem_tests::AllocationLog;
 use recording::{Folder, numbers};
 
 #[test]
@@ -34,35 +34,30 @@ fn settings_that_cannot_work_are_refused() {
 
 #[test]
 fn the_log_has_each_block_once() {
-    let folder = Folder::new("log");
     let device = Device::builder().timeline(1_000).host().unwrap();
     let mut cells = numbers(&device, "cells", 100);
     cells.reserve_to(1_000_000).unwrap(); // moves
     cells.reserve_to(2_000_000).unwrap(); // grows in place
-    let log = text::Log::of(&device, &folder);
-    assert_eq!((log.taken, log.live.into_values().collect::<Vec<_>>()), (3, vec![8_000_000]));
+    let log = AllocationLog::of(&device);
+    assert_eq!((log.taken, log.sizes()), (3, vec![8_000_000]));
     drop(cells);
-    let log = text::Log::of(&device, &folder);
+    let log = AllocationLog::of(&device);
     assert!(log.live.is_empty(), "{log:?}");
 }
 
 #[test]
 fn swapped_contents_are_nobody_elses() {
-    let folder = Folder::new("swap");
     let device = Device::builder().timeline(1_000).host().unwrap();
     let (mut one, mut other) = (numbers(&device, "one", 100), numbers(&device, "other", 70_000));
     one.swap_contents(&mut other).unwrap();
-    let log = text::Log::of(&device, &folder);
-    let mut sizes: Vec<_> = log.live.values().copied().collect();
-    sizes.sort_unstable();
-    assert_eq!(sizes, [400, 280_000]);
+    let log = AllocationLog::of(&device);
+    assert_eq!(log.sizes(), [400, 280_000]);
     drop((one, other));
-    assert!(text::Log::of(&device, &folder).live.is_empty());
+    assert!(AllocationLog::of(&device).live.is_empty());
 }
 
 #[test]
 fn the_log_of_many_threads_is_in_order() {
-    let folder = Folder::new("threads");
     let device = Device::builder().timeline(1 << 16).host().unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -74,13 +69,12 @@ fn the_log_of_many_threads_is_in_order() {
             });
         }
     });
-    let log = text::Log::of(&device, &folder);
+    let log = AllocationLog::of(&device);
     assert!(log.live.is_empty() && log.taken == 8_000, "{} taken", log.taken);
 }
 
 #[test]
 fn what_was_forgotten_lives_on() {
-    let folder = Folder::new("forgotten");
     let device = Device::builder().timeline(32).host().unwrap();
     let old = numbers(&device, "old", 1_000_000);
     let mut grown = numbers(&device, "grown", 300);
@@ -90,10 +84,8 @@ fn what_was_forgotten_lives_on() {
     grown.reserve_to(600).unwrap();
     let timeline = device.timeline().unwrap();
     assert!(timeline.events() <= 32 && timeline.forgotten() > 150, "{timeline:?}");
-    let log = text::Log::of(&device, &folder);
-    let mut sizes: Vec<_> = log.live.values().copied().collect();
-    sizes.sort_unstable();
-    assert_eq!(sizes, [2_400, 4_000_000]);
+    let log = AllocationLog::of(&device);
+    assert_eq!(log.sizes(), [2_400, 4_000_000]);
     drop(old);
 }
 
@@ -112,7 +104,7 @@ fn a_failure_writes_the_page_once() {
         assert!(matches!(second.resize(400), Err(Error::DeviceLimit { .. })));
         assert_eq!(std::fs::read_to_string(&path).unwrap().matches("allocate failure").count(), 1);
     }
-    let log = text::Log::of(&device, &folder);
+    let log = AllocationLog::of(&device);
     assert_eq!((log.failed, log.live.len()), (2, 2));
 }
 

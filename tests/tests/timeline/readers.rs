@@ -1,6 +1,7 @@
 //! The pickle and the trace, read by Python.
 
 use crate::recording::{Folder, everything};
+use gpumem_tests::AllocationLog;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -163,7 +164,7 @@ fn the_log_of_everything_is_in_order() {
     let folder = Folder::new("csv");
     let path = folder.file("run.csv");
     everything().write_to(&path).unwrap();
-    let log = crate::text::Log::read(&std::fs::read_to_string(path).unwrap());
+    let log = AllocationLog::read(&std::fs::read_to_string(path).unwrap());
     assert_eq!(log.failed, 1);
     assert!(log.taken > 240 && log.live.len() > 100, "{log:?}");
 }
