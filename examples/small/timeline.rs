@@ -1,6 +1,6 @@
 //! A timeline: which buffers had the memory, when they grew, and which transfers overlapped.
 //!
-//! `cargo run --release --example timeline` writes a page, `timeline.html`; `-- FILE.csv` writes another file.
+//! `cargo run --release --example timeline` writes a page, `timeline.html`; `-- FILE.csv` writes a log.
 
 use gpumem::{Buffer, Device, GpuBuffers, Host, Result, Timeline};
 

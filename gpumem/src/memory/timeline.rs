@@ -14,15 +14,18 @@ impl<B: Backend> DeviceState<B> {
         self.ledger.recorder.snapshot(device, self.pool.budget().limit(), lasting)
     }
 
-    /// Writes the timeline to the file for that, the first time. The caller holds no lock. A panic of the
-    /// logger is ignored.
+    /// Writes the timeline to the file for that, the first time. The caller holds no lock. A panic, such as
+    /// of the logger, is ignored: the application gets the error of its request.
     pub(super) fn dump(&self) {
         let Some(path) = self.ledger.recorder.dump_path() else { return };
-        let Some(written) = self.timeline().map(|timeline| timeline.write_to(path)) else { return };
-        let path = path.display();
-        safely(|| match written {
-            Ok(()) => log::error!("gpumem: memory ran out; {path} shows what had it"),
-            Err(error) => log::error!("gpumem: memory ran out, and {path} could not be written: {error}"),
+        safely(|| match self.timeline().map(|timeline| timeline.write_to(path)) {
+            Some(Ok(())) => {
+                log::error!("gpumem: memory ran out; {} shows what had it", path.display());
+            }
+            Some(Err(error)) => {
+                log::error!("gpumem: memory ran out, and {} was not written: {error}", path.display());
+            }
+            None => {}
         });
     }
 }

@@ -289,7 +289,11 @@ impl Reading {
     fn mapped(&mut self, time: u64, address: u64, [before, after, reserved]: [u64; 3]) {
         if before == 0 {
             let segment = Segment { mapped: after, reserved, slab: false };
-            self.segments.insert(address, self.history.segments.len());
+            let stale = self.segments.insert(address, self.history.segments.len());
+            if let Some(stale) = stale {
+                // Its end has no record.
+                self.history.segments[stale].end = Some(time);
+            }
             self.history.segments.push(SegmentLife { address, segment, start: time, end: None });
             return;
         }

@@ -1,8 +1,8 @@
 //! Timelines: what is recorded, and each format read back by another program's reader.
 //!
 //! Readers that a machine may lack are looked for, and a test says so where it goes without one: Python, and
-//! for it the package `perfetto` and `PyTorch`'s `_memory_viz.py` (`GPUMEM_MEMORY_VIZ` is the path of the file
-//! where `PyTorch` is not installed); Chromium.
+//! for it the package `perfetto` and `PyTorch`'s `_memory_viz.py` (`GPUMEM_MEMORY_VIZ` is the path of the
+//! file where `PyTorch` is not installed); Chromium.
 
 mod page;
 mod readers;
