@@ -22,6 +22,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", default_value = "graph.svg")]
     pub out: PathBuf,
 
+    /// The file of a timeline of the device: FILE.html is a page for a browser, FILE.pftrace is for Perfetto,
+    /// FILE.pickle for <https://pytorch.org/memory_viz>, FILE.csv an allocation log
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
+
     /// The backend that computes the steps
     #[arg(long, value_enum, default_value_t)]
     pub backend: Choice,

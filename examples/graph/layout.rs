@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gpumem::{Device, DeviceStats, GpuBuffers, KernelBackend, Result};
+use gpumem::{Device, DeviceStats, GpuBuffers, KernelBackend, Result, Timeline};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -22,6 +22,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// The counts of the device.
     pub stats: DeviceStats,
+    /// What happened on the device, if it was asked to record that.
+    pub timeline: Option<Timeline>,
     /// The distance that a node moved in the last step, on average, in edge lengths.
     pub movement: f32,
 }
@@ -64,9 +66,9 @@ pub fn lay_out<B: KernelBackend>(
     // All buffers are freed, or an error lists those that are not.
     set.check_leaks()?;
     set.close()?;
-    let stats = device.stats();
+    let (stats, timeline) = (device.stats(), device.timeline());
     device.close()?;
-    Ok(Outcome { backend: B::NAME, steps, duration, stats, movement })
+    Ok(Outcome { backend: B::NAME, steps, duration, stats, timeline, movement })
 }
 
 /// Reads the frames: how far the nodes still move, and whether the grid suits them.

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     // All arguments are checked before anything is computed.
     let output = Output::open(&args.out)?;
-    let device = open(args.backend)?;
+    let device = open(&args)?;
     let network = input::read(&args.input.unwrap_or_else(cli::own_lockfile))?;
     let mut graph = Graph::new(network, args.seed);
     let physics = Physics::balance(&mut graph);
@@ -52,15 +52,22 @@ fn run(args: Args) -> Result<()> {
     let outcome = on_device!(device, |device| layout::lay_out(device, &mut graph, physics, args.steps))?;
     output.write(&picture::svg(&graph))?;
     println!("picture: {}", args.out.display());
+    if let (Some(path), Some(timeline)) = (&args.timeline, &outcome.timeline) {
+        timeline.write_to(path)?;
+        println!("timeline: {}", path.display());
+    }
     report::tell(&graph, &outcome);
     Ok(())
 }
 
-fn open(backend: Choice) -> Result<AnyDevice> {
-    match backend {
-        Choice::Host => Ok(AnyDevice::Host(Device::host())),
+/// The device, which records what happens if there is to be a timeline.
+fn open(args: &Args) -> Result<AnyDevice> {
+    let settings = Device::builder();
+    let settings = if args.timeline.is_some() { settings.timeline(1 << 18) } else { settings };
+    match args.backend {
+        Choice::Host => Ok(AnyDevice::Host(settings.host()?)),
         #[cfg(feature = "cuda")]
-        Choice::Cuda => Ok(AnyDevice::Cuda(Device::cuda(0)?)),
+        Choice::Cuda => Ok(AnyDevice::Cuda(settings.cuda(0)?)),
         #[cfg(not(feature = "cuda"))]
         Choice::Cuda => anyhow::bail!(
             "this program was built without CUDA; build it with the feature `cuda`:\n    \

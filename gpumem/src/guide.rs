@@ -9,6 +9,7 @@
 //! | data that is larger than the device's memory, and steps that take turns | [`chunked_pipelines`] |
 //! | downloads that tasks await | [`streaming_under_tokio`] |
 //! | memory: what fits, what holds it, what to drop | [`will_it_fit`] |
+//! | what had the memory, when, and what overlapped | [`timelines`] |
 //! | tests of a program that uses this crate | [`testing_without_a_card`] |
 //! | what holds the memory, and the line that made it | [`finding_a_leak`] |
 //! | the dangers of an async download, and the prevention of each | [`downloads`] |
@@ -40,6 +41,9 @@ pub mod streaming_under_tokio {}
 #[cfg_attr(feature = "derive", doc = include_str!("../guide/will_it_fit.md"))]
 #[cfg_attr(not(feature = "derive"), doc = "This page needs the feature `derive`.")]
 pub mod will_it_fit {}
+#[cfg_attr(feature = "timeline", doc = include_str!("../guide/timelines.md"))]
+#[cfg_attr(not(feature = "timeline"), doc = "This page needs the feature `timeline`.")]
+pub mod timelines {}
 
 #[cfg_attr(feature = "testing", doc = include_str!("../guide/testing_without_a_card.md"))]
 #[cfg_attr(not(feature = "testing"), doc = "This page needs the feature `testing`.")]

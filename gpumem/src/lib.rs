@@ -60,6 +60,7 @@ mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod threads;
+mod timeline;
 
 #[cfg(feature = "cuda")]
 pub use self::backend::Cuda;
@@ -79,6 +80,8 @@ pub use self::ledger::{BufferStats, DeviceStats, ErrorCounts, Held, LeakReport, 
 pub use self::memory::{MemoryReport, Pressure, Stream};
 pub use self::set::{AnySet, BufferSet, GpuBuffers};
 pub use self::spec::BufferSpec;
+#[cfg(feature = "timeline")]
+pub use self::timeline::Timeline;
 pub use bytemuck;
 
 #[cfg(feature = "derive")]

@@ -5,11 +5,13 @@
 //! print that they are skipped, and pass. With `GPUMEM_REQUIRE_CUDA=1`, which is set on a machine with a
 //! card, they fail instead.
 
+mod allocation_log;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod executor;
 pub mod workspace;
 
+pub use allocation_log::AllocationLog;
 pub use executor::{NEVER, block_on};
 
 use gpumem::{Backend, Buffer, Device, DeviceBuilder, Element, Host, KernelBackend, Launch, Mode};

@@ -9,6 +9,7 @@
 //! | `--backend host` or `cuda` | only this backend; by default all that are built in and available |
 //! | `--case TEXT` | only the cases whose name contains `TEXT` |
 //! | `--cap MIB` | the most that lives in the random mix: 16000 by default, and less if there is less |
+//! | `--replay FILE` | replays an allocation log of RMM's format, such as `Timeline::write_to("run.csv")` writes |
 //! | `--quick` | one round of a tenth of the work: whether everything runs, not how fast |
 //! | `--json FILE` | writes one JSON object per line as well |
 //!
@@ -37,22 +38,31 @@ use common::Failure;
 use common::options::Options;
 use common::report::Report;
 use common::session::{Session, present};
+use std::rc::Rc;
 use subject::Subject;
+use workload::Log;
 
 fn main() -> Result<(), Failure> {
-    let (options, cap) = Options::read(|args| args.opt_value_from_str::<_, usize>("--cap"))?;
+    let (options, (cap, replay)) = Options::read(|args| {
+        let cap = args.opt_value_from_str::<_, usize>("--cap")?;
+        Ok((cap, args.opt_value_from_str::<_, String>("--replay")?))
+    })?;
     let cap = cap.unwrap_or(16_000) << 20;
+    let replay = match replay {
+        Some(path) => Some((path.clone(), cases::replay::read(&path)?)),
+        None => None,
+    };
     let mut report = Report::new(options.json.as_deref())?;
     // Every program with a device has threads before long. glibc's allocator takes no locks until a process
     // starts its first thread. Without this thread, the allocator's figures would depend on the order of the
     // cases.
     std::thread::spawn(|| {}).join().map_err(|_| "a thread panicked")?;
     if options.wants("host") {
-        run::<gpumem::Host>(&options, cap, &mut report)?;
+        run::<gpumem::Host>(&options, (cap, replay.clone()), &mut report)?;
     }
     #[cfg(feature = "cuda")]
     if options.wants("cuda") {
-        run::<gpumem::Cuda>(&options, cap, &mut report)?;
+        run::<gpumem::Cuda>(&options, (cap, replay), &mut report)?;
     }
     #[cfg(not(feature = "cuda"))]
     if options.wants("cuda") {
@@ -62,9 +72,13 @@ fn main() -> Result<(), Failure> {
 }
 
 /// All cases on one backend, if it is available. At most `cap` bytes live in the random mix.
-fn run<B: Subject>(options: &Options, cap: usize, report: &mut Report) -> Result<(), Failure> {
+fn run<B: Subject>(
+    options: &Options,
+    (cap, replay): (usize, Option<(String, Rc<Log>)>),
+    report: &mut Report,
+) -> Result<(), Failure> {
     let Some(device) = present(B::open(gpumem::Device::builder()))? else { return Ok(()) };
-    let own = Own { peers: B::peers()?, cap };
+    let own = Own { peers: B::peers()?, cap, replay };
     let mut session = Session::begin(options, report, &device, own);
     // This case is first. After other cases, `Vec` would get memory that the host's heap has kept from them.
     cases::growth::run::<B>(&mut session);
@@ -76,5 +90,6 @@ fn run<B: Subject>(options: &Options, cap: usize, report: &mut Report) -> Result
     cases::chunks::run::<B>(&mut session);
     cases::leaks::run::<B>(&mut session);
     cases::stats::run::<B>(&mut session);
+    cases::replay::run::<B>(&mut session);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::common::Failure;
 use crate::common::turns::{each, us};
 use crate::heap;
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;
@@ -59,6 +60,76 @@ pub(crate) struct Mixed {
     pub(crate) peak: usize,
 }
 
+/// What an allocation log of RMM's format has: blocks that are taken and given back, in order.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// The place of each block while it lives, and its bytes where it is taken.
+    operations: Vec<(usize, Option<usize>)>,
+    places: usize,
+}
+
+impl Log {
+    /// Reads a log. What failed is left out, and so is the end of a block that was there before. The error is
+    /// the line that cannot be read.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let mut log = Self::default();
+        // The places of the blocks that live, by pointer, and those that are free.
+        let (mut live, mut free) = (HashMap::new(), Vec::new());
+        for line in text.lines().skip(1) {
+            let columns: Vec<_> = line.split(',').collect();
+            let ([_, _, "allocate", pointer, bytes, ..] | [_, _, "free", pointer, bytes, ..]) = columns[..]
+            else {
+                if columns.get(2) == Some(&"allocate failure") {
+                    continue;
+                }
+                return Err(line.into());
+            };
+            let bytes: usize = bytes.parse().map_err(|_| line.to_owned())?;
+            if columns[2] == "free" {
+                if let Some(place) = live.remove(pointer) {
+                    free.push(place);
+                    log.operations.push((place, None));
+                }
+            } else if bytes > 0 {
+                let place = free.pop().unwrap_or_else(|| {
+                    log.places += 1;
+                    log.places - 1
+                });
+                live.insert(pointer, place);
+                log.operations.push((place, Some(bytes)));
+            }
+        }
+        Ok(log)
+    }
+
+    pub(crate) fn operations(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Does all of it on one thread. The blocks that are left are given back afterwards.
+    pub(crate) fn replay<A: Allocator + ?Sized>(&self, allocator: &A) -> Result<Mixed, Failure> {
+        allocator.enter();
+        let mut live: Vec<Option<(A::Block, usize)>> = (0..self.places).map(|_| None).collect();
+        let (mut mixed, mut used) = (Mixed::default(), 0);
+        let began = Instant::now();
+        for (place, bytes) in &self.operations {
+            let start = Instant::now();
+            if let Some(bytes) = bytes {
+                live[*place] = Some((allocator.take(*bytes).map_err(Into::into)?, *bytes));
+                used += bytes;
+            } else if let Some((block, bytes)) = live[*place].take() {
+                allocator.give_back(block);
+                used -= bytes;
+            }
+            mixed.worst = mixed.worst.max(us(start));
+            mixed.peak = mixed.peak.max(used);
+        }
+        mixed.us = each(us(began), self.operations.len().max(1));
+        live.into_iter().flatten().for_each(|(block, _)| allocator.give_back(block));
+        Ok(mixed)
+    }
+}
+
 /// The bytes per point in the buffers of a laser scanner: coordinates, time, colour, normal, intensity,
 /// flags.
 const FEATURES: [usize; 9] = [8, 8, 8, 8, 12, 12, 2, 1, 1];
@@ -70,6 +141,9 @@ pub(crate) trait Workload {
 
     /// 73 % of the operations take a block of a random size, the others give one back.
     fn mix(&self, mix: Mix) -> Result<Mixed, Failure>;
+
+    /// The operations of a log.
+    fn replay(&self, log: &Log) -> Result<Mixed, Failure>;
 
     /// Pairs of random sizes from 4 to 512 KiB on many threads. Millions of pairs per second, in all.
     fn threads(&self, threads: usize, most: usize) -> Result<f64, Failure>;
@@ -103,6 +177,10 @@ impl<A: Allocator> Workload for A {
         let mixed = run_mix(self, mix, &mut live);
         live.into_iter().for_each(|(block, _)| self.give_back(block));
         mixed
+    }
+
+    fn replay(&self, log: &Log) -> Result<Mixed, Failure> {
+        log.replay(self)
     }
 
     fn threads(&self, threads: usize, most: usize) -> Result<f64, Failure> {

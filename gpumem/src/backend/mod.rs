@@ -114,6 +114,10 @@ pub trait BackendOps: Send + Sync + Sized + 'static {
     /// running work touches it (rule 2).
     unsafe fn free(&self, memory: Self::Memory) -> Result<(), Fault>;
 
+    /// A number that names the start of memory in logs, and that no other memory has: its address, where
+    /// memory has addresses.
+    fn address_of(memory: &Self::Memory) -> u64;
+
     /// The unit of chunks and of addresses, a power of two of at least [`ALIGNMENT`], if the device has
     /// virtual memory. If it has none, the six methods below are never called.
     fn granularity(&self) -> Option<usize>;

@@ -298,6 +298,26 @@ impl<B: Backend> Device<B> {
         self.state().reset_peak();
     }
 
+    /// What happened on the device until now. `None` if the device does not record:
+    /// [`DeviceBuilder::timeline`] and [`DeviceBuilder::dump_on_oom`] make it record.
+    ///
+    /// The call copies the events, and waits for nothing. Other threads go on meanwhile.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    ///
+    /// let device = Device::builder().timeline(1_000).host()?;
+    /// let cells = Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])?;
+    /// assert!(device.timeline().is_some_and(|timeline| timeline.events() > 0));
+    /// assert!(Device::host().timeline().is_none());
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[cfg(feature = "timeline")]
+    #[must_use]
+    pub fn timeline(&self) -> Option<crate::Timeline> {
+        self.state().timeline()
+    }
+
     /// Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are kept.
     /// Returns the bytes that went back.
     ///

@@ -14,6 +14,7 @@ use crate::buffer::{Bound, Buffer, Element, Mode, RawBuffer, View, ViewMut};
 use crate::device::Device;
 use crate::error::Error;
 use crate::memory::Stream;
+use std::panic::Location;
 
 /// An argument of a kernel: `&Buffer` or a [`View`], which arrives as `&[T]`, or `&mut Buffer`, a
 /// [`ViewMut`] or `&mut Bound`, which arrives as `&mut [T]`. Sealed.
@@ -105,18 +106,20 @@ pub(super) mod sealed {
 }
 
 /// Queues a kernel with these arguments: on this stream of the application's own, or else on the compute
-/// stream.
-/// `queue` gets the stream and the memory of the arguments, and is called once.
+/// stream. The name and the line of the launch are for the timeline. `queue` gets the stream and the memory
+/// of the arguments, and is called once.
 pub(super) fn queue_with<B: KernelBackend, A: KernelArgs<B>>(
     device: &Device<B>,
     stream: Option<&Stream<B>>,
+    (name, launched_at): (&'static str, &'static Location<'static>),
     mut args: A,
     queue: impl FnOnce(&Stream<B>, A::Lent) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let lent = args.lend(device, stream)?;
     let state = device.state();
-    let queued = queue(stream.unwrap_or_else(|| state.lanes.compute.stream()), lent);
-    queued.map_err(|error| error.counted(&state.ledger.counters))?;
+    let on = stream.unwrap_or_else(|| state.lanes.compute.stream());
+    queue(on, lent).map_err(|error| error.counted(&state.ledger.counters))?;
+    state.ledger.recorder.kernel(name, launched_at, on.number());
     // If this fails, the buffers concerned are marked as in use for good.
     stream.map_or(Ok(()), |stream| args.used_on(stream))
 }

@@ -139,7 +139,7 @@ where
     A: KernelArgs<Host>,
     F: for<'a> FnOnce(A::Slices<'a>) + Send + 'static,
 {
-    queue_with(device, stream, args, |stream, lent| {
+    queue_with(device, stream, ("kernel", launched_at), args, |stream, lent| {
         let job = move || {
             // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the stream that `lend` made wait
             // for the earlier uses of every argument, of the device that every argument lives on (rules 1 and

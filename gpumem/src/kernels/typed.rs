@@ -100,7 +100,7 @@ impl<B: KernelBackend> KernelSet<B> {
         if launch.is_empty() {
             return Ok(());
         }
-        queue_with(&device, stream, args, |stream, lent| {
+        queue_with(&device, stream, (entry.name, launched_at), args, |stream, lent| {
             let call = Call { index, entry, launch, lent: lent.as_ref(), values, launched_at };
             let job = move || {
                 // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the stream that `lend` was

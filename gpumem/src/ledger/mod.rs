@@ -31,6 +31,7 @@ pub(crate) use records::{Record, SetId};
 pub use stats::{DeviceStats, ErrorCounts};
 
 use crate::threads;
+use crate::timeline::{Footprint, Recorder, Track};
 use held::Trace;
 use records::{Scope, Shard};
 use std::backtrace::Backtrace;
@@ -43,6 +44,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) counters: Counters,
+    /// Told of each change of a buffer, and by other layers of what else happens.
+    pub(crate) recorder: Recorder,
     /// Leak scopes that were opened so far.
     scopes: AtomicU64,
     /// Whether each record has a backtrace.
@@ -63,6 +66,7 @@ struct CacheAligned(Mutex<Shard>);
 pub(crate) struct RecordId {
     shard: u8,
     index: u32,
+    pub(crate) track: Track,
 }
 
 /// A record for as long as this lives. It keeps no device alive.
@@ -131,8 +135,8 @@ impl SetMark {
 
 impl Ledger {
     /// With a backtrace for each record, if it `captures`.
-    pub(crate) fn new(captures: bool) -> Arc<Self> {
-        Arc::new(Self { captures, ..Self::default() })
+    pub(crate) fn new(captures: bool, recorder: Recorder) -> Arc<Self> {
+        Arc::new(Self { captures, recorder, ..Self::default() })
     }
 
     pub(crate) fn new_set(&self) -> SetMark {
@@ -155,11 +159,14 @@ impl Ledger {
             entry.set = Some(set.id);
         }
         let trace = if self.captures { captured() } else { None };
+        let track = entry.track_by(&self.recorder);
+        let footprint = entry.footprint();
         let now = clock::now();
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let shard = (threads::number() % SHARDS) as u8;
         let index = self.shard(shard).put(entry, now, trace);
-        RecordId { shard, index }
+        self.recorder.moved(track, Footprint::default(), footprint);
+        RecordId { shard, index, track }
     }
 
     /// Makes a record that closes itself.
@@ -167,12 +174,19 @@ impl Ledger {
         Listed { id: self.open(entry, None), ledger: self.clone() }
     }
 
-    /// Notes how many bytes a buffer holds. Returns how many it held before.
-    pub(crate) fn resized(&self, id: &RecordId, set: Option<&SetMark>, bytes: u64) -> u64 {
+    /// Notes how many bytes a buffer holds, and where. Returns how many it held before.
+    pub(crate) fn resized(
+        &self,
+        id: &RecordId,
+        set: Option<&SetMark>,
+        bytes: u64,
+        footprint: Footprint,
+    ) -> u64 {
         let mut shard = self.shard(id.shard);
         let Some(record) = shard.get_mut(id.index) else { return bytes };
-        let before = std::mem::replace(&mut record.bytes, bytes);
+        let (before, left) = record.replace(bytes, footprint);
         drop(shard);
+        self.recorder.moved(id.track, left, footprint);
         if let Some(set) = set {
             set.resized(before, bytes);
         }
@@ -185,7 +199,9 @@ impl Ledger {
     }
 
     pub(crate) fn close(&self, id: &RecordId, set: Option<&SetMark>) {
-        let bytes = self.shard(id.shard).remove(id.index);
+        let Some(mut record) = self.shard(id.shard).remove(id.index) else { return };
+        let (bytes, left) = record.replace(0, Footprint::default());
+        self.recorder.moved(id.track, left, Footprint::default());
         if let Some(set) = set {
             set.resized(bytes, 0);
             set.live.fetch_sub(1, Ordering::AcqRel);
@@ -270,6 +286,15 @@ impl Ledger {
         list
     }
 
+    /// The live buffers, for a timeline.
+    #[cfg(feature = "timeline")]
+    pub(crate) fn lasting(&self) -> Vec<crate::timeline::Lasting> {
+        let of_shard = |shard: MutexGuard<'_, Shard>| {
+            shard.live().filter_map(|(_, record)| record.lasting()).collect::<Vec<_>>()
+        };
+        self.numbered().flat_map(|(_, shard)| of_shard(shard)).collect()
+    }
+
     fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {
         (0_u8..).zip(&self.shards).map(|(number, _)| (number, self.shard(number)))
     }
@@ -311,7 +336,8 @@ mod tests {
         let first = ledger.open(entry("first"), Some(&set));
         let second = ledger.open(entry("second"), Some(&set));
         let third = ledger.open(entry("third"), None);
-        assert_eq!(ledger.resized(&second, Some(&set), 80), 0, "it had none before");
+        let nowhere = Footprint::default();
+        assert_eq!(ledger.resized(&second, Some(&set), 80, nowhere), 0, "it had none before");
         assert_eq!((ledger.live_buffers(), set.live()), (3, 2));
         let escaped = ledger.list_escaped(set.id, &[&first]);
         assert_eq!((names(&escaped), escaped[0].bytes, escaped[0].element), (vec!["second"], 80, "u32"));
@@ -341,10 +367,10 @@ mod tests {
         let set = ledger.new_set();
         let open = || ledger.open(entry("buffer"), Some(&set));
         let [first, second] = [open(), open()];
-        ledger.resized(&first, Some(&set), 30);
-        ledger.resized(&second, Some(&set), 20);
-        assert_eq!(ledger.resized(&first, Some(&set), 10), 30);
-        ledger.resized(&second, Some(&set), 35);
+        ledger.resized(&first, Some(&set), 30, Footprint::default());
+        ledger.resized(&second, Some(&set), 20, Footprint::default());
+        assert_eq!(ledger.resized(&first, Some(&set), 10, Footprint::default()), 30);
+        ledger.resized(&second, Some(&set), 35, Footprint::default());
         assert_eq!(set.peak(), 50);
         ledger.close(&first, Some(&set));
         set.reset_peak();
@@ -355,7 +381,7 @@ mod tests {
 
     #[test]
     fn scopes_count_what_was_made_inside() {
-        let ledger = Ledger::new(false);
+        let ledger = Ledger::new(false, Recorder::default());
         let before = ledger.open(entry("before"), None);
         let outer = ledger.open_scope();
         let first = ledger.open(entry("first"), None);
@@ -385,7 +411,7 @@ mod tests {
 
     #[test]
     fn scopes_count_exactly_while_threads_make_and_drop() {
-        let ledger = Ledger::new(false);
+        let ledger = Ledger::new(false, Recorder::default());
         std::thread::scope(|threads| {
             for _ in 0..4 {
                 threads.spawn(|| {

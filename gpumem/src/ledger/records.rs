@@ -2,7 +2,11 @@
 
 use super::held::{Held, HeldKind, Trace};
 use crate::label::{BufferLabel, ElementName};
+#[cfg(feature = "timeline")]
+use crate::timeline::Lasting;
+use crate::timeline::{Footprint, Recorder, Track};
 use std::collections::BTreeMap;
+use std::mem;
 use std::num::NonZeroU32;
 use std::panic::Location;
 use std::time::Duration;
@@ -26,6 +30,9 @@ pub(crate) struct Record {
     /// The set that made the buffer.
     pub(super) set: Option<SetId>,
     pub(super) kind: HeldKind,
+    /// Where a buffer is, and its name, for the timeline.
+    footprint: Footprint,
+    track: Track,
 }
 
 impl Record {
@@ -37,7 +44,38 @@ impl Record {
         bytes: u64,
         made_at: &'static Location<'static>,
     ) -> Self {
-        Self { label, made_at, element, bytes, stamp: 0, set: None, kind }
+        let (footprint, track) = (Footprint::default(), Track::default());
+        Self { label, made_at, element, bytes, stamp: 0, set: None, kind, footprint, track }
+    }
+
+    /// The same of a buffer that is there.
+    pub(crate) fn at(self, footprint: Footprint) -> Self {
+        Self { footprint, ..self }
+    }
+
+    pub(super) fn footprint(&self) -> Footprint {
+        self.footprint
+    }
+
+    /// Gives a buffer its name in the timeline.
+    pub(super) fn track_by(&mut self, recorder: &Recorder) -> Track {
+        if self.kind == HeldKind::Buffer {
+            self.track = recorder.track(&self.label, self.made_at);
+        }
+        self.track
+    }
+
+    /// The buffer has other memory now. Returns its bytes before, and where they were.
+    pub(super) fn replace(&mut self, bytes: u64, footprint: Footprint) -> (u64, Footprint) {
+        (mem::replace(&mut self.bytes, bytes), mem::replace(&mut self.footprint, footprint))
+    }
+
+    /// Of a live buffer, for a timeline.
+    #[cfg(feature = "timeline")]
+    pub(super) fn lasting(&self) -> Option<Lasting> {
+        let Self { label, made_at, footprint, track, kind, .. } = self;
+        let lasting = || Lasting { track: *track, label: label.clone(), made_at, footprint: *footprint };
+        (*kind == HeldKind::Buffer).then(lasting)
     }
 
     /// Of something that belongs to no buffer.
@@ -131,11 +169,9 @@ impl Shard {
         self.entries.get_mut(index as usize)?.as_mut()
     }
 
-    /// Removes a record. Returns the bytes that it held.
-    pub(super) fn remove(&mut self, index: u32) -> u64 {
-        let Some(place) = self.entries.get_mut(index as usize) else { return 0 };
-        let Some(entry) = &*place else { return 0 };
-        let bytes = entry.bytes;
+    /// Removes a record.
+    pub(super) fn remove(&mut self, index: u32) -> Option<Record> {
+        let entry = self.entries.get_mut(index as usize)?.take()?;
         self.vacant.push(index);
         self.buffers -= usize::from(entry.kind == HeldKind::Buffer);
         let leak = usize::from(entry.kind.is_leak());
@@ -145,8 +181,7 @@ impl Shard {
         if !self.traces.is_empty() {
             self.traces.remove(&index);
         }
-        *place = None;
-        bytes
+        Some(entry)
     }
 
     /// Begins a scope: records that are put from here on have a later stamp.
@@ -178,11 +213,13 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use super::Record;
+    use super::{Footprint, Record, Track};
 
     #[test]
     fn a_record_is_small() {
-        // The budget is 64 bytes per live buffer. The shard adds only the list of vacant places.
-        assert!(size_of::<Option<Record>>() <= 64, "{}", size_of::<Option<Record>>());
+        // The budget is 64 bytes per live buffer, and the places for a timeline. The shard adds only the list
+        // of vacant places.
+        let timeline = size_of::<(Footprint, Track)>();
+        assert!(size_of::<Option<Record>>() <= 64 + timeline, "{}", size_of::<Option<Record>>());
     }
 }

@@ -84,7 +84,7 @@ impl<B: Backend> DeviceState<B> {
         let retain_for = settings.retain_for;
         let state = Arc::new(Self {
             number,
-            ledger: Ledger::new(settings.capture_backtraces),
+            ledger: Ledger::new(settings.capture_backtraces, settings.recorder.clone()),
             on_pressure: settings.on_pressure.clone(),
             pool: DevicePool::new(&backend, lanes.compute.stream_handle(), settings, &losses),
             lanes,
@@ -170,7 +170,9 @@ impl<B: Backend> DeviceState<B> {
         }
         drop(giving_back);
         self.losses.log();
-        Ok(before.saturating_sub(held()))
+        let given_back = before.saturating_sub(held());
+        self.ledger.recorder.trimmed(retain, given_back);
+        Ok(given_back)
     }
 
     /// Joins free pieces that lie side by side, and gives back all segments that are free. Returns the memory

@@ -45,6 +45,8 @@ mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "timeline")]
+mod timeline;
 mod transfer;
 mod untyped;
 mod would_fit;

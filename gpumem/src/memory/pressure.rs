@@ -84,7 +84,7 @@ impl<B: Backend> DeviceState<B> {
         }
         let budget = self.pool.budget();
         let (used, limit) = (budget.used(), budget.limit());
-        Err(Error::DeviceLimit { buffer: label.clone(), requested, used, limit })
+        Err(self.failed(Error::DeviceLimit { buffer: label.clone(), requested, used, limit }, ask))
     }
 
     /// Runs `obtain`, and again where memory could be found for its `bytes`. The reservation comes back with
@@ -120,7 +120,7 @@ impl<B: Backend> DeviceState<B> {
             Err(fault) => {
                 // Before the figures of the error are read.
                 drop(reservation);
-                Err(self.allocation_error(label, requested, fault))
+                Err(self.failed(self.allocation_error(label, requested, fault), ask))
             }
         }
     }
@@ -209,8 +209,27 @@ impl<B: Backend> DeviceState<B> {
         let _asked = Asked;
         // Where the device has no room the request is charged already, and does not live yet.
         let live = self.pool.figures().live.saturating_sub(if limited { 0 } else { requested });
-        callback(&Pressure { requested, live, limit: self.pool.budget().limit(), limited });
+        let pressure = Pressure { requested, live, limit: self.pool.budget().limit(), limited };
+        self.ledger.recorder.under_pressure(requested, live, limited, || callback(&pressure));
         true
+    }
+
+    /// Tells the timeline of a request that failed, where nothing smaller is asked for next: then the
+    /// application `asked` for it. No lock is held here, so the timeline can be written at once.
+    pub(crate) fn failed(&self, error: Error, asked: bool) -> Error {
+        let recorder = &self.ledger.recorder;
+        match &error {
+            Error::DeviceLimit { buffer, requested, used, limit } if asked => {
+                recorder.failed(buffer, *requested, *used, Some(*limit));
+            }
+            Error::OutOfMemory { buffer, requested, live, .. } if asked => {
+                recorder.failed(buffer, *requested, *live, None);
+            }
+            _ => return error,
+        }
+        #[cfg(feature = "timeline")]
+        self.dump();
+        error
     }
 
     fn allocation_error(&self, label: &BufferLabel, requested: u64, fault: Fault) -> Error {

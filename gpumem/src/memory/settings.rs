@@ -1,5 +1,6 @@
 //! The settings of a device's memory, as [`DeviceBuilder`](crate::DeviceBuilder) makes them.
 
+use crate::timeline::Recorder;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) on_pressure: Option<PressureCallback>,
     /// Whether the ledger has a backtrace for each record.
     pub(crate) capture_backtraces: bool,
+    /// Records the timeline, if there is one.
+    pub(crate) recorder: Recorder,
 }
 
 /// The application's function that may free something when an allocation would fail.
@@ -46,6 +49,7 @@ impl Settings {
             retain_for: None,
             on_pressure: None,
             capture_backtraces: false,
+            recorder: Recorder::default(),
         }
     }
 }

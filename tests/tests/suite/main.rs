@@ -30,6 +30,7 @@ mod statistics_model;
 mod tasks;
 mod tearing;
 mod threads;
+mod timelines;
 mod transfers;
 mod typed_kernels;
 mod uploads;

@@ -5,11 +5,11 @@ use crate::allocators::Untyped;
 use crate::common::Failure;
 use crate::common::turns::{Contestant, UNKNOWN, over};
 use crate::subject::{Peer, Subject, on_device};
-use crate::workload::{Allocator, Mix, Workload};
+use crate::workload::{Allocator, Mix, Mixed, Workload};
 use gpumem::{Device, DeviceBuilder};
 
 /// The mix runs twice: first without memory from before, then with the memory that the first run has left.
-const COLUMNS: [(&str, &str); 5] = [
+pub(super) const COLUMNS: [(&str, &str); 5] = [
     ("cold", "us/op"),
     ("cold, slowest", "us"),
     ("warm", "us/op"),
@@ -89,9 +89,7 @@ fn own<B: Subject>(setting: Setting, mix: Mix) -> Result<[f64; 5], Failure> {
     let settings = setting.builder(mix)?;
     on_device::<B, _>(settings, |device| {
         let pool = Untyped(device.__pool());
-        let (cold, warm) = (pool.mix(mix)?, pool.mix(mix)?);
-        let held = over(device.stats().peak_held_bytes, cold.peak.max(warm.peak));
-        Ok([cold.us, cold.worst, warm.us, warm.worst, held])
+        measured(|| pool.mix(mix), || Some(device.stats().peak_held_bytes))
     })
 }
 
@@ -99,7 +97,15 @@ fn other(peer: &dyn Peer, mix: Mix) -> Result<[f64; 5], Failure> {
     if peer.is_slow() {
         return Ok([UNKNOWN; 5]);
     }
-    let (cold, warm) = (peer.mix(mix)?, peer.mix(mix)?);
-    let held = peer.peak_held().map_or(UNKNOWN, |held| over(held, cold.peak.max(warm.peak)));
+    measured(|| peer.mix(mix), || peer.peak_held())
+}
+
+/// The columns of a workload that runs twice, on an allocator that may tell the most bytes that it has held.
+pub(super) fn measured(
+    run: impl Fn() -> Result<Mixed, Failure>,
+    peak_held: impl Fn() -> Option<u64>,
+) -> Result<[f64; 5], Failure> {
+    let (cold, warm) = (run()?, run()?);
+    let held = peak_held().map_or(UNKNOWN, |held| over(held, cold.peak.max(warm.peak)));
     Ok([cold.us, cold.worst, warm.us, warm.worst, held])
 }

@@ -6,6 +6,7 @@ pub(crate) mod growth;
 pub(crate) mod leaks;
 pub(crate) mod mix;
 pub(crate) mod pairs;
+pub(crate) mod replay;
 pub(crate) mod stats;
 pub(crate) mod threads;
 pub(crate) mod within;
@@ -15,6 +16,7 @@ use crate::common::report::size;
 use crate::common::session;
 use crate::common::turns::Contestant;
 use crate::subject::{Peer, Peers};
+use crate::workload::Log;
 use std::rc::Rc;
 
 pub(crate) type Session<'a> = session::Session<'a, Own>;
@@ -24,6 +26,8 @@ pub(crate) struct Own {
     pub(crate) peers: Peers,
     /// The most bytes that live in the random mix.
     pub(crate) cap: usize,
+    /// A log to replay, and its name.
+    pub(crate) replay: Option<(String, Rc<Log>)>,
 }
 
 impl Session<'_> {

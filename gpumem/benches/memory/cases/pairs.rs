@@ -23,6 +23,20 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
         compare(session, bytes, "the pool", Contestant::new("gpumem", untyped));
         compare(session, bytes, "whole buffers", Contestant::new("gpumem", whole));
     }
+    #[cfg(feature = "timeline")]
+    recorded::<B>(session);
+}
+
+/// Whole buffers of a device that records them.
+#[cfg(feature = "timeline")]
+fn recorded<B: Subject>(session: &mut Session) {
+    let (bytes, pairs) = (4 << 10, session.options.share(PAIRS));
+    let recorded = move || {
+        let settings = Device::builder().timeline(1 << 16);
+        on_device::<B, _>(settings, |device| Whole(device).pairs(bytes, pairs)).map(one)
+    };
+    let case = format!("allocate and free {}, whole buffers, with a timeline", size(bytes));
+    session.compare(&case, [("", "us")], Contestant::new("gpumem", recorded), Vec::new());
 }
 
 fn compare(session: &mut Session, bytes: usize, what: &str, own: Contestant<1>) {

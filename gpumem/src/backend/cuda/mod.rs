@@ -225,6 +225,10 @@ impl BackendOps for Cuda {
         unsafe { self.plain_memory.free(memory.address) }
     }
 
+    fn address_of(memory: &Memory) -> u64 {
+        memory.address()
+    }
+
     fn granularity(&self) -> Option<usize> {
         self.virtual_memory.granularity()
     }

@@ -203,6 +203,10 @@ impl BackendOps for Host {
         Ok(())
     }
 
+    fn address_of(memory: &HostMemory) -> u64 {
+        memory.address().addr() as u64
+    }
+
     fn granularity(&self) -> Option<usize> {
         virtual_memory::UNIT
     }

@@ -7,6 +7,7 @@ use crate::buffer::copies;
 use crate::buffer::raw::RawBuffer;
 use crate::error::Error;
 use crate::memory::{Completion, DeviceState, InFlight, PartlyQueued, PinnedBlock, Slot, Stream};
+use crate::timeline::Direction;
 use std::sync::Arc;
 
 /// One part of a download, with all that it needs before anything is queued.
@@ -46,7 +47,9 @@ pub(super) fn queue<B: Backend>(
             let mut transfers = Vec::with_capacity(plans.len());
             for Plan { source, pinned, slot } in plans {
                 source.raw.downloaded(source.bytes.len(), true);
-                transfers.push((source.raw, lane.push(event.clone(), pinned, Some(slot))));
+                let transfer = lane.push(event.clone(), pinned, Some(slot));
+                transfer.show(source.raw.bar(Direction::AsyncDownload, source.bytes.len()));
+                transfers.push((source.raw, transfer));
             }
             drop(lane);
             // `remember` wakes tasks that wait for a slot, so no lock is held.

@@ -128,7 +128,8 @@ impl<B: Backend> RawBuffer<B> {
         let budget = self.state().pool.budget();
         let (used, limit) = (budget.used(), budget.limit());
         let checked = if requested > limit {
-            Err(Error::DeviceLimit { buffer: self.label(), requested, used, limit })
+            let error = Error::DeviceLimit { buffer: self.label(), requested, used, limit };
+            Err(self.state().failed(error, true))
         } else {
             self.charge.check(requested, &self.label)
         };
@@ -193,7 +194,7 @@ impl<B: Backend> RawBuffer<B> {
 
     pub(crate) fn shrink_to_fit(&mut self) -> Result<(), Error> {
         self.state().backend.check_failure()?;
-        self.staging.clear(self.device.state());
+        self.staging.clear(self.device.state(), self.track());
         self.report_bytes(0);
         let capacity = self.len.max(min_capacity(&self.spec));
         let bytes = self.size_of(capacity)?;

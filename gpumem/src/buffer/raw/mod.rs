@@ -29,6 +29,7 @@ use crate::label::BufferLabel;
 use crate::ledger::{HeldKind, Listed, Record, RecordId, SetMark};
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
+use crate::timeline::{Bar, Direction, Footprint, Track};
 use std::fmt;
 use std::ops::{self, Range, RangeBounds};
 use std::panic::Location;
@@ -154,7 +155,7 @@ impl<B: Backend> RawBuffer<B> {
     /// then, would take a lock more.)
     fn list(&mut self, made_at: &'static Location<'static>) {
         let (label, element, bytes) = (self.label(), self.spec.element_name(), self.bytes());
-        let record = Record::of(HeldKind::Buffer, label, element, bytes, made_at);
+        let record = Record::of(HeldKind::Buffer, label, element, bytes, made_at).at(self.footprint(0));
         self.record = Some(self.state().ledger.open(record, self.set()));
         self.note_bytes(0, bytes);
     }
@@ -163,9 +164,24 @@ impl<B: Backend> RawBuffer<B> {
         self.record.as_ref()
     }
 
+    /// Its name in the timeline.
+    fn track(&self) -> Track {
+        self.record.as_ref().map_or(Track::default(), |record| record.track)
+    }
+
+    /// Where its memory is, for the timeline.
+    fn footprint(&self, staging: u64) -> Footprint {
+        Footprint::new(self.block.as_ref().map_or(0, Block::address), self.bytes(), staging)
+    }
+
     /// Bytes of its capacity.
     fn bytes(&self) -> u64 {
         (self.capacity * self.element_size()) as u64
+    }
+
+    /// Tells the timeline that a transfer of the buffer begins. It ends with the bar.
+    pub(super) fn bar(&self, direction: Direction, bytes: usize) -> Bar {
+        self.state().ledger.recorder.transfer(direction, self.track(), bytes)
     }
 
     pub(crate) fn set(&self) -> Option<&SetMark> {
@@ -250,11 +266,19 @@ impl<B: Backend> RawBuffer<B> {
         self.slots.abandon();
     }
 
+    /// Tells the ledger that the buffer holds no memory while it gets other memory.
+    fn report_none(&self) {
+        if let Some(record) = &self.record {
+            let before = self.state().ledger.resized(record, self.set(), 0, Footprint::default());
+            self.note_bytes(before, 0);
+        }
+    }
+
     /// Tells the ledger how many bytes the buffer holds, `staging` of them in staging copies.
     fn report_bytes(&self, staging: u64) {
         if let Some(record) = &self.record {
-            let bytes = self.bytes() + staging;
-            let before = self.state().ledger.resized(record, self.set(), bytes);
+            let (bytes, set) = (self.bytes() + staging, self.set());
+            let before = self.state().ledger.resized(record, set, bytes, self.footprint(staging));
             self.note_bytes(before, bytes);
         }
     }
@@ -316,7 +340,7 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Gives new memory, which was allocated for this buffer, to its next staging copies.
     pub(super) fn put_staging(&self, new: NewCopies<'_, B>) {
-        new.put(|bytes| self.report_bytes(bytes));
+        new.put(self.track(), |bytes| self.report_bytes(bytes));
     }
 
     pub(super) fn staging_rotation(&self) -> &Mutex<Rotation<B>> {
@@ -327,13 +351,14 @@ impl<B: Backend> RawBuffer<B> {
 impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
         let state = self.device.state();
-        if let Some(block) = self.block.take() {
-            state.pool.give_back(block);
-        }
-        self.staging.clear(state);
+        // First, so that the timeline has the end of this buffer before the beginning of the next one there.
         if let Some(record) = &self.record {
             state.ledger.close(record, self.set());
         }
+        if let Some(block) = self.block.take() {
+            state.pool.give_back(block);
+        }
+        self.staging.clear(state, self.track());
     }
 }
 

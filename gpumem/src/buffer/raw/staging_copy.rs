@@ -11,6 +11,7 @@ use crate::buffer::copies::{self, Place};
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::memory::{AllocRequest, Block, DeviceState, SlotsHeld, lock};
+use crate::timeline::{Footprint, Track};
 use std::sync::{Mutex, MutexGuard};
 
 /// The staging copies of one buffer.
@@ -102,14 +103,17 @@ impl<B: Backend> StagingCopies<B> {
         self.lock().blocks.iter().map(|block| block.bytes() as u64).sum()
     }
 
-    /// Gives the memory of all staging copies back.
-    pub(super) fn clear(&self, state: &DeviceState<B>) {
+    /// Gives the memory of all staging copies back. They are those of the buffer `track`.
+    pub(super) fn clear(&self, state: &DeviceState<B>, track: Track) {
         let blocks = {
             let mut rotation = self.lock();
             let limit = rotation.limit;
             std::mem::replace(&mut *rotation, Rotation::new(limit)).blocks
         };
-        blocks.into_iter().for_each(|block| state.pool.give_back(block));
+        for (index, block) in blocks.into_iter().enumerate() {
+            state.ledger.recorder.staged(track, index, footprint(Some(&block)), Footprint::default());
+            state.pool.give_back(block);
+        }
     }
 
     /// Allocates memory of `size` bytes for each of the next `count` staging copies that has fewer than
@@ -148,6 +152,11 @@ impl<B: Backend> StagingCopies<B> {
     }
 }
 
+/// Where a staging copy is, for the timeline.
+fn footprint<B: Backend>(block: Option<&Block<B>>) -> Footprint {
+    block.map_or(Footprint::default(), |block| Footprint::new(block.address(), block.bytes() as u64, 0))
+}
+
 /// Memory for staging copies, which no staging copy has yet. Dropping it gives the memory back.
 pub(in crate::buffer) struct NewCopies<'a, B: Backend> {
     copies: &'a StagingCopies<B>,
@@ -160,7 +169,7 @@ pub(in crate::buffer) struct NewCopies<'a, B: Backend> {
 impl<B: Backend> NewCopies<'_, B> {
     /// Gives the memory to the next staging copies, unless another thread's memory came first. `note` is told
     /// how many bytes all staging copies hold then, while they are locked.
-    pub(super) fn put(mut self, note: impl FnOnce(u64)) {
+    pub(super) fn put(mut self, track: Track, note: impl FnOnce(u64)) {
         if self.blocks.is_empty() {
             return;
         }
@@ -170,7 +179,10 @@ impl<B: Backend> NewCopies<'_, B> {
             if rotation.lacks(index, self.bytes)
                 && let Some(block) = self.blocks.pop()
             {
+                let before = footprint(rotation.blocks.get(index));
                 surplus.extend(rotation.put(index, block));
+                let after = footprint(rotation.blocks.get(index));
+                self.state.ledger.recorder.staged(track, index, before, after);
             }
         }
         note(rotation.blocks.iter().map(|block| block.bytes() as u64).sum());

@@ -30,13 +30,13 @@ impl<B: Backend> RawBuffer<B> {
             self.charge.join(more, other_bytes);
             other.charge.join(other_more, bytes);
         }
+        // No two buffers have one memory, and no peak counts it twice: this buffer gives its own up first.
+        self.report_none();
         mem::swap(&mut self.block, &mut other.block);
         mem::swap(&mut self.capacity, &mut other.capacity);
         mem::swap(&mut self.len, &mut other.len);
-        // The one that gives memory away first, so that no peak counts it twice.
-        let (first, second) = if bytes < other_bytes { (other, self) } else { (self, other) };
-        first.report_bytes(first.staging.bytes());
-        second.report_bytes(second.staging.bytes());
+        other.report_bytes(other.staging.bytes());
+        self.report_bytes(self.staging.bytes());
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::backend::{Backend, Fault};
 use crate::buffer::raw::{Growth, Old, RawBuffer};
 use crate::error::Error;
 use crate::memory::{Block, DeviceState, Pieces, run_on_threads};
+use crate::timeline::Direction;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -36,6 +37,7 @@ impl<B: Backend> PreparedUpload<'_, B> {
     pub(crate) fn commit(self, data: &[u8]) -> Result<(), Error> {
         let Self { growth, old, pinned } = self;
         let (kept, start) = kept(growth.buffer(), old);
+        let _bar = growth.buffer().bar(Direction::Upload, data.len());
         let len = kept + growth.buffer().elements_in(data);
         growth.write(old, len, |raw, block| send(raw, pinned, block, start, data)).map(|_| ())
     }
@@ -64,6 +66,7 @@ impl<B: Backend> RawBuffer<B> {
         let pinned = self.pinned_pieces(data.len())?;
         self.order_after_uses()?;
         let Some(block) = self.block() else { return Ok(()) };
+        let _bar = self.bar(Direction::Upload, data.len());
         send(self, pinned, block, offset * self.element_size(), data)
     }
 
@@ -95,6 +98,7 @@ impl<B: Backend> RawBuffer<B> {
         let lane = if bytes <= SMALL { &state.lanes.compute } else { &state.lanes.download };
         let pinned = PinnedPieces::take(state, lane, &self.label(), bytes)?;
         let (Some(pinned), Some(block)) = (pinned, self.block()) else { return Ok(()) };
+        let _bar = self.bar(Direction::Download, bytes);
         // SAFETY: the caller vouches for so many bytes, and has them for itself. They need not be initialised
         // (rule 4).
         let target = unsafe { std::slice::from_raw_parts_mut(target.cast::<MaybeUninit<u8>>(), bytes) };

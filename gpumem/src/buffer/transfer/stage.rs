@@ -14,6 +14,7 @@ use crate::buffer::ticket::{OneOrMany, Ticket, TicketPart, Upload};
 use crate::error::Error;
 use crate::ledger::{HeldKind, Listed};
 use crate::memory::{Block, Completion, NotQueued, PinnedBlock};
+use crate::timeline::{Bar, Direction};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -116,7 +117,9 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         let Self { raw, pinned, len, .. } = self;
         let growth = raw.prepare(len)?;
         let bytes = len * size_of::<T>();
-        let sent = growth.write(Old::Replaced, len, |raw, block| send(raw, block, 0, pinned, bytes))?;
+        let bar = growth.buffer().bar(Direction::StagedUpload, bytes);
+        let send = |raw: &_, block: &_| send(raw, block, 0, pinned, (bytes, bar));
+        let sent = growth.write(Old::Replaced, len, send)?;
         Ok(ticket::<T, B>(sent.flatten(), raw, len))
     }
 
@@ -144,7 +147,8 @@ impl<'a, T: Element, B: Backend> Stage<'a, T, B> {
         raw.range(offset..offset.saturating_add(len))?;
         let bytes = len * size_of::<T>();
         raw.order_after_uses()?;
-        let send = |block| send(raw, block, offset * size_of::<T>(), pinned, bytes);
+        let bar = raw.bar(Direction::StagedUpload, bytes);
+        let send = |block| send(raw, block, offset * size_of::<T>(), pinned, (bytes, bar));
         let sent = raw.block().map(send).transpose()?;
         Ok(ticket::<T, B>(sent.flatten(), raw, len))
     }
@@ -177,7 +181,9 @@ impl<T: Element, B: Backend> Stage<'_, T, B> {
         let (added, bytes, start) = (len, len * size_of::<T>(), raw.len() * size_of::<T>());
         let len = raw.len().saturating_add(len);
         let growth = raw.prepare(len)?;
-        let sent = growth.write(Old::Kept, len, |raw, block| send(raw, block, start, pinned, bytes))?;
+        let bar = growth.buffer().bar(Direction::StagedUpload, bytes);
+        let send = |raw: &_, block: &_| send(raw, block, start, pinned, (bytes, bar));
+        let sent = growth.write(Old::Kept, len, send)?;
         Ok(ticket::<T, B>(sent.flatten(), raw, added))
     }
 }
@@ -200,7 +206,7 @@ fn send<B: Backend>(
     block: &Block<B>,
     start: usize,
     pinned: Option<PinnedBlock<B>>,
-    bytes: usize,
+    (bytes, bar): (usize, Bar),
 ) -> Result<Option<Completion<B>>, Error> {
     let Some(pinned) = pinned else { return Ok(None) };
     let state = raw.state();
@@ -213,6 +219,7 @@ fn send<B: Backend>(
     match queued {
         Ok(event) => {
             let transfer = lane.push(event, pinned, None);
+            transfer.show(bar);
             drop(lane);
             raw.uploaded(bytes);
             Ok(Some(Completion::new(&state.lanes.compute, transfer)))

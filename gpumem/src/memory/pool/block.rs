@@ -180,6 +180,11 @@ impl<B: Backend> Block<B> {
         (&self.memory, self.offset + offset)
     }
 
+    /// Where it is, for logs.
+    pub(crate) fn address(&self) -> u64 {
+        B::address_of(&self.memory) + self.offset as u64
+    }
+
     /// Bytes that its owner asked for.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

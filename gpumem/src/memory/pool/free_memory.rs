@@ -8,6 +8,7 @@ use super::epochs::Epochs;
 use super::segments::{FreeSegment, FreeSegments, Segment};
 use super::small::{Evicted, Slabs};
 use crate::backend::Backend;
+use crate::timeline::Recorder;
 use std::time::Instant;
 
 pub(crate) struct FreeMemory<B: Backend> {
@@ -17,8 +18,8 @@ pub(crate) struct FreeMemory<B: Backend> {
 }
 
 impl<B: Backend> FreeMemory<B> {
-    pub(super) fn new() -> Self {
-        Self { slabs: Slabs::new(), segments: FreeSegments::new(), epochs: Epochs::new() }
+    pub(super) fn new(recorder: &Recorder) -> Self {
+        Self { slabs: Slabs::new(recorder), segments: FreeSegments::new(), epochs: Epochs::new() }
     }
 
     /// Adds a segment that came free at the time `since`.

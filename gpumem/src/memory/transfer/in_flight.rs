@@ -20,6 +20,7 @@ use super::pinned::PinnedBlock;
 use super::slot::Slot;
 use crate::backend::{Backend, Fault};
 use crate::memory::locks::lock;
+use crate::timeline::Bar;
 use std::sync::{Mutex, PoisonError};
 
 /// A transfer that is under way, or whose result has not been taken.
@@ -34,6 +35,8 @@ struct Progress<B: Backend> {
     payload: Payload<B>,
     /// How the transfer ended, once the lane has seen it and released it.
     end: Option<Result<(), Fault>>,
+    /// Its bar in the timeline, until the host has seen the end.
+    bar: Bar,
 }
 
 /// What a transfer holds.
@@ -56,7 +59,18 @@ impl<B: Backend> Payload<B> {
 
 impl<B: Backend> InFlight<B> {
     pub(super) fn new(number: u64, event: B::Event, payload: Payload<B>) -> Self {
-        Self { number, event, progress: Mutex::new(Progress { payload, end: None }) }
+        let progress = Progress { payload, end: None, bar: Bar::default() };
+        Self { number, event, progress: Mutex::new(progress) }
+    }
+
+    /// Shows the transfer in the timeline. `bar` began when it was queued.
+    pub(crate) fn show(&self, bar: Bar) {
+        lock(&self.progress).bar = bar;
+    }
+
+    /// A thread has seen the event done.
+    pub(super) fn seen(&self) {
+        lock(&self.progress).bar.end();
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -76,6 +90,7 @@ impl<B: Backend> InFlight<B> {
     /// when the device failed.
     pub(super) fn take(&self) -> Option<(PinnedBlock<B>, Slot)> {
         let mut progress = lock(&self.progress);
+        progress.bar.end();
         match std::mem::replace(&mut progress.payload, Payload::Taken) {
             Payload::Claimed(pinned, slot) => {
                 count(&pinned, &slot, true);
@@ -138,6 +153,7 @@ impl<B: Backend> InFlight<B> {
         let payload = {
             let mut progress = lock(&self.progress);
             progress.end = Some(end);
+            progress.bar.end();
             // A ticket may still ask for it; without one this was the last reference, and the payload goes
             // with it.
             if !failed && matches!(progress.payload, Payload::Claimed(..)) {

@@ -259,6 +259,7 @@ impl<B: Backend> Queue<B> {
                 transfers.seen = number + 1;
                 // If the transfer is gone, its watches are among those that left.
                 if let Some(running) = transfers.get(number) {
+                    running.transfer.seen();
                     watches = std::mem::take(&mut running.watches);
                 }
             }

@@ -6,6 +6,7 @@
 use crate::backend::{Backend, BackendOps, Fault};
 use crate::ledger::Stopwatch;
 use crate::memory::losses::Losses;
+use crate::timeline::Recorder;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -23,6 +24,7 @@ const SPARINGLY: usize = 4 << 30;
 pub(crate) struct PhysicalMemory<B: Backend> {
     backend: Arc<B>,
     losses: Arc<Losses>,
+    recorder: Recorder,
     unit: usize,
     has_virtual: bool,
     /// Bytes that the device has in all, or as many as addresses can be reserved for.
@@ -52,12 +54,13 @@ pub(crate) struct Segment<B: Backend> {
 }
 
 impl<B: Backend> PhysicalMemory<B> {
-    pub(crate) fn new(backend: &Arc<B>, losses: &Arc<Losses>) -> Self {
+    pub(crate) fn new(backend: &Arc<B>, losses: &Arc<Losses>, recorder: &Recorder) -> Self {
         let unit = backend.granularity();
         let total = backend.memory_info().ok().and_then(|info| info.total);
         Self {
             backend: backend.clone(),
             losses: losses.clone(),
+            recorder: recorder.clone(),
             unit: unit.unwrap_or(UNIT),
             has_virtual: unit.is_some(),
             total: total.unwrap_or(1 << 40),
@@ -181,6 +184,7 @@ impl<B: Backend> PhysicalMemory<B> {
     pub(crate) fn plain(&self, bytes: usize) -> Result<Segment<B>, Fault> {
         let memory = self.call(|backend| backend.allocate(bytes))?;
         self.hold(bytes);
+        self.recorder.mapped(B::address_of(&memory), 0, bytes, bytes);
         Ok(Segment {
             memory,
             reserved: bytes,
@@ -279,6 +283,11 @@ impl<B: Backend> Segment<B> {
         self.chunks.last().map(|(_, bytes)| *bytes)
     }
 
+    /// Tells the timeline that so much was mapped before.
+    fn record(&self, physical: &PhysicalMemory<B>, before: usize) {
+        physical.recorder.mapped(B::address_of(&self.memory), before, self.mapped, self.reserved);
+    }
+
     /// Maps a chunk after the mapped memory. After a fault the segment is as it was, and the chunk comes
     /// back.
     pub(crate) fn extend(
@@ -295,6 +304,7 @@ impl<B: Backend> Segment<B> {
             Ok(()) => {
                 self.chunks.push((chunk, bytes));
                 self.mapped += bytes;
+                self.record(physical, self.mapped - bytes);
                 Ok(())
             }
             Err(fault) => Err((fault, (chunk, bytes))),
@@ -309,6 +319,8 @@ impl<B: Backend> Segment<B> {
     unsafe fn strip(&mut self, physical: &PhysicalMemory<B>) -> Option<Result<Chunk<B>, (Fault, usize)>> {
         let (chunk, bytes) = self.chunks.pop()?;
         self.mapped -= bytes;
+        // First: another thread may get the addresses when they are given back.
+        self.record(physical, self.mapped + bytes);
         let unmapped =
             // SAFETY: the list says what is mapped at the end; the rest is the caller's promise (rule 2).
             physical.call(|backend| unsafe { backend.unmap(&self.memory, self.mapped, &chunk, bytes) });
@@ -332,6 +344,7 @@ impl<B: Backend> Segment<B> {
     unsafe fn destroy(mut self, physical: &PhysicalMemory<B>) -> Result<(), (Fault, usize)> {
         if self.plain {
             physical.let_go(self.mapped);
+            physical.recorder.mapped(B::address_of(&self.memory), self.mapped, 0, self.reserved);
             let Self { memory, mapped, .. } = self;
             // SAFETY: the caller's promise; the allocation is consumed (rule 2).
             let freed = physical.call(|backend| unsafe { backend.free(memory) });

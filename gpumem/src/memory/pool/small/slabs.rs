@@ -10,6 +10,7 @@ use super::tlsf::{Piece, Tlsf};
 use crate::backend::Backend;
 use crate::memory::pool::epochs::Epoch;
 use crate::memory::pool::segments::Segment;
+use crate::timeline::Recorder;
 use std::time::Instant;
 
 /// The largest slab, in bytes.
@@ -24,6 +25,7 @@ pub(crate) struct Slabs<B: Backend> {
     slabs: Vec<Option<Slab<B>>>,
     /// Bytes of all slabs.
     bytes: usize,
+    recorder: Recorder,
 }
 
 struct Slab<B: Backend> {
@@ -40,8 +42,8 @@ struct Slab<B: Backend> {
 pub(crate) type WholeSlab<B> = (Box<Segment<B>>, Epoch, Option<Instant>);
 
 impl<B: Backend> Slabs<B> {
-    pub(crate) fn new() -> Self {
-        Self { tlsf: Tlsf::new(), slabs: Vec::new(), bytes: 0 }
+    pub(crate) fn new(recorder: &Recorder) -> Self {
+        Self { tlsf: Tlsf::new(), slabs: Vec::new(), bytes: 0, recorder: recorder.clone() }
     }
 
     /// Bytes of all slabs.
@@ -61,6 +63,7 @@ impl<B: Backend> Slabs<B> {
 
     /// Makes a slab of a segment that is free from `epoch` and `since` on.
     pub(crate) fn add(&mut self, segment: Box<Segment<B>>, epoch: Epoch, since: Option<Instant>) {
+        self.recorder.slab(B::address_of(segment.memory()), true);
         let bytes = segment.mapped().min(SLAB * 2);
         self.bytes += segment.mapped();
         let index = self.slabs.iter().position(Option::is_none).unwrap_or(self.slabs.len());
@@ -115,6 +118,7 @@ impl<B: Backend> Slabs<B> {
             let Some(slab) = place.take_if(|slab| self.tlsf.is_whole(slab.first)) else { continue };
             let Slab { segment, first, free_since: (epoch, since), .. } = slab;
             self.tlsf.remove_slab(first);
+            self.recorder.slab(B::address_of(segment.memory()), false);
             self.bytes -= segment.mapped();
             whole.push((segment, epoch, since));
         }
