@@ -73,7 +73,7 @@ impl<B: ::gpumem::Backend> SceneBuffers<B> {
         __device: &::gpumem::Device<B>,
         __capacity: SceneLengths,
     ) -> ::gpumem::Result<()> {
-        let __set = ::gpumem::__private::Set::new(__device, "Scene");
+        let __set = ::gpumem::__private::Set::new(__device, &"Scene");
         __set
             .would_fit(
                 <Scene as ::gpumem::GpuBuffers>::BUFFERS,

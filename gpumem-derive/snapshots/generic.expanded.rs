@@ -46,7 +46,7 @@ where
         __device: &::gpumem::Device<B>,
         __capacity: MeshLengths,
     ) -> ::gpumem::Result<()> {
-        let __set = ::gpumem::__private::Set::new(__device, "Mesh");
+        let __set = ::gpumem::__private::Set::new(__device, &"Mesh");
         __set
             .would_fit(
                 <Mesh<'a, S, N> as ::gpumem::GpuBuffers>::BUFFERS,

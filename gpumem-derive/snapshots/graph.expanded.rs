@@ -29,7 +29,7 @@ impl<B: ::gpumem::Backend> GraphBuffers<B> {
         __device: &::gpumem::Device<B>,
         __capacity: GraphLengths,
     ) -> ::gpumem::Result<()> {
-        let __set = ::gpumem::__private::Set::new(__device, "Graph");
+        let __set = ::gpumem::__private::Set::new(__device, &"Graph");
         __set
             .would_fit(
                 <Graph as ::gpumem::GpuBuffers>::BUFFERS,

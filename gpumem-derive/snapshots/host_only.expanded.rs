@@ -25,7 +25,7 @@ impl<T, B: ::gpumem::Backend> HostOnlyBuffers<T, B> {
         __device: &::gpumem::Device<B>,
         __capacity: HostOnlyLengths,
     ) -> ::gpumem::Result<()> {
-        let __set = ::gpumem::__private::Set::new(__device, "HostOnly");
+        let __set = ::gpumem::__private::Set::new(__device, &"HostOnly");
         __set.would_fit(<HostOnly<T> as ::gpumem::GpuBuffers>::BUFFERS, [])
     }
     fn __from_raw(

@@ -41,7 +41,7 @@ impl<B: crate::gpu::Backend> Gpu<B> {
     ) -> crate::gpu::Result<()> {
         let __set = crate::gpu::__private::Set::limited(
             __device,
-            "a simulation",
+            &"a simulation",
             4294967296,
         );
         __set
