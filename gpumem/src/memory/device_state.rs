@@ -16,7 +16,7 @@ use super::transfer::{Lane, Lanes, PinnedOwner, PinnedPool};
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::ledger::{Counters, DeviceStats, Held, HeldKind, LeakReport, Ledger, NotHeld, Record};
-use crate::log_safely::safely;
+use crate::log_safely::{event, span};
 use crate::threads;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -158,6 +158,7 @@ impl<B: Backend> DeviceState<B> {
     /// Gives memory back that no buffer uses, until at most `retain` bytes of it are left. Waits for the
     /// device's work.
     pub(crate) fn trim(&self, retain: u64) -> Result<u64, Error> {
+        let _span = span!("trim", retain);
         self.ledger.counters.trimmed();
         let held = || self.pool.figures().held;
         let before = held();
@@ -170,7 +171,9 @@ impl<B: Backend> DeviceState<B> {
         }
         drop(giving_back);
         self.losses.log();
-        Ok(before.saturating_sub(held()))
+        let freed = before.saturating_sub(held());
+        event!(DEBUG, "trimmed", retain, bytes = freed, "free memory went back to the driver");
+        Ok(freed)
     }
 
     /// Joins free pieces that lie side by side, and gives back all segments that are free. Returns the memory
@@ -242,7 +245,7 @@ impl<B: Backend> DeviceState<B> {
         held.retain(|held| held.kind.outlives_buffers());
         if !held.is_empty() {
             let report = self.leak_report(held);
-            safely(|| log::error!("gpumem: a device was dropped, and its memory is still held: {report}"));
+            event!(ERROR, "leaked", "a device was dropped, and its memory is still held: {report}");
         }
     }
 
@@ -306,23 +309,23 @@ impl<B: Backend> DeviceState<B> {
             }
         });
         if let Err(error) = wait {
-            safely(|| {
-                log::error!(
-                    "gpumem: a device's memory is lost: no thread to wait for its last transfers: {error}"
-                );
-            });
+            event!(
+                ERROR,
+                "lost",
+                "a device's memory is lost: no thread to wait for its last transfers: {error}"
+            );
         }
     }
 
     /// Ends the device on this thread, which may wait. No other handle or stream of it is left.
     pub(crate) fn close(self: Arc<Self>) {
         for held in self.ledger.list().iter().filter(|held| held.kind == HeldKind::Module) {
-            safely(|| {
-                let made_at = held.made_at;
-                log::info!(
-                    "gpumem: a {held} that was made at {made_at} ends with its device, which is closed"
-                );
-            });
+            let made_at = held.made_at;
+            event!(
+                INFO,
+                "closed",
+                "a {held} that was made at {made_at} ends with its device, which is closed"
+            );
         }
         self.backend.close();
         self.end();
@@ -393,9 +396,12 @@ impl<B: Backend> Drop for DeviceState<B> {
         }
         let leaked = self.pool.end(failed);
         if failed {
-            safely(|| {
-                log::error!("gpumem: {leaked} bytes of device memory are lost: the device has failed");
-            });
+            event!(
+                ERROR,
+                "lost",
+                bytes = leaked,
+                "{leaked} bytes of device memory are lost: the device has failed"
+            );
         }
     }
 }

@@ -17,6 +17,7 @@ use super::transfer::PinnedBlock;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::label::BufferLabel;
+use crate::log_safely::{WaitBegan, event, span};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -28,8 +29,13 @@ impl<B: Backend> DeviceState<B> {
         bytes: usize,
         request: AllocRequest,
     ) -> Result<Block<B>, Error> {
+        let allocated = |block, reused: bool| {
+            let (buffer, set) = (label.name(), label.set());
+            event!(TRACE, "allocated", buffer, set, bytes, reused, "a block was taken");
+            Ok(block)
+        };
         let ready = match self.pool.take_ready(bytes, request) {
-            Ready::Block(block) => return Ok(block),
+            Ready::Block(block) => return allocated(block, true),
             Ready::Charge(reservation) => Some(reservation),
             Ready::Nothing => None,
         };
@@ -40,14 +46,14 @@ impl<B: Backend> DeviceState<B> {
             Some(reservation) => reservation,
             None => {
                 match self.reserve(label, request.price(bytes), request.ask)?.take_ready(bytes, request) {
-                    Ok(block) => return Ok(block),
+                    Ok(block) => return allocated(block, true),
                     Err(reservation) => reservation,
                 }
             }
         };
         let obtain = || self.pool.obtain(bytes, request);
         let ((memory, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
-        Ok(reservation.admit(memory, bytes, reused))
+        allocated(reservation.admit(memory, bytes, reused), reused)
     }
 
     /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot
@@ -73,7 +79,10 @@ impl<B: Backend> DeviceState<B> {
 
     /// Takes `bytes` of the limit.
     fn reserve(&self, label: &BufferLabel, requested: u64, ask: bool) -> Result<Reservation<'_, B>, Error> {
-        if let Some(reservation) = self.pool.reserve(requested) {
+        let began = WaitBegan::now();
+        let reservation = self.pool.reserve(requested);
+        tell_of_wait(label, began, "the uses of dropped buffers");
+        if let Some(reservation) = reservation {
             return Ok(reservation);
         }
         if ask
@@ -106,11 +115,11 @@ impl<B: Backend> DeviceState<B> {
         let mut result = obtain();
         if is_full(&result) {
             self.pool.note_full();
-            self.reclaim();
+            self.reclaim(label, requested);
             result = obtain();
         }
         if ask && is_full(&result) && self.relieve(requested, false) {
-            self.reclaim();
+            self.reclaim(label, requested);
             result = obtain();
         }
         self.pool.shed_surplus();
@@ -173,13 +182,20 @@ impl<B: Backend> DeviceState<B> {
     }
 
     /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
-    fn reclaim(&self) {
+    fn reclaim(&self, label: &BufferLabel, requested: u64) {
+        let _span = span!("reclaim", requested);
+        let (began, held) = (WaitBegan::now(), self.pool.figures().held);
         self.ledger.counters.reclaimed();
         // Before anything is locked: a thread that waits for a download's slot is woken by it.
         self.lanes.release_ended();
         let giving_back = self.pool.giving_back();
         self.pool.give_everything_back(&giving_back);
         self.unpin(self.pinned.drain());
+        drop(giving_back);
+        let (buffer, set) = (label.name(), label.set());
+        let bytes = held.saturating_sub(self.pool.figures().held);
+        event!(DEBUG, "reclaimed", buffer, set, requested, bytes, "the driver had no memory");
+        tell_of_wait(label, began, "the work of the device");
     }
 
     /// Asks the application to free something. Returns whether it was asked; it is not when it asks for
@@ -209,7 +225,9 @@ impl<B: Backend> DeviceState<B> {
         let _asked = Asked;
         // Where the device has no room the request is charged already, and does not live yet.
         let live = self.pool.figures().live.saturating_sub(if limited { 0 } else { requested });
-        callback(&Pressure { requested, live, limit: self.pool.budget().limit(), limited });
+        let limit = self.pool.budget().limit();
+        event!(DEBUG, "pressure", requested, live, limit, limited, "the application is asked to free memory");
+        callback(&Pressure { requested, live, limit, limited });
         true
     }
 
@@ -228,5 +246,13 @@ impl<B: Backend> DeviceState<B> {
             largest_free,
             free: self.backend.memory_info().ok().and_then(|info| info.free),
         }
+    }
+}
+
+/// Tells of a wait that was long.
+fn tell_of_wait(label: &BufferLabel, began: WaitBegan, reason: &str) {
+    if let Some(waited_ms) = began.slow() {
+        let (buffer, set) = (label.name(), label.set());
+        event!(INFO, "slow wait", buffer, set, waited_ms, "memory was waited for: {reason}");
     }
 }

@@ -27,6 +27,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::ledger::{HeldKind, Listed, Record, RecordId, SetMark};
+use crate::log_safely::event;
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
 use std::fmt;
@@ -326,13 +327,15 @@ impl<B: Backend> RawBuffer<B> {
 
 impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
-        let state = self.device.state();
+        let (state, bytes) = (self.device.state(), self.bytes());
         if let Some(block) = self.block.take() {
             state.pool.give_back(block);
         }
         self.staging.clear(state);
         if let Some(record) = &self.record {
             state.ledger.close(record, self.set());
+            let (buffer, set) = (self.label.name(), self.label.set());
+            event!(TRACE, "dropped", buffer, set, bytes, "a buffer was dropped");
         }
     }
 }
