@@ -85,7 +85,7 @@ fn events_tell_what_happens_to_memory() -> Result<(), Error> {
     with_default(lines.subscriber(), || {
         let device = Device::builder().memory_limit(8 << 20).on_pressure(|_| ()).host()?;
         let mut cells = Buffer::<u8>::with_capacity(&device, "cells", 100)?;
-        cells.reserve(200)?;
+        cells.reserve(1_000)?;
         drop(cells);
         let mut large = Buffer::<u8>::with_capacity(&device, "large", 4 << 20)?;
         large.reserve(6 << 20)?;
@@ -99,9 +99,9 @@ fn events_tell_what_happens_to_memory() -> Result<(), Error> {
     })?;
     let expected = [
         "TRACE allocated buffer=\"cells\" bytes=100 reused=false",
-        "TRACE allocated buffer=\"cells\" bytes=200 reused=true",
-        "DEBUG grown by copy buffer=\"cells\" before=100 bytes=200",
-        "TRACE dropped buffer=\"cells\" bytes=200",
+        "TRACE allocated buffer=\"cells\" bytes=1000 reused=true",
+        "DEBUG grown by copy buffer=\"cells\" before=100 bytes=1000",
+        "TRACE dropped buffer=\"cells\" bytes=1000",
         "TRACE allocated buffer=\"large\" bytes=4194304 reused=false",
         "TRACE grown in place buffer=\"large\" before=4194304 bytes=6291456",
         "DEBUG pressure requested=7340032 live=6291456 limit=8388608 limited=true",
@@ -111,6 +111,52 @@ fn events_tell_what_happens_to_memory() -> Result<(), Error> {
         "DEBUG trimmed retain=0 bytes=8388608 in trim",
         "exit",
         "close",
+    ];
+    assert_eq!(lines.take(), expected);
+    Ok(())
+}
+
+#[test]
+fn failures_are_told_once_and_lost_memory_at_the_end() -> Result<(), Error> {
+    let lines = Lines::default();
+    with_default(lines.subscriber(), || {
+        let device = Device::host();
+        let cells = Buffer::<u8>::with_capacity(&device, "cells", 100)?;
+        lines.take();
+        device.launch((), |()| std::panic::resume_unwind(Box::new("a mistake")))?;
+        assert!(device.synchronize().is_err() && device.synchronize().is_err());
+        drop(cells);
+        drop(device);
+        Ok::<(), Error>(())
+    })?;
+    let expected = [
+        "ERROR failed device=\"host\"",
+        "TRACE dropped buffer=\"cells\" bytes=100",
+        "ERROR lost bytes=2097152",
+    ];
+    assert_eq!(lines.take(), expected);
+    Ok(())
+}
+
+#[cfg(feature = "testing")]
+#[test]
+fn what_the_device_does_when_the_driver_has_no_memory_is_told() -> Result<(), Error> {
+    let faults = gpumem::testing::Faults::new();
+    let device = Device::builder().faults(&faults).host()?;
+    drop(Buffer::<u8>::with_capacity(&device, "spare", 4 << 20)?);
+    let lines = Lines::default();
+    with_default(lines.subscriber(), || {
+        faults.fail_driver(0..1);
+        Buffer::<u8>::with_capacity(&device, "large", 8 << 20).map(drop)
+    })?;
+    let expected = [
+        "new reclaim requested=8388608",
+        "enter",
+        "DEBUG reclaimed buffer=\"large\" requested=8388608 bytes=4194304 in reclaim",
+        "exit",
+        "close",
+        "TRACE allocated buffer=\"large\" bytes=8388608 reused=false",
+        "TRACE dropped buffer=\"large\" bytes=8388608",
     ];
     assert_eq!(lines.take(), expected);
     Ok(())

@@ -41,6 +41,7 @@ pub(crate) struct DeviceState<B: Backend> {
     pub(super) on_pressure: Option<PressureCallback>,
     /// Whether the application was told what it holds when the device was to be closed.
     reported: AtomicBool,
+    failure_told: AtomicBool,
     /// Held by the idle thread while it holds the state, so that other holders can be counted.
     idle_gate: Arc<Mutex<()>>,
     /// Dropped with the state, which ends the idle thread.
@@ -91,6 +92,7 @@ impl<B: Backend> DeviceState<B> {
             pinned: PinnedPool::new(),
             losses,
             reported: AtomicBool::new(false),
+            failure_told: AtomicBool::new(false),
             idle_gate: Arc::default(),
             _end: send,
             backend,
@@ -131,7 +133,15 @@ impl<B: Backend> DeviceState<B> {
 
     /// Keeps the calling thread until all work is done that is on a stream now.
     pub(crate) fn wait_for(&self, stream: &Stream<B>) -> Result<(), Fault> {
-        stream.synchronize(&self.backend)
+        stream.synchronize(&self.backend).inspect_err(|fault| self.tell_failure(fault))
+    }
+
+    /// Logs a failure of the device, the first time that an operation ends with it.
+    pub(super) fn tell_failure(&self, fault: &Fault) {
+        if fault.is_failure() && !self.failure_told.swap(true, Ordering::Relaxed) {
+            let device = self.backend.device_name();
+            event!(ERROR, "failed", device, "a device has failed: {fault}");
+        }
     }
 
     /// Waits for all lanes, and for what other streams do with dropped buffers, and releases what that ends.

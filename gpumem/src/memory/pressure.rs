@@ -129,6 +129,7 @@ impl<B: Backend> DeviceState<B> {
             Err(fault) => {
                 // Before the figures of the error are read.
                 drop(reservation);
+                self.tell_failure(&fault);
                 Err(self.allocation_error(label, requested, fault))
             }
         }
