@@ -71,7 +71,11 @@ fn a_device_that_is_dropped_logs_what_still_holds_its_memory() -> Result<(), Err
     let Err(Error::Leaked(_)) = device.close() else { panic!("the guard is alive") };
     drop(guard);
     assert_eq!(logged(), [""; 0]);
+    events_are_records()
+}
 
+/// Of all levels, with their fields.
+fn events_are_records() -> Result<(), Error> {
     log::set_max_level(log::LevelFilter::Trace);
     let device = Device::host();
     let mut buffer = frame(&device);
