@@ -1,5 +1,5 @@
-//! A few steps for a profiler: `nsys profile --trace=nvtx,cuda target/debug/to-nvtx`. Without a profiler the ranges cost
-//! next to nothing.
+//! A few steps for a profiler: `nsys profile --trace=nvtx,cuda target/debug/to-nvtx`. Without a profiler
+//! NVTX does nothing.
 
 use gpumem::Device;
 use gpumem_example_tracing::{step, to_nvtx};

@@ -1,5 +1,5 @@
-//! Prints the spans of a few steps: `cargo run --bin to-opentelemetry` in this folder. A service has the exporter of
-//! `opentelemetry-otlp` in place of [`Printer`].
+//! Prints the spans of a few steps: `cargo run --bin to-opentelemetry` in this folder. A service has the
+//! exporter of `opentelemetry-otlp` in place of [`Printer`].
 
 use gpumem::Device;
 use gpumem_example_tracing::{step, to_opentelemetry};

@@ -165,8 +165,8 @@ impl Held {
         self.backtrace.as_ref().map(|trace| &*trace.0)
     }
 
-    /// The name of the span of `tracing` that its thread was in when it was made. `None` if there was none, or
-    /// no subscriber.
+    /// The name of the span of `tracing` that its thread was in when it was made. `None` if there was none,
+    /// or no subscriber.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
