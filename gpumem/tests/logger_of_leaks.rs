@@ -83,8 +83,8 @@ fn events_are_records() -> Result<(), Error> {
     drop(buffer);
     device.trim(0)?;
     let expected = [
-        "TRACE: a block was taken buffer=\"frame\" bytes=12 reused=false",
-        "TRACE: a block was taken buffer=\"frame\" bytes=4012 reused=true",
+        "TRACE: a block was taken buffer=\"frame\" bytes=12",
+        "TRACE: a block was taken buffer=\"frame\" bytes=4012",
         "DEBUG: a buffer moved to a larger block buffer=\"frame\" before=12 bytes=4012",
         "TRACE: a buffer was dropped buffer=\"frame\" bytes=4012",
         "DEBUG: free memory went back to the driver retain=0 bytes=2097152",

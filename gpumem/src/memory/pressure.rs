@@ -29,13 +29,8 @@ impl<B: Backend> DeviceState<B> {
         bytes: usize,
         request: AllocRequest,
     ) -> Result<Block<B>, Error> {
-        let allocated = |block, reused: bool| {
-            let (buffer, set) = (label.name(), label.set());
-            event!(TRACE, "allocated", buffer, set, bytes, reused, "a block was taken");
-            Ok(block)
-        };
         let ready = match self.pool.take_ready(bytes, request) {
-            Ready::Block(block) => return allocated(block, true),
+            Ready::Block(block) => return Ok(block),
             Ready::Charge(reservation) => Some(reservation),
             Ready::Nothing => None,
         };
@@ -46,14 +41,14 @@ impl<B: Backend> DeviceState<B> {
             Some(reservation) => reservation,
             None => {
                 match self.reserve(label, request.price(bytes), request.ask)?.take_ready(bytes, request) {
-                    Ok(block) => return allocated(block, true),
+                    Ok(block) => return Ok(block),
                     Err(reservation) => reservation,
                 }
             }
         };
         let obtain = || self.pool.obtain(bytes, request);
         let ((memory, reused), reservation) = self.obtain(label, bytes, reservation, request.ask, obtain)?;
-        allocated(reservation.admit(memory, bytes, reused), reused)
+        Ok(reservation.admit(memory, bytes, reused))
     }
 
     /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot

@@ -77,6 +77,11 @@ pub(super) fn check_limit(spec: &BufferSpec, label: &BufferLabel, need: usize) -
     }
 }
 
+/// Tells of a block that was taken for a buffer.
+pub(super) fn tell_of_block(label: &BufferLabel, bytes: usize) {
+    event!(TRACE, "allocated", buffer = label.name(), set = label.set(), bytes, "a block was taken");
+}
+
 /// The request for a block of a buffer.
 pub(super) fn request(spec: &BufferSpec, ask: bool, prepaid: bool) -> AllocRequest {
     AllocRequest { reserve: spec.max_bytes(), stable: spec.is_stable(), ask, prepaid }
@@ -185,7 +190,9 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Takes a new block. A `prepaid` one takes a part of the old block's charge when the buffer moves.
     fn allocate(&self, bytes: usize, ask: bool, prepaid: bool) -> Result<Block<B>, Error> {
-        self.state().allocate(&self.label, bytes, request(&self.spec, ask, prepaid))
+        let block = self.state().allocate(&self.label, bytes, request(&self.spec, ask, prepaid))?;
+        tell_of_block(&self.label, bytes);
+        Ok(block)
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), Error> {
