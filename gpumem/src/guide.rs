@@ -12,6 +12,7 @@
 //! | what had the memory, when, and what overlapped | [`timelines`] |
 //! | tests of a program that uses this crate | [`testing_without_a_card`] |
 //! | what holds the memory, and the line that made it | [`finding_a_leak`] |
+//! | logs, traces and profilers: what a device tells of | [`logging`] |
 //! | the dangers of an async download, and the prevention of each | [`downloads`] |
 //!
 //! The text of the pages is in the folder `gpumem/guide` of the repository. Their examples run as tests,
@@ -51,6 +52,9 @@ pub mod testing_without_a_card {}
 
 #[doc = include_str!("../guide/finding_a_leak.md")]
 pub mod finding_a_leak {}
+
+#[doc = include_str!("../guide/logging.md")]
+pub mod logging {}
 
 #[doc = include_str!("../guide/downloads.md")]
 pub mod downloads {}

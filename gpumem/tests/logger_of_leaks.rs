@@ -1,4 +1,4 @@
-//! What a device logs when it is dropped. A program has one logger, so this is a test program of its own.
+//! What a logger of `log` gets, and what a device logs when it is dropped. A program has one logger, so this is a test program of its own.
 
 use gpumem::{Async, Buffer, Device, Error, Host};
 use std::mem;
@@ -14,6 +14,7 @@ impl log::Log for Logger {
     }
 
     fn log(&self, record: &log::Record<'_>) {
+        assert_eq!(record.target(), "gpumem");
         self.0.lock().unwrap().push(format!("{}: {}", record.level(), record.args()));
     }
 
@@ -31,7 +32,8 @@ fn frame(device: &Device) -> Buffer<u32, Host, Async> {
 #[test]
 fn a_device_that_is_dropped_logs_what_still_holds_its_memory() -> Result<(), Error> {
     log::set_logger(&LOGGER).expect("there is no other");
-    log::set_max_level(log::LevelFilter::Trace);
+    // What is below this level is told of operations that are in order.
+    log::set_max_level(log::LevelFilter::Info);
 
     // A buffer keeps its device open: a device that is dropped first is no leak.
     let device = Device::host();
@@ -57,8 +59,7 @@ fn a_device_that_is_dropped_logs_what_still_holds_its_memory() -> Result<(), Err
     drop(buffer);
     let texts = logged();
     let [text] = &texts[..] else { panic!("once: {texts:#?}") };
-    let begin =
-        "ERROR: gpumem: a device was dropped, and its memory is still held: 1 download and 1 guard of";
+    let begin = "ERROR: a device was dropped, and its memory is still held: 1 download and 1 guard of";
     assert!(text.starts_with(begin), "{text}");
     assert!(text.contains(&format!("logger_of_leaks.rs:{line}:")), "{text}");
     assert_eq!(guard, [1, 2, 3], "it stays valid");
@@ -70,5 +71,24 @@ fn a_device_that_is_dropped_logs_what_still_holds_its_memory() -> Result<(), Err
     let Err(Error::Leaked(_)) = device.close() else { panic!("the guard is alive") };
     drop(guard);
     assert_eq!(logged(), [""; 0]);
+    events_are_records()
+}
+
+/// Of all levels, with their fields.
+fn events_are_records() -> Result<(), Error> {
+    log::set_max_level(log::LevelFilter::Trace);
+    let device = Device::host();
+    let mut buffer = frame(&device);
+    buffer.reserve(1_000)?;
+    drop(buffer);
+    device.trim(0)?;
+    let expected = [
+        "TRACE: a block was taken buffer=\"frame\" bytes=12",
+        "TRACE: a block was taken buffer=\"frame\" bytes=4012",
+        "DEBUG: a buffer moved to a larger block buffer=\"frame\" before=12 bytes=4012",
+        "TRACE: a buffer was dropped buffer=\"frame\" bytes=4012",
+        "DEBUG: free memory went back to the driver retain=0 bytes=2097152",
+    ];
+    assert_eq!(logged(), expected);
     Ok(())
 }

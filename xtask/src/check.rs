@@ -5,7 +5,7 @@
 
 use crate::cuda;
 use crate::run::{Failure, Run, target};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -19,7 +19,7 @@ const STEPS: [Step; 10] = [
     ("cuda-on-threads", cuda_on_threads),
     ("cuda-without-virtual-memory", cuda_without_virtual_memory),
     ("examples", examples),
-    ("metrics", metrics),
+    ("exporters", exporters),
     ("packages", packages),
 ];
 
@@ -52,7 +52,8 @@ fn cargo(line: &str) -> Result<Run, Failure> {
 
 fn format() -> Result<(), Failure> {
     Run::cargo("fmt --all --check").go()?;
-    Run::cargo("fmt --check --manifest-path examples/metrics/Cargo.toml").go()
+    Run::cargo("fmt --check --manifest-path examples/metrics/Cargo.toml").go()?;
+    Run::cargo("fmt --check --manifest-path examples/tracing/Cargo.toml").go()
 }
 
 fn clippy() -> Result<(), Failure> {
@@ -125,14 +126,38 @@ fn examples() -> Result<(), Failure> {
     }
 }
 
-/// The example with an exporter of metrics, which is a workspace of its own.
-fn metrics() -> Result<(), Failure> {
-    let place = "--locked --manifest-path examples/metrics/Cargo.toml --target-dir";
-    Run::cargo(&format!("clippy --all-targets {place}"))
-        .arguments([&target().join("metrics")])
+/// The examples with exporters of metrics and of traces, each a workspace of its own.
+fn exporters() -> Result<(), Failure> {
+    exporter("--manifest-path examples/metrics/Cargo.toml")?;
+    let tracing = "--manifest-path examples/tracing/Cargo.toml";
+    if has_clang() {
+        return exporter(&format!("{tracing} --features nvtx"));
+    }
+    println!("   skipped: the example for NVTX, since its crate is built with clang, which is not there");
+    exporter(tracing)
+}
+
+fn exporter(place: &str) -> Result<(), Failure> {
+    let built = target().join("exporters");
+    Run::cargo(&format!("clippy --locked --all-targets {place} --target-dir"))
+        .arguments([&built])
         .arguments(["--", "-D", "warnings"])
         .go()?;
-    Run::cargo(&format!("test {place}")).arguments([&target().join("metrics")]).go()
+    Run::cargo(&format!("test --locked {place} --target-dir")).arguments([&built]).go()
+}
+
+/// Whether there is a `clang` or `clang-16` and so on, or `LIBCLANG_PATH` names its library.
+fn has_clang() -> bool {
+    let is_clang = |name: &str| {
+        let version = name.strip_prefix("clang").and_then(|rest| rest.strip_prefix('-'));
+        name == "clang" || version.is_some_and(|version| version.parse::<u32>().is_ok())
+    };
+    let has_it = |folder: PathBuf| {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        files.into_iter().any(|file| file.file_name().to_str().is_some_and(is_clang))
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::var_os("LIBCLANG_PATH").is_some() || std::env::split_paths(&path).any(has_it)
 }
 
 /// To build the packed `gpumem`, cargo puts the packed `gpumem-derive` into a local registry. Cargo assumes

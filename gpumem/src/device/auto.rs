@@ -5,6 +5,8 @@ use super::{Device, DeviceBuilder};
 use crate::backend::Cuda;
 use crate::backend::Host;
 use crate::error::Error;
+#[cfg(feature = "cuda")]
+use crate::log_safely::event;
 
 /// A device whose backend was chosen at run time; see [`Device::auto`].
 ///
@@ -90,7 +92,7 @@ impl DeviceBuilder {
             Choice::Host => return self.host().map(AnyDevice::Host),
             Choice::Any => match Cuda::open(0).map_err(Error::from_opening) {
                 Err(Error::BackendUnavailable { reason, .. }) => {
-                    log::info!("gpumem: the host is the device, since there is no CUDA card: {reason}");
+                    event!(INFO, "host", "the host is the device, since there is no CUDA card: {reason}");
                     return self.host().map(AnyDevice::Host);
                 }
                 opened => opened,

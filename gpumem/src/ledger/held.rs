@@ -96,6 +96,8 @@ pub struct Held {
         serde(skip_serializing_if = "Option::is_none", serialize_with = "serialized::trace")
     )]
     pub(super) backtrace: Option<Trace>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub(super) span: Option<&'static str>,
 }
 
 impl Held {
@@ -161,6 +163,27 @@ impl Held {
     #[must_use]
     pub fn backtrace(&self) -> Option<&Backtrace> {
         self.backtrace.as_ref().map(|trace| &*trace.0)
+    }
+
+    /// The name of the span of `tracing` that its thread was in when it was made. `None` if there was none,
+    /// or no subscriber.
+    ///
+    /// ```
+    /// use gpumem::{Buffer, Device};
+    /// use tracing_subscriber::registry;
+    ///
+    /// let device = Device::host();
+    /// let made = tracing::subscriber::with_default(registry(), || {
+    ///     let _loading = tracing::info_span!("load_scene").entered();
+    ///     Buffer::from_slice(&device, "cells", &[1_u32, 2, 3])
+    /// });
+    /// assert_eq!(device.live_buffers()[0].span(), Some("load_scene"));
+    /// # drop(made?);
+    /// # Ok::<(), gpumem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn span(&self) -> Option<&'static str> {
+        self.span
     }
 }
 

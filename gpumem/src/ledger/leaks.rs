@@ -6,10 +6,10 @@ use std::fmt;
 use std::time::Duration;
 
 /// The result of a leak check: all that is held, in a table. A row has what it is and the name of its buffer,
-/// the element type, the bytes, the age, and the line that made it; the oldest is first. Buffers without
-/// memory are one line together. A last line has the memory that the application does not hold: what is in
-/// flight, and what the device retains. `Debug` prints the same text, so that it can be read when `main` or
-/// `unwrap` prints the error.
+/// the element type, the bytes, the age, and the line that made it, with the span of `tracing` if there was
+/// one; the oldest is first. Buffers without memory are one line together. A last line has the memory that
+/// the application does not hold: what is in flight, and what the device retains. `Debug` prints the same
+/// text, so that it can be read when `main` or `unwrap` prints the error.
 ///
 /// With the feature `serde` it can be serialised, and so can each [`Held`].
 ///
@@ -211,7 +211,11 @@ fn write_table(f: &mut fmt::Formatter<'_>, rows: &[&Held]) -> fmt::Result {
     let cells = |held: &&Held| {
         let bytes = if held.bytes > 0 { Bytes(held.bytes).to_string() } else { "-".into() };
         let element = if held.element.is_empty() { "-" } else { held.element };
-        [held.to_string(), element.into(), bytes, Age(held.age).to_string(), held.made_at.to_string()]
+        let made_at = match held.span {
+            Some(span) => format!("{} in span `{span}`", held.made_at),
+            None => held.made_at.to_string(),
+        };
+        [held.to_string(), element.into(), bytes, Age(held.age).to_string(), made_at]
     };
     let mut table = vec![["held", "element", "bytes", "age", "made at"].map(String::from)];
     table.extend(rows.iter().map(cells));
@@ -273,6 +277,7 @@ mod tests {
             age: Duration::from_millis(1_500),
             made_at: Location::caller(),
             backtrace: None,
+            span: None,
         }
     }
 

@@ -30,10 +30,11 @@ pub(crate) use leaks::NotHeld;
 pub(crate) use records::{Record, SetId};
 pub use stats::{DeviceStats, ErrorCounts};
 
+use crate::log_safely::span_name;
 use crate::threads;
 use crate::timeline::{Footprint, Recorder, Track};
 use held::Trace;
-use records::{Scope, Shard};
+use records::{Origin, Scope, Shard};
 use std::backtrace::Backtrace;
 use std::cmp::Reverse;
 use std::panic::Location;
@@ -158,13 +159,15 @@ impl Ledger {
             set.resized(0, entry.bytes);
             entry.set = Some(set.id);
         }
-        let trace = if self.captures { captured() } else { None };
+        // The subscriber, which is asked for its span, is foreign code, so no lock is held yet.
+        let backtrace = if self.captures { captured() } else { None };
+        let origin = Origin { backtrace, span: span_name() };
         let track = entry.track_by(&self.recorder);
         let footprint = entry.footprint();
         let now = clock::now();
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
         let shard = (threads::number() % SHARDS) as u8;
-        let index = self.shard(shard).put(entry, now, trace);
+        let index = self.shard(shard).put(entry, now, origin);
         self.recorder.moved(track, Footprint::default(), footprint);
         RecordId { shard, index, track }
     }

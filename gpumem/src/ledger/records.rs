@@ -87,7 +87,7 @@ impl Record {
         self.made_at
     }
 
-    fn to_held(&self, now: u64, backtrace: Option<Trace>) -> Held {
+    fn to_held(&self, now: u64, origin: Origin) -> Held {
         let has_buffer = !matches!(self.kind, HeldKind::Stream | HeldKind::Module);
         Held {
             kind: self.kind,
@@ -96,8 +96,24 @@ impl Record {
             bytes: self.bytes,
             age: Duration::from_nanos(now.saturating_sub(self.stamp)),
             made_at: self.made_at,
-            backtrace,
+            backtrace: origin.backtrace,
+            span: origin.span,
         }
+    }
+}
+
+/// What is known of the making of some records only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origin {
+    pub(super) backtrace: Option<Trace>,
+    /// The span of `tracing`.
+    pub(super) span: Option<&'static str>,
+}
+
+impl Origin {
+    #[inline]
+    fn is_known(&self) -> bool {
+        self.backtrace.is_some() || self.span.is_some()
     }
 }
 
@@ -127,8 +143,8 @@ pub(super) struct Shard {
     pub(super) buffers: usize,
     /// The scopes that are open, few if any.
     pub(super) scopes: Vec<Scope>,
-    /// What only some records have, by their indices: empty unless backtraces are captured.
-    traces: BTreeMap<u32, Trace>,
+    /// By the indices of the records: empty unless backtraces are captured or there is a subscriber.
+    origins: BTreeMap<u32, Origin>,
 }
 
 impl Shard {
@@ -138,7 +154,7 @@ impl Shard {
 
     /// Puts a record that is made `now`.
     #[inline]
-    pub(super) fn put(&mut self, mut entry: Record, now: u64, trace: Option<Trace>) -> u32 {
+    pub(super) fn put(&mut self, mut entry: Record, now: u64, origin: Origin) -> u32 {
         self.newest = now.max(self.newest + 1);
         entry.stamp = self.newest;
         self.buffers += usize::from(entry.kind == HeldKind::Buffer);
@@ -155,8 +171,8 @@ impl Shard {
             self.entries.push(Some(entry));
             index
         };
-        if let Some(trace) = trace {
-            self.traces.insert(index, trace);
+        if origin.is_known() {
+            self.origins.insert(index, origin);
         }
         index
     }
@@ -178,8 +194,8 @@ impl Shard {
         self.leaks -= leak;
         let around = self.scopes.iter_mut().filter(|scope| scope.start < entry.stamp);
         around.for_each(|scope| scope.leaks -= leak);
-        if !self.traces.is_empty() {
-            self.traces.remove(&index);
+        if !self.origins.is_empty() {
+            self.origins.remove(&index);
         }
         Some(entry)
     }
@@ -200,8 +216,8 @@ impl Shard {
 
     /// A record as users see it.
     pub(super) fn show(&self, index: u32, entry: &Record, now: u64) -> Held {
-        let trace = if self.traces.is_empty() { None } else { self.traces.get(&index).cloned() };
-        entry.to_held(now, trace)
+        let origin = self.origins.get(&index).cloned();
+        entry.to_held(now, origin.unwrap_or_default())
     }
 
     #[cfg(all(debug_assertions, feature = "testing"))]

@@ -16,7 +16,7 @@ use super::transfer::{Lane, Lanes, PinnedOwner, PinnedPool};
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::ledger::{Counters, DeviceStats, Held, HeldKind, LeakReport, Ledger, NotHeld, Record};
-use crate::log_safely::safely;
+use crate::log_safely::{event, span};
 use crate::threads;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -41,6 +41,7 @@ pub(crate) struct DeviceState<B: Backend> {
     pub(super) on_pressure: Option<PressureCallback>,
     /// Whether the application was told what it holds when the device was to be closed.
     reported: AtomicBool,
+    failure_told: AtomicBool,
     /// Held by the idle thread while it holds the state, so that other holders can be counted.
     idle_gate: Arc<Mutex<()>>,
     /// Dropped with the state, which ends the idle thread.
@@ -91,6 +92,7 @@ impl<B: Backend> DeviceState<B> {
             pinned: PinnedPool::new(),
             losses,
             reported: AtomicBool::new(false),
+            failure_told: AtomicBool::new(false),
             idle_gate: Arc::default(),
             _end: send,
             backend,
@@ -131,7 +133,15 @@ impl<B: Backend> DeviceState<B> {
 
     /// Keeps the calling thread until all work is done that is on a stream now.
     pub(crate) fn wait_for(&self, stream: &Stream<B>) -> Result<(), Fault> {
-        stream.synchronize(&self.backend)
+        stream.synchronize(&self.backend).inspect_err(|fault| self.tell_failure(fault))
+    }
+
+    /// Logs a failure of the device, the first time that an operation ends with it.
+    pub(super) fn tell_failure(&self, fault: &Fault) {
+        if fault.is_failure() && !self.failure_told.swap(true, Ordering::Relaxed) {
+            let device = self.backend.device_name();
+            event!(ERROR, "failed", device, "a device has failed: {fault}");
+        }
     }
 
     /// Waits for all lanes, and for what other streams do with dropped buffers, and releases what that ends.
@@ -158,6 +168,7 @@ impl<B: Backend> DeviceState<B> {
     /// Gives memory back that no buffer uses, until at most `retain` bytes of it are left. Waits for the
     /// device's work.
     pub(crate) fn trim(&self, retain: u64) -> Result<u64, Error> {
+        let _span = span!("trim", retain);
         self.ledger.counters.trimmed();
         let held = || self.pool.figures().held;
         let before = held();
@@ -172,6 +183,7 @@ impl<B: Backend> DeviceState<B> {
         self.losses.log();
         let given_back = before.saturating_sub(held());
         self.ledger.recorder.trimmed(retain, given_back);
+        event!(DEBUG, "trimmed", retain, bytes = given_back, "free memory went back to the driver");
         Ok(given_back)
     }
 
@@ -244,7 +256,7 @@ impl<B: Backend> DeviceState<B> {
         held.retain(|held| held.kind.outlives_buffers());
         if !held.is_empty() {
             let report = self.leak_report(held);
-            safely(|| log::error!("gpumem: a device was dropped, and its memory is still held: {report}"));
+            event!(ERROR, "leaked", "a device was dropped, and its memory is still held: {report}");
         }
     }
 
@@ -308,23 +320,23 @@ impl<B: Backend> DeviceState<B> {
             }
         });
         if let Err(error) = wait {
-            safely(|| {
-                log::error!(
-                    "gpumem: a device's memory is lost: no thread to wait for its last transfers: {error}"
-                );
-            });
+            event!(
+                ERROR,
+                "lost",
+                "a device's memory is lost: no thread to wait for its last transfers: {error}"
+            );
         }
     }
 
     /// Ends the device on this thread, which may wait. No other handle or stream of it is left.
     pub(crate) fn close(self: Arc<Self>) {
         for held in self.ledger.list().iter().filter(|held| held.kind == HeldKind::Module) {
-            safely(|| {
-                let made_at = held.made_at;
-                log::info!(
-                    "gpumem: a {held} that was made at {made_at} ends with its device, which is closed"
-                );
-            });
+            let made_at = held.made_at;
+            event!(
+                INFO,
+                "closed",
+                "a {held} that was made at {made_at} ends with its device, which is closed"
+            );
         }
         self.backend.close();
         self.end();
@@ -395,9 +407,12 @@ impl<B: Backend> Drop for DeviceState<B> {
         }
         let leaked = self.pool.end(failed);
         if failed {
-            safely(|| {
-                log::error!("gpumem: {leaked} bytes of device memory are lost: the device has failed");
-            });
+            event!(
+                ERROR,
+                "lost",
+                bytes = leaked,
+                "{leaked} bytes of device memory are lost: the device has failed"
+            );
         }
     }
 }

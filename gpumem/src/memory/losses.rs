@@ -6,7 +6,7 @@
 
 use super::locks::lock;
 use crate::backend::Fault;
-use crate::log_safely::safely;
+use crate::log_safely::event;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -64,6 +64,6 @@ impl Losses {
 /// Logs losses. The application's logger may do anything, use the device too, so the thread holds no lock.
 pub(crate) fn log(losses: Vec<Loss>) {
     for Loss { bytes, of, fault } in losses {
-        safely(|| log::error!("gpumem: {bytes} bytes of {of} are lost: {fault}"));
+        event!(ERROR, "lost", bytes, "{bytes} bytes of {of} are lost: {fault}");
     }
 }

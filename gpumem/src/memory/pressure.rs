@@ -17,6 +17,7 @@ use super::transfer::PinnedBlock;
 use crate::backend::{Backend, Fault};
 use crate::error::Error;
 use crate::label::BufferLabel;
+use crate::log_safely::{WaitBegan, event, span};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -73,7 +74,10 @@ impl<B: Backend> DeviceState<B> {
 
     /// Takes `bytes` of the limit.
     fn reserve(&self, label: &BufferLabel, requested: u64, ask: bool) -> Result<Reservation<'_, B>, Error> {
-        if let Some(reservation) = self.pool.reserve(requested) {
+        let began = WaitBegan::now();
+        let reservation = self.pool.reserve(requested);
+        tell_of_wait(label, began, "the uses of dropped buffers");
+        if let Some(reservation) = reservation {
             return Ok(reservation);
         }
         if ask
@@ -106,11 +110,11 @@ impl<B: Backend> DeviceState<B> {
         let mut result = obtain();
         if is_full(&result) {
             self.pool.note_full();
-            self.reclaim();
+            self.reclaim(label, requested);
             result = obtain();
         }
         if ask && is_full(&result) && self.relieve(requested, false) {
-            self.reclaim();
+            self.reclaim(label, requested);
             result = obtain();
         }
         self.pool.shed_surplus();
@@ -120,6 +124,7 @@ impl<B: Backend> DeviceState<B> {
             Err(fault) => {
                 // Before the figures of the error are read.
                 drop(reservation);
+                self.tell_failure(&fault);
                 Err(self.failed(self.allocation_error(label, requested, fault), ask))
             }
         }
@@ -173,13 +178,20 @@ impl<B: Backend> DeviceState<B> {
     }
 
     /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
-    fn reclaim(&self) {
+    fn reclaim(&self, label: &BufferLabel, requested: u64) {
+        let _span = span!("reclaim", requested);
+        let (began, held) = (WaitBegan::now(), self.pool.figures().held);
         self.ledger.counters.reclaimed();
         // Before anything is locked: a thread that waits for a download's slot is woken by it.
         self.lanes.release_ended();
         let giving_back = self.pool.giving_back();
         self.pool.give_everything_back(&giving_back);
         self.unpin(self.pinned.drain());
+        drop(giving_back);
+        let (buffer, set) = (label.name(), label.set());
+        let bytes = held.saturating_sub(self.pool.figures().held);
+        event!(DEBUG, "reclaimed", buffer, set, requested, bytes, "the driver had no memory");
+        tell_of_wait(label, began, "the work of the device");
     }
 
     /// Asks the application to free something. Returns whether it was asked; it is not when it asks for
@@ -209,7 +221,9 @@ impl<B: Backend> DeviceState<B> {
         let _asked = Asked;
         // Where the device has no room the request is charged already, and does not live yet.
         let live = self.pool.figures().live.saturating_sub(if limited { 0 } else { requested });
-        let pressure = Pressure { requested, live, limit: self.pool.budget().limit(), limited };
+        let limit = self.pool.budget().limit();
+        event!(DEBUG, "pressure", requested, live, limit, limited, "the application is asked to free memory");
+        let pressure = Pressure { requested, live, limit, limited };
         self.ledger.recorder.under_pressure(requested, live, limited, || callback(&pressure));
         true
     }
@@ -247,5 +261,13 @@ impl<B: Backend> DeviceState<B> {
             largest_free,
             free: self.backend.memory_info().ok().and_then(|info| info.free),
         }
+    }
+}
+
+/// Tells of a wait that was long.
+fn tell_of_wait(label: &BufferLabel, began: WaitBegan, reason: &str) {
+    if let Some(waited_ms) = began.slow() {
+        let (buffer, set) = (label.name(), label.set());
+        event!(INFO, "slow wait", buffer, set, waited_ms, "memory was waited for: {reason}");
     }
 }

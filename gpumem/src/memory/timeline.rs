@@ -2,7 +2,7 @@
 
 use super::device_state::DeviceState;
 use crate::backend::Backend;
-use crate::log_safely::safely;
+use crate::log_safely::event;
 use crate::timeline::Timeline;
 
 impl<B: Backend> DeviceState<B> {
@@ -14,18 +14,14 @@ impl<B: Backend> DeviceState<B> {
         self.ledger.recorder.snapshot(device, self.pool.budget().limit(), lasting)
     }
 
-    /// Writes the timeline to the file for that, the first time. The caller holds no lock. A panic, such as
-    /// of the logger, is ignored: the application gets the error of its request.
+    /// Writes the timeline to the file for that, the first time. The caller holds no lock.
     pub(super) fn dump(&self) {
         let Some(path) = self.ledger.recorder.dump_path() else { return };
-        safely(|| match self.timeline().map(|timeline| timeline.write_to(path)) {
-            Some(Ok(())) => {
-                log::error!("gpumem: memory ran out; {} shows what had it", path.display());
-            }
-            Some(Err(error)) => {
-                log::error!("gpumem: memory ran out, and {} was not written: {error}", path.display());
-            }
-            None => {}
-        });
+        let Some(timeline) = self.timeline() else { return };
+        let (written, path) = (timeline.write_to(path), path.display());
+        match written {
+            Ok(()) => event!(ERROR, "dumped", "memory ran out; {path} shows what had it"),
+            Err(error) => event!(ERROR, "dumped", "memory ran out, and {path} was not written: {error}"),
+        }
     }
 }

@@ -18,6 +18,7 @@ use super::error::{
     check, check_open, context_failed, driver_version, log_failure, not_loaded, too_old, unavailable,
 };
 use crate::backend::Fault;
+use crate::log_safely::event;
 use crate::threads::{self, process_end};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::marker::PhantomData;
@@ -280,9 +281,7 @@ impl Drop for Context {
             return end.run();
         }
         if let Err(error) = threads::start("gpumem-finish", || end.run()) {
-            crate::log_safely::safely(|| {
-                log::error!("gpumem: a CUDA context stays retained: no thread to release it on: {error}");
-            });
+            event!(ERROR, "lost", "a CUDA context stays retained: no thread to release it on: {error}");
         }
     }
 }
@@ -332,9 +331,8 @@ impl End {
                 // modules have ended (rule 7).
                 modules.into_iter().for_each(|module| unsafe { unload(module) });
             } else {
-                crate::log_safely::safely(|| {
-                    log::warn!("{} CUDA modules stay loaded: their device has failed", modules.len());
-                });
+                let modules = modules.len();
+                event!(WARN, "refused", modules, "CUDA modules stay loaded: their device has failed");
             }
         }
         for event in std::mem::take(&mut *locked(spare_events)).into_iter().chain(ends) {

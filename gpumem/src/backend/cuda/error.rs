@@ -5,6 +5,7 @@
 
 use super::driver::{self, Code, LIBRARY, NotLoaded, OLDEST_DRIVER, code};
 use crate::backend::Fault;
+use crate::log_safely::event;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
@@ -197,12 +198,8 @@ pub(super) fn log_failure(operation: &'static str, answer: Code) {
     match answer {
         code::SUCCESS => {}
         // Statics may be dropped after the driver has shut down. Then nothing is left to give back.
-        code::DEINITIALIZED => crate::log_safely::safely(|| {
-            log::debug!("{operation}: the driver has shut down");
-        }),
-        _ => crate::log_safely::safely(|| {
-            log::warn!("{operation}, while dropping: {}", describe(answer));
-        }),
+        code::DEINITIALIZED => event!(DEBUG, "refused", "{operation}: the driver has shut down"),
+        _ => event!(WARN, "refused", "{operation}, while dropping: {}", describe(answer)),
     }
 }
 

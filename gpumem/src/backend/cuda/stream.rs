@@ -4,6 +4,7 @@ use super::context::Context;
 use super::driver::{self, EventHandle, STREAM_NON_BLOCKING, StreamHandle, code};
 use super::error::{check, log_failure};
 use crate::backend::Fault;
+use crate::log_safely::event;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -144,9 +145,7 @@ impl Drop for Stream {
         };
         if let Err(fault) = self.note_end() {
             self.context.stream_ended_unseen();
-            crate::log_safely::safely(|| {
-                log::warn!("while dropping a stream: {fault}");
-            });
+            event!(WARN, "refused", "while dropping a stream: {fault}");
         }
         self.context.stream_gone(self.handle);
         // SAFETY: made in `create` and destroyed once; no other code has its handle any more (the driver's

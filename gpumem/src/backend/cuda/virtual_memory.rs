@@ -32,6 +32,7 @@ use super::driver::{
 };
 use super::error::{check, check_memory, describe, log_failure};
 use crate::backend::{ALIGNMENT, Fault};
+use crate::log_safely::event;
 use std::sync::Arc;
 
 /// Physical memory of the device. Dropping it gives nothing back.
@@ -172,12 +173,12 @@ fn ask_granularity(context: &Context) -> Result<Option<usize>, Fault> {
     if answer == code::SUCCESS && is_unit(granularity) {
         return Ok(Some(granularity));
     }
-    crate::log_safely::safely(|| {
-        log::warn!(
-            "virtual memory is not used: the driver tells a granularity of {granularity} ({})",
-            describe(answer)
-        );
-    });
+    let answer = describe(answer);
+    event!(
+        WARN,
+        "refused",
+        "virtual memory is not used: the driver tells a granularity of {granularity} ({answer})"
+    );
     Ok(None)
 }
 

@@ -9,7 +9,8 @@ use crate::buffer::view::BufferRange;
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::ledger::HeldKind;
-use crate::memory::{Block, DeviceState, Slot, Slots, Stream, Waiting};
+use crate::log_safely::{WaitBegan, event};
+use crate::memory::{Block, DeviceState, Slot, Slots, SlotsHeld, Stream, Waiting};
 use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
@@ -71,8 +72,13 @@ impl<'a, B: Backend> Request<'a, B> {
     /// [`Self::start`] that keeps the calling thread until there are slots.
     pub(super) fn wait<O>(&self) -> Result<Ticket<O, B>, Error> {
         let sources = self.sources()?;
-        let note = || self.state.ledger.counters.waits_for_slots();
+        let mut began = WaitBegan::default();
+        let note = || {
+            began = WaitBegan::now();
+            self.state.ledger.counters.waits_for_slots();
+        };
         let slots = Slots::wait(&wanted(&sources), &self.state.lanes, note)?;
+        self.tell_of_wait(began);
         self.start_with(sources, slots)
     }
 
@@ -84,8 +90,19 @@ impl<'a, B: Backend> Request<'a, B> {
             return Poll::Pending;
         };
         // Before memory is taken: the waker is not to be woken any more.
-        *waiting = Waiting::default();
+        self.tell_of_wait(std::mem::take(waiting).began());
         Poll::Ready(self.start_with(sources, slots?))
+    }
+
+    /// Tells of a wait for slots that was long.
+    fn tell_of_wait(&self, began: WaitBegan) {
+        if let Some(waited_ms) = began.slow() {
+            let label = self.labels().next();
+            let buffer = label.as_ref().map(BufferLabel::name);
+            let set = label.as_ref().and_then(BufferLabel::set);
+            let _held = SlotsHeld::now();
+            event!(INFO, "slow wait", buffer, set, waited_ms, "a download waited for slots");
+        }
     }
 
     /// The buffers of the parts.

@@ -22,6 +22,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::ledger::Resize;
+use crate::log_safely::event;
 use crate::memory::{AllocRequest, Block, Extent, LARGEST_SMALL};
 use crate::spec::BufferSpec;
 use std::panic::Location;
@@ -74,6 +75,11 @@ pub(super) fn check_limit(spec: &BufferSpec, label: &BufferLabel, need: usize) -
         }
         _ => Ok(bytes),
     }
+}
+
+/// Tells of a block that was taken for a buffer.
+pub(super) fn tell_of_block(label: &BufferLabel, bytes: usize) {
+    event!(TRACE, "allocated", buffer = label.name(), set = label.set(), bytes, "a block was taken");
 }
 
 /// The request for a block of a buffer.
@@ -185,7 +191,9 @@ impl<B: Backend> RawBuffer<B> {
 
     /// Takes a new block. A `prepaid` one takes a part of the old block's charge when the buffer moves.
     fn allocate(&self, bytes: usize, ask: bool, prepaid: bool) -> Result<Block<B>, Error> {
-        self.state().allocate(&self.label, bytes, request(&self.spec, ask, prepaid))
+        let block = self.state().allocate(&self.label, bytes, request(&self.spec, ask, prepaid))?;
+        tell_of_block(&self.label, bytes);
+        Ok(block)
     }
 
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), Error> {
@@ -233,7 +241,20 @@ impl<B: Backend> RawBuffer<B> {
         let how = if capacity > self.capacity { Resize::GrownByCopy } else { Resize::Shrunk };
         self.resized(capacity, charge, old.is_some().then_some(how));
         if let Some(old) = old {
+            let before = old.bytes();
             self.state().pool.give_back(old);
+            if matches!(how, Resize::GrownByCopy) {
+                let (buffer, set, bytes) = (self.label.name(), self.label.set(), self.bytes());
+                event!(
+                    DEBUG,
+                    "grown by copy",
+                    buffer,
+                    set,
+                    before,
+                    bytes,
+                    "a buffer moved to a larger block"
+                );
+            }
         }
     }
 
@@ -241,8 +262,11 @@ impl<B: Backend> RawBuffer<B> {
     fn extend_to(&mut self, capacity: usize, charge: SetCharge) {
         let bytes = capacity * self.element_size();
         if let Some(block) = &mut self.block {
+            let before = block.bytes();
             self.device.state().pool.commit_growth(block, bytes);
             self.resized(capacity, charge, Some(Resize::GrownInPlace));
+            let (buffer, set) = (self.label.name(), self.label.set());
+            event!(TRACE, "grown in place", buffer, set, before, bytes, "a buffer grew where it is");
         }
     }
 

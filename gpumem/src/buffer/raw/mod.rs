@@ -27,6 +27,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::ledger::{HeldKind, Listed, Record, RecordId, SetMark};
+use crate::log_safely::event;
 use crate::memory::{Block, DeviceState, Slots, Stream};
 use crate::spec::BufferSpec;
 use crate::timeline::{Bar, Direction, Footprint, Track};
@@ -350,7 +351,7 @@ impl<B: Backend> RawBuffer<B> {
 
 impl<B: Backend> Drop for RawBuffer<B> {
     fn drop(&mut self) {
-        let state = self.device.state();
+        let (state, bytes) = (self.device.state(), self.bytes());
         // First, so that the timeline has the end of this buffer before the beginning of the next one there.
         if let Some(record) = &self.record {
             state.ledger.close(record, self.set());
@@ -359,6 +360,10 @@ impl<B: Backend> Drop for RawBuffer<B> {
             state.pool.give_back(block);
         }
         self.staging.clear(state, self.track());
+        if self.record.is_some() {
+            let (buffer, set) = (self.label.name(), self.label.set());
+            event!(TRACE, "dropped", buffer, set, bytes, "a buffer was dropped");
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! kept, and used in rotation. Before a staging copy is written again, the compute stream waits for its last
 //! download; a program that has its slots back has seen the end of that download.
 
+use super::growth::tell_of_block;
 use crate::backend::{Backend, Fault};
 use crate::buffer::copies::{self, Place};
 use crate::error::Error;
@@ -137,6 +138,7 @@ impl<B: Backend> StagingCopies<B> {
         for _ in 0..lacking {
             let block = state.allocate(label, size, AllocRequest::default());
             new.blocks.push(block.map_err(|error| error.counted(&state.ledger.counters))?);
+            tell_of_block(label, size);
         }
         Ok(new)
     }

@@ -10,6 +10,7 @@ use crate::buffer::element::{Element, Mode};
 use crate::buffer::typed::Buffer;
 use crate::error::Error;
 use crate::ledger::{HeldKind, Listed};
+use crate::log_safely::event;
 use crate::memory::Stream;
 use std::fmt;
 use std::panic::Location;
@@ -139,9 +140,7 @@ impl<T: Element, B: Backend, M: Mode> Drop for StreamUse<'_, T, B, M> {
 /// Logs a use whose end could not be noted, in a drop.
 pub(super) fn log_unnoted(noted: Result<(), Error>) {
     if let Err(error) = noted {
-        crate::log_safely::safely(|| {
-            log::error!("gpumem: a use on another stream could not be noted: {error}");
-        });
+        event!(ERROR, "failed", "a use on another stream could not be noted: {error}");
     }
 }
 

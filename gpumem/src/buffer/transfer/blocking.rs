@@ -16,6 +16,7 @@ use super::pieces::{PinnedPieces, Ring};
 use crate::backend::{Backend, Fault};
 use crate::buffer::raw::{Growth, Old, RawBuffer};
 use crate::error::Error;
+use crate::log_safely::span;
 use crate::memory::{Block, DeviceState, Pieces, run_on_threads};
 use crate::timeline::Direction;
 use std::mem::MaybeUninit;
@@ -93,6 +94,7 @@ impl<B: Backend> RawBuffer<B> {
     ) -> Result<(), Error> {
         self.note_use();
         let bytes = range.len() * self.element_size();
+        let _span = span!("download", buffer = self.label().name(), set = self.label().set(), bytes);
         let state = self.state();
         state.backend.check_failure()?;
         let lane = if bytes <= SMALL { &state.lanes.compute } else { &state.lanes.download };
@@ -141,6 +143,8 @@ pub(super) fn send<B: Backend>(
     data: &[u8],
 ) -> Result<(), Error> {
     let Some(pinned) = pinned else { return Ok(()) };
+    let bytes = data.len();
+    let _span = span!("upload", buffer = raw.label().name(), set = raw.label().set(), bytes);
     let state = raw.state();
     let piece = pinned.piece();
     let pieces = Pieces::new(data.chunks(piece).enumerate());

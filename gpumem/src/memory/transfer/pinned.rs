@@ -15,6 +15,7 @@
 
 use crate::backend::{Backend, BackendOps};
 use crate::ledger::Counters;
+use crate::log_safely::event;
 use crate::memory::locks::lock;
 use crate::memory::losses::Losses;
 use std::collections::{BTreeMap, VecDeque};
@@ -199,12 +200,13 @@ impl<B: Backend> PinnedBlock<B> {
         let this = ManuallyDrop::new(self);
         this.owner.pinned_pool().came_back(this.bytes, None);
         this.owner.losses().count(this.bytes);
-        crate::log_safely::safely(|| {
-            log::error!(
-                "gpumem: {} bytes of pinned memory are lost: their transfer cannot be waited for",
-                this.bytes
-            );
-        });
+        let bytes = this.bytes;
+        event!(
+            ERROR,
+            "lost",
+            bytes,
+            "{bytes} bytes of pinned memory are lost: their transfer cannot be waited for"
+        );
         // SAFETY: `this` is never dropped, so its reference to the owner is read out once; it is dropped here
         // (Rust's contract).
         drop(unsafe { std::ptr::read(&raw const this.owner) });

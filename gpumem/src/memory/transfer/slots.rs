@@ -18,6 +18,7 @@ use super::slot::{Slot, SlotTotals, Taken};
 use super::wake_thread;
 use super::watch::{Watch, may_sleep};
 use crate::backend::{Backend, Fault};
+use crate::log_safely::WaitBegan;
 use crate::memory::locks::{lock, lock_together};
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -198,8 +199,8 @@ pub(crate) struct Waiting {
     place: Option<(Arc<Taken>, u64)>,
     /// Of the oldest transfer of the lane.
     watch: Option<Arc<Watch>>,
-    /// Whether the wait was counted.
-    counted: bool,
+    /// When it began to wait, and was counted.
+    began: Option<WaitBegan>,
 }
 
 impl Waiting {
@@ -220,7 +221,8 @@ impl Waiting {
                 return Poll::Ready(Err(Fault::would_deadlock(B::NAME)));
             }
             no_slots_held::<B>()?;
-            if !std::mem::replace(&mut self.counted, true) {
+            if self.began.is_none() {
+                self.began = Some(WaitBegan::now());
                 taken.totals.waits.fetch_add(1, Ordering::Relaxed);
                 note();
             }
@@ -233,6 +235,10 @@ impl Waiting {
                 return Poll::Pending;
             }
         }
+    }
+
+    pub(crate) fn began(&self) -> WaitBegan {
+        self.began.unwrap_or_default()
     }
 
     /// Leaves the waker with the slots, unless there was a change since `changes`. Returns whether it did.

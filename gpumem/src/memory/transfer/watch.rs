@@ -1,6 +1,7 @@
 //! A task's interest in the end of a transfer, and the calls to wakers; `wake_thread` has the protocol.
 
 use crate::backend::{Backend, Fault};
+use crate::log_safely::event;
 use crate::memory::locks::lock;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -87,9 +88,7 @@ impl Drop for Watch {
 /// Wakes a task. A panic of the waker, which is foreign code, is logged.
 pub(crate) fn wake(waker: Waker) {
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        crate::log_safely::safely(|| {
-            log::error!("gpumem: the waker of a transfer panicked");
-        });
+        event!(ERROR, "failed", "the waker of a transfer panicked");
         // Dropping the payload could panic again.
         std::mem::forget(panic);
     }
