@@ -142,7 +142,7 @@ impl WaitBegan {
     #[inline]
     pub(crate) fn slow(self) -> Option<f64> {
         let waited = self.0?.elapsed();
-        (waited >= SLOW).then(|| waited.as_secs_f64() * 1e3)
+        (waited >= SLOW).then_some(waited.as_secs_f64() * 1e3)
     }
 }
 
