@@ -103,18 +103,10 @@ impl Record {
 }
 
 /// What is known of the making of some records only.
-#[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
     pub(super) backtrace: Option<Trace>,
     /// The span of `tracing`.
     pub(super) span: Option<&'static str>,
-}
-
-impl Origin {
-    #[inline]
-    fn is_known(&self) -> bool {
-        self.backtrace.is_some() || self.span.is_some()
-    }
 }
 
 /// A leak scope that is open, as a shard knows it.
@@ -143,8 +135,10 @@ pub(super) struct Shard {
     pub(super) buffers: usize,
     /// The scopes that are open, few if any.
     pub(super) scopes: Vec<Scope>,
-    /// By the indices of the records: empty unless backtraces are captured or there is a subscriber.
-    origins: BTreeMap<u32, Origin>,
+    /// By the indices of their records: empty unless backtraces are captured.
+    traces: BTreeMap<u32, Trace>,
+    /// By the indices of their records, as far as the last that was made in a span of `tracing`.
+    spans: Vec<Option<&'static str>>,
 }
 
 impl Shard {
@@ -171,8 +165,15 @@ impl Shard {
             self.entries.push(Some(entry));
             index
         };
-        if origin.is_known() {
-            self.origins.insert(index, origin);
+        if let Some(trace) = origin.backtrace {
+            self.traces.insert(index, trace);
+        }
+        if origin.span.is_some() {
+            let place = index as usize;
+            if self.spans.len() <= place {
+                self.spans.resize(place + 1, None);
+            }
+            self.spans[place] = origin.span;
         }
         index
     }
@@ -194,8 +195,11 @@ impl Shard {
         self.leaks -= leak;
         let around = self.scopes.iter_mut().filter(|scope| scope.start < entry.stamp);
         around.for_each(|scope| scope.leaks -= leak);
-        if !self.origins.is_empty() {
-            self.origins.remove(&index);
+        if !self.traces.is_empty() {
+            self.traces.remove(&index);
+        }
+        if let Some(span) = self.spans.get_mut(index as usize) {
+            *span = None;
         }
         Some(entry)
     }
@@ -216,8 +220,9 @@ impl Shard {
 
     /// A record as users see it.
     pub(super) fn show(&self, index: u32, entry: &Record, now: u64) -> Held {
-        let origin = self.origins.get(&index).cloned();
-        entry.to_held(now, origin.unwrap_or_default())
+        let backtrace = self.traces.get(&index).cloned();
+        let span = self.spans.get(index as usize).copied().flatten();
+        entry.to_held(now, Origin { backtrace, span })
     }
 
     #[cfg(all(debug_assertions, feature = "testing"))]

@@ -90,7 +90,8 @@ impl<'a, B: Backend> Request<'a, B> {
             return Poll::Pending;
         };
         // Before memory is taken: the waker is not to be woken any more.
-        self.tell_of_wait(std::mem::take(waiting).began());
+        let began = std::mem::take(waiting).began();
+        self.tell_of_wait(began);
         Poll::Ready(self.start_with(sources, slots?))
     }
 
