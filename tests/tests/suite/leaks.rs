@@ -341,6 +341,9 @@ fn backtraces_are_captured_if_asked_for<B: TestBackend>(open: Open<'_, B>) {
     let found = report(&device);
     let traces: Vec<_> =
         found.held().iter().map(|held| held.backtrace().expect("captured").to_string()).collect();
+    if !traces.iter().any(|trace| trace.contains("gpumem")) {
+        return println!("skipped: this program has no symbols");
+    }
     assert!(traces[0].contains("made_deep_inside"), "{}", traces[0]);
     assert!(!traces[1].contains("made_deep_inside") && traces[1].contains("start_download"), "{}", traces[1]);
     drop((buffer, guard));
