@@ -72,13 +72,16 @@ fn docs() -> Result<(), Failure> {
 }
 
 /// A program with the feature `cuda` starts without a driver. The examples of the documentation compile
-/// without `cust`. Then all tests run on the stand-in, and those that need a card find none and say so. No
-/// other step sees the stand-in at run time.
+/// without `cust`. Then all tests that look for a card run on the stand-in, find none and say so. No other
+/// step sees the stand-in at run time.
 fn cuda_without_driver() -> Result<(), Failure> {
     cuda::one_program_for_any_machine()?;
     Run::cargo(&format!("test {} --doc", cuda::WITHOUT_CUST)).go()?;
     let lib = cuda::stand_in()?.join("lib64");
-    cargo("test --locked --workspace --features cuda")?.libraries(&lib).go()
+    for tests in ["--lib --examples", "--test card --test contexts", "--test suite cuda"] {
+        cargo(&format!("test --locked --workspace --features cuda {tests}"))?.libraries(&lib).go()?;
+    }
+    Ok(())
 }
 
 /// Runs tests on the driver made of threads, so that the code for CUDA is tested without a card.
