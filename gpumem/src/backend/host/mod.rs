@@ -473,9 +473,8 @@ mod tests {
     #[test]
     fn a_panic_fails_the_device_and_no_wait_hangs() {
         let host = Host::open();
-        let stream = host.create_stream().unwrap();
+        let (stream, other) = (host.create_stream().unwrap(), host.create_stream().unwrap());
         host.run(&stream, || panic!("planted")).unwrap();
-        let other = host.create_stream().unwrap();
         let error = loop {
             // Until the panic has happened the device still takes work.
             match host.record(&stream).and_then(|event| host.synchronize(&event)) {
