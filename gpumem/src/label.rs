@@ -69,7 +69,7 @@ impl ElementName {
         Self(std::any::type_name::<T>)
     }
 
-    /// Of what has no elements.
+    /// Of things without elements.
     pub(crate) const NONE: Self = Self(|| "");
 
     pub(crate) fn get(self) -> &'static str {

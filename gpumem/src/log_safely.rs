@@ -9,7 +9,7 @@
 //! | a wait that is told of only if it was long | [`WaitBegan`] |
 //! | the span that the application is in | [`span_name`] |
 //!
-//! Where nobody listens each of them costs one or two loads of a number that never changes. The feature `log`
+//! Without a listener each of them costs one or two loads of a number that never changes. The feature `log`
 //! of `tracing` gives events to the logger of `log` as long as the program has no subscriber.
 //!
 //! A subscriber may use a device, so no caller holds a lock. What it does there makes no events but errors
@@ -125,7 +125,7 @@ fn leave(span: Span) {
     safely(Level::DEBUG, || drop(span));
 }
 
-/// The beginning of a wait, if somebody wants to know of long ones.
+/// The beginning of a wait, if long ones are logged.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct WaitBegan(Option<Instant>);
 

@@ -4,7 +4,7 @@ use gpumem::{Backend, Device};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a log says.
+/// The content of a log.
 #[derive(Debug, Default)]
 pub struct AllocationLog {
     /// Bytes of the blocks that are left, by address.

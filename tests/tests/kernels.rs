@@ -1,4 +1,4 @@
-//! `#[gpumem::kernels]` on the host: what the modules give, and what launches refuse. The suite
+//! `#[gpumem::kernels]` on the host: the generated modules, and refused launches. The suite
 //! (`suite/typed_kernels.rs`) has the launches on every backend.
 
 use gpumem::{Buffer, Device, Error, KernelBackend, Launch};

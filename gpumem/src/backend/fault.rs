@@ -1,4 +1,4 @@
-//! Why a backend did not do what it was asked, and which backend that was.
+//! Why a backend did not carry out a call, and which backend that was.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub struct Fault {
     cause: Cause,
 }
 
-/// Why a backend could not do what it was asked.
+/// Why a backend could not carry out a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// There is no such device, or its driver is missing.

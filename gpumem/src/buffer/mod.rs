@@ -11,7 +11,7 @@
 //!
 //! * `element`: the elements of a buffer, and its mode (with or without async downloads);
 //! * `copies`: the copies and fills on the device that all operations are made of;
-//! * `ticket`: transfers under way, what they bring, and queues of them;
+//! * `ticket`: transfers under way, their results, and queues of them;
 //! * `raw`: the untyped buffer: its length, capacity and growth, the staging copies that snapshots read
 //!   (`staging_copy`), the part of a limit that the buffers of a set share (`set_share`), and the order of
 //!   two streams that use it (`binding`);

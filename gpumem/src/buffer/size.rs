@@ -1,4 +1,4 @@
-//! The size of a buffer and its name: what needs no element.
+//! The size of a buffer and its name: methods that need no element.
 //!
 //! The length is the number of elements that there are, the capacity the number that fit without growth, as
 //! with a `Vec`.
@@ -174,8 +174,8 @@ impl<T, B: Backend, M: Mode> Buffer<T, B, M> {
         self.raw.stats()
     }
 
-    /// Makes [`BufferStats::peak_bytes`] what the buffer holds now. The peaks of its set and of the device
-    /// stay.
+    /// Sets [`BufferStats::peak_bytes`] to the bytes that the buffer holds now. The peaks of its set and of
+    /// the device stay.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};

@@ -349,7 +349,7 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// use gpumem::{Buffer, Device};
     ///
     /// let mut cells = Buffer::from_slice(&Device::host(), "cells", &[1, 2, 3])?;
-    /// cells.truncate(1); // keeps the memory, and what is in it
+    /// cells.truncate(1); // keeps the memory and its contents
     /// // SAFETY: the capacity is 3, and the upload has written three elements.
     /// unsafe { cells.set_len(3) };
     /// assert_eq!(cells.download()?, [1, 2, 3]);

@@ -25,7 +25,7 @@ pub enum AnyDevice {
 /// The variable that overrides the choice.
 const VARIABLE: &str = "GPUMEM_DEVICE";
 
-/// What the user asks for.
+/// The user's wish.
 #[derive(Debug, PartialEq)]
 enum Choice {
     /// The first card, or else the host.

@@ -267,8 +267,8 @@ impl DeviceBuilder {
         self
     }
 
-    /// Writes the timeline to a file when a request for memory first fails with [`Error::OutOfMemory`] or
-    /// [`Error::DeviceLimit`]. The extension says how, as for
+    /// Writes the timeline to a file when a request for memory first fails with [`Error::OutOfMemory`],
+    /// [`Error::DeviceLimit`] or [`Error::SetLimit`]. The extension says how, as for
     /// [`Timeline::write_to`](crate::Timeline::write_to).
     ///
     /// The thread whose request fails writes the file before the request returns, once in the life of the

@@ -57,7 +57,7 @@ impl<B: Backend> Device<B> {
         if state.ledger.leaks() == 0 && state.losses.bytes() == 0 {
             return Ok(());
         }
-        // So that what has ended is not in flight any more.
+        // Transfers that have ended are not in flight after this.
         state.sweep();
         let (held, lost) = (state.ledger.list(), state.losses.bytes());
         // Another thread may have dropped it all in between.

@@ -276,8 +276,8 @@ impl<B: Backend> Device<B> {
         self.state().stats()
     }
 
-    /// Makes the peaks in [`Device::stats`] what they are now, to measure a phase of the program. Peaks of
-    /// sets and buffers stay.
+    /// Sets the peaks in [`Device::stats`] to the present figures, to measure a phase of the program. Peaks
+    /// of sets and buffers stay.
     ///
     /// It changes nothing about the memory that the device holds. Until the next peak, each request that
     /// raises it looks into the caches of all threads, as in a program that has just begun.

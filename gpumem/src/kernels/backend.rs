@@ -1,4 +1,4 @@
-//! What a backend does to run a kernel.
+//! How a backend runs a kernel.
 
 use super::launch::Launch;
 use super::source::{Entry, Source, Value};

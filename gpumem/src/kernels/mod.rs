@@ -4,7 +4,7 @@
 //! its kernels.
 //!
 //! In the order of the imports: `launch` is the size of a launch. `source` is what `#[kernels]` found, as
-//! data. `backend` is what a backend does to run a kernel, and `on_card` does it on a card. `arg` has the
+//! data. `backend` is how a backend runs a kernel, and `on_card` does it on a card. `arg` has the
 //! arguments. `typed` launches the kernels of a source; `host` launches closures; `cuda` loads PTX, and
 //! `with_cust` takes what `cust` loaded. `header` joins the text of a header for CUDA C++.
 

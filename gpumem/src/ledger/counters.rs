@@ -1,26 +1,77 @@
-//! The running totals of a device.
+//! The running totals of a device and of its buffers.
+//!
+//! All accesses are relaxed: each total stands by itself, and no decision rests on it.
 
 use super::{DeviceStats, ErrorCounts};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// The running totals of a device. All accesses are relaxed: each total stands by itself, and no decision
-/// rests on it.
+/// The resizes and transfers of a device, or of one buffer. `N` is a counter, or a number that was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals<N = AtomicU64> {
+    pub(crate) grown_in_place: N,
+    pub(crate) grown_by_copy: N,
+    pub(crate) shrunk: N,
+    pub(crate) uploads: N,
+    pub(crate) uploaded_bytes: N,
+    pub(crate) downloads: N,
+    pub(crate) downloaded_bytes: N,
+    pub(crate) async_downloads: N,
+}
+
+impl Totals {
+    pub(crate) fn resized(&self, how: Resize) {
+        let counter = match how {
+            Resize::GrownInPlace => &self.grown_in_place,
+            Resize::GrownByCopy => &self.grown_by_copy,
+            Resize::Shrunk => &self.shrunk,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn uploaded(&self, bytes: u64) {
+        self.uploads.fetch_add(1, Relaxed);
+        self.uploaded_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn downloaded(&self, bytes: u64, asynchronous: bool) {
+        self.downloads.fetch_add(1, Relaxed);
+        self.downloaded_bytes.fetch_add(bytes, Relaxed);
+        if asynchronous {
+            self.async_downloads.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(crate) fn read(&self) -> Totals<u64> {
+        let read = |counter: &AtomicU64| counter.load(Relaxed);
+        Totals {
+            grown_in_place: read(&self.grown_in_place),
+            grown_by_copy: read(&self.grown_by_copy),
+            shrunk: read(&self.shrunk),
+            uploads: read(&self.uploads),
+            uploaded_bytes: read(&self.uploaded_bytes),
+            downloads: read(&self.downloads),
+            downloaded_bytes: read(&self.downloaded_bytes),
+            async_downloads: read(&self.async_downloads),
+        }
+    }
+}
+
+impl Totals<u64> {
+    pub(crate) fn resizes(&self) -> u64 {
+        self.grown_in_place + self.grown_by_copy + self.shrunk
+    }
+}
+
+/// The running totals of a device.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
+    pub(crate) totals: Totals,
     pub(crate) sets: AtomicU64,
     /// Of the calls that pin memory of the host, or give it back.
     pub(crate) pinning: Stopwatch,
     pinned_bytes: AtomicU64,
     peak_pinned_bytes: AtomicU64,
-    grown_in_place: AtomicU64,
-    grown_by_copy: AtomicU64,
-    shrunk: AtomicU64,
-    uploads: AtomicU64,
-    uploaded_bytes: AtomicU64,
-    downloads: AtomicU64,
-    downloaded_bytes: AtomicU64,
-    async_downloads: AtomicU64,
     finished_downloads: AtomicU64,
     dropped_downloads: AtomicU64,
     slot_waits: AtomicU64,
@@ -87,28 +138,6 @@ impl Counters {
         self.pinned_bytes.fetch_sub(bytes, Relaxed);
     }
 
-    pub(crate) fn resized(&self, how: Resize) {
-        let counter = match how {
-            Resize::GrownInPlace => &self.grown_in_place,
-            Resize::GrownByCopy => &self.grown_by_copy,
-            Resize::Shrunk => &self.shrunk,
-        };
-        counter.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn uploaded(&self, bytes: u64) {
-        self.uploads.fetch_add(1, Relaxed);
-        self.uploaded_bytes.fetch_add(bytes, Relaxed);
-    }
-
-    pub(crate) fn downloaded(&self, bytes: u64, asynchronous: bool) {
-        self.downloads.fetch_add(1, Relaxed);
-        self.downloaded_bytes.fetch_add(bytes, Relaxed);
-        if asynchronous {
-            self.async_downloads.fetch_add(1, Relaxed);
-        }
-    }
-
     /// Notes the end of an async download: whether a ticket has taken its data, or nothing ever will.
     pub(crate) fn download_ended(&self, taken: bool) {
         let counter = if taken { &self.finished_downloads } else { &self.dropped_downloads };
@@ -138,27 +167,26 @@ impl Counters {
         self.pinned_bytes.load(Relaxed)
     }
 
-    /// Makes the peak of pinned memory what is pinned now.
+    /// Sets the peak of pinned memory to the bytes that are pinned now.
     pub(crate) fn reset_peak(&self) {
         self.peak_pinned_bytes.store(self.pinned_bytes(), Relaxed);
     }
 
     /// The totals of the ledger. `DeviceState::stats` adds the figures of memory.
     pub(crate) fn snapshot(&self, live_buffers: usize) -> DeviceStats {
-        let [grown_in_place, grown_by_copy, shrunk] =
-            [&self.grown_in_place, &self.grown_by_copy, &self.shrunk].map(|counter| counter.load(Relaxed));
+        let totals = self.totals.read();
         DeviceStats {
             live_buffers: live_buffers as u64,
             pinned_bytes: self.pinned_bytes(),
             peak_pinned_bytes: self.peak_pinned_bytes.load(Relaxed),
-            resizes: grown_in_place + grown_by_copy + shrunk,
-            grown_in_place,
-            grown_by_copy,
-            uploads: self.uploads.load(Relaxed),
-            uploaded_bytes: self.uploaded_bytes.load(Relaxed),
-            downloads: self.downloads.load(Relaxed),
-            downloaded_bytes: self.downloaded_bytes.load(Relaxed),
-            async_downloads: self.async_downloads.load(Relaxed),
+            resizes: totals.resizes(),
+            grown_in_place: totals.grown_in_place,
+            grown_by_copy: totals.grown_by_copy,
+            uploads: totals.uploads,
+            uploaded_bytes: totals.uploaded_bytes,
+            downloads: totals.downloads,
+            downloaded_bytes: totals.downloaded_bytes,
+            async_downloads: totals.async_downloads,
             finished_downloads: self.finished_downloads.load(Relaxed),
             dropped_downloads: self.dropped_downloads.load(Relaxed),
             slot_waits: self.slot_waits.load(Relaxed),

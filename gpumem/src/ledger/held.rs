@@ -1,4 +1,4 @@
-//! What an application holds of a device, as users see it.
+//! A thing that an application holds of a device, as users see it.
 
 use crate::label::BufferLabel;
 use std::backtrace::Backtrace;
@@ -59,7 +59,7 @@ impl HeldKind {
     }
 }
 
-/// Something that the application holds of a device, as the device's ledger knows it. Its text is what it is:
+/// Something that the application holds of a device, as the device's ledger knows it. Its text names it:
 /// ``download of buffer `positions` ``.
 ///
 /// ```

@@ -5,7 +5,7 @@ use crate::label::Bytes;
 use std::fmt;
 use std::time::Duration;
 
-/// The result of a leak check: all that is held, in a table. A row has what it is and the name of its buffer,
+/// The result of a leak check: all that is held, in a table. A row has its kind and the name of its buffer,
 /// the element type, the bytes, the age, and the line that made it, with the span of `tracing` if there was
 /// one; the oldest is first. Buffers without memory are one line together. A last line has the memory that
 /// the application does not hold: what is in flight, and what the device retains. `Debug` prints the same
@@ -76,7 +76,7 @@ impl LeakReport {
         self
     }
 
-    /// What is held, the oldest first.
+    /// All that is held, the oldest first.
     ///
     /// ```
     /// use gpumem::{Buffer, Device, Error};

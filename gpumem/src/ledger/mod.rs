@@ -1,4 +1,4 @@
-//! What the application holds of a device, and the running totals of the device.
+//! All that the application holds of a device, and the running totals of the device.
 //!
 //! Others write the ledger. A buffer reports its making, each change of its memory and its drop. Downloads,
 //! guards, stages, uses on streams, streams and modules report their making and their drop. The layer
@@ -22,7 +22,7 @@ mod table;
 
 pub use buffer_stats::{BufferStats, SetStats};
 pub(crate) use clock::now;
-pub(crate) use counters::{Counters, ErrorKind, Resize, Stopwatch};
+pub(crate) use counters::{Counters, ErrorKind, Resize, Stopwatch, Totals};
 pub use held::Held;
 pub(crate) use held::HeldKind;
 pub use leaks::LeakReport;
@@ -34,7 +34,7 @@ use crate::log_safely::span_name;
 use crate::threads;
 use crate::timeline::{Footprint, Recorder, Track};
 use held::Trace;
-use records::{Origin, Scope, Shard};
+use records::{Counts, Origin, Scope, Shard};
 use std::backtrace::Backtrace;
 use std::cmp::Reverse;
 use std::panic::Location;
@@ -45,7 +45,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) counters: Counters,
-    /// Told of each change of a buffer, and by other layers of what else happens.
+    /// Told of each change of a buffer, and by other layers of all other events.
     pub(crate) recorder: Recorder,
     /// Leak scopes that were opened so far.
     scopes: AtomicU64,
@@ -57,10 +57,20 @@ pub(crate) struct Ledger {
 /// About as many shards as threads that make and drop buffers at the same time. A power of two.
 const SHARDS: usize = 16;
 
-/// A shard with a lock. Two of them never share a line of the processor's cache.
+/// A shard with a lock, and its counts. Two of them never share a line of the processor's cache.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct CacheAligned(Mutex<Shard>);
+struct CacheAligned {
+    shard: Mutex<Shard>,
+    counts: Counts,
+}
+
+impl CacheAligned {
+    fn lock(&self) -> MutexGuard<'_, Shard> {
+        // No code under this lock can panic half way, so a poisoned shard is whole.
+        self.shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The place of a record: its shard, and its index there. Not `Clone`, since the owner hands it back once.
 #[derive(Debug, PartialEq, Eq)]
@@ -166,10 +176,14 @@ impl Ledger {
         let footprint = entry.footprint();
         let now = clock::now();
         #[allow(clippy::cast_possible_truncation)] // below SHARDS
-        let shard = (threads::number() % SHARDS) as u8;
-        let index = self.shard(shard).put(entry, now, origin);
+        let number = (threads::number() % SHARDS) as u8;
+        let (place, kind) = (self.place(number), entry.kind);
+        let mut shard = place.lock();
+        place.counts.add(kind, 1);
+        let index = shard.put(entry, now, origin);
+        drop(shard);
         self.recorder.moved(track, Footprint::default(), footprint);
-        RecordId { shard, index, track }
+        RecordId { shard: number, index, track }
     }
 
     /// Makes a record that closes itself.
@@ -202,7 +216,11 @@ impl Ledger {
     }
 
     pub(crate) fn close(&self, id: &RecordId, set: Option<&SetMark>) {
-        let Some(mut record) = self.shard(id.shard).remove(id.index) else { return };
+        let place = self.place(id.shard);
+        let mut shard = place.lock();
+        let Some(mut record) = shard.remove(id.index) else { return };
+        place.counts.add(record.kind, usize::MAX);
+        drop(shard);
         let (bytes, left) = record.replace(0, Footprint::default());
         self.recorder.moved(id.track, left, Footprint::default());
         if let Some(set) = set {
@@ -218,12 +236,12 @@ impl Ledger {
     }
 
     pub(crate) fn live_buffers(&self) -> usize {
-        self.numbered().map(|(_, shard)| shard.buffers).sum()
+        self.shards.iter().map(|place| place.counts.buffers.load(Ordering::Relaxed)).sum()
     }
 
     /// The number of records for which a check fails.
     pub(crate) fn leaks(&self) -> usize {
-        self.numbered().map(|(_, shard)| shard.leaks).sum()
+        self.shards.iter().map(|place| place.counts.leaks.load(Ordering::Relaxed)).sum()
     }
 
     /// Begins to count the records that are made from here on.
@@ -249,7 +267,7 @@ impl Ledger {
 
     /// Those of the live buffers, the oldest first.
     pub(crate) fn list_buffers(&self) -> Vec<Held> {
-        self.filtered(|shard| shard.buffers, |_, (_, entry)| entry.kind == HeldKind::Buffer)
+        self.filtered(Shard::len, |_, (_, entry)| entry.kind == HeldKind::Buffer)
     }
 
     /// The live buffers of a set, less those in `present`. The oldest is first.
@@ -281,8 +299,12 @@ impl Ledger {
         let mut list = Vec::new();
         for (number, shard) in self.numbered() {
             list.reserve(many(&shard));
-            let found = shard.live().filter(|(index, entry)| wanted((number, &shard), (*index, entry)));
-            list.extend(found.map(|(index, entry)| shard.show(index, entry, newest)));
+            // An entry is written where it stays, since copies would take half of the time.
+            for (index, entry) in shard.live() {
+                if wanted((number, &shard), (index, entry)) {
+                    list.push(shard.show(index, entry, newest));
+                }
+            }
         }
         // Of two threads' records that were made between two ticks of the clock, either may be first.
         list.sort_by_key(|held| Reverse(held.age));
@@ -299,12 +321,15 @@ impl Ledger {
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u8, MutexGuard<'_, Shard>)> {
-        (0_u8..).zip(&self.shards).map(|(number, _)| (number, self.shard(number)))
+        (0_u8..).zip(&self.shards).map(|(number, place)| (number, place.lock()))
+    }
+
+    fn place(&self, number: u8) -> &CacheAligned {
+        &self.shards[usize::from(number) % SHARDS]
     }
 
     fn shard(&self, number: u8) -> MutexGuard<'_, Shard> {
-        // No code under this lock can panic half way, so a poisoned shard is whole.
-        self.shards[usize::from(number) % SHARDS].0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.place(number).lock()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The records of what an application holds: small, in shards.
+//! The records of all that an application holds: small, in shards.
 
 use super::held::{Held, HeldKind, Trace};
 use crate::label::{BufferLabel, ElementName};
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::num::NonZeroU32;
 use std::panic::Location;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 /// The number of a set, different for each set of a device. Never zero, which keeps records small.
@@ -87,6 +88,7 @@ impl Record {
         self.made_at
     }
 
+    #[inline]
     fn to_held(&self, now: u64, origin: Origin) -> Held {
         let has_buffer = !matches!(self.kind, HeldKind::Stream | HeldKind::Module);
         Held {
@@ -102,7 +104,7 @@ impl Record {
     }
 }
 
-/// What is known of the making of some records only.
+/// Where some records were made, beside the line that each record has.
 pub(super) struct Origin {
     pub(super) backtrace: Option<Trace>,
     /// The span of `tracing`.
@@ -119,20 +121,39 @@ pub(super) struct Scope {
     pub(super) leaks: usize,
 }
 
+/// How many records a shard has. They change under the shard's lock and are read without it.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Of buffers.
+    pub(super) buffers: AtomicUsize,
+    /// For which a check fails, buffers among them.
+    pub(super) leaks: AtomicUsize,
+}
+
+impl Counts {
+    /// Counts a record of this kind, or with `usize::MAX`, which is -1, one less. Under the lock of the
+    /// shard, so no other thread writes in between.
+    pub(super) fn add(&self, kind: HeldKind, one: usize) {
+        let add = |count: &AtomicUsize| count.store(count.load(Relaxed).wrapping_add(one), Relaxed);
+        if kind == HeldKind::Buffer {
+            add(&self.buffers);
+        }
+        if kind.is_leak() {
+            add(&self.leaks);
+        }
+    }
+}
+
 /// A part of the records. A record is found by its index, and the place of one that was dropped is used
 /// again.
 ///
-/// The counts are kept with each change, so that a check that finds nothing looks at no record.
+/// Its [`Counts`] change with it, so a check that finds nothing looks at no record.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     entries: Vec<Option<Record>>,
     vacant: Vec<u32>,
     /// The newest stamp.
     newest: u64,
-    /// The records for which a check fails.
-    pub(super) leaks: usize,
-    /// Those of them that are of buffers.
-    pub(super) buffers: usize,
     /// The scopes that are open, few if any.
     pub(super) scopes: Vec<Scope>,
     /// By the indices of their records: empty unless backtraces are captured.
@@ -151,9 +172,7 @@ impl Shard {
     pub(super) fn put(&mut self, mut entry: Record, now: u64, origin: Origin) -> u32 {
         self.newest = now.max(self.newest + 1);
         entry.stamp = self.newest;
-        self.buffers += usize::from(entry.kind == HeldKind::Buffer);
         let leak = usize::from(entry.kind.is_leak());
-        self.leaks += leak;
         self.scopes.iter_mut().for_each(|scope| scope.leaks += leak);
         let index = if let Some(index) = self.vacant.pop() {
             self.entries[index as usize] = Some(entry);
@@ -190,9 +209,7 @@ impl Shard {
     pub(super) fn remove(&mut self, index: u32) -> Option<Record> {
         let entry = self.entries.get_mut(index as usize)?.take()?;
         self.vacant.push(index);
-        self.buffers -= usize::from(entry.kind == HeldKind::Buffer);
         let leak = usize::from(entry.kind.is_leak());
-        self.leaks -= leak;
         let around = self.scopes.iter_mut().filter(|scope| scope.start < entry.stamp);
         around.for_each(|scope| scope.leaks -= leak);
         if !self.traces.is_empty() {
@@ -219,8 +236,9 @@ impl Shard {
     }
 
     /// A record as users see it.
+    #[inline]
     pub(super) fn show(&self, index: u32, entry: &Record, now: u64) -> Held {
-        let backtrace = self.traces.get(&index).cloned();
+        let backtrace = if self.traces.is_empty() { None } else { self.traces.get(&index).cloned() };
         let span = self.spans.get(index as usize).copied().flatten();
         entry.to_held(now, Origin { backtrace, span })
     }

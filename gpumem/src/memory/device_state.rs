@@ -1,5 +1,5 @@
-//! What all handles of a device share: the backend, the lanes, the pool, pinned memory and the ledger; and
-//! the end of a device.
+//! The part of a device that all its handles share: the backend, the lanes, the pool, pinned memory and the
+//! ledger; and the end of a device.
 //!
 //! ```text
 //!   open ---> Device, buffers, sets hold the state ---(the last of them goes)---> finish ---> end: waits for all
@@ -33,7 +33,7 @@ pub(crate) struct DeviceState<B: Backend> {
     /// Tells the devices of a process apart.
     pub(super) number: u64,
     pub(crate) lanes: Lanes<B>,
-    /// Shared with what outlives the state: tickets, streams and modules.
+    /// Shared with things that outlive the state: tickets, streams and modules.
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) pool: DevicePool<B>,
     pub(super) pinned: PinnedPool<B>,
@@ -226,13 +226,13 @@ impl<B: Backend> DeviceState<B> {
         }
     }
 
-    /// Makes all peaks of the device what they are now.
+    /// Sets all peaks of the device to the present figures.
     pub(crate) fn reset_peak(&self) {
         self.pool.reset_peak();
         self.ledger.counters.reset_peak();
     }
 
-    /// A report on what is held of the device. Waits for nothing.
+    /// A report on all that is held of the device. Waits for nothing.
     pub(crate) fn leak_report(&self, held: Vec<Held>) -> LeakReport {
         let transfers: u64 = self.lanes.each().map(Lane::bytes_in_flight).sum();
         let figures = self.pool.figures();
@@ -305,7 +305,7 @@ impl<B: Backend> DeviceState<B> {
         if threads::may_wait() && self.backend.may_wait() {
             return self.end();
         }
-        // Before anything is given back, since that may wait for what still runs.
+        // Before anything is given back, since that may wait for work that still runs.
         let is_idle = || self.lanes.are_idle().unwrap_or_else(|fault| fault.is_failure());
         if !B::WAITS_AT_THE_END && is_idle() && self.sweep() {
             return;

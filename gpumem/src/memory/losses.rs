@@ -44,7 +44,7 @@ impl Losses {
         self.any.store(true, Ordering::Release);
     }
 
-    /// Takes what is not logged yet, for a caller that logs it elsewhere.
+    /// Takes the losses that are not logged yet, for a caller that logs them elsewhere.
     pub(crate) fn take(&self) -> Vec<Loss> {
         if !self.any.swap(false, Ordering::Acquire) {
             return Vec::new();
@@ -52,8 +52,8 @@ impl Losses {
         std::mem::take(&mut *lock(&self.unlogged))
     }
 
-    /// Logs what is not logged yet. Every operation that may lose memory calls this at its end, when the
-    /// thread holds no lock.
+    /// Logs the losses that are not logged yet. Every operation that may lose memory calls this at its end,
+    /// when the thread holds no lock.
     pub(crate) fn log(&self) {
         if self.any.load(Ordering::Relaxed) {
             log(self.take());

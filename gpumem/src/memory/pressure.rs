@@ -233,7 +233,10 @@ impl<B: Backend> DeviceState<B> {
     pub(crate) fn failed(&self, error: Error, asked: bool) -> Error {
         let recorder = &self.ledger.recorder;
         match &error {
-            Error::DeviceLimit { buffer, requested, used, limit } if asked => {
+            Error::DeviceLimit { buffer, requested, used, limit }
+            | Error::SetLimit { buffer, requested, used, limit }
+                if asked =>
+            {
                 recorder.failed(buffer, *requested, *used, Some(*limit));
             }
             Error::OutOfMemory { buffer, requested, live, .. } if asked => {

@@ -4,7 +4,8 @@ use crate::timeline::Recorder;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a pressure callback is told; see [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
+/// The figures that a pressure callback gets; see
+/// [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pressure {

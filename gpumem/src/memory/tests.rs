@@ -37,7 +37,7 @@ fn a_thread_that_finds_no_memory_waits_for_memory_on_its_way_back() {
         scope.spawn(|| send.send(crate::Buffer::<u8>::with_capacity(&device, "block", 4 << 20).map(drop)));
         let early = obtained.recv_timeout(Duration::from_millis(100));
         assert!(early.is_err(), "it did not wait: {early:?}");
-        // What was on its way has come back.
+        // All that was on its way has come back.
         drop(giving_back);
         obtained.recv().unwrap().unwrap();
     });

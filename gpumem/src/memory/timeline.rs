@@ -6,7 +6,7 @@ use crate::log_safely::event;
 use crate::timeline::Timeline;
 
 impl<B: Backend> DeviceState<B> {
-    /// What happened until now, if the device records it.
+    /// All that happened until now, if the device records it.
     pub(crate) fn timeline(&self) -> Option<Timeline> {
         // The live buffers first: a change after this has a record.
         let lasting = self.ledger.lasting();

@@ -1,4 +1,4 @@
-//! Blocks by themselves, to measure what the pool costs without buffers around it.
+//! Blocks by themselves, to measure the pool without buffers around it.
 
 use crate::backend::Backend;
 use crate::error::Error;

@@ -424,7 +424,7 @@ impl<B: Backend> Set<B> {
         }
     }
 
-    /// Makes the peaks of the set and of its buffers what they hold now.
+    /// Sets the peaks of the set and of its buffers to the bytes that they hold now.
     pub fn reset_peak(&self, buffers: &[&RawBuffer<B>]) {
         buffers.iter().for_each(|buffer| buffer.reset_peak());
         self.shared.mark.reset_peak();

@@ -1,4 +1,4 @@
-//! What lived when: the records put together.
+//! The life of each block: the records put together.
 //!
 //! Records are read from the oldest to the newest. What a record changes and no older record made was there
 //! before the recording, or before the ring's oldest record: it began at the start. What no record ends is
@@ -102,7 +102,7 @@ pub(super) struct History {
     /// Times, sites and streams.
     pub(super) kernels: Vec<(u64, u32, u64)>,
     pub(super) segments: Vec<SegmentLife>,
-    /// Times, threads and what happened.
+    /// Times, threads and events.
     pub(super) marks: Vec<(u64, u32, Mark)>,
 }
 
@@ -125,7 +125,7 @@ impl History {
             latest = record.time.max(latest + 1);
             record.time = latest;
         }
-        // What was there before is there before the first record.
+        // Older blocks are there before the first record.
         let start = records.first().map_or(0, |record| record.time - 1);
         let end = about.end.max(latest);
         let mut reading = Reading { history: Self { start, end, ..Self::default() }, ..Reading::default() };
@@ -162,7 +162,7 @@ impl History {
             changes.push((start, true, bytes));
             changes.extend(end.map(|end| (end, false, bytes)));
         }
-        // At one time, what ends comes first: a growth takes the place of what was before.
+        // At one time, ends come first: a growth takes the place of what was before.
         changes.sort_unstable_by_key(|(time, begins, _)| (*time, *begins));
         let mut sums: Vec<(u64, u64)> = Vec::new();
         let mut sum = 0_u64;

@@ -15,6 +15,8 @@
 //! The ring forgets the oldest records. Two things keep a snapshot whole all the same: a record of a change
 //! has what was before, and the ledger and the recorder have lists of what there is now.
 
+#[cfg(feature = "timeline")]
+mod clock;
 mod direction;
 #[cfg(feature = "timeline")]
 mod history;

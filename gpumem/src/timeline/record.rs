@@ -1,14 +1,15 @@
-//! One record: what happened, when, on which thread, and up to five numbers; and the things that have more
+//! One record: an event, its time and thread, and up to five numbers; and the things that have more
 //! than one number.
 
+use super::clock::Scale;
 use super::ring::Words;
 
-/// What happened. The numbers of a record mean:
+/// The kind of event. The numbers of a record mean:
 ///
 /// | kind | subject | numbers |
 /// | --- | --- | --- |
 /// | `Memory` | buffer, and above 32 bits 0 for its block, or one more than the index of a staging copy | address and bytes of its block before, and after; 0 bytes for none |
-/// | `Queued` | transfer | bytes, buffer, the [`Direction`](super::Direction) |
+/// | `Queued` | transfer | as of `Done` |
 /// | `Done` | transfer | bytes, buffer, the [`Direction`](super::Direction), the time at which it was queued |
 /// | `Kernel` | stream | |
 /// | `Mapped` | address of a segment | bytes of its memory before, and after; bytes of its addresses |
@@ -78,7 +79,7 @@ pub(super) struct Segment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) kind: Kind,
-    /// Nanoseconds since the recording began.
+    /// The time since the recording began: ticks in the ring, nanoseconds in a snapshot.
     pub(super) time: u64,
     /// The number of the thread, modulo 2^24.
     pub(super) thread: u32,
@@ -101,6 +102,18 @@ impl Record {
         let kind = KINDS[(head & 0xff) as usize % KINDS.len()];
         let (thread, site) = ((head >> 8) as u32 & 0xff_ffff, (head >> 32) as u32);
         Self { kind, time, thread, site, subject, numbers: [a, b, c, d] }
+    }
+
+    /// The same with its times in nanoseconds.
+    pub(super) fn in_nanoseconds(mut self, scale: &Scale) -> Self {
+        self.time = scale.nanoseconds(self.time);
+        let earlier = match self.kind {
+            Kind::Queued | Kind::Done => 3,
+            Kind::Pressure => 2,
+            _ => return self,
+        };
+        self.numbers[earlier] = scale.nanoseconds(self.numbers[earlier]);
+        self
     }
 }
 

@@ -1,5 +1,6 @@
-//! The recorder of a device: what other layers report to, by way of the ledger.
+//! The recorder of a device, to which other layers report by way of the ledger.
 
+use super::clock::Clock;
 use super::direction::Direction;
 use super::history::{About, Lasting};
 use super::record::{Footprint, Kind, Record, Segment, Track};
@@ -15,9 +16,9 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-/// What a builder sets.
+/// The settings of a builder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) records: Option<usize>,
@@ -47,8 +48,8 @@ const DEFAULT_RECORDS: usize = 1 << 16;
 pub(crate) struct Recorder(Option<Arc<Recording>>);
 
 struct Recording {
-    began: Instant,
-    /// The same moment, by the clock on the wall.
+    clock: Clock,
+    /// The moment at which it began, by the clock on the wall.
     began_at: SystemTime,
     ring: Ring,
     sites: Sites,
@@ -63,15 +64,11 @@ struct Recording {
 }
 
 impl Recording {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
     #[inline]
     fn push(&self, kind: Kind, site: u32, subject: u64, numbers: [u64; 4]) {
         #[allow(clippy::cast_possible_truncation)] // records have 24 bits of it
         let thread = threads::number() as u32;
-        self.ring.push(Record { kind, time: self.now(), thread, site, subject, numbers }.words());
+        self.ring.push(Record { kind, time: self.clock.ticks(), thread, site, subject, numbers }.words());
     }
 
     fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, Segment>> {
@@ -86,7 +83,7 @@ impl Recorder {
         }
         let records = records.unwrap_or(DEFAULT_RECORDS);
         Self(Some(Arc::new(Recording {
-            began: Instant::now(),
+            clock: Clock::start(),
             began_at: SystemTime::now(),
             ring: Ring::new(records),
             sites: Sites::new(records),
@@ -138,7 +135,7 @@ impl Recorder {
             track,
             number,
             bytes: bytes as u64,
-            queued: recording.now(),
+            queued: recording.clock.ticks(),
         };
         bar.push(Kind::Queued);
         Bar(Some(bar))
@@ -186,7 +183,7 @@ impl Recorder {
     /// Runs the application's pressure callback.
     pub(crate) fn under_pressure(&self, requested: u64, live: u64, limited: bool, callback: impl FnOnce()) {
         let Some(recording) = &self.0 else { return callback() };
-        let began = recording.now();
+        let began = recording.clock.ticks();
         callback();
         recording.push(Kind::Pressure, 0, 0, [requested, live, began, limited.into()]);
     }
@@ -206,7 +203,7 @@ impl Recorder {
         (!recording.dumped.swap(true, Relaxed)).then_some(path)
     }
 
-    /// What was recorded. `lasting` are the buffers that are alive, read before.
+    /// The records so far. `lasting` are the buffers that are alive, read before.
     pub(crate) fn snapshot(
         &self,
         device: (&str, &str),
@@ -217,14 +214,15 @@ impl Recorder {
         // The segments first: a change after this has a record, and one before it is in both.
         let segments = recording.segments().iter().map(|(address, segment)| (*address, *segment)).collect();
         let read = recording.ring.read();
+        let scale = recording.clock.scale();
         let about = About {
             backend: device.0.into(),
             device: device.1.into(),
             limit,
             began_at: recording.began_at,
-            end: recording.now(),
+            end: scale.end(),
         };
-        Some(Timeline::new(about, read, recording.sites.read(), lasting, segments))
+        Some(Timeline::new(about, read, &scale, recording.sites.read(), lasting, segments))
     }
 }
 
@@ -245,6 +243,7 @@ struct Under {
     track: Track,
     number: u64,
     bytes: u64,
+    /// In ticks.
     queued: u64,
 }
 

@@ -1,13 +1,13 @@
 //! The names of what is recorded, and the lines that made it: a table, so that a record has a number only.
 //!
 //! It is written by all threads without a lock: a slot is set once and never changes. It is bounded, as the
-//! ring is; what comes when it is full gets number 0.
+//! ring is; a name that comes when it is full gets number 0.
 
 use crate::label::BufferLabel;
 use std::panic::Location;
 use std::sync::OnceLock;
 
-/// A name, and the line of the application that made what has it.
+/// A name, and the line of the application that made the thing with this name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Site {
     pub(super) label: BufferLabel,

@@ -1,5 +1,6 @@
 //! The timeline that users write to files.
 
+use super::clock::Scale;
 use super::history::{About, History, Lasting};
 use super::record::{Record, Segment};
 use super::ring::Read;
@@ -47,11 +48,12 @@ impl Timeline {
     pub(super) fn new(
         about: About,
         Read { records, missing }: Read,
+        scale: &Scale,
         sites: Vec<Option<Site>>,
         lasting: Vec<Lasting>,
         segments: Vec<(u64, Segment)>,
     ) -> Self {
-        let records = records.into_iter().map(Record::of).collect();
+        let records = records.into_iter().map(|words| Record::of(words).in_nanoseconds(scale)).collect();
         Self { about, records, missing, sites, lasting, segments }
     }
 

@@ -60,7 +60,7 @@ pub mod of_a_card {
 #[repr(transparent)]
 pub struct Element(u32);
 
-/// Uses what is generated.
+/// Uses the generated items.
 pub fn run() -> Result<usize> {
     let device = Device::host();
     let mesh: Mesh = Mesh::default();

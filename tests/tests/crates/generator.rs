@@ -42,7 +42,7 @@ impl Random {
 
 /// The items that all modules use.
 pub(crate) const COMMON: &str = r#"
-/// What the structs are made of.
+/// The parts of the structs.
 pub mod common {
     /// An element.
     #[repr(C)]

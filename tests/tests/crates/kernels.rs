@@ -20,7 +20,7 @@ fn source(path: &str) -> String {
     )
 }
 
-/// What the compiler says of the crate. Empty, if it is content.
+/// The messages of the compiler about the crate. Empty, if it is content.
 fn said(folder: &Path) -> String {
     let output = check(folder);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-/// What the compiler says of a text. `None` if the machine has no compiler.
+/// The messages of a compiler about a text. `None` if the machine has no compiler.
 fn compile(text: &str) -> Option<Output> {
     let names = std::env::var("CXX").into_iter().chain(["g++", "clang++"].map(String::from));
     for name in names {

@@ -1,4 +1,4 @@
-//! What buffers take and give back: creation, the memory limit, allocation, growth, limits, freeing.
+//! Memory of buffers: creation, the memory limit, allocation, growth, limits, freeing.
 
 use crate::{Graph, GraphBuffers, GraphLengths, PresetsBuffers, bytes, graph, limited, occupy, uploaded};
 use gpumem::{Buffer, Device, Error, GpuBuffers};

@@ -1,4 +1,4 @@
-//! Leak checks: what they find, and what they leave out.
+//! Leak checks: their finds, and things that they leave out.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Held, LeakReport};

@@ -247,7 +247,7 @@ fn errors_are_counted_by_kind<B: TestBackend>(open: Open<'_, B>) {
     ));
     let errors = device.stats().errors;
     assert_eq!((errors.buffer_limit, errors.set_limit, errors.device_limit), (2, 1, 2), "{errors:?}");
-    // The factor asks for more than there is, and what is needed fits.
+    // The factor asks for more than there is, and the exact need fits.
     drop(grown);
     let mut grown: Buffer<u8, B> =
         Buffer::with_capacity(&device, BufferSpec::new("grown").growth(4.0), 4_000).unwrap();
@@ -283,7 +283,7 @@ fn memory_that_is_given_back_on_demand_is_counted<B: TestBackend>(open: Open<'_,
     assert_eq!((stats.trims, stats.reclaims, stats.free_bytes), (2, 0, 0));
     assert_eq!((stats.held_over_live(), stats.largest_over_free()), (Some(1.0), None));
     drop(kept);
-    // Pieces of slabs: the largest is what is left of the slab.
+    // Pieces of slabs: the largest is the rest of the slab.
     let small = block(1_000);
     device.trim(u64::MAX).unwrap();
     let stats = device.stats();

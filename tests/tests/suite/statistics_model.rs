@@ -27,7 +27,7 @@ struct Pair {
     two: Vec<u32>,
 }
 
-/// What was done with a buffer, with all of a thread, or with all of the device.
+/// The operations on a buffer, on all of a thread, or on all of the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     in_place: u64,
@@ -126,7 +126,7 @@ impl<B: TestBackend> Modelled<B> {
         }
     }
 
-    /// Drops the set. Returns what was done with it.
+    /// Drops the set. Returns the operations on it.
     fn end(mut self, random: &mut Random) -> Counts {
         self.models.iter_mut().for_each(|model| model.redeem(random));
         let mut sum = Counts { frees: 2, ..Counts::default() };

@@ -1,4 +1,4 @@
-//! Timelines: what is recorded agrees with what is there. `tests/tests/timeline` has the formats.
+//! Timelines: the records agree with the device. `tests/tests/timeline` has the formats.
 
 use crate::{Open, on_each_backend, open};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error};

@@ -1,4 +1,4 @@
-//! Timelines: what is recorded, and each format read back by another program's reader.
+//! Timelines: the records, and each format read back by another program's reader.
 //!
 //! Readers that a machine may lack are looked for, and a test says so where it goes without one: Python, and
 //! for it the package `perfetto` and `PyTorch`'s `_memory_viz.py` (`GPUMEM_MEMORY_VIZ` is the path of the
@@ -8,7 +8,7 @@ mod page;
 mod readers;
 mod recording;
 
-use gpumem::{Buffer, Device, Error};
+use gpumem::{Buffer, Device, Error, GpuBuffers};
 use gpumem_tests::AllocationLog;
 use recording::{Folder, numbers};
 
@@ -106,6 +106,25 @@ fn a_failure_writes_the_page_once() {
     }
     let log = AllocationLog::of(&device);
     assert_eq!((log.failed, log.live.len()), (2, 2));
+}
+
+#[test]
+fn a_set_that_is_full_is_a_failure_too() {
+    #[derive(GpuBuffers, Default)]
+    #[buffers(limit = "4KiB")]
+    struct Small {
+        cells: Vec<u32>,
+    }
+
+    let folder = Folder::new("set");
+    let path = folder.file("oom.csv");
+    let device = Device::builder().dump_on_oom(&path).host().unwrap();
+    let mut small = Small::default().upload(&device).unwrap();
+    small.cells_mut().resize(1_000).unwrap();
+    assert!(!path.exists());
+    assert!(matches!(small.cells_mut().resize(1_025), Err(Error::SetLimit { .. })));
+    assert_eq!(std::fs::read_to_string(&path).unwrap().matches("allocate failure").count(), 1);
+    assert_eq!(AllocationLog::of(&device).failed, 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use gpumem::{Buffer, Device, Timeline};
 use std::path::Path;
 use std::process::Command;
 
-/// The page as it is after its script and `#selftest` have run. `None` where there is no Chromium.
+/// The page as it is after its script and `#selftest` have run. `None` without Chromium.
 fn run(timeline: &Timeline, folder: &Folder) -> Option<String> {
     let page = folder.file("run.html");
     timeline.write_to(&page).unwrap();

@@ -5,7 +5,7 @@ use gpumem_tests::AllocationLog;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs a script with arguments. `None` where there is no Python.
+/// Runs a script with arguments. `None` without Python.
 fn python(script: &str, arguments: &[&Path]) -> Option<Output> {
     let run = Command::new("python3").arg("-c").arg(script).args(arguments).output();
     let run = run.ok();
@@ -15,7 +15,7 @@ fn python(script: &str, arguments: &[&Path]) -> Option<Output> {
     run
 }
 
-/// What a script prints. A script that prints "skipped" lacks a package.
+/// The output of a script. A script that prints "skipped" lacks a package.
 fn passes(script: &str, arguments: &[&Path]) {
     let Some(output) = python(script, arguments) else { return };
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -118,9 +118,12 @@ impl<B: Backend> RawBuffer<B> {
         check_limit(&self.spec, &self.label, need).map(drop).map_err(|error| self.counted(error))
     }
 
-    /// Counts an error with which an operation ends.
+    /// Counts an error with which an operation ends. The device knows of the others that are about memory.
     fn counted(&self, error: Error) -> Error {
-        error.counted(&self.state().ledger.counters)
+        let state = self.state();
+        let of_set = matches!(error, Error::SetLimit { .. });
+        let error = if of_set { state.failed(error, true) } else { error };
+        error.counted(&state.ledger.counters)
     }
 
     /// Refuses a number of elements that is above the limit of the buffer, of its set or of the device, so

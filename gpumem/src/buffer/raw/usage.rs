@@ -1,42 +1,35 @@
-//! What was done with a buffer, for its statistics.
+//! The uses of a buffer, for its statistics.
 //!
 //! A buffer that only comes and goes pays for two words. The totals are made with the first transfer or the
 //! first change of capacity, each of which takes a microsecond and more.
 
 use super::RawBuffer;
 use crate::backend::Backend;
-use crate::ledger::{BufferStats, Resize, now};
+use crate::ledger::{BufferStats, Resize, Totals, now};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
-/// What was done with a buffer so far.
+/// The uses of a buffer so far.
 #[derive(Default)]
 pub(super) struct Usage {
     /// The time of the last use, in nanoseconds of [`now`]; 0 before the first. A
-    /// coarse clock is enough to tell what lies idle, and costs 5 ns per buffer of a launch.
+    /// coarse clock is enough to tell which buffers lie idle, and costs 5 ns per buffer of a launch.
     last: AtomicU64,
-    totals: OnceLock<Box<Totals>>,
+    more: OnceLock<Box<More>>,
 }
 
-/// All accesses are relaxed: each total stands by itself, and no decision rests on it.
+/// The part that only some buffers need.
 #[derive(Default)]
-struct Totals {
+struct More {
     /// The most bytes that the buffer had before its last change of size, or less.
     peak: AtomicU64,
-    grown_in_place: AtomicU64,
-    grown_by_copy: AtomicU64,
-    shrunk: AtomicU64,
-    uploads: AtomicU64,
-    uploaded_bytes: AtomicU64,
-    downloads: AtomicU64,
-    downloaded_bytes: AtomicU64,
-    async_downloads: AtomicU64,
+    totals: Totals,
 }
 
 impl Usage {
-    fn totals(&self) -> &Totals {
-        self.totals.get_or_init(Box::default)
+    fn more(&self) -> &More {
+        self.more.get_or_init(Box::default)
     }
 
     /// The time of the last use. The same use gives the same time, so that snapshots can be compared.
@@ -61,47 +54,38 @@ impl<B: Backend> RawBuffer<B> {
         self.usage.last.store(now().max(1), Relaxed);
     }
 
+    /// The totals of the buffer and of its device.
+    fn totals(&self) -> [&Totals; 2] {
+        [&self.usage.more().totals, &self.state().ledger.counters.totals]
+    }
+
     /// Counts an upload.
     pub(in crate::buffer) fn uploaded(&self, bytes: usize) {
-        let totals = self.usage.totals();
-        totals.uploads.fetch_add(1, Relaxed);
-        totals.uploaded_bytes.fetch_add(bytes as u64, Relaxed);
-        self.state().ledger.counters.uploaded(bytes as u64);
+        self.totals().iter().for_each(|totals| totals.uploaded(bytes as u64));
     }
 
     /// Counts a download.
     pub(in crate::buffer) fn downloaded(&self, bytes: usize, asynchronous: bool) {
-        let totals = self.usage.totals();
-        totals.downloads.fetch_add(1, Relaxed);
-        totals.downloaded_bytes.fetch_add(bytes as u64, Relaxed);
-        totals.async_downloads.fetch_add(u64::from(asynchronous), Relaxed);
-        self.state().ledger.counters.downloaded(bytes as u64, asynchronous);
+        self.totals().iter().for_each(|totals| totals.downloaded(bytes as u64, asynchronous));
     }
 
     /// Counts a change of the capacity.
     pub(super) fn count_resize(&self, how: Resize) {
-        let totals = self.usage.totals();
-        let counter = match how {
-            Resize::GrownInPlace => &totals.grown_in_place,
-            Resize::GrownByCopy => &totals.grown_by_copy,
-            Resize::Shrunk => &totals.shrunk,
-        };
-        counter.fetch_add(1, Relaxed);
-        self.state().ledger.counters.resized(how);
+        self.totals().iter().for_each(|totals| totals.resized(how));
     }
 
     /// Notes that the buffer held `before` bytes, and holds `bytes` now. Without a change after its first
-    /// memory the peak is what it holds.
+    /// memory, its peak is its present size.
     pub(super) fn note_bytes(&self, before: u64, bytes: u64) {
         if before > 0 && before != bytes {
-            self.usage.totals().peak.fetch_max(before.max(bytes), Relaxed);
+            self.usage.more().peak.fetch_max(before.max(bytes), Relaxed);
         }
     }
 
-    /// Makes the peak what the buffer holds now.
+    /// Sets the peak to the buffer's present size.
     pub(crate) fn reset_peak(&self) {
-        if let Some(totals) = self.usage.totals.get() {
-            totals.peak.store(0, Relaxed);
+        if let Some(more) = self.usage.more.get() {
+            more.peak.store(0, Relaxed);
         }
     }
 
@@ -111,25 +95,25 @@ impl<B: Backend> RawBuffer<B> {
             self.state().lanes.release_ended();
         }
         let slots = self.slots.totals();
-        let empty = Totals::default();
-        let totals = self.usage.totals.get().map_or(&empty, Box::as_ref);
-        let count = |total: &AtomicU64| total.load(Relaxed);
-        let (grown_in_place, grown_by_copy) = (count(&totals.grown_in_place), count(&totals.grown_by_copy));
+        let (peak_bytes, totals) = match self.usage.more.get() {
+            Some(more) => (more.peak.load(Relaxed), more.totals.read()),
+            None => Default::default(),
+        };
         let stats = BufferStats {
             label: self.label(),
             element_size: self.element_size(),
             len: self.len,
             capacity: self.capacity,
-            peak_bytes: count(&totals.peak),
+            peak_bytes,
             limit_bytes: self.spec.max_bytes(),
-            resizes: grown_in_place + grown_by_copy + count(&totals.shrunk),
-            grown_in_place,
-            grown_by_copy,
-            uploads: count(&totals.uploads),
-            uploaded_bytes: count(&totals.uploaded_bytes),
-            downloads: count(&totals.downloads),
-            downloaded_bytes: count(&totals.downloaded_bytes),
-            async_downloads: count(&totals.async_downloads),
+            resizes: totals.resizes(),
+            grown_in_place: totals.grown_in_place,
+            grown_by_copy: totals.grown_by_copy,
+            uploads: totals.uploads,
+            uploaded_bytes: totals.uploaded_bytes,
+            downloads: totals.downloads,
+            downloaded_bytes: totals.downloaded_bytes,
+            async_downloads: totals.async_downloads,
             finished_downloads: slots.finished,
             dropped_downloads: slots.dropped,
             slot_waits: slots.waits,

@@ -1,4 +1,4 @@
-//! What a transfer brings, and how the parts of a ticket become it.
+//! The results of transfers, and how the parts of a ticket become one.
 
 use super::guard::DownloadGuard;
 use super::part::TicketPart;
@@ -7,7 +7,7 @@ use crate::buffer::element::Element;
 use crate::error::Error;
 use std::fmt;
 
-/// What a [`Ticket`](crate::Ticket) brings: a [`DownloadGuard`], a tuple of guards (for
+/// The result of a [`Ticket`](crate::Ticket): a [`DownloadGuard`], a tuple of guards (for
 /// [`Device::start_downloads`](crate::Device::start_downloads)), the frame of a derived set, or `()` for an
 /// upload.
 ///

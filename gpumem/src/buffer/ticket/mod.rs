@@ -1,4 +1,4 @@
-//! Tickets: transfers under way, and what they bring.
+//! Tickets: transfers under way, and their results.
 //!
 //! A [`Ticket`] is a second reference to transfers that their lane owns (rule 3), so it may be dropped and
 //! forgotten. Its parts, one per buffer, share one event; so it waits for one of them, and then makes its
@@ -41,7 +41,7 @@ pub type Upload<B> = Ticket<(), B>;
 /// A transfer that is under way: [`wait`](Self::wait) for it, [`wait_timeout`](Self::wait_timeout), or
 /// `.await` it.
 ///
-/// `O` is what it brings, a [`Frame`]: [`Download`] is the ticket of one buffer, [`Upload`] that of a
+/// `O` is its result, a [`Frame`]: [`Download`] is the ticket of one buffer, [`Upload`] that of a
 /// [`Stage`](crate::Stage). [`Device::start_downloads`](crate::Device::start_downloads) and the
 /// `start_download` of a derived set give one ticket for several buffers, whose data comes together.
 ///
@@ -234,7 +234,7 @@ impl<O: Frame<B>, B: Backend> Ticket<O, B> {
         unsafe { self.take() }.map(Some)
     }
 
-    /// Takes what the parts bring.
+    /// Takes the results of the parts.
     ///
     /// # Safety
     ///

@@ -43,7 +43,7 @@ pub(crate) struct Block<B: Backend> {
     pub(super) uses: Mutex<Option<Box<Uses<B>>>>,
 }
 
-/// What a block has added to the pool's sums over all blocks.
+/// The part of a block in the pool's sums over all blocks.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counted {
     /// [`Block::waste`].
@@ -168,8 +168,8 @@ impl<B: Backend> Block<B> {
         Self { memory, offset, bytes, charge, origin, counted: Counted::default(), uses: Mutex::new(None) }
     }
 
-    /// Takes what this block's charge lacks from the charge of the block that it replaces. The caller has
-    /// queued the copy from there, and nothing can fail any more.
+    /// Takes the bytes that this block's charge lacks from the charge of the block that it replaces. The
+    /// caller has queued the copy from there, and nothing can fail any more.
     pub(crate) fn take_charge_of(&mut self, old: &mut Self) {
         let missing = (self.bytes as u64).saturating_sub(self.charge.bytes());
         self.charge.merge(old.charge.split(missing));
@@ -198,7 +198,7 @@ impl<B: Backend> Block<B> {
         }
     }
 
-    /// Bytes that its segment has beyond what the owner asked for, in whole units of `unit` bytes.
+    /// Bytes that its segment has beyond the owner's request, in whole units of `unit` bytes.
     #[inline]
     pub(super) fn waste(&self, unit: usize) -> usize {
         match &self.origin {

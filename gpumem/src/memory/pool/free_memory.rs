@@ -28,7 +28,7 @@ impl<B: Backend> FreeMemory<B> {
         self.segments.put(FreeSegment { segment, epoch, since });
     }
 
-    /// Adds what has left the caches: pieces go to their slabs, where they join their neighbours.
+    /// Adds memory that has left the caches: pieces go to their slabs, where they join their neighbours.
     pub(super) fn put(&mut self, evicted: Evicted<B>, since: Option<Instant>) {
         for piece in evicted.small {
             let epoch = self.epochs.current();

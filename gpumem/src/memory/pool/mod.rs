@@ -88,7 +88,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// Replaces what a block has added.
+    /// Replaces the part of a block in the sums.
     fn count(&self, before: Counted, after: Counted) {
         #[allow(clippy::cast_possible_wrap)] // address ranges end below 2^63
         if before.waste != after.waste {
@@ -102,7 +102,7 @@ impl Sums {
     }
 }
 
-/// What a pool holds and has done.
+/// The figures of a pool.
 pub(crate) struct Figures {
     /// Bytes that live buffers have.
     pub(crate) live: u64,
@@ -143,7 +143,7 @@ impl<B: Backend> DevicePool<B> {
         }
     }
 
-    /// The device's limit, and what is used of it.
+    /// The device's limit, and the bytes that count against it.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
     }
@@ -291,7 +291,7 @@ impl<B: Backend> DevicePool<B> {
         self.sweep_parked();
     }
 
-    /// What the pool holds and has done.
+    /// The figures of the pool.
     pub(crate) fn figures(&self) -> Figures {
         let (counts, reserved) = self.caches.sum();
         let retired = self.parking.bytes();
@@ -317,7 +317,7 @@ impl<B: Backend> DevicePool<B> {
         self.budget.peak()
     }
 
-    /// Makes the peaks of what lives and of what is held what they are now.
+    /// Sets the peaks of live and of held bytes to the present figures.
     pub(crate) fn reset_peak(&self) {
         // Budget that a cache holds can be used without a look at the peak.
         let _ = self.caches.collect_and_take(&self.budget, 0);

@@ -226,7 +226,7 @@ mod tests {
         drop(second);
         device.synchronize_stream(&streams[1]).unwrap();
         state.pool.sweep_parked();
-        // Only what the second stream alone used.
+        // Only the blocks that the second stream alone used.
         assert_eq!(state.pool.figures().retired, (50 - 17) * 64);
         drop(first);
         device.synchronize_stream(&streams[0]).unwrap();

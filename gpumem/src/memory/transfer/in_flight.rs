@@ -1,4 +1,4 @@
-//! A transfer in flight, and what it holds.
+//! A transfer in flight, and the memory that it holds.
 //!
 //! A lane holds an [`InFlight`] per transfer until the transfer's event is done. It owns the transfer's
 //! payload: the pinned memory, and the buffer's download slot where there is one.
@@ -39,7 +39,7 @@ struct Progress<B: Backend> {
     bar: Bar,
 }
 
-/// What a transfer holds.
+/// The memory that a transfer holds.
 pub(super) enum Payload<B: Backend> {
     /// For a ticket. The slot is only held: it comes back when it is dropped.
     Claimed(PinnedBlock<B>, Slot),

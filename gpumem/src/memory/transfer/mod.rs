@@ -1,4 +1,4 @@
-//! Transfers: what is in flight on a device's lanes, and the threads and tasks that wait for it.
+//! Transfers in flight on a device's lanes, and the threads and tasks that wait for it.
 //!
 //! The life of an async download:
 //!

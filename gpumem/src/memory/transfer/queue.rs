@@ -92,7 +92,7 @@ impl<B: Backend> LaneGuard<'_, B> {
     }
 }
 
-/// What the wake thread does next.
+/// The next work of the wake thread.
 pub(crate) enum Next<B: Backend> {
     /// It tells these watches.
     Tell(Vec<Ended>),

@@ -64,7 +64,7 @@ pub(super) struct Taken {
     pub(super) totals: SlotTotals<AtomicU64>,
 }
 
-/// What has happened to the downloads of a buffer.
+/// The ends of the downloads of a buffer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SlotTotals<N = u64> {
     /// Downloads whose data was taken.

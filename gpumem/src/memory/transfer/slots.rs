@@ -94,7 +94,7 @@ impl<B: Backend> Slots<B> {
         self.taken.get().map_or(0, |taken| lock(&taken.count).taken)
     }
 
-    /// What has happened to the downloads so far.
+    /// The ends of the downloads so far.
     pub(crate) fn totals(&self) -> SlotTotals {
         let Some(taken) = self.taken.get() else { return SlotTotals::default() };
         let SlotTotals { finished, dropped, waits } = &taken.totals;

@@ -9,7 +9,7 @@ pub(super) enum What {
     Fail,
 }
 
-/// What allocators of other projects would have recorded.
+/// The actions that allocators of other projects would have recorded.
 pub(super) struct Action {
     pub(super) time: u64,
     pub(super) thread: u32,

@@ -68,7 +68,7 @@ fn sites(history: &History) -> Object {
     object
 }
 
-/// A time since the start; -1 for what has not ended.
+/// A time since the start; -1 for things that have not ended.
 fn since(history: &History, time: Option<u64>) -> i64 {
     let since = time.map(|time| i64::try_from(time.saturating_sub(history.start)).unwrap_or(i64::MAX));
     since.unwrap_or(-1)
@@ -90,7 +90,7 @@ fn largest(sizes: impl Iterator<Item = u64>, most: usize) -> Vec<usize> {
 fn blocks(object: &mut Object, history: &History) {
     let (peak, _) = history.peak();
     let lived = |block: &Block| block.start <= peak && block.end.is_none_or(|end| end > peak);
-    // What lived at the peak comes first, then what was large.
+    // Buffers that lived at the peak come first, then large ones.
     let weight = |block: &Block| block.place.bytes | u64::from(lived(block)) << 62;
     let chosen = largest(history.blocks.iter().map(weight), BLOCKS);
     let shown: Vec<&Block> = chosen.iter().map(|index| &history.blocks[*index]).collect();
@@ -139,7 +139,7 @@ fn coarse(history: &History, line: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
         let begin = history.start + (time - history.start) / part * part;
         match coarse.last_mut() {
             Some(point) if point.0 == begin => point.1 = point.1.max(bytes),
-            // What was there when the part began counts in it.
+            // Blocks that were there when the part began count in it.
             _ => coarse.push((begin, bytes.max(last))),
         }
         last = bytes;

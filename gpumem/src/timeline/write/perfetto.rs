@@ -57,7 +57,7 @@ fn transfers(trace: &mut Trace, device: u64, history: &History) {
     }
 }
 
-/// What has no length, and the calls of the pressure callback.
+/// Events without a length, and the calls of the pressure callback.
 fn events(trace: &mut Trace, device: u64, history: &History) {
     if !history.kernels.is_empty() {
         let track = trace.track("launches", Some(device), Shape::Plain);

@@ -106,7 +106,7 @@ fn frames(out: &mut Pickle, history: &History, site: Option<u32>) {
     });
 }
 
-/// What happened, in the order of time.
+/// The events, in the order of time.
 fn traces(out: &mut Pickle, about: &About, history: &History) {
     let began = about.began_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let began = u64::try_from(began.as_micros()).unwrap_or_default();

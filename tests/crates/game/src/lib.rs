@@ -47,7 +47,7 @@ unsafe impl engine::gpumem::bytemuck::Pod for Age {}
 
 engine::engine_kernels!(pub mod wheels);
 
-/// Uses what is generated.
+/// Uses the generated items.
 pub fn run() -> Result<()> {
     let device = Device::host();
     let mut gpu: ParticlesBuffers = Particles::default().upload(&device)?;

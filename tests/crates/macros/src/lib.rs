@@ -110,7 +110,7 @@ kernels! {
     }
 }
 
-/// Uses what is generated.
+/// Uses the generated items.
 ///
 /// # Errors
 ///

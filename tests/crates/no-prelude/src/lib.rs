@@ -79,7 +79,7 @@ pub mod kernels {
     }
 }
 
-/// Uses what is generated.
+/// Uses the generated items.
 ///
 /// # Errors
 ///

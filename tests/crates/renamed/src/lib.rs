@@ -27,7 +27,7 @@ pub mod kernels {
     }
 }
 
-/// Uses what is generated.
+/// Uses the generated items.
 pub fn run() -> Result<()> {
     let graph: Graph<u32> = Graph::default();
     let mut gpu = graph.upload(&Device::host())?;

@@ -147,7 +147,7 @@ mod private_kernels {
     }
 }
 
-/// Uses what is generated.
+/// Uses the generated items.
 ///
 /// # Errors
 ///

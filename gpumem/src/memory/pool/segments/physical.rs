@@ -110,7 +110,7 @@ impl<B: Backend> PhysicalMemory<B> {
         self.time.total()
     }
 
-    /// Makes the peak what is held now.
+    /// Sets the peak to the bytes that are held now.
     pub(crate) fn reset_peak(&self) {
         self.peak.store(self.held(), Relaxed);
     }

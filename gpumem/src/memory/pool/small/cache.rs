@@ -209,7 +209,7 @@ impl<B: Backend> Cache<B> {
             self.counted = true;
             budget.add_taker();
         }
-        // Only what is missing, so that the cache holds no budget that no block ever had.
+        // Only the bytes that are missing, so that the cache holds no budget that no block ever had.
         let mut charge = budget.take_below_peak(bytes - self.reserved.bytes())?;
         charge.merge(self.reserved.take());
         Some(charge)

@@ -55,7 +55,7 @@ impl<T> SpinLock<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
-        // Acquire: what the last holder did is seen.
+        // Acquire: this thread sees all that the last holder did.
         if self.taken.swap(true, Ordering::Acquire) {
             self.wait();
         }
@@ -105,7 +105,7 @@ impl<T> DerefMut for SpinGuard<'_, T> {
 impl<T> Drop for SpinGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // Release: what this holder did is seen by the next.
+        // Release: the next holder sees all that this one did.
         self.lock.taken.store(false, Ordering::Release);
     }
 }
@@ -164,7 +164,7 @@ mod tests {
         });
     }
 
-    /// What the calling thread has had of a core.
+    /// The time of a core that the calling thread has had.
     #[cfg(target_os = "linux")]
     fn processor_time() -> Duration {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

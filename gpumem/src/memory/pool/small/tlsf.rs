@@ -6,7 +6,7 @@
 //! TLSF (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory allocator for real-time systems", ECRTS
 //! 2004), with its headers kept here instead of in the memory, which the host cannot write.
 
-/// What sizes and offsets are counted in, in bytes.
+/// The unit of sizes and offsets, in bytes.
 pub(crate) const GRAIN: usize = crate::backend::ALIGNMENT;
 
 const NONE: u32 = u32::MAX;

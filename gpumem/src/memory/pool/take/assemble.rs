@@ -1,4 +1,4 @@
-//! Making a segment where no free one fits, from free segments and from what the driver gives.
+//! Making a segment where no free one fits, from free segments and new memory of the driver.
 //!
 //! While the device is below its [`Watermark`], a request that nothing fits takes new memory from the driver,
 //! which costs little. Above it the request is *assembled*: a free segment that is too small is made larger,

@@ -61,7 +61,7 @@ impl<B: Backend> DevicePool<B> {
         self.count_again(block);
     }
 
-    /// Gives back what a growth took, since the block will not grow after all. Where work that was queued
+    /// Gives back the memory of a growth, since the block will not grow after all. Where work that was queued
     /// since may have `touched` the memory, the calling thread waits for that work. Memory that cannot be
     /// waited for stays with the block, without a charge.
     pub(crate) fn undo_growth(&self, block: &mut Block<B>, before: &Extent, touched: bool) {

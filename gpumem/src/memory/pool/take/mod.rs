@@ -52,7 +52,7 @@ impl AllocRequest {
     }
 }
 
-/// What the fast path finds.
+/// The result of the fast path.
 pub(crate) enum Ready<'a, B: Backend> {
     Block(Block<B>),
     /// The cache has no memory that fits.
