@@ -1,5 +1,6 @@
 //! The alert rules of the guide, as Prometheus' own `promtool` reads them and as they fire. The test says
-//! "skipped" on a machine without it (Debian's package `prometheus` has it); `PROMTOOL` is the path of another.
+//! "skipped" on a machine without it. Debian's package `prometheus` has it; `PROMTOOL` is the path of
+//! another.
 
 use std::path::Path;
 use std::process::Command;
