@@ -51,6 +51,9 @@ pub(super) struct Read {
     pub(super) missing: u64,
 }
 
+/// How many records ahead a slot is looked at: some microseconds.
+const AHEAD: u64 = 8;
+
 impl Ring {
     /// A ring for at least so many records.
     pub(super) fn new(records: usize) -> Self {
@@ -69,6 +72,8 @@ impl Ring {
     pub(super) fn push(&self, words: Words) {
         let number = self.next.0.fetch_add(1, Relaxed);
         let slot = self.slot(number);
+        // A ring is larger than the processor's caches, so a later slot is brought there meanwhile.
+        let _ = self.slot(number + AHEAD).turn.load(Relaxed);
         let before = slot.turn.load(Relaxed);
         let is_free = before.is_multiple_of(2) && before <= 2 * number;
         // Acquire: the words of the former record were written before.
