@@ -224,8 +224,9 @@ pub enum Error {
         asked: &'static str,
     },
 
-    /// A [`Key`](crate::named::Key) that leads to no buffer.
-    #[error("a key of `{element}` leads to no buffer: {reason}")]
+    /// A [`Key`](crate::named::Key) that leads to no buffer, or that is there twice where several buffers are
+    /// borrowed at once.
+    #[error("the key of a buffer of `{element}` {reason}")]
     BadKey {
         /// The type of the elements that its buffer had.
         element: &'static str,

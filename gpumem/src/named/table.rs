@@ -146,9 +146,7 @@ impl<B: Backend> Table<B> {
     pub(super) fn at<T: Element>(&self, key: Key<T>) -> Result<&Buffer<T, B, Async>, Error> {
         match self.places.get(key.place) {
             Some(Some(entry)) if entry.serial == key.serial => Ok(entry.buffer()),
-            _ => Err(bad_key::<T>(
-                "the buffer was freed, or is of other `NamedBuffers`; look its name up with `key`",
-            )),
+            _ => Err(bad_key::<T>()),
         }
     }
 
@@ -189,6 +187,8 @@ const MOST_NAMES: usize = 16;
 
 /// The error for a key that leads nowhere.
 #[cold]
-pub(super) fn bad_key<T>(reason: &'static str) -> Error {
+fn bad_key<T>() -> Error {
+    let reason =
+        "leads nowhere: the buffer was freed, or is of other `NamedBuffers`; look its name up with `key`";
     Error::BadKey { element: type_name::<T>(), reason }
 }
