@@ -110,8 +110,8 @@ impl<B: Backend> NamedBuffers<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::DuplicateName`], [`Error::InvalidSpec`] for settings that cannot work or that are for elements
-    /// of another size, and those of [`Buffer::zeroed`]. Nothing is allocated then.
+    /// [`Error::DuplicateName`], [`Error::InvalidSpec`] for settings that cannot work or that are for
+    /// elements of another size, and those of [`Buffer::zeroed`]. Nothing is allocated then.
     #[track_caller]
     pub fn allocate<T: Element>(
         &mut self,

@@ -2,7 +2,8 @@
 //!
 //! `#[derive(GpuBuffers)]` is for buffers whose names the source code knows. [`NamedBuffers`] is for the
 //! others: names from a file, a plug-in, a script, or a hand-written manager that is to be replaced step by
-//! step. `MIGRATION.md` in the repository has the way from five kinds of such managers.
+//! step. `MIGRATION.md`, at the top of the repository, has five kinds of such managers, each with the same
+//! program by name and derived.
 //!
 //! A name is looked up once. [`NamedBuffers::allocate`] gives a [`Key`], and a key leads to its buffer
 //! without a look-up and without a downcast:

@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::spec::BufferSpec;
 use std::any::TypeId;
 
-/// A buffer to be allocated: the arguments of [`NamedBuffers::allocate`], as data.
+/// A buffer to be allocated: the arguments of [`NamedBuffers::allocate`](super::NamedBuffers::allocate), as
+/// data.
 ///
 /// ```
 /// use gpumem::named::{BufferConfig, NamedSpec};

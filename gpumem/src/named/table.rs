@@ -1,7 +1,7 @@
 //! [`Table`]: the buffers of a manager, found by name and by key.
 //!
-//! Each buffer has a place in an array, which it keeps while it lives. A name is looked up in a map of places.
-//! A key has the place and the number of its buffer.
+//! Each buffer has a place in an array, which it keeps while it lives. A name is looked up in a map of
+//! places. A key has the place and the number of its buffer.
 //!
 //! An [`Entry`] has the type of its elements, and never another type of buffer: `get_mut` lends a
 //! `&mut Buffer<T, ..>`, with which the application can exchange the buffer for another one, but only for one

@@ -314,7 +314,10 @@ fn random_names_behave_as_a_map_of_vecs<B: TestBackend>(open: Open<'_, B>) {
                 assert_eq!(*buffers.wait_for_download::<u32>(&name).unwrap(), **elements);
             }
             _ => {
-                assert!(matches!(buffers.allocate::<u32>(name, len, FRAME), Err(Error::DuplicateName { .. })))
+                assert!(matches!(
+                    buffers.allocate::<u32>(name, len, FRAME),
+                    Err(Error::DuplicateName { .. })
+                ));
             }
         }
     }

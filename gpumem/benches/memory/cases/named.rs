@@ -1,11 +1,7 @@
 //! Access to a buffer: by name, by key, by the derive, and as hand-written code has it.
 //!
-//! Each access is a function that is not inlined, so every row has the cost of a call, and a disassembler shows
-//! the code of each:
-//!
-//! ```sh
-//! objdump -d -C --no-show-raw-insn target/release/deps/memory-* | grep -A8 -E '^[0-9a-f]+ <.*named::by_'
-//! ```
+//! Each access is a function that is not inlined. So every row has the cost of a call, and `nm` and a
+//! disassembler show the code of each: `BENCHMARKS.md` has the commands.
 
 use super::Session;
 use super::pairs::One;
