@@ -112,6 +112,7 @@ impl<B: Backend> NamedBuffers<B> {
     ///
     /// [`Error::DuplicateName`], [`Error::InvalidSpec`] for settings that cannot work or that are for
     /// elements of another size, and those of [`Buffer::zeroed`]. Nothing is allocated then.
+    #[doc(alias = "create_managed_buffer", alias = "get_or_create_buffer")]
     #[track_caller]
     pub fn allocate<T: Element>(
         &mut self,
@@ -270,7 +271,7 @@ impl<B: Backend> NamedBuffers<B> {
         Ok(self.table.entry_mut(key)?.buffer_mut())
     }
 
-    /// Two to six buffers mutably at once, for a kernel that takes several.
+    /// Two to twelve buffers mutably at once, for a kernel that takes several.
     ///
     /// ```
     /// use gpumem::Device;
@@ -304,7 +305,8 @@ impl<B: Backend> NamedBuffers<B> {
     /// of a buffer can be under way at a time, or as many as [`BufferSpec::slots`] says.
     ///
     /// [`Buffer::start_download`] of [`at`](Self::at) and [`get`](Self::get) gives a ticket instead, which
-    /// can be asked whether it is ready, and awaited.
+    /// can be asked whether it is ready, and awaited. [`Device::start_downloads`] takes several buffers at one
+    /// moment: `device.start_downloads((buffers.at(positions)?, buffers.at(velocities)?))`.
     ///
     /// ```
     /// # use gpumem::{Device, Error, named::{BufferConfig, NamedBuffers}};

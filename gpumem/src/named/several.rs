@@ -7,9 +7,9 @@ use crate::buffer::{Async, Buffer, Element};
 use crate::error::Error;
 use std::any::type_name;
 
-/// Two to six keys, as a tuple, for [`NamedBuffers::split_mut`](super::NamedBuffers::split_mut). Sealed.
+/// Two to twelve keys, as a tuple, for [`NamedBuffers::split_mut`](super::NamedBuffers::split_mut). Sealed.
 #[diagnostic::on_unimplemented(
-    message = "`split_mut` takes a tuple of two to six keys",
+    message = "`split_mut` takes a tuple of two to twelve keys",
     label = "this is `{Self}`",
     note = "such as `buffers.split_mut((positions, velocities))?`, with the keys that `allocate` and `key::<T>(name)` give",
     note = "`at_mut(key)` borrows one buffer"
@@ -52,8 +52,14 @@ macro_rules! split {
     };
 }
 
-split!(T a, U b);
-split!(T a, U b, V c);
-split!(T a, U b, V c, W d);
-split!(T a, U b, V c, W d, X e);
-split!(T a, U b, V c, W d, X e, Y f);
+split!(A a, C c);
+split!(A a, C c, D d);
+split!(A a, C c, D d, E e);
+split!(A a, C c, D d, E e, F f);
+split!(A a, C c, D d, E e, F f, G g);
+split!(A a, C c, D d, E e, F f, G g, H h);
+split!(A a, C c, D d, E e, F f, G g, H h, I i);
+split!(A a, C c, D d, E e, F f, G g, H h, I i, J j);
+split!(A a, C c, D d, E e, F f, G g, H h, I i, J j, K k);
+split!(A a, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l);
+split!(A a, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l, M m);

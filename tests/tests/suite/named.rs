@@ -5,8 +5,9 @@ use gpumem::named::{BufferConfig, Key, NamedBuffers, NamedSpec, PoolingStatistic
 use gpumem::{AnySet, Buffer, BufferSpec, Device, Error};
 use gpumem_tests::{Random, TestBackend};
 use std::collections::HashMap;
-use std::mem;
+use std::sync::Mutex;
 use std::time::Duration;
+use std::{mem, thread};
 
 /// Settings for a buffer of `u32` with async downloads.
 const FRAME: BufferConfig = BufferConfig { enable_async: true, ..BufferConfig::of::<u32>() };
@@ -232,6 +233,61 @@ fn a_buffer_that_left_the_manager_is_found<B: TestBackend>(open: Open<'_, B>) {
     buffers.close().unwrap();
     drop(moved);
     device.close().unwrap();
+}
+
+on_each_backend!(a_manager_is_shared_by_threads);
+fn a_manager_is_shared_by_threads<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let buffers = Mutex::new(NamedBuffers::new(&device));
+    let keys: Vec<Key<u32>> = thread::scope(|scope| {
+        let fill = |number: u32| {
+            let buffers = &buffers;
+            move || {
+                let key = buffers.lock().unwrap().allocate(format!("of {number}"), 5, FRAME).unwrap();
+                buffers.lock().unwrap().at_mut(key).unwrap().fill(number).unwrap();
+                key
+            }
+        };
+        let threads: Vec<_> = (0..8).map(|number| scope.spawn(fill(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let buffers: Box<dyn AnySet> = Box::new(buffers.into_inner().unwrap());
+    assert_eq!((buffers.label(), buffers.lengths_by_name().len()), ("named", 8));
+    drop(buffers);
+    assert_eq!((keys.len(), device.stats().live_bytes), (8, 0), "keys hold nothing");
+}
+
+on_each_backend!(a_thousand_names_live_at_once);
+fn a_thousand_names_live_at_once<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open, Device::builder().memory_limit(4_000));
+    let mut buffers = NamedBuffers::new(&device);
+    let make =
+        |buffers: &mut NamedBuffers<B>, number: u32| buffers.allocate(format!("tile {number}"), 1, FRAME);
+    let keys: Vec<Key<u32>> = (0..1_000).map(|number| make(&mut buffers, number).unwrap()).collect();
+    assert!(matches!(make(&mut buffers, 1_000), Err(Error::DeviceLimit { used: 4_000, .. })));
+    buffers.at_mut(keys[567]).unwrap().fill(567).unwrap();
+    assert_eq!(buffers.get::<u32>("tile 567").unwrap().download().unwrap(), [567]);
+    (0..500).for_each(|number| buffers.free(&format!("tile {number}")).unwrap());
+    (1_000..1_500).for_each(|number| assert!(make(&mut buffers, number).is_ok())); // in their places
+    assert!(keys[..500].iter().all(|key| buffers.at(*key).is_err()));
+    assert!(keys[500..].iter().all(|key| buffers.at(*key).is_ok()));
+    assert_eq!((buffers.len(), buffers.names().count(), buffers.stats().peak_bytes), (1_000, 1_000, 4_000));
+}
+
+on_each_backend!(several_buffers_come_down_as_of_one_moment);
+fn several_buffers_come_down_as_of_one_moment<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let mut buffers = NamedBuffers::new(&device);
+    let [now, next] = ["now", "next"].map(|name| buffers.allocate::<u32>(name, 3, FRAME).unwrap());
+    buffers.at_mut(next).unwrap().fill(1).unwrap();
+    B::occupy(&device, Duration::from_millis(5));
+    let ticket = device.start_downloads((buffers.at(now).unwrap(), buffers.at(next).unwrap())).unwrap();
+    let (now, next) = buffers.split_mut((now, next)).unwrap();
+    now.swap_contents(next).unwrap();
+    next.fill(9).unwrap();
+    let (first, second) = ticket.wait().unwrap();
+    assert_eq!((&*first, &*second), (&[0; 3][..], &[1; 3][..]));
+    assert_eq!(now.download().unwrap(), [1; 3]);
 }
 
 on_each_backend!(pooled_buffers_use_memory_again);

@@ -59,7 +59,7 @@ fn by_map<'a, B: Backend>(map: &'a Map, name: &str) -> Option<&'a Buffer<[f32; 3
 }
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
-    let times = session.options.share(10_000_000);
+    let times = session.options.share(2_000_000);
     let mut compare = |case: &str, own, peers| session.compare(case, [("", "ns")], own, peers);
     let map = || Contestant::new("HashMap and dyn Any", move || map::<B>(times));
     let field = || Contestant::new("a field", move || field::<B>(times));
