@@ -37,13 +37,13 @@ pub struct NamedBuffers<B: Backend = Host> {
     table: Table<B>,
 }
 
+/// The limit of [`NamedBuffers::with_default_limit`], in bytes: 6 GiB.
+pub const DEFAULT_LIMIT: u64 = 6 << 30;
+
 /// The name of a manager in labels and reports.
 const LABEL: &str = "named";
 
 impl<B: Backend> NamedBuffers<B> {
-    /// The limit of [`with_default_limit`](Self::with_default_limit): 6 GiB.
-    pub const DEFAULT_LIMIT: u64 = 6 << 30;
-
     /// No buffers yet. The device's own memory limit holds for them.
     ///
     /// ```
@@ -75,17 +75,22 @@ impl<B: Backend> NamedBuffers<B> {
     }
 
     /// [`with_limit`](Self::with_limit) of 6 GiB, which hand-written managers often have as the limit of a
-    /// device. If other buffers of the device are to count too, give the limit to the device:
-    /// `Device::builder().memory_limit(NamedBuffers::<Host>::DEFAULT_LIMIT)`.
+    /// device. If the device's other buffers are to count too, open the device with that limit:
     ///
     /// ```
-    /// # use gpumem::{Device, named::NamedBuffers};
+    /// use gpumem::Device;
+    /// use gpumem::named::{DEFAULT_LIMIT, NamedBuffers};
+    ///
     /// let buffers = NamedBuffers::with_default_limit(&Device::host());
     /// assert_eq!(buffers.stats().limit_bytes, Some(6 << 30));
+    ///
+    /// let device = Device::builder().memory_limit(DEFAULT_LIMIT).host()?; // for all buffers of the device
+    /// assert_eq!(device.memory_limit(), 6 << 30);
+    /// # Ok::<(), gpumem::Error>(())
     /// ```
     #[must_use]
     pub fn with_default_limit(device: &Device<B>) -> Self {
-        Self::with_limit(device, Self::DEFAULT_LIMIT)
+        Self::with_limit(device, DEFAULT_LIMIT)
     }
 
     /// Makes a buffer of `len` elements, all zero. `config` is a [`BufferConfig`](super::BufferConfig) or a

@@ -52,7 +52,7 @@ mod several;
 mod spec;
 mod table;
 
-pub use self::buffers::NamedBuffers;
+pub use self::buffers::{DEFAULT_LIMIT, NamedBuffers};
 pub use self::config::BufferConfig;
 pub use self::key::Key;
 pub use self::pooled::{PoolingStatistics, pooled};

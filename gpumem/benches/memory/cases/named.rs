@@ -1,4 +1,5 @@
-//! Access to a buffer: by name, by key, by the derive, and as hand-written code has it.
+//! Access to a buffer: by name, by key, by the derive, and as hand-written code has it. And `pooled`, beside
+//! the same buffers without names.
 //!
 //! Each access is a function that is not inlined. So every row has the cost of a call, and `nm` and a
 //! disassembler show the code of each: `BENCHMARKS.md` has the commands.
@@ -7,8 +8,8 @@ use super::Session;
 use super::pairs::One;
 use crate::common::turns::{Contestant, each, us};
 use crate::subject::{Subject, on_device};
-use gpumem::named::{BufferConfig, Key, NamedBuffers};
-use gpumem::{Backend, Buffer, Device, Error, GpuBuffers};
+use gpumem::named::{BufferConfig, Key, NamedBuffers, NamedSpec, PoolingStatistics, pooled};
+use gpumem::{Backend, Buffer, BufferSpec, Device, Error, GpuBuffers};
 use std::any::Any;
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -59,13 +60,14 @@ fn by_map<'a, B: Backend>(map: &'a Map, name: &str) -> Option<&'a Buffer<[f32; 3
 }
 
 pub(crate) fn run<B: Subject>(session: &mut Session) {
-    let times = session.options.share(2_000_000);
+    let times = session.options.share(20_000_000);
+    let lookups = times / 20;
     let mut compare = |case: &str, own, peers| session.compare(case, [("", "ns")], own, peers);
-    let map = || Contestant::new("HashMap and dyn Any", move || map::<B>(times));
+    let map = || Contestant::new("HashMap and dyn Any", move || map::<B>(lookups));
     let field = || Contestant::new("a field", move || field::<B>(times));
 
     let name = Contestant::new("gpumem", move || {
-        named::<B>(times, |buffers, _| {
+        named::<B>(lookups, |buffers, _| {
             let name = black_box("positions");
             black_box(by_name(black_box(buffers), name)).is_ok()
         })
@@ -76,6 +78,50 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     });
     compare("access by key, of 100 buffers", key, vec![map(), field()]);
     compare("access by derive", Contestant::new("gpumem", move || derived::<B>(times)), vec![map(), field()]);
+}
+
+/// The buffers of a chunk, and their bytes. They are empty, with that capacity.
+const FEATURES: [&str; 9] = ["x", "y", "z", "height", "normal", "curvature", "density", "red", "green"];
+const FEATURE_BYTES: u64 = 4 << 20;
+
+/// `pooled` for each chunk, and the same buffers by hand.
+pub(crate) fn chunks<B: Subject>(session: &mut Session) {
+    let chunks = session.options.share(10_000);
+    let own = Contestant::new("gpumem", move || features::<B>(chunks));
+    let by_hand = Contestant::new("nine `Buffer`s, without statistics", move || without_names::<B>(chunks));
+    session.compare("pooled, nine buffers a chunk", [("", "us a chunk")], own, vec![by_hand]);
+}
+
+fn features<B: Subject>(chunks: usize) -> One {
+    on_device::<B, _>(Device::builder(), |device| {
+        let spec = BufferSpec::new("").min(FEATURE_BYTES);
+        let specs = FEATURES.map(|name| NamedSpec::new::<f32>(name, 0, &spec));
+        let mut statistics = PoolingStatistics::default();
+        pooled(device, &specs, |_| Ok(()))?;
+        let began = Instant::now();
+        for _ in 0..chunks {
+            statistics += pooled(device, &specs, |features| Ok(black_box(features).len()))?.1;
+        }
+        let time = us(began);
+        if statistics.reuse_rate() < 1.0 {
+            return Err(format!("the driver was called: {statistics}").into());
+        }
+        Ok([each(time, chunks)])
+    })
+}
+
+fn without_names<B: Subject>(chunks: usize) -> One {
+    on_device::<B, _>(Device::builder(), |device| {
+        let specs = FEATURES.map(|name| BufferSpec::new(name).min(FEATURE_BYTES));
+        let make =
+            || specs.iter().map(|spec| Buffer::<f32, B>::new(device, spec)).collect::<Result<Vec<_>, _>>();
+        drop(make()?);
+        let began = Instant::now();
+        for _ in 0..chunks {
+            drop(black_box(make()?));
+        }
+        Ok([each(us(began), chunks)])
+    })
 }
 
 /// The time for an access of a kind that succeeds.
