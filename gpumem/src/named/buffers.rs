@@ -310,8 +310,8 @@ impl<B: Backend> NamedBuffers<B> {
     /// of a buffer can be under way at a time, or as many as [`BufferSpec::slots`] says.
     ///
     /// [`Buffer::start_download`] of [`at`](Self::at) and [`get`](Self::get) gives a ticket instead, which
-    /// can be asked whether it is ready, and awaited. [`Device::start_downloads`] takes several buffers at one
-    /// moment: `device.start_downloads((buffers.at(positions)?, buffers.at(velocities)?))`.
+    /// can be asked whether it is ready, and awaited. [`Device::start_downloads`] takes several buffers at
+    /// one moment: `device.start_downloads((buffers.at(positions)?, buffers.at(velocities)?))`.
     ///
     /// ```
     /// # use gpumem::{Device, Error, named::{BufferConfig, NamedBuffers}};
