@@ -1,17 +1,15 @@
-//! [`NamedBuffers`]: the manager.
+//! [`NamedBuffers`]: the manager, and how its buffers are made and found.
 
 use super::key::Key;
 use super::several::Keys;
 use super::spec::NamedSpec;
-use super::table::{Entry, Table};
+use super::table::Table;
 use crate::backend::{Backend, Host};
-use crate::buffer::{Async, Buffer, DownloadGuard, Element, RawBuffer};
+use crate::buffer::{Async, Buffer, Element};
 use crate::device::Device;
 use crate::error::Error;
-use crate::ledger::SetStats;
-use crate::set::{AnySet, Set};
+use crate::set::Set;
 use crate::spec::BufferSpec;
-use std::fmt;
 
 /// Buffers that are known by name at run time. [The module](super) has an overview.
 ///
@@ -33,8 +31,8 @@ use std::fmt;
 /// # Ok::<(), Error>(())
 /// ```
 pub struct NamedBuffers<B: Backend = Host> {
-    set: Set<B>,
-    table: Table<B>,
+    pub(super) set: Set<B>,
+    pub(super) table: Table<B>,
 }
 
 /// The limit of [`NamedBuffers::with_default_limit`], in bytes: 6 GiB.
@@ -303,224 +301,5 @@ impl<B: Backend> NamedBuffers<B> {
     /// [`Error::BadKey`], also for a key that is there twice.
     pub fn split_mut<K: Keys<B>>(&mut self, keys: K) -> Result<K::Buffers<'_>, Error> {
         keys.split(&mut self.table)
-    }
-
-    /// Starts to copy a buffer to the host. The copy shows the buffer as it is now; later writes wait for the
-    /// copy, on the device. [`wait_for_download`](Self::wait_for_download) gives the elements. Two downloads
-    /// of a buffer can be under way at a time, or as many as [`BufferSpec::slots`] says.
-    ///
-    /// [`Buffer::start_download`] of [`at`](Self::at) and [`get`](Self::get) gives a ticket instead, which
-    /// can be asked whether it is ready, and awaited. [`Device::start_downloads`] takes several buffers at
-    /// one moment: `device.start_downloads((buffers.at(positions)?, buffers.at(velocities)?))`.
-    ///
-    /// ```
-    /// # use gpumem::{Device, Error, named::{BufferConfig, NamedBuffers}};
-    /// let mut buffers = NamedBuffers::new(&Device::host());
-    /// let config = BufferConfig { enable_async: true, ..BufferConfig::of::<u32>() };
-    /// buffers.allocate::<u32>("frame", 3, config)?;
-    /// for step in 1..=2 {
-    ///     buffers.get_mut::<u32>("frame")?.fill(step)?;
-    ///     buffers.start_async_download::<u32>("frame")?;
-    /// }
-    /// assert_eq!(*buffers.wait_for_download::<u32>("frame")?, [1, 1, 1]); // the oldest first
-    /// assert_eq!(*buffers.wait_for_download::<u32>("frame")?, [2, 2, 2]);
-    ///
-    /// buffers.allocate::<u32>("edges", 3, BufferConfig::of::<u32>())?;
-    /// let error = buffers.start_async_download::<u32>("edges").unwrap_err();
-    /// assert!(matches!(error, Error::InvalidSpec { key: "enable_async", .. }));
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownName`], [`Error::WrongElement`], [`Error::InvalidSpec`] if the buffer was allocated
-    /// without async downloads, and those of [`Buffer::start_download`].
-    #[track_caller]
-    pub fn start_async_download<T: Element>(&mut self, name: &str) -> Result<(), Error> {
-        let key = self.key::<T>(name)?;
-        self.table.entry_mut(key)?.start_download::<T>()
-    }
-
-    /// Waits for the oldest download of a buffer that was started and not waited for. The guard has the
-    /// elements in pinned memory, without a further copy, and takes a download slot of the buffer until it is
-    /// dropped.
-    ///
-    /// ```
-    /// # use gpumem::{Device, Error, named::{BufferConfig, NamedBuffers}};
-    /// let mut buffers = NamedBuffers::new(&Device::host());
-    /// buffers.allocate::<[f32; 3]>("positions", 3, BufferConfig::positions())?;
-    /// buffers.start_async_download::<[f32; 3]>("positions")?;
-    /// let frame = buffers.wait_for_download::<[f32; 3]>("positions")?;
-    /// assert_eq!(frame[2], [0.0; 3]);
-    /// let error = buffers.wait_for_download::<[f32; 3]>("positions").unwrap_err();
-    /// assert!(matches!(error, Error::NoDownload { .. }));
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownName`], [`Error::WrongElement`], [`Error::NoDownload`], and those of
-    /// [`Ticket::wait`](crate::Ticket::wait).
-    pub fn wait_for_download<T: Element>(&mut self, name: &str) -> Result<DownloadGuard<T, B>, Error> {
-        let key = self.key::<T>(name)?;
-        self.table.entry_mut(key)?.wait_for_download::<T>()
-    }
-
-    /// Whether there is a buffer with this name, of any type.
-    ///
-    /// ```
-    /// # use gpumem::{Device, named::{BufferConfig, NamedBuffers}};
-    /// let mut buffers = NamedBuffers::new(&Device::host());
-    /// if !buffers.contains("grid") {
-    ///     buffers.allocate::<u64>("grid", 64, BufferConfig::grid_cells())?;
-    /// }
-    /// assert!(buffers.contains("grid"));
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
-        self.table.contains(name)
-    }
-
-    /// The names of all buffers, in the order of their places: a new buffer takes the place of one that was
-    /// freed, if there is such a place.
-    ///
-    /// ```
-    /// # use gpumem::{Device, named::{BufferConfig, NamedBuffers}};
-    /// let mut buffers = NamedBuffers::new(&Device::host());
-    /// for number in 0..3 {
-    ///     buffers.allocate::<u8>(format!("tile_{number}"), 10, BufferConfig::of::<u8>())?;
-    /// }
-    /// assert_eq!(buffers.names().collect::<Vec<_>>(), ["tile_0", "tile_1", "tile_2"]);
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.table.names()
-    }
-
-    /// The number of buffers.
-    ///
-    /// ```
-    /// # use gpumem::{Device, named::{BufferConfig, NamedBuffers}};
-    /// let mut buffers = NamedBuffers::new(&Device::host());
-    /// buffers.allocate::<u64>("grid", 64, BufferConfig::grid_cells())?;
-    /// assert_eq!(buffers.len(), 1);
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Whether there is no buffer.
-    ///
-    /// ```
-    /// # use gpumem::{Device, named::NamedBuffers};
-    /// assert!(NamedBuffers::new(&Device::host()).is_empty());
-    /// ```
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The device of the buffers.
-    ///
-    /// ```
-    /// # use gpumem::{Device, named::NamedBuffers};
-    /// let device = Device::host();
-    /// assert_eq!(NamedBuffers::new(&device).device().name(), device.name());
-    /// ```
-    #[must_use]
-    pub fn device(&self) -> &Device<B> {
-        self.set.device()
-    }
-
-    /// Lengths, capacities and bytes, per buffer and in total. The text is a table.
-    ///
-    /// ```
-    /// # use gpumem::{Device, named::{BufferConfig, NamedBuffers}};
-    /// let mut buffers = NamedBuffers::new(&Device::host());
-    /// buffers.allocate::<u64>("grid", 64, BufferConfig::grid_cells())?;
-    /// let stats = buffers.stats();
-    /// assert_eq!((stats.live_bytes(), stats.buffers[0].label.name()), (512, "grid"));
-    /// println!("{stats}");
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    #[must_use]
-    pub fn stats(&self) -> SetStats {
-        self.set.stats(&self.raw())
-    }
-
-    /// Checks that no buffer of the manager is alive outside of it, and that all buffers in it are its own.
-    ///
-    /// ```
-    /// use gpumem::named::{BufferConfig, NamedBuffers};
-    /// use gpumem::{Buffer, Device, Error};
-    ///
-    /// let device = Device::host();
-    /// let mut buffers = NamedBuffers::new(&device);
-    /// buffers.allocate::<u64>("grid", 64, BufferConfig::grid_cells())?;
-    /// buffers.check_leaks()?;
-    ///
-    /// let other = Buffer::new(&device, "other")?.into_async();
-    /// let escaped = std::mem::replace(buffers.get_mut::<u64>("grid")?, other);
-    /// assert!(matches!(buffers.check_leaks(), Err(Error::Leaked(_))));
-    /// # drop(escaped);
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Leaked`] with the buffers that are elsewhere, and [`Error::ForeignBuffer`].
-    pub fn check_leaks(&self) -> Result<(), Error> {
-        self.set.check_leaks(&self.raw())
-    }
-
-    /// Frees all buffers, and waits until their memory is given back.
-    ///
-    /// ```
-    /// # use gpumem::{Device, named::{BufferConfig, NamedBuffers}};
-    /// let device = Device::host();
-    /// let mut buffers = NamedBuffers::new(&device);
-    /// buffers.allocate::<u64>("grid", 64, BufferConfig::grid_cells())?;
-    /// buffers.close()?;
-    /// device.close()?;
-    /// # Ok::<(), gpumem::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Leaked`] when buffers of the manager are alive elsewhere, [`Error::ForeignBuffer`], and
-    /// [`Error::DeviceFailed`].
-    pub fn close(self) -> Result<(), Error> {
-        self.set.close(self.table.into_raw())
-    }
-
-    fn raw(&self) -> Vec<&RawBuffer<B>> {
-        self.table.entries().map(Entry::raw).collect()
-    }
-}
-
-impl<B: Backend> AnySet for NamedBuffers<B> {
-    fn label(&self) -> &str {
-        self.set.label()
-    }
-
-    fn stats(&self) -> SetStats {
-        self.stats()
-    }
-
-    fn lengths_by_name(&self) -> Vec<(&str, usize)> {
-        self.set.lengths_by_name(&self.raw())
-    }
-
-    fn check_leaks(&self) -> Result<(), Error> {
-        self.check_leaks()
-    }
-}
-
-impl<B: Backend> fmt::Debug for NamedBuffers<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.set.debug(f, "NamedBuffers", &self.raw())
     }
 }

@@ -42,8 +42,14 @@
 //! Whether a buffer has async downloads is a setting here, and not a type: every buffer has the type of an
 //! async one, and [`NamedBuffers::start_async_download`] checks the setting.
 
-// The page shows the items in this order.
+// The page of `NamedBuffers` shows the methods in this order. The blank lines keep rustfmt from sorting the
+// files.
 mod buffers;
+
+mod downloads;
+
+mod status;
+
 mod config;
 mod key;
 mod nearest;

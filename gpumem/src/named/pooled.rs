@@ -10,8 +10,8 @@ use crate::ledger::DeviceStats;
 use std::fmt;
 use std::ops::AddAssign;
 
-/// Allocates the buffers of `specs`, calls `work` with them, and frees them. Gives what `work` gave, and how
-/// the memory of the buffers was got.
+/// Allocates the buffers of `specs`, calls `work` with them, and frees them. Returns the result of `work`,
+/// and statistics of the memory.
 ///
 /// The memory stays with the device, so the next call has its buffers without a call to the driver. Nothing
 /// here waits for the device: the memory is used again when the work that `work` has queued is done with it,
@@ -67,8 +67,8 @@ pub fn pooled<B: Backend, R>(
 /// How calls of [`pooled`] got the memory of their buffers. `+=` adds the counts of another call, and takes
 /// the higher peak.
 ///
-/// The two counts are those of the device ([`DeviceStats`](crate::DeviceStats)) during the call. So what
-/// other threads allocate on the same device at that time counts too.
+/// The two counts are those of the device ([`DeviceStats`](crate::DeviceStats)) during the call. So
+/// allocations by other threads on the same device at that time count too.
 ///
 /// ```
 /// use gpumem::Device;

@@ -18,7 +18,7 @@ pub trait Keys<B: Backend> {
     /// A mutable reference for each key.
     type Buffers<'a>;
 
-    /// Borrows the buffers. Not for users, who cannot name its argument.
+    /// Borrows the buffers. Users cannot call it: its argument has no public name.
     ///
     /// # Errors
     ///

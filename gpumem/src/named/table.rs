@@ -16,7 +16,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
-/// A buffer, with what was started under its name.
+/// A buffer, its name, and its downloads.
 pub(super) struct Entry<B: Backend> {
     name: String,
     serial: Serial,
@@ -32,7 +32,7 @@ impl<B: Backend> Entry<B> {
         &self.raw
     }
 
-    /// The buffer, for a caller who knows its type by its name or its key.
+    /// The buffer. The caller has checked its type, by its name or its key.
     #[inline]
     fn buffer<T: Element>(&self) -> &Buffer<T, B, Async> {
         // SAFETY: the caller has compared the type, or has a key of this entry, which has its type (rule 5).
