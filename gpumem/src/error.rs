@@ -187,6 +187,62 @@ pub enum Error {
         rule: &'static str,
     },
 
+    /// No buffer of [`NamedBuffers`](crate::named::NamedBuffers) has this name.
+    #[error("no buffer is named `{name}`{}", Named { nearest: nearest.as_deref(), names, count: *count })]
+    UnknownName {
+        /// The name that was asked for.
+        name: String,
+        /// The name of a buffer that may be meant.
+        nearest: Option<String>,
+        /// The names that there are, the first 16 in alphabetical order.
+        names: Vec<String>,
+        /// The number of all names that there are.
+        count: usize,
+    },
+
+    /// [`NamedBuffers`](crate::named::NamedBuffers) have a buffer with this name already.
+    #[error(
+        "{buffer} is there already, with {len} elements of `{element}`: take it with `get` or `get_mut`, or `free` it first"
+    )]
+    DuplicateName {
+        /// The buffer that there is.
+        buffer: BufferLabel,
+        /// The type of its elements.
+        element: &'static str,
+        /// Its length.
+        len: usize,
+    },
+
+    /// A buffer of [`NamedBuffers`](crate::named::NamedBuffers) was asked for as one of another element type.
+    #[error("{buffer} has elements of `{element}`, and was asked for as one of `{asked}`")]
+    WrongElement {
+        /// Which buffer.
+        buffer: BufferLabel,
+        /// The type of its elements.
+        element: &'static str,
+        /// The type that was asked for.
+        asked: &'static str,
+    },
+
+    /// A [`Key`](crate::named::Key) that leads to no buffer, or that is there twice where several buffers are
+    /// borrowed at once.
+    #[error("the key of a buffer of `{element}` {reason}")]
+    BadKey {
+        /// The type of the elements that its buffer had.
+        element: &'static str,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
+
+    /// A download was waited for by the name of its buffer, and none was started by that name.
+    #[error(
+        "{buffer}: no download is under way; call `start_async_download` before each `wait_for_download`"
+    )]
+    NoDownload {
+        /// Which buffer.
+        buffer: BufferLabel,
+    },
+
     /// All download slots of the buffer are taken, by downloads that are under way and by guards.
     ///
     /// Remedies: drop a ticket or guard, wait for a slot or await one with
@@ -419,6 +475,30 @@ impl fmt::Display for Excess {
             return write!(f, "which can never fit: {of}'s whole limit is {limit}; ask for less");
         }
         write!(f, "but {} of {of}'s limit of {} are in use; free something", Bytes(used), Bytes(limit))
+    }
+}
+
+/// The names that there are, for a name that is not one of them.
+struct Named<'a> {
+    nearest: Option<&'a str>,
+    names: &'a [String],
+    count: usize,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.names.is_empty() {
+            return f.write_str("; there are no buffers yet");
+        }
+        match self.nearest {
+            Some(nearest) => write!(f, "; is it `{nearest}`? There are")?,
+            None => f.write_str("; there are")?,
+        }
+        write!(f, " `{}`", self.names.join("`, `"))?;
+        match self.count - self.names.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | the first program, on the host and on a card, and its first errors | [`getting_started`] |
 //! | the calls of two other crates beside those of this one | [`coming_from`] |
+//! | buffers whose names are known at run time, as hand-written managers have them | [`named`](crate::named) |
 //! | buffers that grow and shrink | [`adding_and_removing`] |
 //! | one source for the host and for a card | [`generic_backend`] |
 //! | data that is larger than the device's memory, and steps that take turns | [`chunked_pipelines`] |

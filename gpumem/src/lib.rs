@@ -55,6 +55,7 @@ mod label;
 mod ledger;
 mod log_safely;
 mod memory;
+pub mod named;
 mod set;
 mod spec;
 #[cfg(feature = "testing")]

@@ -254,6 +254,12 @@ impl BufferSpec {
         self
     }
 
+    /// Records the size of an element alone.
+    pub(crate) const fn sized(mut self, bytes: usize) -> Self {
+        self.element_size = bytes;
+        self
+    }
+
     /// The buffer's name.
     ///
     /// ```

@@ -131,3 +131,8 @@ impl Random {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The programs of the migration guide compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../MIGRATION.md")]
+pub struct Migration;

@@ -1,5 +1,6 @@
 //! Every call to the backend fails once. After any operation the buffer is as before.
 
+use gpumem::named::{BufferConfig, NamedBuffers};
 use gpumem::testing::{Faults, SlowBus};
 use gpumem::{Async, Buffer, BufferSpec, Device, Error, GpuBuffers, Host, SetStats, Stream};
 use std::time::Duration;
@@ -116,6 +117,45 @@ fn fail_one_call(name: &str, operation: Operation, call: usize) -> Option<bool> 
     assert_eq!(device.stats().lost_bytes, 0, "{what}: what was refused uses no memory");
     assert_eq!((device.stats().live_bytes, device.stats().retired_bytes), (0, 0), "{what}");
     Some(true)
+}
+
+/// Allocates a buffer by name, and starts its download, while one call to the backend fails. Returns which of
+/// both failed; `None` if there is no such call.
+fn fail_one_call_by_name(call: usize) -> Option<[bool; 2]> {
+    let faults = Faults::new();
+    let device = Device::builder().faults(&faults).host().unwrap();
+    let mut buffers = NamedBuffers::new(&device);
+    let config = BufferConfig { enable_async: true, ..BufferConfig::of::<u32>() };
+    let first = buffers.allocate::<u32>("first", 10, config).unwrap();
+    device.synchronize().unwrap();
+    let before = device.stats().live_bytes;
+
+    faults.fail_at(call);
+    let allocated = buffers.allocate::<u32>("second", 1 << 20, config);
+    if allocated.is_err() {
+        assert!(faults.stop(), "call {call}: {allocated:?}");
+        assert_eq!((buffers.len(), buffers.contains("second")), (1, false), "call {call}");
+        assert_eq!(device.stats().live_bytes, before, "call {call}");
+        buffers.allocate::<u32>("second", 1 << 20, config).unwrap();
+    }
+    let started = buffers.start_async_download::<u32>("second");
+    let failed = faults.stop();
+    if started.is_err() {
+        let none = buffers.wait_for_download::<u32>("second").unwrap_err();
+        assert!(matches!(none, Error::NoDownload { .. }), "call {call}: {none}");
+        buffers.start_async_download::<u32>("second").unwrap();
+    }
+    assert!(buffers.wait_for_download::<u32>("second").unwrap().iter().all(|element| *element == 0));
+    assert_eq!(buffers.at(first).unwrap().download().unwrap(), [0; 10]);
+    let failures = [allocated.is_err(), started.is_err()];
+    (failed || failures[0]).then_some(failures)
+}
+
+#[test]
+fn a_failed_operation_by_name_leaves_no_name_and_no_download() {
+    let failures: Vec<[bool; 2]> = (0..).map_while(fail_one_call_by_name).collect();
+    assert!(failures.iter().any(|[allocation, _]| *allocation), "no allocation failed: {failures:?}");
+    assert!(failures.iter().any(|[_, download]| *download), "no download failed: {failures:?}");
 }
 
 #[test]

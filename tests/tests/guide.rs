@@ -154,15 +154,19 @@ fn comments_are_narrow() {
     assert!(wide.is_empty(), "these have more than {COLUMNS} columns:\n{}", wide.join("\n"));
 }
 
-/// The names of the public types: those that `lib.rs` re-exports, and those of `testing`.
+/// The names of the public types: those that `lib.rs` re-exports, and those of the public modules.
 fn public_types() -> HashSet<String> {
     let face = read("gpumem/src/lib.rs");
-    let face = face.split("pub mod __private").next().unwrap_or_default();
-    let exports = face.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
-    let testing = read("gpumem/src/testing/mod.rs");
-    let testing = testing.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
-    let words = |list: &str| list.split(|c: char| !c.is_alphanumeric()).map(String::from).collect::<Vec<_>>();
-    exports.chain(testing).flat_map(words).filter(|word| word.starts_with(char::is_uppercase)).collect()
+    let face = face.split("pub mod __private").next().unwrap_or_default().to_owned();
+    let faces = [face, read("gpumem/src/named/mod.rs"), read("gpumem/src/testing/mod.rs")];
+    let exports = |face: &String| {
+        let lists = face.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
+        lists
+            .flat_map(|list| list.split(|c: char| !c.is_alphanumeric()))
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
+    faces.iter().flat_map(exports).filter(|word| word.starts_with(char::is_uppercase)).collect()
 }
 
 /// The type of an `impl` block without a trait: `Buffer` for

@@ -4,7 +4,8 @@
 //! A folder is a family of mistakes: in the syntax of attributes (`syntax`, `half_typed`), in the keys
 //! (`keys`, `struct_keys`), in their values (`growth`, `sizes`, `options`, `names`, `presets`, `config`), in
 //! the item that the derive is on (`shape`, `fields`, `elements`), in the use of the manager (`usage`), in
-//! modules of kernels and their PTX (`kernels`), and without the feature `cuda` (`without_cuda`).
+//! modules of kernels and their PTX (`kernels`), in the use of buffers by name (`named`), and without the
+//! feature `cuda` (`without_cuda`).
 //!
 //! `TRYBUILD=overwrite cargo test -p gpumem-tests --test ui` writes the messages anew. Read each of them as a
 //! user with that mistake would.

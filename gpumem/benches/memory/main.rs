@@ -90,6 +90,8 @@ fn run<B: Subject>(
     cases::chunks::run::<B>(&mut session);
     cases::leaks::run::<B>(&mut session);
     cases::stats::run::<B>(&mut session);
+    cases::named::run::<B>(&mut session);
+    cases::named::chunks::<B>(&mut session);
     cases::replay::run::<B>(&mut session);
     Ok(())
 }

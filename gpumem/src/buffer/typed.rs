@@ -9,6 +9,7 @@ use crate::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
+use std::ptr;
 
 /// A growable array of `T` in device memory.
 ///
@@ -37,6 +38,7 @@ use std::ops::RangeBounds;
 /// assert_eq!(cells.view(1..)?.download()?, [2]);
 /// # Ok::<(), gpumem::Error>(())
 /// ```
+#[repr(transparent)]
 pub struct Buffer<T, B: Backend = Host, M: Mode = Blocking> {
     pub(super) raw: RawBuffer<B>,
     types: PhantomData<fn() -> (T, M)>,
@@ -57,6 +59,33 @@ impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
         let () = Self::ELEMENT_FITS;
         debug_assert_eq!(raw.element_size(), size_of::<T>());
         Self { raw, types: PhantomData }
+    }
+
+    /// The same buffer, with its element type.
+    ///
+    /// # Safety
+    ///
+    /// `raw` was made for elements of type `T` (rule 5).
+    #[inline]
+    pub(crate) unsafe fn of_raw(raw: &RawBuffer<B>) -> &Self {
+        let () = Self::ELEMENT_FITS;
+        debug_assert_eq!(raw.element_size(), size_of::<T>());
+        // SAFETY: a buffer is a transparent wrapper of a `RawBuffer` (Rust's contract).
+        unsafe { &*ptr::from_ref(raw).cast() }
+    }
+
+    /// As [`Self::of_raw`], for writing.
+    ///
+    /// # Safety
+    ///
+    /// `raw` was made for elements of type `T`, and no buffer of other elements is put in its place (rule 5).
+    /// The reference that this gives allows only buffers of `T`.
+    #[inline]
+    pub(crate) unsafe fn of_raw_mut(raw: &mut RawBuffer<B>) -> &mut Self {
+        let () = Self::ELEMENT_FITS;
+        debug_assert_eq!(raw.element_size(), size_of::<T>());
+        // SAFETY: as in `of_raw` (Rust's contract).
+        unsafe { &mut *ptr::from_mut(raw).cast() }
     }
 
     /// As [`Self::from_raw`], for buffers that pass through generated code. Their element size is checked.

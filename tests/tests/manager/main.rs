@@ -1,6 +1,7 @@
 //! The tests of a hand-written manager of GPU buffers, ported. Applications often write such a manager as a
 //! `HashMap<String, Box<dyn Any>>`. Each of its concepts has a group of tests here, so each exists in gpumem
-//! and needs no workaround. All tests run on the host.
+//! and needs no workaround. All tests run on the host. `gpumem::named`, which has string keys too, has its
+//! tests in `tests/suite/named.rs`.
 //!
 //! Some tests of such a manager have no counterpart here: the mistakes do not compile. Their cases are files
 //! of `tests/ui`:

@@ -18,6 +18,7 @@ mod interleavings;
 mod leaks;
 mod ledger;
 mod limits;
+mod named;
 mod pressure;
 mod random_operations;
 mod rearranging;

@@ -5,6 +5,7 @@ pub(crate) mod crowd;
 pub(crate) mod growth;
 pub(crate) mod leaks;
 pub(crate) mod mix;
+pub(crate) mod named;
 pub(crate) mod pairs;
 pub(crate) mod replay;
 pub(crate) mod stats;
