@@ -271,7 +271,7 @@ impl<B: Backend> NamedBuffers<B> {
     /// [`Error::BadKey`] if the buffer was freed, or is of another manager.
     #[inline]
     pub fn at_mut<T: Element>(&mut self, key: Key<T>) -> Result<&mut Buffer<T, B, Async>, Error> {
-        Ok(self.table.entry_mut(key)?.buffer_mut())
+        self.table.at_mut(key)
     }
 
     /// Two to twelve buffers mutably at once, for a kernel that takes several.

@@ -43,7 +43,7 @@ impl<B: Backend> NamedBuffers<B> {
     #[track_caller]
     pub fn start_async_download<T: Element>(&mut self, name: &str) -> Result<(), Error> {
         let key = self.key::<T>(name)?;
-        self.table.entry_mut(key)?.start_download::<T>()
+        self.table.start_download(key)
     }
 
     /// Waits for the oldest download of a buffer that was started and not waited for. The guard has the
@@ -68,6 +68,6 @@ impl<B: Backend> NamedBuffers<B> {
     /// [`Ticket::wait`](crate::Ticket::wait).
     pub fn wait_for_download<T: Element>(&mut self, name: &str) -> Result<DownloadGuard<T, B>, Error> {
         let key = self.key::<T>(name)?;
-        self.table.entry_mut(key)?.wait_for_download::<T>()
+        self.table.wait_for_download(key)
     }
 }

@@ -46,7 +46,8 @@ macro_rules! split {
                 let places = [$($key.place),+];
                 let twice = || key_twice(&places, &[$(type_name::<$element>()),+]);
                 let [$($key),+] = table.entries_mut(places).ok_or_else(twice)?;
-                Ok(($($key.buffer_mut::<$element>(),)+))
+                // SAFETY: `at` has found each key, which has the type of the entry with its number (rule 5).
+                Ok(unsafe { ($($key.buffer_mut::<$element>(),)+) })
             }
         }
     };

@@ -32,22 +32,29 @@ impl<B: Backend> Entry<B> {
         &self.raw
     }
 
-    /// The buffer. The caller has checked its type, by its name or its key.
+    /// The buffer.
+    ///
+    /// # Safety
+    ///
+    /// The buffer has elements of type `T`: a key of this entry has its type (rule 5).
     #[inline]
-    fn buffer<T: Element>(&self) -> &Buffer<T, B, Async> {
-        // SAFETY: the caller has compared the type, or has a key of this entry, which has its type (rule 5).
+    unsafe fn buffer<T: Element>(&self) -> &Buffer<T, B, Async> {
+        // SAFETY: the caller's promise (rule 5).
         unsafe { Buffer::of_raw(&self.raw) }
     }
 
-    /// As [`Self::buffer`].
+    /// The buffer.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::buffer`] (rule 5).
     #[inline]
-    pub(super) fn buffer_mut<T: Element>(&mut self) -> &mut Buffer<T, B, Async> {
-        // SAFETY: as in `buffer` (rule 5).
+    pub(super) unsafe fn buffer_mut<T: Element>(&mut self) -> &mut Buffer<T, B, Async> {
+        // SAFETY: the caller's promise (rule 5).
         unsafe { Buffer::of_raw_mut(&mut self.raw) }
     }
 
-    #[track_caller]
-    pub(super) fn start_download<T: Element>(&mut self) -> Result<(), Error> {
+    fn check_async(&self) -> Result<(), Error> {
         if !self.raw.spec().is_async() {
             return Err(Error::InvalidSpec {
                 what: self.raw.label().to_string(),
@@ -56,16 +63,7 @@ impl<B: Backend> Entry<B> {
                 rule: "an async download needs it: allocate the buffer with it, or call `download` of the buffer, which waits",
             });
         }
-        let download: Download<T, B> = self.buffer().start_download()?;
-        self.downloads.push_back(Box::new(download));
         Ok(())
-    }
-
-    pub(super) fn wait_for_download<T: Element>(&mut self) -> Result<DownloadGuard<T, B>, Error> {
-        let none = || Error::NoDownload { buffer: self.raw.label() };
-        let oldest = self.downloads.pop_front().ok_or_else(none)?;
-        let download = oldest.downcast::<Download<T, B>>();
-        download.unwrap_or_else(|_| unreachable!("the downloads have the type of their buffer")).wait()
     }
 }
 
@@ -145,16 +143,44 @@ impl<B: Backend> Table<B> {
     #[inline]
     pub(super) fn at<T: Element>(&self, key: Key<T>) -> Result<&Buffer<T, B, Async>, Error> {
         match self.places.get(key.place) {
-            Some(Some(entry)) if entry.serial == key.serial => Ok(entry.buffer()),
+            Some(Some(entry)) if entry.serial == key.serial => {
+                // SAFETY: a key has the type of the entry with its number (rule 5).
+                Ok(unsafe { entry.buffer() })
+            }
             _ => Err(bad_key::<T>()),
         }
     }
 
-    /// The entry of a key.
     #[inline]
-    pub(super) fn entry_mut<T: Element>(&mut self, key: Key<T>) -> Result<&mut Entry<B>, Error> {
+    fn entry_mut<T: Element>(&mut self, key: Key<T>) -> Result<&mut Entry<B>, Error> {
         self.at(key)?;
         Ok(self.places[key.place].as_mut().expect("the key was checked"))
+    }
+
+    /// The buffer of a key.
+    #[inline]
+    pub(super) fn at_mut<T: Element>(&mut self, key: Key<T>) -> Result<&mut Buffer<T, B, Async>, Error> {
+        // SAFETY: a key has the type of the entry with its number (rule 5).
+        Ok(unsafe { self.entry_mut(key)?.buffer_mut() })
+    }
+
+    #[track_caller]
+    pub(super) fn start_download<T: Element>(&mut self, key: Key<T>) -> Result<(), Error> {
+        self.entry_mut(key)?.check_async()?;
+        let download: Download<T, B> = self.at(key)?.start_download()?;
+        self.entry_mut(key)?.downloads.push_back(Box::new(download));
+        Ok(())
+    }
+
+    /// Waits for the oldest download of the buffer of a key.
+    pub(super) fn wait_for_download<T: Element>(
+        &mut self,
+        key: Key<T>,
+    ) -> Result<DownloadGuard<T, B>, Error> {
+        let Entry { raw, downloads, .. } = self.entry_mut(key)?;
+        let oldest = downloads.pop_front().ok_or_else(|| Error::NoDownload { buffer: raw.label() })?;
+        let download = oldest.downcast::<Download<T, B>>();
+        download.unwrap_or_else(|_| unreachable!("the downloads have the type of their buffer")).wait()
     }
 
     /// The entries at several places, which keys of them have given, unless a place is there twice.
