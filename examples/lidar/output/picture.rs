@@ -208,8 +208,8 @@ impl Looks {
         const SOIL: [f32; 3] = [196.0, 184.0, 164.0];
         const WATER: [f32; 3] = [72.0, 128.0, 168.0];
         const SHRUB: [f32; 3] = [104.0, 148.0, 72.0];
-        const TREE: [f32; 3] = [40.0, 96.0, 62.0];
-        const CROWN: [f32; 3] = [128.0, 172.0, 84.0];
+        const TREE: [f32; 3] = [58.0, 116.0, 74.0];
+        const CROWN: [f32; 3] = [140.0, 184.0, 96.0];
         const ROOF: [f32; 3] = [206.0, 108.0, 78.0];
         let grass = mixed(MEADOW, HEATH, self.altitude);
         let ground = match self.ndvi {

@@ -30,7 +30,7 @@ pub fn lines(picture: &Picture) -> Range<usize> {
 /// Gives pixels without a point that of a pixel next to them, where enough of those have one.
 pub fn fill(picture: &mut Picture) {
     let (width, height) = (picture.width, picture.height);
-    for reach in [1, 2, 3] {
+    for reach in [1, 2, 3, 6, 9] {
         let old = picture.pixels.clone();
         picture.pixels.par_chunks_mut(width).enumerate().for_each(|(line, pixels)| {
             let lines = line.saturating_sub(reach)..(line + reach + 1).min(height);

@@ -20,13 +20,14 @@ pub mod overlap;
 
 use std::{
     borrow::Borrow,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, anyhow};
 use gpumem::{Buffer, Device, DeviceStats, Error, KernelBackend, Launch, Result as GpuResult};
+use rayon::prelude::*;
 
 use crate::{
     cloud::{
@@ -42,6 +43,8 @@ pub use crate::{cloud::Columns, tile::chunks::Chunk};
 
 /// The moments that a device notes per chunk: before the upload, after it, and after the kernels.
 const MOMENTS: usize = 3;
+/// The most chunks at a time whose features are computed, come down or are taken: two per device.
+const UNDER_WAY: usize = 4;
 /// The number of reads of the device's clock. The quickest read is the most exact one.
 const LOOKS: usize = 20;
 
@@ -111,10 +114,11 @@ pub fn run<B: KernelBackend, C: Borrow<Chunk> + Send>(
         lanes.push(Lane::open(device, work)?);
     }
     let start = Instant::now();
-    // With one chunk in each channel, two wait on each device at most, or come down from it.
     let (to_queue, read) = sync_channel(1);
-    let (to_wait, queued) = sync_channel(1);
-    let (to_take, arrived) = sync_channel(1);
+    let (to_wait, queued) = channel();
+    let (to_take, arrived) = channel();
+    // A chunk has a place here until its features were taken.
+    let (under_way, done) = sync_channel(UNDER_WAY);
     let (read, queued, taken) = thread::scope(|scope| {
         let reader = scope.spawn(move || {
             let mut chunks = chunks;
@@ -126,11 +130,13 @@ pub fn run<B: KernelBackend, C: Borrow<Chunk> + Send>(
             for (chunk, frame) in arrived {
                 let (chunk, frame): (C, FeaturesFrame<B>) = (chunk, frame);
                 take(chunk.borrow(), columns(&frame))?;
+                drop(frame);
+                done.recv()?;
             }
             Ok(())
         });
-        // Both ends of the channels go with this call, so that the other threads see its end.
-        let queued = queue_all(&mut lanes, read, to_wait);
+        // These ends of the channels go with this call, so that the other threads see its end.
+        let queued = queue_all(&mut lanes, read, under_way, to_wait);
         let times = waiter.join().unwrap_or_else(|_| Err(anyhow!("the thread that waits panicked")));
         let taken = taker.join().unwrap_or_else(|_| Err(anyhow!("the thread that takes features panicked")));
         let read = reader.join().unwrap_or_else(|_| Err(anyhow!("the thread that reads panicked")));
@@ -149,13 +155,15 @@ pub fn run<B: KernelBackend, C: Borrow<Chunk> + Send>(
 }
 
 /// Queues each chunk on the device whose turn it is.
-#[expect(clippy::needless_pass_by_value, reason = "the channel ends with this call")]
+#[expect(clippy::needless_pass_by_value, reason = "the channels end with this call")]
 fn queue_all<B: KernelBackend, C: Borrow<Chunk>>(
     lanes: &mut [Lane<'_, B>],
     read: Receiver<C>,
-    to_wait: SyncSender<Queued<B, C>>,
+    under_way: SyncSender<()>,
+    to_wait: Sender<Queued<B, C>>,
 ) -> Result<()> {
     for (index, chunk) in read.into_iter().enumerate() {
+        under_way.send(()).map_err(gone)?;
         let download = lanes[index % 2].queue(chunk.borrow(), index / 2)?;
         to_wait.send((chunk, download)).map_err(gone)?;
     }
@@ -268,9 +276,9 @@ impl<'a, B: KernelBackend> Lane<'a, B> {
         let mut positions = buffers.positions.stage(chunk.cloud.positions.len())?;
         let mut row_starts = buffers.row_starts.stage(chunk.cloud.row_starts.len())?;
         let mut colours = buffers.colours.stage(chunk.cloud.colours.len())?;
-        positions.copy_from_slice(&chunk.cloud.positions);
-        row_starts.copy_from_slice(&chunk.cloud.row_starts);
-        colours.copy_from_slice(&chunk.cloud.colours);
+        copy(&mut positions, &chunk.cloud.positions);
+        copy(&mut row_starts, &chunk.cloud.row_starts);
+        copy(&mut colours, &chunk.cloud.colours);
         let moment = u32::try_from(MOMENTS * turn)?;
         note_time(&self.kernels, moment, &mut self.times)?;
         positions.commit()?;
@@ -302,6 +310,13 @@ impl<'a, B: KernelBackend> Lane<'a, B> {
         self.device.close()?;
         Ok((chunks, stats))
     }
+}
+
+/// Copies on several cores: one does not keep up with a card.
+fn copy<T: Copy + Send + Sync>(to: &mut [T], from: &[T]) {
+    const PART: usize = 1 << 16;
+    let parts = to.par_chunks_mut(PART).zip(from.par_chunks(PART));
+    parts.for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 /// New buffers for a chunk, of the size of the largest one.

@@ -40,6 +40,7 @@ pub struct Tile {
     /// The number of points that the file classifies as ground.
     pub ground: u64,
     records: Spill,
+    area: Option<f64>,
 }
 
 impl Tile {
@@ -65,6 +66,7 @@ impl Tile {
             highest: [i32::MIN; 3],
             ground: 0,
             records: Spill::new(folder, points.record_len())?,
+            area: None,
             header,
         };
         let bounds = Bounds::of(&tile.header);
@@ -139,6 +141,9 @@ impl Tile {
     /// The area of the map that has points, in square units, at least that of one integer.
     pub fn area(&mut self) -> Result<f64> {
         const SIDE: u64 = 256;
+        if let Some(area) = self.area {
+            return Ok(area);
+        }
         let (extent, scale) = (self.extent(), self.scale());
         let mut taken = vec![false; 1 << 16];
         let lowest = self.lowest;
@@ -154,7 +159,7 @@ impl Tile {
         })?;
         let share = taken.iter().filter(|taken| **taken).count() as f64 / taken.len() as f64;
         let [width, height] = [0, 1].map(|axis| (f64::from(extent[axis]) + 1.0) * scale[axis]);
-        Ok(width * height * share)
+        Ok(*self.area.insert(width * height * share))
     }
 }
 
