@@ -27,27 +27,44 @@ pub fn lines(picture: &Picture) -> Range<usize> {
     first.saturating_sub(margin) / FINE..(last + margin).min(picture.height - 1) / FINE + 1
 }
 
-/// Gives pixels without a point that of a pixel next to them, where enough of those have one.
+/// Gives pixels without a point that of a pixel near them, where enough of those have one.
 pub fn fill(picture: &mut Picture) {
     let (width, height) = (picture.width, picture.height);
     for reach in [1, 2, 3, 6, 9] {
-        let old = picture.pixels.clone();
+        let (old, counts) = (picture.pixels.clone(), counts(picture));
         picture.pixels.par_chunks_mut(width).enumerate().for_each(|(line, pixels)| {
             let lines = line.saturating_sub(reach)..(line + reach + 1).min(height);
+            let count = |line: usize, column: usize| counts[line * (width + 1) + column];
             for (column, pixel) in
                 pixels.iter_mut().enumerate().filter(|(_, pixel)| pixel.depth.is_infinite())
             {
                 let columns = column.saturating_sub(reach)..(column + reach + 1).min(width);
-                let near = lines.clone().flat_map(|line| &old[line * width..][columns.clone()]);
-                let near: Vec<_> = near.filter(|pixel| pixel.depth.is_finite()).collect();
+                let near = count(lines.end, columns.end) + count(lines.start, columns.start)
+                    - count(lines.start, columns.end)
+                    - count(lines.end, columns.start);
                 // Holes are filled, and the outline stays where it is.
-                if 20 * near.len() >= 9 * lines.len() * columns.len() {
-                    *pixel =
-                        **near.iter().max_by(|a, b| a.depth.total_cmp(&b.depth)).expect("there are some");
+                if 20 * near as usize >= 9 * lines.len() * columns.len() {
+                    let near = lines.clone().flat_map(|line| &old[line * width..][columns.clone()]);
+                    let near = near.filter(|pixel| pixel.depth.is_finite());
+                    *pixel = near.max_by(|a, b| a.depth.total_cmp(&b.depth)).copied().unwrap_or(*pixel);
                 }
             }
         });
     }
+}
+
+/// For each corner of a pixel, the number of pixels with a point that lie before it on both axes.
+fn counts(picture: &Picture) -> Vec<u32> {
+    let wide = picture.width + 1;
+    let mut counts = vec![0; wide * (picture.height + 1)];
+    for (line, pixels) in picture.pixels.chunks_exact(picture.width).enumerate() {
+        let mut sum = 0;
+        for (column, pixel) in pixels.iter().enumerate() {
+            sum += u32::from(pixel.depth.is_finite());
+            counts[(line + 1) * wide + column + 1] = counts[line * wide + column + 1] + sum;
+        }
+    }
+    counts
 }
 
 /// The bytes of some lines of the image, three per pixel.
