@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "LENGTH", default_value = "40", value_parser = length)]
     pub widest: f64,
 
-    /// The most points of a chunk, unless one row of the map has more [default: 500000, or fewer if the limit asks for it]
+    /// The most points of a chunk, unless one row of the map has more [default: 250000, or fewer if the limit asks for it]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub chunk: Option<u32>,
 
@@ -49,7 +49,7 @@ pub struct Args {
     pub compare: bool,
 
     /// The width of the picture, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 1_200, value_parser = value_parser!(u32).range(64..=8_192))]
+    #[arg(long, value_name = "PIXELS", default_value_t = 1_200, value_parser = value_parser!(u32).range(64..=4_096))]
     pub size: u32,
 
     /// The number of points of the program's own landscape

@@ -123,6 +123,15 @@ mod tests {
     }
 
     #[test]
+    fn a_tile_may_have_no_extent() {
+        for count in [1, 5] {
+            let (folder, tile) = tile::tests::tile_of(vec![[7.0, -3.0, 2.0]; count]);
+            let [tile, out] = [&tile, folder.path()].map(|path| path.to_str().unwrap());
+            assert!(run(&args(&[tile, "--out", out, "--size", "64"])).unwrap());
+        }
+    }
+
+    #[test]
     fn tiles_of_one_name_are_refused() {
         let error = run(&args(&["a/tile.las", "b/tile.laz"])).unwrap_err();
         assert_eq!(

@@ -27,7 +27,7 @@ use crate::{
 /// The points of a circle on average, unless there is a radius.
 const POINTS: f64 = 24.0;
 /// The most points of a chunk, unless there is another number.
-const CHUNK: u32 = 500_000;
+const CHUNK: u32 = 250_000;
 
 /// The times of the parts of a run.
 pub struct Times {

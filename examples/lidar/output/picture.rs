@@ -115,14 +115,14 @@ impl Picture {
         let width = width as usize * FINE;
         let (low, high) = (near * LOOK[0], far * LOOK[0] + size[2] * LOOK[1]);
         // A tile that is far deeper than wide is drawn smaller.
-        let across = (right - left).max((high - low) / 1.5).max(f32::MIN_POSITIVE);
+        let across = (right - left).max((high - low) / 1.5).max(10.0 * scale[0]);
         let zoom = width as f32 * (1.0 - MARGIN) / across;
         let margin = width as f32 * MARGIN / 2.0;
         let height = ((high - low) * zoom + 2.0 * margin).ceil() as usize;
         let height = height.div_ceil(FINE) * FINE;
         let centre = (width as f32 - zoom * (right + left)) / 2.0;
         let view = View { zoom, corner: [centre, margin + zoom * high] };
-        let cell = (size[0].max(size[1]) / SURFACE).max(f32::MIN_POSITIVE);
+        let cell = (size[0].max(size[1]) / SURFACE).max(scale[0]);
         let [columns, lines] = [0, 1].map(|axis| (size[axis] / cell) as usize + 1);
         let apart = (1.0 / (std::f64::consts::PI * plan.radius * plan.radius)).sqrt().recip() / 5.0;
         Self {
