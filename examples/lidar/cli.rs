@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum, value_parser};
 
-/// Computes features of the points of LAS and LAZ tiles: height above ground, normals, shape, density, colour.
+/// Computes features of the points of LAS and LAZ tiles: height above ground, normal, shape, density, colour.
 ///
 /// For each tile, two files appear in the folder DIR: NAME-features.laz has the points, in the order of their
 /// places, with the features as extra bytes; NAME-features.png is a picture. Lengths are in the unit of the
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "LENGTH", default_value = "40", value_parser = length)]
     pub widest: f64,
 
-    /// The most points of a chunk, unless one row of the map has more [default: 250000, or fewer if the limit asks for it]
+    /// The most points of a chunk, unless one row of the map has more [default: 250000, or what --limit allows]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub chunk: Option<u32>,
 
@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long)]
     pub naive: bool,
 
-    /// Compute the features of the first tile both ways, three times each, with all its chunks in memory; write nothing
+    /// Compute all chunks both ways, three times each, from memory, and print both times; write nothing
     #[arg(long, conflicts_with = "naive")]
     pub compare: bool,
 

@@ -43,9 +43,9 @@ pub fn run<B: KernelBackend>(
     open: &impl Fn(DeviceBuilder) -> gpumem::Result<Device<B>>,
 ) -> Result<()> {
     let (mut plan, read, sorted) = plan(path, args)?;
-    // Several devices share the limit.
+    // Several devices share the limit. A single one works without a pipeline, and retains no memory.
     let open = |devices: u64| {
-        let builder = Device::builder();
+        let builder = if devices > 1 { Device::builder() } else { Device::builder().retain(0) };
         open(match args.limit {
             Some(limit) => builder.memory_limit((limit / devices).max(1)),
             None => builder,

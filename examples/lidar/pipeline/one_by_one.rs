@@ -16,8 +16,8 @@ use crate::{
     tile::chunks::Chunk,
 };
 
-/// Computes all chunks, and gives each with its features to `take`, in order. Before each chunk the pool
-/// gives all memory back to the driver.
+/// Computes all chunks, and gives each with its features to `take`, in order. The device should retain no
+/// memory (`DeviceBuilder::retain`): then each chunk gets its memory from the driver.
 pub fn run<B: KernelBackend, C: Borrow<Chunk>>(
     device: Device<B>,
     work: &Work,
@@ -32,7 +32,6 @@ pub fn run<B: KernelBackend, C: Borrow<Chunk>>(
     for chunk in chunks {
         let chunk = chunk?;
         let chunk = chunk.borrow();
-        device.trim(0)?;
         let times = one(&device, &kernels, &ground, work, chunk, &mut features)?;
         for (busy, times) in busy.iter_mut().zip(times.windows(2)) {
             *busy += times[1] - times[0];

@@ -150,20 +150,7 @@ fn fill(heights: &mut [f32], columns: usize) {
     }
     // The means of 2x2 cells, filled in the same way.
     let [wide, high] = [columns.div_ceil(2), lines.div_ceil(2)];
-    let mut coarse: Vec<f32> = (0..wide * high)
-        .map(|cell| {
-            let [column, line] = [2 * (cell % wide), 2 * (cell / wide)];
-            let (mut sum, mut count) = (0.0, 0.0);
-            for line in line..lines.min(line + 2) {
-                let row = &heights[line * columns..][column..columns.min(column + 2)];
-                for height in row.iter().filter(|height| height.is_finite()) {
-                    sum += height;
-                    count += 1.0;
-                }
-            }
-            if count > 0.0 { sum / count } else { f32::INFINITY }
-        })
-        .collect();
+    let mut coarse = coarser(heights, columns);
     fill(&mut coarse, wide);
     let empty: Vec<usize> = (0..heights.len()).filter(|cell| !heights[*cell].is_finite()).collect();
     for (cell, height) in heights.iter_mut().enumerate().filter(|(_, height)| !height.is_finite()) {
@@ -177,7 +164,32 @@ fn fill(heights: &mut [f32], columns: usize) {
         let at = |column: usize, line: usize| coarse[near_line[line] * wide + near_column[column]];
         *height = (9.0 * at(0, 0) + 3.0 * (at(1, 0) + at(0, 1)) + at(1, 1)) / 16.0;
     }
-    // Then towards the mean of the four cells around each, so that a slope goes on through them.
+    smooth(heights, columns, &empty);
+}
+
+/// The means of 2x2 cells.
+fn coarser(heights: &[f32], columns: usize) -> Vec<f32> {
+    let lines = heights.len() / columns;
+    let [wide, high] = [columns.div_ceil(2), lines.div_ceil(2)];
+    (0..wide * high)
+        .map(|cell| {
+            let [column, line] = [2 * (cell % wide), 2 * (cell / wide)];
+            let (mut sum, mut count) = (0.0, 0.0);
+            for line in line..lines.min(line + 2) {
+                let row = &heights[line * columns..][column..columns.min(column + 2)];
+                for height in row.iter().filter(|height| height.is_finite()) {
+                    sum += height;
+                    count += 1.0;
+                }
+            }
+            if count > 0.0 { sum / count } else { f32::INFINITY }
+        })
+        .collect()
+}
+
+/// Moves cells towards the mean of the four cells around each, so that a slope goes on through them.
+fn smooth(heights: &mut [f32], columns: usize, cells: &[usize]) {
+    let lines = heights.len() / columns;
     for _ in 0..SMOOTHINGS {
         let smooth = |cell: &usize| {
             let (column, line) = (cell % columns, cell / columns);
@@ -187,8 +199,8 @@ fn fill(heights: &mut [f32], columns: usize) {
             let along = along.map(|line| heights[line * columns + column]);
             (across[0] + across[1] + along[0] + along[1]) / 4.0
         };
-        let new: Vec<f32> = empty.par_iter().with_min_len(1 << 12).map(smooth).collect();
-        empty.iter().zip(new).for_each(|(cell, new)| heights[*cell] = new);
+        let new: Vec<f32> = cells.par_iter().with_min_len(1 << 12).map(smooth).collect();
+        cells.iter().zip(new).for_each(|(cell, new)| heights[*cell] = new);
     }
 }
 
