@@ -145,7 +145,7 @@ fn nvcc() -> Result<PathBuf, Failure> {
 /// finds, Turing or later.
 pub(crate) fn ptx() -> Result<(), Failure> {
     let nvcc = nvcc()?.display().to_string();
-    for example in ["graph", "small", "stream"] {
+    for example in ["graph", "lidar", "small", "stream"] {
         let folder = root().join("examples").join(example);
         Run::new(&nvcc)
             .arguments(["-ptx", "-O3", "-arch=compute_75", "-Werror", "all-warnings", "-o"])

@@ -1,0 +1,141 @@
+//! Sizes in a file by which a reader takes memory. Where they are wrong it would take all that there is, so
+//! they are compared with the length of the file, and with each other, before points are read.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek, SeekFrom},
+};
+
+use anyhow::{Context, Result, ensure};
+use las::Header;
+use laz::{LazItemType, LazVlr, laszip::ChunkTable};
+
+/// The most points of a chunk of a compressed file, if the file has fewer.
+const CHUNK: u64 = 1 << 22;
+
+/// A number of a file, at a place.
+fn number<const BYTES: usize>(mut file: &File, at: u64) -> Result<u64> {
+    let mut bytes = [0; BYTES];
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut bytes).context("the file ends too early")?;
+    let mut wide = [0; 8];
+    wide[..BYTES].copy_from_slice(&bytes);
+    Ok(u64::from_le_bytes(wide))
+}
+
+/// The place of the first point.
+pub fn start(file: &File) -> Result<u64> {
+    number::<4>(file, 96).context("the header cannot be read")
+}
+
+/// Whether the points fit into the file. Those of a compressed file have at least a thousandth of a byte.
+fn room_for(file: &File, count: u64) -> Result<()> {
+    let packed = number::<1>(file, 104)? & 0x80 != 0;
+    let record = number::<2>(file, 105)?.max(1);
+    let length = file.metadata()?.len();
+    let room = length.saturating_sub(start(file)?);
+    let room = if packed { room.saturating_mul(1_000) } else { room / record };
+    ensure!(
+        count <= room,
+        "the header counts {count} points of {record} bytes, but the file has room for {room}"
+    );
+    Ok(())
+}
+
+/// The number of points, which the header of version 1.4 has twice, and the record after the points, whose
+/// length has 8 bytes there.
+pub fn of_header(file: &File) -> Result<()> {
+    let number_of = |at| number::<4>(file, at).context("the header cannot be read");
+    if number::<1>(file, 25).context("the header cannot be read")? < 4 {
+        return room_for(file, number_of(107)?);
+    }
+    let (old, new) = (number_of(107)?, number::<8>(file, 247).context("the header cannot be read")?);
+    ensure!(old == 0 || old == new, "the header counts {old} points in one place, and {new} in another");
+    room_for(file, new)?;
+    if number_of(243)? == 0 {
+        return Ok(());
+    }
+    let (at, length) = (number::<8>(file, 235)?, file.metadata()?.len());
+    let room = length.saturating_sub(at).saturating_sub(60);
+    ensure!(room > 0, "the header says that a record begins at byte {at}, and the file has {length} bytes");
+    let claimed = number::<8>(file, at.saturating_add(20))?;
+    ensure!(
+        claimed <= room,
+        "the record at byte {at} claims {claimed} bytes, and the file has room for {room}"
+    );
+    Ok(())
+}
+
+/// The chunks of a compressed file.
+pub fn chunks(file: &File, header: &Header) -> Result<()> {
+    let vlr = header.laz_vlr().context("the file does not say how it is compressed")?;
+    let record = u64::from(header.point_format().len());
+    ensure!(
+        vlr.items_size() == record,
+        "the points have {record} bytes, and {} of them are compressed",
+        vlr.items_size()
+    );
+    let (count, length, start) = (header.number_of_points(), file.metadata()?.len(), start(file)?);
+    let table = number::<8>(file, start)?;
+    // A writer that could not go back put the place of the table at the end.
+    let table =
+        if table > start && table < length { table } else { number::<8>(file, length.saturating_sub(8))? };
+    ensure!(table > start && table < length, "the table of its chunks is missing: the file is incomplete");
+    let chunks = number::<4>(file, table.saturating_add(4))?;
+    ensure!(chunks <= length / record, "a file of {length} bytes cannot have {chunks} chunks");
+    let size = u64::from(vlr.chunk_size());
+    if !vlr.uses_variable_size_chunks() {
+        ensure!(
+            count <= chunks * size && count > chunks.saturating_sub(1) * size,
+            "the header counts {count} points, but the file has {chunks} chunks of {size}"
+        );
+        ensure!(size <= CHUNK.max(count), "the file claims chunks of {size} points");
+    }
+    let mut reader = BufReader::new(file);
+    reader.seek(SeekFrom::Start(start))?;
+    let table = ChunkTable::read_from(&mut reader, &vlr).context("the table of chunks is damaged")?;
+    let bytes: u64 = table.as_ref().iter().map(|chunk| chunk.byte_count).fold(0, u64::saturating_add);
+    ensure!(
+        bytes <= length - start,
+        "the header counts {count} points in {bytes} bytes, but the file is shorter: it is damaged or ends too early"
+    );
+    let points = if header.point_format().is_extended {
+        layers(file, start + 8, &table, &vlr)?
+    } else if vlr.uses_variable_size_chunks() {
+        table.as_ref().iter().map(|chunk| chunk.point_count).fold(0, u64::saturating_add)
+    } else {
+        count
+    };
+    ensure!(points == count, "the header counts {count} points, but the chunks of the file have {points}");
+    Ok(())
+}
+
+/// The layers of each chunk, as the point formats from 6 on have them. Returns the number of points.
+fn layers(file: &File, start: u64, table: &ChunkTable, vlr: &LazVlr) -> Result<u64> {
+    let layers = vlr.items().iter().map(|item| match item.item_type() {
+        LazItemType::Point14 => 9,
+        LazItemType::RGBNIR14 => 2,
+        LazItemType::Byte14(bytes) => u64::from(bytes),
+        _ => 1,
+    });
+    let (layers, mut at, mut points): (u64, _, u64) = (layers.sum(), start, 0);
+    for (index, chunk) in table.as_ref().iter().enumerate() {
+        // The first point, the number of points, and then the length of each layer.
+        let head = at + vlr.items_size();
+        points = points.saturating_add(number::<4>(file, head)?);
+        let mut bytes = vec![0; usize::try_from(4 * layers)?];
+        let mut file = file;
+        file.read_exact(&mut bytes).context("the file ends within a chunk")?;
+        let lengths = bytes
+            .chunks_exact(4)
+            .map(|length| u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]])));
+        let length = vlr.items_size() + 4 + 4 * layers + lengths.sum::<u64>();
+        ensure!(
+            length <= chunk.byte_count,
+            "chunk {index} claims {length} bytes, but the table of chunks gives it {}",
+            chunk.byte_count
+        );
+        at += chunk.byte_count;
+    }
+    Ok(points)
+}
