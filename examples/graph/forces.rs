@@ -87,12 +87,11 @@ pub fn near_push(
 #[inline]
 pub fn spring_pull(node: usize, positions: &[[f32; 2]], adjacency: Adjacency<'_>) -> [f32; 2] {
     let mut pull = [0.0; 2];
-    for &other in adjacency.of(node) {
-        let other = other as usize;
+    for (other, factor) in adjacency.springs(node) {
         let busy = adjacency.degree(node).min(adjacency.degree(other));
         let [dx, dy] = [0, 1].map(|axis| positions[other][axis] - positions[node][axis]);
         let length = (dx * dx + dy * dy).sqrt().max(1e-3);
-        let strength = 0.5 / busy as f32 * (1.0 - 1.0 / length);
+        let strength = factor * (0.5 / busy as f32 * (1.0 - 1.0 / length));
         pull = [pull[0] + strength * dx, pull[1] + strength * dy];
     }
     pull

@@ -9,6 +9,8 @@ pub struct Network {
     pub nodes: u32,
     /// Pairs of node indices, sorted.
     pub edges: Vec<[u32; 2]>,
+    /// The weight of each edge, above 0. Empty if the input has no weights.
+    pub weights: Vec<f32>,
     /// The number of lines that repeat an edge, in either direction.
     pub merged: usize,
     /// The number of lines that join a node to itself.
@@ -22,6 +24,9 @@ pub struct Adjacency<'a> {
     pub offsets: &'a [u32],
     /// Every edge twice, once from each side.
     pub neighbours: &'a [u32],
+    /// How much stiffer the spring to each neighbour is than in a graph without weights. Empty in such a
+    /// graph: there it is 1.
+    pub factors: &'a [f32],
 }
 
 impl Network {
@@ -36,11 +41,27 @@ impl Network {
         pairs.sort_unstable();
         pairs.dedup();
         let merged = lines - loops - pairs.len();
-        Network { names, nodes, edges: pairs, merged, loops }
+        Network { names, nodes, edges: pairs, weights: vec![], merged, loops }
     }
 
-    /// The fields of an [`Adjacency`]: offsets, and neighbours in rising order.
-    pub fn adjacency(&self) -> (Vec<u32>, Vec<u32>) {
+    /// As [`new`](Self::new), with a weight for each pair. A repeated edge has the sum of its weights.
+    pub fn weighted(nodes: u32, names: Vec<String>, pairs: Vec<[u32; 2]>, weights: &[f32]) -> Self {
+        let sorted = |[a, b]: [u32; 2]| [a.min(b), a.max(b)];
+        let mut lines: Vec<_> = pairs.iter().map(|&pair| sorted(pair)).zip(weights.iter().copied()).collect();
+        // A stable sort, since a sum of weights depends on their order.
+        lines.sort_by_key(|(pair, _)| *pair);
+        lines.retain(|([a, b], _)| a != b);
+        lines.dedup_by(|(pair, weight), (first, sum)| {
+            let same = pair == first;
+            *sum = if same { (*sum + *weight).min(f32::MAX) } else { *sum };
+            same
+        });
+        let weights = lines.into_iter().map(|(_, weight)| weight).collect();
+        Network { weights, ..Network::new(nodes, names, pairs) }
+    }
+
+    /// The fields of an [`Adjacency`]: offsets, neighbours in rising order, and factors.
+    pub fn adjacency(&self) -> (Vec<u32>, Vec<u32>, Vec<f32>) {
         let mut offsets = vec![0; self.nodes as usize + 1];
         for &node in self.edges.as_flattened() {
             offsets[node as usize + 1] += 1;
@@ -56,7 +77,34 @@ impl Network {
                 next[from as usize] += 1;
             }
         }
-        (offsets, neighbours)
+        let factors = self.factors(&offsets);
+        (offsets, neighbours, factors)
+    }
+
+    /// A spring has the stiffness `0.5 / d` in a graph without weights: `d` is the degree of the end with
+    /// fewer edges. In a weighted graph it is `0.5 w / W`, with the weight `w` of the edge, and the sum `W`
+    /// of the weights of all edges of the end where that is less. So weights that are all the same change
+    /// nothing, no unit of weights matters, and no weight makes a step unstable.
+    #[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, factors are f32")]
+    fn factors(&self, offsets: &[u32]) -> Vec<f32> {
+        if self.weights.is_empty() {
+            return vec![];
+        }
+        let mut sums = vec![0.0; self.nodes as usize];
+        let edges = || self.edges.iter().zip(self.weights.iter().map(|&weight| f64::from(weight)));
+        edges().for_each(|(pair, weight)| pair.iter().for_each(|&node| sums[node as usize] += weight));
+        let mut next = offsets.to_vec();
+        let mut factors = vec![0.0; 2 * self.edges.len()];
+        for (&pair, weight) in edges() {
+            let [a, b] = pair.map(|node| node as usize);
+            let fewer = [a, b].map(|node| offsets[node + 1] - offsets[node]).into_iter().min().unwrap_or(1);
+            let factor = weight / sums[a].min(sums[b]) * f64::from(fewer);
+            for node in [a, b] {
+                factors[next[node] as usize] = factor as f32;
+                next[node] += 1;
+            }
+        }
+        factors
     }
 }
 
@@ -64,6 +112,14 @@ impl<'a> Adjacency<'a> {
     /// The nodes next to `node`.
     pub fn of(self, node: usize) -> &'a [u32] {
         &self.neighbours[self.offsets[node] as usize..self.offsets[node + 1] as usize]
+    }
+
+    /// The nodes next to `node`, each with the factor of its spring.
+    pub fn springs(self, node: usize) -> impl Iterator<Item = (usize, f32)> {
+        let range = self.offsets[node] as usize..self.offsets[node + 1] as usize;
+        let factors = self.factors.get(range.clone()).unwrap_or(&[]);
+        let factor = |at: usize| factors.get(at).copied().unwrap_or(1.0);
+        self.neighbours[range].iter().enumerate().map(move |(at, &other)| (other as usize, factor(at)))
     }
 
     /// The number of nodes next to `node`.
@@ -90,9 +146,28 @@ mod tests {
 
     #[test]
     fn adjacency_holds_every_edge_from_both_sides() {
-        let (offsets, neighbours) = Network::new(4, vec![], vec![[0, 2], [1, 2]]).adjacency();
-        let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours };
+        let (offsets, neighbours, factors) = Network::new(4, vec![], vec![[0, 2], [1, 2]]).adjacency();
+        let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours, factors: &factors };
         assert_eq!(adjacency.of(2), [0, 1]);
         assert_eq!([0, 1, 2, 3].map(|n| adjacency.degree(n)), [1, 1, 2, 0]);
+        assert_eq!(adjacency.springs(2).collect::<Vec<_>>(), [(0, 1.0), (1, 1.0)]);
+    }
+
+    #[test]
+    fn weights_of_a_repeated_edge_add_up() {
+        let pairs = vec![[2, 1], [3, 3], [0, 2], [1, 2]];
+        let network = Network::weighted(4, vec![], pairs, &[1.0, 9.0, 2.5, 3.0]);
+        assert_eq!((&network.edges[..], &network.weights[..]), (&[[0, 2], [1, 2]][..], &[2.5, 4.0][..]));
+        assert_eq!((network.merged, network.loops), (1, 1));
+    }
+
+    #[test]
+    fn weights_that_are_all_the_same_change_nothing() {
+        let pairs = vec![[0, 1], [1, 2], [1, 3], [2, 3]];
+        let factors = |weights: &[f32]| Network::weighted(4, vec![], pairs.clone(), weights).adjacency().2;
+        assert_eq!(factors(&[0.7; 4]), [1.0; 8]);
+        // Node 0 has one edge, so its spring stays as it is. Node 1 prefers node 3 to node 2.
+        assert_eq!(factors(&[1.0, 1.0, 4.0, 1.0])[..4], [1.0, 1.0, 1.0, 1.6]);
+        assert!(factors(&[f32::MAX, f32::MIN_POSITIVE, 1.0, f32::MAX]).iter().all(|f| *f <= 3.0));
     }
 }

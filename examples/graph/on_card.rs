@@ -2,11 +2,13 @@
 
 use super::Kernels;
 use crate::{
-    graph::{Graph, GraphBuffers, GraphLengths},
-    grid::{all_cells, cells},
-    layout::lay_out,
+    frames::Frames,
+    graph::{Graph, GraphBuffers, with_scratch},
+    grow::Growth,
+    input::rmat,
+    layout::{Course, lay_out},
     network::Network,
-    physics::{Physics, Step},
+    physics::{Physics, Step, balance},
     report::EdgeLengths,
 };
 use gpumem::{Cuda, Device, Error, GpuBuffers, KernelBackend, Launch};
@@ -20,38 +22,52 @@ fn net() -> Graph {
     let across = (0..59_u32).flat_map(|x| (0..40).map(move |y| [at(x, y), at(x + 1, y)]));
     let down = (0..60_u32).flat_map(|x| (0..39).map(move |y| [at(x, y), at(x, y + 1)]));
     let ties = (0..30).map(|i| [i * 71 % 2400, i * 1_013 % 2400]);
-    Graph::new(Network::new(2400, vec![], across.chain(down).chain(ties).collect()), 7)
+    let pairs: Vec<[u32; 2]> = across.chain(down).chain(ties).collect();
+    // The weights are of many sizes.
+    let weights: Vec<f32> = (0..pairs.len()).map(|at| 1.0 + (at * at % 97) as f32).collect();
+    Graph::new(Network::weighted(2400, vec![], pairs, &weights), 7)
 }
 
 fn card() -> Option<Device<Cuda>> {
     card::found(Device::cuda(0), |error| matches!(error, Error::BackendUnavailable { .. }))
 }
 
-fn laid_out<B: KernelBackend>(device: Device<B>, steps: u32) -> Graph {
-    let mut graph = net();
-    let physics = Physics::balance(&mut graph);
-    let outcome = lay_out(device, &mut graph, physics, steps).unwrap();
-    assert_eq!(outcome.stats.async_downloads, u64::from(steps));
+fn laid_out<B: KernelBackend>(device: &Device<B>, mut graph: Graph, steps: u32) -> Graph {
+    balance(&mut graph);
+    let outcome = lay_out(device, &mut graph, Course::plain(steps, &mut |_, _| ())).unwrap();
+    assert_eq!(outcome.stats.async_downloads, 2 * u64::from(steps));
     graph
+}
+
+fn furthest_apart(here: &Graph, there: &Graph) -> f32 {
+    let pairs = here.positions.iter().zip(&there.positions);
+    pairs.map(|(here, there)| (here[0] - there[0]).hypot(here[1] - there[1])).fold(0.0, f32::max)
 }
 
 #[test]
 fn the_card_computes_what_the_host_does() {
     for (steps, tolerance) in [(1, 1e-4), (10, 1e-2)] {
         let Some(device) = card() else { return };
-        let (here, there) = (laid_out(Device::host(), steps), laid_out(device, steps));
-        for (here, there) in here.positions.iter().zip(&there.positions) {
-            let apart = (here[0] - there[0]).hypot(here[1] - there[1]);
-            assert!(apart < tolerance, "{apart} apart after {steps} steps: {here:?}, {there:?}");
-        }
+        let (here, there) = (laid_out(&Device::host(), net(), steps), laid_out(&device, net(), steps));
+        let apart = furthest_apart(&here, &there);
+        assert!(apart < tolerance, "{apart} apart after {steps} steps");
     }
+}
+
+/// Nodes with thousands of springs, and cells with thousands of nodes.
+#[test]
+fn busy_nodes_and_crowded_cells_are_as_on_the_host() {
+    let Some(device) = card() else { return };
+    let graph = || Graph::new(rmat(13, 5), 1);
+    let apart = furthest_apart(&laid_out(&Device::host(), graph(), 1), &laid_out(&device, graph(), 1));
+    assert!(apart < 1e-2, "{apart} apart after one step");
 }
 
 #[test]
 fn pictures_are_as_good() {
     let Some(device) = card() else { return };
-    let expected = EdgeLengths::of(&laid_out(Device::host(), 300)).unwrap();
-    let found = EdgeLengths::of(&laid_out(device, 300)).unwrap();
+    let expected = EdgeLengths::of(&laid_out(&Device::host(), net(), 300)).unwrap();
+    let found = EdgeLengths::of(&laid_out(&device, net(), 300)).unwrap();
     for (found, expected) in
         [(found.mean, expected.mean), (found.median, expected.median), (found.spread, expected.spread)]
     {
@@ -61,9 +77,26 @@ fn pictures_are_as_good() {
 
 #[test]
 fn a_seed_gives_the_same_picture() {
-    let (Some(first), Some(second)) = (card(), card()) else { return };
-    let same = laid_out(first, 50).positions == laid_out(second, 50).positions;
-    assert!(same, "additions must not depend on the order of threads");
+    let Some(device) = card() else { return };
+    for graph in [net, || Graph::new(rmat(12, 3), 1)] {
+        let same = laid_out(&device, graph(), 50).positions == laid_out(&device, graph(), 50).positions;
+        assert!(same, "additions must not depend on the order of threads");
+    }
+}
+
+#[test]
+fn a_graph_grows_on_the_card() {
+    let Some(device) = card() else { return };
+    let (first, growth) = Growth::new(rmat(15, 2), 6, 1);
+    let mut graph = Graph::new(first, 1);
+    balance(&mut graph);
+    let mut shown = 0;
+    let show = &mut |_: &Graph, _| shown += 1;
+    let course = Course { steps: 20, growth: Some(growth), frames: Frames::Positions, show };
+    let stats = lay_out(&device, &mut graph, course).unwrap().stats;
+    assert!(stats.grown_in_place + stats.grown_by_copy > 6, "{stats}");
+    assert_eq!((graph.positions.len(), shown), (1 << 15, 7 * 20));
+    assert!(graph.positions.as_flattened().iter().all(|coordinate| coordinate.is_finite()));
 }
 
 /// Fills every buffer with bits that are no index, and a third of the elements with any bits.
@@ -87,11 +120,16 @@ fn fill_with_nonsense(set: &mut GraphBuffers<Cuda>, rng: &mut fastrand::Rng) {
     fill!(set.velocities);
     fill!(set.offsets);
     fill!(set.neighbours);
+    fill!(set.factors);
+    fill!(set.boxes);
     fill!(set.frame);
-    fill!(set.sorted);
+    fill!(set.tiles);
     fill!(set.cell_starts);
+    fill!(set.order);
+    fill!(set.sorted);
     fill!(set.cell_bodies);
     fill!(set.cell_fields);
+    fill!(set.pulls);
 }
 
 /// For `compute-sanitizer`: that the kernels keep what `unsafe(ptx = ..)` promises.
@@ -100,14 +138,21 @@ fn kernels_stay_within_their_slices_whatever_these_hold() {
     let Some(device) = card() else { return };
     let kernels = Kernels::load(&device).unwrap();
     let (mut rng, mut graph) = (fastrand::Rng::with_seed(3), net());
-    let step = Physics::balance(&mut graph).step(0, 10, 4);
+    balance(&mut graph);
+    // Six levels have several tiles.
+    let step = Physics::of(&graph).step(0, 10, 6);
     let mut set = graph.upload(&device).unwrap();
-    let (cell_starts, count) = (cells(4) + 1, all_cells(4));
-    let lengths = GraphLengths { cell_starts, cell_bodies: count, cell_fields: count, ..set.lengths() };
-    set.resize(lengths).unwrap();
-    let launches = [Launch::over(2400), Launch::grid(1).block(1_024), Launch::grid((3, 2)).block((24, 2, 3))];
+    set.resize(with_scratch(set.lengths(), step.levels)).unwrap();
+    let launches = [
+        Launch::over(2400),
+        Launch::over(32 * 2400),
+        Launch::grid(300).block(256),
+        Launch::grid(1).block(192),
+        Launch::grid((3, 2)).block((24, 2, 3)),
+        Launch::grid((3, 2)).block((16, 2, 3)),
+    ];
     for launch in launches {
-        for kernel in 0..9 {
+        for kernel in 0..13 {
             fill_with_nonsense(&mut set, &mut rng);
             queue(&kernels, &mut set, launch, step, kernel).unwrap();
             device.synchronize().unwrap();
@@ -125,26 +170,32 @@ fn queue(
 ) -> gpumem::Result<()> {
     let set = set.split_mut();
     let (positions, velocities, offsets) = (set.positions, set.velocities, set.offsets);
-    let (starts, sorted, bodies, fields) = (set.cell_starts, set.sorted, set.cell_bodies, set.cell_fields);
+    let (starts, order, sorted) = (set.cell_starts, set.order, set.sorted);
+    let (bodies, fields, pulls) = (set.cell_bodies, set.cell_fields, set.pulls);
+    let (neighbours, factors) = (set.neighbours, set.factors);
     match kernel {
-        0 => kernels.frame(launch, step, &*positions, set.frame),
-        1 => kernels.count(launch, step, &*positions, &*set.frame, starts),
-        2 => kernels.scan(launch, step, starts),
-        3 => kernels.scatter(launch, step, &*positions, &*offsets, &*set.frame, starts, sorted),
-        4 => kernels.gather_leaves(launch, step, &*starts, sorted, bodies),
-        5 => kernels.gather(launch, step.levels - 1, bodies),
-        6 => kernels.spread(launch, step.levels, &*bodies, fields),
-        7 => kernels.accelerate(
+        0 => kernels.bound(launch, step, &*positions, set.boxes),
+        1 => kernels.frame(launch, step, &*set.boxes, set.frame),
+        2 => kernels.count(launch, step, &*positions, &*set.frame, starts),
+        3 => kernels.sum(launch, step, &*starts, set.tiles),
+        4 => kernels.scan(launch, step, &*set.tiles, starts),
+        5 => kernels.scatter(launch, step, &*positions, &*set.frame, starts, order),
+        6 => kernels.arrange(launch, step, &*positions, &*offsets, &*set.frame, &*starts, &*order, sorted),
+        7 => kernels.gather_leaves(launch, step, &*starts, &*sorted, bodies),
+        8 => kernels.gather(launch, step.levels - 1, bodies),
+        9 => kernels.spread(launch, step.levels, &*bodies, fields),
+        10 => kernels.pull(launch, step, &*positions, &*offsets, &*neighbours, &*factors, pulls),
+        11 => kernels.accelerate(
             launch,
             step,
             &*positions,
             &*offsets,
-            &*set.neighbours,
             &*set.frame,
             &*starts,
             &*sorted,
             &*bodies,
             &*fields,
+            &*pulls,
             velocities,
         ),
         _ => kernels.advance(launch, step, positions, &*velocities),

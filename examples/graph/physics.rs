@@ -28,6 +28,8 @@ pub struct Step {
     pub nodes: u32,
     /// The number of neighbours of all nodes together.
     pub neighbours: u32,
+    /// The number of factors of springs: as many, or 0 in a graph without weights.
+    pub factors: u32,
     /// The finest level of the grid has `1 << levels` cells per side.
     pub levels: u32,
     /// Strength of the push between two nodes of mass 1 at distance 1.
@@ -47,20 +49,26 @@ pub struct Step {
 pub struct Physics {
     nodes: u32,
     neighbours: u32,
+    factors: u32,
     repulsion: f32,
     gravity: f32,
 }
 
+/// Scales the positions so that edges are about `SPREAD` long, as they are in the end.
+#[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, positions in f32")]
+pub fn balance(graph: &mut Graph) {
+    let (stiffness, energy) = springs(graph);
+    if energy > 0.0 {
+        let scale = SPREAD / (energy / stiffness).sqrt() as f32;
+        graph.positions.as_flattened_mut().iter_mut().for_each(|coordinate| *coordinate *= scale);
+    }
+}
+
 impl Physics {
-    /// Chooses the strengths so that springs and repulsion balance when edges are `SPREAD` long, and scales
-    /// the positions to that size.
+    /// Chooses the strengths so that springs and repulsion balance when edges are `SPREAD` long.
     #[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, forces in f32")]
-    pub fn balance(graph: &mut Graph) -> Self {
-        let (stiffness, energy) = springs(graph);
-        if energy > 0.0 {
-            let scale = SPREAD / (energy / stiffness).sqrt() as f32;
-            graph.positions.as_flattened_mut().iter_mut().for_each(|coordinate| *coordinate *= scale);
-        }
+    pub fn of(graph: &Graph) -> Self {
+        let (stiffness, _) = springs(graph);
         let nodes = graph.positions.len();
         let masses = (0..nodes).map(|node| f64::from(graph.adjacency().degree(node) + 1));
         let mass: f64 = masses.clone().sum();
@@ -72,16 +80,26 @@ impl Physics {
         let squares: f64 = graph.positions.as_flattened().iter().map(|v| f64::from(v * v)).sum();
         let radius = (squares / nodes as f64).max(1.0).sqrt() * f64::from(REACH);
         let gravity = repulsion * mass / (radius * radius);
-        let [nodes, neighbours] =
-            [nodes, graph.neighbours.len()].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
-        Physics { nodes, neighbours, repulsion: repulsion as f32, gravity: gravity as f32 }
+        let [nodes, neighbours, factors] = [nodes, graph.neighbours.len(), graph.factors.len()]
+            .map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        Physics { nodes, neighbours, factors, repulsion: repulsion as f32, gravity: gravity as f32 }
     }
 
     /// The arguments of step `index` of `steps`.
     pub fn step(&self, index: u32, steps: u32, levels: u32) -> Step {
         let heat = 1.0 - index as f32 / steps as f32;
-        let Physics { nodes, neighbours, repulsion, gravity } = *self;
-        Step { nodes, neighbours, levels, repulsion, gravity, heat, drag: DRAG, stride: STRIDE * heat }
+        let Physics { nodes, neighbours, factors, repulsion, gravity } = *self;
+        Step {
+            nodes,
+            neighbours,
+            factors,
+            levels,
+            repulsion,
+            gravity,
+            heat,
+            drag: DRAG,
+            stride: STRIDE * heat,
+        }
     }
 }
 
@@ -91,9 +109,9 @@ fn springs(graph: &Graph) -> (f64, f64) {
     let (adjacency, positions) = (graph.adjacency(), &graph.positions);
     let (mut stiffness, mut energy) = (0.0, 0.0);
     for (node, [x, y]) in positions.iter().enumerate() {
-        for &other in adjacency.of(node) {
-            let other = other as usize;
-            let spring = 0.5 / f64::from(adjacency.degree(node).min(adjacency.degree(other)));
+        for (other, factor) in adjacency.springs(node) {
+            let busy = adjacency.degree(node).min(adjacency.degree(other));
+            let spring = f64::from(factor) * 0.5 / f64::from(busy);
             let [dx, dy] = [x - positions[other][0], y - positions[other][1]];
             stiffness += spring;
             energy += spring * f64::from(dx * dx + dy * dy);
@@ -110,7 +128,8 @@ mod tests {
     #[test]
     fn the_first_picture_has_the_size_of_the_last() {
         let mut graph = Graph::new(Network::new(4, vec![], vec![[0, 1], [1, 2], [2, 3]]), 1);
-        let physics = Physics::balance(&mut graph);
+        balance(&mut graph);
+        let physics = Physics::of(&graph);
         let (stiffness, energy) = springs(&graph);
         assert!(((energy / stiffness).sqrt() / f64::from(SPREAD) - 1.0).abs() < 1e-4);
         assert!(physics.repulsion > 0.0 && physics.gravity > 0.0);
@@ -119,7 +138,8 @@ mod tests {
     #[test]
     fn steps_cool_down() {
         let mut graph = Graph::new(Network::new(1, vec![], vec![]), 1);
-        let physics = Physics::balance(&mut graph);
+        balance(&mut graph);
+        let physics = Physics::of(&graph);
         assert!(physics.repulsion.is_finite() && physics.gravity.is_finite());
         let heats = [0, 5, 9].map(|index| physics.step(index, 10, 3).heat);
         assert_eq!(heats, [1.0, 0.5, 1.0 - 0.9]);

@@ -68,8 +68,8 @@ impl Canvas {
     /// Fits all positions into the picture. Its height is the height that they need, between half its width
     /// and its width.
     fn around(positions: &[[f32; 2]]) -> Self {
-        let (low, high) = bounds(positions);
-        let size = [0, 1].map(|axis| (high[axis] - low[axis]).max(1e-3));
+        let [left, top, right, bottom] = bounds(positions);
+        let (low, size) = ([left, top], [right - left, bottom - top].map(|size| size.max(1e-3)));
         let room = WIDTH - 2.0 * MARGIN;
         let height = (size[1] / size[0] * room + 2.0 * MARGIN).clamp(WIDTH / 2.0, WIDTH).round();
         let scale = (room / size[0]).min((height - 2.0 * MARGIN) / size[1]);
