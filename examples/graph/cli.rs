@@ -25,9 +25,14 @@ pub struct Args {
           value_parser = value_parser!(u32).range(1..=10_000))]
     pub grow: Option<u32>,
 
+    /// Draws the layout in a browser while it runs, on http://127.0.0.1:PORT (0: any free port), if the example
+    /// is built with `--features watch` [default: 8316]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8316")]
+    pub watch: Option<u16>,
+
     /// Prints the steps per second with no frames, with frames that are downloaded async, and with frames
     /// that are downloaded by blocking calls. With `--backend cuda` also against the host. Draws no picture
-    #[arg(long, conflicts_with_all = ["grow", "timeline"])]
+    #[arg(long, conflicts_with_all = ["grow", "timeline", "watch"])]
     pub rates: bool,
 
     /// The number of steps

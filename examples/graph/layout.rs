@@ -68,7 +68,7 @@ pub fn lay_out<B: KernelBackend>(
     let mut arrivals = Arrivals::new(frames, show);
     let mut levels = levels_for(graph.positions.len());
     let batches = growth.as_ref().map_or(0, Growth::batches);
-    let steps = phase * (1 + batches);
+    let steps = phase.saturating_mul(1 + batches);
     let bar = bar(steps);
     for index in 0..steps {
         if index > 0

@@ -22,6 +22,11 @@ mod place;
 mod rates;
 mod report;
 mod step;
+#[cfg(feature = "watch")]
+mod watch;
+#[cfg(not(feature = "watch"))]
+#[path = "watch/missing.rs"]
+mod watch;
 
 use std::process::ExitCode;
 
@@ -37,6 +42,7 @@ use grow::Growth;
 use layout::Course;
 use network::Network;
 use output::Output;
+use watch::Viewer;
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
@@ -55,6 +61,8 @@ fn run(args: &Args) -> Result<()> {
 fn run_on<B: KernelBackend>(device: Device<B>, args: &Args) -> Result<()> {
     // All arguments are checked before anything is computed.
     let output = if args.rates { None } else { Some(Output::open(&args.out)?) };
+    let steps = args.steps.saturating_mul(1 + args.grow.unwrap_or(0));
+    let mut viewer = args.watch.map(|port| Viewer::open(port, B::NAME, steps)).transpose()?;
     let network = read(&device, args)?;
     let (network, growth) = match args.grow {
         None => (network, None),
@@ -69,9 +77,21 @@ fn run_on<B: KernelBackend>(device: Device<B>, args: &Args) -> Result<()> {
         return rates(&device, &mut graph, args);
     }
 
-    let show = &mut |_: &Graph, _: frames::Shown| ();
+    if let Some(viewer) = &viewer {
+        println!("watch: http://{}/ (the layout starts when the page is open)", viewer.address());
+        viewer.wait_for_page();
+    }
+    let show = &mut |graph: &Graph, shown| {
+        if let Some(viewer) = &mut viewer {
+            viewer.show(graph, shown);
+        }
+    };
     let course = Course { steps: args.steps, growth, frames: Frames::Positions, show };
     let outcome = layout::lay_out(&device, &mut graph, course)?;
+    if let Some(viewer) = viewer {
+        let (sent, left_out) = viewer.finish();
+        println!("watch: {sent} frames were drawn, {left_out} were left out while one was drawn");
+    }
     let timeline = device.timeline();
     device.close()?;
     if let Some(output) = output {

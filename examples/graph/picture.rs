@@ -19,6 +19,8 @@ use crate::{
 use colour::{BACKGROUND, SHADES};
 use labels::Disc;
 
+#[cfg(feature = "watch")]
+pub use colour::shades;
 #[cfg(feature = "png")]
 pub use png::png;
 
@@ -27,6 +29,12 @@ const MARGIN: f32 = 60.0;
 /// Layers of edges. Where edges cross, their opacities add up if they are in different layers, but not in one
 /// path.
 const LAYERS: usize = 6;
+
+/// All colours of nodes, in the notation of SVG and CSS.
+#[cfg(feature = "watch")]
+pub fn palette() -> [String; SHADES] {
+    std::array::from_fn(colour::of)
+}
 
 /// The picture of `graph`.
 pub fn svg(graph: &Graph) -> String {
