@@ -30,9 +30,13 @@ struct Frame {
 const unsigned BLOCK = 256;   // the most threads of a block whose threads work together
 const unsigned BOXES = 256;   // as in grid.rs
 const unsigned TILE = 1024;   // as in grid.rs
+const unsigned LEVELS_BLOCK = 1024;  // the most threads of a block that computes several levels
 const unsigned WARP = 32;
 
 __device__ unsigned thread() { return blockIdx.x * blockDim.x + threadIdx.x; }
+
+// The number of all threads, for loops that have fewer threads than elements.
+__device__ unsigned long long threads() { return gridDim.x * (unsigned long long)blockDim.x; }
 
 // The index of the first cell of `level`: the number of cells of all levels above it.
 __device__ unsigned first_cell(unsigned level) { return ((1u << 2 * level) - 1) / 3; }
@@ -88,7 +92,7 @@ __device__ float4 around_block(float4 own) {
 // Stage 1, in `BOXES` blocks: the box around the nodes of each block.
 extern "C" __global__ void __launch_bounds__(BLOCK) bound(Step step, const float2* positions, float4* boxes) {
     float4 own = make_float4(3e38f, 3e38f, -3e38f, -3e38f);
-    for (unsigned long long node = thread(); node < step.nodes; node += gridDim.x * (unsigned long long)blockDim.x) {
+    for (unsigned long long node = thread(); node < step.nodes; node += threads()) {
         float2 p = positions[node];
         own = around(own, make_float4(p.x, p.y, p.x, p.y));
     }
@@ -203,16 +207,26 @@ extern "C" __global__ void gather_leaves(Step step, const unsigned* starts, cons
     bodies[first_cell(step.levels) + cell] = centre(sum);
 }
 
-extern "C" __global__ void gather(unsigned level, float4* bodies) {
-    unsigned cell = thread(), side = 1u << level;
-    if (cell >= side * side) return;
-    const float4* children = bodies + first_cell(level + 1) + cell / side * 4 * side + 2 * (cell % side);
-    float3 sum = make_float3(0, 0, 0);
-    add(sum, children[0]);
-    add(sum, children[1]);
-    add(sum, children[2 * side]);
-    add(sum, children[2 * side + 1]);
-    bodies[first_cell(level) + cell] = centre(sum);
+__device__ void gather_level(unsigned level, float4* bodies) {
+    unsigned side = 1u << level;
+    for (unsigned long long at = thread(); at < side * side; at += threads()) {
+        unsigned cell = at;
+        const float4* children = bodies + first_cell(level + 1) + cell / side * 4 * side + 2 * (cell % side);
+        float3 sum = make_float3(0, 0, 0);
+        add(sum, children[0]);
+        add(sum, children[1]);
+        add(sum, children[2 * side]);
+        add(sum, children[2 * side + 1]);
+        bodies[first_cell(level) + cell] = centre(sum);
+    }
+}
+
+// Several levels have one block, whose threads wait for each other after each level.
+extern "C" __global__ void __launch_bounds__(LEVELS_BLOCK) gather(unsigned first, unsigned last, float4* bodies) {
+    for (unsigned level = first + 1; level-- > last;) {
+        gather_level(level, bodies);
+        __syncthreads();
+    }
 }
 
 // Stage 3: the push of all far bodies on each cell of `level`: the push on its parent, and the bodies that
@@ -223,15 +237,10 @@ __device__ float2 field_at(float2 position, float4 body, float4 field) {
     return make_float2(field.x + field.z * dx + field.w * dy, field.y + field.w * dx - field.z * dy);
 }
 
-extern "C" __global__ void spread(unsigned level, const float4* bodies, float4* fields) {
-    unsigned cell = thread(), side = 1u << level;
-    if (cell >= side * side) return;
+__device__ float4 far_push(unsigned level, unsigned cell, const float4* bodies, const float4* fields) {
+    unsigned side = 1u << level, column = cell % side, row = cell / side;
     const float4* here = bodies + first_cell(level);
     float4 own = here[cell];
-    if (level == 0) fields[0] = make_float4(0, 0, 0, 0);
-    if (level == 0 || own.z == 0) return;
-
-    unsigned column = cell % side, row = cell / side;
     unsigned parent = first_cell(level - 1) + row / 2 * (side / 2) + column / 2;
     float4 above = fields[parent];
     float2 push = field_at(make_float2(own.x, own.y), bodies[parent], above);
@@ -251,7 +260,22 @@ extern "C" __global__ void spread(unsigned level, const float4* bodies, float4* 
             sum.w -= change * 2 * dx * dy;
         }
     }
-    fields[first_cell(level) + cell] = sum;
+    return sum;
+}
+
+// Several levels have one block, as above.
+extern "C" __global__ void __launch_bounds__(LEVELS_BLOCK) spread(unsigned first, unsigned last, const float4* bodies,
+                                                                  float4* fields) {
+    for (unsigned level = first; level <= last; ++level) {
+        unsigned cells = 1u << 2 * level;
+        for (unsigned long long at = thread(); at < cells; at += threads()) {
+            unsigned cell = at;
+            if (level == 0) fields[0] = make_float4(0, 0, 0, 0);
+            if (level == 0 || bodies[first_cell(level) + cell].z == 0) continue;
+            fields[first_cell(level) + cell] = far_push(level, cell, bodies, fields);
+        }
+        __syncthreads();
+    }
 }
 
 // Stage 4: the push of all nodes in the 3x3 cells around a node, one by one.

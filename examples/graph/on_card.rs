@@ -182,8 +182,8 @@ fn queue(
         5 => kernels.scatter(launch, step, &*positions, &*set.frame, starts, order),
         6 => kernels.arrange(launch, step, &*positions, &*offsets, &*set.frame, &*starts, &*order, sorted),
         7 => kernels.gather_leaves(launch, step, &*starts, &*sorted, bodies),
-        8 => kernels.gather(launch, step.levels - 1, bodies),
-        9 => kernels.spread(launch, step.levels, &*bodies, fields),
+        8 => kernels.gather(launch, step.levels - 1, 0, bodies),
+        9 => kernels.spread(launch, 0, step.levels, &*bodies, fields),
         10 => kernels.pull(launch, step, &*positions, &*offsets, &*neighbours, &*factors, pulls),
         11 => kernels.accelerate(
             launch,

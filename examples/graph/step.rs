@@ -135,38 +135,45 @@ mod kernels {
         });
     }
 
-    /// Stage 2: each cell of a wider level as one body, from the four cells in it.
-    #[requires(level < MAX_LEVELS && bodies.len() >= all_cells(level + 1))]
-    pub fn gather(level: u32, bodies: &mut [[f32; 4]]) {
-        let (wide, narrow) = bodies.split_at_mut(first_cell(level + 1));
-        let side = side(level);
-        wide[first_cell(level)..].par_iter_mut().with_min_len(GRAIN).enumerate().for_each(|(cell, body)| {
-            let corner = 2 * (cell / side) * 2 * side + 2 * (cell % side);
-            *body = centre(&[0, 1, 2 * side, 2 * side + 1].map(|child| narrow[corner + child]));
-        });
+    /// Stage 2: each cell of the levels from `first` to the wider `last` as one body, from the four cells in
+    /// it. Several levels are for one block.
+    #[requires(first < MAX_LEVELS && last <= first && bodies.len() >= all_cells(first + 1))]
+    pub fn gather(first: u32, last: u32, bodies: &mut [[f32; 4]]) {
+        for level in (last..=first).rev() {
+            let (wide, narrow) = bodies.split_at_mut(first_cell(level + 1));
+            let (side, wide) = (side(level), wide[first_cell(level)..].par_iter_mut());
+            wide.with_min_len(GRAIN).enumerate().for_each(|(cell, body)| {
+                let corner = 2 * (cell / side) * 2 * side + 2 * (cell % side);
+                *body = centre(&[0, 1, 2 * side, 2 * side + 1].map(|child| narrow[corner + child]));
+            });
+        }
     }
 
-    /// Stage 3: the push of all far bodies on each cell of a level. A cell takes the push on its parent, and
-    /// adds the bodies that were too near for the parent but are not next to the cell itself.
-    #[requires(level <= MAX_LEVELS)]
-    #[requires(bodies.len() >= all_cells(level) && fields.len() >= all_cells(level))]
-    pub fn spread(level: u32, bodies: &[[f32; 4]], fields: &mut [[f32; 4]]) {
-        let (wide, narrow) = fields.split_at_mut(first_cell(level));
-        let Some(wider) = level.checked_sub(1) else {
-            narrow[0] = [0.0; 4];
-            return;
-        };
-        let (side, here) = (side(level), &bodies[first_cell(level)..][..cells(level)]);
-        narrow[..cells(level)].par_iter_mut().with_min_len(GRAIN).enumerate().for_each(|(cell, field)| {
-            let [x, y, mass, _] = here[cell];
-            if mass == 0.0 {
-                return;
-            }
-            let parent = first_cell(wider) + cell / side / 2 * (side / 2) + cell % side / 2;
-            let above = wide[parent];
-            let [push_x, push_y] = field_at([x, y], bodies[parent], above);
-            *field = with_far_bodies([push_x, push_y, above[2], above[3]], cell, side, here);
-        });
+    /// Stage 3: the push of all far bodies on each cell of the levels from `first` to the finer `last`. A cell
+    /// takes the push on its parent, and adds the bodies that were too near for the parent but are not next
+    /// to the cell itself. Several levels are for one block.
+    #[requires(last <= MAX_LEVELS && first <= last)]
+    #[requires(bodies.len() >= all_cells(last) && fields.len() >= all_cells(last))]
+    pub fn spread(first: u32, last: u32, bodies: &[[f32; 4]], fields: &mut [[f32; 4]]) {
+        for level in first..=last {
+            let (wide, narrow) = fields.split_at_mut(first_cell(level));
+            let Some(wider) = level.checked_sub(1) else {
+                narrow[0] = [0.0; 4];
+                continue;
+            };
+            let (side, here) = (side(level), &bodies[first_cell(level)..][..cells(level)]);
+            let narrow = narrow[..cells(level)].par_iter_mut();
+            narrow.with_min_len(GRAIN).enumerate().for_each(|(cell, field)| {
+                let [x, y, mass, _] = here[cell];
+                if mass == 0.0 {
+                    return;
+                }
+                let parent = first_cell(wider) + cell / side / 2 * (side / 2) + cell % side / 2;
+                let above = wide[parent];
+                let [push_x, push_y] = field_at([x, y], bodies[parent], above);
+                *field = with_far_bodies([push_x, push_y, above[2], above[3]], cell, side, here);
+            });
+        }
     }
 
     /// Stage 4, with 32 threads per node on a card: the pull of the springs of each node.
@@ -260,11 +267,18 @@ pub fn advance<B: KernelBackend>(kernels: &Kernels<B>, set: &mut GraphBuffers<B>
     kernels.scatter(over_nodes(step), step, positions, frame, &mut *starts, &mut *order)?;
     kernels.arrange(over_nodes(step), step, positions, offsets, frame, &*starts, &*order, &mut *sorted)?;
     kernels.gather_leaves(Launch::over(cells(step.levels)), step, &*starts, &*sorted, &mut *bodies)?;
-    for level in (0..step.levels).rev() {
-        kernels.gather(Launch::over(cells(level)), level, &mut *bodies)?;
+    // A level with many cells has many blocks, and each level needs the one before. All levels with few cells
+    // have one block together.
+    let few = step.levels.min(FEW);
+    for level in (few..step.levels).rev() {
+        kernels.gather(Launch::over(cells(level)), level, level, &mut *bodies)?;
     }
-    for level in 0..=step.levels {
-        kernels.spread(Launch::over(cells(level)), level, &*bodies, &mut *fields)?;
+    if let Some(first) = few.checked_sub(1) {
+        kernels.gather(one_block(first), first, 0, &mut *bodies)?;
+    }
+    kernels.spread(one_block(few), 0, few, &*bodies, &mut *fields)?;
+    for level in few + 1..=step.levels {
+        kernels.spread(Launch::over(cells(level)), level, level, &*bodies, &mut *fields)?;
     }
     let springs = Launch::over(32 * step.nodes as usize);
     kernels.pull(springs, step, positions, offsets, &*set.neighbours, &*set.factors, &mut *set.pulls)?;
@@ -289,6 +303,14 @@ pub fn advance<B: KernelBackend>(kernels: &Kernels<B>, set: &mut GraphBuffers<B>
 /// A thread per node.
 fn over_nodes(step: Step) -> Launch {
     Launch::over(step.nodes as usize)
+}
+
+/// The finest level of those that one block computes.
+const FEW: u32 = 5;
+
+/// A block with a thread per cell of a level.
+fn one_block(level: u32) -> Launch {
+    Launch::grid(1).block(1 << (2 * level))
 }
 
 /// A block per tile.
