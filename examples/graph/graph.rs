@@ -27,9 +27,9 @@ pub struct Graph {
     /// The nodes at the other ends of the edges, those of the first node first.
     #[buffer(growth = 2.0, max = "2GiB")]
     pub neighbours: Vec<u32>,
-    /// How much stiffer each of these edges is than in a graph without weights. Empty in such a graph.
+    /// The stiffness of the spring of each of these edges.
     #[buffer(growth = 2.0, max = "2GiB")]
-    pub factors: Vec<f32>,
+    pub stiffness: Vec<f32>,
     /// Boxes around shares of the nodes.
     #[buffer]
     pub boxes: Vec<[f32; 4]>,
@@ -70,8 +70,8 @@ pub struct Graph {
 impl Graph {
     /// Places the nodes of `network`, at rest.
     pub fn new(network: Network, seed: u64) -> Self {
-        let (offsets, neighbours, factors) = network.adjacency();
-        let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours, factors: &factors };
+        let (offsets, neighbours, stiffness) = network.adjacency();
+        let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours, stiffness: &stiffness };
         let placement = place(adjacency, seed);
         let nodes = placement.positions.len();
         Graph {
@@ -79,7 +79,7 @@ impl Graph {
             velocities: vec![[0.0; 2]; nodes],
             offsets,
             neighbours,
-            factors,
+            stiffness,
             network,
             depth: placement.depth,
             ..Graph::default()
@@ -88,7 +88,7 @@ impl Graph {
 
     /// The neighbours of each node.
     pub fn adjacency(&self) -> Adjacency<'_> {
-        Adjacency { offsets: &self.offsets, neighbours: &self.neighbours, factors: &self.factors }
+        Adjacency { offsets: &self.offsets, neighbours: &self.neighbours, stiffness: &self.stiffness }
     }
 }
 

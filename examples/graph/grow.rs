@@ -43,17 +43,17 @@ impl Growth {
     pub fn next<B: Backend>(&mut self, graph: &mut Graph, set: &mut GraphBuffers<B>) -> Result<()> {
         let Some(end) = self.ends.pop() else { return Ok(()) };
         let network = part(&self.whole, end);
-        let (offsets, neighbours, factors) = network.adjacency();
+        let (offsets, neighbours, stiffness) = network.adjacency();
         let old = graph.positions.len();
-        self.place(graph, Adjacency { offsets: &offsets, neighbours: &neighbours, factors: &factors });
+        self.place(graph, Adjacency { offsets: &offsets, neighbours: &neighbours, stiffness: &stiffness });
 
         set.positions_mut().extend_from_slice(&graph.positions[old..])?;
         set.velocities_mut().resize(end as usize)?;
         renew(set.offsets_mut(), &graph.offsets, &offsets)?;
         renew(set.neighbours_mut(), &graph.neighbours, &neighbours)?;
-        renew(set.factors_mut(), &graph.factors, &factors)?;
-        (graph.network, graph.offsets, graph.neighbours, graph.factors) =
-            (network, offsets, neighbours, factors);
+        renew(set.stiffness_mut(), &graph.stiffness, &stiffness)?;
+        (graph.network, graph.offsets, graph.neighbours, graph.stiffness) =
+            (network, offsets, neighbours, stiffness);
         Ok(())
     }
 
@@ -83,8 +83,8 @@ impl Growth {
 
 /// The same graph, with its nodes numbered in the order of a breadth-first search.
 fn in_order_of_arrival(network: Network) -> Network {
-    let (offsets, neighbours, factors) = network.adjacency();
-    let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours, factors: &factors };
+    let (offsets, neighbours, stiffness) = network.adjacency();
+    let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours, stiffness: &stiffness };
     let mut order = Vec::with_capacity(adjacency.nodes());
     let (mut numbers, mut number_of) = (0.., vec![u32::MAX; adjacency.nodes()]);
     // Parts with busy nodes come first.
@@ -219,7 +219,7 @@ mod tests {
             assert_eq!(set.positions().download().unwrap(), graph.positions);
             assert_eq!(set.offsets().download().unwrap(), graph.offsets);
             assert_eq!(set.neighbours().download().unwrap(), graph.neighbours);
-            assert_eq!(set.factors().download().unwrap(), graph.factors);
+            assert_eq!(set.stiffness().download().unwrap(), graph.stiffness);
             assert_eq!(set.velocities().len(), graph.positions.len());
         }
     }

@@ -11,7 +11,6 @@
 struct Step {
     unsigned nodes;
     unsigned neighbours;
-    unsigned factors;
     unsigned levels;
     float repulsion;
     float gravity;
@@ -252,7 +251,7 @@ __device__ float4 far_push(unsigned level, unsigned cell, const float4* bodies, 
             if (x + 1 >= column && x <= column + 1 && y + 1 >= row && y <= row + 1) continue;
             float4 body = here[y * side + x];
             float dx = own.x - body.x, dy = own.y - body.y;
-            float inverse = 1 / fmaxf(dx * dx + dy * dy, 1.17549435e-38f);
+            float inverse = __fdividef(1, fmaxf(dx * dx + dy * dy, 1.17549435e-38f));
             float strength = body.z * inverse, change = strength * inverse;
             sum.x += strength * dx;
             sum.y += strength * dy;
@@ -289,7 +288,7 @@ __device__ float2 near_push(const Step& step, float2 p, uint2 cell, const unsign
         for (unsigned slot = starts[row * side + left]; slot < to; ++slot) {
             float4 other = sorted[slot];
             float dx = p.x - other.x, dy = p.y - other.y;
-            float strength = other.z / (dx * dx + dy * dy + 0.01f);
+            float strength = __fdividef(other.z, dx * dx + dy * dy + 0.01f);
             push.x += strength * dx;
             push.y += strength * dy;
         }
@@ -299,7 +298,7 @@ __device__ float2 near_push(const Step& step, float2 p, uint2 cell, const unsign
 
 // The pull of the springs of each node, with a warp per node: a busy node has thousands of springs.
 extern "C" __global__ void pull(Step step, const float2* positions, const unsigned* offsets,
-                                const unsigned* neighbours, const float* factors, float2* pulls) {
+                                const unsigned* neighbours, const float* stiffness, float2* pulls) {
     unsigned size = blockDim.x * blockDim.y * blockDim.z;
     unsigned within = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
     // In blocks without whole warps, each node has one thread.
@@ -308,15 +307,12 @@ extern "C" __global__ void pull(Step step, const float2* positions, const unsign
     if (node >= step.nodes) return;
 
     float2 p = positions[node], pull = make_float2(0, 0);
-    unsigned own = degree(offsets, node), to = min(offsets[node + 1], step.neighbours);
+    unsigned to = min(offsets[node + 1], step.neighbours);
     #pragma unroll 4
     for (unsigned long long at = offsets[node] + (unsigned long long)lane; at < to; at += lanes) {
-        unsigned other = min(neighbours[at], step.nodes - 1);
-        float2 q = positions[other];
+        float2 q = positions[min(neighbours[at], step.nodes - 1)];
         float dx = q.x - p.x, dy = q.y - p.y;
-        float length = fmaxf(sqrtf(dx * dx + dy * dy), 1e-3f);
-        float factor = at < step.factors ? factors[at] : 1;
-        float strength = factor * (0.5f / min(own, degree(offsets, other)) * (1 - 1 / length));
+        float strength = stiffness[at] * (1 - rsqrtf(fmaxf(dx * dx + dy * dy, 1e-6f)));
         pull.x += strength * dx;
         pull.y += strength * dy;
     }

@@ -108,20 +108,20 @@ fn run_on<B: KernelBackend>(device: Device<B>, args: &Args) -> Result<()> {
 
 /// The graph, if its layout fits on the device.
 fn read<B: KernelBackend>(device: &Device<B>, args: &Args) -> Result<Network> {
-    let fits = |nodes: usize, edges: usize, weights: usize| {
+    let fits = |nodes: usize, edges: usize| {
         let (positions, velocities, offsets) = (nodes, nodes, nodes + 1);
-        let (neighbours, factors) = (2 * edges, 2 * weights);
+        let (neighbours, stiffness) = (2 * edges, 2 * edges);
         let lengths =
-            GraphLengths { positions, velocities, offsets, neighbours, factors, ..Default::default() };
+            GraphLengths { positions, velocities, offsets, neighbours, stiffness, ..Default::default() };
         GraphBuffers::would_fit(device, with_scratch(lengths, levels_for(nodes)))
             .with_context(|| format!("a graph of {nodes} nodes and {edges} edges does not fit"))
     };
     if let Some(scale) = args.rmat {
-        fits(1 << scale, input::EDGES_A_NODE << scale, 0)?;
+        fits(1 << scale, input::EDGES_A_NODE << scale)?;
         return Ok(input::rmat(scale, args.seed));
     }
     let network = input::read(args.input.as_ref().unwrap_or(&cli::own_lockfile()))?;
-    fits(network.nodes as usize, network.edges.len(), network.weights.len())?;
+    fits(network.nodes as usize, network.edges.len())?;
     Ok(network)
 }
 

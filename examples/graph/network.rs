@@ -24,9 +24,8 @@ pub struct Adjacency<'a> {
     pub offsets: &'a [u32],
     /// Every edge twice, once from each side.
     pub neighbours: &'a [u32],
-    /// How much stiffer the spring to each neighbour is than in a graph without weights. Empty in such a
-    /// graph: there it is 1.
-    pub factors: &'a [f32],
+    /// The stiffness of the spring to each neighbour.
+    pub stiffness: &'a [f32],
 }
 
 impl Network {
@@ -60,7 +59,7 @@ impl Network {
         Network { weights, ..Network::new(nodes, names, pairs) }
     }
 
-    /// The fields of an [`Adjacency`]: offsets, neighbours in rising order, and factors.
+    /// The fields of an [`Adjacency`]: offsets, neighbours in rising order, and stiffness.
     pub fn adjacency(&self) -> (Vec<u32>, Vec<u32>, Vec<f32>) {
         let mut offsets = vec![0; self.nodes as usize + 1];
         for &node in self.edges.as_flattened() {
@@ -77,34 +76,38 @@ impl Network {
                 next[from as usize] += 1;
             }
         }
-        let factors = self.factors(&offsets);
-        (offsets, neighbours, factors)
+        let stiffness = self.stiffness(&offsets);
+        (offsets, neighbours, stiffness)
     }
 
     /// A spring has the stiffness `0.5 / d` in a graph without weights: `d` is the degree of the end with
-    /// fewer edges. In a weighted graph it is `0.5 w / W`, with the weight `w` of the edge, and the sum `W`
-    /// of the weights of all edges of the end where that is less. So weights that are all the same change
-    /// nothing, no unit of weights matters, and no weight makes a step unstable.
-    #[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, factors are f32")]
-    fn factors(&self, offsets: &[u32]) -> Vec<f32> {
-        if self.weights.is_empty() {
-            return vec![];
-        }
+    /// fewer edges. So a hub is not thrown about by its many edges. In a weighted graph it is `0.5 w / W`,
+    /// with the weight `w` of the edge, and the sum `W` of the weights of all edges of the end where that is
+    /// less. So weights that are all the same change nothing, no unit of weights matters, and no weight makes
+    /// a step unstable.
+    #[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, stiffness is f32")]
+    fn stiffness(&self, offsets: &[u32]) -> Vec<f32> {
         let mut sums = vec![0.0; self.nodes as usize];
-        let edges = || self.edges.iter().zip(self.weights.iter().map(|&weight| f64::from(weight)));
-        edges().for_each(|(pair, weight)| pair.iter().for_each(|&node| sums[node as usize] += weight));
+        for (pair, &weight) in self.edges.iter().zip(&self.weights) {
+            pair.iter().for_each(|&node| sums[node as usize] += f64::from(weight));
+        }
+        let of_edge = |edge: usize, [a, b]: [usize; 2]| match self.weights.get(edge) {
+            Some(&weight) => (0.5 * f64::from(weight) / f64::min(sums[a], sums[b])) as f32,
+            None => {
+                let degree = |node: usize| offsets[node + 1] - offsets[node];
+                0.5 / degree(a).min(degree(b)) as f32
+            }
+        };
         let mut next = offsets.to_vec();
-        let mut factors = vec![0.0; 2 * self.edges.len()];
-        for (&pair, weight) in edges() {
-            let [a, b] = pair.map(|node| node as usize);
-            let fewer = [a, b].map(|node| offsets[node + 1] - offsets[node]).into_iter().min().unwrap_or(1);
-            let factor = weight / sums[a].min(sums[b]) * f64::from(fewer);
-            for node in [a, b] {
-                factors[next[node] as usize] = factor as f32;
+        let mut stiffness = vec![0.0; 2 * self.edges.len()];
+        for (edge, pair) in self.edges.iter().enumerate() {
+            let pair = pair.map(|node| node as usize);
+            for node in pair {
+                stiffness[next[node] as usize] = of_edge(edge, pair);
                 next[node] += 1;
             }
         }
-        factors
+        stiffness
     }
 }
 
@@ -114,12 +117,11 @@ impl<'a> Adjacency<'a> {
         &self.neighbours[self.offsets[node] as usize..self.offsets[node + 1] as usize]
     }
 
-    /// The nodes next to `node`, each with the factor of its spring.
+    /// The nodes next to `node`, each with the stiffness of its spring.
     pub fn springs(self, node: usize) -> impl Iterator<Item = (usize, f32)> {
         let range = self.offsets[node] as usize..self.offsets[node + 1] as usize;
-        let factors = self.factors.get(range.clone()).unwrap_or(&[]);
-        let factor = |at: usize| factors.get(at).copied().unwrap_or(1.0);
-        self.neighbours[range].iter().enumerate().map(move |(at, &other)| (other as usize, factor(at)))
+        let others = self.neighbours[range.clone()].iter().map(|&other| other as usize);
+        others.zip(self.stiffness[range].iter().copied())
     }
 
     /// The number of nodes next to `node`.
@@ -146,11 +148,11 @@ mod tests {
 
     #[test]
     fn adjacency_holds_every_edge_from_both_sides() {
-        let (offsets, neighbours, factors) = Network::new(4, vec![], vec![[0, 2], [1, 2]]).adjacency();
-        let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours, factors: &factors };
+        let (offsets, neighbours, stiffness) = Network::new(4, vec![], vec![[0, 2], [1, 2]]).adjacency();
+        let adjacency = Adjacency { offsets: &offsets, neighbours: &neighbours, stiffness: &stiffness };
         assert_eq!(adjacency.of(2), [0, 1]);
         assert_eq!([0, 1, 2, 3].map(|n| adjacency.degree(n)), [1, 1, 2, 0]);
-        assert_eq!(adjacency.springs(2).collect::<Vec<_>>(), [(0, 1.0), (1, 1.0)]);
+        assert_eq!(adjacency.springs(2).collect::<Vec<_>>(), [(0, 0.5), (1, 0.5)]);
     }
 
     #[test]
@@ -164,10 +166,14 @@ mod tests {
     #[test]
     fn weights_that_are_all_the_same_change_nothing() {
         let pairs = vec![[0, 1], [1, 2], [1, 3], [2, 3]];
-        let factors = |weights: &[f32]| Network::weighted(4, vec![], pairs.clone(), weights).adjacency().2;
-        assert_eq!(factors(&[0.7; 4]), [1.0; 8]);
+        let plain = Network::new(4, vec![], pairs.clone()).adjacency();
+        assert_eq!(plain.2, [0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25]);
+        let springs = |weights: &[f32]| Network::weighted(4, vec![], pairs.clone(), weights).adjacency();
+        assert_eq!(springs(&[0.5; 4]), plain);
         // Node 0 has one edge, so its spring stays as it is. Node 1 prefers node 3 to node 2.
-        assert_eq!(factors(&[1.0, 1.0, 4.0, 1.0])[..4], [1.0, 1.0, 1.0, 1.6]);
-        assert!(factors(&[f32::MAX, f32::MIN_POSITIVE, 1.0, f32::MAX]).iter().all(|f| *f <= 3.0));
+        assert_eq!(springs(&[1.0, 1.0, 4.0, 1.0]).2[..4], [0.5, 0.5, 0.25, 0.4]);
+        assert!(
+            springs(&[f32::MAX, f32::MIN_POSITIVE, 1.0, f32::MAX]).2.iter().all(|s| (0.0..=0.5).contains(s))
+        );
     }
 }

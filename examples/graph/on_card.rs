@@ -120,7 +120,7 @@ fn fill_with_nonsense(set: &mut GraphBuffers<Cuda>, rng: &mut fastrand::Rng) {
     fill!(set.velocities);
     fill!(set.offsets);
     fill!(set.neighbours);
-    fill!(set.factors);
+    fill!(set.stiffness);
     fill!(set.boxes);
     fill!(set.frame);
     fill!(set.tiles);
@@ -172,7 +172,7 @@ fn queue(
     let (positions, velocities, offsets) = (set.positions, set.velocities, set.offsets);
     let (starts, order, sorted) = (set.cell_starts, set.order, set.sorted);
     let (bodies, fields, pulls) = (set.cell_bodies, set.cell_fields, set.pulls);
-    let (neighbours, factors) = (set.neighbours, set.factors);
+    let (neighbours, stiffness) = (set.neighbours, set.stiffness);
     match kernel {
         0 => kernels.bound(launch, step, &*positions, set.boxes),
         1 => kernels.frame(launch, step, &*set.boxes, set.frame),
@@ -184,7 +184,7 @@ fn queue(
         7 => kernels.gather_leaves(launch, step, &*starts, &*sorted, bodies),
         8 => kernels.gather(launch, step.levels - 1, 0, bodies),
         9 => kernels.spread(launch, 0, step.levels, &*bodies, fields),
-        10 => kernels.pull(launch, step, &*positions, &*offsets, &*neighbours, &*factors, pulls),
+        10 => kernels.pull(launch, step, &*positions, &*offsets, &*neighbours, &*stiffness, pulls),
         11 => kernels.accelerate(
             launch,
             step,

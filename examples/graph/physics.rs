@@ -28,8 +28,6 @@ pub struct Step {
     pub nodes: u32,
     /// The number of neighbours of all nodes together.
     pub neighbours: u32,
-    /// The number of factors of springs: as many, or 0 in a graph without weights.
-    pub factors: u32,
     /// The finest level of the grid has `1 << levels` cells per side.
     pub levels: u32,
     /// Strength of the push between two nodes of mass 1 at distance 1.
@@ -49,7 +47,6 @@ pub struct Step {
 pub struct Physics {
     nodes: u32,
     neighbours: u32,
-    factors: u32,
     repulsion: f32,
     gravity: f32,
 }
@@ -80,26 +77,16 @@ impl Physics {
         let squares: f64 = graph.positions.as_flattened().iter().map(|v| f64::from(v * v)).sum();
         let radius = (squares / nodes as f64).max(1.0).sqrt() * f64::from(REACH);
         let gravity = repulsion * mass / (radius * radius);
-        let [nodes, neighbours, factors] = [nodes, graph.neighbours.len(), graph.factors.len()]
-            .map(|count| u32::try_from(count).unwrap_or(u32::MAX));
-        Physics { nodes, neighbours, factors, repulsion: repulsion as f32, gravity: gravity as f32 }
+        let [nodes, neighbours] =
+            [nodes, graph.neighbours.len()].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        Physics { nodes, neighbours, repulsion: repulsion as f32, gravity: gravity as f32 }
     }
 
     /// The arguments of step `index` of `steps`.
     pub fn step(&self, index: u32, steps: u32, levels: u32) -> Step {
         let heat = 1.0 - index as f32 / steps as f32;
-        let Physics { nodes, neighbours, factors, repulsion, gravity } = *self;
-        Step {
-            nodes,
-            neighbours,
-            factors,
-            levels,
-            repulsion,
-            gravity,
-            heat,
-            drag: DRAG,
-            stride: STRIDE * heat,
-        }
+        let Physics { nodes, neighbours, repulsion, gravity } = *self;
+        Step { nodes, neighbours, levels, repulsion, gravity, heat, drag: DRAG, stride: STRIDE * heat }
     }
 }
 
@@ -109,9 +96,8 @@ fn springs(graph: &Graph) -> (f64, f64) {
     let (adjacency, positions) = (graph.adjacency(), &graph.positions);
     let (mut stiffness, mut energy) = (0.0, 0.0);
     for (node, [x, y]) in positions.iter().enumerate() {
-        for (other, factor) in adjacency.springs(node) {
-            let busy = adjacency.degree(node).min(adjacency.degree(other));
-            let spring = f64::from(factor) * 0.5 / f64::from(busy);
+        for (other, spring) in adjacency.springs(node) {
+            let spring = f64::from(spring);
             let [dx, dy] = [x - positions[other][0], y - positions[other][1]];
             stiffness += spring;
             energy += spring * f64::from(dx * dx + dy * dy);

@@ -97,8 +97,8 @@ mod tests {
     use crate::network::Network;
 
     fn placed(nodes: u32, pairs: &[[u32; 2]], seed: u64) -> Placement {
-        let (offsets, neighbours, factors) = Network::new(nodes, vec![], pairs.to_vec()).adjacency();
-        place(Adjacency { offsets: &offsets, neighbours: &neighbours, factors: &factors }, seed)
+        let (offsets, neighbours, stiffness) = Network::new(nodes, vec![], pairs.to_vec()).adjacency();
+        place(Adjacency { offsets: &offsets, neighbours: &neighbours, stiffness: &stiffness }, seed)
     }
 
     #[test]

@@ -179,17 +179,17 @@ mod kernels {
     /// Stage 4, with 32 threads per node on a card: the pull of the springs of each node.
     #[requires(positions.len() == step.nodes as usize && pulls.len() == step.nodes as usize)]
     #[requires(offsets.len() == step.nodes as usize + 1)]
-    #[requires(neighbours.len() == step.neighbours as usize && factors.len() == step.factors as usize)]
+    #[requires(neighbours.len() == step.neighbours as usize && stiffness.len() == neighbours.len())]
     pub fn pull(
         step: Step,
         positions: &[[f32; 2]],
         offsets: &[u32],
         neighbours: &[u32],
-        factors: &[f32],
+        stiffness: &[f32],
         pulls: &mut [[f32; 2]],
     ) {
         let _ = step;
-        let adjacency = Adjacency { offsets, neighbours, factors };
+        let adjacency = Adjacency { offsets, neighbours, stiffness };
         pulls.par_iter_mut().with_min_len(GRAIN).enumerate().for_each(|(node, pull)| {
             *pull = spring_pull(node, positions, adjacency);
         });
@@ -281,7 +281,7 @@ pub fn advance<B: KernelBackend>(kernels: &Kernels<B>, set: &mut GraphBuffers<B>
         kernels.spread(Launch::over(cells(level)), level, level, &*bodies, &mut *fields)?;
     }
     let springs = Launch::over(32 * step.nodes as usize);
-    kernels.pull(springs, step, positions, offsets, &*set.neighbours, &*set.factors, &mut *set.pulls)?;
+    kernels.pull(springs, step, positions, offsets, &*set.neighbours, &*set.stiffness, &mut *set.pulls)?;
     kernels.accelerate(
         over_nodes(step),
         step,
@@ -352,7 +352,6 @@ mod tests {
         let step = Step {
             nodes: u32::try_from(nodes).unwrap(),
             neighbours: 0,
-            factors: 0,
             levels,
             repulsion: 1.0,
             gravity: 0.0,
@@ -403,7 +402,6 @@ mod tests {
             (Step { levels: MAX_LEVELS + 1, ..fits }, "step.levels <= MAX_LEVELS"),
             (Step { levels: u32::MAX, ..fits }, "step.levels <= MAX_LEVELS"),
             (Step { neighbours: 1, ..fits }, "neighbours.len() == step.neighbours"),
-            (Step { factors: 1, ..fits }, "factors.len() == step.factors"),
         ] {
             let error = queue(&kernels, &mut set, other).unwrap_err();
             assert!(matches!(error, Error::KernelRefused { .. }), "{other:?}: {error}");
