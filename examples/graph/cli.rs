@@ -16,9 +16,13 @@ pub struct Args {
     /// The graph [default: the Cargo.lock of this workspace]
     pub input: Option<PathBuf>,
 
-    /// Draws a graph of 2^SCALE nodes and about 8 times as many edges at random, instead of reading one
+    /// Draws a graph of 2^SCALE nodes at random (R-MAT, as in the Graph500 benchmark), instead of reading one
     #[arg(long, value_name = "SCALE", conflicts_with = "input", value_parser = value_parser!(u32).range(1..=26))]
     pub rmat: Option<u32>,
+
+    /// The edges of a random graph, per node, before repeated ones are merged
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = value_parser!(u32).range(1..=64))]
+    pub edge_factor: u32,
 
     /// Lets the graph arrive in BATCHES parts while the layout runs, each with its own `--steps` [default: 8]
     #[arg(long, value_name = "BATCHES", num_args = 0..=1, default_missing_value = "8",

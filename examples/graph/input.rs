@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::network::Network;
 
-pub use rmat::{EDGES_A_NODE, rmat};
+pub use rmat::rmat;
 
 /// An error in a line of the input.
 #[derive(Debug)]

@@ -113,12 +113,13 @@ fn read<B: KernelBackend>(device: &Device<B>, args: &Args) -> Result<Network> {
         let (neighbours, stiffness) = (2 * edges, 2 * edges);
         let lengths =
             GraphLengths { positions, velocities, offsets, neighbours, stiffness, ..Default::default() };
-        GraphBuffers::would_fit(device, with_scratch(lengths, levels_for(nodes)))
-            .with_context(|| format!("a graph of {nodes} nodes and {edges} edges does not fit"))
+        GraphBuffers::would_fit(device, with_scratch(lengths, levels_for(nodes))).with_context(|| {
+            format!("a graph of {nodes} nodes and {edges} edges does not fit; choose a smaller one")
+        })
     };
     if let Some(scale) = args.rmat {
-        fits(1 << scale, input::EDGES_A_NODE << scale)?;
-        return Ok(input::rmat(scale, args.seed));
+        fits(1 << scale, (args.edge_factor as usize) << scale)?;
+        return Ok(input::rmat(scale, args.edge_factor, args.seed));
     }
     let network = input::read(args.input.as_ref().unwrap_or(&cli::own_lockfile()))?;
     fits(network.nodes as usize, network.edges.len())?;
@@ -200,6 +201,14 @@ mod tests {
         assert!(!same(line, &line.replace("4b83", "4b84")) && !same(line, &line.replace("l", "h")));
         let name = "<text x=\"4310\" y=\"2177\">syn 2.0.1</text>";
         assert!(same(name, &name.replace("4310", "4311")) && !same(name, &name.replace("2.0.1", "2.0.2")));
+    }
+
+    #[test]
+    fn a_graph_that_does_not_fit_is_refused_before_it_is_drawn() {
+        let error = run(&Args::parse_from(["graph", "--rmat", "26", "--rates"])).unwrap_err();
+        let start =
+            "a graph of 67108864 nodes and 536870912 edges does not fit; choose a smaller one: buffer ";
+        assert!(format!("{error:#}").starts_with(start), "{error:#}");
     }
 
     /// The README shows `docs/graph.svg` as the result of its first command.

@@ -58,7 +58,7 @@ fn the_card_computes_what_the_host_does() {
 #[test]
 fn busy_nodes_and_crowded_cells_are_as_on_the_host() {
     let Some(device) = card() else { return };
-    let graph = || Graph::new(rmat(13, 5), 1);
+    let graph = || Graph::new(rmat(13, 8, 5), 1);
     let apart = furthest_apart(&laid_out(&Device::host(), graph(), 1), &laid_out(&device, graph(), 1));
     assert!(apart < 1e-2, "{apart} apart after one step");
 }
@@ -78,7 +78,7 @@ fn pictures_are_as_good() {
 #[test]
 fn a_seed_gives_the_same_picture() {
     let Some(device) = card() else { return };
-    for graph in [net, || Graph::new(rmat(12, 3), 1)] {
+    for graph in [net, || Graph::new(rmat(12, 8, 3), 1)] {
         let same = laid_out(&device, graph(), 50).positions == laid_out(&device, graph(), 50).positions;
         assert!(same, "additions must not depend on the order of threads");
     }
@@ -87,7 +87,7 @@ fn a_seed_gives_the_same_picture() {
 #[test]
 fn a_graph_grows_on_the_card() {
     let Some(device) = card() else { return };
-    let (first, growth) = Growth::new(rmat(15, 2), 6, 1);
+    let (first, growth) = Growth::new(rmat(15, 8, 2), 6, 1);
     let mut graph = Graph::new(first, 1);
     balance(&mut graph);
     let mut shown = 0;

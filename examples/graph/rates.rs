@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn all_three_ways_are_measured_from_the_same_positions() {
-        let mut graph = Graph::new(rmat(7, 1), 1);
+        let mut graph = Graph::new(rmat(7, 8, 1), 1);
         balance(&mut graph);
         let (before, device) = (graph.positions.clone(), Device::host());
         let Rates { alone, streamed, blocking } = measure(&device, &mut graph, 5).unwrap();

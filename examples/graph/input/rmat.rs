@@ -5,16 +5,15 @@ use fastrand::Rng;
 
 use crate::network::Network;
 
-/// The number of edges per node, before repeated ones are merged.
-pub const EDGES_A_NODE: usize = 8;
 /// The probabilities of the quarters of the matrix of all pairs: top left, top right, bottom left. The fourth
 /// is the rest.
 const QUARTERS: [f64; 3] = [0.57, 0.19, 0.19];
 
-/// A graph of `1 << scale` nodes. The same seed gives the same graph.
-pub fn rmat(scale: u32, seed: u64) -> Network {
+/// A graph of `1 << scale` nodes and `factor` times as many edges, before repeated ones are merged. The same
+/// seed gives the same graph.
+pub fn rmat(scale: u32, factor: u32, seed: u64) -> Network {
     let mut rng = Rng::with_seed(seed);
-    let count = EDGES_A_NODE << scale;
+    let count = (factor as usize) << scale;
     let pairs = (0..count).map(|_| pair(scale, &mut rng)).collect();
     Network::new(1 << scale, vec![], pairs)
 }
@@ -38,13 +37,13 @@ mod tests {
 
     #[test]
     fn the_seed_decides() {
-        assert_eq!(rmat(6, 1), rmat(6, 1));
-        assert_ne!(rmat(6, 1).edges, rmat(6, 2).edges);
+        assert_eq!(rmat(6, 8, 1), rmat(6, 8, 1));
+        assert_ne!(rmat(6, 8, 1).edges, rmat(6, 8, 2).edges);
     }
 
     #[test]
     fn a_few_nodes_are_busy() {
-        let network = rmat(12, 1);
+        let network = rmat(12, 8, 1);
         assert_eq!((network.nodes, network.edges.len() + network.merged + network.loops), (4096, 8 * 4096));
         let (offsets, _, _) = network.adjacency();
         let mut degrees: Vec<u32> = offsets.windows(2).map(|ends| ends[1] - ends[0]).collect();

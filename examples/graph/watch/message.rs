@@ -1,7 +1,7 @@
 //! The messages to a page, as bytes in little-endian order. Each begins with its kind.
 //!
 //! A graph is the kind 1, the numbers of nodes and of edges as `u32`, the ends of the edges as `u32`, and a
-//! shade per node as a byte. A frame is the kind 2, the length of a JSON text as `u32`, that text, filled up
+//! byte per node: its shade, and 16 times the size of its degree in bits. A frame is the kind 2, the length of a JSON text as `u32`, that text, filled up
 //! with spaces to a multiple of 4, and two `u16` per node: where it is in the box of the text.
 
 use std::{
@@ -25,7 +25,10 @@ pub fn graph(graph: &Graph) -> Bytes {
         bytes.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
     }
     shown.flatten().for_each(|node| bytes.extend(node.to_le_bytes()));
-    bytes.extend(shades.iter().map(|&shade| u8::try_from(shade).unwrap_or(u8::MAX)));
+    bytes.extend(shades.iter().enumerate().map(|(node, &shade)| {
+        let size = (u32::BITS - graph.adjacency().degree(node).leading_zeros()).min(15);
+        u8::try_from(16 * size).unwrap_or(0) | u8::try_from(shade).unwrap_or(0)
+    }));
     bytes.into()
 }
 

@@ -149,6 +149,8 @@ fn a_page_gets_the_graph_and_the_latest_frame() {
     let Message::Binary(first) = socket.read().unwrap() else { panic!("a graph comes first") };
     assert_eq!(first[..12], [1, 0, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0]);
     assert_eq!((first.len(), &first[12..20]), (12 + 4 * 8 + 5, &[0, 0, 0, 0, 1, 0, 0, 0][..]));
+    // One edge at the end of the chain, two in its middle.
+    assert_eq!((first[44] / 16, first[46] / 16), (1, 2));
     assert_eq!(step(&mut socket), Some(1));
     // The page is slow: it has not drawn the first frame.
     (2..=9).for_each(|step| viewer.show(&graph, frame(&graph, step)));

@@ -115,7 +115,7 @@ fn the_page_draws_and_follows_a_layout_that_grows() {
         return;
     };
     viewer.wait_for_page();
-    let (first, growth) = Growth::new(rmat(8, 1), 3, 1);
+    let (first, growth) = Growth::new(rmat(8, 8, 1), 3, 1);
     let mut graph = Graph::new(first, 1);
     balance(&mut graph);
     let (mut nodes, mut lit) = (Vec::new(), Vec::new());
