@@ -1,12 +1,14 @@
 //! The buffers of a layout: a struct of `Vec`s, for which `GpuBuffers` generates a manager.
 
+mod place;
+
 use gpumem::GpuBuffers;
 
 use crate::{
     grid::{BOXES, Frame, all_cells, cells, tiles_of},
-    network::{Adjacency, Network},
-    place::place,
+    input::network::{Adjacency, Network},
 };
+use place::place;
 
 /// A graph and its layout.
 ///

@@ -6,13 +6,14 @@ mod edge_list;
 mod lockfile;
 mod matrix_market;
 mod metis;
+pub mod network;
 mod rmat;
 
 use std::{fmt, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::network::Network;
+use network::Network;
 
 pub use rmat::rmat;
 

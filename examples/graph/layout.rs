@@ -1,18 +1,21 @@
 //! The loop: while one step runs, the positions of the previous step are downloaded and read.
 
+pub mod frames;
+pub mod grow;
+
 use std::time::{Duration, Instant};
 
 use gpumem::{Device, DeviceStats, GpuBuffers, KernelBackend, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    frames::{Arrivals, Frames, Show},
     graph::{Graph, with_scratch},
     grid::{levels_for, next_levels},
-    grow::Growth,
     physics::Physics,
     step::{self, Kernels},
 };
+use frames::{Arrivals, Frames, Show};
+use grow::Growth;
 
 /// How a layout runs.
 pub struct Course<'a> {
@@ -121,7 +124,7 @@ fn bar(steps: u32) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{network::Network, physics::balance, report::EdgeLengths};
+    use crate::{input::network::Network, physics::balance, report::EdgeLengths};
 
     fn laid_out(nodes: u32, pairs: Vec<[u32; 2]>, steps: u32) -> (Graph, Outcome) {
         let mut graph = Graph::new(Network::new(nodes, vec![], pairs), 3);

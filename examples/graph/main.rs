@@ -1,24 +1,18 @@
 //! Draws a graph by forces: `cargo run --release --example graph -- --help`.
 //!
 //! The files, in reading order: `graph.rs` has the struct of buffers, `layout.rs` the loop that overlaps
-//! steps and downloads, `frames.rs` the downloads, `step.rs` the kernels of a step and their order,
-//! `kernels.cu` the same kernels for a card, and `grow.rs` the growth of the buffers while steps run.
+//! steps and downloads, `layout/frames.rs` the downloads, `step.rs` the kernels of a step and their order,
+//! `kernels.cu` the same kernels for a card, and `layout/grow.rs` the growth of the buffers while steps run.
 
 #![expect(unreachable_pub, reason = "in a program, `pub` means for the other modules")]
 
 mod cli;
-mod forces;
-mod frames;
 mod graph;
 mod grid;
-mod grow;
 mod input;
 mod layout;
-mod network;
-mod output;
 mod physics;
 mod picture;
-mod place;
 mod rates;
 mod report;
 mod step;
@@ -35,13 +29,11 @@ use clap::Parser;
 use gpumem::{AnyDevice, Device, KernelBackend, on_device};
 
 use cli::{Args, Choice};
-use frames::Frames;
 use graph::{Graph, GraphBuffers, GraphLengths, with_scratch};
 use grid::levels_for;
-use grow::Growth;
-use layout::Course;
-use network::Network;
-use output::Output;
+use input::network::Network;
+use layout::{Course, frames::Frames, grow::Growth};
+use picture::output::Output;
 use watch::Viewer;
 
 fn main() -> ExitCode {

@@ -109,7 +109,7 @@ fn springs(graph: &Graph) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::input::network::Network;
 
     #[test]
     fn the_first_picture_has_the_size_of_the_last() {

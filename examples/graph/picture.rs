@@ -6,6 +6,7 @@
 
 mod colour;
 mod labels;
+pub mod output;
 #[cfg(feature = "png")]
 mod png;
 
@@ -14,7 +15,7 @@ use std::fmt::Write;
 use crate::{
     graph::Graph,
     grid::bounds,
-    network::{Adjacency, Network},
+    input::network::{Adjacency, Network},
 };
 use colour::{BACKGROUND, SHADES};
 use labels::Disc;

@@ -4,8 +4,8 @@
 use gpumem::{Device, KernelBackend, Result};
 
 use crate::{
-    frames::Frames,
     graph::Graph,
+    layout::frames::Frames,
     layout::{Course, lay_out},
 };
 

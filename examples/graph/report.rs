@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{graph::Graph, layout::Outcome, network::Network};
+use crate::{graph::Graph, input::network::Network, layout::Outcome};
 
 /// Prints the result. The figures are counts of the device and times of the clock.
 pub fn tell(graph: &Graph, outcome: &Outcome) {
@@ -82,7 +82,7 @@ fn human_bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::input::network::Network;
 
     #[test]
     fn edge_lengths() {

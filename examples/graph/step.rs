@@ -4,6 +4,8 @@
 //! cores. A card adds up in another order, which is fixed too: its picture differs in its roundings, and is
 //! always the same.
 
+mod forces;
+
 use gpumem::{KernelBackend, Launch, Result};
 
 use crate::{
@@ -25,10 +27,10 @@ mod kernels {
     use rayon::prelude::*;
 
     use crate::{
-        forces::{centre, field_at, near_push, spring_pull, with_far_bodies},
         grid::{BOXES, Frame, MAX_LEVELS, TILE, all_cells, bounds, cells, first_cell, side, tiles_of},
-        network::Adjacency,
+        input::network::Adjacency,
         physics::Step,
+        step::forces::{centre, field_at, near_push, spring_pull, with_far_bodies},
     };
 
     /// The fewest elements for one thread. Fewer are not worth handing over.
@@ -319,7 +321,6 @@ fn over_tiles(step: Step) -> Launch {
 }
 
 #[cfg(all(test, feature = "cuda"))]
-#[path = "on_card.rs"]
 mod on_card;
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{frames::Shown, graph::Graph};
+use crate::{graph::Graph, layout::frames::Shown};
 use latest::Latest;
 use server::Server;
 

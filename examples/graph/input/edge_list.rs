@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{BadLine, quoted, weight};
-use crate::network::Network;
+use crate::input::network::Network;
 
 /// First lines that are a header even if the nodes have names.
 const HEADERS: [[&str; 2]; 6] = [

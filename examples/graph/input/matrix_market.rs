@@ -6,7 +6,7 @@
 //! edge has the sum of both entries.
 
 use super::{BadLine, quoted};
-use crate::network::Network;
+use crate::input::network::Network;
 
 pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     let Some(banner) = text.lines().next() else { return Ok(Network::default()) };

@@ -7,7 +7,7 @@
 //! and skips them.
 
 use super::{BadLine, quoted, weight};
-use crate::network::Network;
+use crate::input::network::Network;
 
 pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with('%'));

@@ -3,7 +3,7 @@
 
 use fastrand::Rng;
 
-use crate::network::Network;
+use crate::input::network::Network;
 
 /// The probabilities of the quarters of the matrix of all pairs: top left, top right, bottom left. The fourth
 /// is the rest.

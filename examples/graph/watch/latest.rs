@@ -8,7 +8,7 @@ use std::{
 
 use tungstenite::Bytes;
 
-use crate::frames::Shown;
+use crate::layout::frames::Shown;
 
 /// A frame as it is sent.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use std::{
 
 use tungstenite::Bytes;
 
-use crate::{frames::Shown, graph::Graph, grid::bounds, picture::shades};
+use crate::{graph::Graph, grid::bounds, layout::frames::Shown, picture::shades};
 
 /// More edges make a page slow and a picture grey. Then every second is left out, or more.
 const EDGES: usize = 400_000;

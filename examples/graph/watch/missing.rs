@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::SocketAddr};
 
 use anyhow::{Result, bail};
 
-use crate::{frames::Shown, graph::Graph};
+use crate::{graph::Graph, layout::frames::Shown};
 
 /// There is none.
 pub struct Viewer(Infallible);

@@ -18,10 +18,10 @@ use super::{
     server::{CONNECTIONS, PAGES, PATIENCE},
 };
 use crate::{
-    frames::Shown,
     graph::Graph,
+    input::network::Network,
+    layout::frames::Shown,
     layout::{Course, lay_out},
-    network::Network,
 };
 
 type Socket = WebSocket<TcpStream>;

@@ -12,10 +12,10 @@ use tungstenite::{Message, WebSocket};
 
 use super::{Viewer, viewer};
 use crate::{
-    frames::Frames,
     graph::Graph,
-    grow::Growth,
     input::rmat,
+    layout::frames::Frames,
+    layout::grow::Growth,
     layout::{Course, lay_out},
     physics::balance,
 };
@@ -119,7 +119,7 @@ fn the_page_draws_and_follows_a_layout_that_grows() {
     let mut graph = Graph::new(first, 1);
     balance(&mut graph);
     let (mut nodes, mut lit) = (Vec::new(), Vec::new());
-    let mut show = |graph: &Graph, shown: crate::frames::Shown| {
+    let mut show = |graph: &Graph, shown: crate::layout::frames::Shown| {
         let step = shown.step;
         viewer.show(graph, shown);
         // Before each batch, and at the end.

@@ -5,7 +5,7 @@ mod unfold;
 
 use fastrand::Rng;
 
-use crate::network::Adjacency;
+use crate::input::network::Adjacency;
 use unfold::unfold;
 
 /// The first position of each node.
@@ -94,7 +94,7 @@ impl Packing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::input::network::Network;
 
     fn placed(nodes: u32, pairs: &[[u32; 2]], seed: u64) -> Placement {
         let (offsets, neighbours, stiffness) = Network::new(nodes, vec![], pairs.to_vec()).adjacency();

@@ -1,7 +1,7 @@
 //! The forces on one node or cell, on the host. `kernels.cu` has the same for a card, with the same order of
 //! summation.
 
-use crate::network::Adjacency;
+use crate::input::network::Adjacency;
 
 /// Several bodies as one.
 #[inline]

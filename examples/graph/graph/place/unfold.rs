@@ -7,7 +7,7 @@
 use fastrand::Rng;
 
 use super::Part;
-use crate::network::Adjacency;
+use crate::input::network::Adjacency;
 
 /// Searches per part. More searches make a truer shape, and take longer.
 const PIVOTS: usize = 32;

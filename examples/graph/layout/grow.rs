@@ -10,7 +10,7 @@ use gpumem::{Backend, Buffer, Element, Result};
 use crate::{
     graph::{Graph, GraphBuffers},
     grid::bounds,
-    network::{Adjacency, Network},
+    input::network::{Adjacency, Network},
 };
 
 /// The batches that are still to come.
@@ -144,7 +144,7 @@ fn renew<T: Element + PartialEq, B: Backend>(buffer: &mut Buffer<T, B>, old: &[T
 mod tests {
     use super::*;
     use crate::{
-        frames::Frames,
+        layout::frames::Frames,
         layout::{Course, lay_out},
         physics::balance,
     };
@@ -197,7 +197,7 @@ mod tests {
         let mut graph = Graph::new(first, 1);
         balance(&mut graph);
         let mut nodes = Vec::new();
-        let mut show = |_: &Graph, shown: crate::frames::Shown| nodes.push(shown.positions.len());
+        let mut show = |_: &Graph, shown: crate::layout::frames::Shown| nodes.push(shown.positions.len());
         let course = Course { steps: 10, growth: Some(growth), frames: Frames::Positions, show: &mut show };
         let outcome = lay_out(&Device::host(), &mut graph, course).unwrap();
         assert_eq!(outcome.steps, 50);

@@ -2,18 +2,18 @@
 
 use super::Kernels;
 use crate::{
-    frames::Frames,
     graph::{Graph, GraphBuffers, with_scratch},
-    grow::Growth,
+    input::network::Network,
     input::rmat,
+    layout::frames::Frames,
+    layout::grow::Growth,
     layout::{Course, lay_out},
-    network::Network,
     physics::{Physics, Step, balance},
     report::EdgeLengths,
 };
 use gpumem::{Cuda, Device, Error, GpuBuffers, KernelBackend, Launch};
 
-#[path = "../../gpumem/tests/cuda/card.rs"]
+#[path = "../../../gpumem/tests/cuda/card.rs"]
 mod card;
 
 /// A graph without much symmetry: a net with a few long ties across it.
