@@ -7,16 +7,18 @@ use clap::{Parser, ValueEnum, value_parser};
 /// Draws a graph: nodes push each other apart, edges pull them together.
 ///
 /// The name of INPUT gives its format: `*.lock` is a Cargo.lock, `*.graph` and `*.metis` are METIS graphs,
-/// `*.mtx` are matrices in the form of `MatrixMarket`, and any other name is a list of edges, with two nodes per
-/// line and perhaps a weight, separated by a comma, a tab or spaces. An edge of more weight is a stiffer
+/// `*.mtx` are matrices in the form of MatrixMarket, and any other name is a list of edges, with two nodes
+/// per line and perhaps a weight, separated by a comma, a tab or spaces. An edge of more weight is a stiffer
 /// spring.
+#[expect(clippy::doc_markdown, reason = "the text is shown in a terminal")]
 #[derive(Debug, Parser)]
 #[command(name = "graph", version)]
 pub struct Args {
     /// The graph [default: the Cargo.lock of this workspace]
     pub input: Option<PathBuf>,
 
-    /// Draws a graph of 2^SCALE nodes at random (R-MAT, as in the Graph500 benchmark), instead of reading one
+    /// Draws a graph of 2^SCALE nodes at random (R-MAT, as in the Graph500 benchmark), instead of reading
+    /// one
     #[arg(long, value_name = "SCALE", conflicts_with = "input", value_parser = value_parser!(u32).range(1..=26))]
     pub rmat: Option<u32>,
 
@@ -24,13 +26,14 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = value_parser!(u32).range(1..=64))]
     pub edge_factor: u32,
 
-    /// Lets the graph arrive in BATCHES parts while the layout runs, each with its own `--steps` [default: 8]
+    /// Lets the graph arrive in BATCHES parts while the layout runs, each with its own `--steps` [default:
+    /// 8]
     #[arg(long, value_name = "BATCHES", num_args = 0..=1, default_missing_value = "8",
           value_parser = value_parser!(u32).range(1..=10_000))]
     pub grow: Option<u32>,
 
-    /// Draws the layout in a browser while it runs, on http://127.0.0.1:PORT (0: any free port), if the example
-    /// is built with `--features watch` [default: 8316]
+    /// Draws the layout in a browser while it runs, on http://127.0.0.1:PORT (0: any free port), if the
+    /// example is built with `--features watch` [default: 8316]
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8316")]
     pub watch: Option<u16>,
 
@@ -47,8 +50,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", default_value = "graph.svg")]
     pub out: PathBuf,
 
-    /// The file of a timeline of the device: FILE.html is a page for a browser, FILE.pftrace is for Perfetto,
-    /// FILE.pickle for <https://pytorch.org/memory_viz>, FILE.csv an allocation log
+    /// The file of a timeline of the device: FILE.html is a page for a browser, FILE.pftrace is for
+    /// Perfetto, FILE.pickle for <https://pytorch.org/memory_viz>, FILE.csv an allocation log
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
 

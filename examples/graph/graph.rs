@@ -13,8 +13,9 @@ use place::place;
 /// A graph and its layout.
 ///
 /// The derive adds `GraphBuffers`, which holds a buffer on the device for each field that is not skipped.
-/// Three of the buffers can be downloaded while steps run. The others stay on the device. The scratch buffers,
-/// from `boxes` to `pulls`, are empty on the host. `with_scratch` gives their lengths on the device.
+/// Three of the buffers can be downloaded while steps run. The others stay on the device. The scratch
+/// buffers, from `boxes` to `pulls`, are empty on the host. `with_scratch` gives their lengths on the
+/// device.
 #[derive(GpuBuffers, Default)]
 pub struct Graph {
     /// The positions of the nodes, in edge lengths.

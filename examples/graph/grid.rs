@@ -49,8 +49,8 @@ fn around(one: [f32; 4], other: [f32; 4]) -> [f32; 4] {
     [left.min(a), top.min(b), right.max(c), bottom.max(d)]
 }
 
-/// The place and the width of the cells of a grid's finest level. The layout is that of C, since kernels on a
-/// card take the struct as it is.
+/// The place and the width of the cells of a grid's finest level. The layout is that of C, since kernels on
+/// a card take the struct as it is.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 pub struct Frame {

@@ -54,8 +54,8 @@ __device__ unsigned index_of(const Frame& frame, unsigned levels, float2 positio
 
 __device__ unsigned degree(const unsigned* offsets, unsigned node) { return offsets[node + 1] - offsets[node]; }
 
-// Adds up over the threads of a block. Each thread gets the sum of all threads up to itself. `sums` has a place
-// per thread, and holds all these sums then. All threads of the block call this.
+// Adds up over the threads of a block. Each thread gets the sum of all threads up to itself. `sums` has a
+// place per thread, and holds all these sums then. All threads of the block call this.
 __device__ unsigned sum_up_to_own(unsigned own, unsigned* sums) {
     unsigned at = threadIdx.x;
     __syncthreads();
@@ -111,7 +111,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK) frame(Step step, const float
 }
 
 // Sorts the nodes by cell. After `count`, slot c + 1 of `starts` holds the number of nodes in cell c. After
-// `scan` it holds the start of the cell. After `scatter` it holds its end, which is the start of the next cell.
+// `scan` it holds the start of the cell. After `scatter` it holds its end, which is the start of the next
+// cell.
 extern "C" __global__ void count(Step step, const float2* positions, const Frame* frame, unsigned* starts) {
     if (thread() < step.nodes) atomicAdd(&starts[index_of(*frame, step.levels, positions[thread()]) + 1], 1u);
 }
@@ -140,8 +141,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK) sum(Step step, const unsigne
     if (at == 0) tiles[blockIdx.x] = sums[0];
 }
 
-// A block per tile: adds up the tiles before its own, then each thread sums a stretch of the tile's slots, the
-// sums are summed, and each thread writes its stretch.
+// A block per tile: adds up the tiles before its own, then each thread sums a stretch of the tile's slots,
+// the sums are summed, and each thread writes its stretch.
 extern "C" __global__ void __launch_bounds__(BLOCK) scan(Step step, const ulonglong2* tiles, unsigned* starts) {
     __shared__ unsigned sums[BLOCK];
     unsigned cells = 1u << 2 * step.levels;
@@ -172,8 +173,8 @@ extern "C" __global__ void scatter(Step step, const float2* positions, const Fra
     if (slot < step.nodes) order[slot] = node;
 }
 
-// `scatter` leaves the nodes of a cell in any order. Their order by index makes the picture depend on the seed
-// alone. A sorted node has its position, its mass, and its index as the bits of the fourth number.
+// `scatter` leaves the nodes of a cell in any order. Their order by index makes the picture depend on the
+// seed alone. A sorted node has its position, its mass, and its index as the bits of the fourth number.
 extern "C" __global__ void arrange(Step step, const float2* positions, const unsigned* offsets, const Frame* frame,
                                    const unsigned* starts, const unsigned* order, float4* sorted) {
     if (thread() >= step.nodes) return;

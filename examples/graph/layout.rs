@@ -9,7 +9,7 @@ use gpumem::{Device, DeviceStats, GpuBuffers, KernelBackend, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    graph::{Graph, with_scratch},
+    graph::{Graph, GraphBuffers, with_scratch},
     grid::{levels_for, next_levels},
     physics::Physics,
     step::{self, Kernels},
@@ -60,47 +60,16 @@ pub fn lay_out<B: KernelBackend>(
     graph: &mut Graph,
     course: Course<'_>,
 ) -> Result<Outcome> {
-    let Course { steps: phase, mut growth, frames, show } = course;
     // The driver of a card compiles the kernels.
     let kernels = Kernels::load(device)?;
+    let batches = course.growth.as_ref().map_or(0, Growth::batches);
+    let steps = course.steps.saturating_mul(1 + batches);
     let start = Instant::now();
-    let mut physics = Physics::of(graph);
     let mut set = graph.upload(device)?;
     let uploaded = Instant::now();
-
-    let mut arrivals = Arrivals::new(frames, show);
-    let mut levels = levels_for(graph.positions.len());
-    let batches = growth.as_ref().map_or(0, Growth::batches);
-    let steps = phase.saturating_mul(1 + batches);
-    let bar = bar(steps);
-    for index in 0..steps {
-        if index > 0
-            && index % phase == 0
-            && let Some(growth) = &mut growth
-        {
-            arrivals.latest(&set, &mut graph.positions)?;
-            growth.next(graph, &mut set)?;
-            physics = Physics::of(graph);
-        }
-        let since = Instant::now();
-        set.resize(with_scratch(set.lengths(), levels))?;
-        let step = physics.step(index % phase, phase, levels);
-        step::count(&kernels, &mut set, step)?;
-        let tiles = set.tiles().start_download()?;
-        step::advance(&kernels, &mut set, step)?;
-        // The download starts after the step that was just queued. The previous step is done or nearly so.
-        // While the new step runs, this thread waits for the previous positions and reads them.
-        arrivals.next(graph, &set, since)?;
-        // The device counted the nodes at the start of the step, and is busy with its rest while this thread
-        // chooses the next grid. Before the first step no node has moved.
-        let tiles = tiles.wait()?;
-        levels = if index > 0 { next_levels(levels, &tiles) } else { levels };
-        bar.inc(1);
-    }
-    arrivals.last(graph, device)?;
+    run(&kernels, &mut set, graph, course, steps)?;
     device.synchronize()?;
     let stepping = uploaded.elapsed();
-    bar.finish_and_clear();
     set.positions().download_into_vec(&mut graph.positions)?;
     let duration = start.elapsed();
     // A velocity is the movement in a step.
@@ -108,11 +77,51 @@ pub fn lay_out<B: KernelBackend>(
     let movement = velocities.iter().map(|[x, y]| x.hypot(*y)).sum::<f32>() / velocities.len() as f32;
 
     // All buffers are freed, or an error lists those that are not.
-    drop(arrivals);
     set.check_leaks()?;
     set.close()?;
     let stats = device.stats();
     Ok(Outcome { backend: B::NAME, steps, batches, duration, stepping, stats, movement })
+}
+
+/// Queues all steps, and reads their frames.
+fn run<B: KernelBackend>(
+    kernels: &Kernels<B>,
+    set: &mut GraphBuffers<B>,
+    graph: &mut Graph,
+    course: Course<'_>,
+    steps: u32,
+) -> Result<()> {
+    let Course { steps: phase, mut growth, frames, show } = course;
+    let mut arrivals = Arrivals::new(frames, show);
+    let mut physics = Physics::of(graph);
+    let mut levels = levels_for(graph.positions.len());
+    let bar = bar(steps);
+    for index in 0..steps {
+        if index > 0
+            && index % phase == 0
+            && let Some(growth) = &mut growth
+        {
+            arrivals.latest(set, &mut graph.positions)?;
+            growth.next(graph, set)?;
+            physics = Physics::of(graph);
+        }
+        let since = Instant::now();
+        set.resize(with_scratch(set.lengths(), levels))?;
+        let step = physics.step(index % phase, phase, levels);
+        step::count(kernels, set, step)?;
+        let tiles = set.tiles().start_download()?;
+        step::advance(kernels, set, step)?;
+        // The download starts after the step that was just queued. The previous step is done or nearly so.
+        // While the new step runs, this thread waits for the previous positions and reads them.
+        arrivals.next(graph, set, since)?;
+        // The device counted the nodes at the start of the step, and is busy with its rest while this thread
+        // chooses the next grid. Before the first step no node has moved.
+        let tiles = tiles.wait()?;
+        levels = if index > 0 { next_levels(levels, &tiles) } else { levels };
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    arrivals.last(graph, set.device())
 }
 
 /// A bar that is drawn on a terminal only.

@@ -3,9 +3,9 @@
 //! Lengths are in units of an edge at rest. This file has the parts that must be the same on the host and on
 //! a card. `step.rs` and `kernels.cu` have the same kernels, in five stages.
 //!
-//! Repulsion falls with the distance. So nodes in the 3x3 cells around a node count one by one, and all other
-//! nodes count by cells. Each level of the grid has cells twice as wide as the next finer level. The farther
-//! a cell is, the wider it may be to count as one body.
+//! Repulsion falls with the distance. So nodes in the 3x3 cells around a node count one by one, and all
+//! other nodes count by cells. Each level of the grid has cells twice as wide as the next finer level. The
+//! farther a cell is, the wider it may be to count as one body.
 
 use bytemuck::NoUninit;
 

@@ -27,8 +27,8 @@ pub use png::png;
 
 const WIDTH: f32 = 1600.0;
 const MARGIN: f32 = 60.0;
-/// Layers of edges. Where edges cross, their opacities add up if they are in different layers, but not in one
-/// path.
+/// Layers of edges. Where edges cross, their opacities add up if they are in different layers, but not in
+/// one path.
 const LAYERS: usize = 6;
 
 /// All colours of nodes, in the notation of SVG and CSS.

@@ -1,5 +1,5 @@
-//! `--rates`: how fast the steps are if no frame is downloaded, each frame is downloaded async, or each frame
-//! is downloaded by a blocking call.
+//! `--rates`: how fast the steps are if no frame is downloaded, each frame is downloaded async, or each
+//! frame is downloaded by a blocking call.
 
 use gpumem::{Device, KernelBackend, Result};
 

@@ -16,11 +16,11 @@ use crate::{
 
 pub use kernels::Kernels;
 
-/// The kernels. On the host they are these functions, over whole slices, which rayon spreads over cores. On a
-/// card they are those of `kernels.cu`, with a thread per element.
+/// The kernels. On the host they are these functions, over whole slices, which rayon spreads over cores. On
+/// a card they are those of `kernels.cu`, with a thread per element.
 #[gpumem::kernels(
-    // SAFETY: where the conditions below hold, the kernels of `kernels.cu` stay within their slices, whatever
-    // these hold.
+    // SAFETY: where the conditions below hold, the kernels of `kernels.cu` stay within their slices,
+    // whatever these hold.
     unsafe(ptx = "kernels.ptx")
 )]
 mod kernels {
@@ -36,7 +36,8 @@ mod kernels {
     /// The fewest elements for one thread. Fewer are not worth handing over.
     const GRAIN: usize = 512;
 
-    /// Stage 1, in `BOXES` blocks: the box around the nodes of each share, as least and greatest coordinates.
+    /// Stage 1, in `BOXES` blocks: the box around the nodes of each share, as least and greatest
+    /// coordinates.
     #[requires(positions.len() == step.nodes as usize && boxes.len() == BOXES as usize)]
     pub fn bound(step: Step, positions: &[[f32; 2]], boxes: &mut [[f32; 4]]) {
         let share = (step.nodes as usize).div_ceil(BOXES as usize).max(GRAIN);
@@ -61,8 +62,8 @@ mod kernels {
         }
     }
 
-    /// Stage 1, in a block per tile: the number of nodes in the cells of each tile, and the sum of the squares
-    /// of the cells' numbers.
+    /// Stage 1, in a block per tile: the number of nodes in the cells of each tile, and the sum of the
+    /// squares of the cells' numbers.
     #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
     #[requires(tiles.len() == tiles_of(step.levels) as usize)]
     pub fn sum(step: Step, starts: &[u32], tiles: &mut [[u64; 2]]) {
@@ -103,8 +104,8 @@ mod kernels {
         }
     }
 
-    /// Stage 1: the nodes in their order. On a card, where `scatter` leaves the nodes of a cell in any order,
-    /// it puts them in the order of their indices.
+    /// Stage 1: the nodes in their order. On a card, where `scatter` leaves the nodes of a cell in any
+    /// order, it puts them in the order of their indices.
     #[requires(step.levels <= MAX_LEVELS && starts.len() == cells(step.levels) + 1)]
     #[requires(positions.len() == step.nodes as usize && offsets.len() == step.nodes as usize + 1)]
     #[requires(order.len() == step.nodes as usize && sorted.len() == step.nodes as usize)]
@@ -151,9 +152,9 @@ mod kernels {
         }
     }
 
-    /// Stage 3: the push of all far bodies on each cell of the levels from `first` to the finer `last`. A cell
-    /// takes the push on its parent, and adds the bodies that were too near for the parent but are not next
-    /// to the cell itself. Several levels are for one block.
+    /// Stage 3: the push of all far bodies on each cell of the levels from `first` to the finer `last`. A
+    /// cell takes the push on its parent, and adds the bodies that were too near for the parent but are not
+    /// next to the cell itself. Several levels are for one block.
     #[requires(last <= MAX_LEVELS && first <= last)]
     #[requires(bodies.len() >= all_cells(last) && fields.len() >= all_cells(last))]
     pub fn spread(first: u32, last: u32, bodies: &[[f32; 4]], fields: &mut [[f32; 4]]) {
@@ -269,8 +270,8 @@ pub fn advance<B: KernelBackend>(kernels: &Kernels<B>, set: &mut GraphBuffers<B>
     kernels.scatter(over_nodes(step), step, positions, frame, &mut *starts, &mut *order)?;
     kernels.arrange(over_nodes(step), step, positions, offsets, frame, &*starts, &*order, &mut *sorted)?;
     kernels.gather_leaves(Launch::over(cells(step.levels)), step, &*starts, &*sorted, &mut *bodies)?;
-    // A level with many cells has many blocks, and each level needs the one before. All levels with few cells
-    // have one block together.
+    // A level with many cells has many blocks, and each level needs the one before. All levels with few
+    // cells have one block together.
     let few = step.levels.min(FEW);
     for level in (few..step.levels).rev() {
         kernels.gather(Launch::over(cells(level)), level, level, &mut *bodies)?;

@@ -2,11 +2,11 @@
 //!
 //! The thread of the layout hands its latest frame over and goes on (`latest.rs`). Another thread makes a
 //! message of that frame (`message.rs`), if a page waits for one. Each page has a thread of its own, which
-//! sends the latest message (`server.rs`). A page asks for a frame when it has drawn the one before. So a slow
-//! page gets fewer frames, and no queue grows anywhere.
+//! sends the latest message (`server.rs`). A page asks for a frame when it has drawn the one before. So a
+//! slow page gets fewer frames, and no queue grows anywhere.
 //!
-//! The server listens on the loopback address alone, and a request must be meant for it (`request.rs`): a page
-//! from elsewhere that the same browser shows can reach that address too.
+//! The server listens on the loopback address alone, and a request must be meant for it (`request.rs`): a
+//! page from elsewhere that the same browser shows can reach that address too.
 
 mod latest;
 mod message;
@@ -81,8 +81,8 @@ impl Viewer {
         self.latest.put(shown);
     }
 
-    /// Waits until each page has the last frame or has gone, at most ten seconds. Returns the number of frames
-    /// that were sent, and of those that were left out because a page was not ready.
+    /// Waits until each page has the last frame or has gone, at most ten seconds. Returns the number of
+    /// frames that were sent, and of those that were left out because a page was not ready.
     pub fn finish(self) -> (u64, u64) {
         self.latest.finish(FAREWELL)
     }

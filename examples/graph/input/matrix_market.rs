@@ -1,9 +1,9 @@
-//! A matrix in the coordinate form of `MatrixMarket`: a banner `%%MatrixMarket matrix coordinate real symmetric`, a
-//! line `rows columns entries`, then one line `row column [value]` per entry, counted from 1.
+//! A matrix in the coordinate form of `MatrixMarket`: a banner `%%MatrixMarket matrix coordinate real
+//! symmetric`, a line `rows columns entries`, then one line `row column [value]` per entry, counted from 1.
 //!
 //! Rows and columns are the nodes, so there are as many of both. An entry off the diagonal is an edge, and
-//! its magnitude is the weight. An entry of value 0 is no edge. If the matrix has both halves (`general`), an
-//! edge has the sum of both entries.
+//! its magnitude is the weight. An entry of value 0 is no edge. If the matrix has both halves (`general`),
+//! an edge has the sum of both entries.
 
 use super::{BadLine, quoted};
 use crate::input::network::Network;

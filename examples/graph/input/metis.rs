@@ -2,9 +2,9 @@
 //! counted from 1.
 //!
 //! Lines that begin with `%` are comments. An empty line is a node without neighbours. `fmt` gives the
-//! weights in a node's line: a vertex size and vertex weights before the neighbours, and an edge weight after
-//! each neighbour. Edge weights shape the picture. The reader checks that the values of the nodes are there,
-//! and skips them.
+//! weights in a node's line: a vertex size and vertex weights before the neighbours, and an edge weight
+//! after each neighbour. Edge weights shape the picture. The reader checks that the values of the nodes are
+//! there, and skips them.
 
 use super::{BadLine, quoted, weight};
 use crate::input::network::Network;

@@ -83,8 +83,8 @@ impl Network {
     /// A spring has the stiffness `0.5 / d` in a graph without weights: `d` is the degree of the end with
     /// fewer edges. So a hub is not thrown about by its many edges. In a weighted graph it is `0.5 w / W`,
     /// with the weight `w` of the edge, and the sum `W` of the weights of all edges of the end where that is
-    /// less. So weights that are all the same change nothing, no unit of weights matters, and no weight makes
-    /// a step unstable.
+    /// less. So weights that are all the same change nothing, no unit of weights matters, and no weight
+    /// makes a step unstable.
     #[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, stiffness is f32")]
     fn stiffness(&self, offsets: &[u32]) -> Vec<f32> {
         let mut sums = vec![0.0; self.nodes as usize];

@@ -1,12 +1,13 @@
-//! Graphs that are drawn at random, with a few busy nodes and many quiet ones, as networks of people and pages
-//! have them: R-MAT (Chakrabarti, Zhan and Faloutsos 2004), with the probabilities of the Graph500 benchmark.
+//! Graphs that are drawn at random, with a few busy nodes and many quiet ones, as networks of people and
+//! pages have them: R-MAT (Chakrabarti, Zhan and Faloutsos 2004), with the probabilities of the Graph500
+//! benchmark.
 
 use fastrand::Rng;
 
 use crate::input::network::Network;
 
-/// The probabilities of the quarters of the matrix of all pairs: top left, top right, bottom left. The fourth
-/// is the rest.
+/// The probabilities of the quarters of the matrix of all pairs: top left, top right, bottom left. The
+/// fourth is the rest.
 const QUARTERS: [f64; 3] = [0.57, 0.19, 0.19];
 
 /// A graph of `1 << scale` nodes and `factor` times as many edges, before repeated ones are merged. The same

@@ -1,5 +1,5 @@
-//! The latest frame, and the latest message: one place for each. What comes later takes the place of what was
-//! not read. No thread computes, or waits for a socket, while it has the lock.
+//! The latest frame, and the latest message: one place for each. What comes later takes the place of what
+//! was not read. No thread computes, or waits for a socket, while it has the lock.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},

@@ -1,8 +1,9 @@
 //! The messages to a page, as bytes in little-endian order. Each begins with its kind.
 //!
 //! A graph is the kind 1, the numbers of nodes and of edges as `u32`, the ends of the edges as `u32`, and a
-//! byte per node: its shade, and 16 times the size of its degree in bits. A frame is the kind 2, the length of a JSON text as `u32`, that text, filled up
-//! with spaces to a multiple of 4, and two `u16` per node: where it is in the box of the text.
+//! byte per node: its shade, and 16 times the size of its degree in bits. A frame is the kind 2, the length
+//! of a JSON text as `u32`, that text, filled up with spaces to a multiple of 4, and two `u16` per node:
+//! where it is in the box of the text.
 
 use std::{
     fmt::Write,

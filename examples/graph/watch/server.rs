@@ -1,8 +1,8 @@
 //! The server: a thread that accepts connections, and a thread per connection.
 //!
-//! A connection has one request. Each request, each frame and each answer of a page has its time. A connection
-//! that is slower, or that breaks the rules, is closed. So clients that vanish, stall or send anything else
-//! cost a thread for some seconds at most, and there are few threads.
+//! A connection has one request. Each request, each frame and each answer of a page has its time. A
+//! connection that is slower, or that breaks the rules, is closed. So clients that vanish, stall or send
+//! anything else cost a thread for some seconds at most, and there are few threads.
 
 use std::{
     io::{self, Read, Write},

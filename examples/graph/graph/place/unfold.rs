@@ -1,8 +1,9 @@
 //! Unfolds a connected part by the distances of its nodes from a few of them.
 //!
-//! Forces alone need thousands of steps to untangle a large graph. Distances along its edges give the overall
-//! shape at once (`PivotMDS`, Brandes and Pich 2007). A breadth-first search from each of a few pivots, far
-//! from each other, makes one coordinate per pivot. The main axes of that cloud are the axes of the picture.
+//! Forces alone need thousands of steps to untangle a large graph. Distances along its edges give the
+//! overall shape at once (`PivotMDS`, Brandes and Pich 2007). A breadth-first search from each of a few
+//! pivots, far from each other, makes one coordinate per pivot. The main axes of that cloud are the axes of
+//! the picture.
 
 use fastrand::Rng;
 
