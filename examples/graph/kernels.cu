@@ -26,9 +26,13 @@ struct Frame {
     float cells_a_unit;
 };
 
-const unsigned BLOCK = 256;   // the most threads of a block whose threads work together
-const unsigned BOXES = 256;   // as in grid.rs
-const unsigned TILE = 1024;   // as in grid.rs
+// With this, the compiler refuses a kernel that has other parameters than in step.rs, and a struct that has
+// another layout.
+#include "kernels.cuh"
+
+const unsigned BLOCK = 256;          // the most threads of a block whose threads work together
+const unsigned BOXES = 256;          // as in grid.rs
+const unsigned TILE = 1024;          // as in grid.rs
 const unsigned LEVELS_BLOCK = 1024;  // the most threads of a block that computes several levels
 const unsigned WARP = 32;
 

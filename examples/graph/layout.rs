@@ -163,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn heavy_edges_are_shorter() {
+        // The edges across weigh more than those down.
+        let weights: Vec<f32> = (0..2 * 20 * 19).map(|at| if at < 20 * 19 { 8.0 } else { 1.0 }).collect();
+        let mut graph = Graph::new(Network::weighted(400, vec![], net(20), &weights), 3);
+        balance(&mut graph);
+        lay_out(&Device::host(), &mut graph, Course::plain(300, &mut |_, _| ())).unwrap();
+        let Graph { network, positions, .. } = graph;
+        let (mut heavy, mut light) = (0.0, 0.0);
+        for (&pair, &weight) in network.edges.iter().zip(&network.weights) {
+            let [[ax, ay], [bx, by]] = pair.map(|node| positions[node as usize]);
+            *(if weight > 1.0 { &mut heavy } else { &mut light }) += (bx - ax).hypot(by - ay);
+        }
+        assert!(light > 1.5 * heavy, "{heavy} and {light}");
+    }
+
+    #[test]
     fn there_are_two_downloads_a_step_and_nothing_stays() {
         let (_, Outcome { stats, .. }) = laid_out(100, net(10), 17);
         // One of the positions, and one of the counts of nodes.

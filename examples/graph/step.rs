@@ -333,6 +333,20 @@ mod tests {
     };
     use gpumem::{Device, Error, GpuBuffers};
 
+    /// `kernels.cu` includes the header, so that NVIDIA's compiler compares the kernels with these.
+    #[test]
+    fn the_header_is_current() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels.cuh");
+        if std::env::var_os("GPUMEM_HEADER").is_some() {
+            std::fs::write(&path, kernels::CUDA_HEADER).unwrap();
+        }
+        let same = std::fs::read_to_string(&path).unwrap() == kernels::CUDA_HEADER;
+        assert!(
+            same,
+            "`GPUMEM_HEADER=write cargo test -p gpumem-example-graph header` writes kernels.cuh again"
+        );
+    }
+
     /// A cloud that is dense in the middle.
     fn cloud(nodes: usize) -> Vec<[f32; 2]> {
         let mut rng = fastrand::Rng::with_seed(5);

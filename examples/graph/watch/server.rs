@@ -168,7 +168,7 @@ fn serve(stream: TcpStream, port: u16, latest: &Arc<Latest>) -> Result<()> {
         stream,
         "HTTP/1.1 {status} {}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\
          Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-         connect-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\nX-Content-Type-Options: nosniff\r\n\
+         connect-src 'self' ws://127.0.0.1:{port} ws://localhost:{port}; frame-ancestors 'none'; base-uri 'none'\r\nX-Content-Type-Options: nosniff\r\n\
          Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: no-store\r\n\r\n{text}",
         http::StatusCode::from_u16(status)?.canonical_reason().unwrap_or_default(),
         text.len()
