@@ -127,6 +127,10 @@ fn the_page_draws_and_follows_a_layout_that_grows() {
             browser.wait_for(&format!("document.body.dataset.step === '{step}'"));
             nodes.push(browser.value("element('about').textContent"));
             lit.push(browser.value(BRIGHT).parse::<f64>().unwrap());
+            if step == 50 {
+                // The page connects again.
+                browser.value("socket.close(); 'closed'");
+            }
         }
     };
     let course = Course { steps: 25, growth: Some(growth), frames: Frames::Positions, show: &mut show };
@@ -143,6 +147,7 @@ fn the_page_draws_and_follows_a_layout_that_grows() {
         assert!(text.ends_with(unit) && text.starts_with(|c: char| c.is_ascii_digit()), "{figure}: {text}");
     }
     let (sent, left_out) = viewer.finish();
-    assert!(sent >= 4 && sent + left_out == 100, "{sent}, {left_out}");
+    // Frames that come while no page is open are not left out.
+    assert!(sent >= 4 && sent + left_out <= 100, "{sent}, {left_out}");
     browser.wait_for("document.body.dataset.state === 'ended'");
 }
