@@ -7,12 +7,40 @@ use clap::{Parser, ValueEnum, value_parser};
 /// Draws a graph: nodes push each other apart, edges pull them together.
 ///
 /// The name of INPUT gives its format: `*.lock` is a Cargo.lock, `*.graph` and `*.metis` are METIS graphs,
-/// and any other name is a list of edges, with two nodes per line, separated by a comma, a tab or spaces.
+/// `*.mtx` are matrices in the form of MatrixMarket, and any other name is a list of edges, with two nodes
+/// per line and perhaps a weight, separated by a comma, a tab or spaces. An edge of more weight is a stiffer
+/// spring.
+#[expect(clippy::doc_markdown, reason = "the text is shown in a terminal")]
 #[derive(Debug, Parser)]
 #[command(name = "graph", version)]
 pub struct Args {
     /// The graph [default: the Cargo.lock of this workspace]
     pub input: Option<PathBuf>,
+
+    /// Draws a graph of 2^SCALE nodes at random (R-MAT, as in the Graph500 benchmark), instead of reading
+    /// one
+    #[arg(long, value_name = "SCALE", conflicts_with = "input", value_parser = value_parser!(u32).range(1..=26))]
+    pub rmat: Option<u32>,
+
+    /// The edges of a random graph, per node, before repeated ones are merged
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = value_parser!(u32).range(1..=64))]
+    pub edge_factor: u32,
+
+    /// Lets the graph arrive in BATCHES parts while the layout runs, each with its own `--steps` [default:
+    /// 8]
+    #[arg(long, value_name = "BATCHES", num_args = 0..=1, default_missing_value = "8",
+          value_parser = value_parser!(u32).range(1..=10_000))]
+    pub grow: Option<u32>,
+
+    /// Draws the layout in a browser while it runs, on http://127.0.0.1:PORT (0: any free port), if the
+    /// example is built with `--features watch` [default: 8316]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8316")]
+    pub watch: Option<u16>,
+
+    /// Prints the steps per second with no frames, with frames that are downloaded async, and with frames
+    /// that are downloaded by blocking calls. With `--backend cuda` also against the host. Draws no picture
+    #[arg(long, conflicts_with_all = ["grow", "timeline", "watch"])]
+    pub rates: bool,
 
     /// The number of steps
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = value_parser!(u32).range(1..))]
@@ -22,8 +50,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", default_value = "graph.svg")]
     pub out: PathBuf,
 
-    /// The file of a timeline of the device: FILE.html is a page for a browser, FILE.pftrace is for Perfetto,
-    /// FILE.pickle for <https://pytorch.org/memory_viz>, FILE.csv an allocation log
+    /// The file of a timeline of the device: FILE.html is a page for a browser, FILE.pftrace is for
+    /// Perfetto, FILE.pickle for <https://pytorch.org/memory_viz>, FILE.csv an allocation log
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
 
@@ -37,7 +65,7 @@ pub struct Args {
 }
 
 /// The values of `--backend`.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 pub enum Choice {
     /// The cores of this machine
     #[default]
@@ -63,7 +91,14 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for bad in [["--steps", "0"], ["--steps", "-1"], ["--backend", "metal"], ["--seed", "x"]] {
+        for bad in [
+            ["--steps", "0"],
+            ["--steps", "-1"],
+            ["--backend", "metal"],
+            ["--seed", "x"],
+            ["--rmat", "27"],
+            ["--grow", "0"],
+        ] {
             let error = Args::try_parse_from(["graph", bad[0], bad[1]]).unwrap_err().to_string();
             assert!(error.contains(bad[1]), "{error}");
         }

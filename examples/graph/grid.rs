@@ -4,6 +4,10 @@ use bytemuck::{Pod, Zeroable};
 
 /// The levels of the finest grid, which has 1,024 cells per side.
 pub const MAX_LEVELS: u32 = 10;
+/// The nodes' coordinates are bounded in as many shares.
+pub const BOXES: u32 = 256;
+/// Cells are counted in tiles of as many. One block of a card has a tile.
+pub const TILE: u32 = 1024;
 /// The grid becomes finer if a node's cell has more nodes than this, on average.
 const CROWDED: f32 = 8.0;
 
@@ -27,20 +31,26 @@ pub fn all_cells(levels: u32) -> usize {
     first_cell(levels + 1)
 }
 
-/// The least and the greatest coordinates.
-pub fn bounds(positions: &[[f32; 2]]) -> ([f32; 2], [f32; 2]) {
-    let (mut low, mut high) = ([f32::MAX; 2], [f32::MIN; 2]);
-    for position in positions {
-        for axis in [0, 1] {
-            low[axis] = low[axis].min(position[axis]);
-            high[axis] = high[axis].max(position[axis]);
-        }
-    }
-    (low, high)
+/// The number of tiles of the finest level.
+pub fn tiles_of(levels: u32) -> u32 {
+    (1_u32 << (2 * levels)).div_ceil(TILE)
 }
 
-/// The place and the width of the cells of a grid's finest level. The layout is that of C, since kernels on a
-/// card take the struct as it is.
+/// The box around these positions: the least and the greatest coordinates.
+pub fn bounds(positions: &[[f32; 2]]) -> [f32; 4] {
+    positions
+        .iter()
+        .fold([f32::MAX, f32::MAX, f32::MIN, f32::MIN], |a_box, &[x, y]| around(a_box, [x, y, x, y]))
+}
+
+/// The box around two boxes.
+fn around(one: [f32; 4], other: [f32; 4]) -> [f32; 4] {
+    let ([left, top, right, bottom], [a, b, c, d]) = (one, other);
+    [left.min(a), top.min(b), right.max(c), bottom.max(d)]
+}
+
+/// The place and the width of the cells of a grid's finest level. The layout is that of C, since kernels on
+/// a card take the struct as it is.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 pub struct Frame {
@@ -49,11 +59,11 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The smallest square that holds all positions.
-    pub fn around(positions: &[[f32; 2]], levels: u32) -> Self {
-        let (low, high) = bounds(positions);
-        let width = (high[0] - low[0]).max(high[1] - low[1]).max(1e-3);
-        Frame { corner: low, cells_a_unit: side(levels) as f32 / width }
+    /// The smallest square that holds all boxes.
+    pub fn around(boxes: &[[f32; 4]], levels: u32) -> Self {
+        let [left, top, right, bottom] = boxes.iter().copied().fold(bounds(&[]), around);
+        let width = (right - left).max(bottom - top).max(1e-3);
+        Frame { corner: [left, top], cells_a_unit: side(levels) as f32 / width }
     }
 
     /// Column and row of the cell that holds `position`, in a grid of as many levels.
@@ -76,42 +86,24 @@ impl Frame {
     }
 }
 
-/// The fineness of a grid for a picture that spreads and contracts from step to step.
-pub struct Fineness {
-    /// Levels of the grid.
-    pub levels: u32,
-    counts: Vec<u32>,
+/// The levels of a grid for nodes that fill the square evenly. Every picture needs at least these.
+pub fn levels_for(nodes: usize) -> u32 {
+    let enough = |&levels: &u32| cells(levels) as f32 * CROWDED >= nodes as f32;
+    (1..MAX_LEVELS).find(enough).unwrap_or(MAX_LEVELS)
 }
 
-impl Fineness {
-    /// Enough levels for nodes that fill the square evenly. Every picture needs at least these.
-    pub fn new(nodes: usize) -> Self {
-        let mut levels = 1;
-        while levels < MAX_LEVELS && (cells(levels) as f32) * CROWDED < nodes as f32 {
-            levels += 1;
-        }
-        Fineness { levels, counts: vec![] }
-    }
-
-    /// Adds one level if the cells are crowded, and takes one away if they are nearly empty.
-    pub fn follow(&mut self, positions: &[[f32; 2]]) {
-        let crowd = self.crowd(positions);
-        if crowd > CROWDED && self.levels < MAX_LEVELS {
-            self.levels += 1;
-        } else if crowd < CROWDED / 5.0 && self.levels > 1 {
-            self.levels -= 1;
-        }
-    }
-
-    /// The number of nodes in the cell of a node, on average, with the node itself.
-    fn crowd(&mut self, positions: &[[f32; 2]]) -> f32 {
-        let frame = Frame::around(positions, self.levels);
-        self.counts.clear();
-        self.counts.resize(cells(self.levels), 0);
-        for &position in positions {
-            self.counts[frame.index(position, self.levels)] += 1;
-        }
-        self.counts.iter().map(|&count| count as f32 * count as f32).sum::<f32>() / positions.len() as f32
+/// The levels of the next grid: one more than `levels` if the cells are crowded, and one less if they are
+/// nearly empty. `tiles` has the sums of the nodes in each cell and of their squares.
+pub fn next_levels(levels: u32, tiles: &[[u64; 2]]) -> u32 {
+    let [nodes, squares] = tiles.iter().fold([0, 0], |[a, b], [nodes, squares]| [a + nodes, b + squares]);
+    // The number of nodes in the cell of a node, on average, with the node itself.
+    let crowd = squares as f32 / nodes as f32;
+    if crowd > CROWDED && levels < MAX_LEVELS {
+        levels + 1
+    } else if crowd < CROWDED / 5.0 && levels > 1 {
+        levels - 1
+    } else {
+        levels
     }
 }
 
@@ -127,7 +119,7 @@ mod tests {
 
     #[test]
     fn every_position_has_a_cell() {
-        let frame = Frame::around(&[[-1.0, -1.0], [3.0, 1.0]], 2);
+        let frame = Frame::around(&[bounds(&[[-1.0, -1.0], [3.0, 1.0]])], 2);
         assert_eq!(frame.cell([-1.0, -1.0], 2), [0, 0]);
         assert_eq!(frame.cell([3.0, 3.0], 2), [3, 3]);
         assert_eq!(frame.cell([-9.0, f32::NAN], 2), [0, 0]);
@@ -136,17 +128,23 @@ mod tests {
 
     #[test]
     fn the_grid_follows_the_picture() {
-        let mut fineness = Fineness::new(1000);
-        let first = fineness.levels;
+        let follow = |mut levels: u32, positions: &[[f32; 2]]| {
+            for _ in 0..10 {
+                let frame = Frame::around(&[bounds(positions)], levels);
+                let mut counts = vec![0_u64; cells(levels)];
+                positions.iter().for_each(|&position| counts[frame.index(position, levels)] += 1);
+                let tiles: Vec<_> = counts.iter().map(|count| [*count, count * count]).collect();
+                levels = next_levels(levels, &tiles);
+            }
+            levels
+        };
+        let first = levels_for(1000);
         let even: Vec<[f32; 2]> = (0..1000_u16).map(|n| [f32::from(n % 32), f32::from(n / 32)]).collect();
-        fineness.follow(&even);
-        assert_eq!(fineness.levels, first);
+        assert_eq!(follow(first, &even), first);
         let line: Vec<[f32; 2]> = (0..1000_u16).map(|n| [f32::from(n), 0.0]).collect();
-        (0..10).for_each(|_| fineness.follow(&line));
-        assert!(fineness.levels > first && fineness.levels < MAX_LEVELS);
-        (0..10).for_each(|_| fineness.follow(&[[1.0, 1.0]; 1000]));
-        assert_eq!(fineness.levels, MAX_LEVELS);
-        (0..10).for_each(|_| fineness.follow(&[[0.0, 0.0], [9.0, 9.0]]));
-        assert_eq!(fineness.levels, 1);
+        let finer = follow(first, &line);
+        assert!(finer > first && finer < MAX_LEVELS);
+        assert_eq!(follow(finer, &[[1.0, 1.0]; 1000]), MAX_LEVELS);
+        assert_eq!(follow(MAX_LEVELS, &[[0.0, 0.0], [9.0, 9.0]]), 1);
     }
 }

@@ -1,16 +1,21 @@
-//! Reads a graph from a file: a Cargo.lock, a METIS graph or a list of edges, by the file's name.
+//! Reads a graph from a file, by the file's name: a Cargo.lock, a METIS graph, a matrix or a list of edges.
 //!
 //! Every error gives the place in the file and the text that the reader expected there.
 
 mod edge_list;
 mod lockfile;
+mod matrix_market;
 mod metis;
+pub mod network;
+mod rmat;
 
 use std::{fmt, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::network::Network;
+use network::Network;
+
+pub use rmat::rmat;
 
 /// An error in a line of the input.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ pub fn read(path: &Path) -> Result<Network> {
     let parse = match path.extension().and_then(|extension| extension.to_str()) {
         Some("lock") => lockfile::parse,
         Some("graph" | "metis") => metis::parse,
+        Some("mtx") => matrix_market::parse,
         _ => edge_list::parse,
     };
     let network = text(&bytes).and_then(parse).map_err(|bad| anyhow::anyhow!("{file}, {bad}"))?;
@@ -54,6 +60,16 @@ fn text(bytes: &[u8]) -> Result<&str, BadLine> {
         BadLine::new(line, "expected text in UTF-8, found other bytes")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// The weight of an edge.
+fn weight(line: usize, word: Option<&str>) -> Result<f32, BadLine> {
+    let found = word.map_or("the end of the line".into(), quoted);
+    word.and_then(|word| word.parse().ok())
+        .filter(|weight: &f32| *weight > 0.0 && weight.is_finite())
+        .ok_or_else(|| {
+            BadLine::new(line, format!("expected a weight of the edge, a number above 0, found {found}"))
+        })
 }
 
 /// `word` for a message: in quotes, and cut if it is long.

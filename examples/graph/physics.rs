@@ -3,9 +3,9 @@
 //! Lengths are in units of an edge at rest. This file has the parts that must be the same on the host and on
 //! a card. `step.rs` and `kernels.cu` have the same kernels, in five stages.
 //!
-//! Repulsion falls with the distance. So nodes in the 3x3 cells around a node count one by one, and all other
-//! nodes count by cells. Each level of the grid has cells twice as wide as the next finer level. The farther
-//! a cell is, the wider it may be to count as one body.
+//! Repulsion falls with the distance. So nodes in the 3x3 cells around a node count one by one, and all
+//! other nodes count by cells. Each level of the grid has cells twice as wide as the next finer level. The
+//! farther a cell is, the wider it may be to count as one body.
 
 use bytemuck::NoUninit;
 
@@ -51,16 +51,21 @@ pub struct Physics {
     gravity: f32,
 }
 
+/// Scales the positions so that edges are about `SPREAD` long, as they are in the end.
+#[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, positions in f32")]
+pub fn balance(graph: &mut Graph) {
+    let (stiffness, energy) = springs(graph);
+    if energy > 0.0 {
+        let scale = SPREAD / (energy / stiffness).sqrt() as f32;
+        graph.positions.as_flattened_mut().iter_mut().for_each(|coordinate| *coordinate *= scale);
+    }
+}
+
 impl Physics {
-    /// Chooses the strengths so that springs and repulsion balance when edges are `SPREAD` long, and scales
-    /// the positions to that size.
+    /// Chooses the strengths so that springs and repulsion balance when edges are `SPREAD` long.
     #[expect(clippy::cast_possible_truncation, reason = "sums are made in f64, forces in f32")]
-    pub fn balance(graph: &mut Graph) -> Self {
-        let (stiffness, energy) = springs(graph);
-        if energy > 0.0 {
-            let scale = SPREAD / (energy / stiffness).sqrt() as f32;
-            graph.positions.as_flattened_mut().iter_mut().for_each(|coordinate| *coordinate *= scale);
-        }
+    pub fn of(graph: &Graph) -> Self {
+        let (stiffness, _) = springs(graph);
         let nodes = graph.positions.len();
         let masses = (0..nodes).map(|node| f64::from(graph.adjacency().degree(node) + 1));
         let mass: f64 = masses.clone().sum();
@@ -91,9 +96,8 @@ fn springs(graph: &Graph) -> (f64, f64) {
     let (adjacency, positions) = (graph.adjacency(), &graph.positions);
     let (mut stiffness, mut energy) = (0.0, 0.0);
     for (node, [x, y]) in positions.iter().enumerate() {
-        for &other in adjacency.of(node) {
-            let other = other as usize;
-            let spring = 0.5 / f64::from(adjacency.degree(node).min(adjacency.degree(other)));
+        for (other, spring) in adjacency.springs(node) {
+            let spring = f64::from(spring);
             let [dx, dy] = [x - positions[other][0], y - positions[other][1]];
             stiffness += spring;
             energy += spring * f64::from(dx * dx + dy * dy);
@@ -105,12 +109,13 @@ fn springs(graph: &Graph) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::input::network::Network;
 
     #[test]
     fn the_first_picture_has_the_size_of_the_last() {
         let mut graph = Graph::new(Network::new(4, vec![], vec![[0, 1], [1, 2], [2, 3]]), 1);
-        let physics = Physics::balance(&mut graph);
+        balance(&mut graph);
+        let physics = Physics::of(&graph);
         let (stiffness, energy) = springs(&graph);
         assert!(((energy / stiffness).sqrt() / f64::from(SPREAD) - 1.0).abs() < 1e-4);
         assert!(physics.repulsion > 0.0 && physics.gravity > 0.0);
@@ -119,7 +124,8 @@ mod tests {
     #[test]
     fn steps_cool_down() {
         let mut graph = Graph::new(Network::new(1, vec![], vec![]), 1);
-        let physics = Physics::balance(&mut graph);
+        balance(&mut graph);
+        let physics = Physics::of(&graph);
         assert!(physics.repulsion.is_finite() && physics.gravity.is_finite());
         let heats = [0, 5, 9].map(|index| physics.step(index, 10, 3).heat);
         assert_eq!(heats, [1.0, 0.5, 1.0 - 0.9]);

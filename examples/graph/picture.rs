@@ -6,6 +6,7 @@
 
 mod colour;
 mod labels;
+pub mod output;
 #[cfg(feature = "png")]
 mod png;
 
@@ -14,19 +15,27 @@ use std::fmt::Write;
 use crate::{
     graph::Graph,
     grid::bounds,
-    network::{Adjacency, Network},
+    input::network::{Adjacency, Network},
 };
 use colour::{BACKGROUND, SHADES};
 use labels::Disc;
 
+#[cfg(feature = "watch")]
+pub use colour::shades;
 #[cfg(feature = "png")]
 pub use png::png;
 
 const WIDTH: f32 = 1600.0;
 const MARGIN: f32 = 60.0;
-/// Layers of edges. Where edges cross, their opacities add up if they are in different layers, but not in one
-/// path.
+/// Layers of edges. Where edges cross, their opacities add up if they are in different layers, but not in
+/// one path.
 const LAYERS: usize = 6;
+
+/// All colours of nodes, in the notation of SVG and CSS.
+#[cfg(feature = "watch")]
+pub fn palette() -> [String; SHADES] {
+    std::array::from_fn(colour::of)
+}
 
 /// The picture of `graph`.
 pub fn svg(graph: &Graph) -> String {
@@ -68,8 +77,8 @@ impl Canvas {
     /// Fits all positions into the picture. Its height is the height that they need, between half its width
     /// and its width.
     fn around(positions: &[[f32; 2]]) -> Self {
-        let (low, high) = bounds(positions);
-        let size = [0, 1].map(|axis| (high[axis] - low[axis]).max(1e-3));
+        let [left, top, right, bottom] = bounds(positions);
+        let (low, size) = ([left, top], [right - left, bottom - top].map(|size| size.max(1e-3)));
         let room = WIDTH - 2.0 * MARGIN;
         let height = (size[1] / size[0] * room + 2.0 * MARGIN).clamp(WIDTH / 2.0, WIDTH).round();
         let scale = (room / size[0]).min((height - 2.0 * MARGIN) / size[1]);

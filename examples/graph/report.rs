@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{graph::Graph, layout::Outcome, network::Network};
+use crate::{graph::Graph, input::network::Network, layout::Outcome};
 
 /// Prints the result. The figures are counts of the device and times of the clock.
 pub fn tell(graph: &Graph, outcome: &Outcome) {
@@ -16,9 +16,16 @@ pub fn tell(graph: &Graph, outcome: &Outcome) {
     let (nodes, edges) = (graph.positions.len(), graph.network.edges.len());
     let Outcome { backend, steps, duration, stats, .. } = outcome;
     println!(
-        "graph: {nodes} nodes, {edges} edges, {steps} steps on {backend} in {:.2} s",
-        duration.as_secs_f64()
+        "graph: {nodes} nodes, {edges} edges, {steps} steps on {backend} in {:.2} s, {:.1} steps a second",
+        duration.as_secs_f64(),
+        f64::from(*steps) / outcome.stepping.as_secs_f64()
     );
+    if outcome.batches > 0 {
+        println!(
+            "growth: {} batches; buffers grew {} times in place and {} times by a copy",
+            outcome.batches, stats.grown_in_place, stats.grown_by_copy
+        );
+    }
     // After a leak, `lay_out` would have returned an error that lists it.
     println!(
         "memory: {} live at most, {} resizes, {} async downloads, no leaks",
@@ -75,7 +82,7 @@ fn human_bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::input::network::Network;
 
     #[test]
     fn edge_lengths() {

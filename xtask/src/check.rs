@@ -121,9 +121,11 @@ fn examples() -> Result<(), Failure> {
     }
     Run::cargo("run --locked --release --example graph").go()?;
     // Not for release, which would build the renderer for a minute longer.
-    Run::cargo("test --locked -p gpumem-example-graph --features png --example graph").go()?;
-    Run::cargo("run --locked -p gpumem-example-graph --example graph --features png -- --out graph.png")
-        .go()?;
+    Run::cargo("test --locked -p gpumem-example-graph --features png,watch --example graph").go()?;
+    Run::cargo(
+        "run --locked -p gpumem-example-graph --example graph --features png,watch -- --out graph.png",
+    )
+    .go()?;
     Run::cargo("run --locked --release --example stream -- --frames 24 --stars 100000").go()?;
     let is_drawn = |picture: &&str| std::fs::metadata(picture).is_ok_and(|file| file.len() > 0);
     match pictures.iter().find(|picture| !is_drawn(picture)) {

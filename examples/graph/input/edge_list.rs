@@ -1,13 +1,13 @@
-//! A list of edges: two nodes per line, separated by a comma, a tab or spaces.
+//! A list of edges: two nodes per line and perhaps a weight, separated by a comma, a tab or spaces.
 //!
 //! The reader skips empty lines, lines that begin with `#`, and a header (`node_1,node_2`). The first edge
 //! decides the kind of the nodes. If it joins two numbers, every line must join numbers. Otherwise nodes are
-//! names, of any text.
+//! names, of any text. It also decides whether the lines have weights.
 
 use std::collections::HashMap;
 
-use super::{BadLine, quoted};
-use crate::network::Network;
+use super::{BadLine, quoted, weight};
+use crate::input::network::Network;
 
 /// First lines that are a header even if the nodes have names.
 const HEADERS: [[&str; 2]; 6] = [
@@ -32,15 +32,23 @@ pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
         _ => None,
     };
     let header = is_header(first.1, second);
-    let numbered = if header { second.is_none_or(are_numbers) } else { are_numbers(first.1) };
+    let sample = if header { second.unwrap_or_default() } else { first.1 };
+    let numbered = sample.nodes[0].is_empty() || are_numbers(sample);
+    let weighted = sample.weight.is_some();
 
     let mut index = HashMap::new();
     let mut names = Vec::new();
     let mut pairs = Vec::new();
+    let mut weights = Vec::new();
     for line in (!header).then_some(Ok(first)).into_iter().chain(lines) {
         let (number, fields) = line?;
+        if weighted {
+            weights.push(weight(number, fields.weight)?);
+        } else if fields.weight.is_some() {
+            return Err(BadLine::new(number, "expected two nodes as on the lines before, found 3 fields"));
+        }
         let mut pair = [0; 2];
-        for (end, name) in pair.iter_mut().zip(fields) {
+        for (end, name) in pair.iter_mut().zip(fields.nodes) {
             let name = if numbered { canonical(number, name)? } else { name };
             let new = u32::try_from(index.len())
                 .map_err(|_| BadLine::new(number, format!("expected at most {} nodes", u32::MAX)))?;
@@ -53,11 +61,21 @@ pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     }
     let nodes = pairs.as_flattened().iter().max().map_or(0, |last| last + 1);
     let names = if numbered { vec![] } else { names.into_iter().map(String::from).collect() };
-    Ok(Network::new(nodes, names, pairs))
+    Ok(if weighted {
+        Network::weighted(nodes, names, pairs, &weights)
+    } else {
+        Network::new(nodes, names, pairs)
+    })
 }
 
-/// The two fields of a line.
-fn fields(number: usize, line: &str) -> Result<[&str; 2], BadLine> {
+/// The fields of a line.
+#[derive(Clone, Copy, Default)]
+struct Fields<'a> {
+    nodes: [&'a str; 2],
+    weight: Option<&'a str>,
+}
+
+fn fields(number: usize, line: &str) -> Result<Fields<'_>, BadLine> {
     let found: Vec<&str> = if line.contains(',') {
         line.split(',').map(str::trim).collect()
     } else if line.trim().contains('\t') {
@@ -66,8 +84,13 @@ fn fields(number: usize, line: &str) -> Result<[&str; 2], BadLine> {
         line.split_whitespace().collect()
     };
     match found[..] {
-        [a, b] if !a.is_empty() && !b.is_empty() => Ok([a, b]),
-        [_, _] => Err(BadLine::new(number, format!("expected a node on both sides, found {}", quoted(line)))),
+        [a, b] if !a.is_empty() && !b.is_empty() => Ok(Fields { nodes: [a, b], weight: None }),
+        [a, b, weight] if !a.is_empty() && !b.is_empty() => {
+            Ok(Fields { nodes: [a, b], weight: Some(weight) })
+        }
+        [_, _] | [_, _, _] => {
+            Err(BadLine::new(number, format!("expected a node on both sides, found {}", quoted(line))))
+        }
         _ => {
             let count = found.len();
             let s = if count == 1 { "" } else { "s" };
@@ -77,13 +100,14 @@ fn fields(number: usize, line: &str) -> Result<[&str; 2], BadLine> {
 }
 
 /// A header is a known pair of words, or a line without numbers above a line of numbers.
-fn is_header(first: [&str; 2], second: Option<[&str; 2]>) -> bool {
+fn is_header(first: Fields<'_>, second: Option<Fields<'_>>) -> bool {
+    let first = first.nodes;
     let known = HEADERS.iter().any(|words| first.iter().zip(words).all(|(a, b)| a.eq_ignore_ascii_case(b)));
     known || (first.iter().all(|name| !is_number(name)) && second.is_some_and(are_numbers))
 }
 
-fn are_numbers(fields: [&str; 2]) -> bool {
-    fields.into_iter().all(is_number)
+fn are_numbers(fields: Fields<'_>) -> bool {
+    fields.nodes.into_iter().all(is_number)
 }
 
 fn is_number(name: &str) -> bool {
@@ -165,9 +189,34 @@ mod tests {
     }
 
     #[test]
-    fn three_fields() {
-        assert_eq!(complaint("0 1 0.5\n"), "line 1: expected two nodes, found 3 fields: `0 1 0.5`");
-        assert_eq!(complaint("a,b,c\n"), "line 1: expected two nodes, found 3 fields: `a,b,c`");
+    fn a_third_field_is_a_weight() {
+        for text in ["0 1 0.5\n1 2 3e1\n", "source,target,weight\n0,1,.5\n1,2,30\n"] {
+            let network = parse(text).unwrap();
+            assert_eq!((network.edges, network.weights), (vec![[0, 1], [1, 2]], vec![0.5, 30.0]), "{text}");
+        }
+        let network = parse("ann,bob,2\nbob,ann,3\n").unwrap();
+        assert_eq!((network.names.len(), network.weights), (2, vec![5.0]));
+    }
+
+    #[test]
+    fn bad_weights() {
+        for (text, found) in [
+            ("a,b,c\n", "line 1: ..., found `c`"),
+            ("0 1 1\n1 2 0\n", "line 2: ..., found `0`"),
+            ("0 1 1\n1 2 -4\n", "line 2: ..., found `-4`"),
+            ("0 1 1\n1 2 nan\n", "line 2: ..., found `nan`"),
+            ("0 1 1\n1 2 1e99\n", "line 2: ..., found `1e99`"),
+            ("0,1,1\n1,2,\n", "line 2: ..., found ``"),
+            ("0 1 1\n1 2\n", "line 2: ..., found the end of the line"),
+        ] {
+            let expected = found.replace("...", "expected a weight of the edge, a number above 0");
+            assert_eq!(complaint(text), expected);
+        }
+        assert_eq!(
+            complaint("0 1\n1 2 3\n"),
+            "line 2: expected two nodes as on the lines before, found 3 fields"
+        );
+        assert!(complaint("0 1 2 3\n").starts_with("line 1: expected two nodes, found 4 fields"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use toml_span::{DeserError, Deserialize, Spanned, Value, de_helpers::TableHelper};
 
 use super::{BadLine, quoted};
-use crate::network::Network;
+use crate::input::network::Network;
 
 /// The part of the file that the graph is made of. The rest of the file is ignored.
 struct Lockfile {

@@ -2,11 +2,12 @@
 //! counted from 1.
 //!
 //! Lines that begin with `%` are comments. An empty line is a node without neighbours. `fmt` gives the
-//! weights in a node's line: a vertex size and vertex weights before the neighbours, and an edge weight after
-//! each neighbour. The reader checks that the weights are there, and skips them.
+//! weights in a node's line: a vertex size and vertex weights before the neighbours, and an edge weight
+//! after each neighbour. Edge weights shape the picture. The reader checks that the values of the nodes are
+//! there, and skips them.
 
-use super::{BadLine, quoted};
-use crate::network::Network;
+use super::{BadLine, quoted, weight};
+use crate::input::network::Network;
 
 pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with('%'));
@@ -16,7 +17,7 @@ pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     let header = Header::parse(number, line)?;
 
     // These grow with the lines of the file, not with the counts in the header.
-    let mut arcs: Vec<[u32; 2]> = Vec::new();
+    let mut arcs = Vec::new();
     let mut line_of = Vec::new();
     let mut last = number;
     for (number, line) in lines {
@@ -47,8 +48,23 @@ pub(super) fn parse(text: &str) -> Result<Network, BadLine> {
     symmetric(&arcs, &line_of)?;
 
     // The file has each edge twice, which is no repetition.
-    arcs.retain(|[a, b]| a < b);
-    Ok(Network::new(header.nodes, vec![], arcs))
+    arcs.retain(|Arc { ends: [a, b], .. }| a < b);
+    let pairs = arcs.iter().map(|arc| arc.ends).collect();
+    Ok(if header.edge_weights {
+        let weights: Vec<f32> = arcs.iter().map(|arc| arc.weight).collect();
+        Network::weighted(header.nodes, vec![], pairs, &weights)
+    } else {
+        Network::new(header.nodes, vec![], pairs)
+    })
+}
+
+/// A neighbour in the line of a node.
+#[derive(Clone, Copy)]
+struct Arc {
+    /// The node of the line, and its neighbour.
+    ends: [u32; 2],
+    /// 1 if the file has no weights of edges.
+    weight: f32,
 }
 
 /// The first line: the number of nodes and edges, and the layout of each node's line.
@@ -93,10 +109,10 @@ impl Header {
     }
 
     /// Reads the line of `node` and appends its neighbours to `arcs`.
-    fn node(&self, number: usize, node: u32, line: &str, arcs: &mut Vec<[u32; 2]>) -> Result<(), BadLine> {
+    fn node(&self, number: usize, node: u32, line: &str, arcs: &mut Vec<Arc>) -> Result<(), BadLine> {
         let mut words = line.split_whitespace();
         for _ in 0..self.leading {
-            weight(number, words.next(), "a weight of the node")?;
+            skip(number, words.next(), "a weight of the node")?;
         }
         while let Some(word) = words.next() {
             let neighbour = word
@@ -112,17 +128,15 @@ impl Header {
                 let message = format!("expected other nodes, found node {word} as its own neighbour");
                 return Err(BadLine::new(number, message));
             }
-            if self.edge_weights {
-                weight(number, words.next(), "a weight of the edge")?;
-            }
-            arcs.push([node, neighbour]);
+            let weight = if self.edge_weights { weight(number, words.next())? } else { 1.0 };
+            arcs.push(Arc { ends: [node, neighbour], weight });
         }
         Ok(())
     }
 }
 
-/// Checks a weight. Weights do not shape the picture, but a missing one would shift all values after it.
-fn weight(number: usize, word: Option<&str>, what: &str) -> Result<(), BadLine> {
+/// Checks a value that does not shape the picture. A missing one would shift all values after it.
+fn skip(number: usize, word: Option<&str>, what: &str) -> Result<(), BadLine> {
     match word {
         Some(word) if word.parse::<u64>().is_ok() => Ok(()),
         Some(word) => Err(BadLine::new(number, format!("expected {what}, found {}", quoted(word)))),
@@ -130,22 +144,30 @@ fn weight(number: usize, word: Option<&str>, what: &str) -> Result<(), BadLine> 
     }
 }
 
-/// Checks that every edge is in the lines of both its nodes, equally often.
-fn symmetric(arcs: &[[u32; 2]], line_of: &[usize]) -> Result<(), BadLine> {
-    let mut there = arcs.to_vec();
-    let mut back: Vec<[u32; 2]> = arcs.iter().map(|&[a, b]| [b, a]).collect();
+/// Checks that every edge is in the lines of both its nodes, equally often and with equal weights.
+fn symmetric(arcs: &[Arc], line_of: &[usize]) -> Result<(), BadLine> {
+    // The bits of positive numbers have the order of the numbers.
+    let mut there: Vec<_> = arcs.iter().map(|arc| (arc.ends, arc.weight.to_bits())).collect();
+    let mut back: Vec<_> = there.iter().map(|&([a, b], weight)| ([b, a], weight)).collect();
     there.sort_unstable();
     back.sort_unstable();
-    match there.iter().zip(&back).find(|(there, back)| there != back) {
-        None => Ok(()),
+    let Some((there, back)) = there.iter().zip(&back).find(|(there, back)| there != back) else {
+        return Ok(());
+    };
+    let ([from, to], message) = if there.0 == back.0 {
+        let [a, b] = [there, back].map(|(_, bits)| f32::from_bits(*bits));
+        (
+            there.0,
+            format!("expected one weight of the edge in the lines of both its nodes, found {a} and {b}"),
+        )
+    } else if there < back {
         // The lesser of the two is the one without a counterpart.
-        Some((there, back)) => {
-            let [from, to] = if there < back { *there } else { [back[1], back[0]] };
-            let message =
-                format!("expected node {} to list node {} too, as it is listed there", to + 1, from + 1);
-            Err(BadLine::new(line_of[from as usize], message))
-        }
-    }
+        (there.0, "expected node {to} to list node {from} too, as it is listed there".into())
+    } else {
+        ([back.0[1], back.0[0]], "expected node {to} to list node {from} too, as it is listed there".into())
+    };
+    let message = message.replace("{to}", &(to + 1).to_string()).replace("{from}", &(from + 1).to_string());
+    Err(BadLine::new(line_of[from as usize], message))
 }
 
 #[cfg(test)]
@@ -174,8 +196,25 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_skipped() {
+    fn edges_have_weights() {
+        let weights = |text| parse(text).unwrap().weights;
         assert_eq!(edges("3 2 1\n2 9\n1 9 3 8\n2 8\n"), [[0, 1], [1, 2]]);
+        assert_eq!(weights("3 2 1\n2 9\n1 9 3 8\n2 8\n"), [9.0, 8.0]);
+        assert_eq!(weights("3 2 011 2\n5 6 2 9\n5 6 1 9 3 8\n5 6 2 8\n"), [9.0, 8.0]);
+        assert_eq!(weights("3 2 111\n4 5 2 9\n4 5 1 9 3 8\n4 5 2 8\n"), [9.0, 8.0]);
+        assert_eq!(weights("3 2 110\n4 5 2\n4 5 1 3\n4 5 2\n"), [0.0; 0]);
+        assert_eq!(
+            complaint("3 2 1\n2 9\n1 7 3 8\n2 8\n"),
+            "line 2: expected one weight of the edge in the lines of both its nodes, found 9 and 7"
+        );
+        assert_eq!(
+            complaint("2 1 1\n2 0\n1 0\n"),
+            "line 2: expected a weight of the edge, a number above 0, found `0`"
+        );
+    }
+
+    #[test]
+    fn weights_of_nodes_are_skipped() {
         assert_eq!(edges("3 2 10\n5 2\n5 1 3\n5 2\n"), [[0, 1], [1, 2]]);
         assert_eq!(edges("3 2 011 2\n5 6 2 9\n5 6 1 9 3 8\n5 6 2 8\n"), [[0, 1], [1, 2]]);
         assert_eq!(edges("3 2 100\n5 2\n5 1 3\n5 2\n"), [[0, 1], [1, 2]]);
@@ -250,7 +289,7 @@ mod tests {
     fn missing_weights() {
         assert_eq!(
             complaint("2 1 1\n2\n1 5\n"),
-            "line 2: expected a weight of the edge, found the end of the line"
+            "line 2: expected a weight of the edge, a number above 0, found the end of the line"
         );
         assert_eq!(complaint("2 1 10\nx 2\n1 1\n"), "line 2: expected a weight of the node, found `x`");
         assert_eq!(

@@ -1,13 +1,14 @@
 //! Unfolds a connected part by the distances of its nodes from a few of them.
 //!
-//! Forces alone need thousands of steps to untangle a large graph. Distances along its edges give the overall
-//! shape at once (`PivotMDS`, Brandes and Pich 2007). A breadth-first search from each of a few pivots, far
-//! from each other, makes one coordinate per pivot. The main axes of that cloud are the axes of the picture.
+//! Forces alone need thousands of steps to untangle a large graph. Distances along its edges give the
+//! overall shape at once (`PivotMDS`, Brandes and Pich 2007). A breadth-first search from each of a few
+//! pivots, far from each other, makes one coordinate per pivot. The main axes of that cloud are the axes of
+//! the picture.
 
 use fastrand::Rng;
 
 use super::Part;
-use crate::network::Adjacency;
+use crate::input::network::Adjacency;
 
 /// Searches per part. More searches make a truer shape, and take longer.
 const PIVOTS: usize = 32;

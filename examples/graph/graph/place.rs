@@ -5,7 +5,7 @@ mod unfold;
 
 use fastrand::Rng;
 
-use crate::network::Adjacency;
+use crate::input::network::Adjacency;
 use unfold::unfold;
 
 /// The first position of each node.
@@ -94,11 +94,11 @@ impl Packing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Network;
+    use crate::input::network::Network;
 
     fn placed(nodes: u32, pairs: &[[u32; 2]], seed: u64) -> Placement {
-        let (offsets, neighbours) = Network::new(nodes, vec![], pairs.to_vec()).adjacency();
-        place(Adjacency { offsets: &offsets, neighbours: &neighbours }, seed)
+        let (offsets, neighbours, stiffness) = Network::new(nodes, vec![], pairs.to_vec()).adjacency();
+        place(Adjacency { offsets: &offsets, neighbours: &neighbours, stiffness: &stiffness }, seed)
     }
 
     #[test]

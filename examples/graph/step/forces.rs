@@ -1,7 +1,7 @@
 //! The forces on one node or cell, on the host. `kernels.cu` has the same for a card, with the same order of
 //! summation.
 
-use crate::network::Adjacency;
+use crate::input::network::Adjacency;
 
 /// Several bodies as one.
 #[inline]
@@ -82,17 +82,14 @@ pub fn near_push(
     push
 }
 
-/// The pull of a node's springs. A spring between busy nodes is weaker, so that a hub is not thrown about by
-/// its many edges.
+/// The pull of a node's springs.
 #[inline]
 pub fn spring_pull(node: usize, positions: &[[f32; 2]], adjacency: Adjacency<'_>) -> [f32; 2] {
     let mut pull = [0.0; 2];
-    for &other in adjacency.of(node) {
-        let other = other as usize;
-        let busy = adjacency.degree(node).min(adjacency.degree(other));
+    for (other, stiffness) in adjacency.springs(node) {
         let [dx, dy] = [0, 1].map(|axis| positions[other][axis] - positions[node][axis]);
         let length = (dx * dx + dy * dy).sqrt().max(1e-3);
-        let strength = 0.5 / busy as f32 * (1.0 - 1.0 / length);
+        let strength = stiffness * (1.0 - 1.0 / length);
         pull = [pull[0] + strength * dx, pull[1] + strength * dy];
     }
     pull
