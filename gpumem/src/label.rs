@@ -165,7 +165,8 @@ impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
         if self.0 < 1 << 10 || self.0 < 1 << 20 && !self.0.is_multiple_of(1 << 10) {
-            return write!(f, "{} bytes", self.0);
+            let plural = if self.0 == 1 { "" } else { "s" };
+            return write!(f, "{} byte{plural}", self.0);
         }
         let power = (self.0.ilog2() / 10) as usize;
         let unit = 1_u64 << (10 * power);
@@ -200,6 +201,7 @@ mod tests {
     fn bytes_read_well() {
         let cases = [
             (0, "0 bytes"),
+            (1, "1 byte"),
             (1023, "1023 bytes"),
             (1024, "1 KiB"),
             (2500, "2500 bytes"),

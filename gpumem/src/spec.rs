@@ -498,7 +498,7 @@ mod tests {
         for (other, key, value) in [
             (spec.clone().growth(2.0), "growth", "2"),
             (spec.clone().max(1024), "max", "1 KiB"),
-            (spec.clone().min(1), "min", "1 bytes"),
+            (spec.clone().min(1), "min", "1 byte"),
             (spec.clone().slots(3), "slots", "3"),
             (spec.clone().snapshot(), "snapshot", "true"),
             (spec.clone().stable(), "stable", "true"),

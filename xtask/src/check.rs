@@ -127,6 +127,8 @@ fn examples() -> Result<(), Failure> {
     )
     .go()?;
     Run::cargo("run --locked --release --example stream -- --frames 24 --stars 100000").go()?;
+    let lidar = target().join("lidar");
+    Run::cargo("run --locked --example lidar -- --points 30000 --size 400 --out").arguments([&lidar]).go()?;
     let is_drawn = |picture: &&str| std::fs::metadata(picture).is_ok_and(|file| file.len() > 0);
     match pictures.iter().find(|picture| !is_drawn(picture)) {
         Some(missing) => Err(Failure(format!("an example wrote no {missing}"))),

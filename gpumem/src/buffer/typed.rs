@@ -46,7 +46,7 @@ pub struct Buffer<T, B: Backend = Host, M: Mode = Blocking> {
 
 impl<T: Element, B: Backend, M: Mode> Buffer<T, B, M> {
     /// Refuses, at compile time, element types that the runtime cannot store.
-    const ELEMENT_FITS: () = {
+    pub(crate) const ELEMENT_FITS: () = {
         assert!(size_of::<T>() > 0, "gpumem: a buffer's elements must not be zero-sized");
         assert!(
             align_of::<T>() <= ALIGNMENT,

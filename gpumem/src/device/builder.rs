@@ -272,8 +272,8 @@ impl DeviceBuilder {
     /// [`Timeline::write_to`](crate::Timeline::write_to).
     ///
     /// The thread whose request fails writes the file before the request returns, once in the life of the
-    /// device. A file that cannot be written is logged, as is the path of one that was. Without
-    /// [`timeline`](Self::timeline) the device records its last 65,536 events.
+    /// device, whether that succeeds or not. A file that cannot be written is logged, as is the path of one
+    /// that was. Without [`timeline`](Self::timeline) the device records its last 65,536 events.
     ///
     /// ```
     /// use gpumem::{Buffer, Device, Error};

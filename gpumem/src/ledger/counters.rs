@@ -178,7 +178,7 @@ impl Counters {
         DeviceStats {
             live_buffers: live_buffers as u64,
             pinned_bytes: self.pinned_bytes(),
-            peak_pinned_bytes: self.peak_pinned_bytes.load(Relaxed),
+            peak_pinned_bytes: self.peak_pinned_bytes.load(Relaxed).max(self.pinned_bytes()),
             resizes: totals.resizes(),
             grown_in_place: totals.grown_in_place,
             grown_by_copy: totals.grown_by_copy,

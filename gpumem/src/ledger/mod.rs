@@ -125,7 +125,8 @@ impl SetMark {
 
     /// The most bytes that its buffers had at one time, so far or since [`SetMark::reset_peak`].
     pub(crate) fn peak(&self) -> u64 {
-        self.peak.load(Ordering::Relaxed)
+        // Between the two steps of `reset_peak` another thread may have added bytes.
+        self.peak.load(Ordering::Relaxed).max(self.bytes.load(Ordering::Relaxed))
     }
 
     pub(crate) fn reset_peak(&self) {
@@ -239,7 +240,8 @@ impl Ledger {
         self.shards.iter().map(|place| place.counts.buffers.load(Ordering::Relaxed)).sum()
     }
 
-    /// The number of records for which a check fails.
+    /// The number of records for which a check fails. While other threads make and drop buffers, the shards
+    /// are not counted at one moment.
     pub(crate) fn leaks(&self) -> usize {
         self.shards.iter().map(|place| place.counts.leaks.load(Ordering::Relaxed)).sum()
     }

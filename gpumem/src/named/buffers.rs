@@ -115,7 +115,7 @@ impl<B: Backend> NamedBuffers<B> {
     ///
     /// [`Error::DuplicateName`], [`Error::InvalidSpec`] for settings that cannot work or that are for
     /// elements of another size, and those of [`Buffer::zeroed`]. Nothing is allocated then.
-    #[doc(alias = "create_managed_buffer", alias = "get_or_create_buffer")]
+    #[doc(alias = "create_managed_buffer")]
     #[track_caller]
     pub fn allocate<T: Element>(
         &mut self,
@@ -199,7 +199,9 @@ impl<B: Backend> NamedBuffers<B> {
         self.at(self.key(name)?)
     }
 
-    /// The buffer with this name, for writing.
+    /// The buffer with this name, for writing. To exchange the contents of two buffers, call
+    /// [`Buffer::swap_contents`]: after `std::mem::swap` reports and statistics have their names the wrong
+    /// way round.
     ///
     /// ```
     /// # use gpumem::{Device, named::{BufferConfig, NamedBuffers}};

@@ -43,7 +43,8 @@ pub struct BufferConfig {
     pub max_size_bytes: Option<u64>,
     /// Bytes that the buffer holds from the start and keeps when it shrinks.
     pub min_size_bytes: u64,
-    /// Whether [`start_async_download`](super::NamedBuffers::start_async_download) takes it.
+    /// Whether [`start_async_download`](super::NamedBuffers::start_async_download) takes it. A download that
+    /// the buffer itself starts (`at(key)?.start_download()`) does not ask this.
     pub enable_async: bool,
 }
 

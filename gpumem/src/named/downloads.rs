@@ -39,7 +39,10 @@ impl<B: Backend> NamedBuffers<B> {
     /// # Errors
     ///
     /// [`Error::UnknownName`], [`Error::WrongElement`], [`Error::InvalidSpec`] if the buffer was allocated
-    /// without async downloads, and those of [`Buffer::start_download`](crate::Buffer::start_download).
+    /// without async downloads, and those of [`Buffer::start_download`](crate::Buffer::start_download):
+    /// [`Error::SlotsBusy`] if as many downloads as there are slots were not waited for, or their guards are
+    /// alive. Then call [`wait_for_download`](Self::wait_for_download) and drop a guard, or allocate the
+    /// buffer with more [`slots`](crate::BufferSpec::slots).
     #[track_caller]
     pub fn start_async_download<T: Element>(&mut self, name: &str) -> Result<(), Error> {
         let key = self.key::<T>(name)?;

@@ -32,7 +32,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Key<T> {
     pub(super) place: usize,
     pub(super) serial: Serial,
-    element: PhantomData<fn() -> T>,
+    /// Invariant: a key of a type is no key of any other, not even of a supertype.
+    element: PhantomData<fn(T) -> T>,
 }
 
 impl<T> Key<T> {

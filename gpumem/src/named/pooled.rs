@@ -45,7 +45,7 @@ use std::ops::AddAssign;
 /// # Errors
 ///
 /// Those of [`NamedBuffers::allocate`] and of `work`, and [`Error::Leaked`] if `work` has moved a buffer out
-/// of the manager.
+/// of the manager. (A `work` that puts another manager in its place has the buffers of both.)
 #[track_caller]
 pub fn pooled<B: Backend, R>(
     device: &Device<B>,

@@ -32,7 +32,7 @@ pub trait Keys<B: Backend> {
 fn key_twice(places: &[usize], elements: &[&'static str]) -> Error {
     let second = (1..places.len()).find(|index| places[..*index].contains(&places[*index]));
     let element = elements[second.unwrap_or_default()];
-    Error::BadKey { element, reason: "is there twice, and a buffer can be borrowed mutably once" }
+    Error::BadKey { element, reason: "was given twice, and a buffer can be borrowed mutably once" }
 }
 
 macro_rules! split {

@@ -1,6 +1,6 @@
 //! [`NamedSpec`]: a buffer to be allocated, as data.
 
-use crate::buffer::Element;
+use crate::buffer::{Buffer, Element};
 use crate::error::Error;
 use crate::spec::BufferSpec;
 use std::any::TypeId;
@@ -34,8 +34,16 @@ impl NamedSpec {
     /// let specs = names.map(|name| NamedSpec::new::<f32>(name, 1_000, BufferConfig::of::<f32>()));
     /// assert_eq!(specs[1].name(), "density");
     /// ```
+    ///
+    /// Elements without size do not compile, as for every buffer:
+    ///
+    /// ```compile_fail,E0080
+    /// # use gpumem::named::{BufferConfig, NamedSpec};
+    /// NamedSpec::new::<()>("nothing", 3, BufferConfig::of::<()>());
+    /// ```
     #[must_use]
     pub fn new<T: Element>(name: impl Into<String>, len: usize, config: impl Into<BufferSpec>) -> Self {
+        let () = Buffer::<T>::ELEMENT_FITS;
         let spec = config.into().named(name.into());
         let declared = spec.element_size();
         Self { spec: spec.element::<T>(), len, element: TypeId::of::<T>(), declared }

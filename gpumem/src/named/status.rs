@@ -97,6 +97,7 @@ impl<B: Backend> NamedBuffers<B> {
     }
 
     /// Checks that no buffer of the manager is alive outside of it, and that all buffers in it are its own.
+    /// Downloads by name that were not waited for are no leak of the manager; the device's check lists them.
     ///
     /// ```
     /// use gpumem::named::{BufferConfig, NamedBuffers};

@@ -12,7 +12,9 @@ use super::nearest::nearest;
 use crate::backend::Backend;
 use crate::buffer::{Async, Buffer, Download, DownloadGuard, Element, RawBuffer, RawOwned};
 use crate::error::Error;
+use crate::label::BufferLabel;
 use std::any::{Any, TypeId, type_name};
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
@@ -30,6 +32,12 @@ pub(super) struct Entry<B: Backend> {
 impl<B: Backend> Entry<B> {
     pub(super) fn raw(&self) -> &RawBuffer<B> {
         &self.raw
+    }
+
+    /// The name under which the buffer is found, for messages. The buffer's own name is another one after
+    /// `std::mem::swap` of two buffers.
+    fn label(&self) -> BufferLabel {
+        BufferLabel { name: Cow::<str>::Owned(self.name.clone()).into(), ..self.raw.label() }
     }
 
     /// The buffer.
@@ -57,7 +65,7 @@ impl<B: Backend> Entry<B> {
     fn check_async(&self) -> Result<(), Error> {
         if !self.raw.spec().is_async() {
             return Err(Error::InvalidSpec {
-                what: self.raw.label().to_string(),
+                what: self.label().to_string(),
                 key: "enable_async",
                 value: "false".into(),
                 rule: "an async download needs it: allocate the buffer with it, or call `download` of the buffer, which waits",
@@ -97,12 +105,21 @@ impl<B: Backend> Table<B> {
         self.by_name.contains_key(name)
     }
 
-    /// Refuses the name of a buffer that is there.
+    /// Refuses an empty name, and the name of a buffer that is there.
     pub(super) fn check_new(&self, name: &str) -> Result<(), Error> {
+        if name.is_empty() {
+            let (what, value) = ("a buffer".into(), "\"\"".into());
+            return Err(Error::InvalidSpec {
+                what,
+                key: "name",
+                value,
+                rule: "a name has a letter at least",
+            });
+        }
         let entry = self.by_name.get(name).and_then(|place| self.places[*place].as_ref());
-        entry.map_or(Ok(()), |Entry { raw, .. }| {
-            let (buffer, element) = (raw.label(), raw.spec().element_name().get());
-            Err(Error::DuplicateName { buffer, element, len: raw.len() })
+        entry.map_or(Ok(()), |entry| {
+            let (buffer, element) = (entry.label(), entry.raw.spec().element_name().get());
+            Err(Error::DuplicateName { buffer, element, len: entry.raw.len() })
         })
     }
 
@@ -133,7 +150,7 @@ impl<B: Backend> Table<B> {
         let place = *self.by_name.get(name).ok_or_else(|| self.unknown(name))?;
         let entry = self.places[place].as_ref().expect("a name leads to a buffer");
         if entry.element != TypeId::of::<T>() {
-            let (buffer, element) = (entry.raw.label(), entry.raw.spec().element_name().get());
+            let (buffer, element) = (entry.label(), entry.raw.spec().element_name().get());
             return Err(Error::WrongElement { buffer, element, asked: type_name::<T>() });
         }
         Ok(Key::new(place, entry.serial))
@@ -177,8 +194,9 @@ impl<B: Backend> Table<B> {
         &mut self,
         key: Key<T>,
     ) -> Result<DownloadGuard<T, B>, Error> {
-        let Entry { raw, downloads, .. } = self.entry_mut(key)?;
-        let oldest = downloads.pop_front().ok_or_else(|| Error::NoDownload { buffer: raw.label() })?;
+        let entry = self.entry_mut(key)?;
+        let oldest = entry.downloads.pop_front();
+        let oldest = oldest.ok_or_else(|| Error::NoDownload { buffer: entry.label() })?;
         let download = oldest.downcast::<Download<T, B>>();
         download.unwrap_or_else(|_| unreachable!("the downloads have the type of their buffer")).wait()
     }
@@ -211,10 +229,10 @@ impl<B: Backend> fmt::Debug for Table<B> {
 /// The most names in the error for a name that no buffer has.
 const MOST_NAMES: usize = 16;
 
-/// The error for a key that leads nowhere.
+/// The error for a key that leads to no buffer.
 #[cold]
 fn bad_key<T>() -> Error {
     let reason =
-        "leads nowhere: the buffer was freed, or is of other `NamedBuffers`; look its name up with `key`";
+        "is not valid here: the buffer was freed, or is of other `NamedBuffers`; look its name up with `key`";
     Error::BadKey { element: type_name::<T>(), reason }
 }

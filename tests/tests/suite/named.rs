@@ -48,6 +48,8 @@ fn mistakes_say_what_is_there<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(text(buffers.start_async_download::<f32>("edges")), wrong);
     let twice = "buffer `named.edges` is there already, with 2 elements of `u32`: take it with `get` or `get_mut`, or `free` it first";
     assert_eq!(text(buffers.allocate::<f32>("edges", 5, BufferConfig::of::<f32>())), twice);
+    let unnamed = text(buffers.allocate::<f32>("", 5, BufferConfig::of::<f32>()));
+    assert!(unnamed.ends_with("a name has a letter at least"), "{unnamed}");
     for number in 0..20 {
         buffers.allocate::<u8>(format!("tile_{number:02}"), 0, BufferConfig::of::<u8>()).unwrap();
     }
@@ -72,11 +74,28 @@ fn a_key_of_a_buffer_that_is_gone_is_an_error<B: TestBackend>(open: Open<'_, B>)
     assert_eq!((buffers.key::<u32>("frame").unwrap(), old == new), (new, false));
     let message = text(buffers.at(old));
     assert!(
-        message.starts_with("the key of a buffer of `u32` leads nowhere: the buffer was freed"),
+        message.starts_with("the key of a buffer of `u32` is not valid here: the buffer was freed"),
         "{message}"
     );
     drop(others.free("frame"));
     assert!(is_bad(others.at(foreign)), "there is no buffer at all");
+}
+
+on_each_backend!(messages_have_the_names_of_the_manager_after_a_swap);
+fn messages_have_the_names_of_the_manager_after_a_swap<B: TestBackend>(open: Open<'_, B>) {
+    let mut buffers = NamedBuffers::new(&open!(open));
+    let keys =
+        (buffers.allocate::<u32>("a", 1, FRAME).unwrap(), buffers.allocate::<u32>("b", 2, FRAME).unwrap());
+    let (a, b) = buffers.split_mut(keys).unwrap();
+    std::mem::swap(a, b);
+    assert_eq!((buffers.at(keys.0).unwrap().len(), buffers.at(keys.1).unwrap().len()), (2, 1));
+    for message in [
+        text(buffers.get::<f32>("a")),
+        text(buffers.allocate::<u32>("a", 1, FRAME)),
+        text(buffers.wait_for_download::<u32>("a")),
+    ] {
+        assert!(message.starts_with("buffer `named.a`"), "{message}");
+    }
 }
 
 on_each_backend!(a_capacity_is_ensured_by_its_absolute_value);
@@ -141,7 +160,7 @@ fn several_buffers_are_borrowed_at_once<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!(buffers.at(keys[2]).unwrap().download().unwrap(), [1, 2]);
     assert_eq!(buffers.at(bytes).unwrap().download().unwrap(), [9; 2]);
     let twice = text(buffers.split_mut((keys[0], keys[1], keys[0])));
-    assert!(twice.starts_with("the key of a buffer of `u32` is there twice"), "{twice}");
+    assert!(twice.starts_with("the key of a buffer of `u32` was given twice"), "{twice}");
     buffers.free("b").unwrap();
     assert!(text(buffers.split_mut((keys[0], keys[1]))).contains("was freed"));
 }
