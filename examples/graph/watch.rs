@@ -29,7 +29,7 @@ use latest::Latest;
 use server::Server;
 
 /// How long the last frame may take to reach the pages.
-const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// A layout that pages can watch.
 pub struct Viewer {
@@ -81,7 +81,7 @@ impl Viewer {
         self.latest.put(shown);
     }
 
-    /// Waits until each page has the last frame or has gone, at most ten seconds. Returns the number of
+    /// Waits until each page has the last frame or has gone, at most twenty seconds. Returns the number of
     /// frames that were sent, and of those that were left out because a page was not ready.
     pub fn finish(self) -> (u64, u64) {
         self.latest.finish(FAREWELL)

@@ -34,7 +34,7 @@ pub const CONNECTIONS: usize = 16;
 /// The most pages at a time.
 pub const PAGES: usize = 4;
 /// The time for a request, for a frame to be taken, and for a page to draw it.
-pub const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5_000 });
+pub const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 10_000 });
 
 pub struct Server {
     address: SocketAddr,
