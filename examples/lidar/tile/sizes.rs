@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use las::Header;
 use laz::{LazItemType, LazVlr, laszip::ChunkTable};
 
-/// The most points of a chunk of a compressed file, if the file has fewer.
-const CHUNK: u64 = 1 << 22;
+/// The most bytes of a chunk of a compressed file, unless the points of the file have more.
+const CHUNK: u64 = 64 << 20;
 
 /// A number of a file, at a place.
 fn number<const BYTES: usize>(mut file: &File, at: u64) -> Result<u64> {
@@ -89,7 +89,10 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
             count <= chunks * size && count > chunks.saturating_sub(1) * size,
             "the header counts {count} points, but the file has {chunks} chunks of {size}"
         );
-        ensure!(size <= CHUNK.max(count), "the file claims chunks of {size} points");
+        ensure!(
+            size.saturating_mul(record) <= CHUNK.max(count.saturating_mul(record)),
+            "the file claims chunks of {size} points of {record} bytes, and the header counts {count} points"
+        );
     }
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(start))?;
@@ -99,13 +102,11 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
         bytes <= length - start,
         "the header counts {count} points in {bytes} bytes, but the file is shorter: it is damaged or ends too early"
     );
-    let points = if header.point_format().is_extended {
-        layers(file, start + 8, &table, &vlr)?
-    } else if vlr.uses_variable_size_chunks() {
-        table.as_ref().iter().map(|chunk| chunk.point_count).fold(0, u64::saturating_add)
-    } else {
-        count
-    };
+    let in_table = || table.as_ref().iter().map(|chunk| chunk.point_count).fold(0, u64::saturating_add);
+    let points = if vlr.uses_variable_size_chunks() { in_table() } else { count };
+    ensure!(points == count, "the header counts {count} points, but the table of chunks {points}");
+    let points =
+        if header.point_format().is_extended { layers(file, start + 8, &table, &vlr)? } else { count };
     ensure!(points == count, "the header counts {count} points, but the chunks of the file have {points}");
     Ok(())
 }
