@@ -75,6 +75,9 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
         "the points have {record} bytes, and {} of them are compressed",
         vlr.items_size()
     );
+    for item in vlr.items() {
+        ensure!(item.size() == item_size(item.item_type()), "a part of the points has {} bytes", item.size());
+    }
     let (count, length, start) = (header.number_of_points(), file.metadata()?.len(), start(file)?);
     let table = number::<8>(file, start)?;
     // A writer that could not go back put the place of the table at the end.
@@ -109,6 +112,18 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
         if header.point_format().is_extended { layers(file, start + 8, &table, &vlr)? } else { count };
     ensure!(points == count, "the header counts {count} points, but the chunks of the file have {points}");
     Ok(())
+}
+
+/// The bytes that a part of a point has.
+fn item_size(item: LazItemType) -> u16 {
+    match item {
+        LazItemType::Byte(bytes) | LazItemType::Byte14(bytes) => bytes,
+        LazItemType::Point10 => 20,
+        LazItemType::GpsTime | LazItemType::RGBNIR14 => 8,
+        LazItemType::RGB12 | LazItemType::RGB14 => 6,
+        LazItemType::WavePacket13 | LazItemType::WavePacket14 => 29,
+        LazItemType::Point14 => 30,
+    }
 }
 
 /// The layers of each chunk, as the point formats from 6 on have them. Returns the number of points.
