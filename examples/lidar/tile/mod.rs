@@ -27,8 +27,8 @@ use spill::Spill;
 
 /// The class of ground in all versions of the format.
 const GROUND: u8 = 2;
-/// The most records that are read at once.
-const BATCH: u64 = 1 << 18;
+/// The most bytes of records that are read at once.
+const BATCH: u64 = 16 << 20;
 
 /// The records of a tile, and what all of them together say.
 pub struct Tile {
@@ -71,7 +71,7 @@ impl Tile {
         };
         let bounds = Bounds::of(&tile.header);
         while tile.records.len() < count {
-            let batch = BATCH.min(count - tile.records.len());
+            let batch = tile.records.batch().min(count - tile.records.len());
             let read = check::without_panic(|| reader.fill_points(batch, &mut points));
             let read = read.and_then(|read| read.map_err(Into::into)).with_context(|| {
                 format!(
@@ -126,7 +126,7 @@ impl Tile {
         let count = self.len();
         let mut start = 0;
         while start < count {
-            let batch = start..count.min(start + BATCH);
+            let batch = start..count.min(start + self.records.batch());
             start = batch.end;
             look(&self.records.read(batch, &self.header)?)?;
         }
@@ -169,6 +169,11 @@ pub fn positions(points: &PointData) -> impl Iterator<Item = [i32; 3]> + '_ {
 }
 
 impl Spill {
+    /// The number of records that are read at once.
+    fn batch(&self) -> u64 {
+        (BATCH / self.record() as u64).max(1)
+    }
+
     /// Records of a tile with this header.
     fn read(&mut self, records: Range<u64>, header: &Header) -> Result<PointData> {
         let bytes = self.bytes(records)?;

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use las::Header;
 use laz::{LazItemType, LazVlr, laszip::ChunkTable};
 
-/// The most points of a chunk of a compressed file, if the file has fewer.
-const CHUNK: u64 = 1 << 22;
+/// The most bytes of a chunk of a compressed file, unless the points of the file have more.
+const CHUNK: u64 = 64 << 20;
 
 /// A number of a file, at a place.
 fn number<const BYTES: usize>(mut file: &File, at: u64) -> Result<u64> {
@@ -75,6 +75,9 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
         "the points have {record} bytes, and {} of them are compressed",
         vlr.items_size()
     );
+    for item in vlr.items() {
+        ensure!(item.size() == item_size(item.item_type()), "a part of the points has {} bytes", item.size());
+    }
     let (count, length, start) = (header.number_of_points(), file.metadata()?.len(), start(file)?);
     let table = number::<8>(file, start)?;
     // A writer that could not go back put the place of the table at the end.
@@ -89,7 +92,10 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
             count <= chunks * size && count > chunks.saturating_sub(1) * size,
             "the header counts {count} points, but the file has {chunks} chunks of {size}"
         );
-        ensure!(size <= CHUNK.max(count), "the file claims chunks of {size} points");
+        ensure!(
+            size.saturating_mul(record) <= CHUNK.max(count.saturating_mul(record)),
+            "the file claims chunks of {size} points of {record} bytes, and the header counts {count} points"
+        );
     }
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(start))?;
@@ -99,15 +105,25 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
         bytes <= length - start,
         "the header counts {count} points in {bytes} bytes, but the file is shorter: it is damaged or ends too early"
     );
-    let points = if header.point_format().is_extended {
-        layers(file, start + 8, &table, &vlr)?
-    } else if vlr.uses_variable_size_chunks() {
-        table.as_ref().iter().map(|chunk| chunk.point_count).fold(0, u64::saturating_add)
-    } else {
-        count
-    };
+    let in_table = || table.as_ref().iter().map(|chunk| chunk.point_count).fold(0, u64::saturating_add);
+    let points = if vlr.uses_variable_size_chunks() { in_table() } else { count };
+    ensure!(points == count, "the header counts {count} points, but the table of chunks {points}");
+    let points =
+        if header.point_format().is_extended { layers(file, start + 8, &table, &vlr)? } else { count };
     ensure!(points == count, "the header counts {count} points, but the chunks of the file have {points}");
     Ok(())
+}
+
+/// The bytes that a part of a point has.
+fn item_size(item: LazItemType) -> u16 {
+    match item {
+        LazItemType::Byte(bytes) | LazItemType::Byte14(bytes) => bytes,
+        LazItemType::Point10 => 20,
+        LazItemType::GpsTime | LazItemType::RGBNIR14 => 8,
+        LazItemType::RGB12 | LazItemType::RGB14 => 6,
+        LazItemType::WavePacket13 | LazItemType::WavePacket14 => 29,
+        LazItemType::Point14 => 30,
+    }
 }
 
 /// The layers of each chunk, as the point formats from 6 on have them. Returns the number of points.
