@@ -30,7 +30,7 @@ pub fn lines(picture: &Picture) -> Range<usize> {
 /// Gives pixels without a point that of a pixel near them, where enough of those have one.
 pub fn fill(picture: &mut Picture) {
     let (width, height) = (picture.width, picture.height);
-    for reach in [1, 2, 3, 6, 9] {
+    for (reach, share) in [(1, 0.45), (2, 0.45), (3, 0.5), (6, 0.65), (9, 0.65)] {
         let (old, counts) = (picture.pixels.clone(), counts(picture));
         picture.pixels.par_chunks_mut(width).enumerate().for_each(|(line, pixels)| {
             let lines = line.saturating_sub(reach)..(line + reach + 1).min(height);
@@ -43,7 +43,7 @@ pub fn fill(picture: &mut Picture) {
                     - count(lines.start, columns.end)
                     - count(lines.end, columns.start);
                 // Holes are filled, and the outline stays where it is.
-                if 20 * near as usize >= 9 * lines.len() * columns.len() {
+                if f64::from(near) >= share * (lines.len() * columns.len()) as f64 {
                     let near = lines.clone().flat_map(|line| &old[line * width..][columns.clone()]);
                     let near = near.filter(|pixel| pixel.depth.is_finite());
                     *pixel = near.max_by(|a, b| a.depth.total_cmp(&b.depth)).copied().unwrap_or(*pixel);
