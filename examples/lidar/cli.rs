@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "LENGTH", default_value = "40", value_parser = length)]
     pub widest: f64,
 
-    /// The most points of a chunk, unless a row of the map has more [default: 250000, or what --limit allows]
+    /// The most points of a chunk, unless a row of the map has more [default: 250000, or as --limit allows]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub chunk: Option<u32>,
 
