@@ -21,6 +21,30 @@ pub(crate) fn identifiers(tokens: TokenStream) -> HashSet<String> {
     found
 }
 
+/// Those of the identifiers that may be variables: no field, no method, and no later part of a path.
+pub(crate) fn variables(tokens: TokenStream) -> HashSet<String> {
+    let mut found = HashSet::new();
+    // The punctuation before a token. Two dots are a range, after which a variable may come.
+    let mut before = String::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => {
+                if before != "." && before != "::" {
+                    found.insert(ident.unraw().to_string());
+                }
+                before.clear();
+            }
+            TokenTree::Group(group) => {
+                found.extend(variables(group.stream()));
+                before.clear();
+            }
+            TokenTree::Punct(punct) => before.push(punct.as_char()),
+            TokenTree::Literal(_) => before.clear(),
+        }
+    }
+    found
+}
+
 /// `base`, or the first of `base1`, `base2`, ... that is not taken.
 pub(crate) fn free(base: &str, taken: &HashSet<String>) -> String {
     let numbered = (1..).map(|n| format!("{base}{n}"));
@@ -113,4 +137,19 @@ pub(crate) fn as_generated(tokens: TokenStream, span: Option<Span>) -> TokenStre
         token
     };
     tokens.into_iter().map(respan).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::quote;
+
+    #[test]
+    fn fields_methods_and_paths_are_no_variables() {
+        let found =
+            variables(quote!(step.nodes as usize == nodes.len() && grid::cells(r#in) < (0..end).count()));
+        let mut found: Vec<_> = found.into_iter().collect();
+        found.sort();
+        assert_eq!(found, ["as", "end", "grid", "in", "nodes", "step", "usize"]);
+    }
 }

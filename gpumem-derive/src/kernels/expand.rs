@@ -10,7 +10,7 @@ use super::params::{Kind, Param};
 use super::parse::Module;
 use super::signature::Kernel;
 use crate::sink::Sink;
-use crate::syntax::{as_generated, identifiers};
+use crate::syntax::{as_generated, variables};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -243,7 +243,7 @@ fn body(cx: &Context<'_>, index: usize, kernel: &Kernel) -> TokenStream {
 /// The check of a condition.
 fn check(cx: &Context<'_>, number: &TokenStream, kernel: &Kernel, condition: &TokenStream) -> TokenStream {
     let (private, core) = (&cx.private, &cx.core);
-    let named = identifiers(condition.clone());
+    let named = variables(condition.clone());
     // The parameters under the user's own identifiers, so that messages point at the condition.
     let params = kernel.params.iter().filter(|param| named.contains(&text_of(&param.name))).map(|param| {
         let (own, name) = (&param.name, generated(&param.name));

@@ -125,6 +125,20 @@ fn memory_of_dropped_buffers_is_used_again<B: TestBackend>(open: Open<'_, B>) {
     assert_eq!((stats.live_bytes, stats.retired_bytes, stats.lost_bytes), (0, 0, 0));
 }
 
+on_each_backend!(buffers_with_a_limit_use_memory_again);
+fn buffers_with_a_limit_use_memory_again<B: TestBackend>(open: Open<'_, B>) {
+    let device = open!(open);
+    let spec = BufferSpec::new("cells").max(512 << 20);
+    let make = || Buffer::<u8, B>::with_capacity(&device, &spec, 8 << 20).unwrap();
+    drop(make());
+    let before = device.stats();
+    for _ in 0..10 {
+        drop(make());
+    }
+    let since = device.stats().since(&before);
+    assert_eq!((since.allocations, since.reused, since.driver_calls), (10, 10, 0));
+}
+
 on_each_backend!(threads_never_pass_the_limit_together);
 fn threads_never_pass_the_limit_together<B: TestBackend>(open: Open<'_, B>) {
     let device = open!(open, Device::builder().memory_limit(40 * 1_024));

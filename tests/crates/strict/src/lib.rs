@@ -113,9 +113,12 @@ pub mod kernels {
     pub struct Step {
         /// A part of it.
         pub dt: f32,
+        /// With the name of a parameter.
+        pub vertices: u32,
     }
 
     /// Moves each vertex.
+    #[requires(step.vertices > 0)]
     #[requires(!vertices.is_empty() && step.dt > 0.0)]
     pub fn advance(vertices: &mut [Vertex], _unused: &[f32], step: Step) {
         for vertex in vertices {

@@ -229,6 +229,8 @@ impl<B: Backend> DevicePool<B> {
         let most = self.physical.most_addresses().max(mapped);
         let wanted = request.reserve.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let wanted = wanted.or(request.stable.then_some(most));
+        // Without virtual memory a segment has addresses for its memory only.
+        let wanted = wanted.filter(|_| request.stable || self.physical.has_virtual());
         let wanted = wanted.map(|bytes| whole(bytes, unit).unwrap_or(most).clamp(mapped, most));
         (wanted.unwrap_or(mapped), wanted)
     }
