@@ -135,7 +135,7 @@ fn rates<B: KernelBackend>(device: &Device<B>, graph: &mut Graph, args: &Args) -
     Ok(())
 }
 
-/// The device, which records what happens if there is to be a timeline.
+/// The device, which records its events if there is to be a timeline.
 fn open(args: &Args) -> Result<AnyDevice> {
     let settings = Device::builder();
     let settings = if args.timeline.is_some() { settings.timeline(1 << 18) } else { settings };

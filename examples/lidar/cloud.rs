@@ -112,7 +112,7 @@ impl Columns<'_> {
     }
 }
 
-/// What a file has besides positions.
+/// The columns that a file has besides positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colours {
     pub rgb: bool,

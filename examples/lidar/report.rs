@@ -1,4 +1,4 @@
-//! What the program says of a tile.
+//! The text that the program prints for a tile.
 
 use std::time::Duration;
 

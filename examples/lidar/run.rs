@@ -120,7 +120,7 @@ fn write<B: KernelBackend>(
     Ok(outcome)
 }
 
-/// Says what to do about an error of the device.
+/// Adds advice to an error of the device.
 fn explain(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
         Some(Error::DeviceLimit { .. } | Error::OutOfMemory { .. }) => error

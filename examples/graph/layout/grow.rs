@@ -133,7 +133,7 @@ fn part(whole: &Network, nodes: u32) -> Network {
     }
 }
 
-/// Makes the contents of `buffer` from `old` to `new`: uploads what comes after the first difference.
+/// Makes the contents of `buffer` from `old` to `new`: uploads all elements from the first difference on.
 fn renew<T: Element + PartialEq, B: Backend>(buffer: &mut Buffer<T, B>, old: &[T], new: &[T]) -> Result<()> {
     let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     buffer.truncate(same);

@@ -1,4 +1,4 @@
-//! Reads a request, and decides what it may have.
+//! Reads a request, and decides on the answer.
 //!
 //! A browser sends what any page asks of it to any address, this machine's too. So a request must name this
 //! server as its host: a page from elsewhere whose name was made to lead here (DNS rebinding) has another
@@ -17,7 +17,7 @@ const LONGEST: usize = 8 << 10;
 pub enum Answer {
     Page,
     Stream,
-    /// The status, and what is wrong.
+    /// The status, and the mistake.
     Refused(u16, &'static str),
 }
 
@@ -37,7 +37,7 @@ pub fn read(mut from: impl Read) -> Result<http::Request<()>> {
     parse(&head).ok_or_else(bad)
 }
 
-/// `None` for what is no request of HTTP/1.1.
+/// `None` if it is no request of HTTP/1.1.
 fn parse(head: &[u8]) -> Option<http::Request<()>> {
     let mut lines = str::from_utf8(head).ok()?.split("\r\n");
     let mut words = lines.next()?.split(' ');
@@ -53,7 +53,7 @@ fn parse(head: &[u8]) -> Option<http::Request<()>> {
     request.body(()).ok()
 }
 
-/// What the request may have from a server on `port`.
+/// The answer of a server on `port` to the request.
 pub fn answer(request: &http::Request<()>, port: u16) -> Answer {
     let one = |name: http::HeaderName| {
         let mut values = request.headers().get_all(name).iter();

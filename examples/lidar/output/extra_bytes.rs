@@ -121,7 +121,7 @@ fn description(name: &str, kind: u8, options: u8, meaning: &str) -> [u8; DESCRIP
     entry
 }
 
-/// What a dimension is, in at most 32 letters.
+/// The meaning of a dimension, in at most 32 letters.
 fn meaning(name: &str) -> &'static str {
     match name {
         "NormalX" | "NormalY" | "NormalZ" => "upward normal",

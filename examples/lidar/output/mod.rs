@@ -1,4 +1,4 @@
-//! What is written for a tile: a LAZ file with the features, and a picture.
+//! The files of a tile: a LAZ file with the features, and a picture.
 
 pub mod extra_bytes;
 pub mod picture;
@@ -43,7 +43,7 @@ impl Output {
         self.writer.write_points(&points).context("the points cannot be written")
     }
 
-    /// Each record with its features behind it.
+    /// Each record, followed by its features.
     fn with_features(&self, records: &PointData, features: Columns<'_>) -> Result<PointData> {
         let mut points = PointDataBuilder::new().for_header(self.writer.header()).build();
         let (short, long) = (records.record_len(), points.record_len());
@@ -70,7 +70,7 @@ impl Output {
     }
 }
 
-/// The paths of what is written for a tile.
+/// The paths of the files of a tile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     pub points: PathBuf,

@@ -191,7 +191,7 @@ impl Picture {
     }
 }
 
-/// What the colour of a point depends on.
+/// The facts on which the colour of a point depends.
 struct Looks {
     /// The height above the ground, in heights of an object.
     height: f32,

@@ -48,7 +48,7 @@ const UNDER_WAY: usize = 4;
 /// The number of reads of the device's clock. The quickest read is the most exact one.
 const LOOKS: usize = 20;
 
-/// What all chunks of a tile have in common.
+/// The sizes and the ground that all chunks of a tile share.
 #[derive(Clone)]
 pub struct Work {
     pub chunks: usize,

@@ -9,7 +9,7 @@ pub struct ChunkTimes {
     pub moments: [u64; 4],
 }
 
-/// What the devices did, and in which time.
+/// The work of the devices, and its times.
 #[derive(Clone, Copy, Debug)]
 pub struct Overlap {
     /// The sums of the times of uploads, of kernels and of downloads.

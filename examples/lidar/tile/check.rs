@@ -1,4 +1,4 @@
-//! What is wrong with a file: its signature, its header, its length, its positions.
+//! Checks of a file: its signature, its header, its length, its positions.
 
 use std::{
     fs::File,

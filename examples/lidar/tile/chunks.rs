@@ -1,4 +1,4 @@
-//! Chunks: what goes to the device at once.
+//! Chunks: the points that go to the device at once.
 
 #![expect(
     clippy::cast_possible_truncation,

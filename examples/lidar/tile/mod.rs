@@ -30,7 +30,7 @@ const GROUND: u8 = 2;
 /// The most bytes of records that are read at once.
 const BATCH: u64 = 16 << 20;
 
-/// The records of a tile, and what all of them together say.
+/// The records of a tile, and the facts about all of them together.
 pub struct Tile {
     pub path: PathBuf,
     pub header: Header,
@@ -104,7 +104,7 @@ impl Tile {
         self.records.len()
     }
 
-    /// What the file has besides positions.
+    /// The columns that the file has besides positions.
     pub fn colours(&self) -> Colours {
         let format = self.header.point_format();
         Colours { rgb: format.has_color, infrared: format.has_color && format.has_nir }

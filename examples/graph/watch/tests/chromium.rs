@@ -28,7 +28,7 @@ struct Browser {
 }
 
 impl Browser {
-    /// `None` where there is no Chromium.
+    /// `None` without Chromium.
     fn open(url: &str) -> Option<Self> {
         let folder = std::env::temp_dir().join(format!("gpumem-watch-{}", std::process::id()));
         let chromium = ["chromium", "chromium-browser", "google-chrome"];
