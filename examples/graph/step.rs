@@ -17,7 +17,8 @@ use crate::{
 pub use kernels::Kernels;
 
 /// The kernels. On the host they are these functions, over whole slices, which rayon spreads over cores. On
-/// a card they are those of `kernels.cu`, with a thread per element.
+/// a card they are those of `kernels.cu`, with a thread per element. Launches of other shapes than those of
+/// [`step`] give other numbers there, and stay within the slices.
 #[gpumem::kernels(
     // SAFETY: where the conditions below hold, the kernels of `kernels.cu` stay within their slices,
     // whatever these hold.

@@ -107,7 +107,7 @@ mod kernels {
                 let last = step.raster[axis] - 1;
                 // Heights are those of the middles of cells.
                 let place = (position[axis] as f32 * step.cells[axis] - 0.5).max(0.0).min(last as f32);
-                let cell = place as usize;
+                let cell = (place as usize).min(last as usize);
                 (cell, (cell + 1).min(last as usize), place - cell as f32)
             });
             let columns = step.raster[0] as usize;

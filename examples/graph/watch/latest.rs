@@ -2,6 +2,7 @@
 //! was not read. No thread computes, or waits for a socket, while it has the lock.
 
 use std::{
+    mem::replace,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -20,6 +21,9 @@ pub struct Message {
     /// The message of the frame.
     pub frame: Bytes,
 }
+
+/// The time between two looks at whether a page has gone.
+const LOOKS: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Latest {
@@ -65,7 +69,13 @@ impl Latest {
 
     /// The graph of the frames that come from now on.
     pub fn set_graph(&self, graph: Bytes) {
-        self.change(|state| state.graph = (state.graph.0 + 1, graph));
+        // As in `put`.
+        let mut before = Bytes::new();
+        self.change(|state| {
+            state.graph.0 += 1;
+            before = replace(&mut state.graph.1, graph);
+        });
+        drop(before);
     }
 
     /// Takes a frame.
@@ -90,20 +100,35 @@ impl Latest {
 
     /// Gives a message to all pages.
     pub fn publish(&self, message: Message) {
-        self.change(|state| (state.message, state.writing) = (Some(message), false));
+        // As in `put`.
+        let mut before = None;
+        self.change(|state| {
+            before = state.message.replace(message);
+            state.writing = false;
+        });
+        drop(before);
     }
 
-    /// Waits for a message of a later step than `step`. `None` at the end.
-    pub fn next(&self, step: Option<u32>) -> Option<Message> {
+    /// Waits for a message of a later step than `step`. `None` at the end, or if `gone` says after a second
+    /// without one that the page has gone.
+    pub fn next(&self, step: Option<u32>, gone: impl Fn() -> bool) -> Option<Message> {
         let later = |state: &State| {
             state.message.as_ref().is_some_and(|message| step.is_none_or(|step| message.step > step))
         };
         if !later(&self.lock()) {
             self.change(|state| state.wanted = true);
         }
-        let mut state = self.wait(Duration::MAX, |state| {
-            state.closed || later(state) || (state.done && state.frame.is_none() && !state.writing)
-        });
+        let is_over = |state: &State| state.done && state.frame.is_none() && !state.writing;
+        let mut state = loop {
+            let state = self.wait(LOOKS, |state| state.closed || later(state) || is_over(state));
+            if state.closed || later(&state) || is_over(&state) {
+                break state;
+            }
+            drop(state);
+            if gone() {
+                return None;
+            }
+        };
         let message = state.message.clone().filter(|_| !state.closed && later(&state))?;
         state.sent += 1;
         state.left_out += u64::from(message.step - step.map_or(message.step, |step| step + 1));

@@ -25,16 +25,18 @@ pub enum Answer {
 pub fn read(mut from: impl Read) -> Result<http::Request<()>> {
     let bad = || Error::new(ErrorKind::InvalidData, "no request");
     let mut head = Vec::new();
-    // A client sends nothing more before it has the answer.
-    while !head.ends_with(b"\r\n\r\n") {
+    loop {
         let mut bytes = [0; 512];
         let count = from.read(&mut bytes)?;
         if count == 0 || head.len() + count > LONGEST {
             return Err(bad());
         }
         head.extend_from_slice(&bytes[..count]);
+        // What comes after the head, such as a body, is not read.
+        if let Some(end) = head.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            return parse(&head[..end + 4]).ok_or_else(bad);
+        }
     }
-    parse(&head).ok_or_else(bad)
 }
 
 /// `None` if it is no request of HTTP/1.1.
@@ -60,8 +62,12 @@ pub fn answer(request: &http::Request<()>, port: u16) -> Answer {
         let first = values.next().map(|value| value.to_str().unwrap_or("?"));
         if values.next().is_some() { Some("?") } else { first }
     };
-    let hosts = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
-    let Some(host) = one(http::header::HOST).filter(|&host| hosts.iter().any(|own| own == host)) else {
+    // A browser leaves out the port 80.
+    let is_own = |host: &str| {
+        let (name, asked) = host.split_once(':').unwrap_or((host, "80"));
+        ["127.0.0.1", "localhost"].contains(&name) && asked == port.to_string()
+    };
+    let Some(host) = one(http::header::HOST).filter(|host| is_own(host)) else {
         return Answer::Refused(
             421,
             "this server is asked by the name 127.0.0.1 or localhost, with its port",
@@ -87,27 +93,40 @@ mod tests {
     use super::*;
 
     fn answered(head: &str) -> Answer {
-        answer(&read(head.replace('\n', "\r\n").as_bytes()).unwrap(), 80)
+        answer(&read(head.replace('\n', "\r\n").as_bytes()).unwrap(), 8080)
     }
 
     #[test]
     fn the_page_and_its_stream() {
-        assert_eq!(answered("GET / HTTP/1.1\nHost: 127.0.0.1:80\n\n"), Answer::Page);
-        assert_eq!(answered("GET / HTTP/1.1\nhost:localhost:80\n\n"), Answer::Page);
-        let stream = "GET /stream HTTP/1.1\nHost: localhost:80\nOrigin: http://localhost:80\n\n";
+        assert_eq!(answered("GET / HTTP/1.1\nHost: 127.0.0.1:8080\n\n"), Answer::Page);
+        assert_eq!(answered("GET / HTTP/1.1\nhost:localhost:8080\n\n"), Answer::Page);
+        let stream = "GET /stream HTTP/1.1\nHost: localhost:8080\nOrigin: http://localhost:8080\n\n";
         assert_eq!(answered(stream), Answer::Stream);
+    }
+
+    #[test]
+    fn browsers_leave_out_port_80() {
+        let request = read("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".as_bytes()).unwrap();
+        assert_eq!(answer(&request, 80), Answer::Page);
+        assert!(matches!(answer(&request, 8080), Answer::Refused(421, _)));
+    }
+
+    #[test]
+    fn a_body_is_not_waited_for() {
+        let post = "POST / HTTP/1.1\nHost: localhost:8080\nContent-Length: 9\n\nsome text";
+        assert!(matches!(answered(post), Answer::Refused(405, _)));
     }
 
     #[test]
     fn the_host_must_be_this_one() {
         for host in [
             "",
-            "Host: evil.example:80\n",
+            "Host: evil.example:8080\n",
             "Host: 127.0.0.1\n",
             "Host: 127.0.0.1:81\n",
-            "Host: 127.0.0.1:80.evil.example\n",
-            "Host: 127.0.0.1:80\nHost: 127.0.0.1:80\n",
-            "X-Host: 127.0.0.1:80\n",
+            "Host: 127.0.0.1:8080.evil.example\n",
+            "Host: 127.0.0.1:8080\nHost: 127.0.0.1:8080\n",
+            "X-Host: 127.0.0.1:8080\n",
         ] {
             let refused = answered(&format!("GET / HTTP/1.1\n{host}\n"));
             assert!(matches!(refused, Answer::Refused(421, _)), "{host}: {refused:?}");
@@ -119,28 +138,28 @@ mod tests {
         for origin in [
             "http://evil.example",
             "http://127.0.0.1",
-            "https://127.0.0.1:80",
-            "http://localhost:80",
+            "https://127.0.0.1:8080",
+            "http://localhost:8080",
             "null",
-            "http://127.0.0.1:80\nOrigin: http://127.0.0.1:80",
+            "http://127.0.0.1:8080\nOrigin: http://127.0.0.1:8080",
         ] {
             for path in ["/", "/stream"] {
                 let refused =
-                    answered(&format!("GET {path} HTTP/1.1\nHost: 127.0.0.1:80\nOrigin: {origin}\n\n"));
+                    answered(&format!("GET {path} HTTP/1.1\nHost: 127.0.0.1:8080\nOrigin: {origin}\n\n"));
                 assert!(matches!(refused, Answer::Refused(403, _)), "{origin}: {refused:?}");
             }
         }
-        let refused = answered("GET /stream HTTP/1.1\nHost: 127.0.0.1:80\n\n");
+        let refused = answered("GET /stream HTTP/1.1\nHost: 127.0.0.1:8080\n\n");
         assert!(matches!(refused, Answer::Refused(403, _)), "{refused:?}");
     }
 
     #[test]
     fn nothing_else_is_served() {
-        let status = |line: &str| match answered(&format!("{line} HTTP/1.1\nHost: localhost:80\n\n")) {
+        let status = |line: &str| match answered(&format!("{line} HTTP/1.1\nHost: localhost:8080\n\n")) {
             Answer::Refused(status, _) => status,
             served => panic!("{line}: {served:?}"),
         };
-        for path in ["/x", "//", "/../etc/passwd", "/?x", "/stream/", "http://localhost:80/", "*"] {
+        for path in ["/x", "//", "/../etc/passwd", "/?x", "/stream/", "http://localhost:8080/", "*"] {
             assert_eq!(
                 status(&format!("GET {path}")),
                 if path.ends_with("stream") { 403 } else { 404 },

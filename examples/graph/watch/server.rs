@@ -5,7 +5,7 @@
 //! anything else cost a thread for some seconds at most, and there are few threads.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -176,6 +176,19 @@ fn serve(stream: TcpStream, port: u16, latest: &Arc<Latest>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a client has closed its end. Nothing is read.
+fn has_gone(stream: &TcpStream) -> bool {
+    if stream.set_nonblocking(true).is_err() {
+        return true;
+    }
+    let peeked = stream.peek(&mut [0]);
+    let is_gone = match peeked {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    };
+    stream.set_nonblocking(false).is_err() || is_gone
+}
+
 /// The page, with the colours of the picture.
 fn page() -> String {
     include_str!("page.html")
@@ -192,7 +205,7 @@ fn send_frames(stream: Timed, latest: &Latest) -> Result<()> {
         .max_frame_size(Some(64));
     let mut socket = WebSocket::from_raw_socket(stream, Role::Server, Some(limits));
     let (mut step, mut graph) = (None, 0);
-    while let Some(message) = latest.next(step) {
+    while let Some(message) = latest.next(step, || has_gone(&socket.get_ref().stream)) {
         socket.get_mut().restart();
         if graph != message.graph.0 {
             graph = message.graph.0;

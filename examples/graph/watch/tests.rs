@@ -201,6 +201,15 @@ fn clients_that_vanish_leave_room_for_others() {
 }
 
 #[test]
+fn pages_that_vanish_before_the_first_frame_leave_room_for_others() {
+    let viewer = viewer();
+    let address = viewer.address();
+    for _ in 0..2 * PAGES {
+        drop(page_soon(address));
+    }
+}
+
+#[test]
 fn clients_that_stall_do_not_slow_the_layout() {
     let (mut viewer, graph) = (viewer(), chain(200_000));
     let address = viewer.address();

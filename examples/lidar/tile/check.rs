@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::Read,
+    ops::RangeInclusive,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -13,6 +14,9 @@ use super::sizes;
 
 /// The largest coordinate that makes sense, in units. The circumference of the earth has 40 million metres.
 const FARTHEST: f64 = 1e9;
+
+/// The units that an integer of a file may stand for.
+const SCALES: RangeInclusive<f64> = 1e-12..=1e6;
 
 /// Reports a file of another kind before anything else of it is read.
 pub fn signature(file: &File) -> Result<()> {
@@ -40,7 +44,8 @@ pub fn without_panic<T>(read: impl FnOnce() -> T) -> Result<T> {
 pub fn header(header: &Header, file: &File) -> Result<()> {
     let count = header.number_of_points();
     ensure!(count > 0, "the file has no points");
-    let returns: u64 = (1..=15).filter_map(|number| header.number_of_points_by_return(number)).sum();
+    let returns = (1..=15).filter_map(|number| header.number_of_points_by_return(number));
+    let returns = returns.fold(0, u64::saturating_add);
     ensure!(
         returns <= count,
         "the header counts {count} points, but {returns} in all by the number of their return"
@@ -49,7 +54,7 @@ pub fn header(header: &Header, file: &File) -> Result<()> {
     for (axis, transform) in [("x", transforms.x), ("y", transforms.y), ("z", transforms.z)] {
         let (scale, offset) = (transform.scale, transform.offset);
         ensure!(
-            scale.is_finite() && scale > 0.0 && offset.is_finite(),
+            SCALES.contains(&scale) && offset.abs() < FARTHEST,
             "the header scales {axis} by {scale} and moves it by {offset}, which gives no coordinates"
         );
     }

@@ -54,7 +54,7 @@ impl Tile {
         // The crate `las` trusts some figures of a file, and panics if they make no sense.
         let header = check::without_panic(|| Header::new(BufReader::new(&file)))?;
         let header = header.context("the header cannot be read")?;
-        check::header(&header, &file)?;
+        check::without_panic(|| check::header(&header, &file))??;
         file.rewind()?;
         let opened = check::without_panic(|| Reader::new(BufReader::new(file)));
         let mut reader = opened?.context("the points cannot be read")?;

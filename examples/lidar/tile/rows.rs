@@ -92,7 +92,7 @@ impl Rows {
     /// Puts the records of each chunk together, in the order of the file.
     pub fn gather(&self, tile: &mut Tile, mut to: Spill) -> Result<Gathered> {
         let record = to.record();
-        let room = (WAITING / self.chunks.len()).clamp(1 << 12, 1 << 20) / record * record;
+        let room = (WAITING / self.chunks.len()).min(1 << 20) / record * record;
         let mut waiting = vec![Vec::new(); self.chunks.len()];
         let mut ends: Vec<u64> = self.chunks.iter().map(|chunk| chunk.points.start).collect();
         let chunk_of: Vec<u32> = (0..)

@@ -13,6 +13,9 @@ use laz::{LazItemType, LazVlr, laszip::ChunkTable};
 /// The most bytes of a chunk of a compressed file, unless the points of the file have more.
 const CHUNK: u64 = 64 << 20;
 
+/// The most bytes of a chunk in any case: the reader has a whole one in memory.
+const LARGEST_CHUNK: u64 = 1 << 30;
+
 /// A number of a file, at a place.
 fn number<const BYTES: usize>(mut file: &File, at: u64) -> Result<u64> {
     let mut bytes = [0; BYTES];
@@ -70,10 +73,12 @@ pub fn of_header(file: &File) -> Result<()> {
 pub fn chunks(file: &File, header: &Header) -> Result<()> {
     let vlr = header.laz_vlr().context("the file does not say how it is compressed")?;
     let record = u64::from(header.point_format().len());
+    let packed = point_size(&vlr);
+    ensure!(packed == record, "the points have {record} bytes, and {packed} of them are compressed");
+    let layered = vlr.items().iter().any(|item| is_layered(item.item_type()));
     ensure!(
-        vlr.items_size() == record,
-        "the points have {record} bytes, and {} of them are compressed",
-        vlr.items_size()
+        layered == header.point_format().is_extended,
+        "the header and the compressed data disagree about the format of the points"
     );
     for item in vlr.items() {
         ensure!(item.size() == item_size(item.item_type()), "a part of the points has {} bytes", item.size());
@@ -87,6 +92,7 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
     let chunks = number::<4>(file, table.saturating_add(4))?;
     ensure!(chunks <= length / record, "a file of {length} bytes cannot have {chunks} chunks");
     let size = u64::from(vlr.chunk_size());
+    let fits = |points: u64| points.saturating_mul(record) <= LARGEST_CHUNK;
     if !vlr.uses_variable_size_chunks() {
         ensure!(
             count <= chunks * size && count > chunks.saturating_sub(1) * size,
@@ -106,12 +112,26 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
         "the header counts {count} points in {bytes} bytes, but the file is shorter: it is damaged or ends too early"
     );
     let in_table = || table.as_ref().iter().map(|chunk| chunk.point_count).fold(0, u64::saturating_add);
-    let points = if vlr.uses_variable_size_chunks() { in_table() } else { count };
+    let varies = vlr.uses_variable_size_chunks();
+    let most = table.as_ref().iter().map(|chunk| chunk.point_count).max().unwrap_or_default();
+    let most = if varies { most } else { count.min(size) };
+    ensure!(fits(most), "the file claims chunks of {most} points of {record} bytes, which no writer makes");
+    let points = if varies { in_table() } else { count };
     ensure!(points == count, "the header counts {count} points, but the table of chunks {points}");
-    let points =
-        if header.point_format().is_extended { layers(file, start + 8, &table, &vlr)? } else { count };
+    let points = if layered { layers(file, start + 8, &table, &vlr)? } else { count };
     ensure!(points == count, "the header counts {count} points, but the chunks of the file have {points}");
     Ok(())
+}
+
+/// Whether a part of a point is compressed in layers, as the point formats from 6 on are.
+fn is_layered(item: LazItemType) -> bool {
+    use LazItemType::{Byte14, Point14, RGB14, RGBNIR14, WavePacket14};
+    matches!(item, Point14 | RGB14 | RGBNIR14 | WavePacket14 | Byte14(_))
+}
+
+/// The bytes of a point that are compressed.
+fn point_size(vlr: &LazVlr) -> u64 {
+    vlr.items().iter().map(|item| u64::from(item.size())).sum()
 }
 
 /// The bytes that a part of a point has.
@@ -137,7 +157,7 @@ fn layers(file: &File, start: u64, table: &ChunkTable, vlr: &LazVlr) -> Result<u
     let (layers, mut at, mut points): (u64, _, u64) = (layers.sum(), start, 0);
     for (index, chunk) in table.as_ref().iter().enumerate() {
         // The first point, the number of points, and then the length of each layer.
-        let head = at + vlr.items_size();
+        let head = at + point_size(vlr);
         points = points.saturating_add(number::<4>(file, head)?);
         let mut bytes = vec![0; usize::try_from(4 * layers)?];
         let mut file = file;

@@ -133,7 +133,7 @@ fn counts_that_lie_are_told() {
 fn coordinates_that_make_no_sense_are_told() {
     let [packed, plain] = both_kinds();
     for file in [&packed, &plain] {
-        for scale in [f64::NAN, 0.0, -0.01, f64::INFINITY] {
+        for scale in [f64::NAN, 0.0, -0.01, f64::INFINITY, 1e-50, 1e-160, 1e50] {
             let message = message(&changed(file, SCALE, &scale.to_le_bytes()));
             assert!(message.contains(&format!("scales x by {scale}")), "{message}");
         }
@@ -146,6 +146,20 @@ fn coordinates_that_make_no_sense_are_told() {
         let outside = message(&changed(file, SCALE, &1.0_f64.to_le_bytes()));
         assert!(outside.contains("point 0 has x ="), "{outside}");
     }
+}
+
+#[test]
+fn sizes_that_would_overflow_are_told() {
+    let [packed, plain] = both_kinds();
+    for file in [&packed, &plain] {
+        let returns = [1_u64 << 63; 2].map(u64::to_le_bytes);
+        let file = changed(file, COUNT + 8, returns.as_flattened());
+        let told = message(&changed(&file, OLD_COUNT, &[0; 24]));
+        assert!(told.contains("in all by the number of their return"), "{told}");
+    }
+    // The same bytes as a format without layers, whose lengths would not be checked.
+    let told = message(&changed(&packed, 104, &[0x80]));
+    assert!(told.contains("disagree about the format of the points"), "{told}");
 }
 
 #[test]
