@@ -73,16 +73,7 @@ pub fn of_header(file: &File) -> Result<()> {
 pub fn chunks(file: &File, header: &Header) -> Result<()> {
     let vlr = header.laz_vlr().context("the file does not say how it is compressed")?;
     let record = u64::from(header.point_format().len());
-    let packed = point_size(&vlr);
-    ensure!(packed == record, "the points have {record} bytes, and {packed} of them are compressed");
-    let layered = vlr.items().iter().any(|item| is_layered(item.item_type()));
-    ensure!(
-        layered == header.point_format().is_extended,
-        "the header and the compressed data disagree about the format of the points"
-    );
-    for item in vlr.items() {
-        ensure!(item.size() == item_size(item.item_type()), "a part of the points has {} bytes", item.size());
-    }
+    let layered = parts(&vlr, header)?;
     let (count, length, start) = (header.number_of_points(), file.metadata()?.len(), start(file)?);
     let table = number::<8>(file, start)?;
     // A writer that could not go back put the place of the table at the end.
@@ -121,6 +112,21 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
     let points = if layered { layers(file, start + 8, &table, &vlr)? } else { count };
     ensure!(points == count, "the header counts {count} points, but the chunks of the file have {points}");
     Ok(())
+}
+
+/// Compares the parts of a point with the header. Returns whether they are compressed in layers.
+fn parts(vlr: &LazVlr, header: &Header) -> Result<bool> {
+    let (record, packed) = (u64::from(header.point_format().len()), point_size(vlr));
+    ensure!(packed == record, "the points have {record} bytes, and {packed} of them are compressed");
+    let layered = vlr.items().iter().any(|item| is_layered(item.item_type()));
+    ensure!(
+        layered == header.point_format().is_extended,
+        "the header and the compressed data disagree about the format of the points"
+    );
+    for item in vlr.items() {
+        ensure!(item.size() == item_size(item.item_type()), "a part of the points has {} bytes", item.size());
+    }
+    Ok(layered)
 }
 
 /// Whether a part of a point is compressed in layers, as the point formats from 6 on are.
