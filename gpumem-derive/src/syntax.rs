@@ -8,39 +8,31 @@ use syn::{Attribute, Expr, GenericArgument, GenericParam, Lit, PathArguments, Ty
 
 /// All identifiers in `tokens`. A lifetime is listed without its tick, a raw identifier without `r#`.
 pub(crate) fn identifiers(tokens: TokenStream) -> HashSet<String> {
-    let mut found = HashSet::new();
-    for token in tokens {
-        match token {
-            TokenTree::Ident(ident) => {
-                found.insert(ident.unraw().to_string());
-            }
-            TokenTree::Group(group) => found.extend(identifiers(group.stream())),
-            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
-        }
-    }
-    found
+    identifiers_after(tokens, |_| true)
 }
 
-/// Those of the identifiers that may be variables: no field, no method, and no later part of a path.
+/// Those of the identifiers that may be variables: no field, no method, and no later part of a path. Two
+/// dots are a range, after which a variable may come.
 pub(crate) fn variables(tokens: TokenStream) -> HashSet<String> {
-    let mut found = HashSet::new();
-    // The punctuation before a token. Two dots are a range, after which a variable may come.
-    let mut before = String::new();
+    identifiers_after(tokens, |before| before != "." && before != "::")
+}
+
+/// The identifiers that come after such punctuation, or after none.
+fn identifiers_after(tokens: TokenStream, fits: fn(&str) -> bool) -> HashSet<String> {
+    let (mut found, mut before) = (HashSet::new(), String::new());
     for token in tokens {
-        match token {
-            TokenTree::Ident(ident) => {
-                if before != "." && before != "::" {
-                    found.insert(ident.unraw().to_string());
-                }
-                before.clear();
-            }
-            TokenTree::Group(group) => {
-                found.extend(variables(group.stream()));
-                before.clear();
-            }
-            TokenTree::Punct(punct) => before.push(punct.as_char()),
-            TokenTree::Literal(_) => before.clear(),
+        if let TokenTree::Punct(punct) = token {
+            before.push(punct.as_char());
+            continue;
         }
+        match token {
+            TokenTree::Ident(ident) if fits(&before) => {
+                found.insert(ident.unraw().to_string());
+            }
+            TokenTree::Group(group) => found.extend(identifiers_after(group.stream(), fits)),
+            _ => {}
+        }
+        before.clear();
     }
     found
 }

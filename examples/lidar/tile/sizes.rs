@@ -83,7 +83,6 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
     let chunks = number::<4>(file, table.saturating_add(4))?;
     ensure!(chunks <= length / record, "a file of {length} bytes cannot have {chunks} chunks");
     let size = u64::from(vlr.chunk_size());
-    let fits = |points: u64| points.saturating_mul(record) <= LARGEST_CHUNK;
     if !vlr.uses_variable_size_chunks() {
         ensure!(
             count <= chunks * size && count > chunks.saturating_sub(1) * size,
@@ -102,12 +101,12 @@ pub fn chunks(file: &File, header: &Header) -> Result<()> {
         bytes <= length - start,
         "the header counts {count} points in {bytes} bytes, but the file is shorter: it is damaged or ends too early"
     );
-    let in_table = || table.as_ref().iter().map(|chunk| chunk.point_count).fold(0, u64::saturating_add);
+    let in_table = || table.as_ref().iter().map(|chunk| chunk.point_count);
     let varies = vlr.uses_variable_size_chunks();
-    let most = table.as_ref().iter().map(|chunk| chunk.point_count).max().unwrap_or_default();
-    let most = if varies { most } else { count.min(size) };
-    ensure!(fits(most), "the file claims chunks of {most} points of {record} bytes, which no writer makes");
-    let points = if varies { in_table() } else { count };
+    let most = if varies { in_table().max().unwrap_or_default() } else { count.min(size) };
+    let fits = most.saturating_mul(record) <= LARGEST_CHUNK;
+    ensure!(fits, "the file claims chunks of {most} points of {record} bytes, which no writer makes");
+    let points = if varies { in_table().fold(0, u64::saturating_add) } else { count };
     ensure!(points == count, "the header counts {count} points, but the table of chunks {points}");
     let points = if layered { layers(file, start + 8, &table, &vlr)? } else { count };
     ensure!(points == count, "the header counts {count} points, but the chunks of the file have {points}");

@@ -301,7 +301,6 @@ impl Ledger {
         let mut list = Vec::new();
         for (number, shard) in self.numbered() {
             list.reserve(many(&shard));
-            // An entry is written where it stays, since copies would take half of the time.
             for (index, entry) in shard.live() {
                 if wanted((number, &shard), (index, entry)) {
                     list.push(shard.show(index, entry, newest));

@@ -238,7 +238,7 @@ impl Shard {
     /// A record as users see it.
     #[inline]
     pub(super) fn show(&self, index: u32, entry: &Record, now: u64) -> Held {
-        let backtrace = if self.traces.is_empty() { None } else { self.traces.get(&index).cloned() };
+        let backtrace = self.traces.get(&index).cloned();
         let span = self.spans.get(index as usize).copied().flatten();
         entry.to_held(now, Origin { backtrace, span })
     }

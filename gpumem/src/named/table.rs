@@ -170,8 +170,10 @@ impl<B: Backend> Table<B> {
 
     #[inline]
     fn entry_mut<T: Element>(&mut self, key: Key<T>) -> Result<&mut Entry<B>, Error> {
-        self.at(key)?;
-        Ok(self.places[key.place].as_mut().expect("the key was checked"))
+        match self.places.get_mut(key.place) {
+            Some(Some(entry)) if entry.serial == key.serial => Ok(entry),
+            _ => Err(bad_key::<T>()),
+        }
     }
 
     /// The buffer of a key.

@@ -1,6 +1,6 @@
 //! The clock of records: the processor's counter of ticks, where it runs at one rate.
 //!
-//! [`Instant`] takes 25 to 45 ns, half of the cost of a record. The counter takes 8 to 20. A record has
+//! [`Instant`] takes 25 to 45 ns, half of the cost of a record, and the counter takes less. A record has
 //! ticks. They become nanoseconds when a snapshot is taken, which reads both clocks: between the start of the
 //! recording and the snapshot, nanoseconds per tick are the quotient of the two. A machine that sleeps, or a
 //! virtual one that moves, may set its counter back: then times are wrong, and the order of the records
