@@ -403,7 +403,7 @@ impl<B: Backend> Device<B> {
     /// ```
     #[must_use]
     pub fn has_virtual_memory(&self) -> bool {
-        self.state().pool.has_virtual_memory()
+        self.state().backend.granularity().is_some()
     }
 }
 

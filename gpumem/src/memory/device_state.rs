@@ -173,14 +173,14 @@ impl<B: Backend> DeviceState<B> {
         let held = || self.pool.figures().held;
         let before = held();
         self.synchronize()?;
-        let giving_back = self.pool.giving_back();
-        self.pool.trim(retain, &giving_back)?;
-        if retain == 0 {
-            self.unpin(self.pinned.drain());
-            self.backend.tidy();
-        }
-        drop(giving_back);
+        let trimmed = self.pool.trim(retain, || {
+            if retain == 0 {
+                self.unpin(self.pinned.drain());
+                self.backend.tidy();
+            }
+        });
         self.losses.log();
+        trimmed?;
         let given_back = before.saturating_sub(held());
         self.ledger.recorder.trimmed(retain, given_back);
         event!(DEBUG, "trimmed", retain, bytes = given_back, "free memory went back to the driver");
@@ -190,7 +190,6 @@ impl<B: Backend> DeviceState<B> {
     /// Joins free pieces that lie side by side, and gives back all segments that are free. Returns the memory
     /// before and after.
     pub(crate) fn defragment(&self) -> Result<(MemoryReport, MemoryReport), Error> {
-        self.pool.flush();
         let before = self.report();
         self.trim(0)?;
         Ok((before, self.report()))
@@ -204,14 +203,15 @@ impl<B: Backend> DeviceState<B> {
 
     pub(crate) fn stats(&self) -> DeviceStats {
         let figures = self.pool.figures();
-        let (free_bytes, largest_free_bytes) = self.pool.free_bytes();
+        let budget = self.pool.budget();
+        budget.raise_peak(figures.live);
         let counters = self.ledger.counters.snapshot(self.ledger.live_buffers());
         DeviceStats {
             live_bytes: figures.live,
-            peak_bytes: self.pool.peak(figures.live),
-            limit_bytes: self.pool.budget().limit(),
-            free_bytes,
-            largest_free_bytes,
+            peak_bytes: budget.peak(),
+            limit_bytes: budget.limit(),
+            free_bytes: figures.free,
+            largest_free_bytes: figures.largest_free,
             retired_bytes: figures.retired,
             held_bytes: figures.held,
             peak_held_bytes: figures.peak_held,
@@ -399,7 +399,6 @@ impl<B: Backend> Drop for DeviceState<B> {
             self.backend.settle();
         }
         self.unpin(idle);
-        self.pool.flush();
         let failed = !insist(|| self.lanes.are_idle()).unwrap_or(false);
         #[cfg(all(debug_assertions, feature = "testing"))]
         if !failed {

@@ -49,13 +49,13 @@ mod tests;
 mod timeline;
 mod transfer;
 mod untyped;
-mod would_fit;
 
 pub(crate) use self::device_state::DeviceState;
 pub use self::device_state::MemoryReport;
 pub(crate) use self::locks::{LockedTogether, lock, lock_together};
 pub(crate) use self::pool::{
-    AllocRequest, Block, Budget, Charge, Extent, LARGEST_SMALL, NotQueued, PartlyQueued, use_together,
+    AllocRequest, Block, Budget, Charge, Forecast, InPlaceGrowth, LARGEST_SMALL, NotQueued, PartlyQueued,
+    use_together,
 };
 pub use self::settings::Pressure;
 pub(crate) use self::settings::{PressureCallback, Settings};
@@ -65,4 +65,3 @@ pub(crate) use self::transfer::{
     copy_threads, run_on_threads,
 };
 pub use self::untyped::{Pool, PoolBlock};
-pub(crate) use self::would_fit::Forecast;

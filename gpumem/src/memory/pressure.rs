@@ -11,7 +11,7 @@
 //! The callback is [`DeviceBuilder::on_pressure`](crate::DeviceBuilder::on_pressure).
 
 use super::device_state::DeviceState;
-use super::pool::{AllocRequest, Block, Extent, Ready, Reservation};
+use super::pool::{AllocRequest, Block, Forecast, InPlaceGrowth, Ready, Reservation};
 use super::settings::Pressure;
 use super::transfer::PinnedBlock;
 use crate::backend::{Backend, Fault};
@@ -52,24 +52,27 @@ impl<B: Backend> DeviceState<B> {
     }
 
     /// Takes memory and budget to make a block larger where it is, for `bytes` in all: `None` where it cannot
-    /// grow. The block keeps its size until [`commit_growth`](super::pool::DevicePool::commit_growth).
+    /// grow. The block keeps its size until [`InPlaceGrowth::commit`].
     pub(crate) fn grow(
         &self,
         block: &mut Block<B>,
         label: &BufferLabel,
         bytes: usize,
         ask: bool,
-    ) -> Result<Option<Extent>, Error> {
-        if !self.pool.can_grow(block, bytes) {
-            return Ok(None);
-        }
-        let before = Extent::of(block);
-        let reservation = self.reserve(label, before.price(bytes), ask)?;
+    ) -> Result<Option<InPlaceGrowth>, Error> {
+        let Some(growth) = InPlaceGrowth::of(&self.pool, block, bytes) else { return Ok(None) };
+        let reservation = self.reserve(label, growth.price(), ask)?;
         let more = bytes.saturating_sub(block.bytes());
-        let map = || self.pool.map_growth(block, bytes);
+        let map = || growth.map(&self.pool, block);
         let ((), reservation) = self.obtain(label, more, reservation, ask, map)?;
         reservation.extend(block);
-        Ok(Some(before))
+        Ok(Some(growth))
+    }
+
+    /// A forecast of requests, of which none is made. What is no longer in use counts as free.
+    pub(crate) fn forecast(&self) -> Forecast<'_, B> {
+        self.sweep();
+        Forecast::new(&self.pool)
     }
 
     /// Takes `bytes` of the limit.
@@ -117,7 +120,6 @@ impl<B: Backend> DeviceState<B> {
             self.reclaim(label, requested);
             result = obtain();
         }
-        self.pool.shed_surplus();
         self.losses.log();
         match result {
             Ok(obtained) => Ok((obtained, reservation)),
@@ -184,10 +186,8 @@ impl<B: Backend> DeviceState<B> {
         self.ledger.counters.reclaimed();
         // Before anything is locked: a thread that waits for a download's slot is woken by it.
         self.lanes.release_ended();
-        let giving_back = self.pool.giving_back();
-        self.pool.give_everything_back(&giving_back);
-        self.unpin(self.pinned.drain());
-        drop(giving_back);
+        // A fault shows in what comes next.
+        let _ = self.pool.trim(0, || self.unpin(self.pinned.drain()));
         let (buffer, set) = (label.name(), label.set());
         let bytes = held.saturating_sub(self.pool.figures().held);
         event!(DEBUG, "reclaimed", buffer, set, requested, bytes, "the driver had no memory");

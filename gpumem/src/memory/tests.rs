@@ -29,16 +29,18 @@ fn the_idle_thread_is_waited_for_by_close() {
 fn a_thread_that_finds_no_memory_waits_for_memory_on_its_way_back() {
     let faults = crate::testing::Faults::new();
     let device = Device::builder().faults(&faults).host().unwrap();
-    let giving_back = device.state().pool.giving_back();
-    // The driver has none at first.
-    faults.fail_driver(0..1);
     let (send, obtained) = mpsc::channel();
     std::thread::scope(|scope| {
-        scope.spawn(|| send.send(crate::Buffer::<u8>::with_capacity(&device, "block", 4 << 20).map(drop)));
-        let early = obtained.recv_timeout(Duration::from_millis(100));
-        assert!(early.is_err(), "it did not wait: {early:?}");
+        let while_memory_is_on_its_way = || {
+            // The driver has none at first.
+            faults.fail_driver(0..1);
+            scope
+                .spawn(|| send.send(crate::Buffer::<u8>::with_capacity(&device, "block", 4 << 20).map(drop)));
+            let early = obtained.recv_timeout(Duration::from_millis(100));
+            assert!(early.is_err(), "it did not wait: {early:?}");
+        };
+        device.state().pool.trim(0, while_memory_is_on_its_way).unwrap();
         // All that was on its way has come back.
-        drop(giving_back);
         obtained.recv().unwrap().unwrap();
     });
 }

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::label::BufferLabel;
 use crate::ledger::Resize;
 use crate::log_safely::event;
-use crate::memory::{AllocRequest, Block, Extent, LARGEST_SMALL};
+use crate::memory::{AllocRequest, Block, InPlaceGrowth, LARGEST_SMALL};
 use crate::spec::BufferSpec;
 use std::panic::Location;
 use std::sync::Arc;
@@ -40,9 +40,8 @@ pub(crate) struct Growth<'a, B: Backend> {
 enum GrowthPlan<B: Backend> {
     /// The capacity is large enough.
     Enough,
-    /// Memory after the end of the buffer's block, which had the extent `before`, for `capacity` elements in
-    /// all.
-    InPlace { before: Extent, capacity: usize, charge: SetCharge },
+    /// Memory after the end of the buffer's block, for `capacity` elements in all.
+    InPlace { growth: InPlaceGrowth, capacity: usize, charge: SetCharge },
     /// A new block for `capacity` elements.
     NewBlock { block: Block<B>, capacity: usize, charge: SetCharge },
 }
@@ -179,9 +178,9 @@ impl<B: Backend> RawBuffer<B> {
         let charge = self.charge.extend_to(bytes as u64, &self.label)?;
         let state = self.device.state();
         if let Some(block) = &mut self.block
-            && let Some(before) = state.grow(block, &self.label, bytes, ask)?
+            && let Some(growth) = state.grow(block, &self.label, bytes, ask)?
         {
-            return Ok(GrowthPlan::InPlace { before, capacity, charge });
+            return Ok(GrowthPlan::InPlace { growth, capacity, charge });
         }
         if self.spec.is_stable() && self.capacity > 0 {
             // It is as large as its addresses, which are enough for all the memory that the device has.
@@ -212,7 +211,7 @@ impl<B: Backend> RawBuffer<B> {
         let state = self.device.state();
         if capacity >= self.capacity {
             // The buffer may have got a free segment that was a little too large.
-            if let Some(block) = self.block.as_mut().filter(|block| state.pool.has_waste(block)) {
+            if let Some(block) = &mut self.block {
                 state.pool.shrink(block, bytes, true)?;
             }
             return Ok(());
@@ -262,11 +261,11 @@ impl<B: Backend> RawBuffer<B> {
     }
 
     /// Makes the memory after the end of the block a part of it.
-    fn extend_to(&mut self, capacity: usize, charge: SetCharge) {
-        let bytes = capacity * self.element_size();
+    fn extend_to(&mut self, growth: &InPlaceGrowth, capacity: usize, charge: SetCharge) {
         if let Some(block) = &mut self.block {
             let before = block.bytes();
-            self.device.state().pool.commit_growth(block, bytes);
+            growth.commit(&self.device.state().pool, block);
+            let bytes = block.bytes();
             self.resized(capacity, charge, Some(Resize::GrownInPlace));
             let (buffer, set) = (self.label.name(), self.label.set());
             event!(TRACE, "grown in place", buffer, set, before, bytes, "a buffer grew where it is");
@@ -357,7 +356,9 @@ impl<'a, B: Backend> Growth<'a, B> {
     fn settle(&mut self) {
         match std::mem::replace(&mut self.plan, GrowthPlan::Enough) {
             GrowthPlan::Enough => {}
-            GrowthPlan::InPlace { capacity, charge, .. } => self.raw.extend_to(capacity, charge),
+            GrowthPlan::InPlace { growth, capacity, charge } => {
+                self.raw.extend_to(&growth, capacity, charge);
+            }
             GrowthPlan::NewBlock { block, capacity, charge } => {
                 self.raw.move_to(Some(block), capacity, charge);
             }
@@ -369,10 +370,10 @@ impl<B: Backend> Drop for Growth<'_, B> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.plan, GrowthPlan::Enough) {
             GrowthPlan::Enough => {}
-            GrowthPlan::InPlace { before, .. } => {
+            GrowthPlan::InPlace { growth, .. } => {
                 let RawBuffer { device, block, .. } = &mut *self.raw;
                 if let Some(block) = block {
-                    device.state().pool.undo_growth(block, &before, self.touched);
+                    growth.undo(&device.state().pool, block, self.touched);
                 }
             }
             GrowthPlan::NewBlock { block, .. } => self.raw.state().pool.give_back(block),

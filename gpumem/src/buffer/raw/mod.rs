@@ -66,7 +66,7 @@ pub struct RawOwned<B: Backend>(pub(crate) RawBuffer<B>);
 fn check_spec<B: Backend>(device: &Device<B>, spec: &BufferSpec) -> Result<(), Error> {
     device.state().backend.check_failure()?;
     spec.check()?;
-    if spec.is_stable() && spec.max_bytes().is_none() && !device.state().pool.has_virtual_memory() {
+    if spec.is_stable() && spec.max_bytes().is_none() && !device.has_virtual_memory() {
         return Err(Error::InvalidSpec {
             what: format!("buffer `{}`", spec.name()),
             key: "max",

@@ -9,50 +9,41 @@ use crate::memory::locks::lock;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-/// While it lives, no other thread gives memory back, so memory on its way to the driver is not missed by a
-/// thread that needs it.
-pub(crate) struct GivingBack<'a>(
-    /// None on a thread that may not wait: the holder may wait for the device.
-    #[allow(dead_code)] // it is there to be dropped
-    Option<MutexGuard<'a, ()>>,
-);
-
 impl<B: Backend> DevicePool<B> {
-    /// Waits until no other thread gives memory back, where this thread may wait.
-    pub(crate) fn giving_back(&self) -> GivingBack<'_> {
-        self.giving_back_if(self.backend.may_wait())
+    /// While the guard lives, no other thread gives memory back, so memory on its way to the driver is not
+    /// missed by a thread that needs it. `None` where another thread has the guard and this one may not wait,
+    /// since that thread may wait for the device.
+    fn giving_back(&self) -> Option<MutexGuard<'_, ()>> {
+        if self.backend.may_wait() { Some(lock(&self.giving_back)) } else { self.giving_back.try_lock().ok() }
     }
 
-    pub(crate) fn giving_back_if(&self, may_wait: bool) -> GivingBack<'_> {
-        GivingBack(if may_wait { Some(lock(&self.giving_back)) } else { self.giving_back.try_lock().ok() })
-    }
-
-    /// Gives everything back that can be, before the driver is asked once more. Waits for the device's work.
-    pub(crate) fn give_everything_back(&self, _giving_back: &GivingBack<'_>) {
+    /// Gives memory back until at most `retain` free bytes are left, and calls `unpin`, which gives pinned
+    /// memory back, before another thread can look for memory. Waits for the device's work. After a fault
+    /// some of the memory was not waited for, and stays.
+    pub(crate) fn trim(&self, retain: u64, unpin: impl FnOnce()) -> Result<(), Fault> {
+        let _guard = self.giving_back();
         self.wait_for_parked();
-        let _ = self.pass();
-        self.shed(0, None);
-    }
-
-    /// Gives memory back until at most `retain` free bytes are left. Waits for the device's work.
-    pub(crate) fn trim(&self, retain: u64, _giving_back: &GivingBack<'_>) -> Result<(), Fault> {
-        self.pass()?;
+        let passed = self.pass();
         self.shed(retain, None);
-        Ok(())
+        unpin();
+        passed
     }
 
     /// Keeps to [`Settings::retain`](crate::memory::Settings::retain).
-    pub(crate) fn shed_surplus(&self) {
+    pub(super) fn shed_surplus(&self) {
         if self.settings.retain < u64::MAX && self.figures().retained > self.settings.retain {
-            let _giving_back = self.giving_back();
+            let guard = self.giving_back();
             self.flush();
             self.shed(self.settings.retain, None);
+            // The logger may use the device.
+            drop(guard);
+            self.losses.log();
         }
     }
 
     /// Gives back memory that has been free for `retain_for`. Called again and again by the idle thread.
     pub(crate) fn shed_idle(&self, retain_for: Duration) {
-        let _giving_back = self.giving_back_if(true);
+        let _guard = lock(&self.giving_back);
         self.sweep_parked();
         self.put_evicted(self.caches.flush(true));
         if let Some(before) = Instant::now().checked_sub(retain_for) {
@@ -100,13 +91,13 @@ impl<B: Backend> DevicePool<B> {
     }
 
     /// Empties the caches, so that neighbours join and segments are found.
-    pub(crate) fn flush(&self) {
+    pub(super) fn flush(&self) {
         self.put_evicted(self.caches.flush(false));
     }
 
     /// Empties the caches, and makes segments of the slabs all of which is free, so that a request finds all
     /// free memory.
-    pub(crate) fn gather(&self) {
+    pub(super) fn gather(&self) {
         self.flush();
         self.free().dissolve_slabs();
     }
@@ -119,6 +110,7 @@ impl<B: Backend> DevicePool<B> {
             self.losses.log();
             return self.physical.held();
         }
+        self.flush();
         let segments = self.free().take_all();
         for segment in segments {
             // SAFETY: all streams have come to their ends, and nothing is queued any more. Uses by streams of

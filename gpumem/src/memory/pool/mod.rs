@@ -18,13 +18,15 @@
 //!
 //! A request takes two steps where the cache has nothing: a [`Reservation`] of the bytes within the limit
 //! (`budget`), and then the memory. The caller (`memory/pressure.rs`) decides what happens where either is
-//! missing.
+//! missing. A [`Forecast`] adds requests up and makes none of them. [`InPlaceGrowth`] makes a block larger
+//! where it is.
 
 #[cfg(all(debug_assertions, feature = "testing"))]
 mod audit;
 mod block;
 mod budget;
 mod epochs;
+mod forecast;
 mod free_memory;
 mod give_back;
 mod parking;
@@ -36,8 +38,9 @@ mod tests;
 
 pub(crate) use self::block::{Block, NotQueued, PartlyQueued, use_together};
 pub(crate) use self::budget::{Budget, Charge};
+pub(crate) use self::forecast::Forecast;
 pub(crate) use self::small::LARGEST_SMALL;
-pub(crate) use self::take::{AllocRequest, Extent, Ready, Reservation};
+pub(crate) use self::take::{AllocRequest, InPlaceGrowth, Ready, Reservation};
 
 use self::block::{Counted, Origin, Uses};
 use self::free_memory::FreeMemory;
@@ -113,6 +116,10 @@ pub(crate) struct Figures {
     pub(crate) peak_held: u64,
     /// The part of them that no buffer has.
     pub(crate) retained: u64,
+    /// Bytes of the free pieces of slabs and the free segments, which all threads find.
+    pub(crate) free: u64,
+    /// Bytes of the largest of them: of a piece to about an eighth.
+    pub(crate) largest_free: u64,
     pub(crate) allocations: u64,
     pub(crate) frees: u64,
     pub(crate) reused: u64,
@@ -148,13 +155,8 @@ impl<B: Backend> DevicePool<B> {
         &self.budget
     }
 
-    /// Whether blocks can grow where they are, up to addresses that are reserved for them.
-    pub(crate) fn has_virtual_memory(&self) -> bool {
-        self.physical.has_virtual()
-    }
-
     /// Bytes that chunks are multiples of.
-    pub(crate) fn unit(&self) -> usize {
+    fn unit(&self) -> usize {
         self.physical.unit()
     }
 
@@ -297,24 +299,21 @@ impl<B: Backend> DevicePool<B> {
         let retired = self.parking.bytes();
         let live = self.budget.used().saturating_sub(reserved).saturating_sub(retired);
         let (held, lost) = (self.physical.held(), self.sums.lost.load(Ordering::Relaxed));
+        let (free, largest_free) = self.free().free_bytes();
         Figures {
             live,
             retired,
             held,
             peak_held: self.physical.peak(),
             retained: held.saturating_sub(live + retired + lost),
+            free,
+            largest_free,
             allocations: counts.allocations,
             frees: counts.frees,
             reused: counts.reused,
             driver_calls: self.physical.calls(),
             driver_time: self.physical.time(),
         }
-    }
-
-    /// Notes that so many bytes live. Returns the most that have lived at the same time.
-    pub(crate) fn peak(&self, live: u64) -> u64 {
-        self.budget.raise_peak(live);
-        self.budget.peak()
     }
 
     /// Sets the peaks of live and of held bytes to the present figures.
@@ -325,19 +324,10 @@ impl<B: Backend> DevicePool<B> {
         self.physical.reset_peak();
     }
 
-    /// Bytes of the free pieces and segments that all threads find, and of the largest of them.
-    pub(crate) fn free_bytes(&self) -> (u64, u64) {
-        self.free().free_bytes()
-    }
-
-    /// Bytes of the free pieces of slabs, and of the free segments.
-    pub(crate) fn free_by_kind(&self) -> (u64, u64) {
-        let free = self.free();
-        (free.slabs.free_bytes().0, free.segments.bytes())
-    }
-
-    /// The size of the largest free piece or segment in bytes, and how many pieces and segments are free.
+    /// The size of the largest free piece or segment in bytes, and how many pieces and segments are free. The
+    /// caches are emptied first, so that neighbours have joined.
     pub(crate) fn free_pieces(&self) -> (u64, u64) {
+        self.gather();
         self.free().free_pieces()
     }
 }

@@ -8,7 +8,7 @@ mod assemble;
 mod growth;
 mod watermark;
 
-pub(crate) use self::growth::Extent;
+pub(crate) use self::growth::InPlaceGrowth;
 pub(super) use self::watermark::Ceiling;
 
 use self::assemble::Assembler;
@@ -92,7 +92,9 @@ impl<B: Backend> Reservation<'_, B> {
 
     /// Adds the charge to that of a block whose growth has its memory.
     pub(crate) fn extend(self, block: &mut Block<B>) {
+        let pool = self.pool;
         block.charge.merge(self.keep());
+        pool.shed_surplus();
     }
 
     /// The fast path again, for a reservation that was made after it had failed: a block from the calling
@@ -118,12 +120,14 @@ impl<B: Backend> Reservation<'_, B> {
         let pool = self.pool;
         pool.caches.mine().counts.allocated(reused);
         let charge = self.keep();
-        match memory {
+        let block = match memory {
             Memory::Piece(FreePiece { memory, offset, node }, class) => {
                 Block::new(memory, offset, bytes, charge, Origin::Slab { node, class })
             }
             Memory::Segment(segment) => pool.segment_block(segment, bytes, charge),
-        }
+        };
+        pool.shed_surplus();
+        block
     }
 }
 
@@ -198,7 +202,7 @@ impl<B: Backend> DevicePool<B> {
 
     /// Bytes of memory that a block takes: a piece of a slab, or a segment. `None` if no addresses for so
     /// many bytes exist.
-    pub(crate) fn memory_of(&self, bytes: usize, request: AllocRequest) -> Option<u64> {
+    pub(super) fn memory_of(&self, bytes: usize, request: AllocRequest) -> Option<u64> {
         if !self.is_addressable(bytes) {
             return None;
         }
