@@ -1,14 +1,16 @@
 //! Features of the points of LAS and LAZ tiles: `cargo run --release --example lidar -- --help`.
 //!
 //! The files, in reading order: `cloud.rs` has the structs of buffers, `pipeline/mod.rs` the loop in which
-//! uploads, kernels and downloads overlap, `step.rs` the kernels, `shape.rs` what they compute, `kernels.cu`
-//! the same kernels for a card. `tile` reads and sorts tiles, and `output` writes the results.
+//! uploads, kernels and downloads overlap, `step.rs` the kernels, `arguments.rs` the values that they take,
+//! `shape.rs` what they compute, `kernels.cu` the same kernels for a card. `tile` reads and sorts tiles, and
+//! `output` writes the results.
 //!
 //! On one backend, chunks of any size give the same bits. A card rounds each operation as the host does, so
 //! its features should have the same bits too; `on_card.rs` allows a difference of 1e-4.
 
 #![expect(unreachable_pub, reason = "in a program, `pub` means for the other modules")]
 
+mod arguments;
 mod cli;
 mod cloud;
 mod compare;

@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use crate::{compare::ratio, pipeline::Outcome, run::Times, tile::chunks::Plan};
+use crate::{compare::ratio, pipeline::Outcome, tile::chunks::Plan};
+
+/// The times of the parts of a run.
+pub struct Times {
+    pub read: Duration,
+    pub sorted: Duration,
+    pub written: Duration,
+}
 
 /// The summary of a tile.
 pub fn tile(plan: &Plan, backend: &str, times: &Times, outcome: &Outcome) {

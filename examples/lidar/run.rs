@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     cli::Args,
     compare::{Round, compare},
-    output::{Output, Paths, picture::Picture},
+    output::{Output, Paths, picture::Picture, shade},
     pipeline::{self, Outcome, Work, one_by_one},
     report,
     tile::{
@@ -28,13 +28,6 @@ use crate::{
 const POINTS: f64 = 24.0;
 /// The most points of a chunk, unless there is another number.
 const CHUNK: u32 = 250_000;
-
-/// The times of the parts of a run.
-pub struct Times {
-    pub read: Duration,
-    pub sorted: Duration,
-    pub written: Duration,
-}
 
 /// Computes and writes the features of a tile on devices that `open` opens.
 pub fn run<B: KernelBackend>(
@@ -61,7 +54,7 @@ pub fn run<B: KernelBackend>(
     let began = Instant::now();
     let paths = Paths::of(path, &args.out);
     let outcome = write(&mut plan, args, &paths, open).map_err(explain)?;
-    report::tile(&plan, B::NAME, &Times { read, sorted, written: began.elapsed() }, &outcome);
+    report::tile(&plan, B::NAME, &report::Times { read, sorted, written: began.elapsed() }, &outcome);
     println!("  {}\n  {}", paths.points.display(), paths.picture.display());
     Ok(())
 }
@@ -116,7 +109,7 @@ fn write<B: KernelBackend>(
     output.finish(&paths.points)?;
     let file = File::create(&paths.picture)
         .with_context(|| format!("{} cannot be written", paths.picture.display()))?;
-    picture.write(BufWriter::new(file))?;
+    shade::write(picture, BufWriter::new(file))?;
     Ok(outcome)
 }
 

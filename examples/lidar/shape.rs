@@ -4,7 +4,7 @@
 //! So the results depend neither on the chunk that a point is in nor on the number of cores, and
 //! `kernels.cu`, which has the same operations in the same order, rounds them in the same way.
 
-use crate::step::Step;
+use crate::arguments::Step;
 
 /// The fewest points whose shape is told. Features of fewer are NaN.
 pub const FEWEST: u32 = 3;

@@ -2,7 +2,7 @@
 
 pub mod extra_bytes;
 pub mod picture;
-mod shade;
+pub mod shade;
 
 use std::{
     fs::File,

@@ -10,11 +10,6 @@
     reason = "places and colours are computed as floats, and a cast keeps them in range"
 )]
 
-use std::io::Write;
-
-use anyhow::{Context, Result};
-
-use super::shade;
 use crate::{
     cloud::Columns,
     tile::chunks::{Chunk, Plan},
@@ -175,19 +170,6 @@ impl Picture {
                 }
             }
         }
-    }
-
-    /// The picture as PNG.
-    pub fn write(mut self, to: impl Write) -> Result<()> {
-        shade::fill(&mut self);
-        let lines = shade::lines(&self);
-        let [width, height] = [self.width / FINE, lines.len()];
-        let mut encoder = png::Encoder::new(to, u32::try_from(width)?, u32::try_from(height)?);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_compression(png::Compression::High);
-        let mut writer = encoder.write_header().context("the picture cannot be begun")?;
-        writer.write_image_data(&shade::image(&self, lines)).context("the picture cannot be written")?;
-        writer.finish().context("the picture cannot be completed")
     }
 }
 

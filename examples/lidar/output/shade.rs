@@ -6,8 +6,9 @@
     reason = "places and colours are computed as floats, and a cast keeps them in range"
 )]
 
-use std::ops::Range;
+use std::{io::Write, ops::Range};
 
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::picture::{FINE, Picture, Pixel, SUN, Surface, mixed};
@@ -18,8 +19,21 @@ const SKY: [[f32; 3]; 2] = [[232.0, 239.0, 244.0], [250.0, 248.0, 243.0]];
 const EDGE: isize = 3;
 const EDGE_DEPTH: f32 = 60.0;
 
+/// Writes a picture as PNG, with its light and shadow.
+pub fn write(mut picture: Picture, to: impl Write) -> Result<()> {
+    fill(&mut picture);
+    let lines = lines(&picture);
+    let [width, height] = [picture.width / FINE, lines.len()];
+    let mut encoder = png::Encoder::new(to, u32::try_from(width)?, u32::try_from(height)?);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::High);
+    let mut writer = encoder.write_header().context("the picture cannot be begun")?;
+    writer.write_image_data(&image(&picture, lines)).context("the picture cannot be written")?;
+    writer.finish().context("the picture cannot be completed")
+}
+
 /// The lines of the picture that show something, with a margin. In pixels of the file.
-pub fn lines(picture: &Picture) -> Range<usize> {
+fn lines(picture: &Picture) -> Range<usize> {
     let shows = |line: &[Pixel]| line.iter().any(|pixel| pixel.depth.is_finite());
     let first = picture.pixels.chunks_exact(picture.width).position(shows).unwrap_or(0);
     let last = picture.pixels.chunks_exact(picture.width).rposition(shows).unwrap_or(0);
@@ -28,7 +42,7 @@ pub fn lines(picture: &Picture) -> Range<usize> {
 }
 
 /// Gives pixels without a point that of a pixel near them, where enough of those have one.
-pub fn fill(picture: &mut Picture) {
+fn fill(picture: &mut Picture) {
     let (width, height) = (picture.width, picture.height);
     for (reach, share) in [(1, 0.45), (2, 0.45), (3, 0.5), (6, 0.65), (9, 0.65)] {
         let (old, counts) = (picture.pixels.clone(), counts(picture));
@@ -68,7 +82,7 @@ fn counts(picture: &Picture) -> Vec<u32> {
 }
 
 /// The bytes of some lines of the image, three per pixel.
-pub fn image(picture: &Picture, lines: Range<usize>) -> Vec<u8> {
+fn image(picture: &Picture, lines: Range<usize>) -> Vec<u8> {
     let width = picture.width / FINE;
     let mut bytes = vec![0; 3 * width * lines.len()];
     bytes.par_chunks_mut(3 * width).zip(lines).for_each(|(bytes, line)| {

@@ -58,7 +58,7 @@ fn features_are_read_back() {
     assert!(error.to_string().contains("have a dimension `NormalX` already"), "{error}");
 
     let mut bytes = Vec::new();
-    picture.write(&mut bytes).unwrap();
+    shade::write(picture, &mut bytes).unwrap();
     let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
     let mut pixels = vec![0; decoder.output_buffer_size().unwrap()];
     decoder.next_frame(&mut pixels).unwrap();

@@ -18,8 +18,8 @@ use super::{
     spill::Spill,
 };
 use crate::{
+    arguments::Step,
     cloud::{Cloud, CloudLengths, Colours, FeaturesLengths},
-    step::Step,
 };
 
 /// A run of whole rows, with the row before and the row after it.

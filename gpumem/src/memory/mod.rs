@@ -8,7 +8,7 @@
 //! stream after another. The compute stream is the order in which device memory is written: kernels and small
 //! uploads run on it, and it is ordered after whatever else writes.
 //!
-//! * **A block** ([`Block`]) is device memory with one owner, a buffer. It holds one event per other stream
+//! * **A block** ([`Block`]) is device memory with one owner, mostly a buffer. It holds one event per other stream
 //!   that still uses it (a *pending use*). Before the owner writes it, [`Block::order_after_uses`] orders the
 //!   compute stream after these events: the stream waits, not the host.
 //! * **Freeing** never waits, and asks the driver for nothing but whether events are done. A block that only

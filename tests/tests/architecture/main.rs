@@ -99,6 +99,25 @@ fn layers_name_only_layers_below_them() {
     none(violations);
 }
 
+/// In the list of all files, `mod.rs` comes after the other files of its folder, and tests are anywhere.
+#[test]
+fn files_of_the_derive_stand_after_those_that_they_import() {
+    let (text, derive) = (read("ARCHITECTURE.md"), Crate::read("gpumem-derive/src/lib.rs"));
+    let rows = text.lines().filter(|line| line.starts_with("| `gpumem-derive/src/"));
+    let rows: Vec<&str> = rows.map(|line| line.split('|').nth(1).unwrap_or_default()).collect();
+    let row = |file: &Path| rows.iter().position(|row| row.contains(&format!("`{}`", file.display())));
+    let files: BTreeMap<&str, &Path> = derive.names().collect();
+    let is_test = |module: &str| module.split('/').any(|part| part == "tests" || part == "snapshots");
+    let mut violations = Vec::new();
+    for Reference { from, to, file, line, path } in &references(&derive) {
+        let Some(imported) = files.get(to.as_str()) else { continue };
+        if !is_test(from) && row(imported) > row(file) {
+            violations.push(at(file, *line, &format!("`{path}` stands later in ARCHITECTURE.md")));
+        }
+    }
+    none(violations);
+}
+
 #[test]
 fn the_pool_knows_no_transfers() {
     let mut violations = Vec::new();
@@ -159,13 +178,16 @@ fn no_modules_of_benchmarks_examples_and_tests_name_each_other() {
         "gpumem/benches/memory/main.rs",
         "gpumem/benches/transfers/main.rs",
         "examples/graph/main.rs",
+        "examples/lidar/main.rs",
         "examples/stream/main.rs",
         "tests/tests/architecture/main.rs",
         "tests/tests/crates/main.rs",
         "tests/tests/derive/main.rs",
+        "tests/tests/header/main.rs",
         "tests/tests/manager/main.rs",
         "tests/tests/regressions/main.rs",
         "tests/tests/suite/main.rs",
+        "tests/tests/timeline/main.rs",
         "xtask/src/main.rs",
     ];
     none(crates.iter().flat_map(|main| circles(&Crate::read(main))).collect());

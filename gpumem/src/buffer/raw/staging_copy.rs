@@ -143,8 +143,8 @@ impl<B: Backend> StagingCopies<B> {
         Ok(new)
     }
 
-    /// Locks the staging copies for a download. Of several buffers they are locked in the order of the
-    /// buffers' addresses.
+    /// The mutex that a download holds while it uses the staging copies. A download of several buffers takes
+    /// theirs with `lock_together`.
     pub(super) fn rotation(&self) -> &Mutex<Rotation<B>> {
         &self.rotation
     }

@@ -1,4 +1,4 @@
-//! The limit of a device's memory: one atomic number, exact however many threads ask at once.
+//! A limit of memory, of a device or of a set: one atomic number, exact however many threads ask at once.
 //!
 //! Every byte that counts against a limit is in exactly one [`Charge`]. A charge is made only by taking it
 //! from the budget or by splitting another charge, and it ends only when it is given back to the budget. So

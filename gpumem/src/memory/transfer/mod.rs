@@ -1,4 +1,4 @@
-//! Transfers in flight on a device's lanes, and the threads and tasks that wait for it.
+//! Transfers in flight on a device's lanes, and the threads and tasks that wait for them.
 //!
 //! The life of an async download:
 //!

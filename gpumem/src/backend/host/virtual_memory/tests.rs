@@ -1,3 +1,5 @@
+//! Address ranges and chunks of the host: reserved, mapped, moved, given back, and refused.
+
 use super::Chunk;
 use crate::backend::host::Host;
 use crate::backend::host::memory::HostMemory;

@@ -180,7 +180,7 @@ impl<B: Backend> PhysicalMemory<B> {
         Ok(Segment { memory, reserved, mapped: 0, chunks: Vec::new(), plain: false, unusable: false })
     }
 
-    /// Makes a plain allocation, on a device without virtual memory.
+    /// Makes a plain allocation: on a device without virtual memory, and where no more addresses can be had.
     pub(crate) fn plain(&self, bytes: usize) -> Result<Segment<B>, Fault> {
         let memory = self.call(|backend| backend.allocate(bytes))?;
         self.hold(bytes);
