@@ -8,9 +8,9 @@
 //! stream after another. The compute stream is the order in which device memory is written: kernels and small
 //! uploads run on it, and it is ordered after whatever else writes.
 //!
-//! * **A block** ([`Block`]) is device memory with one owner, mostly a buffer. It holds one event per other stream
-//!   that still uses it (a *pending use*). Before the owner writes it, [`Block::order_after_uses`] orders the
-//!   compute stream after these events: the stream waits, not the host.
+//! * **A block** ([`Block`]) is device memory with one owner, mostly a buffer. It holds one event per other
+//!   stream that still uses it (a *pending use*). Before the owner writes it, [`Block::order_after_uses`]
+//!   orders the compute stream after these events: the stream waits, not the host.
 //! * **Freeing** never waits, and asks the driver for nothing but whether events are done. A block that only
 //!   the compute stream used is free at once *in the order of that stream*: its next owner queues work after
 //!   its last use. A block that another stream still uses is *parked* until that use is done. The pool

@@ -9,8 +9,8 @@
 //!   slabs (`slabs`), whose free pieces a `tlsf` allocator finds; a slab is a segment of up to 32 MiB
 //! ```
 //!
-//! Sizes are rounded up to one of a fixed number of classes (`size`), so a cache keeps a list per class. There
-//! are 64 caches, and a thread always uses the same one.
+//! Sizes are rounded up to one of a fixed number of classes (`size`), so a cache keeps a list per class.
+//! There are 64 caches, and a thread always uses the same one.
 
 mod cache;
 mod size;
