@@ -39,6 +39,8 @@
 //! ```
 //!
 #![doc = include_str!("../guide/crate.md")]
+// Two links of that page are to the macros, which are not there without the feature.
+#![cfg_attr(not(feature = "derive"), allow(rustdoc::broken_intra_doc_links))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_debug_implementations)]
 
