@@ -44,6 +44,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_debug_implementations)]
 
+// Tests share a file with other crates (`tests/cuda/card.rs`), where this crate has its name.
+#[cfg(all(test, feature = "cuda"))]
+extern crate self as gpumem;
+
 // The page of `Device` shows the methods in this order. The blank lines keep rustfmt from sorting the files.
 mod device;
 

@@ -176,9 +176,10 @@ fn other_libraries_queue_work_on_the_streams() {
     let mut bytes = Buffer::from_slice(&device, "bytes", &vec![1_u8; 8 << 20]).unwrap().into_async();
     let queue_fill = |address: u64, value: u8, stream: &Stream<Cuda>| {
         device.make_current().unwrap();
+        let stream = driver::StreamHandle::from_raw(stream.as_raw());
         // SAFETY: the address is that of a buffer of so many bytes, which was made ready for a write on this
         // stream, and the context is current.
-        assert_eq!(unsafe { driver::cuMemsetD8Async(address, value, 8 << 20, stream.as_raw()) }, 0);
+        assert_eq!(unsafe { driver::cuMemsetD8Async(address, value, 8 << 20, stream) }, 0);
     };
     let own = device.create_stream().unwrap();
     assert_ne!(own.as_raw(), device.stream().as_raw());
@@ -242,7 +243,7 @@ fn a_bound_buffer_follows_its_stream() {
 /// of the capture.
 fn capture(device: &Device<Cuda>, begun: &Barrier, done: &Barrier) -> driver::Code {
     device.make_current().unwrap();
-    let (mut stream, mut graph) = (std::ptr::null_mut(), std::ptr::null_mut());
+    let (mut stream, mut graph) = (driver::StreamHandle::NULL, std::ptr::null_mut());
     // SAFETY: the pointers are valid for a write, the context is current, and the stream is this thread's
     // own.
     unsafe {

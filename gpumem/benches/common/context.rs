@@ -2,9 +2,9 @@
 
 use super::Failure;
 use super::driver::{
-    Address, Code, Handle, STREAM_NON_BLOCKING, cuCtxSetCurrent, cuDeviceGet, cuDevicePrimaryCtxRetain,
-    cuInit, cuMemAlloc_v2, cuMemFree_v2, cuMemsetD8Async, cuStreamCreate, cuStreamDestroy_v2,
-    cuStreamSynchronize,
+    Code, ContextHandle, DeviceAddress, STREAM_NON_BLOCKING, StreamHandle, cuCtxSetCurrent, cuDeviceGet,
+    cuDevicePrimaryCtxRetain, cuInit, cuMemAlloc_v2, cuMemFree_v2, cuMemsetD8Async, cuStreamCreate,
+    cuStreamDestroy_v2, cuStreamSynchronize,
 };
 
 pub(crate) fn check(call: &str, code: Code) -> Result<(), Failure> {
@@ -20,17 +20,12 @@ pub(crate) fn report(result: Result<(), Failure>) {
 
 /// The primary context of the first card. It stays until the end of the program.
 #[derive(Clone, Copy)]
-pub(crate) struct Context(Handle);
-
-// SAFETY: only the driver follows the handle, and its functions may be called from any thread.
-unsafe impl Send for Context {}
-// SAFETY: as above.
-unsafe impl Sync for Context {}
+pub(crate) struct Context(ContextHandle);
 
 impl Context {
     /// Makes the context current on the calling thread, which all later calls need.
     pub(crate) fn start() -> Result<Self, Failure> {
-        let (mut context, mut device) = (std::ptr::null_mut(), 0);
+        let (mut context, mut device) = (ContextHandle::NULL, 0);
         // SAFETY: this is the first call into the driver, and it may be repeated.
         check("cuInit", unsafe { cuInit(0) })?;
         // SAFETY: the pointer is valid for a write.
@@ -48,36 +43,31 @@ impl Context {
     }
 
     /// Takes device memory, which [`Self::free`] gives back.
-    pub(crate) fn allocate(self, bytes: usize) -> Result<Address, Failure> {
+    pub(crate) fn allocate(self, bytes: usize) -> Result<DeviceAddress, Failure> {
         let mut address = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
         check("cuMemAlloc", unsafe { cuMemAlloc_v2(&raw mut address, bytes) })?;
         Ok(address)
     }
 
-    pub(crate) fn free(self, address: Address) -> Result<(), Failure> {
+    pub(crate) fn free(self, address: DeviceAddress) -> Result<(), Failure> {
         // SAFETY: the callers pass an address that they took from `allocate`, and do not use it afterwards.
         check("cuMemFree", unsafe { cuMemFree_v2(address) })
     }
 }
 
 /// A stream that never waits for another one by itself.
-pub(crate) struct Stream(Handle);
-
-// SAFETY: as for `Context`.
-unsafe impl Send for Stream {}
-// SAFETY: as above.
-unsafe impl Sync for Stream {}
+pub(crate) struct Stream(StreamHandle);
 
 impl Stream {
     pub(crate) fn new(_: Context) -> Result<Self, Failure> {
-        let mut stream = std::ptr::null_mut();
+        let mut stream = StreamHandle::NULL;
         // SAFETY: the pointer is valid for a write, and the context is current.
         check("cuStreamCreate", unsafe { cuStreamCreate(&raw mut stream, STREAM_NON_BLOCKING) })?;
         Ok(Self(stream))
     }
 
-    pub(crate) fn raw(&self) -> Handle {
+    pub(crate) fn raw(&self) -> StreamHandle {
         self.0
     }
 
@@ -87,14 +77,14 @@ impl Stream {
     }
 
     /// Fills a block of `bytes` bytes, and waits until that is done.
-    pub(crate) fn fill(&self, address: Address, bytes: usize) -> Result<(), Failure> {
+    pub(crate) fn fill(&self, address: DeviceAddress, bytes: usize) -> Result<(), Failure> {
         self.set(address, 1, bytes)?;
         self.synchronize()
     }
 
     /// Queues a fill. The caller keeps the memory until the fill is done.
     #[inline]
-    pub(crate) fn set(&self, address: Address, value: u8, bytes: usize) -> Result<(), Failure> {
+    pub(crate) fn set(&self, address: DeviceAddress, value: u8, bytes: usize) -> Result<(), Failure> {
         // SAFETY: the callers pass their own blocks, which have at least `bytes` bytes, and keep them until
         // they have waited for the stream.
         check("cuMemsetD8Async", unsafe { cuMemsetD8Async(address, value, bytes, self.0) })

@@ -4,9 +4,9 @@ use crate::card::Card;
 use crate::common::Failure;
 use crate::common::context::check;
 use crate::common::driver::{
-    ACCESS_READ_WRITE, ALLOCATION_PINNED, AccessDescription, Address, AllocationProperties, ChunkHandle,
-    LOCATION_DEVICE, Location, cuMemAddressFree, cuMemAddressReserve, cuMemCreate, cuMemMap, cuMemRelease,
-    cuMemSetAccess, cuMemUnmap,
+    ACCESS_READ_WRITE, ALLOCATION_PINNED, AccessDescription, AllocationProperties, ChunkHandle,
+    DeviceAddress, LOCATION_DEVICE, Location, cuMemAddressFree, cuMemAddressReserve, cuMemCreate, cuMemMap,
+    cuMemRelease, cuMemSetAccess, cuMemUnmap,
 };
 use crate::common::turns::us;
 use crate::subject::Grower;
@@ -59,11 +59,11 @@ impl Grower for ByHand {
 }
 
 /// Maps a new chunk.
-fn extend(at: Address, bytes: usize) -> Result<ChunkHandle, Failure> {
+fn extend(at: DeviceAddress, bytes: usize) -> Result<ChunkHandle, Failure> {
     let properties =
         AllocationProperties { kind: ALLOCATION_PINNED, location: DEVICE, ..AllocationProperties::default() };
     let access = AccessDescription { location: DEVICE, flags: ACCESS_READ_WRITE };
-    let mut chunk = 0;
+    let mut chunk = ChunkHandle::NONE;
     // SAFETY: the pointers are valid, the structs have the driver's layout, the addresses are reserved, and
     // nothing is mapped there.
     unsafe {

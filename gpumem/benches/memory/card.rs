@@ -2,7 +2,7 @@
 
 use crate::common::Failure;
 use crate::common::context::{Context, Stream, check};
-use crate::common::driver::{Address, cuMemcpyDtoDAsync_v2};
+use crate::common::driver::{DeviceAddress, cuMemcpyDtoDAsync_v2};
 use crate::common::turns::us;
 use std::time::Instant;
 
@@ -23,8 +23,8 @@ impl Card {
     pub(crate) fn grow(
         self,
         sizes: &[usize],
-        allocate: impl Fn(usize) -> Result<Address, Failure>,
-        free: impl Fn(Address) -> Result<(), Failure>,
+        allocate: impl Fn(usize) -> Result<DeviceAddress, Failure>,
+        free: impl Fn(DeviceAddress) -> Result<(), Failure>,
     ) -> Result<f64, Failure> {
         self.context.make_current()?;
         let mut block = allocate(sizes[0])?;

@@ -5,8 +5,8 @@ use crate::card::Card;
 use crate::common::Failure;
 use crate::common::context::{check, report};
 use crate::common::driver::{
-    Address, Handle, POOL_RELEASE_THRESHOLD, POOL_RESERVED_HIGH, cuDeviceGetDefaultMemPool, cuMemAllocAsync,
-    cuMemFreeAsync, cuMemPoolGetAttribute, cuMemPoolSetAttribute, cuMemPoolTrimTo,
+    DeviceAddress, POOL_RELEASE_THRESHOLD, POOL_RESERVED_HIGH, PoolHandle, cuDeviceGetDefaultMemPool,
+    cuMemAllocAsync, cuMemFreeAsync, cuMemPoolGetAttribute, cuMemPoolSetAttribute, cuMemPoolTrimTo,
 };
 use crate::common::turns::{Contestant, each, us};
 use crate::subject::{Grower, Peer, Peers, Subject};
@@ -24,7 +24,7 @@ impl Subject for Cuda {
         settings.cuda(0)
     }
 
-    fn address(buffer: &Buffer<u8, Self>) -> Result<Address, Error> {
+    fn address(buffer: &Buffer<u8, Self>) -> Result<DeviceAddress, Error> {
         Ok(buffer.as_raw())
     }
 
@@ -66,14 +66,14 @@ impl Subject for Cuda {
 struct Plain(Card);
 
 impl Allocator for Plain {
-    type Block = Address;
+    type Block = DeviceAddress;
     type Error = Failure;
 
-    fn take(&self, bytes: usize) -> Result<Address, Failure> {
+    fn take(&self, bytes: usize) -> Result<DeviceAddress, Failure> {
         self.0.context.allocate(bytes)
     }
 
-    fn give_back(&self, block: Address) {
+    fn give_back(&self, block: DeviceAddress) {
         report(self.0.context.free(block));
     }
 
@@ -106,17 +106,12 @@ impl Grower for Plain {
 #[derive(Clone, Copy)]
 struct Ordered {
     card: Card,
-    pool: Handle,
+    pool: PoolHandle,
 }
-
-// SAFETY: as for `Context`: the pool is a handle, too.
-unsafe impl Send for Ordered {}
-// SAFETY: as above.
-unsafe impl Sync for Ordered {}
 
 impl Ordered {
     fn open(card: Card) -> Result<Self, Failure> {
-        let mut pool = std::ptr::null_mut();
+        let mut pool = PoolHandle::NULL;
         // SAFETY: the pointer is valid for a write, and there is a device 0.
         check("cuDeviceGetDefaultMemPool", unsafe { cuDeviceGetDefaultMemPool(&raw mut pool, 0) })?;
         let ordered = Self { card, pool };
@@ -131,7 +126,7 @@ impl Ordered {
         })
     }
 
-    fn allocate(&self, bytes: usize) -> Result<Address, Failure> {
+    fn allocate(&self, bytes: usize) -> Result<DeviceAddress, Failure> {
         let mut address = 0;
         // SAFETY: the pointer is valid for a write, and the context is current.
         check("cuMemAllocAsync", unsafe {
@@ -140,21 +135,21 @@ impl Ordered {
         Ok(address)
     }
 
-    fn free(&self, address: Address) -> Result<(), Failure> {
+    fn free(&self, address: DeviceAddress) -> Result<(), Failure> {
         // SAFETY: the callers pass an address that they took from `allocate`, and do not use it afterwards.
         check("cuMemFreeAsync", unsafe { cuMemFreeAsync(address, self.card.stream.raw()) })
     }
 }
 
 impl Allocator for Ordered {
-    type Block = Address;
+    type Block = DeviceAddress;
     type Error = Failure;
 
-    fn take(&self, bytes: usize) -> Result<Address, Failure> {
+    fn take(&self, bytes: usize) -> Result<DeviceAddress, Failure> {
         self.allocate(bytes)
     }
 
-    fn give_back(&self, block: Address) {
+    fn give_back(&self, block: DeviceAddress) {
         report(self.free(block));
     }
 

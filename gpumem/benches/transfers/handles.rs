@@ -3,10 +3,11 @@
 use crate::common::Failure;
 use crate::common::context::{Context, Stream, check, report};
 use crate::common::driver::{
-    Address, CopyAttributes, EVENT_DISABLE_TIMING, HOST_ALLOC_PORTABLE, Handle, NOT_READY,
-    SOURCE_ORDER_STREAM, cuEventCreate, cuEventDestroy_v2, cuEventQuery, cuEventRecord, cuEventSynchronize,
-    cuLaunchKernel, cuMemFreeHost, cuMemHostAlloc, cuMemcpyBatchAsync, cuMemcpyDtoH_v2, cuMemcpyDtoHAsync_v2,
-    cuMemcpyHtoD_v2, cuMemcpyHtoDAsync_v2, cuModuleGetFunction, cuModuleLoadDataEx, cuStreamWaitEvent,
+    CopyAttributes, DeviceAddress, EVENT_DISABLE_TIMING, EventHandle, FunctionHandle, HOST_ALLOC_PORTABLE,
+    ModuleHandle, SOURCE_ORDER_STREAM, code, cuEventCreate, cuEventDestroy_v2, cuEventQuery, cuEventRecord,
+    cuEventSynchronize, cuLaunchKernel, cuMemFreeHost, cuMemHostAlloc, cuMemcpyBatchAsync, cuMemcpyDtoH_v2,
+    cuMemcpyDtoHAsync_v2, cuMemcpyHtoD_v2, cuMemcpyHtoDAsync_v2, cuModuleGetFunction, cuModuleLoadDataEx,
+    cuStreamWaitEvent,
 };
 use std::ffi::{CStr, c_void};
 use std::time::Duration;
@@ -53,7 +54,7 @@ impl Stream {
         let same = from.iter().zip(to).all(|(from, to)| from.bytes == to.bytes);
         assert!(same, "copies out of bounds");
         let mut sources = from.each_ref().map(|from| from.address);
-        let mut targets = to.each_ref().map(|to| to.address.expose_provenance() as Address);
+        let mut targets = to.each_ref().map(|to| to.address.expose_provenance() as DeviceAddress);
         let mut bytes = from.each_ref().map(|from| from.bytes);
         let mut attributes =
             CopyAttributes { source_order: SOURCE_ORDER_STREAM, ..CopyAttributes::default() };
@@ -90,14 +91,11 @@ impl Stream {
     }
 }
 
-pub(crate) struct Event(Handle);
-
-// SAFETY: only the driver follows the handle, and its functions may be called from any thread.
-unsafe impl Send for Event {}
+pub(crate) struct Event(EventHandle);
 
 impl Event {
     pub(crate) fn new(_: Context) -> Result<Self, Failure> {
-        let mut event = std::ptr::null_mut();
+        let mut event = EventHandle::NULL;
         // SAFETY: the pointer is valid for a write.
         check("cuEventCreate", unsafe { cuEventCreate(&raw mut event, EVENT_DISABLE_TIMING) })?;
         Ok(Self(event))
@@ -112,8 +110,8 @@ impl Event {
     pub(crate) fn is_done(&self) -> Result<bool, Failure> {
         // SAFETY: the event is alive.
         match unsafe { cuEventQuery(self.0) } {
-            NOT_READY => Ok(false),
-            code => check("cuEventQuery", code).map(|()| true),
+            code::NOT_READY => Ok(false),
+            other => check("cuEventQuery", other).map(|()| true),
         }
     }
 
@@ -133,7 +131,7 @@ impl Drop for Event {
 /// Device memory, which was written.
 pub(crate) struct Memory {
     context: Context,
-    address: Address,
+    address: DeviceAddress,
     bytes: usize,
 }
 
@@ -224,8 +222,8 @@ impl Drop for Pinned {
 }
 
 /// A kernel of the benchmark, which stays loaded until the end of the program.
-fn load(_: Context, name: &CStr) -> Result<Handle, Failure> {
-    let (mut module, mut function) = (std::ptr::null_mut(), std::ptr::null_mut());
+fn load(_: Context, name: &CStr) -> Result<FunctionHandle, Failure> {
+    let (mut module, mut function) = (ModuleHandle::NULL, FunctionHandle::NULL);
     // SAFETY: the text ends with a zero, and there are no options.
     check("cuModuleLoadDataEx", unsafe {
         let (options, values) = (std::ptr::null_mut(), std::ptr::null_mut());
@@ -238,7 +236,7 @@ fn load(_: Context, name: &CStr) -> Result<Handle, Failure> {
 
 /// The kernel that takes arguments and does nothing.
 #[derive(Clone, Copy)]
-pub(crate) struct Nothing(Handle);
+pub(crate) struct Nothing(FunctionHandle);
 
 impl Nothing {
     pub(crate) fn load(context: Context) -> Result<Self, Failure> {
@@ -267,7 +265,7 @@ impl Nothing {
 
 /// The kernel that keeps a card busy. It stays loaded until the end of the program.
 #[derive(Clone, Copy)]
-pub(crate) struct Occupy(Handle);
+pub(crate) struct Occupy(FunctionHandle);
 
 impl Occupy {
     pub(crate) fn load(context: Context) -> Result<Self, Failure> {

@@ -69,13 +69,12 @@ mod tests {
     use crate::backend::Cuda;
     use crate::backend::cuda::tests::PTX;
     use crate::backend::cuda::tests::card::found;
-    use crate::{Buffer, Device, Error};
+    use crate::{Buffer, Device};
     use cust::launch;
 
     #[test]
     fn the_macro_queues_kernels_of_both_crates() {
-        let opened = found(Device::cuda(0), |error| matches!(error, Error::BackendUnavailable { .. }));
-        let Some(device) = opened else { return };
+        let Some(device) = found(Device::cuda(0)) else { return };
         let count = 1_u32 << 10;
         let mut numbers: Buffer<u32, Cuda> = Buffer::zeroed(&device, "numbers", count as usize).unwrap();
         let module = device.load_ptx(PTX).unwrap();

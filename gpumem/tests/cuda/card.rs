@@ -1,19 +1,20 @@
 //! Whether there is a card to test on. Tests of all crates include this file by its path.
 
-use std::fmt::Display;
+use gpumem::Error;
 use std::io::Write as _;
 use std::sync::Once;
 
-/// What a test has opened on a card; `None` where the machine has no card, and the test is skipped. That is a failure where
-/// `GPUMEM_REQUIRE_CUDA=1` is set, as on a machine that has a card.
+/// What a test has opened on a card. `None` where the machine has no card: the test is skipped, and standard
+/// error says so.
 ///
 /// # Panics
 ///
-/// If it could not be opened for another reason.
-pub(crate) fn found<T, E: Display>(opened: Result<T, E>, is_no_card: impl Fn(&E) -> bool) -> Option<T> {
+/// If there is no card and `GPUMEM_REQUIRE_CUDA=1` is set, as on a machine that has one. If there is another
+/// reason why it could not be opened.
+pub(crate) fn found<T>(opened: Result<T, Error>) -> Option<T> {
     match opened {
         Ok(opened) => Some(opened),
-        Err(error) if !is_no_card(&error) => panic!("{error}"),
+        Err(error) if !matches!(error, Error::BackendUnavailable { .. }) => panic!("{error}"),
         Err(error) if std::env::var_os("GPUMEM_REQUIRE_CUDA").is_some_and(|value| value == "1") => {
             panic!("GPUMEM_REQUIRE_CUDA is set, and there is no card: {error}")
         }

@@ -10,7 +10,8 @@
 //! * `plain_memory`: device memory in blocks;
 //! * `virtual_memory`: addresses, and the memory that is mapped there;
 //! * `fill`: the choice of a fill;
-//! * `module`: modules of kernels, and launches.
+//! * `module`: modules of kernels, and launches;
+//! * `kernel`: kernels that are found once, and the limits of their launches.
 //!
 //! No code here is built on `cust`: among its safe functions, `DeviceBuffer::cast` frees twice,
 //! `LockedBuffer` frees while a copy runs, `wait_event` consumes the event, and a stream's `NON_BLOCKING` is

@@ -9,9 +9,6 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr;
 
-/// The name of the library that the driver installs. (Without the number it is the toolkit's stub.)
-pub(in crate::backend::cuda) const LIBRARY: &str = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
-
 /// Why the driver's functions cannot be called.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::backend::cuda) enum NotLoaded {

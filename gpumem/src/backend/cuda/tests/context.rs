@@ -1,14 +1,14 @@
 //! Opening devices, and the context that is current.
 
-use super::{Bench, calls, card};
+use super::calls::{self, ContextHandle};
+use super::{Bench, card};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::driver::code;
 use crate::backend::{BackendOps, Cause, Fault};
-use std::ptr::null_mut;
 use std::thread;
 
-fn current() -> calls::Handle {
-    let mut handle = null_mut();
+fn current() -> ContextHandle {
+    let mut handle = ContextHandle::NULL;
     // SAFETY: the pointer is valid for a write (the driver's contract).
     assert_eq!(unsafe { calls::cuCtxGetCurrent(&raw mut handle) }, code::SUCCESS);
     handle
@@ -43,12 +43,12 @@ fn no_driver_is_told_in_words() {
 fn what_was_current_is_current_again() {
     let Some(cuda) = card() else { return };
     thread::spawn(move || {
-        assert_eq!(current(), null_mut());
+        assert_eq!(current(), ContextHandle::NULL);
         let bench = Bench::new(cuda, 64);
         bench.upload(&[1; 64]);
-        assert_eq!(current(), null_mut());
+        assert_eq!(current(), ContextHandle::NULL);
 
-        let mut own = null_mut();
+        let mut own = ContextHandle::NULL;
         // SAFETY: a context of this test's own, on device 0, which is there (the driver's contract).
         assert_eq!(unsafe { calls::cuCtxCreate_v2(&raw mut own, 0, 0) }, code::SUCCESS);
         assert_eq!(current(), own);

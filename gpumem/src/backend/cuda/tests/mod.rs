@@ -2,7 +2,7 @@
 //! `GPUMEM_REQUIRE_CUDA=1` is set.
 
 mod batches;
-/// The driver's functions, as tests call them.
+/// The driver's functions, as other programs call them.
 #[allow(dead_code)] // The file has those of other programs too.
 #[path = "../../../../tests/cuda/driver.rs"]
 mod calls;
@@ -16,7 +16,8 @@ mod stream;
 mod virtual_memory;
 
 use super::{Cuda, Memory, Pinned, Stream};
-use crate::backend::{BackendOps, Cause};
+use crate::Error;
+use crate::backend::BackendOps;
 use std::io::Write as _;
 
 /// Adds one to each of `count` words.
@@ -48,7 +49,7 @@ pub(crate) const PTX: &str = "
     }";
 
 fn card() -> Option<Cuda> {
-    card::found(Cuda::open(0), |fault| matches!(fault.cause(), Cause::Unavailable(_)))
+    card::found(Cuda::open(0).map_err(Error::from))
 }
 
 /// Writes past the capture of the test harness, so that a skipped test is seen, and in one piece.

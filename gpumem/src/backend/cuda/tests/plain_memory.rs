@@ -1,10 +1,9 @@
 //! Device memory in blocks.
 
-use super::calls::{self, POOL_RELEASE_THRESHOLD};
+use super::calls::{self, POOL_RELEASE_THRESHOLD, PoolHandle};
 use super::{Bench, card};
 use crate::backend::BackendOps;
 use crate::backend::cuda::driver::code;
-use std::ptr::null_mut;
 
 #[test]
 fn more_memory_than_there_is() {
@@ -18,7 +17,7 @@ fn more_memory_than_there_is() {
 #[test]
 fn blocks_do_not_come_from_the_default_pool() {
     let Some(cuda) = card() else { return };
-    let mut pool = null_mut();
+    let mut pool = PoolHandle::NULL;
     let (mut former, mut all) = (0_u64, u64::MAX);
     // SAFETY: the pointers are valid for the calls, and the attribute is a number of 64 bits (the driver's
     // contract).
