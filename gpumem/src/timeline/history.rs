@@ -286,9 +286,9 @@ impl Reading {
         self.history.blocks.len() - 1
     }
 
-    fn mapped(&mut self, time: u64, address: u64, [before, after, reserved]: [u64; 3]) {
+    fn mapped(&mut self, time: u64, address: u64, [before, after, addresses]: [u64; 3]) {
         if before == 0 {
-            let segment = Segment { mapped: after, reserved, slab: false };
+            let segment = Segment { mapped: after, addresses, slab: false };
             let stale = self.segments.insert(address, self.history.segments.len());
             if let Some(stale) = stale {
                 // Its end has no record.
@@ -298,7 +298,7 @@ impl Reading {
             return;
         }
         if !self.segments.contains_key(&address) {
-            let segment = Segment { mapped: before, reserved, slab: false };
+            let segment = Segment { mapped: before, addresses, slab: false };
             let start = self.history.start;
             self.segments.insert(address, self.history.segments.len());
             self.history.segments.push(SegmentLife { address, segment, start, end: None });

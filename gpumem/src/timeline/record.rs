@@ -71,7 +71,7 @@ impl Footprint {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Segment {
     pub(super) mapped: u64,
-    pub(super) reserved: u64,
+    pub(super) addresses: u64,
     pub(super) slab: bool,
 }
 

@@ -151,17 +151,17 @@ impl Recorder {
     }
 
     /// A segment's memory has changed.
-    pub(crate) fn mapped(&self, address: u64, before: usize, after: usize, reserved: usize) {
+    pub(crate) fn mapped(&self, address: u64, before: usize, after: usize, addresses: usize) {
         let Some(recording) = &self.0 else { return };
-        let (before, after, reserved) = (before as u64, after as u64, reserved as u64);
+        let (before, after, addresses) = (before as u64, after as u64, addresses as u64);
         let mut segments = recording.segments();
         if after == 0 {
             segments.remove(&address);
         } else {
             let segment = segments.entry(address).or_default();
-            (segment.mapped, segment.reserved) = (after, reserved);
+            (segment.mapped, segment.addresses) = (after, addresses);
         }
-        recording.push(Kind::Mapped, 0, address, [before, after, reserved, 0]);
+        recording.push(Kind::Mapped, 0, address, [before, after, addresses, 0]);
     }
 
     /// A segment became a slab, or is none any more.

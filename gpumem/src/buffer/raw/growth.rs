@@ -83,7 +83,7 @@ pub(super) fn tell_of_block(label: &BufferLabel, bytes: usize) {
 
 /// The request for a block of a buffer.
 pub(super) fn request(spec: &BufferSpec, ask: bool, prepaid: bool) -> AllocRequest {
-    AllocRequest { reserve: spec.max_bytes(), stable: spec.is_stable(), ask, prepaid }
+    AllocRequest { addresses: spec.max_bytes(), stable: spec.is_stable(), ask, prepaid }
 }
 
 impl<B: Backend> RawBuffer<B> {

@@ -58,25 +58,25 @@ impl<B: Backend> FreeSegments<B> {
         (self.segments.last_key_value().map_or(0, |((mapped, _), _)| *mapped), self.segments.len())
     }
 
-    /// Takes the smallest with `mapped` bytes at least, `most` at most, and addresses for `reserved`.
+    /// Takes the smallest with `mapped` bytes at least, `most` at most, and so many `addresses`.
     pub(crate) fn take_fit(
         &mut self,
         mapped: usize,
         most: usize,
-        reserved: usize,
+        addresses: usize,
     ) -> Option<Box<Segment<B>>> {
         let mut fits = self.segments.range((mapped, 0)..=(most, u64::MAX));
-        let (key, _) = fits.find(|(_, entry)| entry.segment.reserved() >= reserved)?;
+        let (key, _) = fits.find(|(_, entry)| entry.segment.addresses() >= addresses)?;
         let key = *key;
         self.remove(key).map(|entry| entry.segment)
     }
 
-    /// Takes one without memory that has addresses for `reserved`: of the first few that fit, the one with
-    /// the fewest addresses.
-    pub(crate) fn take_empty(&mut self, reserved: usize) -> Option<Box<Segment<B>>> {
+    /// Takes one without memory that has so many `addresses`: of the first few that fit, the one with the
+    /// fewest.
+    pub(crate) fn take_empty(&mut self, addresses: usize) -> Option<Box<Segment<B>>> {
         let few = self.segments.range(..(1, 0)).take(EMPTY);
-        let fits = few.filter(|(_, entry)| entry.segment.reserved() >= reserved);
-        let key = *fits.min_by_key(|(_, entry)| entry.segment.reserved())?.0;
+        let fits = few.filter(|(_, entry)| entry.segment.addresses() >= addresses);
+        let key = *fits.min_by_key(|(_, entry)| entry.segment.addresses())?.0;
         self.remove(key).map(|entry| entry.segment)
     }
 
@@ -87,9 +87,9 @@ impl<B: Backend> FreeSegments<B> {
         old.into_iter().filter_map(|key| self.remove(key)).map(|entry| entry.segment).collect()
     }
 
-    /// Takes the largest with less than `mapped` bytes, and addresses for `reserved`.
-    pub(crate) fn take_below(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
-        let fits = |entry: &FreeSegment<B>| entry.segment.reserved() >= reserved.max(mapped);
+    /// Takes the largest with less than `mapped` bytes, and so many `addresses`.
+    pub(crate) fn take_below(&mut self, mapped: usize, addresses: usize) -> Option<Box<Segment<B>>> {
+        let fits = |entry: &FreeSegment<B>| entry.segment.addresses() >= addresses.max(mapped);
         let (key, _) = self.segments.range(..(mapped, 0)).rev().find(|(_, entry)| fits(entry))?;
         let key = *key;
         self.remove(key).map(|entry| entry.segment)

@@ -231,11 +231,11 @@ impl<B: Backend> Cache<B> {
         Some(piece)
     }
 
-    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, for an owner that
-    /// has its charge.
+    /// Takes a segment of exactly `mapped` bytes, with at least so many `addresses`, for an owner that has
+    /// its charge.
     #[inline]
-    pub(crate) fn take_large(&mut self, (mapped, reserved): (usize, usize)) -> Option<Box<Segment<B>>> {
-        let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;
+    pub(crate) fn take_large(&mut self, (mapped, addresses): (usize, usize)) -> Option<Box<Segment<B>>> {
+        let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.addresses() >= addresses;
         let index = self.large.iter().rposition(|segment| fits(segment))?;
         self.counts.allocated(true);
         Some(self.large.remove(index))
