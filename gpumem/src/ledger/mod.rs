@@ -31,7 +31,7 @@ pub(crate) use records::{Record, SetId};
 pub use stats::{DeviceStats, ErrorCounts};
 
 use crate::log_safely::span_name;
-use crate::threads;
+use crate::threads::{self, CachePadded};
 use crate::timeline::{Footprint, Recorder, Track};
 use held::Trace;
 use records::{Counts, Origin, Scope, Shard};
@@ -51,21 +51,20 @@ pub(crate) struct Ledger {
     scopes: AtomicU64,
     /// Whether each record has a backtrace.
     captures: bool,
-    shards: [CacheAligned; SHARDS],
+    shards: [CachePadded<LockedShard>; SHARDS],
 }
 
 /// About as many shards as threads that make and drop buffers at the same time. A power of two.
 const SHARDS: usize = 16;
 
-/// A shard with a lock, and its counts. Two of them never share a line of the processor's cache.
+/// A shard with a lock, and its counts.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-struct CacheAligned {
+struct LockedShard {
     shard: Mutex<Shard>,
     counts: Counts,
 }
 
-impl CacheAligned {
+impl LockedShard {
     fn lock(&self) -> MutexGuard<'_, Shard> {
         // No code under this lock can panic half way, so a poisoned shard is whole.
         self.shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -325,7 +324,7 @@ impl Ledger {
         (0_u8..).zip(&self.shards).map(|(number, place)| (number, place.lock()))
     }
 
-    fn place(&self, number: u8) -> &CacheAligned {
+    fn place(&self, number: u8) -> &LockedShard {
         &self.shards[usize::from(number) % SHARDS]
     }
 

@@ -13,6 +13,7 @@
 //! takes them only if both are the same and even. All words are atomics, so no read of a half-written slot is
 //! undefined; it is only thrown away.
 
+use crate::threads::CachePadded;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};
 
@@ -29,14 +30,9 @@ struct Slot {
     words: [AtomicU64; WORDS],
 }
 
-/// A counter that shares its line of the processor's cache with nothing else.
-#[derive(Default)]
-#[repr(align(128))]
-struct Alone(AtomicU64);
-
 pub(super) struct Ring {
     /// The number of the next record.
-    next: Alone,
+    next: CachePadded<AtomicU64>,
     /// Records that were given up.
     skipped: AtomicU64,
     /// A power of two of them.
@@ -59,7 +55,7 @@ impl Ring {
     pub(super) fn new(records: usize) -> Self {
         let slots = records.max(1).next_power_of_two();
         let slots = (0..slots).map(|_| Slot::default()).collect();
-        Self { next: Alone::default(), skipped: AtomicU64::new(0), slots }
+        Self { next: CachePadded::default(), skipped: AtomicU64::new(0), slots }
     }
 
     #[allow(clippy::cast_possible_truncation)] // the mask is smaller than a `usize`
@@ -70,7 +66,7 @@ impl Ring {
     /// Adds a record.
     #[inline]
     pub(super) fn push(&self, words: Words) {
-        let number = self.next.0.fetch_add(1, Relaxed);
+        let number = self.next.fetch_add(1, Relaxed);
         let slot = self.slot(number);
         // A ring is larger than the processor's caches, so a later slot is brought there meanwhile.
         let _ = self.slot(number + AHEAD).turn.load(Relaxed);
@@ -91,7 +87,7 @@ impl Ring {
 
     /// All records that are there. Other threads go on meanwhile.
     pub(super) fn read(&self) -> Read {
-        let end = self.next.0.load(Acquire);
+        let end = self.next.load(Acquire);
         let begin = end.saturating_sub(self.slots.len() as u64);
         let records: Vec<_> = (begin..end).filter_map(|number| self.get(number)).collect();
         Read { missing: end - records.len() as u64, records }
@@ -165,7 +161,7 @@ mod tests {
     fn a_writer_that_was_stopped_spoils_nothing() {
         let ring = Ring::new(2);
         // As if record 0 had been stopped in the middle.
-        ring.next.0.store(1, Relaxed);
+        ring.next.store(1, Relaxed);
         ring.slots[0].turn.store(1, Relaxed);
         for number in 1..6 {
             ring.push([number; WORDS]);
