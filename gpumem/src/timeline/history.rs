@@ -5,7 +5,7 @@
 //! there still.
 
 use super::direction::Direction;
-use super::record::{Footprint, Kind, Record, Segment, Track};
+use super::record::{Footprint, Kind, Record, SegmentState, Track};
 use super::sites::Site;
 use crate::label::BufferLabel;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -53,7 +53,7 @@ pub(super) enum Cause {
 
 /// Memory of a buffer at one address with one size. A growth begins another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(super) struct BlockLife {
     pub(super) site: u32,
     /// The number of the buffer.
     pub(super) buffer: u64,
@@ -79,7 +79,7 @@ pub(super) struct Transfer {
 #[derive(Clone, Debug)]
 pub(super) struct SegmentLife {
     pub(super) address: u64,
-    pub(super) segment: Segment,
+    pub(super) segment: SegmentState,
     pub(super) start: u64,
     pub(super) end: Option<u64>,
 }
@@ -97,7 +97,7 @@ pub(super) struct History {
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) sites: Vec<Site>,
-    pub(super) blocks: Vec<Block>,
+    pub(super) blocks: Vec<BlockLife>,
     pub(super) transfers: Vec<Transfer>,
     /// Times, sites and streams.
     pub(super) kernels: Vec<(u64, u32, u64)>,
@@ -115,7 +115,7 @@ impl History {
         records: &[Record],
         sites: &[Option<Site>],
         lasting: &[Lasting],
-        segments: &[(u64, Segment)],
+        segments: &[(u64, SegmentState)],
     ) -> Self {
         // Threads read the clock before they get their places in the ring. Each record gets a nanosecond for
         // itself, so that the order of times is that of the ring.
@@ -275,20 +275,20 @@ impl Reading {
         };
         self.blocks.insert(key, history.blocks.len());
         let threads = (thread, thread);
-        history.blocks.push(Block { site, buffer, place: after, start: time, end: None, cause, threads });
+        history.blocks.push(BlockLife { site, buffer, place: after, start: time, end: None, cause, threads });
     }
 
     /// A block that was there at the start.
     fn block_before(&mut self, site: u32, buffer: u64, place: Footprint, staging: bool) -> usize {
         let cause = if staging { Cause::Staging } else { Cause::Before };
         let (start, threads) = (self.history.start, (0, 0));
-        self.history.blocks.push(Block { site, buffer, place, start, end: None, cause, threads });
+        self.history.blocks.push(BlockLife { site, buffer, place, start, end: None, cause, threads });
         self.history.blocks.len() - 1
     }
 
     fn mapped(&mut self, time: u64, address: u64, [before, after, addresses]: [u64; 3]) {
         if before == 0 {
-            let segment = Segment { mapped: after, addresses, slab: false };
+            let segment = SegmentState { mapped: after, addresses, slab: false };
             let stale = self.segments.insert(address, self.history.segments.len());
             if let Some(stale) = stale {
                 // Its end has no record.
@@ -298,7 +298,7 @@ impl Reading {
             return;
         }
         if !self.segments.contains_key(&address) {
-            let segment = Segment { mapped: before, addresses, slab: false };
+            let segment = SegmentState { mapped: before, addresses, slab: false };
             let start = self.history.start;
             self.segments.insert(address, self.history.segments.len());
             self.history.segments.push(SegmentLife { address, segment, start, end: None });
@@ -311,7 +311,7 @@ impl Reading {
     }
 
     /// A segment goes on as another.
-    fn segment_changes(&mut self, time: u64, address: u64, change: impl FnOnce(&mut Segment)) {
+    fn segment_changes(&mut self, time: u64, address: u64, change: impl FnOnce(&mut SegmentState)) {
         let Some(index) = self.segments.get_mut(&address) else { return };
         let segments = &mut self.history.segments;
         segments[*index].end = Some(time);
@@ -350,7 +350,7 @@ impl Reading {
     }
 
     /// Segments that are there and have no record.
-    fn add_segments(&mut self, segments: &[(u64, Segment)]) {
+    fn add_segments(&mut self, segments: &[(u64, SegmentState)]) {
         for (address, segment) in segments {
             match self.segments.get(address) {
                 // Its first record may be younger than its being a slab.

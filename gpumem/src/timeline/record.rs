@@ -69,7 +69,7 @@ impl Footprint {
 
 /// A segment that the device has, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Segment {
+pub(super) struct SegmentState {
     pub(super) mapped: u64,
     pub(super) addresses: u64,
     pub(super) slab: bool,
@@ -126,8 +126,14 @@ mod tests {
         for (index, kind) in KINDS.into_iter().enumerate() {
             assert_eq!(kind as usize, index);
             let thread = u32::try_from(index).unwrap() + 70_000;
-            let record =
-                Record { kind, time: 1 << 50, thread, site: u32::MAX, subject: 7, numbers: [1, 2, 3, 4] };
+            let record = Record {
+                kind,
+                time: 1 << 50,
+                thread,
+                site: u32::MAX,
+                subject: 7,
+                numbers: [1, 2, 3, 4],
+            };
             assert_eq!(Record::of(record.words()), record);
         }
     }

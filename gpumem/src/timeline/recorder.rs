@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::direction::Direction;
 use super::history::{About, Lasting};
-use super::record::{Footprint, Kind, Record, Segment, Track};
+use super::record::{Footprint, Kind, Record, SegmentState, Track};
 use super::ring::Ring;
 use super::sites::Sites;
 use super::snapshot::Timeline;
@@ -55,7 +55,7 @@ struct Recording {
     sites: Sites,
     /// The segments that the device has now. They change with calls of the driver, which take longer than
     /// this lock.
-    segments: Mutex<BTreeMap<u64, Segment>>,
+    segments: Mutex<BTreeMap<u64, SegmentState>>,
     /// The buffers that were made so far, modulo 2^32.
     buffers: AtomicU32,
     transfers: AtomicU64,
@@ -68,10 +68,11 @@ impl Recording {
     fn push(&self, kind: Kind, site: u32, subject: u64, numbers: [u64; 4]) {
         #[allow(clippy::cast_possible_truncation)] // records have 24 bits of it
         let thread = threads::number() as u32;
-        self.ring.push(Record { kind, time: self.clock.ticks(), thread, site, subject, numbers }.words());
+        self.ring
+            .push(Record { kind, time: self.clock.ticks(), thread, site, subject, numbers }.words());
     }
 
-    fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, Segment>> {
+    fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, SegmentState>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

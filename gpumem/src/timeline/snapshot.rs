@@ -2,7 +2,7 @@
 
 use super::clock::Scale;
 use super::history::{About, History, Lasting};
-use super::record::{Record, Segment};
+use super::record::{Record, SegmentState};
 use super::ring::Read;
 use super::sites::Site;
 use super::write;
@@ -41,7 +41,7 @@ pub struct Timeline {
     missing: u64,
     sites: Vec<Option<Site>>,
     lasting: Vec<Lasting>,
-    segments: Vec<(u64, Segment)>,
+    segments: Vec<(u64, SegmentState)>,
 }
 
 impl Timeline {
@@ -51,9 +51,10 @@ impl Timeline {
         scale: &Scale,
         sites: Vec<Option<Site>>,
         lasting: Vec<Lasting>,
-        segments: Vec<(u64, Segment)>,
+        segments: Vec<(u64, SegmentState)>,
     ) -> Self {
-        let records = records.into_iter().map(|words| Record::of(words).in_nanoseconds(scale)).collect();
+        let records =
+            records.into_iter().map(|words| Record::of(words).in_nanoseconds(scale)).collect();
         Self { about, records, missing, sites, lasting, segments }
     }
 

@@ -6,7 +6,7 @@
 use super::Size;
 use super::json::Object;
 use super::lanes::lanes;
-use crate::timeline::history::{About, Block, Cause, History, Mark};
+use crate::timeline::history::{About, BlockLife, Cause, History, Mark};
 use std::collections::HashSet;
 use std::time::SystemTime;
 
@@ -89,11 +89,11 @@ fn largest(sizes: impl Iterator<Item = u64>, most: usize) -> Vec<usize> {
 /// The blocks, and the sum of those that are left out.
 fn blocks(object: &mut Object, history: &History) {
     let (peak, _) = history.peak();
-    let lived = |block: &Block| block.start <= peak && block.end.is_none_or(|end| end > peak);
+    let lived = |block: &BlockLife| block.start <= peak && block.end.is_none_or(|end| end > peak);
     // Buffers that lived at the peak come first, then large ones.
-    let weight = |block: &Block| block.place.bytes | u64::from(lived(block)) << 62;
+    let weight = |block: &BlockLife| block.place.bytes | u64::from(lived(block)) << 62;
     let chosen = largest(history.blocks.iter().map(weight), BLOCKS);
-    let shown: Vec<&Block> = chosen.iter().map(|index| &history.blocks[*index]).collect();
+    let shown: Vec<&BlockLife> = chosen.iter().map(|index| &history.blocks[*index]).collect();
     let mut list = Object::new();
     list.numbers("site", shown.iter().map(|block| block.site));
     list.numbers("buffer", shown.iter().map(|block| block.buffer));
