@@ -4,7 +4,7 @@
 //! length if the PTX takes that; all other values are where the caller has them. The driver copies all of
 //! them before the launch returns.
 
-use super::backend::{Call, KernelBackend, Lent, sealed::RunsKernels};
+use super::backend::{KernelBackend, KernelCall, Lent, sealed::RunsKernels};
 use super::source::{Entry, ParamOrigin, Source};
 use crate::backend::cuda::{FoundKernel, Limits, Module};
 use crate::backend::{Backend, Cuda, Dim3, Fault};
@@ -67,10 +67,10 @@ impl RunsKernels for Cuda {
         _: &Device<Cuda>,
         loaded: &LoadedOnCard,
         stream: &Stream<Cuda>,
-        call: Call<'_>,
+        call: KernelCall<'_>,
         _: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
-        let Call { index, entry, launch, lent, values, .. } = call;
+        let KernelCall { index, entry, launch, lent, values, .. } = call;
         let kernel = &loaded.kernels[index];
         let block = entry.block.map_or_else(|| kernel.default_block(), Dim3::from);
         let Some((grid, block, shared)) = launch.resolve(block) else {

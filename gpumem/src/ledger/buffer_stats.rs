@@ -1,7 +1,7 @@
 //! The statistics of buffers and sets, as users read them.
 
 use super::stats::{ratio, since};
-use super::table::{Table, share};
+use super::table::{TextTable, share};
 use crate::label::{BufferLabel, Bytes};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -302,9 +302,9 @@ fn columns(stats: &BufferStats) -> [String; 8] {
     ]
 }
 
-fn table(owner: &str) -> Table<9> {
+fn table(owner: &str) -> TextTable<9> {
     let [length, capacity, used, bytes, peak, up, down, idle] = HEADINGS;
-    Table::new([owner, length, capacity, used, bytes, peak, up, down, idle])
+    TextTable::new([owner, length, capacity, used, bytes, peak, up, down, idle])
 }
 
 impl fmt::Display for BufferStats {

@@ -33,8 +33,8 @@ pub use stats::{DeviceStats, ErrorCounts};
 use crate::log_safely::span_name;
 use crate::threads::{self, CachePadded};
 use crate::timeline::{Footprint, Recorder, Track};
-use held::Trace;
-use records::{Counts, Origin, Scope, Shard};
+use held::SharedBacktrace;
+use records::{CallContext, RecordCounts, Scope, Shard};
 use std::backtrace::Backtrace;
 use std::cmp::Reverse;
 use std::panic::Location;
@@ -61,7 +61,7 @@ const SHARDS: usize = 16;
 #[derive(Debug, Default)]
 struct LockedShard {
     shard: Mutex<Shard>,
-    counts: Counts,
+    counts: RecordCounts,
 }
 
 impl LockedShard {
@@ -171,7 +171,7 @@ impl Ledger {
         }
         // The subscriber, which is asked for its span, is foreign code, so no lock is held yet.
         let backtrace = if self.captures { captured() } else { None };
-        let origin = Origin { backtrace, span: span_name() };
+        let context = CallContext { backtrace, span: span_name() };
         let track = entry.track_by(&self.recorder);
         let footprint = entry.footprint();
         let now = clock::now();
@@ -180,7 +180,7 @@ impl Ledger {
         let (place, kind) = (self.place(number), entry.kind);
         let mut shard = place.lock();
         place.counts.add(kind, 1);
-        let index = shard.put(entry, now, origin);
+        let index = shard.put(entry, now, context);
         drop(shard);
         self.recorder.moved(track, Footprint::default(), footprint);
         RecordId { shard: number, index, track }
@@ -335,8 +335,8 @@ impl Ledger {
 
 /// The calls that led here. It takes microseconds, so it is asked for with each device.
 #[cold]
-fn captured() -> Option<Trace> {
-    Some(Trace(Arc::new(Backtrace::force_capture())))
+fn captured() -> Option<SharedBacktrace> {
+    Some(SharedBacktrace(Arc::new(Backtrace::force_capture())))
 }
 
 fn find<'a>(shard: &'a Shard, scope: &ScopeId) -> Option<&'a Scope> {

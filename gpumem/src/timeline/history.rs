@@ -5,7 +5,7 @@
 //! there still.
 
 use super::direction::Direction;
-use super::record::{Footprint, Kind, Record, SegmentState, Track};
+use super::record::{Footprint, Kind, SegmentState, TimelineRecord, Track};
 use super::sites::Site;
 use crate::label::BufferLabel;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -35,7 +35,7 @@ pub(crate) struct Lasting {
 
 /// How a block of memory came to a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum BlockCause {
     /// It was there at the start.
     Before,
     /// The buffer had none.
@@ -61,7 +61,7 @@ pub(super) struct BlockLife {
     pub(super) start: u64,
     /// None while it lives.
     pub(super) end: Option<u64>,
-    pub(super) cause: Cause,
+    pub(super) cause: BlockCause,
     /// The threads that made it and gave it back.
     pub(super) threads: (u32, u32),
 }
@@ -112,7 +112,7 @@ const UNKNOWN: BufferLabel = BufferLabel::literal("(other names)");
 impl History {
     pub(super) fn new(
         about: &About,
-        records: &[Record],
+        records: &[TimelineRecord],
         sites: &[Option<Site>],
         lasting: &[Lasting],
         segments: &[(u64, SegmentState)],
@@ -213,8 +213,8 @@ struct Reading {
 }
 
 impl Reading {
-    fn read(&mut self, record: &Record) {
-        let Record { kind, time, thread, site, subject, numbers: [a, b, c, d] } = *record;
+    fn read(&mut self, record: &TimelineRecord) {
+        let TimelineRecord { kind, time, thread, site, subject, numbers: [a, b, c, d] } = *record;
         let history = &mut self.history;
         match kind {
             Kind::Memory => self.memory(record, [Footprint::new(a, b, 0), Footprint::new(c, d, 0)]),
@@ -249,8 +249,8 @@ impl Reading {
     }
 
     /// A buffer's memory changes.
-    fn memory(&mut self, record: &Record, [before, after]: [Footprint; 2]) {
-        let Record { time, thread, site, subject: key, .. } = *record;
+    fn memory(&mut self, record: &TimelineRecord, [before, after]: [Footprint; 2]) {
+        let TimelineRecord { time, thread, site, subject: key, .. } = *record;
         let (buffer, staging) = (key & NUMBER, key > NUMBER);
         self.known.insert((buffer, staging));
         let open = self
@@ -266,12 +266,12 @@ impl Reading {
             return;
         }
         let cause = match before.bytes {
-            _ if staging => Cause::Staging,
-            0 => Cause::Made,
-            bytes if after.bytes == bytes => Cause::Moved,
-            bytes if after.bytes < bytes => Cause::Shrunk,
-            _ if after.address == before.address => Cause::GrownInPlace,
-            _ => Cause::GrownByCopy,
+            _ if staging => BlockCause::Staging,
+            0 => BlockCause::Made,
+            bytes if after.bytes == bytes => BlockCause::Moved,
+            bytes if after.bytes < bytes => BlockCause::Shrunk,
+            _ if after.address == before.address => BlockCause::GrownInPlace,
+            _ => BlockCause::GrownByCopy,
         };
         self.blocks.insert(key, history.blocks.len());
         let threads = (thread, thread);
@@ -280,7 +280,7 @@ impl Reading {
 
     /// A block that was there at the start.
     fn block_before(&mut self, site: u32, buffer: u64, place: Footprint, staging: bool) -> usize {
-        let cause = if staging { Cause::Staging } else { Cause::Before };
+        let cause = if staging { BlockCause::Staging } else { BlockCause::Before };
         let (start, threads) = (self.history.start, (0, 0));
         self.history.blocks.push(BlockLife { site, buffer, place, start, end: None, cause, threads });
         self.history.blocks.len() - 1

@@ -77,7 +77,7 @@ pub(super) struct SegmentState {
 
 /// A record, apart from its place in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct TimelineRecord {
     pub(super) kind: Kind,
     /// The time since the recording began: ticks in the ring, nanoseconds in a snapshot.
     pub(super) time: u64,
@@ -89,7 +89,7 @@ pub(super) struct Record {
     pub(super) numbers: [u64; 4],
 }
 
-impl Record {
+impl TimelineRecord {
     #[inline]
     pub(super) fn words(self) -> Words {
         let Self { kind, time, thread, site, subject, numbers: [a, b, c, d] } = self;
@@ -126,7 +126,7 @@ mod tests {
         for (index, kind) in KINDS.into_iter().enumerate() {
             assert_eq!(kind as usize, index);
             let thread = u32::try_from(index).unwrap() + 70_000;
-            let record = Record {
+            let record = TimelineRecord {
                 kind,
                 time: 1 << 50,
                 thread,
@@ -134,7 +134,7 @@ mod tests {
                 subject: 7,
                 numbers: [1, 2, 3, 4],
             };
-            assert_eq!(Record::of(record.words()), record);
+            assert_eq!(TimelineRecord::of(record.words()), record);
         }
     }
 }

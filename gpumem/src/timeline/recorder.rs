@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::direction::Direction;
 use super::history::{About, Lasting};
-use super::record::{Footprint, Kind, Record, SegmentState, Track};
+use super::record::{Footprint, Kind, SegmentState, TimelineRecord, Track};
 use super::ring::Ring;
 use super::sites::Sites;
 use super::snapshot::Timeline;
@@ -69,7 +69,7 @@ impl Recording {
         #[allow(clippy::cast_possible_truncation)] // records have 24 bits of it
         let thread = threads::number() as u32;
         self.ring
-            .push(Record { kind, time: self.clock.ticks(), thread, site, subject, numbers }.words());
+            .push(TimelineRecord { kind, time: self.clock.ticks(), thread, site, subject, numbers }.words());
     }
 
     fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, SegmentState>> {

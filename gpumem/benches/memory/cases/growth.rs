@@ -46,7 +46,8 @@ fn steps(from: usize, last: usize) -> Vec<usize> {
     std::iter::successors(Some(from), next).collect()
 }
 
-/// Does as [`Grower::grow`] says. With `retained`, a buffer as large as the missing memory was dropped before.
+/// Does as [`Grower::grow`] says. With `retained`, a buffer as large as the missing memory was dropped
+/// before.
 fn grow<B: Subject>(sizes: &[usize], retained: bool) -> Result<[f64; 3], Failure> {
     on_device::<B, _>(Device::builder(), |device| {
         let mut buffer: Buffer<u8, B> = Buffer::with_capacity(device, SPEC, sizes[0])?;

@@ -5,13 +5,13 @@
 //! `device_traces`. A growth is the end of one block and the beginning of another. A buffer has one frame:
 //! the line that made it, with the name of the buffer in the place of a function.
 
-use super::Size;
+use super::EventCounts;
 use super::actions::{Action, What, actions};
 use crate::timeline::history::{About, BlockLife, History, SegmentLife};
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-pub(super) fn snapshot(about: &About, history: &History, _: Size) -> Vec<u8> {
+pub(super) fn snapshot(about: &About, history: &History, _: EventCounts) -> Vec<u8> {
     let mut out = Pickle::new();
     out.dictionary(|out| {
         out.key("segments");

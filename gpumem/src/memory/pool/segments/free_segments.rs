@@ -17,12 +17,12 @@ const GOING: usize = 8;
 
 pub(crate) struct FreeSegments<B: Backend> {
     /// By mapped bytes, and of equal ones the newest first: the newest is taken, and the others get old.
-    segments: BTreeMap<Key, FreeSegment<B>>,
+    segments: BTreeMap<SegmentKey, FreeSegment<B>>,
     next: u64,
     bytes: u64,
 }
 
-type Key = (usize, u64);
+type SegmentKey = (usize, u64);
 
 pub(crate) struct FreeSegment<B: Backend> {
     pub(crate) segment: Box<Segment<B>>,
@@ -41,7 +41,7 @@ impl<B: Backend> FreeSegments<B> {
         self.next -= 1;
     }
 
-    fn remove(&mut self, key: Key) -> Option<FreeSegment<B>> {
+    fn remove(&mut self, key: SegmentKey) -> Option<FreeSegment<B>> {
         let entry = self.segments.remove(&key)?;
         self.bytes -= entry.segment.mapped() as u64;
         Some(entry)
@@ -82,7 +82,7 @@ impl<B: Backend> FreeSegments<B> {
 
     /// Takes some of those without memory, the oldest, where there are too many.
     pub(crate) fn take_old_empty(&mut self) -> Vec<Box<Segment<B>>> {
-        let old: Vec<Key> =
+        let old: Vec<SegmentKey> =
             self.segments.range(..(1, 0)).skip(EMPTY).take(GOING).map(|(key, _)| *key).collect();
         old.into_iter().filter_map(|key| self.remove(key)).map(|entry| entry.segment).collect()
     }
@@ -113,7 +113,7 @@ impl<B: Backend> FreeSegments<B> {
         most: u64,
         may: impl Fn(&FreeSegment<B>) -> bool,
     ) -> Vec<Box<Segment<B>>> {
-        let mut keys: Vec<Key> =
+        let mut keys: Vec<SegmentKey> =
             self.segments.iter().filter(|(_, entry)| may(entry)).map(|(key, _)| *key).collect();
         keys.sort_unstable_by_key(|(_, came)| std::cmp::Reverse(*came));
         let mut surplus = Vec::new();

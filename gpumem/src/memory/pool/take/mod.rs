@@ -61,8 +61,8 @@ pub(crate) enum Ready<'a, B: Backend> {
     Nothing,
 }
 
-/// Memory that has no owner yet.
-pub(crate) enum Memory<B: Backend> {
+/// Memory for a block that has no owner yet.
+pub(crate) enum BlockMemory<B: Backend> {
     Piece(FreePiece<B>, Class),
     Segment(Box<Segment<B>>),
 }
@@ -116,15 +116,15 @@ impl<B: Backend> Reservation<'_, B> {
 
     /// Makes a block of memory that was obtained for this reservation, and counts the allocation.
     #[inline]
-    pub(crate) fn admit(self, memory: Memory<B>, bytes: usize, reused: bool) -> Block<B> {
+    pub(crate) fn admit(self, memory: BlockMemory<B>, bytes: usize, reused: bool) -> Block<B> {
         let pool = self.pool;
         pool.caches.mine().counts.allocated(reused);
         let charge = self.into_charge();
         let block = match memory {
-            Memory::Piece(FreePiece { memory, offset, node }, class) => {
+            BlockMemory::Piece(FreePiece { memory, offset, node }, class) => {
                 Block::new(memory, offset, bytes, charge, Origin::Slab { node, class })
             }
-            Memory::Segment(segment) => pool.segment_block(segment, bytes, charge),
+            BlockMemory::Segment(segment) => pool.segment_block(segment, bytes, charge),
         };
         pool.shed_surplus();
         block
@@ -212,15 +212,19 @@ impl<B: Backend> DevicePool<B> {
     }
 
     /// Memory for a block of a reservation, and whether the driver was asked for nothing.
-    pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Memory<B>, bool), Fault> {
+    pub(crate) fn obtain(
+        &self,
+        bytes: usize,
+        request: AllocRequest,
+    ) -> Result<(BlockMemory<B>, bool), Fault> {
         if request.is_small(bytes) {
             let class = Class::of(bytes);
             let (piece, reused) = self.obtain_piece(class)?;
-            return Ok((Memory::Piece(piece, class), reused));
+            return Ok((BlockMemory::Piece(piece, class), reused));
         }
         let mapped = self.extent(bytes, request).map_or(usize::MAX, |(mapped, _)| mapped);
         let (segment, reused) = Assembler::new(self).obtain(mapped, request)?;
-        Ok((Memory::Segment(segment), reused))
+        Ok((BlockMemory::Segment(segment), reused))
     }
 
     /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets
