@@ -3,8 +3,8 @@
 //! Data goes in pieces through *rings* of pinned blocks: while the device copies one piece, the host copies
 //! another. A transfer of up to 8 MiB has one ring of at most four blocks, one per piece. A larger transfer
 //! has a ring for each of several threads, if the machine has more than one core: see the module comment of
-//! `memory/transfer/copy_threads.rs`. [`PinnedPieces`] is the memory before the transfer begins, [`PinnedRing`]
-//! a part of it on one lane.
+//! `memory/transfer/copy_threads.rs`. [`PinnedPieces`] is the memory before the transfer begins,
+//! [`PinnedRing`] a part of it on one lane.
 
 use crate::backend::Backend;
 use crate::buffer::copies;
