@@ -26,19 +26,19 @@ pub mod steps {
                 name: "advance",
                 has_body: true,
                 block: ::gpumem::__private::core::option::Option::None,
-                slots: &[
-                    ::gpumem::__private::Slot::Slice(0usize),
-                    ::gpumem::__private::Slot::Slice(1usize),
-                    ::gpumem::__private::Slot::Value(0usize),
+                origins: &[
+                    ::gpumem::__private::ParamOrigin::Slice(0usize),
+                    ::gpumem::__private::ParamOrigin::Slice(1usize),
+                    ::gpumem::__private::ParamOrigin::Value(0usize),
                 ],
             },
             ::gpumem::__private::Entry {
                 name: "clear",
                 has_body: true,
                 block: ::gpumem::__private::core::option::Option::None,
-                slots: &[
-                    ::gpumem::__private::Slot::Slice(0usize),
-                    ::gpumem::__private::Slot::Value(0usize),
+                origins: &[
+                    ::gpumem::__private::ParamOrigin::Slice(0usize),
+                    ::gpumem::__private::ParamOrigin::Value(0usize),
                 ],
             },
         ],

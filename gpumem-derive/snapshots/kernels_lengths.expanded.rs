@@ -11,21 +11,21 @@ mod sums {
                     name: "sum",
                     has_body: false,
                     block: engine::gpumem::__private::core::option::Option::None,
-                    slots: &[
-                        engine::gpumem::__private::Slot::Slice(0usize),
-                        engine::gpumem::__private::Slot::Length32(0usize),
-                        engine::gpumem::__private::Slot::Slice(1usize),
-                        engine::gpumem::__private::Slot::Length64(1usize),
-                        engine::gpumem::__private::Slot::Value(0usize),
+                    origins: &[
+                        engine::gpumem::__private::ParamOrigin::Slice(0usize),
+                        engine::gpumem::__private::ParamOrigin::Length32(0usize),
+                        engine::gpumem::__private::ParamOrigin::Slice(1usize),
+                        engine::gpumem::__private::ParamOrigin::Length64(1usize),
+                        engine::gpumem::__private::ParamOrigin::Value(0usize),
                     ],
                 },
                 engine::gpumem::__private::Entry {
                     name: "scale",
                     has_body: true,
                     block: engine::gpumem::__private::core::option::Option::None,
-                    slots: &[
-                        engine::gpumem::__private::Slot::Slice(0usize),
-                        engine::gpumem::__private::Slot::Length32(0usize),
+                    origins: &[
+                        engine::gpumem::__private::ParamOrigin::Slice(0usize),
+                        engine::gpumem::__private::ParamOrigin::Length32(0usize),
                     ],
                 },
             ],

@@ -42,11 +42,11 @@ pub mod steps {
                     name: "advance",
                     has_body: true,
                     block: ::gpumem::__private::core::option::Option::None,
-                    slots: &[
-                        ::gpumem::__private::Slot::Slice(0usize),
-                        ::gpumem::__private::Slot::Slice(1usize),
-                        ::gpumem::__private::Slot::Value(0usize),
-                        ::gpumem::__private::Slot::Value(1usize),
+                    origins: &[
+                        ::gpumem::__private::ParamOrigin::Slice(0usize),
+                        ::gpumem::__private::ParamOrigin::Slice(1usize),
+                        ::gpumem::__private::ParamOrigin::Value(0usize),
+                        ::gpumem::__private::ParamOrigin::Value(1usize),
                     ],
                 },
                 #[cfg(feature = "count")]
@@ -58,7 +58,7 @@ pub mod steps {
                         1u32,
                         1u32,
                     )),
-                    slots: &[::gpumem::__private::Slot::Slice(0usize)],
+                    origins: &[::gpumem::__private::ParamOrigin::Slice(0usize)],
                 },
             ],
         )

@@ -49,9 +49,9 @@ pub enum Error {
     /// The device has no room, although the limits would allow it. All idle memory was given back, and the
     /// allocation was tried again.
     #[error(
-        "out of memory: {buffer} asked for {}; live buffers hold {}, transfers {} more; {} are kept, of which the largest \
+        "out of memory: {buffer} asked for {}; live buffers hold {}, transfers {} more; {} are retained, of which the largest \
          free piece has {}; {}",
-        Bytes(*requested), Bytes(*live), Bytes(*retired), Bytes(*kept), Bytes(*largest_free),
+        Bytes(*requested), Bytes(*live), Bytes(*retired), Bytes(*retained), Bytes(*largest_free),
         OptionalBytes("the device has", *free, "free")
     )]
     OutOfMemory {
@@ -64,7 +64,7 @@ pub enum Error {
         /// Bytes of dropped buffers that transfers and other streams still use.
         retired: u64,
         /// Bytes that are held from the driver and belong to no buffer. They could not be given back.
-        kept: u64,
+        retained: u64,
         /// Bytes in the largest free piece of that memory.
         largest_free: u64,
         /// Bytes free on the device by its own account.
@@ -441,7 +441,7 @@ impl From<Fault> for Error {
             Cause::OutOfMemory => Self::CallRefused {
                 backend,
                 operation: "an operation",
-                reason: "there is no memory for it; drop buffers, or give back with `Device::trim(0)` what is kept".into(),
+                reason: "there is no memory for it; drop buffers, or give back with `Device::trim(0)` what is retained".into(),
             },
         }
     }

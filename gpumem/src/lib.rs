@@ -108,7 +108,7 @@ pub mod cuda {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::buffer::{Arrived, RawBuffer, RawMut, RawOwned};
-    pub use crate::kernels::{Entry, Header, HeaderPart, KernelSet, Length, Slot, Source, Value};
+    pub use crate::kernels::{Entry, Header, HeaderPart, KernelSet, Length, ParamOrigin, Source, Value};
     pub use crate::memory::{Pool, PoolBlock};
     pub use crate::set::{AsyncSet, HostDefault, PlainData, Set, debug};
     pub use core;

@@ -200,7 +200,7 @@ impl BufferSpec {
     /// let ticket = frame.start_download()?;
     /// frame.fill(0)?; // waits for the staging copy alone
     /// assert_eq!(*ticket.wait()?, [1, 2, 3]);
-    /// assert!(frame.stats().shadow_bytes > 0); // of the staging copy
+    /// assert!(frame.stats().staging_bytes > 0); // of the staging copy
     /// # Ok::<(), gpumem::Error>(())
     /// ```
     #[must_use]

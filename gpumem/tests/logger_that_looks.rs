@@ -45,7 +45,7 @@ fn start(round: usize) -> Result<(), Error> {
     let side = device.create_stream()?;
     let all =
         || device.start_downloads((&*frame, &*frame, &*frame, &*frame, &*frame, &*frame, &*frame, &*frame));
-    // Pinned memory and shadows are there from the second time on, and nothing is under way.
+    // Pinned memory and staging copies are there from the second time on, and nothing is under way.
     drop(all()?.wait()?);
     device.synchronize()?;
     let (go, started) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));

@@ -44,9 +44,9 @@ fn out_of_memory_counts_what_another_device_holds() {
     let half = usize::try_from(free / 2).unwrap();
     let error = Buffer::<u8, Cuda>::with_capacity(&mine, "too much", half).unwrap_err();
     println!("{error}");
-    let Error::OutOfMemory { requested, live, kept, free: left, .. } = error else { panic!("{error}") };
+    let Error::OutOfMemory { requested, live, retained, free: left, .. } = error else { panic!("{error}") };
     assert_eq!((requested, live), (half as u64, 4_000_000));
-    assert!(kept < 4 << 20, "free memory went back first: {kept}");
+    assert!(retained < 4 << 20, "free memory went back first: {retained}");
     assert!(left.is_some_and(|left| left < free / 2), "{left:?}");
     buffer.resize(2_000_000).unwrap();
 

@@ -417,7 +417,7 @@ fn closing_gives_everything_back_or_says_what_is_left() {
 fn trim_gives_back_what_no_buffer_uses() {
     promised(
         "gpumem/src/device/mod.rs",
-        "Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are kept. Returns the bytes that \
+        "Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are retained. Returns the bytes that \
          went back.",
     );
     promised(

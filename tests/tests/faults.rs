@@ -357,7 +357,7 @@ fn a_selection_that_fails_leaves_its_buffers_as_they_were() {
         assert_eq!(device.stats().async_downloads, 0, "call {call}: {error}");
         assert_eq!((plain.stats().slots_taken, copied.stats().slots_taken), (0, 0), "call {call}: {error}");
         if matches!(error, Error::OutOfMemory { .. } | Error::OutOfPinnedMemory { .. }) {
-            let stats = (copied.stats().shadow_bytes, device.stats().live_bytes);
+            let stats = (copied.stats().staging_bytes, device.stats().live_bytes);
             assert_eq!(stats, (0, live), "call {call}: {error}");
         }
         // Both buffers still work, and the copies that were queued change nothing.

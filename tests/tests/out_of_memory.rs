@@ -13,7 +13,7 @@ type Operation = fn(&mut Buffer<u32>) -> Result<(), Error>;
 
 /// Checks the figures in the error of an allocation that the driver refused.
 fn check_figures(device: &Device, error: &Error) {
-    let Error::OutOfMemory { buffer, requested, live, retired, kept, largest_free, free } = error else {
+    let Error::OutOfMemory { buffer, requested, live, retired, retained, largest_free, free } = error else {
         panic!("{error}")
     };
     assert_eq!((buffer.name(), *requested), ("huge", 100 << 20));
@@ -21,8 +21,8 @@ fn check_figures(device: &Device, error: &Error) {
     // The 32 MiB went back before the allocation failed. The slab of 2 MiB stays, because the small buffer
     // lies in it.
     assert_eq!(device.stats().held_bytes, 6 << 20);
-    assert_eq!(*kept, (2 << 20) - 400);
-    assert!((1 << 20..*kept).contains(largest_free), "{largest_free}");
+    assert_eq!(*retained, (2 << 20) - 400);
+    assert!((1 << 20..*retained).contains(largest_free), "{largest_free}");
     assert_eq!(free.is_some(), device.memory_info().unwrap().free.is_some());
 }
 
@@ -32,7 +32,7 @@ fn check_text(text: &str) {
         "out of memory: buffer `huge` asked for 100 MiB; live buffers hold 4.00 MiB (4194704 bytes), ";
     assert!(text.starts_with(begin), "{text}");
     let rest =
-        "transfers 0 bytes more; 2.00 MiB (2096752 bytes) are kept, of which the largest free piece has ";
+        "transfers 0 bytes more; 2.00 MiB (2096752 bytes) are retained, of which the largest free piece has ";
     assert!(text.contains(rest), "{text}");
 }
 
@@ -83,7 +83,7 @@ const OPERATIONS: [(&str, Operation); 8] = [
     ("grow by the factor", |buffer| buffer.extend_from_slice(&[1; 10])),
     ("upload more", |buffer| buffer.upload(&[3; 4 * MIB])),
     ("another", |buffer| Buffer::<u32>::with_capacity(buffer.device(), "another", 3 * MIB).map(|_| ())),
-    ("a composed one", |buffer| {
+    ("an assembled one", |buffer| {
         let device = buffer.device().clone();
         let make = |mib: usize| Buffer::<u8>::with_capacity(&device, "one", mib * MIB);
         let (first, second, third) = (make(20)?, make(20)?, make(20)?);

@@ -46,7 +46,7 @@ pub(super) enum File {
 #[derive(Default)]
 pub(super) struct CheckedKernel {
     /// The origin of each parameter in the PTX.
-    pub(super) slots: Vec<Slot>,
+    pub(super) origins: Vec<ParamOrigin>,
     /// For each parameter, assertions about its type.
     pub(super) assertions: Vec<TokenStream>,
     /// The threads that a block must have.
@@ -57,9 +57,10 @@ pub(super) struct CheckedKernel {
     pub(super) max_threads: Option<u64>,
 }
 
-/// The origin of a parameter in the PTX: the runtime's `Slot`, by the number of the slice or of the value.
+/// The origin of a parameter in the PTX: the runtime's `ParamOrigin`, by the number of the slice or of the
+/// value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum ParamOrigin {
     Slice(usize),
     Length(usize, u32),
     Value(usize),
@@ -114,10 +115,10 @@ fn check_kernel(options: &Options, ptx: Option<&Ptx>, kernel: &Kernel, sink: &mu
         Some(ptx) => against(ptx, kernel, options.lengths, &core(options), sink),
         None => unchecked(kernel, options.lengths),
     };
-    if checked.slots.len() > MOST_PARAMETERS {
+    if checked.origins.len() > MOST_PARAMETERS {
         let message = format!(
             "a kernel has at most {MOST_PARAMETERS} parameters in the PTX, and `{name}` has {}: put values into a struct",
-            checked.slots.len()
+            checked.origins.len()
         );
         sink.at(name, message);
     }
@@ -163,20 +164,20 @@ fn read(path: &Path) -> Result<Ptx, String> {
     ))
 }
 
-/// The slots of a kernel whose PTX is not known.
+/// The origins of the parameters of a kernel whose PTX is not known.
 fn unchecked(kernel: &Kernel, lengths: bool) -> CheckedKernel {
-    let (mut slots, mut slices, mut values) = (Vec::new(), 0, 0);
+    let (mut origins, mut slices, mut values) = (Vec::new(), 0, 0);
     for param in &kernel.params {
         if param.is_slice() {
-            slots.push(Slot::Slice(slices));
-            slots.extend(lengths.then_some(Slot::Length(slices, 32)));
+            origins.push(ParamOrigin::Slice(slices));
+            origins.extend(lengths.then_some(ParamOrigin::Length(slices, 32)));
             slices += 1;
         } else {
-            slots.push(Slot::Value(values));
+            origins.push(ParamOrigin::Value(values));
             values += 1;
         }
     }
-    CheckedKernel { slots, ..CheckedKernel::default() }
+    CheckedKernel { origins, ..CheckedKernel::default() }
 }
 
 fn against(ptx: &Ptx, kernel: &Kernel, lengths: bool, core: &TokenStream, sink: &mut Sink) -> CheckedKernel {
@@ -194,19 +195,19 @@ fn against(ptx: &Ptx, kernel: &Kernel, lengths: bool, core: &TokenStream, sink: 
     if kernel.is_broken {
         return checked;
     }
-    if entry.params.len() != checked.slots.len() {
-        sink.at(&kernel.name, other_number(entry, kernel, checked.slots.len(), lengths));
+    if entry.params.len() != checked.origins.len() {
+        sink.at(&kernel.name, other_number(entry, kernel, checked.origins.len(), lengths));
         return checked;
     }
     let mut theirs = entry.params.iter().enumerate().map(|(index, theirs)| Theirs { index, theirs });
-    let mut slots = checked.slots.iter_mut();
+    let mut origins = checked.origins.iter_mut();
     for param in &kernel.params {
         let assertions = theirs.next().map(|theirs| parameter(param, &theirs, core, sink));
         checked.assertions.push(assertions.unwrap_or_default());
-        slots.next();
+        origins.next();
         if lengths
             && param.is_slice()
-            && let (Some(theirs), Some(Slot::Length(_, width))) = (theirs.next(), slots.next())
+            && let (Some(theirs), Some(ParamOrigin::Length(_, width))) = (theirs.next(), origins.next())
         {
             *width = length(param, &theirs, sink).unwrap_or(32);
         }

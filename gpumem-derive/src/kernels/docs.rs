@@ -1,6 +1,6 @@
 //! The documentation of the generated items.
 
-use super::check::{Checked, CheckedKernel, Slot};
+use super::check::{Checked, CheckedKernel, ParamOrigin};
 use super::options::{Options, Ptx};
 use super::params::{self, Param};
 use super::signature::Kernel;
@@ -55,11 +55,11 @@ fn described(kernel: &Kernel, checked: &CheckedKernel, param: &Param) -> String 
     // The number of the slice or of the value.
     let mut before = kernel.params.iter().take_while(|other| !std::ptr::eq(*other, param));
     let number = before.by_ref().filter(|other| other.is_slice() == param.is_slice()).count();
-    let is_of = |slot: &Slot| match *slot {
-        Slot::Slice(slice) | Slot::Length(slice, _) => param.is_slice() && slice == number,
-        Slot::Value(value) => !param.is_slice() && value == number,
+    let is_of = |origin: &ParamOrigin| match *origin {
+        ParamOrigin::Slice(slice) | ParamOrigin::Length(slice, _) => param.is_slice() && slice == number,
+        ParamOrigin::Value(value) => !param.is_slice() && value == number,
     };
-    let parts = checked.slots.iter().zip(&checked.described).filter(|(slot, _)| is_of(slot));
+    let parts = checked.origins.iter().zip(&checked.described).filter(|(origin, _)| is_of(origin));
     parts.map(|(_, described)| described.as_str()).collect::<Vec<_>>().join("; ")
 }
 

@@ -1,7 +1,7 @@
 //! Writes the module, with `Kernels<B>`.
 
 use super::assertions;
-use super::check::{Checked, CheckedKernel, File, Slot};
+use super::check::{Checked, CheckedKernel, File, ParamOrigin};
 use super::context::{Context, generated, lints};
 use super::docs;
 use super::header;
@@ -97,17 +97,17 @@ fn text_of(name: &Ident) -> String {
 fn entry(cx: &Context<'_>, kernel: &Kernel, checked: &CheckedKernel) -> TokenStream {
     let (private, core, gate) = (&cx.private, &cx.core, &kernel.gate);
     let (name, has_body) = (kernel.plain_name(), kernel.has_body);
-    let slots = checked.slots.iter().map(|slot| match *slot {
-        Slot::Slice(slice) => quote!(#private::Slot::Slice(#slice)),
-        Slot::Length(slice, 64) => quote!(#private::Slot::Length64(#slice)),
-        Slot::Length(slice, _) => quote!(#private::Slot::Length32(#slice)),
-        Slot::Value(value) => quote!(#private::Slot::Value(#value)),
+    let origins = checked.origins.iter().map(|origin| match *origin {
+        ParamOrigin::Slice(slice) => quote!(#private::ParamOrigin::Slice(#slice)),
+        ParamOrigin::Length(slice, 64) => quote!(#private::ParamOrigin::Length64(#slice)),
+        ParamOrigin::Length(slice, _) => quote!(#private::ParamOrigin::Length32(#slice)),
+        ParamOrigin::Value(value) => quote!(#private::ParamOrigin::Value(#value)),
     });
     let block = match checked.block {
         Some([x, y, z]) => quote!(#core::option::Option::Some((#x, #y, #z))),
         None => quote!(#core::option::Option::None),
     };
-    quote!(#gate #private::Entry { name: #name, has_body: #has_body, block: #block, slots: &[#(#slots),*] })
+    quote!(#gate #private::Entry { name: #name, has_body: #has_body, block: #block, origins: &[#(#origins),*] })
 }
 
 /// The numbers of the kernels in the table, for modules in which `#[cfg]` may remove some.

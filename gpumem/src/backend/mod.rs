@@ -3,7 +3,7 @@
 //! A backend knows nothing of element types, names, growth or owners. It moves bytes in the order of its
 //! calls. Its terms:
 //!
-//! * *memory*: a block on the device, addressed by a handle and byte offsets. No room above assumes that it
+//! * *memory*: a block on the device, addressed by a handle and byte offsets. No layer above assumes that it
 //!   has an address, so a graphics API can be a backend. A handle is a name: to clone it makes no memory, to
 //!   drop it frees none;
 //! * *chunk*, on devices with virtual memory: physical memory, which has an address while it is mapped.
@@ -17,10 +17,10 @@
 //! A backend implements two traits. Users name [`Backend`] (`Device<B>`, `Buffer<T, B>`). Only the runtime
 //! calls [`BackendOps`], which lives in a private module. So no other crate can implement it, and none is
 //! ever handed a backend to call it on. Its methods that queue work are `unsafe`: a backend does not decide
-//! *when* a block may be touched or freed. The rooms `memory` and `buffer` do, and their module comments give
-//! the protocol.
+//! *when* a block may be touched or freed. The layers `memory` and `buffer` do, and their module comments
+//! give the protocol.
 //!
-//! In this room, *the host backend* is [`Host`], *host memory* is memory of the machine, and *the CPU* or
+//! In this module, *the host backend* is [`Host`], *host memory* is memory of the machine, and *the CPU* or
 //! *the calling thread* is the one that runs the program.
 
 mod dim3;

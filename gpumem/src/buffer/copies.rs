@@ -27,8 +27,8 @@ pub(super) unsafe fn copy_on_device<B: Backend>(
 ) -> Result<(), Fault> {
     source.check()?;
     let stream = state.lanes.compute.stream().raw();
-    // SAFETY: the caller vouches for the ranges. Later writes of either block, and its retirement, are queued
-    // on this stream too or wait for it (rule 1).
+    // SAFETY: the caller vouches for the ranges. Later writes of either block, its next owner's too, are
+    // queued on this stream or wait for it (rule 1).
     let queued = unsafe { state.backend.copy_on_device(stream, source.at(start), target.at(to), bytes) };
     queued.inspect_err(|fault| count(state, fault))
 }
@@ -52,8 +52,8 @@ pub(super) unsafe fn fill<B: Backend>(
     repetitions: usize,
 ) -> Result<bool, Fault> {
     let stream = state.lanes.compute.stream().raw();
-    // SAFETY: the caller vouches for the range. Other writes of the block, and its retirement, are queued on
-    // this stream too or wait for it (rule 1).
+    // SAFETY: the caller vouches for the range. Other writes of the block, its next owner's too, are queued
+    // on this stream or wait for it (rule 1).
     let queued = unsafe { state.backend.fill(stream, target.at(to), pattern, repetitions) };
     queued.inspect_err(|fault| count(state, fault))
 }
@@ -75,8 +75,9 @@ pub(super) unsafe fn upload<B: Backend>(
     bytes: usize,
 ) -> Result<B::Event, NotQueued> {
     let stream = lane.stream();
-    // SAFETY: the caller vouches for the range, the bytes and the order. The block is retired on the compute
-    // stream, after this copy, or parked until its pending use is done (rules 1 and 2).
+    // SAFETY: the caller vouches for the range, the bytes and the order. A block that is dropped is free
+    // in the order of the compute stream, after this copy, or parked until its pending use is done (rules 1
+    // and 2).
     let copy =
         || unsafe { state.backend.copy_to_device(stream.raw(), (pinned.raw(), 0), target.at(to), bytes) };
     let record = || state.backend.record_queued(stream.raw());
@@ -103,8 +104,8 @@ pub(super) unsafe fn download<B: Backend>(
 ) -> Result<B::Event, NotQueued> {
     let stream = lane.stream();
     // SAFETY: the caller vouches for the range and for `pinned`. On the compute lane, later writes of the
-    // block and its retirement come after this copy (rule 1); on another lane, the block carries it as a
-    // pending use (rule 2).
+    // block, its next owner's too, come after this copy (rule 1); on another lane, the block carries it as
+    // a pending use (rule 2).
     let copy =
         || unsafe { state.backend.copy_to_host(stream.raw(), source.at(start), (pinned.raw(), 0), bytes) };
     let record = || state.backend.record_queued(stream.raw());

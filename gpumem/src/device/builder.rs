@@ -149,9 +149,9 @@ impl DeviceBuilder {
         self
     }
 
-    /// Sets how many free bytes are kept for later buffers. More than that goes back to the driver in the
-    /// next operation that takes memory and does not find it in the thread's cache. By default all free
-    /// memory is kept.
+    /// Sets how many free bytes are retained for later buffers. More than that goes back to the driver in
+    /// the next operation that takes memory and does not find it in the thread's cache. By default all free
+    /// memory is retained.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -169,9 +169,9 @@ impl DeviceBuilder {
         self
     }
 
-    /// Sets for how long free memory is kept. The time must be above 0. A background thread gives memory back
-    /// that was idle for this time, within three times as long. By default there is no such thread, and free
-    /// memory is kept until a buffer takes it or [`Device::trim`] gives it back.
+    /// Sets for how long free memory is retained. The time must be above 0. A background thread gives memory
+    /// back that was idle for this time, within three times as long. By default there is no such thread, and
+    /// free memory is retained until a buffer takes it or [`Device::trim`] gives it back.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};
@@ -388,7 +388,7 @@ impl DeviceBuilder {
                 refuse("memory_limit", "0".into(), "it must be at least one byte")
             }
             Self { retain_for: Some(Duration::ZERO), .. } => {
-                refuse("retain_for", "0".into(), "it must be a time; `retain(0)` keeps nothing")
+                refuse("retain_for", "0".into(), "it must be a time; `retain(0)` retains nothing")
             }
             Self { overhead: Some(overhead), .. } if !(overhead.is_finite() && *overhead >= 0.0) => {
                 refuse("overhead", overhead.to_string(), "it must be finite and not negative")

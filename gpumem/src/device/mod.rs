@@ -318,15 +318,15 @@ impl<B: Backend> Device<B> {
         self.state().timeline()
     }
 
-    /// Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are kept.
+    /// Gives memory back to the driver that no buffer uses, until at most `retain` bytes of it are retained.
     /// Returns the bytes that went back.
     ///
-    /// Memory of dropped buffers is kept for the next ones, since taking memory from the driver costs tens of
-    /// microseconds. Call this when a phase of the program that needed much memory is over, or when another
-    /// process needs the memory. The call waits for the device's work. With `retain` at 0 pinned memory that
-    /// no transfer uses goes back as well, and dropped modules of kernels are unloaded; a CUDA driver then
-    /// waits for kernels of other devices of the process too. Memory goes back in whole pieces of 2 MiB and
-    /// more, so a small buffer can keep the piece that it lies in.
+    /// Memory of dropped buffers is retained for the next ones, since taking memory from the driver costs
+    /// tens of microseconds. Call this when a phase of the program that needed much memory is over, or when
+    /// another process needs the memory. The call waits for the device's work. With `retain` at 0 pinned
+    /// memory that no transfer uses goes back as well, and dropped modules of kernels are unloaded; a CUDA
+    /// driver then waits for kernels of other devices of the process too. Memory goes back in whole pieces of
+    /// 2 MiB and more, so a small buffer can keep the piece that it lies in.
     ///
     /// ```
     /// use gpumem::{Buffer, Device};

@@ -34,7 +34,7 @@ unsafe impl Send for Lent {}
 /// A kernel that is about to be queued.
 #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // The host runs the body.
 #[derive(Debug)]
-pub struct Call<'a> {
+pub struct KernelCall<'a> {
     pub(super) index: usize,
     pub(super) entry: &'static Entry,
     pub(super) launch: Launch,
@@ -44,7 +44,7 @@ pub struct Call<'a> {
 }
 
 pub(super) mod sealed {
-    use super::{Backend, Call, Device, Error, Location, RawBuffer, Source, Stream};
+    use super::{Backend, Device, Error, KernelCall, Location, RawBuffer, Source, Stream};
 
     pub trait RunsKernels: Backend {
         /// The kernels of a source on a device.
@@ -70,7 +70,7 @@ pub(super) mod sealed {
             device: &Device<Self>,
             loaded: &Self::Loaded,
             stream: &Stream<Self>,
-            call: Call<'_>,
+            call: KernelCall<'_>,
             body: impl FnOnce() + Send + 'static,
         ) -> Result<(), Error>;
     }
@@ -100,7 +100,7 @@ impl sealed::RunsKernels for Host {
         device: &Device<Host>,
         (): &(),
         stream: &Stream<Host>,
-        call: Call<'_>,
+        call: KernelCall<'_>,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
         Ok(device.state().backend.run_kernel(stream.raw(), call.launched_at, body)?)

@@ -29,5 +29,5 @@ pub use self::cuda::Module;
 pub use self::header::{Header, HeaderPart};
 pub use self::host::HostKernels;
 pub use self::launch::{IntoLaunch, Launch, LaunchOn};
-pub use self::source::{Entry, KernelValue, Slot, Source, Value};
+pub use self::source::{Entry, KernelValue, ParamOrigin, Source, Value};
 pub use self::typed::{KernelSet, Length};

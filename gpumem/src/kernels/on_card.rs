@@ -4,8 +4,8 @@
 //! length if the PTX takes that; all other values are where the caller has them. The driver copies all of
 //! them before the launch returns.
 
-use super::backend::{Call, KernelBackend, Lent, sealed::RunsKernels};
-use super::source::{Entry, Slot, Source};
+use super::backend::{KernelBackend, KernelCall, Lent, sealed::RunsKernels};
+use super::source::{Entry, ParamOrigin, Source};
 use crate::backend::cuda::{FoundKernel, Limits, Module};
 use crate::backend::{Backend, Cuda, Dim3, Fault};
 use crate::buffer::RawBuffer;
@@ -67,10 +67,10 @@ impl RunsKernels for Cuda {
         _: &Device<Cuda>,
         loaded: &LoadedOnCard,
         stream: &Stream<Cuda>,
-        call: Call<'_>,
+        call: KernelCall<'_>,
         _: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
-        let Call { index, entry, launch, lent, values, .. } = call;
+        let KernelCall { index, entry, launch, lent, values, .. } = call;
         let kernel = &loaded.kernels[index];
         let block = entry.block.map_or_else(|| kernel.default_block(), Dim3::from);
         let Some((grid, block, shared)) = launch.resolve(block) else {
@@ -87,16 +87,16 @@ impl RunsKernels for Cuda {
         lengths.fill(entry, lent)?;
         let mut params = [ptr::null_mut::<c_void>(); PARAMS];
         let mut count = 0;
-        for (param, slot) in params.iter_mut().zip(entry.slots) {
-            *param = match *slot {
-                Slot::Slice(slice) => ptr::from_ref(&lent[slice].start).cast_mut().cast(),
-                Slot::Length32(slice) => ptr::from_ref(&lengths.short[slice]).cast_mut().cast(),
-                Slot::Length64(slice) => ptr::from_ref(&lengths.long[slice]).cast_mut().cast(),
-                Slot::Value(value) => values[value].address.cast_mut(),
+        for (param, origin) in params.iter_mut().zip(entry.origins) {
+            *param = match *origin {
+                ParamOrigin::Slice(slice) => ptr::from_ref(&lent[slice].start).cast_mut().cast(),
+                ParamOrigin::Length32(slice) => ptr::from_ref(&lengths.short[slice]).cast_mut().cast(),
+                ParamOrigin::Length64(slice) => ptr::from_ref(&lengths.long[slice]).cast_mut().cast(),
+                ParamOrigin::Value(value) => values[value].address.cast_mut(),
             };
             count += 1;
         }
-        assert_eq!(count, entry.slots.len(), "the macro refuses more parameters");
+        assert_eq!(count, entry.origins.len(), "the macro refuses more parameters");
         // SAFETY: each pointer is to a value of the size that the PTX has there, which the macro has
         // compared; the driver writes none of them. The author of the PTX vouches that the kernel stays
         // within its slices (`Source::ptx`); the caller has ordered the stream after their other uses (rules
@@ -122,9 +122,9 @@ struct Lengths {
 
 impl Lengths {
     fn fill(&mut self, entry: &Entry, lent: &[Lent]) -> Result<(), Error> {
-        for slot in entry.slots {
-            match *slot {
-                Slot::Length32(slice) => {
+        for origin in entry.origins {
+            match *origin {
+                ParamOrigin::Length32(slice) => {
                     let len = lent[slice].len;
                     self.short[slice] = u32::try_from(len).map_err(|_| {
                         refused(format!(
@@ -133,8 +133,8 @@ impl Lengths {
                         ))
                     })?;
                 }
-                Slot::Length64(slice) => self.long[slice] = lent[slice].len as u64,
-                Slot::Slice(_) | Slot::Value(_) => {}
+                ParamOrigin::Length64(slice) => self.long[slice] = lent[slice].len as u64,
+                ParamOrigin::Slice(_) | ParamOrigin::Value(_) => {}
             }
         }
         Ok(())

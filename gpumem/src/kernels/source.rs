@@ -25,12 +25,12 @@ pub struct Entry {
     /// The threads that a block must have on a card, if the PTX says so.
     pub block: Option<(u32, u32, u32)>,
     /// The parameters in the PTX, in their order.
-    pub slots: &'static [Slot],
+    pub origins: &'static [ParamOrigin],
 }
 
 /// The origin of a parameter in the PTX. The number counts the slices, or the other parameters.
 #[derive(Clone, Copy, Debug)]
-pub enum Slot {
+pub enum ParamOrigin {
     /// The address of a slice.
     Slice(usize),
     /// The length of a slice, as a `u32`.

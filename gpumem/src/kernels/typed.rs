@@ -9,7 +9,7 @@
 //! each launch takes a handle of the device for as long as it takes.
 
 use super::arg::{KernelArg, KernelArgs, queue_with};
-use super::backend::{Call, KernelBackend};
+use super::backend::{KernelBackend, KernelCall};
 use super::launch::IntoLaunch;
 use super::source::{Entry, Source, Value};
 use crate::device::{Device, WeakDevice};
@@ -101,7 +101,7 @@ impl<B: KernelBackend> KernelSet<B> {
             return Ok(());
         }
         queue_with(&device, stream, (entry.name, launched_at), args, |stream, lent| {
-            let call = Call { index, entry, launch, lent: lent.as_ref(), values, launched_at };
+            let call = KernelCall { index, entry, launch, lent: lent.as_ref(), values, launched_at };
             let job = move || {
                 // SAFETY: as `KernelArgs::slices` asks, the job runs once, on the stream that `lend` was
                 // given, of the device that every argument lives on. Only the host runs it (rules 1 and 2).

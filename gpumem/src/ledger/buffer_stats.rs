@@ -1,7 +1,7 @@
 //! The statistics of buffers and sets, as users read them.
 
 use super::stats::{ratio, since};
-use super::table::{Table, share};
+use super::table::{TextTable, share};
 use crate::label::{BufferLabel, Bytes};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ pub struct BufferStats {
     pub slots_taken: usize,
     /// Bytes of device memory that its staging copies hold; see
     /// [`BufferSpec::snapshot`](crate::BufferSpec::snapshot).
-    pub shadow_bytes: u64,
+    pub staging_bytes: u64,
     /// When it was last used: a transfer, a copy or a fill of its elements, a launch that takes it, or a look
     /// at them in place, as the host queued it. Growth is no use. `None` before the first. Up to about 10 ms
     /// too early. `serde` writes the seconds since then, as `idle`.
@@ -111,7 +111,7 @@ impl BufferStats {
     /// ```
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
-        (self.capacity * self.element_size) as u64 + self.shadow_bytes
+        (self.capacity * self.element_size) as u64 + self.staging_bytes
     }
 
     /// Its length over its capacity, from 0 to 1. `None` if it has no capacity.
@@ -302,9 +302,9 @@ fn columns(stats: &BufferStats) -> [String; 8] {
     ]
 }
 
-fn table(owner: &str) -> Table<9> {
+fn table(owner: &str) -> TextTable<9> {
     let [length, capacity, used, bytes, peak, up, down, idle] = HEADINGS;
-    Table::new([owner, length, capacity, used, bytes, peak, up, down, idle])
+    TextTable::new([owner, length, capacity, used, bytes, peak, up, down, idle])
 }
 
 impl fmt::Display for BufferStats {
@@ -368,7 +368,7 @@ mod tests {
             dropped_downloads: 0,
             slot_waits: 0,
             slots_taken: 0,
-            shadow_bytes: 0,
+            staging_bytes: 0,
             last_use: (len > 0).then(|| Instant::now() - Duration::from_millis(1_240)),
         }
     }

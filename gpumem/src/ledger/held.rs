@@ -95,7 +95,7 @@ pub struct Held {
         feature = "serde",
         serde(skip_serializing_if = "Option::is_none", serialize_with = "serialized::trace")
     )]
-    pub(super) backtrace: Option<Trace>,
+    pub(super) backtrace: Option<SharedBacktrace>,
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub(super) span: Option<&'static str>,
 }
@@ -201,17 +201,17 @@ impl fmt::Display for Held {
 
 /// A backtrace that reports share with the ledger. Two are equal if they are the same one.
 #[derive(Clone)]
-pub(super) struct Trace(pub(super) Arc<Backtrace>);
+pub(super) struct SharedBacktrace(pub(super) Arc<Backtrace>);
 
-impl Eq for Trace {}
+impl Eq for SharedBacktrace {}
 
-impl PartialEq for Trace {
+impl PartialEq for SharedBacktrace {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-impl fmt::Debug for Trace {
+impl fmt::Debug for SharedBacktrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -220,7 +220,7 @@ impl fmt::Debug for Trace {
 /// The forms of fields that have none in serde, or one that is hard to read.
 #[cfg(feature = "serde")]
 mod serialized {
-    use super::Trace;
+    use super::SharedBacktrace;
     use serde::Serializer;
     use serde::ser::SerializeStruct;
     use std::panic::Location;
@@ -238,7 +238,7 @@ mod serialized {
         fields.end()
     }
 
-    pub(super) fn trace<S: Serializer>(trace: &Option<Trace>, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn trace<S: Serializer>(trace: &Option<SharedBacktrace>, to: S) -> Result<S::Ok, S::Error> {
         match trace {
             Some(trace) => to.collect_str(&trace.0),
             None => to.serialize_none(),

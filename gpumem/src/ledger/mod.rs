@@ -31,10 +31,10 @@ pub(crate) use records::{Record, SetId};
 pub use stats::{DeviceStats, ErrorCounts};
 
 use crate::log_safely::span_name;
-use crate::threads;
+use crate::threads::{self, CachePadded};
 use crate::timeline::{Footprint, Recorder, Track};
-use held::Trace;
-use records::{Counts, Origin, Scope, Shard};
+use held::SharedBacktrace;
+use records::{CallContext, RecordCounts, Scope, Shard};
 use std::backtrace::Backtrace;
 use std::cmp::Reverse;
 use std::panic::Location;
@@ -51,21 +51,20 @@ pub(crate) struct Ledger {
     scopes: AtomicU64,
     /// Whether each record has a backtrace.
     captures: bool,
-    shards: [CacheAligned; SHARDS],
+    shards: [CachePadded<LockedShard>; SHARDS],
 }
 
 /// About as many shards as threads that make and drop buffers at the same time. A power of two.
 const SHARDS: usize = 16;
 
-/// A shard with a lock, and its counts. Two of them never share a line of the processor's cache.
+/// A shard with a lock, and its counts.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-struct CacheAligned {
+struct LockedShard {
     shard: Mutex<Shard>,
-    counts: Counts,
+    counts: RecordCounts,
 }
 
-impl CacheAligned {
+impl LockedShard {
     fn lock(&self) -> MutexGuard<'_, Shard> {
         // No code under this lock can panic half way, so a poisoned shard is whole.
         self.shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -172,7 +171,7 @@ impl Ledger {
         }
         // The subscriber, which is asked for its span, is foreign code, so no lock is held yet.
         let backtrace = if self.captures { captured() } else { None };
-        let origin = Origin { backtrace, span: span_name() };
+        let context = CallContext { backtrace, span: span_name() };
         let track = entry.track_by(&self.recorder);
         let footprint = entry.footprint();
         let now = clock::now();
@@ -181,7 +180,7 @@ impl Ledger {
         let (place, kind) = (self.place(number), entry.kind);
         let mut shard = place.lock();
         place.counts.add(kind, 1);
-        let index = shard.put(entry, now, origin);
+        let index = shard.put(entry, now, context);
         drop(shard);
         self.recorder.moved(track, Footprint::default(), footprint);
         RecordId { shard: number, index, track }
@@ -325,7 +324,7 @@ impl Ledger {
         (0_u8..).zip(&self.shards).map(|(number, place)| (number, place.lock()))
     }
 
-    fn place(&self, number: u8) -> &CacheAligned {
+    fn place(&self, number: u8) -> &LockedShard {
         &self.shards[usize::from(number) % SHARDS]
     }
 
@@ -336,8 +335,8 @@ impl Ledger {
 
 /// The calls that led here. It takes microseconds, so it is asked for with each device.
 #[cold]
-fn captured() -> Option<Trace> {
-    Some(Trace(Arc::new(Backtrace::force_capture())))
+fn captured() -> Option<SharedBacktrace> {
+    Some(SharedBacktrace(Arc::new(Backtrace::force_capture())))
 }
 
 fn find<'a>(shard: &'a Shard, scope: &ScopeId) -> Option<&'a Scope> {

@@ -1,6 +1,6 @@
 //! The records of all that an application holds: small, in shards.
 
-use super::held::{Held, HeldKind, Trace};
+use super::held::{Held, HeldKind, SharedBacktrace};
 use crate::label::{BufferLabel, ElementName};
 #[cfg(feature = "timeline")]
 use crate::timeline::Lasting;
@@ -89,7 +89,7 @@ impl Record {
     }
 
     #[inline]
-    fn to_held(&self, now: u64, origin: Origin) -> Held {
+    fn to_held(&self, now: u64, context: CallContext) -> Held {
         let has_buffer = !matches!(self.kind, HeldKind::Stream | HeldKind::Module);
         Held {
             kind: self.kind,
@@ -98,15 +98,15 @@ impl Record {
             bytes: self.bytes,
             age: Duration::from_nanos(now.saturating_sub(self.stamp)),
             made_at: self.made_at,
-            backtrace: origin.backtrace,
-            span: origin.span,
+            backtrace: context.backtrace,
+            span: context.span,
         }
     }
 }
 
 /// Where some records were made, beside the line that each record has.
-pub(super) struct Origin {
-    pub(super) backtrace: Option<Trace>,
+pub(super) struct CallContext {
+    pub(super) backtrace: Option<SharedBacktrace>,
     /// The span of `tracing`.
     pub(super) span: Option<&'static str>,
 }
@@ -123,14 +123,14 @@ pub(super) struct Scope {
 
 /// How many records a shard has. They change under the shard's lock and are read without it.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct RecordCounts {
     /// Of buffers.
     pub(super) buffers: AtomicUsize,
     /// For which a check fails, buffers among them.
     pub(super) leaks: AtomicUsize,
 }
 
-impl Counts {
+impl RecordCounts {
     /// Counts a record of this kind, or with `usize::MAX`, which is -1, one less. Under the lock of the
     /// shard, so no other thread writes in between.
     pub(super) fn add(&self, kind: HeldKind, one: usize) {
@@ -147,7 +147,7 @@ impl Counts {
 /// A part of the records. A record is found by its index, and the place of one that was dropped is used
 /// again.
 ///
-/// Its [`Counts`] change with it, so a check that finds nothing looks at no record.
+/// Its [`RecordCounts`] change with it, so a check that finds nothing looks at no record.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     entries: Vec<Option<Record>>,
@@ -157,7 +157,7 @@ pub(super) struct Shard {
     /// The scopes that are open, few if any.
     pub(super) scopes: Vec<Scope>,
     /// By the indices of their records: empty unless backtraces are captured.
-    traces: BTreeMap<u32, Trace>,
+    traces: BTreeMap<u32, SharedBacktrace>,
     /// By the indices of their records, as far as the last that was made in a span of `tracing`.
     spans: Vec<Option<&'static str>>,
 }
@@ -169,7 +169,7 @@ impl Shard {
 
     /// Puts a record that is made `now`.
     #[inline]
-    pub(super) fn put(&mut self, mut entry: Record, now: u64, origin: Origin) -> u32 {
+    pub(super) fn put(&mut self, mut entry: Record, now: u64, context: CallContext) -> u32 {
         self.newest = now.max(self.newest + 1);
         entry.stamp = self.newest;
         let leak = usize::from(entry.kind.is_leak());
@@ -184,15 +184,15 @@ impl Shard {
             self.entries.push(Some(entry));
             index
         };
-        if let Some(trace) = origin.backtrace {
+        if let Some(trace) = context.backtrace {
             self.traces.insert(index, trace);
         }
-        if origin.span.is_some() {
+        if context.span.is_some() {
             let place = index as usize;
             if self.spans.len() <= place {
                 self.spans.resize(place + 1, None);
             }
-            self.spans[place] = origin.span;
+            self.spans[place] = context.span;
         }
         index
     }
@@ -240,7 +240,7 @@ impl Shard {
     pub(super) fn show(&self, index: u32, entry: &Record, now: u64) -> Held {
         let backtrace = self.traces.get(&index).cloned();
         let span = self.spans.get(index as usize).copied().flatten();
-        entry.to_held(now, Origin { backtrace, span })
+        entry.to_held(now, CallContext { backtrace, span })
     }
 
     #[cfg(all(debug_assertions, feature = "testing"))]

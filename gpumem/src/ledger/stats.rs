@@ -1,6 +1,6 @@
 //! The statistics of a device, as users read them.
 
-use super::table::{Table, share};
+use super::table::{TextTable, share};
 use crate::label::Bytes;
 use std::fmt;
 use std::time::Duration;
@@ -310,7 +310,7 @@ impl fmt::Display for DeviceStats {
         let bytes = |bytes: u64| Bytes(bytes).to_string();
         let pair = |now: u64, peak: u64| [bytes(now), bytes(peak)];
         let once = |text: String| [text, String::new()];
-        let mut memory = Table::new(["memory", "now", "peak"]);
+        let mut memory = TextTable::new(["memory", "now", "peak"]);
         memory.row("live", pair(self.live_bytes, self.peak_bytes));
         memory.row("held", pair(self.held_bytes, self.peak_held_bytes));
         memory.row("pinned", pair(self.pinned_bytes, self.peak_pinned_bytes));
@@ -322,7 +322,7 @@ impl fmt::Display for DeviceStats {
         memory.row("lost", once(bytes(self.lost_bytes)));
         writeln!(f, "{memory}\n")?;
 
-        let mut counts = Table::new(["operations", "count", ""]);
+        let mut counts = TextTable::new(["operations", "count", ""]);
         let reused = format!("{} without the driver", share(Some(self.reuse_rate())));
         counts.row("live buffers", once(self.live_buffers.to_string()));
         counts.row("allocations", [self.allocations.to_string(), reused]);

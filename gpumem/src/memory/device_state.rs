@@ -27,8 +27,8 @@ use std::time::Duration;
 /// The state of a device. Transfers and guards each keep it alive; blocks do not, but their owners hold a
 /// device.
 pub(crate) struct DeviceState<B: Backend> {
-    /// Lent to the lanes' wake threads, and to threads that wait for a transfer, which must not hold the
-    /// state.
+    /// Shared with the lanes' wake threads, and with threads that wait for a transfer, which must not hold
+    /// the state.
     pub(crate) backend: Arc<B>,
     /// Tells the devices of a process apart.
     pub(super) number: u64,

@@ -260,7 +260,7 @@ impl<B: Backend> DeviceState<B> {
             requested,
             live: figures.live,
             retired: figures.retired,
-            kept: figures.retained,
+            retained: figures.retained,
             largest_free,
             free: self.backend.memory_info().ok().and_then(|info| info.free),
         }

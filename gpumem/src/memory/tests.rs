@@ -1,4 +1,4 @@
-//! Protocols between threads that several files of this room have a part in.
+//! Protocols between threads that several files of this module have a part in.
 
 use crate::Device;
 use std::sync::mpsc;

@@ -3,7 +3,7 @@
 //! Each buffer has a place in an array, which it keeps while it lives. A name is looked up in a map of
 //! places. A key has the place and the number of its buffer.
 //!
-//! An [`Entry`] has the type of its elements, and never another type of buffer: `get_mut` lends a
+//! An [`Entry`] has the type of its elements, and never another type of buffer: `get_mut` gives a
 //! `&mut Buffer<T, ..>`, with which the application can exchange the buffer for another one, but only for one
 //! of the same element type.
 

@@ -47,7 +47,7 @@ impl Default for Plan {
 
 /// The kind of a call that is about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Call {
+pub(crate) enum CallKind {
     /// It takes a block.
     Block,
     /// It takes new memory from the operating system, which stands for the driver here: a block, a chunk, or
@@ -146,8 +146,8 @@ impl Faults {
     }
 
     /// Counts a call that is about to be made; how it is to fail, if it was chosen.
-    pub(crate) fn chosen(&self, call: Call) -> Option<Failure> {
-        if call == Call::NewMemory {
+    pub(crate) fn chosen(&self, call: CallKind) -> Option<Failure> {
+        if call == CallKind::NewMemory {
             let number = self.0.driver_calls.fetch_add(1, Ordering::SeqCst);
             let fails = self.0.driver_fails.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
             return fails.then_some(Failure::OutOfMemory);
@@ -159,8 +159,8 @@ impl Faults {
         let number = self.0.calls.fetch_add(1, Ordering::SeqCst);
         match call {
             // The second attempt has the next number.
-            Call::Block if number == planned || number == planned + 1 => Some(Failure::OutOfMemory),
-            Call::Queue if number == planned => Some(Failure::OfTheDevice),
+            CallKind::Block if number == planned || number == planned + 1 => Some(Failure::OutOfMemory),
+            CallKind::Queue if number == planned => Some(Failure::OfTheDevice),
             _ => None,
         }
     }

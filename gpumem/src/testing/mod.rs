@@ -4,5 +4,5 @@ mod faults;
 mod slow_bus;
 
 pub use self::faults::Faults;
-pub(crate) use self::faults::{Call, Failure};
+pub(crate) use self::faults::{CallKind, Failure};
 pub use self::slow_bus::SlowBus;

@@ -2,8 +2,11 @@
 //!
 //! By its number a thread finds its own part of lists and caches that threads would otherwise contend for.
 
+mod cache_padded;
 #[cfg(feature = "cuda")]
 pub(crate) mod process_end;
+
+pub(crate) use self::cache_padded::CachePadded;
 
 use std::cell::Cell;
 use std::io;

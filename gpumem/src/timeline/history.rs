@@ -5,7 +5,7 @@
 //! there still.
 
 use super::direction::Direction;
-use super::record::{Footprint, Kind, Record, Segment, Track};
+use super::record::{Footprint, Kind, SegmentState, TimelineRecord, Track};
 use super::sites::Site;
 use crate::label::BufferLabel;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -35,7 +35,7 @@ pub(crate) struct Lasting {
 
 /// How a block of memory came to a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum BlockCause {
     /// It was there at the start.
     Before,
     /// The buffer had none.
@@ -53,7 +53,7 @@ pub(super) enum Cause {
 
 /// Memory of a buffer at one address with one size. A growth begins another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(super) struct BlockLife {
     pub(super) site: u32,
     /// The number of the buffer.
     pub(super) buffer: u64,
@@ -61,7 +61,7 @@ pub(super) struct Block {
     pub(super) start: u64,
     /// None while it lives.
     pub(super) end: Option<u64>,
-    pub(super) cause: Cause,
+    pub(super) cause: BlockCause,
     /// The threads that made it and gave it back.
     pub(super) threads: (u32, u32),
 }
@@ -79,7 +79,7 @@ pub(super) struct Transfer {
 #[derive(Clone, Debug)]
 pub(super) struct SegmentLife {
     pub(super) address: u64,
-    pub(super) segment: Segment,
+    pub(super) segment: SegmentState,
     pub(super) start: u64,
     pub(super) end: Option<u64>,
 }
@@ -97,7 +97,7 @@ pub(super) struct History {
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) sites: Vec<Site>,
-    pub(super) blocks: Vec<Block>,
+    pub(super) blocks: Vec<BlockLife>,
     pub(super) transfers: Vec<Transfer>,
     /// Times, sites and streams.
     pub(super) kernels: Vec<(u64, u32, u64)>,
@@ -112,10 +112,10 @@ const UNKNOWN: BufferLabel = BufferLabel::literal("(other names)");
 impl History {
     pub(super) fn new(
         about: &About,
-        records: &[Record],
+        records: &[TimelineRecord],
         sites: &[Option<Site>],
         lasting: &[Lasting],
-        segments: &[(u64, Segment)],
+        segments: &[(u64, SegmentState)],
     ) -> Self {
         // Threads read the clock before they get their places in the ring. Each record gets a nanosecond for
         // itself, so that the order of times is that of the ring.
@@ -213,8 +213,8 @@ struct Reading {
 }
 
 impl Reading {
-    fn read(&mut self, record: &Record) {
-        let Record { kind, time, thread, site, subject, numbers: [a, b, c, d] } = *record;
+    fn read(&mut self, record: &TimelineRecord) {
+        let TimelineRecord { kind, time, thread, site, subject, numbers: [a, b, c, d] } = *record;
         let history = &mut self.history;
         match kind {
             Kind::Memory => self.memory(record, [Footprint::new(a, b, 0), Footprint::new(c, d, 0)]),
@@ -249,8 +249,8 @@ impl Reading {
     }
 
     /// A buffer's memory changes.
-    fn memory(&mut self, record: &Record, [before, after]: [Footprint; 2]) {
-        let Record { time, thread, site, subject: key, .. } = *record;
+    fn memory(&mut self, record: &TimelineRecord, [before, after]: [Footprint; 2]) {
+        let TimelineRecord { time, thread, site, subject: key, .. } = *record;
         let (buffer, staging) = (key & NUMBER, key > NUMBER);
         self.known.insert((buffer, staging));
         let open = self
@@ -266,29 +266,29 @@ impl Reading {
             return;
         }
         let cause = match before.bytes {
-            _ if staging => Cause::Staging,
-            0 => Cause::Made,
-            bytes if after.bytes == bytes => Cause::Moved,
-            bytes if after.bytes < bytes => Cause::Shrunk,
-            _ if after.address == before.address => Cause::GrownInPlace,
-            _ => Cause::GrownByCopy,
+            _ if staging => BlockCause::Staging,
+            0 => BlockCause::Made,
+            bytes if after.bytes == bytes => BlockCause::Moved,
+            bytes if after.bytes < bytes => BlockCause::Shrunk,
+            _ if after.address == before.address => BlockCause::GrownInPlace,
+            _ => BlockCause::GrownByCopy,
         };
         self.blocks.insert(key, history.blocks.len());
         let threads = (thread, thread);
-        history.blocks.push(Block { site, buffer, place: after, start: time, end: None, cause, threads });
+        history.blocks.push(BlockLife { site, buffer, place: after, start: time, end: None, cause, threads });
     }
 
     /// A block that was there at the start.
     fn block_before(&mut self, site: u32, buffer: u64, place: Footprint, staging: bool) -> usize {
-        let cause = if staging { Cause::Staging } else { Cause::Before };
+        let cause = if staging { BlockCause::Staging } else { BlockCause::Before };
         let (start, threads) = (self.history.start, (0, 0));
-        self.history.blocks.push(Block { site, buffer, place, start, end: None, cause, threads });
+        self.history.blocks.push(BlockLife { site, buffer, place, start, end: None, cause, threads });
         self.history.blocks.len() - 1
     }
 
-    fn mapped(&mut self, time: u64, address: u64, [before, after, reserved]: [u64; 3]) {
+    fn mapped(&mut self, time: u64, address: u64, [before, after, addresses]: [u64; 3]) {
         if before == 0 {
-            let segment = Segment { mapped: after, reserved, slab: false };
+            let segment = SegmentState { mapped: after, addresses, slab: false };
             let stale = self.segments.insert(address, self.history.segments.len());
             if let Some(stale) = stale {
                 // Its end has no record.
@@ -298,7 +298,7 @@ impl Reading {
             return;
         }
         if !self.segments.contains_key(&address) {
-            let segment = Segment { mapped: before, reserved, slab: false };
+            let segment = SegmentState { mapped: before, addresses, slab: false };
             let start = self.history.start;
             self.segments.insert(address, self.history.segments.len());
             self.history.segments.push(SegmentLife { address, segment, start, end: None });
@@ -311,7 +311,7 @@ impl Reading {
     }
 
     /// A segment goes on as another.
-    fn segment_changes(&mut self, time: u64, address: u64, change: impl FnOnce(&mut Segment)) {
+    fn segment_changes(&mut self, time: u64, address: u64, change: impl FnOnce(&mut SegmentState)) {
         let Some(index) = self.segments.get_mut(&address) else { return };
         let segments = &mut self.history.segments;
         segments[*index].end = Some(time);
@@ -350,7 +350,7 @@ impl Reading {
     }
 
     /// Segments that are there and have no record.
-    fn add_segments(&mut self, segments: &[(u64, Segment)]) {
+    fn add_segments(&mut self, segments: &[(u64, SegmentState)]) {
         for (address, segment) in segments {
             match self.segments.get(address) {
                 // Its first record may be younger than its being a slab.

@@ -69,15 +69,15 @@ impl Footprint {
 
 /// A segment that the device has, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Segment {
+pub(super) struct SegmentState {
     pub(super) mapped: u64,
-    pub(super) reserved: u64,
+    pub(super) addresses: u64,
     pub(super) slab: bool,
 }
 
 /// A record, apart from its place in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct TimelineRecord {
     pub(super) kind: Kind,
     /// The time since the recording began: ticks in the ring, nanoseconds in a snapshot.
     pub(super) time: u64,
@@ -89,7 +89,7 @@ pub(super) struct Record {
     pub(super) numbers: [u64; 4],
 }
 
-impl Record {
+impl TimelineRecord {
     #[inline]
     pub(super) fn words(self) -> Words {
         let Self { kind, time, thread, site, subject, numbers: [a, b, c, d] } = self;
@@ -126,9 +126,15 @@ mod tests {
         for (index, kind) in KINDS.into_iter().enumerate() {
             assert_eq!(kind as usize, index);
             let thread = u32::try_from(index).unwrap() + 70_000;
-            let record =
-                Record { kind, time: 1 << 50, thread, site: u32::MAX, subject: 7, numbers: [1, 2, 3, 4] };
-            assert_eq!(Record::of(record.words()), record);
+            let record = TimelineRecord {
+                kind,
+                time: 1 << 50,
+                thread,
+                site: u32::MAX,
+                subject: 7,
+                numbers: [1, 2, 3, 4],
+            };
+            assert_eq!(TimelineRecord::of(record.words()), record);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::direction::Direction;
 use super::history::{About, Lasting};
-use super::record::{Footprint, Kind, Record, Segment, Track};
+use super::record::{Footprint, Kind, SegmentState, TimelineRecord, Track};
 use super::ring::Ring;
 use super::sites::Sites;
 use super::snapshot::Timeline;
@@ -55,7 +55,7 @@ struct Recording {
     sites: Sites,
     /// The segments that the device has now. They change with calls of the driver, which take longer than
     /// this lock.
-    segments: Mutex<BTreeMap<u64, Segment>>,
+    segments: Mutex<BTreeMap<u64, SegmentState>>,
     /// The buffers that were made so far, modulo 2^32.
     buffers: AtomicU32,
     transfers: AtomicU64,
@@ -68,10 +68,11 @@ impl Recording {
     fn push(&self, kind: Kind, site: u32, subject: u64, numbers: [u64; 4]) {
         #[allow(clippy::cast_possible_truncation)] // records have 24 bits of it
         let thread = threads::number() as u32;
-        self.ring.push(Record { kind, time: self.clock.ticks(), thread, site, subject, numbers }.words());
+        self.ring
+            .push(TimelineRecord { kind, time: self.clock.ticks(), thread, site, subject, numbers }.words());
     }
 
-    fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, Segment>> {
+    fn segments(&self) -> MutexGuard<'_, BTreeMap<u64, SegmentState>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,17 +152,17 @@ impl Recorder {
     }
 
     /// A segment's memory has changed.
-    pub(crate) fn mapped(&self, address: u64, before: usize, after: usize, reserved: usize) {
+    pub(crate) fn mapped(&self, address: u64, before: usize, after: usize, addresses: usize) {
         let Some(recording) = &self.0 else { return };
-        let (before, after, reserved) = (before as u64, after as u64, reserved as u64);
+        let (before, after, addresses) = (before as u64, after as u64, addresses as u64);
         let mut segments = recording.segments();
         if after == 0 {
             segments.remove(&address);
         } else {
             let segment = segments.entry(address).or_default();
-            (segment.mapped, segment.reserved) = (after, reserved);
+            (segment.mapped, segment.addresses) = (after, addresses);
         }
-        recording.push(Kind::Mapped, 0, address, [before, after, reserved, 0]);
+        recording.push(Kind::Mapped, 0, address, [before, after, addresses, 0]);
     }
 
     /// A segment became a slab, or is none any more.

@@ -1,6 +1,6 @@
 //! The names of what is recorded, and the lines that made it: a table, so that a record has a number only.
 //!
-//! It is written by all threads without a lock: a slot is set once and never changes. It is bounded, as the
+//! It is written by all threads without a lock: an entry is set once and never changes. It is bounded, as the
 //! ring is; a name that comes when it is full gets number 0.
 
 use crate::label::BufferLabel;
@@ -15,30 +15,30 @@ pub(super) struct Site {
 }
 
 pub(super) struct Sites {
-    /// A power of two of them. Number `n` is slot `n - 1`.
-    slots: Box<[OnceLock<Site>]>,
+    /// A power of two of them. Number `n` is entry `n - 1`.
+    entries: Box<[OnceLock<Site>]>,
 }
 
-/// Slots that are looked at before the table counts as full.
+/// Entries that are looked at before the table counts as full.
 const PROBES: usize = 16;
 
-/// The most slots.
+/// The most entries.
 const MOST: usize = 1 << 15;
 
 impl Sites {
     /// A table for a ring of so many records.
     pub(super) fn new(records: usize) -> Self {
-        let slots = records.clamp(256, MOST).next_power_of_two();
-        Self { slots: (0..slots).map(|_| OnceLock::new()).collect() }
+        let entries = records.clamp(256, MOST).next_power_of_two();
+        Self { entries: (0..entries).map(|_| OnceLock::new()).collect() }
     }
 
     /// The number of a name and a line, which enter the table if they are new.
     pub(super) fn number(&self, label: &BufferLabel, made_at: Option<&'static Location<'static>>) -> u32 {
         let is = |site: &Site| site.label == *label && same_line(site.made_at, made_at);
-        let mask = self.slots.len() - 1;
+        let mask = self.entries.len() - 1;
         let first = hash(label, made_at);
         for index in (0..PROBES).map(|probe| (first + probe) & mask) {
-            let site = self.slots[index].get_or_init(|| Site { label: label.clone(), made_at });
+            let site = self.entries[index].get_or_init(|| Site { label: label.clone(), made_at });
             if is(site) {
                 return u32::try_from(index + 1).unwrap_or_default();
             }
@@ -48,7 +48,7 @@ impl Sites {
 
     /// The table, by number.
     pub(super) fn read(&self) -> Vec<Option<Site>> {
-        std::iter::once(None).chain(self.slots.iter().map(|slot| slot.get().cloned())).collect()
+        std::iter::once(None).chain(self.entries.iter().map(|entry| entry.get().cloned())).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::clock::Scale;
 use super::history::{About, History, Lasting};
-use super::record::{Record, Segment};
+use super::record::{SegmentState, TimelineRecord};
 use super::ring::Read;
 use super::sites::Site;
 use super::write;
@@ -37,11 +37,11 @@ use std::path::Path;
 /// ```
 pub struct Timeline {
     about: About,
-    records: Vec<Record>,
+    records: Vec<TimelineRecord>,
     missing: u64,
     sites: Vec<Option<Site>>,
     lasting: Vec<Lasting>,
-    segments: Vec<(u64, Segment)>,
+    segments: Vec<(u64, SegmentState)>,
 }
 
 impl Timeline {
@@ -51,9 +51,10 @@ impl Timeline {
         scale: &Scale,
         sites: Vec<Option<Site>>,
         lasting: Vec<Lasting>,
-        segments: Vec<(u64, Segment)>,
+        segments: Vec<(u64, SegmentState)>,
     ) -> Self {
-        let records = records.into_iter().map(|words| Record::of(words).in_nanoseconds(scale)).collect();
+        let records =
+            records.into_iter().map(|words| TimelineRecord::of(words).in_nanoseconds(scale)).collect();
         Self { about, records, missing, sites, lasting, segments }
     }
 
@@ -124,8 +125,8 @@ impl Timeline {
     pub fn write_to(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let Self { about, records, sites, lasting, segments, .. } = self;
         let history = History::new(about, records, sites, lasting, segments);
-        let size = write::Size { events: self.events() as u64, forgotten: self.missing };
-        write::write(path.as_ref(), about, &history, size)
+        let counts = write::EventCounts { events: self.events() as u64, forgotten: self.missing };
+        write::write(path.as_ref(), about, &history, counts)
     }
 }
 

@@ -57,7 +57,7 @@ fn a_zeroed_buffer_holds_zeros() {
     let device = Device::host();
     drop(Buffer::from_slice(&device, "old", &[9_u8; 400]).unwrap());
     let cells = Buffer::<[f32; 2]>::zeroed(&device, "cells", 50).unwrap();
-    assert_eq!(device.stats().reused, 1, "in memory that was kept");
+    assert_eq!(device.stats().reused, 1, "in memory that was retained");
     assert_eq!((cells.len(), cells.download().unwrap()), (50, vec![[0.0; 2]; 50]));
 }
 

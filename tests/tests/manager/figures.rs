@@ -25,7 +25,7 @@ fn the_peak_stays_when_memory_is_freed() {
 }
 
 #[test]
-fn freed_memory_is_kept_until_it_is_asked_back() {
+fn freed_memory_is_retained_until_it_is_asked_back() {
     let device = Device::host();
     drop(bytes(&device, "scratch", 4 << 20).unwrap());
     let stats = device.stats();

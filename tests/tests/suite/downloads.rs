@@ -242,14 +242,14 @@ fn snapshots_show_their_point_of_the_stream_too<B: TestBackend>(open: Open<'_, B
     }
     let stats = buffer.stats();
     assert!(
-        stats.shadow_bytes >= 3 * 4 * 100_000 && device.stats().live_bytes == stats.live_bytes(),
+        stats.staging_bytes >= 3 * 4 * 100_000 && device.stats().live_bytes == stats.live_bytes(),
         "{stats:?}"
     );
     for (ticket, expected) in running {
         assert!(*ticket.wait().unwrap() == expected);
     }
     buffer.shrink_to_fit().unwrap();
-    assert_eq!(buffer.stats().shadow_bytes, 0);
+    assert_eq!(buffer.stats().staging_bytes, 0);
     buffer.close().unwrap();
     device.close().unwrap();
 }
@@ -261,6 +261,6 @@ fn a_snapshot_without_room_changes_nothing<B: TestBackend>(open: Open<'_, B>) {
     let buffer: Buffer<u32, B, Async> = Buffer::from_slice(&device, spec, &[7; 1_500]).unwrap().into_async();
     let error = buffer.start_download().unwrap_err();
     assert!(matches!(error, Error::DeviceLimit { requested: 6_000, limit: 10_000, .. }), "{error}");
-    assert_eq!((buffer.stats().slots_taken, buffer.stats().shadow_bytes), (0, 0));
+    assert_eq!((buffer.stats().slots_taken, buffer.stats().staging_bytes), (0, 0));
     assert_eq!(buffer.download().unwrap(), [7; 1_500]);
 }

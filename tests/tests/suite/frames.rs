@@ -248,7 +248,7 @@ fn a_frame_without_room_for_its_snapshots_changes_nothing<B: TestBackend>(open: 
         };
         assert!(matches!(refused, Err(Error::DeviceLimit { requested: 6_000, .. })), "{refused:?}");
         for buffer in [&a, &b] {
-            assert_eq!((buffer.stats().slots_taken, buffer.stats().shadow_bytes), (0, 0));
+            assert_eq!((buffer.stats().slots_taken, buffer.stats().staging_bytes), (0, 0));
         }
         assert_eq!(device.stats().live_bytes, live);
     }

@@ -1,6 +1,6 @@
 //! Kernels against PTX: the origin of each parameter, and the message about each mismatch.
 
-use super::super::check::{Checked, File, Slot, check};
+use super::super::check::{Checked, File, ParamOrigin, check};
 use super::super::options::Options;
 use super::super::parse::Module;
 use super::{expand, messages, module, pretty};
@@ -159,14 +159,14 @@ fn lengths_follow_their_slices() {
     let (checked, messages) = compare("lengths", lengths, params, "a: &[u8], c: f32, d: &mut [u8], f: u32");
     assert!(messages.is_empty(), "{messages:?}");
     assert_eq!(
-        checked.kernels[0].slots,
+        checked.kernels[0].origins,
         [
-            Slot::Slice(0),
-            Slot::Length(0, 32),
-            Slot::Value(0),
-            Slot::Slice(1),
-            Slot::Length(1, 64),
-            Slot::Value(1)
+            ParamOrigin::Slice(0),
+            ParamOrigin::Length(0, 32),
+            ParamOrigin::Value(0),
+            ParamOrigin::Slice(1),
+            ParamOrigin::Length(1, 64),
+            ParamOrigin::Value(1)
         ]
     );
     for (params, is) in [

@@ -17,21 +17,21 @@ pub(crate) fn run<B: Subject>(session: &mut Session) {
     for bytes in B::GROWN {
         let sizes = [bytes, bytes / 10 * 13];
         compare::<B>(session, &format!("grow {} by 30 %", size(bytes)), &sizes, false);
-        compare::<B>(session, &format!("grow {} by 30 %, from kept chunks", size(bytes)), &sizes, true);
+        compare::<B>(session, &format!("grow {} by 30 %, from retained chunks", size(bytes)), &sizes, true);
     }
     let sizes = steps(64 << 20, B::LAST);
     let case = format!("grow 64 MiB to {} in {} steps of 1.3", size(B::LAST), sizes.len() - 1);
     compare::<B>(session, &case, &sizes, false);
 }
 
-fn compare<B: Subject>(session: &mut Session, case: &str, sizes: &[usize], kept: bool) {
+fn compare<B: Subject>(session: &mut Session, case: &str, sizes: &[usize], retained: bool) {
     // A copy needs the last two sizes at once, and an eighth more must be free.
     let need = sizes[sizes.len() - 2..].iter().sum::<usize>() / 8 * 9;
     if !session.has_room(case, need) {
         return;
     }
     let own = sizes.to_vec();
-    let own = Contestant::new("gpumem", move || grow::<B>(&own, kept));
+    let own = Contestant::new("gpumem", move || grow::<B>(&own, retained));
     let other = |grower: &Rc<dyn Grower>| {
         let (grower, sizes) = (Rc::clone(grower), sizes.to_vec());
         Contestant::new(grower.name(), move || Ok([grower.grow(&sizes)?, UNKNOWN, UNKNOWN]))
@@ -46,12 +46,13 @@ fn steps(from: usize, last: usize) -> Vec<usize> {
     std::iter::successors(Some(from), next).collect()
 }
 
-/// Does as [`Grower::grow`] says. With `kept`, a buffer as large as the missing memory was dropped before.
-fn grow<B: Subject>(sizes: &[usize], kept: bool) -> Result<[f64; 3], Failure> {
+/// Does as [`Grower::grow`] says. With `retained`, a buffer as large as the missing memory was dropped
+/// before.
+fn grow<B: Subject>(sizes: &[usize], retained: bool) -> Result<[f64; 3], Failure> {
     on_device::<B, _>(Device::builder(), |device| {
         let mut buffer: Buffer<u8, B> = Buffer::with_capacity(device, SPEC, sizes[0])?;
         buffer.resize(sizes[0])?;
-        if kept {
+        if retained {
             drop(Buffer::<u8, B>::with_capacity(device, "earlier", sizes[1] - sizes[0])?);
         }
         device.synchronize()?;

@@ -2,7 +2,7 @@
 //! addresses.
 //!
 //! [`HostMemory`] is a name, like a handle of a driver. It may be copied, and dropping a copy frees nothing.
-//! It does not know whether the memory is still there. The room `memory` decides when it is touched and
+//! It does not know whether the memory is still there. The layer `memory` decides when it is touched and
 //! freed, under the promises of `BackendOps`'s unsafe methods. The only check here is that a range lies in
 //! its block.
 
@@ -71,8 +71,8 @@ impl HostMemory {
             "gpumem: {bytes} bytes at {offset} of a block of {}",
             self.bytes
         );
-        // SAFETY: the offset was just checked to lie in the heap's allocation, or in the reservation (Rust's
-        // contract).
+        // SAFETY: the offset was just checked to lie in the heap's allocation, or in the reserved range
+        // (Rust's contract).
         Address(unsafe { self.start.as_ptr().add(offset) })
     }
 }

@@ -27,7 +27,7 @@ pub(crate) use stream::{HostEvent, HostStream};
 use virtual_memory::Chunk;
 
 #[cfg(feature = "testing")]
-use crate::testing::{Call, Failure, Faults, SlowBus};
+use crate::testing::{CallKind, Failure, Faults, SlowBus};
 
 /// The host backend, which is the default: the machine's own memory and threads.
 ///
@@ -79,7 +79,7 @@ impl Host {
 
     /// The fault that a test has chosen for this call, if it has.
     #[cfg(feature = "testing")]
-    fn fail_if_chosen(&self, call: Call) -> Result<(), Fault> {
+    fn fail_if_chosen(&self, call: CallKind) -> Result<(), Fault> {
         match self.faults.as_ref().and_then(|faults| faults.chosen(call)) {
             None => Ok(()),
             Some(Failure::OutOfMemory) => Err(out_of_memory()),
@@ -92,14 +92,14 @@ impl Host {
     /// Lets a test fail a call that takes new memory.
     fn before_new_memory(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        self.fail_if_chosen(Call::NewMemory)?;
+        self.fail_if_chosen(CallKind::NewMemory)?;
         self.failure.check()
     }
 
     /// Lets a test fail a call that queues work.
     fn before_queue(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        self.fail_if_chosen(Call::Queue)?;
+        self.fail_if_chosen(CallKind::Queue)?;
         self.failure.check()
     }
 
@@ -188,7 +188,7 @@ impl BackendOps for Host {
 
     fn before_block(&self) -> Result<(), Fault> {
         #[cfg(feature = "testing")]
-        self.fail_if_chosen(Call::Block)?;
+        self.fail_if_chosen(CallKind::Block)?;
         self.failure.check()
     }
 

@@ -1,9 +1,9 @@
 //! Streams as threads, events as numbers.
 //!
-//! Every piece of work on a stream gets the next number of its *timeline*. A worker runs the work in order
-//! and advances the timeline's `finished` count. An event is a timeline and a number, and it is past when
-//! `finished` has reached the number. So to record one costs no queue entry and no allocation, and any number
-//! of threads and streams can wait for one event.
+//! The pieces of work on a stream are numbered. A worker runs them in order and advances the `finished` count
+//! of the stream's [`Progress`]. An event is a stream's progress and a number, and it is past when `finished`
+//! has reached the number. So to record one costs no queue entry and no allocation, and any number of threads
+//! and streams can wait for one event.
 //!
 //! A panic in a job fails the whole device ([`Failed`]). The workers then skip the remaining jobs but go on
 //! counting, so every wait ends. A thread that waited looks at the failure before it takes its work for done.
@@ -32,7 +32,7 @@ pub(super) struct Failed(Arc<Failing>);
 struct Failing {
     fault: OnceLock<Fault>,
     /// Of all streams, so that a failure ends the waits for each.
-    timelines: Mutex<Vec<Weak<Timeline>>>,
+    streams: Mutex<Vec<Weak<Progress>>>,
 }
 
 impl Failed {
@@ -50,23 +50,23 @@ impl Failed {
         };
         // No job runs after a panic, but two streams may race to the first one. Then one of them wins.
         let _ = self.0.fault.set(failed(operation, reason));
-        for timeline in lock(&self.0.timelines).iter().filter_map(Weak::upgrade) {
+        for progress in lock(&self.0.streams).iter().filter_map(Weak::upgrade) {
             // Locked, so that no thread is between its look at the failure and its sleep.
-            let _guard = lock(&timeline.lock);
-            timeline.moved.notify_all();
+            let _guard = lock(&progress.lock);
+            progress.moved.notify_all();
         }
     }
 
-    fn tell(&self, timeline: &Arc<Timeline>) {
-        let mut timelines = lock(&self.0.timelines);
-        timelines.retain(|timeline| timeline.strong_count() > 0);
-        timelines.push(Arc::downgrade(timeline));
+    fn tell(&self, progress: &Arc<Progress>) {
+        let mut streams = lock(&self.0.streams);
+        streams.retain(|progress| progress.strong_count() > 0);
+        streams.push(Arc::downgrade(progress));
     }
 }
 
 /// The progress of a stream.
 #[derive(Debug, Default)]
-struct Timeline {
+struct Progress {
     finished: AtomicU64,
     /// The lowest number that a thread sleeps for. `finished` is advanced under this lock, so that no wake-up
     /// falls between a look and the sleep.
@@ -74,7 +74,7 @@ struct Timeline {
     moved: Condvar,
 }
 
-impl Timeline {
+impl Progress {
     fn advance(&self, to: u64) {
         let mut awaited = lock(&self.lock);
         self.finished.store(to, Ordering::Release);
@@ -87,12 +87,12 @@ impl Timeline {
 
 /// A queue of work and the thread that runs it.
 pub struct HostStream {
-    timeline: Arc<Timeline>,
-    queue: Mutex<Queue>,
+    progress: Arc<Progress>,
+    queue: Mutex<JobQueue>,
     failure: Failed,
 }
 
-struct Queue {
+struct JobQueue {
     submitted: u64,
     /// None until the first job: a device that is opened and not used starts no thread.
     jobs: Option<Sender<(u64, LaunchedAt, Job)>>,
@@ -106,9 +106,9 @@ impl fmt::Debug for HostStream {
 
 impl HostStream {
     pub(super) fn new(failure: Failed) -> Self {
-        let timeline = Arc::default();
-        failure.tell(&timeline);
-        Self { timeline, queue: Mutex::new(Queue { submitted: 0, jobs: None }), failure }
+        let progress = Arc::default();
+        failure.tell(&progress);
+        Self { progress, queue: Mutex::new(JobQueue { submitted: 0, jobs: None }), failure }
     }
 
     pub(super) fn push(&self, launched_at: LaunchedAt, job: Job) -> Result<(), Fault> {
@@ -129,17 +129,17 @@ impl HostStream {
 
     /// The point after all work that is queued now.
     pub(super) fn now(&self) -> HostEvent {
-        HostEvent { timeline: self.timeline.clone(), number: lock(&self.queue).submitted }
+        HostEvent { progress: self.progress.clone(), number: lock(&self.queue).submitted }
     }
 
     /// Whether work that is queued here from now on runs after `event` in any case.
     pub(super) fn orders(&self, event: &HostEvent) -> bool {
-        Arc::ptr_eq(&self.timeline, &event.timeline)
+        Arc::ptr_eq(&self.progress, &event.progress)
     }
 
     fn start_worker(&self) -> Result<Sender<(u64, LaunchedAt, Job)>, Fault> {
         let (jobs, queue) = mpsc::channel::<(u64, LaunchedAt, Job)>();
-        let (timeline, failure) = (self.timeline.clone(), self.failure.clone());
+        let (progress, failure) = (self.progress.clone(), self.failure.clone());
         let worker = move || {
             ON_WORKER.set(true);
             for (number, launched_at, job) in queue {
@@ -151,7 +151,7 @@ impl HostStream {
                     // Dropping the payload could panic again, outside any guard.
                     std::mem::forget(panic);
                 }
-                timeline.advance(number);
+                progress.advance(number);
             }
         };
         let thread = thread::Builder::new().name("gpumem-stream".into()).spawn(worker);
@@ -164,26 +164,26 @@ impl HostStream {
 /// A point in a stream.
 #[derive(Clone, Debug)]
 pub struct HostEvent {
-    timeline: Arc<Timeline>,
+    progress: Arc<Progress>,
     number: u64,
 }
 
 impl PartialEq for HostEvent {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.timeline, &other.timeline) && self.number == other.number
+        Arc::ptr_eq(&self.progress, &other.progress) && self.number == other.number
     }
 }
 
 impl HostEvent {
-    /// The number of references to the timeline: of the stream, of its thread, and of events.
+    /// The number of references to the stream's progress: of the stream, of its thread, and of events.
     #[cfg(test)]
     pub(crate) fn references(&self) -> usize {
-        Arc::strong_count(&self.timeline)
+        Arc::strong_count(&self.progress)
     }
 
     pub(super) fn is_past(&self) -> bool {
         // Acquire: a thread that sees the new count also sees all that the worker wrote before it.
-        self.timeline.finished.load(Ordering::Acquire) >= self.number
+        self.progress.finished.load(Ordering::Acquire) >= self.number
     }
 
     pub(super) fn block(&self) {
@@ -199,8 +199,8 @@ impl HostEvent {
         if self.is_past() {
             return;
         }
-        let guard = lock(&self.timeline.lock);
-        let wait = self.timeline.moved.wait_while(guard, |awaited| {
+        let guard = lock(&self.progress.lock);
+        let wait = self.progress.moved.wait_while(guard, |awaited| {
             *awaited = Some(awaited.map_or(self.number, |number| number.min(self.number)));
             !self.is_past() && !given_up()
         });

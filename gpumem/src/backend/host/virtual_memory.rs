@@ -1,6 +1,6 @@
 //! Addresses first, memory later. "The kernel" is here that of the operating system.
 //!
-//! A reservation is a range of addresses without access. Memory comes into it and leaves it in whole units:
+//! A reserved range of addresses has no access at first. Memory comes into it and leaves it in whole units:
 //!
 //! 1. *reserve*: a private mapping without any access. It costs the kernel one entry, however long it is.
 //!    Without access the kernel does not charge it, so `MAP_NORESERVE` is not asked for. With that flag the
@@ -62,7 +62,7 @@ pub(super) unsafe fn unreserve(memory: HostMemory, bytes: usize) -> Result<(), F
     unsafe { os::unreserve(start.get(), bytes) }
 }
 
-/// Maps a chunk into a reservation.
+/// Maps a chunk into a reserved range.
 ///
 /// # Safety
 ///
@@ -75,12 +75,12 @@ pub(super) unsafe fn map(
 ) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is mapped as a whole");
     let start = memory.at(offset, bytes);
-    // SAFETY: `at` checked the range against the reservation, which the caller keeps, with nothing mapped
+    // SAFETY: `at` checked the place against the reserved range, which the caller keeps, with nothing mapped
     // there (the system's contract).
     unsafe { os::commit(start.get(), bytes) }
 }
 
-/// Unmaps a chunk from a reservation.
+/// Unmaps a chunk from a reserved range.
 ///
 /// # Safety
 ///
@@ -93,8 +93,8 @@ pub(super) unsafe fn unmap(
 ) -> Result<(), Fault> {
     debug_assert_eq!(chunk.bytes, bytes, "a chunk is unmapped as a whole");
     let start = memory.at(offset, bytes);
-    // SAFETY: `at` checked the range against the reservation, which the caller keeps, and nothing touches it
-    // any more (rule 2).
+    // SAFETY: `at` checked the place against the reserved range, which the caller keeps, and nothing touches
+    // it any more (rule 2).
     unsafe { os::decommit(start.get(), bytes) }
 }
 
@@ -110,18 +110,19 @@ mod os {
     /// The size of a huge page on x86 and on most ARM, and a multiple of every page size.
     const BYTES: usize = 2 << 20;
 
-    /// The unit of reservations and chunks.
+    /// The unit of reserved ranges and of chunks.
     pub(in crate::backend::host) const UNIT: Option<usize> = Some(BYTES);
 
     pub(super) fn reserve(bytes: usize) -> Result<NonNull<u8>, Fault> {
         // The kernel aligns to a page. So one unit more is taken, and the parts before and after are given
         // back.
-        let with_slack = bytes.checked_add(BYTES).filter(|all| isize::try_from(*all).is_ok());
-        let with_slack = with_slack.ok_or_else(out_of_memory)?;
+        let one_unit_more = bytes.checked_add(BYTES).filter(|all| isize::try_from(*all).is_ok());
+        let one_unit_more = one_unit_more.ok_or_else(out_of_memory)?;
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists (the
         // system's contract).
-        let all =
-            unsafe { libc::mmap(ptr::null_mut(), with_slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) };
+        let all = unsafe {
+            libc::mmap(ptr::null_mut(), one_unit_more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        };
         if all == MAP_FAILED {
             return Err(last_fault("mmap", Shortage::IsOutOfMemory));
         }
@@ -149,7 +150,7 @@ mod os {
 
     /// # Safety
     ///
-    /// The range is whole units of a reservation, and nothing is mapped there (the system's contract).
+    /// The range is whole units of a reserved one, and nothing is mapped there (the system's contract).
     pub(super) unsafe fn commit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
         // SAFETY: the range is reserved, and more access does no harm (the system's contract).
         let code = unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) };
@@ -159,7 +160,7 @@ mod os {
             let _ = unsafe { decommit(start, bytes) };
             return Err(fault);
         }
-        // Here and not for the whole reservation, since unmapping undoes it. A kernel without huge pages
+        // Here and not for the whole reserved range, since unmapping undoes it. A kernel without huge pages
         // refuses, and the memory is as good.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         // SAFETY: advice on the range that was just mapped; it changes no contents (the system's contract).
@@ -169,11 +170,11 @@ mod os {
 
     /// # Safety
     ///
-    /// The range is whole units of a reservation, and nothing uses it any more (rule 2).
+    /// The range is whole units of a reserved one, and nothing uses it any more (rule 2).
     pub(super) unsafe fn decommit(start: *mut u8, bytes: usize) -> Result<(), Fault> {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-        // SAFETY: this replaces a part of the reservation, and the caller promises that nothing uses it. The
-        // kernel swaps the two at once, so no other thread's mapping can come in between (rule 2).
+        // SAFETY: this replaces a part of the reserved range, and the caller promises that nothing uses it.
+        // The kernel swaps the two at once, so no other thread's mapping can come in between (rule 2).
         let replaced = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, flags, -1, 0) };
         if replaced == MAP_FAILED { Err(last_fault("mmap", Shortage::IsFailure)) } else { Ok(()) }
     }

@@ -1,7 +1,7 @@
 //! How the copies of a download are queued: all of them or, if the driver fails, a part that is not shown to
 //! anyone.
 
-use super::snapshots::{Snapshots, Source};
+use super::snapshots::{CopySource, Snapshots};
 use crate::backend::Backend;
 use crate::buffer::copies;
 use crate::buffer::raw::RawBuffer;
@@ -11,8 +11,8 @@ use crate::timeline::Direction;
 use std::sync::Arc;
 
 /// One part of a download, with all that it needs before anything is queued.
-pub(super) struct Plan<'a, B: Backend> {
-    pub(super) source: Source<'a, B>,
+pub(super) struct PreparedPart<'a, B: Backend> {
+    pub(super) source: CopySource<'a, B>,
     pub(super) pinned: PinnedBlock<B>,
     pub(super) slot: Slot,
 }
@@ -22,16 +22,16 @@ pub(super) struct Plan<'a, B: Backend> {
 pub(super) fn queue<B: Backend>(
     state: &Arc<DeviceState<B>>,
     after: &Stream<B>,
-    plans: Vec<Plan<'_, B>>,
+    prepared: Vec<PreparedPart<'_, B>>,
 ) -> Result<Vec<Completion<B>>, Error> {
-    let mut snapshots = Snapshots::lock(plans.iter().map(|plan| &plan.source))?;
-    plans.iter().try_for_each(|plan| snapshots.copy(&plan.source))?;
+    let mut snapshots = Snapshots::lock(prepared.iter().map(|part| &part.source))?;
+    prepared.iter().try_for_each(|part| snapshots.copy(&part.source))?;
     state.lanes.order_download_after(after)?;
     let copy = |index: usize| {
-        let Plan { source, pinned, .. } = &plans[index];
+        let PreparedPart { source, pinned, .. } = &prepared[index];
         copies::HostCopy { source: snapshots.place(index, source), pinned, bytes: source.bytes.len() }
     };
-    let copies: Vec<_> = (0..plans.len()).map(copy).collect();
+    let copies: Vec<_> = (0..prepared.len()).map(copy).collect();
     // Locked while the event is recorded, since it may be awaited: events and transfers enter the lane in one
     // order.
     let mut lane = None;
@@ -44,8 +44,8 @@ pub(super) fn queue<B: Backend>(
         Ok(event) => {
             snapshots.advance();
             let mut lane = lane.unwrap_or_else(|| state.lanes.download.lock());
-            let mut transfers = Vec::with_capacity(plans.len());
-            for Plan { source, pinned, slot } in plans {
+            let mut transfers = Vec::with_capacity(prepared.len());
+            for PreparedPart { source, pinned, slot } in prepared {
                 source.raw.downloaded(source.bytes.len(), true);
                 let transfer = lane.push(event.clone(), pinned, Some(slot));
                 transfer.show(source.raw.bar(Direction::AsyncDownload, source.bytes.len()));
@@ -63,7 +63,7 @@ pub(super) fn queue<B: Backend>(
             // Slots come back, which wakes tasks, and losses are logged: code of the application, so no lock
             // is held.
             drop((lane, snapshots));
-            Err(give_up(state, plans, failed))
+            Err(give_up(state, prepared, failed))
         }
     }
 }
@@ -72,13 +72,13 @@ pub(super) fn queue<B: Backend>(
 /// shows them: their memory is kept until then, or for good if the end is not known.
 fn give_up<B: Backend>(
     state: &DeviceState<B>,
-    plans: Vec<Plan<'_, B>>,
+    prepared: Vec<PreparedPart<'_, B>>,
     PartlyQueued { fault, parts, event }: PartlyQueued<B::Event>,
 ) -> Error {
-    for plan in plans.into_iter().take(parts) {
+    for part in prepared.into_iter().take(parts) {
         match &event {
-            Some(event) => state.lanes.download.hold(event.clone(), plan.pinned),
-            None => plan.pinned.lose(),
+            Some(event) => state.lanes.download.hold(event.clone(), part.pinned),
+            None => part.pinned.lose(),
         }
     }
     fault.into()

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::ptr;
 
 /// The bytes of a buffer that a part of a download copies; there is at least one.
-pub(super) struct Source<'a, B: Backend> {
+pub(super) struct CopySource<'a, B: Backend> {
     pub(super) raw: &'a RawBuffer<B>,
     pub(super) block: &'a Block<B>,
     pub(super) bytes: Range<usize>,
@@ -38,7 +38,7 @@ struct Need<'a, B: Backend> {
 impl<'a, B: Backend> Snapshots<'a, B> {
     /// Locks the staging copies that a download of `sources` needs, and takes memory for those that have too
     /// little.
-    pub(super) fn lock<'s>(sources: impl Iterator<Item = &'s Source<'a, B>>) -> Result<Self, Error>
+    pub(super) fn lock<'s>(sources: impl Iterator<Item = &'s CopySource<'a, B>>) -> Result<Self, Error>
     where
         'a: 's,
     {
@@ -60,8 +60,8 @@ impl<'a, B: Backend> Snapshots<'a, B> {
     }
 
     /// Queues the copy of the next part, if its buffer is a `snapshot` buffer.
-    pub(super) fn copy(&mut self, source: &Source<'a, B>) -> Result<(), Fault> {
-        let Source { raw, block, bytes } = source;
+    pub(super) fn copy(&mut self, source: &CopySource<'a, B>) -> Result<(), Fault> {
+        let CopySource { raw, block, bytes } = source;
         let of = |need: &Need<'a, B>| ptr::eq(need.raw, *raw);
         let Some(buffer) = self.needs.iter().position(of) else {
             self.copies.push(None);
@@ -77,7 +77,7 @@ impl<'a, B: Backend> Snapshots<'a, B> {
 
     /// The place that the part with this index is read from: the start of its staging copy, or the buffer
     /// itself.
-    pub(super) fn place<'s>(&'s self, part: usize, source: &Source<'s, B>) -> Place<'s, B> {
+    pub(super) fn place<'s>(&'s self, part: usize, source: &CopySource<'s, B>) -> Place<'s, B> {
         match self.copies[part] {
             Some((buffer, copy)) => (self.rotations.get(buffer).block(copy), 0),
             None => (source.block, source.bytes.start),
@@ -94,9 +94,9 @@ impl<'a, B: Backend> Snapshots<'a, B> {
 }
 
 /// Each `snapshot` buffer of a download once.
-fn needs<'s, 'a: 's, B: Backend>(sources: impl Iterator<Item = &'s Source<'a, B>>) -> Vec<Need<'a, B>> {
+fn needs<'s, 'a: 's, B: Backend>(sources: impl Iterator<Item = &'s CopySource<'a, B>>) -> Vec<Need<'a, B>> {
     let mut needs: Vec<Need<'a, B>> = Vec::new();
-    for Source { raw, bytes, .. } in sources.filter(|source| source.raw.spec().is_snapshot()) {
+    for CopySource { raw, bytes, .. } in sources.filter(|source| source.raw.spec().is_snapshot()) {
         match needs.iter_mut().find(|need| ptr::eq(need.raw, *raw)) {
             Some(need) => {
                 need.count += 1;

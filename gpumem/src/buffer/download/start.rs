@@ -1,7 +1,7 @@
 //! How a download starts: slots and pinned memory for all parts are taken first, then the copies are queued.
 
-use super::queue::{Plan, queue};
-use super::snapshots::Source;
+use super::queue::{PreparedPart, queue};
+use super::snapshots::CopySource;
 use crate::backend::Backend;
 use crate::buffer::raw::Binding;
 use crate::buffer::ticket::{Frame, FrameQueue, OneOrMany, Ticket, TicketPart};
@@ -123,16 +123,20 @@ impl<'a, B: Backend> Request<'a, B> {
     }
 
     /// Starts the downloads. Those that have elements are in `sources`, and have a slot each.
-    fn start_with<O>(&self, sources: Vec<Source<'_, B>>, slots: Vec<Slot>) -> Result<Ticket<O, B>, Error> {
-        let mut plans = Vec::with_capacity(sources.len());
+    fn start_with<O>(
+        &self,
+        sources: Vec<CopySource<'_, B>>,
+        slots: Vec<Slot>,
+    ) -> Result<Ticket<O, B>, Error> {
+        let mut prepared = Vec::with_capacity(sources.len());
         for (source, mut slot) in sources.into_iter().zip(slots) {
             source.raw.note_use();
             let pinned = self.state.take_pinned(&source.raw.label(), source.bytes.len())?;
             slot.list(source.raw.hold(HeldKind::Download, source.bytes.len(), self.made_at));
-            plans.push(Plan { source, pinned, slot });
+            prepared.push(PreparedPart { source, pinned, slot });
         }
         let completions =
-            if plans.is_empty() { Vec::new() } else { queue(self.state, self.stream()?, plans)? };
+            if prepared.is_empty() { Vec::new() } else { queue(self.state, self.stream()?, prepared)? };
         let mut completions = completions.into_iter();
         let parts = self.parts.map(|part| {
             let completion = memory(part).and_then(|_| completions.next());
@@ -167,7 +171,7 @@ impl<'a, B: Backend> Request<'a, B> {
     }
 
     /// The parts that have elements. All buffers have to be of this device, and have as many slots as parts.
-    fn sources(&self) -> Result<Vec<Source<'_, B>>, Error> {
+    fn sources(&self) -> Result<Vec<CopySource<'_, B>>, Error> {
         self.state.backend.check_failure()?;
         self.allowed.clone()?;
         let parts = self.parts.as_slice();
@@ -176,7 +180,7 @@ impl<'a, B: Backend> Request<'a, B> {
         }
         let source = |part| {
             let block = memory(part)?;
-            Some(Source { raw: part.raw, block, bytes: part.bytes() })
+            Some(CopySource { raw: part.raw, block, bytes: part.bytes() })
         };
         let sources: Vec<_> = parts.iter().filter_map(source).collect();
         check_slots(&sources)?;
@@ -190,16 +194,16 @@ fn memory<'a, B: Backend>(part: &BufferRange<'a, B>) -> Option<&'a Block<B>> {
 }
 
 /// The slots that a download of `sources` needs one of each.
-fn wanted<'a, B: Backend>(sources: &[Source<'a, B>]) -> Vec<&'a Slots<B>> {
+fn wanted<'a, B: Backend>(sources: &[CopySource<'a, B>]) -> Vec<&'a Slots<B>> {
     sources.iter().map(|source| source.raw.slots()).collect()
 }
 
 /// Refuses a download in which a buffer comes up more often than it has slots, since no wait would help.
-fn check_slots<B: Backend>(sources: &[Source<'_, B>]) -> Result<(), Error> {
+fn check_slots<B: Backend>(sources: &[CopySource<'_, B>]) -> Result<(), Error> {
     if sources.len() == 1 {
         return Ok(());
     }
-    for Source { raw, .. } in sources {
+    for CopySource { raw, .. } in sources {
         let (parts, slots) =
             (sources.iter().filter(|other| ptr::eq(other.raw, *raw)).count(), raw.slots().limit());
         if parts > slots {

@@ -12,7 +12,7 @@
 //!
 //! A block grows in place if it can: above about 1 MiB, or from the first byte if the specification says
 //! `stable`, a block is a segment of its own, and memory is mapped after its end. Otherwise the buffer moves
-//! to a new block: a copy of the elements is queued on the compute stream, and the old block is retired,
+//! to a new block: a copy of the elements is queued on the compute stream, and the old block is given back,
 //! which makes it free in the order of that stream. Neither waits.
 
 use super::{RawBuffer, SetCharge, SetShared};
@@ -83,7 +83,7 @@ pub(super) fn tell_of_block(label: &BufferLabel, bytes: usize) {
 
 /// The request for a block of a buffer.
 pub(super) fn request(spec: &BufferSpec, ask: bool, prepaid: bool) -> AllocRequest {
-    AllocRequest { reserve: spec.max_bytes(), stable: spec.is_stable(), ask, prepaid }
+    AllocRequest { addresses: spec.max_bytes(), stable: spec.is_stable(), ask, prepaid }
 }
 
 impl<B: Backend> RawBuffer<B> {
@@ -233,7 +233,7 @@ impl<B: Backend> RawBuffer<B> {
         Growth::new(self, GrowthPlan::NewBlock { block, capacity, charge }).commit()
     }
 
-    /// Changes to another block, or to none, and retires the old one.
+    /// Changes to another block, or to none, and gives the old one back.
     #[inline]
     fn move_to(&mut self, block: Option<Block<B>>, capacity: usize, charge: SetCharge) {
         let mut old = std::mem::replace(&mut self.block, block);

@@ -118,7 +118,7 @@ impl<B: Backend> RawBuffer<B> {
             dropped_downloads: slots.dropped,
             slot_waits: slots.waits,
             slots_taken: self.slots.taken(),
-            shadow_bytes: self.staging.bytes(),
+            staging_bytes: self.staging.bytes(),
             last_use: self.usage.last_use(),
         };
         BufferStats { peak_bytes: stats.peak_bytes.max(stats.live_bytes()), ..stats }

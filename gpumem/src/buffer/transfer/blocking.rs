@@ -12,7 +12,7 @@
 //! Pinned memory is taken before the buffer is touched, so a transfer for which there is none changes nothing
 //! (rule 6).
 
-use super::pieces::{PinnedPieces, Ring};
+use super::pieces::{PinnedPieces, PinnedRing};
 use crate::backend::{Backend, Fault};
 use crate::buffer::raw::{Growth, Old, RawBuffer};
 use crate::error::Error;
@@ -109,8 +109,9 @@ impl<B: Backend> RawBuffer<B> {
         let pieces = Pieces::new(target.chunks_mut(piece).enumerate());
         // SAFETY: the range lies in the buffer, whose elements were written (rule 5) on the compute stream,
         // or on a stream that it waits for. The rings' lanes are made to wait for it below.
-        let receive =
-            |ring: Ring<'_, B>, pieces: &Pieces<_>| unsafe { ring.receive(block, start, piece, pieces) };
+        let receive = |ring: PinnedRing<'_, B>, pieces: &Pieces<_>| unsafe {
+            ring.receive(block, start, piece, pieces)
+        };
         if let Some(lease) = pinned.lease(state)? {
             state.lanes.order_after_compute(lease.lanes())?;
             run_on_threads(&pieces, pinned.deal(state, lease.lanes()), receive)?;
@@ -150,7 +151,8 @@ pub(super) fn send<B: Backend>(
     let pieces = Pieces::new(data.chunks(piece).enumerate());
     // SAFETY: the caller made sure of the range and of pending uses. Transfer lanes are made to wait for the
     // compute stream below, and it is made to wait for them at the end (`JoinAtEnd`; rules 1 and 2).
-    let send = |ring: Ring<'_, B>, pieces: &Pieces<_>| unsafe { ring.send(block, start, piece, pieces) };
+    let send =
+        |ring: PinnedRing<'_, B>, pieces: &Pieces<_>| unsafe { ring.send(block, start, piece, pieces) };
     if let Some(lease) = pinned.lease(state)? {
         state.lanes.order_after_compute(lease.lanes())?;
         let join = JoinAtEnd { state, block };

@@ -3,8 +3,8 @@
 //! Data goes in pieces through *rings* of pinned blocks: while the device copies one piece, the host copies
 //! another. A transfer of up to 8 MiB has one ring of at most four blocks, one per piece. A larger transfer
 //! has a ring for each of several threads, if the machine has more than one core: see the module comment of
-//! `memory/transfer/copy_threads.rs`. [`PinnedPieces`] is the memory before the transfer begins, [`Ring`] a
-//! part of it on one lane.
+//! `memory/transfer/copy_threads.rs`. [`PinnedPieces`] is the memory before the transfer begins,
+//! [`PinnedRing`] a part of it on one lane.
 
 use crate::backend::Backend;
 use crate::buffer::copies;
@@ -91,8 +91,8 @@ impl<B: Backend> PinnedPieces<B> {
     }
 
     /// Deals the blocks out to a ring per lane; to fewer rings if there are fewer blocks than lanes.
-    pub(super) fn deal<'a>(self, state: &'a DeviceState<B>, lanes: &'a [Lane<B>]) -> Vec<Ring<'a, B>> {
-        let ring = |lane| Ring { state, lane, blocks: Vec::new() };
+    pub(super) fn deal<'a>(self, state: &'a DeviceState<B>, lanes: &'a [Lane<B>]) -> Vec<PinnedRing<'a, B>> {
+        let ring = |lane| PinnedRing { state, lane, blocks: Vec::new() };
         let mut rings: Vec<_> = lanes.iter().take(self.blocks.len()).map(ring).collect();
         let count = rings.len();
         for (index, pinned) in self.blocks.into_iter().enumerate() {
@@ -104,7 +104,7 @@ impl<B: Backend> PinnedPieces<B> {
 
 /// Pinned blocks that the pieces of a transfer on one lane use in turn. Dropping it leaves the blocks in use
 /// in flight.
-pub(super) struct Ring<'a, B: Backend> {
+pub(super) struct PinnedRing<'a, B: Backend> {
     state: &'a DeviceState<B>,
     lane: &'a Lane<B>,
     blocks: Vec<RingBlock<B>>,
@@ -124,7 +124,7 @@ enum Use<B: Backend> {
     Unknown,
 }
 
-impl<B: Backend> Ring<'_, B> {
+impl<B: Backend> PinnedRing<'_, B> {
     /// Queues the copies of `pieces` to the block. The first of all pieces goes to `start` bytes into it.
     ///
     /// # Safety
@@ -143,8 +143,8 @@ impl<B: Backend> Ring<'_, B> {
         for turn in 0.. {
             let Some((index, data)) = pieces.next() else { break };
             self.queue(turn, |pinned| {
-                // SAFETY: the pinned block holds at least a piece, no transfer uses it (`Ring::queue` waited
-                // for the last one), and it cannot overlap the user's slice (rule 3).
+                // SAFETY: the pinned block holds at least a piece, no transfer uses it (`PinnedRing::queue`
+                // waited for the last one), and it cannot overlap the user's slice (rule 3).
                 unsafe { pinned.address().copy_from_nonoverlapping(data.as_ptr(), data.len()) };
                 // SAFETY: the caller vouches for the range and the order; other pieces do not overlap (rules
                 // 1 and 2). The bytes were just initialised, and the pinned block stays in flight until they
@@ -177,8 +177,8 @@ impl<B: Backend> Ring<'_, B> {
                 self.queue(turn, |pinned| {
                     let source = (block, start + index * piece);
                     // SAFETY: the caller vouches for the range (rule 5). The pinned block holds at least a
-                    // piece, no transfer uses it (`Ring::queue` waited for the last one), and it stays in
-                    // flight until the copy is done (rule 3).
+                    // piece, no transfer uses it (`PinnedRing::queue` waited for the last one), and it stays
+                    // in flight until the copy is done (rule 3).
                     unsafe { copies::download(state, lane, source, pinned, target.len()) }
                 })?;
                 coming.push_back((turn, target));
@@ -232,7 +232,7 @@ impl<B: Backend> Ring<'_, B> {
     }
 }
 
-impl<B: Backend> Drop for Ring<'_, B> {
+impl<B: Backend> Drop for PinnedRing<'_, B> {
     fn drop(&mut self) {
         for RingBlock { pinned, last_use } in self.blocks.drain(..) {
             match last_use {

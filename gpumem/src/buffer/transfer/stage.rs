@@ -1,6 +1,6 @@
 //! Uploads without a copy on the host: pinned memory that the application fills in place.
 //!
-//! [`Stage`] lends pinned memory to the application, [`Upload`] is the ticket of its transfer. The transfer
+//! [`Stage`] gives pinned memory to the application, [`Upload`] is the ticket of its transfer. The transfer
 //! is one copy on the compute lane, which keeps the pinned memory until the copy is done. A stage that is
 //! dropped before it is sent gives its memory back at once; a ticket has no memory. It is awaited with the
 //! compute lane's wake thread.

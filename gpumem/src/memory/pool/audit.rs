@@ -30,18 +30,18 @@ impl<B: Backend> DevicePool<B> {
             let free = self.free();
             (free.slabs.audit(), free.segments.bytes())
         };
-        let (cached, lent) = (self.caches.mapped(), self.sums.lent.load(Relaxed));
+        let (cached, owned) = (self.caches.mapped(), self.sums.owned.load(Relaxed));
         let (held, lost) = (self.physical.held(), self.sums.lost_segments.load(Relaxed));
         assert_eq!(
             held,
-            slabs + free + cached + lent + lost,
-            "gpumem: {held} bytes are held; slabs have {slabs}, free segments {free}, caches {cached}, blocks {lent}, lost {lost}"
+            slabs + free + cached + owned + lost,
+            "gpumem: {held} bytes are held; slabs have {slabs}, free segments {free}, caches {cached}, blocks {owned}, lost {lost}"
         );
         let waste = self.sums.waste.load(Relaxed);
         assert!(
-            u64::try_from(waste).is_ok_and(|waste| waste <= lent),
-            "gpumem: {waste} bytes of {lent} are wasted"
+            u64::try_from(waste).is_ok_and(|waste| waste <= owned),
+            "gpumem: {waste} bytes of {owned} are wasted"
         );
-        assert!(lent > 0 || waste == 0, "gpumem: {waste} bytes are wasted by no block");
+        assert!(owned > 0 || waste == 0, "gpumem: {waste} bytes are wasted by no block");
     }
 }

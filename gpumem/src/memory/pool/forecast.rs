@@ -51,7 +51,7 @@ impl<'a, B: Backend> Forecast<'a, B> {
                 requested,
                 live,
                 retired: figures.retired,
-                kept: figures.retained,
+                retained: figures.retained,
                 largest_free,
                 free,
             });

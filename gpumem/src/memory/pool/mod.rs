@@ -85,9 +85,9 @@ struct Sums {
     lost: AtomicU64,
     /// The part of them that is segments.
     lost_segments: AtomicU64,
-    /// Bytes of the segments of all blocks, for the audit.
+    /// Bytes of the segments that blocks own, for the audit.
     #[cfg(all(debug_assertions, feature = "testing"))]
-    lent: AtomicU64,
+    owned: AtomicU64,
 }
 
 impl Sums {
@@ -99,8 +99,8 @@ impl Sums {
         }
         #[cfg(all(debug_assertions, feature = "testing"))]
         {
-            self.lent.fetch_add(after.mapped as u64, Ordering::Relaxed);
-            self.lent.fetch_sub(before.mapped as u64, Ordering::Relaxed);
+            self.owned.fetch_add(after.mapped as u64, Ordering::Relaxed);
+            self.owned.fetch_sub(before.mapped as u64, Ordering::Relaxed);
         }
     }
 }

@@ -21,7 +21,7 @@ use super::budget::Budget;
 use crate::backend::{Backend, Fault};
 use crate::memory::locks::lock;
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
+use std::ops;
 use std::sync::{Mutex, MutexGuard};
 
 /// Events that the driver is asked about at a time, per stream.
@@ -124,7 +124,7 @@ impl<B: Backend> Parking<B> {
     /// The stream to look at next: they take turns.
     fn next_stream(&self) -> Option<u64> {
         let mut queues = self.lock();
-        let after = queues.streams.range((Bound::Excluded(queues.last), Bound::Unbounded)).next();
+        let after = queues.streams.range((ops::Bound::Excluded(queues.last), ops::Bound::Unbounded)).next();
         let stream = *after.or_else(|| queues.streams.first_key_value())?.0;
         queues.last = stream;
         Some(stream)

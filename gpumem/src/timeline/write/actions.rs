@@ -1,6 +1,6 @@
 //! Blocks that were taken and given back, one after the other, as allocators of other projects record them.
 
-use crate::timeline::history::{Block, History, Mark};
+use crate::timeline::history::{BlockLife, History, Mark};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -22,7 +22,7 @@ pub(super) struct Action {
 /// All actions, in the order of time. At one time, memory is given back first.
 pub(super) fn actions(history: &History) -> Vec<Action> {
     let mut actions = Vec::new();
-    for Block { site, place, start, end, threads, .. } in &history.blocks {
+    for BlockLife { site, place, start, end, threads, .. } in &history.blocks {
         if place.address == 0 {
             continue;
         }

@@ -3,13 +3,13 @@
 //! A growth is the end of one block and the beginning of another, as RMM's containers do it. Times are those
 //! of the day, in UTC.
 
-use super::Size;
+use super::EventCounts;
 use super::actions::{Action, What, actions};
 use crate::timeline::history::{About, History};
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-pub(super) fn log(about: &About, history: &History, _: Size) -> Vec<u8> {
+pub(super) fn log(about: &About, history: &History, _: EventCounts) -> Vec<u8> {
     let began = about.began_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut text = String::from("Thread,Time,Action,Pointer,Size,Stream\n");
     for Action { time, thread, what, address, bytes, .. } in actions(history) {

@@ -3,10 +3,10 @@
 //! The page shows what it is given without asking for more, so what it is given is bounded: of very many
 //! blocks, transfers and launches the page gets the largest, the longest, or sums.
 
-use super::Size;
+use super::EventCounts;
 use super::json::Object;
 use super::lanes::lanes;
-use crate::timeline::history::{About, Block, Cause, History, Mark};
+use crate::timeline::history::{About, BlockCause, BlockLife, History, Mark};
 use std::collections::HashSet;
 use std::time::SystemTime;
 
@@ -26,10 +26,10 @@ const ROWS: usize = 12;
 /// The most points of a line that stands for many blocks.
 const POINTS: u64 = 4_096;
 
-pub(super) fn page(about: &About, history: &History, size: Size) -> Vec<u8> {
+pub(super) fn page(about: &About, history: &History, counts: EventCounts) -> Vec<u8> {
     let (before, after) = PAGE.split_once(PLACE).unwrap_or((PAGE, ""));
     let mut object = Object::new();
-    object.object("about", describe(about, history, size));
+    object.object("about", describe(about, history, counts));
     object.object("sites", sites(history));
     blocks(&mut object, history);
     object.object("segments", segments(history));
@@ -39,7 +39,7 @@ pub(super) fn page(about: &About, history: &History, size: Size) -> Vec<u8> {
     [before, &object.end(), after].concat().into_bytes()
 }
 
-fn describe(about: &About, history: &History, size: Size) -> Object {
+fn describe(about: &About, history: &History, counts: EventCounts) -> Object {
     let began = about.began_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (peak_at, peak) = history.peak();
     let mut object = Object::new();
@@ -52,8 +52,8 @@ fn describe(about: &About, history: &History, size: Size) -> Object {
     object.number("span", history.end.saturating_sub(history.start).max(1));
     let buffers: HashSet<u64> = history.blocks.iter().map(|block| block.buffer).collect();
     object.number("buffers", buffers.len());
-    object.number("events", size.events);
-    object.number("forgotten", size.forgotten);
+    object.number("events", counts.events);
+    object.number("forgotten", counts.forgotten);
     object.number("peak_at", peak_at.saturating_sub(history.start));
     object.number("peak", peak);
     object
@@ -89,11 +89,11 @@ fn largest(sizes: impl Iterator<Item = u64>, most: usize) -> Vec<usize> {
 /// The blocks, and the sum of those that are left out.
 fn blocks(object: &mut Object, history: &History) {
     let (peak, _) = history.peak();
-    let lived = |block: &Block| block.start <= peak && block.end.is_none_or(|end| end > peak);
+    let lived = |block: &BlockLife| block.start <= peak && block.end.is_none_or(|end| end > peak);
     // Buffers that lived at the peak come first, then large ones.
-    let weight = |block: &Block| block.place.bytes | u64::from(lived(block)) << 62;
+    let weight = |block: &BlockLife| block.place.bytes | u64::from(lived(block)) << 62;
     let chosen = largest(history.blocks.iter().map(weight), BLOCKS);
-    let shown: Vec<&Block> = chosen.iter().map(|index| &history.blocks[*index]).collect();
+    let shown: Vec<&BlockLife> = chosen.iter().map(|index| &history.blocks[*index]).collect();
     let mut list = Object::new();
     list.numbers("site", shown.iter().map(|block| block.site));
     list.numbers("buffer", shown.iter().map(|block| block.buffer));
@@ -115,15 +115,15 @@ fn blocks(object: &mut Object, history: &History) {
     object.object("rest", rest);
 }
 
-fn cause(cause: Cause) -> u8 {
+fn cause(cause: BlockCause) -> u8 {
     match cause {
-        Cause::Before => 0,
-        Cause::Made => 1,
-        Cause::GrownInPlace => 2,
-        Cause::GrownByCopy => 3,
-        Cause::Shrunk => 4,
-        Cause::Moved => 5,
-        Cause::Staging => 6,
+        BlockCause::Before => 0,
+        BlockCause::Made => 1,
+        BlockCause::GrownInPlace => 2,
+        BlockCause::GrownByCopy => 3,
+        BlockCause::Shrunk => 4,
+        BlockCause::Moved => 5,
+        BlockCause::Staging => 6,
     }
 }
 

@@ -16,12 +16,12 @@ use std::path::Path;
 
 /// The number of events.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Size {
+pub(super) struct EventCounts {
     pub(super) events: u64,
     pub(super) forgotten: u64,
 }
 
-type Write = fn(&About, &History, Size) -> Vec<u8>;
+type Write = fn(&About, &History, EventCounts) -> Vec<u8>;
 
 fn writer(path: &Path) -> Option<Write> {
     match path.extension().and_then(OsStr::to_str)? {
@@ -39,10 +39,10 @@ pub(crate) fn is_known(path: &Path) -> bool {
 }
 
 /// Writes a history to a file.
-pub(super) fn write(path: &Path, about: &About, history: &History, size: Size) -> io::Result<()> {
+pub(super) fn write(path: &Path, about: &About, history: &History, counts: EventCounts) -> io::Result<()> {
     let Some(write) = writer(path) else {
         let what = format!("{}: a timeline is written to .html, .pftrace, .pickle or .csv", path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     };
-    fs::write(path, write(about, history, size))
+    fs::write(path, write(about, history, counts))
 }

@@ -4,9 +4,9 @@
 //! the largest buffers, slices for uploads, downloads and calls of the pressure callback, and instants for
 //! launches, growths, trims and failures. Times are nanoseconds since the recording began.
 
-use super::Size;
+use super::EventCounts;
 use super::lanes::lanes;
-use crate::timeline::history::{About, Cause, History, Mark};
+use crate::timeline::history::{About, BlockCause, History, Mark};
 use std::collections::BTreeMap;
 
 /// The most buffers that have a counter.
@@ -15,7 +15,7 @@ const COUNTERS: usize = 64;
 /// The most rows of overlapping transfers.
 const ROWS: usize = 64;
 
-pub(super) fn trace(about: &About, history: &History, _: Size) -> Vec<u8> {
+pub(super) fn trace(about: &About, history: &History, _: EventCounts) -> Vec<u8> {
     let mut trace = Trace { out: Message::default(), tracks: 0 };
     let device = trace.track(&format!("gpumem: {}", about.device), None, Shape::Plain);
     for (name, line) in [("live bytes", history.live()), ("held bytes", history.held())] {
@@ -70,8 +70,8 @@ fn events(trace: &mut Trace, device: u64, history: &History) {
     let track = trace.track("events", Some(device), Shape::Plain);
     for block in &history.blocks {
         let how = match block.cause {
-            Cause::GrownInPlace => "grew in place",
-            Cause::GrownByCopy => "grew by copy",
+            BlockCause::GrownInPlace => "grew in place",
+            BlockCause::GrownByCopy => "grew by copy",
             _ => continue,
         };
         let mut notes = history.notes(block.site);

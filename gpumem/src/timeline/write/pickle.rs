@@ -5,13 +5,13 @@
 //! `device_traces`. A growth is the end of one block and the beginning of another. A buffer has one frame:
 //! the line that made it, with the name of the buffer in the place of a function.
 
-use super::Size;
+use super::EventCounts;
 use super::actions::{Action, What, actions};
-use crate::timeline::history::{About, Block, History, SegmentLife};
+use crate::timeline::history::{About, BlockLife, History, SegmentLife};
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-pub(super) fn snapshot(about: &About, history: &History, _: Size) -> Vec<u8> {
+pub(super) fn snapshot(about: &About, history: &History, _: EventCounts) -> Vec<u8> {
     let mut out = Pickle::new();
     out.dictionary(|out| {
         out.key("segments");
@@ -28,14 +28,14 @@ pub(super) fn snapshot(about: &About, history: &History, _: Size) -> Vec<u8> {
 
 /// The segments at the end, with their blocks.
 fn segments(out: &mut Pickle, history: &History) {
-    let mut blocks: Vec<&Block> =
+    let mut blocks: Vec<&BlockLife> =
         history.blocks.iter().filter(|block| block.end.is_none() && block.place.address > 0).collect();
     blocks.sort_by_key(|block| block.place.address);
     let lives = history.segments.iter().filter(|life| life.end.is_none() && life.segment.mapped > 0);
     for SegmentLife { address, segment, .. } in lives {
         let end = address + segment.mapped;
         let first = blocks.partition_point(|block| block.place.address < *address);
-        let inside: Vec<&Block> = blocks[first..]
+        let inside: Vec<&BlockLife> = blocks[first..]
             .iter()
             .take_while(|block| block.place.address < end)
             .filter(|block| block.place.address + block.place.bytes <= end)
@@ -64,7 +64,7 @@ fn segments(out: &mut Pickle, history: &History) {
 }
 
 /// The blocks of a segment, with the free memory between them.
-fn segment_blocks(out: &mut Pickle, history: &History, inside: &[&Block], range: std::ops::Range<u64>) {
+fn segment_blocks(out: &mut Pickle, history: &History, inside: &[&BlockLife], range: std::ops::Range<u64>) {
     let mut from = range.start;
     let block = |out: &mut Pickle, address: u64, size: u64, site: Option<u32>| {
         out.dictionary(|out| {
@@ -76,7 +76,7 @@ fn segment_blocks(out: &mut Pickle, history: &History, inside: &[&Block], range:
             frames(out, history, site);
         });
     };
-    for Block { site, place, .. } in inside.iter().copied() {
+    for BlockLife { site, place, .. } in inside.iter().copied() {
         if place.address > from {
             block(out, from, place.address - from, None);
         }

@@ -3,7 +3,7 @@
 
 pub use gpumem;
 
-/// A room deeper down.
+/// A module deeper down.
 pub mod gpu {
     pub use gpumem as memory;
 }

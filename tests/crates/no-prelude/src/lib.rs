@@ -18,7 +18,7 @@ macro_rules! shadow {
 shadow! {
     Option Some None Result Ok Err Vec Box String Default Clone Copy Debug PartialEq Eq Hash Into From Deref Send Sync Sized Drop Fn Iterator ToOwned AsRef ToString
         u8 u16 u32 u64 usize i32 f32 f64 bool str char Backend Host Device Buffer BufferSpec Element Async Blocking Download DownloadGuard
-        SetStats PhantomData Formatter Kernel KernelSet Launch Length Slot Source Value Entry B PlainData __PlainData Set Manager Self_ RawBuffer GpuBuffers_
+        SetStats PhantomData Formatter Kernel KernelSet Launch Length ParamOrigin Source Value Entry B PlainData __PlainData Set Manager Self_ RawBuffer GpuBuffers_
 }
 
 /// In the way.

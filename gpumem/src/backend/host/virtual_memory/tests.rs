@@ -5,7 +5,7 @@ use crate::backend::host::Host;
 use crate::backend::host::memory::HostMemory;
 use crate::backend::{BackendOps, Fault};
 
-/// A reservation with its chunks, which are given back at its end.
+/// A reserved range with its chunks, which are given back at its end.
 struct Range {
     host: Host,
     memory: HostMemory,
@@ -132,13 +132,13 @@ fn memory_is_mapped_again_where_it_was_unmapped() {
 
 #[test]
 #[should_panic(expected = "of a block of")]
-fn a_range_beyond_the_reservation_is_caught() {
+fn a_place_beyond_the_range_is_caught() {
     let range = Range::new(2);
     let _ = range.memory.at(unit(), unit() + 1);
 }
 
 #[test]
-fn reservations_are_aligned_and_may_be_many() {
+fn ranges_are_aligned_and_may_be_many() {
     let host = Host::open();
     let mut ranges = Vec::new();
     // 62.5 TiB in all.
@@ -231,7 +231,7 @@ mod linux {
         let overcommits = std::fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap().trim() == "1";
         if let (false, Ok(memory)) = (overcommits, host.reserve(bytes)) {
             let chunk = Chunk { bytes };
-            // SAFETY: a new reservation, which nothing was mapped in before or is after (the system's
+            // SAFETY: a newly reserved range, which nothing was mapped in before or is after (the system's
             // contract).
             unsafe {
                 assert!(is_out_of_memory(host.map(&memory, 0, &chunk, bytes)));

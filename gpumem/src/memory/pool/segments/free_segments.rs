@@ -17,12 +17,12 @@ const GOING: usize = 8;
 
 pub(crate) struct FreeSegments<B: Backend> {
     /// By mapped bytes, and of equal ones the newest first: the newest is taken, and the others get old.
-    segments: BTreeMap<Key, FreeSegment<B>>,
+    segments: BTreeMap<SegmentKey, FreeSegment<B>>,
     next: u64,
     bytes: u64,
 }
 
-type Key = (usize, u64);
+type SegmentKey = (usize, u64);
 
 pub(crate) struct FreeSegment<B: Backend> {
     pub(crate) segment: Box<Segment<B>>,
@@ -41,7 +41,7 @@ impl<B: Backend> FreeSegments<B> {
         self.next -= 1;
     }
 
-    fn remove(&mut self, key: Key) -> Option<FreeSegment<B>> {
+    fn remove(&mut self, key: SegmentKey) -> Option<FreeSegment<B>> {
         let entry = self.segments.remove(&key)?;
         self.bytes -= entry.segment.mapped() as u64;
         Some(entry)
@@ -58,38 +58,38 @@ impl<B: Backend> FreeSegments<B> {
         (self.segments.last_key_value().map_or(0, |((mapped, _), _)| *mapped), self.segments.len())
     }
 
-    /// Takes the smallest with `mapped` bytes at least, `most` at most, and addresses for `reserved`.
+    /// Takes the smallest with `mapped` bytes at least, `most` at most, and so many `addresses`.
     pub(crate) fn take_fit(
         &mut self,
         mapped: usize,
         most: usize,
-        reserved: usize,
+        addresses: usize,
     ) -> Option<Box<Segment<B>>> {
         let mut fits = self.segments.range((mapped, 0)..=(most, u64::MAX));
-        let (key, _) = fits.find(|(_, entry)| entry.segment.reserved() >= reserved)?;
+        let (key, _) = fits.find(|(_, entry)| entry.segment.addresses() >= addresses)?;
         let key = *key;
         self.remove(key).map(|entry| entry.segment)
     }
 
-    /// Takes one without memory that has addresses for `reserved`: of the first few that fit, the one with
-    /// the fewest addresses.
-    pub(crate) fn take_empty(&mut self, reserved: usize) -> Option<Box<Segment<B>>> {
+    /// Takes one without memory that has so many `addresses`: of the first few that fit, the one with the
+    /// fewest.
+    pub(crate) fn take_empty(&mut self, addresses: usize) -> Option<Box<Segment<B>>> {
         let few = self.segments.range(..(1, 0)).take(EMPTY);
-        let fits = few.filter(|(_, entry)| entry.segment.reserved() >= reserved);
-        let key = *fits.min_by_key(|(_, entry)| entry.segment.reserved())?.0;
+        let fits = few.filter(|(_, entry)| entry.segment.addresses() >= addresses);
+        let key = *fits.min_by_key(|(_, entry)| entry.segment.addresses())?.0;
         self.remove(key).map(|entry| entry.segment)
     }
 
     /// Takes some of those without memory, the oldest, where there are too many.
     pub(crate) fn take_old_empty(&mut self) -> Vec<Box<Segment<B>>> {
-        let old: Vec<Key> =
+        let old: Vec<SegmentKey> =
             self.segments.range(..(1, 0)).skip(EMPTY).take(GOING).map(|(key, _)| *key).collect();
         old.into_iter().filter_map(|key| self.remove(key)).map(|entry| entry.segment).collect()
     }
 
-    /// Takes the largest with less than `mapped` bytes, and addresses for `reserved`.
-    pub(crate) fn take_below(&mut self, mapped: usize, reserved: usize) -> Option<Box<Segment<B>>> {
-        let fits = |entry: &FreeSegment<B>| entry.segment.reserved() >= reserved.max(mapped);
+    /// Takes the largest with less than `mapped` bytes, and so many `addresses`.
+    pub(crate) fn take_below(&mut self, mapped: usize, addresses: usize) -> Option<Box<Segment<B>>> {
+        let fits = |entry: &FreeSegment<B>| entry.segment.addresses() >= addresses.max(mapped);
         let (key, _) = self.segments.range(..(mapped, 0)).rev().find(|(_, entry)| fits(entry))?;
         let key = *key;
         self.remove(key).map(|entry| entry.segment)
@@ -113,7 +113,7 @@ impl<B: Backend> FreeSegments<B> {
         most: u64,
         may: impl Fn(&FreeSegment<B>) -> bool,
     ) -> Vec<Box<Segment<B>>> {
-        let mut keys: Vec<Key> =
+        let mut keys: Vec<SegmentKey> =
             self.segments.iter().filter(|(_, entry)| may(entry)).map(|(key, _)| *key).collect();
         keys.sort_unstable_by_key(|(_, came)| std::cmp::Reverse(*came));
         let mut surplus = Vec::new();

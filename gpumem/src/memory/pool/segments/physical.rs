@@ -31,7 +31,8 @@ pub(crate) struct PhysicalMemory<B: Backend> {
     total: u64,
     held: AtomicU64,
     peak: AtomicU64,
-    reserved: AtomicU64,
+    /// Bytes of addresses that were reserved and not given back.
+    addresses: AtomicU64,
     calls: AtomicU64,
     time: Stopwatch,
 }
@@ -43,7 +44,7 @@ pub(crate) type Chunk<B> = (<B as BackendOps>::Chunk, usize);
 pub(crate) struct Segment<B: Backend> {
     memory: B::Memory,
     /// Bytes of addresses.
-    reserved: usize,
+    addresses: usize,
     /// Bytes of memory, from the start on.
     mapped: usize,
     /// The mapped chunks, in order; none in a plain allocation, all of which is there and stays.
@@ -66,7 +67,7 @@ impl<B: Backend> PhysicalMemory<B> {
             total: total.unwrap_or(1 << 40),
             held: AtomicU64::new(0),
             peak: AtomicU64::new(0),
-            reserved: AtomicU64::new(0),
+            addresses: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             time: Stopwatch::default(),
         }
@@ -154,30 +155,31 @@ impl<B: Backend> PhysicalMemory<B> {
         }
     }
 
-    /// Reserves addresses, for `reserve` bytes (whole units), or without that for as many as the device could
+    /// Reserves addresses, for `wanted` bytes (whole units), or without that for as many as the device could
     /// hold. Where there are not as many, it reserves fewer, `least` at least; unless the caller needs `all`
     /// of them. No memory is mapped.
-    pub(crate) fn reserve(
+    pub(crate) fn reserve_addresses(
         &self,
-        reserve: Option<usize>,
+        wanted: Option<usize>,
         least: usize,
         all: bool,
     ) -> Result<Segment<B>, Fault> {
         let sparing = SPARINGLY.max(least.saturating_mul(4)).min(self.most_addresses()).max(least);
         let generous =
-            if self.reserved.load(Relaxed) < FREELY { self.most_addresses().max(least) } else { sparing };
-        let first = reserve.unwrap_or(generous);
-        let attempt =
-            |reserved: usize| self.call(|backend| backend.reserve(reserved)).map(|memory| (memory, reserved));
+            if self.addresses.load(Relaxed) < FREELY { self.most_addresses().max(least) } else { sparing };
+        let first = wanted.unwrap_or(generous);
+        let attempt = |addresses: usize| {
+            self.call(|backend| backend.reserve(addresses)).map(|memory| (memory, addresses))
+        };
         let mut result = attempt(first);
         for fewer in [sparing, least] {
             if !all && fewer < first && result.as_ref().is_err_and(Fault::is_out_of_memory) {
                 result = attempt(fewer);
             }
         }
-        let (memory, reserved) = result?;
-        self.reserved.fetch_add(reserved as u64, Relaxed);
-        Ok(Segment { memory, reserved, mapped: 0, chunks: Vec::new(), plain: false, unusable: false })
+        let (memory, addresses) = result?;
+        self.addresses.fetch_add(addresses as u64, Relaxed);
+        Ok(Segment { memory, addresses, mapped: 0, chunks: Vec::new(), plain: false, unusable: false })
     }
 
     /// Makes a plain allocation: on a device without virtual memory, and where no more addresses can be had.
@@ -187,7 +189,7 @@ impl<B: Backend> PhysicalMemory<B> {
         self.recorder.mapped(B::address_of(&memory), 0, bytes, bytes);
         Ok(Segment {
             memory,
-            reserved: bytes,
+            addresses: bytes,
             mapped: bytes,
             chunks: Vec::new(),
             plain: true,
@@ -250,8 +252,8 @@ impl<B: Backend> Segment<B> {
     }
 
     /// Bytes of addresses that it can grow to without moving.
-    pub(crate) fn reserved(&self) -> usize {
-        self.reserved
+    pub(crate) fn addresses(&self) -> usize {
+        self.addresses
     }
 
     /// Bytes that can be used.
@@ -285,7 +287,7 @@ impl<B: Backend> Segment<B> {
 
     /// Tells the timeline that so much was mapped before.
     fn record(&self, physical: &PhysicalMemory<B>, before: usize) {
-        physical.recorder.mapped(B::address_of(&self.memory), before, self.mapped, self.reserved);
+        physical.recorder.mapped(B::address_of(&self.memory), before, self.mapped, self.addresses);
     }
 
     /// Maps a chunk after the mapped memory. After a fault the segment is as it was, and the chunk comes
@@ -295,7 +297,7 @@ impl<B: Backend> Segment<B> {
         physical: &PhysicalMemory<B>,
         (chunk, bytes): Chunk<B>,
     ) -> Result<(), (Fault, Chunk<B>)> {
-        debug_assert!(!self.plain && self.mapped + bytes <= self.reserved);
+        debug_assert!(!self.plain && self.mapped + bytes <= self.addresses);
         // Room in the list first, so that nothing can fail between the call and its record.
         self.chunks.reserve(1);
         // SAFETY: the callers checked that there are as many addresses left; after `mapped` nothing is
@@ -328,7 +330,7 @@ impl<B: Backend> Segment<B> {
             Ok(()) => Ok((chunk, bytes)),
             Err(fault) => {
                 // Its addresses must not be mapped again.
-                self.reserved = self.mapped;
+                self.addresses = self.mapped;
                 self.unusable = true;
                 physical.let_go(bytes);
                 Err((fault, bytes))
@@ -344,7 +346,7 @@ impl<B: Backend> Segment<B> {
     unsafe fn destroy(mut self, physical: &PhysicalMemory<B>) -> Result<(), (Fault, usize)> {
         if self.plain {
             physical.let_go(self.mapped);
-            physical.recorder.mapped(B::address_of(&self.memory), self.mapped, 0, self.reserved);
+            physical.recorder.mapped(B::address_of(&self.memory), self.mapped, 0, self.addresses);
             let Self { memory, mapped, .. } = self;
             // SAFETY: the caller's promise; the allocation is consumed (rule 2).
             let freed = physical.call(|backend| unsafe { backend.free(memory) });
@@ -365,8 +367,8 @@ impl<B: Backend> Segment<B> {
         if self.unusable {
             return Ok(());
         }
-        let addresses = self.reserved;
-        physical.reserved.fetch_sub(addresses as u64, Relaxed);
+        let addresses = self.addresses;
+        physical.addresses.fetch_sub(addresses as u64, Relaxed);
         // SAFETY: all that was mapped has been unmapped; the segment is consumed (rule 2).
         let freed = physical.call(|backend| unsafe { backend.unreserve(self.memory, addresses) });
         freed.map_err(|fault| (fault, 0))

@@ -18,7 +18,7 @@ use crate::backend::Backend;
 use crate::memory::locks::lock;
 use crate::memory::pool::budget::{Budget, Charge};
 use crate::memory::pool::segments::Segment;
-use crate::threads;
+use crate::threads::{self, CachePadded};
 use std::sync::Mutex;
 
 /// Bytes of pieces that a cache holds at most.
@@ -39,15 +39,10 @@ pub(crate) struct FreePiece<B: Backend> {
 
 /// The caches of a device.
 pub(crate) struct Caches<B: Backend> {
-    caches: Box<[CacheLines<B>]>,
+    caches: Box<[CachePadded<SpinLock<Cache<B>>>]>,
     /// Held while budget is on its way from the caches to the device, so that no thread finds it in neither.
     collecting: Mutex<()>,
 }
-
-/// Keeps the locks of two threads out of one line of the processor's cache (and out of two that it fetches
-/// together).
-#[repr(align(128))]
-struct CacheLines<B: Backend>(SpinLock<Cache<B>>);
 
 pub(crate) struct Cache<B: Backend> {
     /// By class; empty until the first piece comes.
@@ -109,14 +104,14 @@ impl<B: Backend> Caches<B> {
         };
         Self {
             collecting: Mutex::new(()),
-            caches: (0..CACHES).map(|_| CacheLines(SpinLock::new(cache()))).collect(),
+            caches: (0..CACHES).map(|_| CachePadded::new(SpinLock::new(cache()))).collect(),
         }
     }
 
     /// The calling thread's.
     #[inline]
     pub(crate) fn mine(&self) -> SpinGuard<'_, Cache<B>> {
-        self.caches[threads::number() % CACHES].0.lock()
+        self.caches[threads::number() % CACHES].lock()
     }
 
     /// Gives the budget back that the caches hold, and takes `bytes` of it. Returns how many bytes are used
@@ -125,7 +120,7 @@ impl<B: Backend> Caches<B> {
         let _collecting = lock(&self.collecting);
         if budget.take_reserved_flag() {
             for cache in self.in_use() {
-                let reserved = cache.0.lock().reserved.take();
+                let reserved = cache.lock().reserved.take();
                 budget.give_back(reserved);
             }
         }
@@ -134,7 +129,7 @@ impl<B: Backend> Caches<B> {
         }
         // Budget that went meanwhile from a cache not looked at yet to one that had been was missed. So all
         // are locked at a time, those of threads that have just begun too; no other thread locks two.
-        let mut caches: Vec<_> = self.caches.iter().map(|cache| cache.0.lock()).collect();
+        let mut caches: Vec<_> = self.caches.iter().map(|cache| cache.lock()).collect();
         for cache in &mut caches {
             budget.give_back(cache.reserved.take());
         }
@@ -142,7 +137,7 @@ impl<B: Backend> Caches<B> {
     }
 
     /// The caches that a thread can have used.
-    fn in_use(&self) -> &[CacheLines<B>] {
+    fn in_use(&self) -> &[CachePadded<SpinLock<Cache<B>>>] {
         &self.caches[..threads::count().min(CACHES)]
     }
 
@@ -150,7 +145,7 @@ impl<B: Backend> Caches<B> {
     pub(crate) fn flush(&self, only_idle: bool) -> Evicted<B> {
         let mut all = Evicted::none();
         for cache in self.in_use() {
-            let mut cache = cache.0.lock();
+            let mut cache = cache.lock();
             if only_idle && !cache.is_idle() {
                 continue;
             }
@@ -164,7 +159,7 @@ impl<B: Backend> Caches<B> {
     pub(crate) fn take_segments(&self) -> Evicted<B> {
         let mut all = Evicted::none();
         for cache in self.in_use() {
-            all.large.append(&mut cache.0.lock().large);
+            all.large.append(&mut cache.lock().large);
         }
         all
     }
@@ -172,7 +167,7 @@ impl<B: Backend> Caches<B> {
     /// Gives the budget back that the caches hold, at the end of the device.
     pub(crate) fn release_reserved(&self, budget: &Budget) {
         for cache in self.in_use() {
-            budget.give_back(cache.0.lock().reserved.take());
+            budget.give_back(cache.lock().reserved.take());
         }
     }
 
@@ -181,14 +176,14 @@ impl<B: Backend> Caches<B> {
     pub(crate) fn mapped(&self) -> u64 {
         let mapped =
             |cache: &Cache<B>| cache.large.iter().map(|segment| segment.mapped() as u64).sum::<u64>();
-        self.in_use().iter().map(|cache| mapped(&cache.0.lock())).sum()
+        self.in_use().iter().map(|cache| mapped(&cache.lock())).sum()
     }
 
     /// The sum of the counts, and of the budget that the caches hold.
     pub(crate) fn sum(&self) -> (Counts, u64) {
         let mut sum = (Counts::default(), 0);
         for cache in self.in_use() {
-            let cache = cache.0.lock();
+            let cache = cache.lock();
             sum.0.allocations += cache.counts.allocations;
             sum.0.frees += cache.counts.frees;
             sum.0.reused += cache.counts.reused;
@@ -231,11 +226,11 @@ impl<B: Backend> Cache<B> {
         Some(piece)
     }
 
-    /// Takes a segment of exactly `mapped` bytes, with addresses for at least `reserved`, for an owner that
-    /// has its charge.
+    /// Takes a segment of exactly `mapped` bytes, with at least so many `addresses`, for an owner that has
+    /// its charge.
     #[inline]
-    pub(crate) fn take_large(&mut self, (mapped, reserved): (usize, usize)) -> Option<Box<Segment<B>>> {
-        let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.reserved() >= reserved;
+    pub(crate) fn take_large(&mut self, (mapped, addresses): (usize, usize)) -> Option<Box<Segment<B>>> {
+        let fits = |segment: &Segment<B>| segment.mapped() == mapped && segment.addresses() >= addresses;
         let index = self.large.iter().rposition(|segment| fits(segment))?;
         self.counts.allocated(true);
         Some(self.large.remove(index))

@@ -317,15 +317,15 @@ mod tests {
             random ^= random << 17;
             random % below
         };
-        let mut heap = Tlsf::new();
+        let mut tlsf = Tlsf::new();
         let slab = 4096 * GRAIN;
-        let firsts = [heap.add(0, slab), heap.add(1, slab)];
+        let firsts = [tlsf.add(0, slab), tlsf.add(1, slab)];
         let mut taken = vec![vec![false; 4096]; 2];
         let mut live: Vec<(Piece, usize)> = Vec::new();
         for _ in 0..20_000 {
             if next(100) < 55 {
                 let size = 1 + usize::try_from(next(200)).unwrap();
-                let Some(piece) = heap.take(size * GRAIN, false) else { continue };
+                let Some(piece) = tlsf.take(size * GRAIN, false) else { continue };
                 let first = piece.offset / GRAIN;
                 for grain in &mut taken[piece.slab as usize][first..first + size] {
                     assert!(!std::mem::replace(grain, true), "given twice");
@@ -336,34 +336,34 @@ mod tests {
                 let (piece, size) = live.swap_remove(index);
                 let first = piece.offset / GRAIN;
                 taken[piece.slab as usize][first..first + size].fill(false);
-                heap.give_back(piece.node);
+                tlsf.give_back(piece.node);
             }
             let free = taken.iter().flatten().filter(|taken| !**taken).count();
-            assert_eq!(heap.free_bytes(), (free * GRAIN) as u64);
+            assert_eq!(tlsf.free_bytes(), (free * GRAIN) as u64);
             // Neighbours have joined: there are as many free pieces as there are runs.
             if live.len().is_multiple_of(64) {
                 let runs = |slab: &Vec<bool>| slab.chunk_by(|a, b| a == b).filter(|run| !run[0]).count();
-                assert_eq!(heap.free_pieces().1, taken.iter().map(runs).sum::<usize>());
+                assert_eq!(tlsf.free_pieces().1, taken.iter().map(runs).sum::<usize>());
             }
         }
-        let last = live.into_iter().filter_map(|(piece, _)| heap.give_back(piece.node)).count();
+        let last = live.into_iter().filter_map(|(piece, _)| tlsf.give_back(piece.node)).count();
         assert!(last >= 2, "both slabs are whole again");
-        assert_eq!(heap.free_pieces(), (slab, 2));
+        assert_eq!(tlsf.free_pieces(), (slab, 2));
         for first in firsts {
-            assert!(heap.is_whole(first));
-            heap.remove_slab(first);
-            assert!(!heap.is_whole(first));
+            assert!(tlsf.is_whole(first));
+            tlsf.remove_slab(first);
+            assert!(!tlsf.is_whole(first));
         }
-        assert_eq!((heap.free_bytes(), heap.take(GRAIN, true)), (0, None));
+        assert_eq!((tlsf.free_bytes(), tlsf.take(GRAIN, true)), (0, None));
     }
 
     #[test]
     fn what_fits_exactly_is_found() {
-        let mut heap = Tlsf::new();
-        heap.add(0, 1000 * GRAIN);
-        let all = heap.take(1000 * GRAIN, false).unwrap();
-        assert_eq!(heap.take(GRAIN, true), None);
-        assert_eq!(heap.give_back(all.node), Some(0));
-        assert!(heap.take(1001 * GRAIN, true).is_none() && heap.take(1000 * GRAIN, false).is_some());
+        let mut tlsf = Tlsf::new();
+        tlsf.add(0, 1000 * GRAIN);
+        let all = tlsf.take(1000 * GRAIN, false).unwrap();
+        assert_eq!(tlsf.take(GRAIN, true), None);
+        assert_eq!(tlsf.give_back(all.node), Some(0));
+        assert!(tlsf.take(1001 * GRAIN, true).is_none() && tlsf.take(1000 * GRAIN, false).is_some());
     }
 }

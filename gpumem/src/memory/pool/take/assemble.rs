@@ -38,12 +38,12 @@ impl<'a, B: Backend> Assembler<'a, B> {
     pub(crate) fn obtain(&self, mapped: usize, request: AllocRequest) -> Result<Obtained<B>, Fault> {
         let pool = self.pool;
         let unit = pool.physical.unit();
-        let (reserved, wanted) = pool.addresses(mapped, request);
+        let (addresses, wanted) = pool.addresses_for(mapped, request);
         // An eighth too large is better than a call to the driver, as long as there is overhead for it;
         // anything is better than assembling.
         let fit = |waste: usize| {
             let most = mapped.saturating_add(waste.min(self.watermark.waste_left()));
-            pool.free().segments.take_fit(mapped, most, reserved)
+            pool.free().segments.take_fit(mapped, most, addresses)
         };
         pool.sweep_some_parked();
         let near = (mapped / 8).max(unit);
@@ -61,15 +61,14 @@ impl<'a, B: Backend> Assembler<'a, B> {
                 return Ok((segment, true));
             }
         }
-        self.make(mapped, (reserved, wanted), request.stable).map(|segment| (segment, false))
+        self.make(mapped, (addresses, wanted), request.stable).map(|segment| (segment, false))
     }
 
-    /// Makes a segment with addresses for at least `reserved` bytes, and for the `wanted` bytes where it is
-    /// new.
+    /// Makes a segment with at least so many `addresses`, and for the `wanted` bytes where it is new.
     fn make(
         &self,
         mapped: usize,
-        (reserved, wanted): (usize, Option<usize>),
+        (addresses, wanted): (usize, Option<usize>),
         stable: bool,
     ) -> Result<Box<Segment<B>>, Fault> {
         let pool = self.pool;
@@ -79,16 +78,16 @@ impl<'a, B: Backend> Assembler<'a, B> {
         // Whatever the compute stream still does with a free segment: memory is only mapped after what is
         // there.
         let too_small = if self.watermark.excess(mapped) > 0 {
-            pool.free().segments.take_below(mapped, reserved)
+            pool.free().segments.take_below(mapped, addresses)
         } else {
             None
         };
         let mut segment = match too_small.or_else(|| self.take_empty(mapped, wanted)) {
             Some(segment) => segment,
-            None => match pool.physical.reserve(wanted, mapped, stable) {
+            None => match pool.physical.reserve_addresses(wanted, mapped, stable) {
                 // Where addresses are limited, there may be a plain allocation all the same.
                 Err(fault) if fault.is_out_of_memory() && !stable => return self.plain(mapped),
-                addresses => Box::new(addresses?),
+                segment => Box::new(segment?),
             },
         };
         match self.fill(&mut segment, mapped) {
@@ -133,10 +132,10 @@ impl<'a, B: Backend> Assembler<'a, B> {
     /// Free addresses without memory, before new ones are reserved: for the `wanted` bytes, or for some
     /// growth of a segment of `mapped` bytes where the caller wants none in particular.
     fn take_empty(&self, mapped: usize, wanted: Option<usize>) -> Option<Box<Segment<B>>> {
-        let reserved = wanted.unwrap_or(mapped.saturating_mul(4));
+        let addresses = wanted.unwrap_or(mapped.saturating_mul(4));
         let (empty, old) = {
             let segments = &mut self.pool.free().segments;
-            (segments.take_empty(reserved), segments.take_old_empty())
+            (segments.take_empty(addresses), segments.take_old_empty())
         };
         for segment in old {
             // SAFETY: no block has it, and no memory is mapped there (rule 2).

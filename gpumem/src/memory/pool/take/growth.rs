@@ -31,7 +31,7 @@ impl InPlaceGrowth {
         let fits = match &block.origin {
             Origin::Slab { class, .. } => bytes <= class.bytes(),
             Origin::Segment(segment) => {
-                whole(bytes, pool.unit()).is_some_and(|mapped| mapped <= segment.reserved())
+                whole(bytes, pool.unit()).is_some_and(|mapped| mapped <= segment.addresses())
             }
         };
         fits.then(|| Self { mapped: block.mapped(), charged: block.charge.bytes(), bytes })

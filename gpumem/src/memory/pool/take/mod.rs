@@ -24,7 +24,7 @@ use crate::backend::{Backend, Fault};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AllocRequest {
     /// Bytes of addresses, where the caller knows how large the block may become.
-    pub(crate) reserve: Option<u64>,
+    pub(crate) addresses: Option<u64>,
     /// Whether the block's address is to stay as long as it grows up to there.
     pub(crate) stable: bool,
     /// Whether the application is asked to free something before the request fails.
@@ -36,7 +36,7 @@ pub(crate) struct AllocRequest {
 
 impl Default for AllocRequest {
     fn default() -> Self {
-        Self { reserve: None, stable: false, ask: true, prepaid: false }
+        Self { addresses: None, stable: false, ask: true, prepaid: false }
     }
 }
 
@@ -61,8 +61,8 @@ pub(crate) enum Ready<'a, B: Backend> {
     Nothing,
 }
 
-/// Memory that has no owner yet.
-pub(crate) enum Memory<B: Backend> {
+/// Memory for a block that has no owner yet.
+pub(crate) enum BlockMemory<B: Backend> {
     Piece(FreePiece<B>, Class),
     Segment(Box<Segment<B>>),
 }
@@ -81,7 +81,7 @@ pub(crate) struct Reservation<'a, B: Backend> {
 impl<B: Backend> Reservation<'_, B> {
     /// The charge, for a block whose memory is there.
     #[inline]
-    fn keep(mut self) -> Charge {
+    fn into_charge(mut self) -> Charge {
         let budget = &self.pool.budget;
         if self.used > budget.peak() {
             // Retired bytes do not live any more.
@@ -93,7 +93,7 @@ impl<B: Backend> Reservation<'_, B> {
     /// Adds the charge to that of a block whose growth has its memory.
     pub(crate) fn extend(self, block: &mut Block<B>) {
         let pool = self.pool;
-        block.charge.merge(self.keep());
+        block.charge.merge(self.into_charge());
         pool.shed_surplus();
     }
 
@@ -103,11 +103,11 @@ impl<B: Backend> Reservation<'_, B> {
         let free = AllocRequest { prepaid: true, ..request };
         match self.pool.take_ready(bytes, free) {
             Ready::Block(mut block) => {
-                block.charge.merge(self.keep());
+                block.charge.merge(self.into_charge());
                 Ok(block)
             }
             Ready::Charge(nothing) => {
-                self.charge.merge(nothing.keep());
+                self.charge.merge(nothing.into_charge());
                 Err(self)
             }
             Ready::Nothing => Err(self),
@@ -116,15 +116,15 @@ impl<B: Backend> Reservation<'_, B> {
 
     /// Makes a block of memory that was obtained for this reservation, and counts the allocation.
     #[inline]
-    pub(crate) fn admit(self, memory: Memory<B>, bytes: usize, reused: bool) -> Block<B> {
+    pub(crate) fn admit(self, memory: BlockMemory<B>, bytes: usize, reused: bool) -> Block<B> {
         let pool = self.pool;
         pool.caches.mine().counts.allocated(reused);
-        let charge = self.keep();
+        let charge = self.into_charge();
         let block = match memory {
-            Memory::Piece(FreePiece { memory, offset, node }, class) => {
+            BlockMemory::Piece(FreePiece { memory, offset, node }, class) => {
                 Block::new(memory, offset, bytes, charge, Origin::Slab { node, class })
             }
-            Memory::Segment(segment) => pool.segment_block(segment, bytes, charge),
+            BlockMemory::Segment(segment) => pool.segment_block(segment, bytes, charge),
         };
         pool.shed_surplus();
         block
@@ -143,15 +143,15 @@ impl<B: Backend> DevicePool<B> {
     pub(crate) fn take_ready(&self, bytes: usize, request: AllocRequest) -> Ready<'_, B> {
         let mut cache = self.caches.mine();
         let Some(charge) = cache.charge(&self.budget, request.price(bytes)) else { return Ready::Nothing };
-        let reserved = |charge| Ready::Charge(Reservation { pool: self, charge, used: 0 });
+        let reservation = |charge| Ready::Charge(Reservation { pool: self, charge, used: 0 });
         // Injected failures must reach every request.
         if self.backend.is_tested() {
-            return reserved(charge);
+            return reservation(charge);
         }
         if request.is_small(bytes) {
             let class = Class::of(bytes);
             let Some(FreePiece { memory, offset, node }) = cache.take_small(class) else {
-                return reserved(charge);
+                return reservation(charge);
             };
             return Ready::Block(Block::new(memory, offset, bytes, charge, Origin::Slab { node, class }));
         }
@@ -159,7 +159,7 @@ impl<B: Backend> DevicePool<B> {
         drop(cache);
         match segment {
             Some(segment) => Ready::Block(self.segment_block(segment, bytes, charge)),
-            None => reserved(charge),
+            None => reservation(charge),
         }
     }
 
@@ -212,15 +212,19 @@ impl<B: Backend> DevicePool<B> {
     }
 
     /// Memory for a block of a reservation, and whether the driver was asked for nothing.
-    pub(crate) fn obtain(&self, bytes: usize, request: AllocRequest) -> Result<(Memory<B>, bool), Fault> {
+    pub(crate) fn obtain(
+        &self,
+        bytes: usize,
+        request: AllocRequest,
+    ) -> Result<(BlockMemory<B>, bool), Fault> {
         if request.is_small(bytes) {
             let class = Class::of(bytes);
             let (piece, reused) = self.obtain_piece(class)?;
-            return Ok((Memory::Piece(piece, class), reused));
+            return Ok((BlockMemory::Piece(piece, class), reused));
         }
         let mapped = self.extent(bytes, request).map_or(usize::MAX, |(mapped, _)| mapped);
         let (segment, reused) = Assembler::new(self).obtain(mapped, request)?;
-        Ok((Memory::Segment(segment), reused))
+        Ok((BlockMemory::Segment(segment), reused))
     }
 
     /// Addresses that a segment of `mapped` bytes is to have: how many it must have, and how many it gets
@@ -228,10 +232,10 @@ impl<B: Backend> DevicePool<B> {
     ///
     /// More than the device has memory is of no use. Without a `max` a segment gets addresses for all of it,
     /// which cost nothing; but a free one with fewer is as good, unless the block is to stay where it is.
-    fn addresses(&self, mapped: usize, request: AllocRequest) -> (usize, Option<usize>) {
+    fn addresses_for(&self, mapped: usize, request: AllocRequest) -> (usize, Option<usize>) {
         let unit = self.unit();
         let most = self.physical.most_addresses().max(mapped);
-        let wanted = request.reserve.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let wanted = request.addresses.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let wanted = wanted.or(request.stable.then_some(most));
         // Without virtual memory a segment has addresses for its memory only.
         let wanted = wanted.filter(|_| request.stable || self.physical.has_virtual());
@@ -242,10 +246,10 @@ impl<B: Backend> DevicePool<B> {
     /// The memory that the segment of a block of `bytes` is to have, and the addresses that it must have.
     fn extent(&self, bytes: usize, request: AllocRequest) -> Option<(usize, usize)> {
         let mapped = whole(bytes, self.unit())?;
-        let (reserved, _) = self.addresses(mapped, request);
+        let (addresses, _) = self.addresses_for(mapped, request);
         // Without virtual memory a block that is to stay gets everything at once.
         let all = request.stable && !self.physical.has_virtual();
-        Some((if all { reserved } else { mapped }, reserved))
+        Some((if all { addresses } else { mapped }, addresses))
     }
 
     /// A piece for a small block, from the slabs, and whether the driver was asked for nothing. More pieces
@@ -276,8 +280,8 @@ impl<B: Backend> DevicePool<B> {
             }
             let size = if watermark.passes_limit(size) { unit } else { size };
             let slab = |bytes: usize| {
-                let reserve = Some(bytes as u64);
-                let request = AllocRequest { reserve, ask: false, ..AllocRequest::default() };
+                let addresses = Some(bytes as u64);
+                let request = AllocRequest { addresses, ask: false, ..AllocRequest::default() };
                 Assembler::new(self).obtain(bytes, request)
             };
             let (segment, was_free) = match slab(size) {
