@@ -173,14 +173,14 @@ impl<B: Backend> DeviceState<B> {
         let held = || self.pool.figures().held;
         let before = held();
         self.synchronize()?;
-        let trimmed = self.pool.trim(retain, || {
-            if retain == 0 {
+        let trimmed = self.pool.trim(retain, |waited| {
+            if waited && retain == 0 {
                 self.unpin(self.pinned.drain());
                 self.backend.tidy();
             }
         });
         self.losses.log();
-        trimmed?;
+        trimmed.inspect_err(|fault| self.tell_failure(fault))?;
         let given_back = before.saturating_sub(held());
         self.ledger.recorder.trimmed(retain, given_back);
         event!(DEBUG, "trimmed", retain, bytes = given_back, "free memory went back to the driver");
@@ -203,15 +203,15 @@ impl<B: Backend> DeviceState<B> {
 
     pub(crate) fn stats(&self) -> DeviceStats {
         let figures = self.pool.figures();
-        let budget = self.pool.budget();
+        let ((free_bytes, largest_free_bytes), budget) = (self.pool.free_bytes(), self.pool.budget());
         budget.raise_peak(figures.live);
         let counters = self.ledger.counters.snapshot(self.ledger.live_buffers());
         DeviceStats {
             live_bytes: figures.live,
             peak_bytes: budget.peak(),
             limit_bytes: budget.limit(),
-            free_bytes: figures.free,
-            largest_free_bytes: figures.largest_free,
+            free_bytes,
+            largest_free_bytes,
             retired_bytes: figures.retired,
             held_bytes: figures.held,
             peak_held_bytes: figures.peak_held,

@@ -187,7 +187,7 @@ impl<B: Backend> DeviceState<B> {
         // Before anything is locked: a thread that waits for a download's slot is woken by it.
         self.lanes.release_ended();
         // A fault shows in what comes next.
-        let _ = self.pool.trim(0, || self.unpin(self.pinned.drain()));
+        let _ = self.pool.trim(0, |_| self.unpin(self.pinned.drain()));
         let (buffer, set) = (label.name(), label.set());
         let bytes = held.saturating_sub(self.pool.figures().held);
         event!(DEBUG, "reclaimed", buffer, set, requested, bytes, "the driver had no memory");

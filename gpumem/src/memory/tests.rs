@@ -31,7 +31,7 @@ fn a_thread_that_finds_no_memory_waits_for_memory_on_its_way_back() {
     let device = Device::builder().faults(&faults).host().unwrap();
     let (send, obtained) = mpsc::channel();
     std::thread::scope(|scope| {
-        let while_memory_is_on_its_way = || {
+        let while_memory_is_on_its_way = |_| {
             // The driver has none at first.
             faults.fail_driver(0..1);
             scope
@@ -42,5 +42,32 @@ fn a_thread_that_finds_no_memory_waits_for_memory_on_its_way_back() {
         device.state().pool.trim(0, while_memory_is_on_its_way).unwrap();
         // All that was on its way has come back.
         obtained.recv().unwrap().unwrap();
+    });
+}
+
+// A trim held the right to give memory back while it waited for kernels of the application, which may run for
+// as long as they like. So a thread that had too much free memory waited for them too.
+#[test]
+fn a_trim_that_waits_for_the_application_keeps_no_thread_from_giving_memory_back() {
+    let device = Device::host();
+    let (state, stream) = (device.state().clone(), device.create_stream().unwrap());
+    let (go, gate) = mpsc::channel::<()>();
+    let buffer = crate::Buffer::from_slice(&device, "read", &[1_u8; 64]).unwrap();
+    device.launch_on(&stream, (&buffer,), move |_| _ = gate.recv()).unwrap();
+    drop(buffer);
+    std::thread::scope(|scope| {
+        let trim = scope.spawn(|| state.pool.trim(0, |_| ()));
+        std::thread::sleep(Duration::from_millis(50));
+        let (send, ended) = mpsc::channel();
+        let state = &state;
+        scope.spawn(move || {
+            state.pool.shed_idle(Duration::from_secs(60));
+            send.send(()).unwrap();
+        });
+        let waited = ended.recv_timeout(Duration::from_secs(10)).is_err();
+        assert!(!trim.is_finished(), "the kernel runs");
+        drop(go);
+        trim.join().unwrap().unwrap();
+        assert!(!waited, "it waited for the kernel");
     });
 }

@@ -52,9 +52,7 @@ pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
 /// A call that the driver refused, with advice.
 pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> Fault {
     let advice = match answer {
-        code::OUT_OF_MEMORY => {
-            "; drop buffers, or give back with `Device::trim(0)` what is kept for later ones"
-        }
+        code::OUT_OF_MEMORY => "; drop buffers, or give back with `Device::trim(0)` what is retained",
         code::STREAM_CAPTURE_UNSUPPORTED => {
             "; a stream is being captured: try again when the capture has ended"
         }

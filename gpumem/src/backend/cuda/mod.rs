@@ -72,7 +72,7 @@ pub struct Cuda {
 ///
 /// The driver frees all memory with the context, and the address may then belong to another block. That does
 /// not happen while the name is used. It is only used through the [`Cuda`] that gave it out, which holds the
-/// context. The state of a device holds that, and outlives every block, retired ones included (rules 2 and
+/// context. The state of a device holds that, and outlives every block, parked ones included (rules 2 and
 /// 7).
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {

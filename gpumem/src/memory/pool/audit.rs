@@ -19,6 +19,8 @@ impl<B: Backend> DevicePool<B> {
         if std::thread::panicking() {
             return;
         }
+        // What leaves the caches at the end is compared too.
+        self.flush();
         let (_, reserved) = self.caches.sum();
         let (used, retired) = (self.budget.used(), self.parking.bytes());
         assert_eq!(

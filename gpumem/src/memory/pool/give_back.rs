@@ -10,22 +10,23 @@ use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 impl<B: Backend> DevicePool<B> {
-    /// While the guard lives, no other thread gives memory back, so memory on its way to the driver is not
-    /// missed by a thread that needs it. `None` where another thread has the guard and this one may not wait,
+    /// While the guard lives, other threads that have to give memory back wait, so none of them misses memory
+    /// that is on its way to the driver. `None` where another thread has the guard and this one may not wait,
     /// since that thread may wait for the device.
     fn giving_back(&self) -> Option<MutexGuard<'_, ()>> {
         if self.backend.may_wait() { Some(lock(&self.giving_back)) } else { self.giving_back.try_lock().ok() }
     }
 
-    /// Gives memory back until at most `retain` free bytes are left, and calls `unpin`, which gives pinned
-    /// memory back, before another thread can look for memory. Waits for the device's work. After a fault
-    /// some of the memory was not waited for, and stays.
-    pub(crate) fn trim(&self, retain: u64, unpin: impl FnOnce()) -> Result<(), Fault> {
-        let _guard = self.giving_back();
+    /// Gives memory back until at most `retain` free bytes are left. Then `and_more` gives back what is not
+    /// the pool's, while the guard still lives; it is told whether the compute stream was waited for. Waits
+    /// for the device's work. After a fault some of the memory may still be in use, and stays.
+    pub(crate) fn trim(&self, retain: u64, and_more: impl FnOnce(bool)) -> Result<(), Fault> {
+        // Before the guard is taken: streams of the application may run for long.
         self.wait_for_parked();
+        let _guard = self.giving_back();
         let passed = self.pass();
         self.shed(retain, None);
-        unpin();
+        and_more(passed.is_ok());
         passed
     }
 

@@ -46,8 +46,8 @@ macro_rules! handles {
         }
 
         // SAFETY: a handle is a name that only the driver resolves, and the driver's functions may be called
-        // on any thread. Those that need their context current are called after `context` has made it so (the
-        // driver's contract).
+        // on any thread. Those that need their context current say so to their callers (the driver's
+        // contract).
         unsafe impl Send for $name {}
         // SAFETY: as above; a shared handle gives access to no memory of this process, so to no race (the
         // driver's contract).
@@ -150,7 +150,7 @@ const _: () = {
     assert!(size_of::<CopyAttributes>() == 24 && align_of::<CopyAttributes>() == 4);
 };
 
-/// The codes that this crate distinguishes. For all others it only writes the driver's text.
+/// The codes that the runtime distinguishes. For all others it only writes the driver's text.
 pub(crate) mod code {
     use super::Code;
 
