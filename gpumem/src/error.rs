@@ -434,9 +434,9 @@ impl From<Fault> for Error {
         let (backend, cause) = fault.into_parts();
         match cause {
             Cause::Unavailable(reason) => Self::BackendUnavailable { backend, reason },
-            Cause::Refused(reason) => Self::KernelRefused { backend, reason },
+            Cause::KernelRefused(reason) => Self::KernelRefused { backend, reason },
             Cause::WouldDeadlock => Self::WouldDeadlock,
-            Cause::Denied { operation, reason } => Self::CallRefused { backend, operation, reason },
+            Cause::CallRefused { operation, reason } => Self::CallRefused { backend, operation, reason },
             Cause::Failed { operation, reason } => Self::DeviceFailed { backend, operation, reason },
             Cause::OutOfMemory => Self::CallRefused {
                 backend,

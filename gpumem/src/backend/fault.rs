@@ -17,13 +17,13 @@ pub enum Cause {
     /// The device has no room, or for pinned memory the machine has none.
     OutOfMemory,
     /// A kernel that does not exist, or a launch that the device cannot do. Nothing has failed.
-    Refused(String),
+    KernelRefused(String),
     /// The calling thread would wait for itself. It runs a host kernel, and the work may be queued after that
     /// kernel. Or it runs wakers, and would wait to be woken. Or it has slots, and would wait for more.
     WouldDeadlock,
     /// CUDA's driver, or for the host backend the operating system, refused this one call. Nothing has
     /// failed: queued work runs on, and the call can be made again.
-    Denied {
+    CallRefused {
         /// The name of the call.
         operation: &'static str,
         /// The reason that was given.
@@ -49,16 +49,16 @@ impl Fault {
         Self { backend, cause: Cause::OutOfMemory }
     }
 
-    pub fn refused(backend: &'static str, reason: String) -> Self {
-        Self { backend, cause: Cause::Refused(reason) }
+    pub fn kernel_refused(backend: &'static str, reason: String) -> Self {
+        Self { backend, cause: Cause::KernelRefused(reason) }
     }
 
     pub(crate) fn would_deadlock(backend: &'static str) -> Self {
         Self { backend, cause: Cause::WouldDeadlock }
     }
 
-    pub(crate) fn denied(backend: &'static str, operation: &'static str, reason: String) -> Self {
-        Self { backend, cause: Cause::Denied { operation, reason } }
+    pub(crate) fn call_refused(backend: &'static str, operation: &'static str, reason: String) -> Self {
+        Self { backend, cause: Cause::CallRefused { operation, reason } }
     }
 
     pub(super) fn failed(backend: &'static str, operation: &'static str, reason: String) -> Self {
@@ -90,10 +90,10 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            Cause::Unavailable(reason) | Cause::Refused(reason) => f.write_str(reason),
+            Cause::Unavailable(reason) | Cause::KernelRefused(reason) => f.write_str(reason),
             Cause::OutOfMemory => f.write_str("out of memory"),
             Cause::WouldDeadlock => f.write_str("the thread would wait for itself"),
-            Cause::Denied { operation, reason } | Cause::Failed { operation, reason } => {
+            Cause::CallRefused { operation, reason } | Cause::Failed { operation, reason } => {
                 write!(f, "{operation}: {reason}")
             }
         }

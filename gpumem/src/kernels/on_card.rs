@@ -110,7 +110,7 @@ impl RunsKernels for Cuda {
 
 #[cold]
 fn refused(reason: String) -> Error {
-    Fault::refused(<Cuda as Backend>::NAME, reason).into()
+    Fault::kernel_refused(<Cuda as Backend>::NAME, reason).into()
 }
 
 /// The lengths of slices, as the PTX takes them.

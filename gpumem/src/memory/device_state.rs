@@ -290,7 +290,7 @@ impl<B: Backend> DeviceState<B> {
         };
         let operation = "start the thread that gives idle memory back";
         threads::start("gpumem-idle", work)
-            .map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))
+            .map_err(|error| Fault::call_refused(B::NAME, operation, error.to_string()))
     }
 
     /// Held by the idle thread while it holds the state.

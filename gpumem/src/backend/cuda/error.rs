@@ -16,8 +16,8 @@ pub(super) fn unavailable(reason: String) -> Fault {
     Fault::unavailable(NAME, reason)
 }
 
-pub(super) fn refused(reason: String) -> Fault {
-    Fault::refused(NAME, reason)
+pub(super) fn kernel_refused(reason: String) -> Fault {
+    Fault::kernel_refused(NAME, reason)
 }
 
 pub(super) fn context_failed(operation: &'static str, reason: String) -> Fault {
@@ -46,11 +46,11 @@ pub(super) fn fault(operation: &'static str, answer: Code) -> Fault {
     // another library has reset it, for example.
     let failed = is_sticky(answer) || answer == code::INVALID_HANDLE;
     let reason = describe(answer);
-    if failed { context_failed(operation, reason) } else { denied(operation, answer, reason) }
+    if failed { context_failed(operation, reason) } else { call_refused(operation, answer, reason) }
 }
 
 /// A call that the driver refused, with advice.
-pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> Fault {
+pub(super) fn call_refused(operation: &'static str, answer: Code, reason: String) -> Fault {
     let advice = match answer {
         code::OUT_OF_MEMORY => "; drop buffers, or give back with `Device::trim(0)` what is retained",
         code::STREAM_CAPTURE_UNSUPPORTED => {
@@ -58,7 +58,7 @@ pub(super) fn denied(operation: &'static str, answer: Code, reason: String) -> F
         }
         _ => "",
     };
-    Fault::denied(NAME, operation, reason + advice)
+    Fault::call_refused(NAME, operation, reason + advice)
 }
 
 /// Whether the context has failed with this answer, or is gone. After a "sticky" code, by the driver's
@@ -259,7 +259,9 @@ mod tests {
     fn a_code_from_the_future_is_a_number() {
         for unknown in [12_345, -1, Code::MAX, Code::MIN] {
             let fault = fault("cuTest", unknown);
-            let Cause::Denied { operation: "cuTest", reason } = fault.cause() else { panic!("{fault:?}") };
+            let Cause::CallRefused { operation: "cuTest", reason } = fault.cause() else {
+                panic!("{fault:?}")
+            };
             assert!(reason.contains(&unknown.to_string()), "{reason}");
         }
     }

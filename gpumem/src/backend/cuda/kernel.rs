@@ -8,7 +8,7 @@ use super::driver::{
     self, ATTRIBUTE_MAX_BLOCK, ATTRIBUTE_MAX_GRID, FUNCTION_MAX_THREADS, FUNCTION_STATIC_SHARED_BYTES,
     FunctionHandle,
 };
-use super::error::{check, refused};
+use super::error::{check, kernel_refused};
 use super::module::{Function, Module, SHARED_UNASKED, sealed};
 use crate::backend::{Dim3, Fault};
 use std::ffi::{c_int, c_void};
@@ -102,7 +102,7 @@ impl FoundKernel {
         let threads = block.count();
         if threads > u128::from(self.max_threads) {
             let most = self.max_threads;
-            return Err(refused(format!(
+            return Err(kernel_refused(format!(
                 "a block of {block} threads has {threads}, and a block of `{name}` has at most {most} on this device"
             )));
         }
@@ -113,7 +113,7 @@ impl FoundKernel {
         for (what, size, most) in [("block", block, limits.block), ("grid", grid, limits.grid)] {
             if beyond(size, most) {
                 let [x, y, z] = most;
-                return Err(refused(format!(
+                return Err(kernel_refused(format!(
                     "a {what} of {size} is too large for `{name}`: the device has at most {x} x {y} x {z}"
                 )));
             }

@@ -279,7 +279,7 @@ impl BackendOps for Cuda {
         })?;
         match NonNull::new(address.cast()) {
             Some(address) => Ok(Pinned { address, _context: Arc::clone(&self.context) }),
-            None => Err(Fault::denied(NAME, OPERATION, "the driver gave no address".into())),
+            None => Err(Fault::call_refused(NAME, OPERATION, "the driver gave no address".into())),
         }
     }
 

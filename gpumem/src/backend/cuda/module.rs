@@ -6,7 +6,8 @@ use super::driver::{
     JIT_ERROR_LOG_BUFFER, JIT_ERROR_LOG_BUFFER_SIZE, ModuleHandle, code,
 };
 use super::error::{
-    check, context_failed, denied, describe, driver_version, is_sticky, refused, unavailable, up_to,
+    call_refused, check, context_failed, describe, driver_version, is_sticky, kernel_refused, unavailable,
+    up_to,
 };
 use super::stream::Stream;
 use crate::backend::{Dim3, Fault};
@@ -166,7 +167,7 @@ impl Module {
         let loaded = self.cell.lock();
         let Some(Loaded { handle, context }) = &*loaded else {
             let kernel = kernel.escape_debug();
-            return Err(refused(format!(
+            return Err(kernel_refused(format!(
                 "the device that the module of `{kernel}` was loaded onto is closed"
             )));
         };
@@ -182,7 +183,7 @@ impl Module {
     /// Finds a kernel by the name that it has in the PTX.
     pub(crate) fn function(&self, name: &str) -> Result<Function<'_>, Fault> {
         let unknown = || {
-            refused(format!(
+            kernel_refused(format!(
                 "the module has no kernel `{}`; in PTX a kernel has the name of its `.entry`, which C++ mangles unless \
                  the kernel is `extern \"C\"`",
                 name.escape_debug()
@@ -248,7 +249,7 @@ impl Function<'_> {
                 return check(OPERATION, answer);
             }
             let most = context.attribute(ATTRIBUTE_MAX_SHARED_BYTES)?;
-            Err(refused(format!(
+            Err(kernel_refused(format!(
                 "`{}` cannot have {bytes} bytes of dynamic shared memory: a block of this device has at most {most}, with \
                  the shared memory that the kernel declares by itself",
                 self.name()
@@ -277,7 +278,7 @@ impl Stream {
         let name = kernel.name().unwrap_or("kernel");
         if kernel.context().is_some_and(|context| !ptr::eq(context, Arc::as_ptr(self.context()))) {
             let reason = format!("`{name}` was loaded through another opened device than the stream's");
-            return Err(refused(reason));
+            return Err(kernel_refused(reason));
         }
         let _current = self.context().enter()?;
         // SAFETY: the kernel and the stream are alive and of this context, which is current (a device with a
@@ -301,11 +302,11 @@ impl Stream {
         let reason = || refusal(answer, name, (grid, block), shared_bytes);
         match answer {
             code::SUCCESS => Ok(()),
-            code::OUT_OF_MEMORY => Err(denied(OPERATION, answer, reason())),
+            code::OUT_OF_MEMORY => Err(call_refused(OPERATION, answer, reason())),
             answer if is_sticky(answer) => Err(context_failed(OPERATION, reason())),
             // All other codes concern the launch: this device does not have the kernel, the configuration or
             // a feature.
-            _ => Err(refused(reason())),
+            _ => Err(kernel_refused(reason())),
         }
     }
 }

@@ -11,8 +11,8 @@ pub(super) fn out_of_memory() -> Fault {
 }
 
 /// The operating system refused this one call.
-pub(super) fn denied(operation: &'static str, error: &io::Error) -> Fault {
-    Fault::denied(NAME, operation, error.to_string())
+pub(super) fn call_refused(operation: &'static str, error: &io::Error) -> Fault {
+    Fault::call_refused(NAME, operation, error.to_string())
 }
 
 pub(super) fn failed(operation: &'static str, reason: String) -> Fault {

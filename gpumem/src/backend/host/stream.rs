@@ -8,7 +8,7 @@
 //! A panic in a job fails the whole device ([`Failed`]). The workers then skip the remaining jobs but go on
 //! counting, so every wait ends. A thread that waited looks at the failure before it takes its work for done.
 
-use super::fault::{denied, failed};
+use super::fault::{call_refused, failed};
 use crate::backend::Fault;
 use std::any::Any;
 use std::cell::Cell;
@@ -156,7 +156,7 @@ impl HostStream {
         };
         let thread = thread::Builder::new().name("gpumem-stream".into()).spawn(worker);
         let operation = "start a stream's thread";
-        thread.map_err(|error| denied(operation, &error))?;
+        thread.map_err(|error| call_refused(operation, &error))?;
         Ok(jobs)
     }
 }

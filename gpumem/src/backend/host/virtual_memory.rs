@@ -101,7 +101,7 @@ pub(super) unsafe fn unmap(
 // Miri has no `mprotect`; there, the heap is used.
 #[cfg(all(unix, target_pointer_width = "64", not(miri)))]
 mod os {
-    use super::super::fault::{denied, out_of_memory};
+    use super::super::fault::{call_refused, out_of_memory};
     use crate::backend::Fault;
     use libc::{MAP_ANONYMOUS, MAP_FAILED, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE};
     use std::io;
@@ -196,7 +196,7 @@ mod os {
         // EAGAIN: too much is locked, or no swap, depending on the system.
         match error.raw_os_error() {
             Some(libc::ENOMEM | libc::EAGAIN) if shortage == Shortage::IsOutOfMemory => out_of_memory(),
-            _ => denied(operation, &error),
+            _ => call_refused(operation, &error),
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn watch<B: Backend>(
         let queue = queue.clone();
         let operation = "start the thread that wakes the tasks that await transfers";
         threads::start("gpumem-wake", move || run(&queue))
-            .map_err(|error| Fault::denied(B::NAME, operation, error.to_string()))
+            .map_err(|error| Fault::call_refused(B::NAME, operation, error.to_string()))
     })?;
     Ok(queue.watch(transfer, waker))
 }

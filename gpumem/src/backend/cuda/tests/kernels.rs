@@ -69,7 +69,7 @@ fn bad_ptx_is_told_with_the_reason() {
     let module = cuda.load_ptx(PTX).unwrap();
     for name in ["missing", "", "add_one\0"] {
         match module.function(name).map_err(Fault::into_parts) {
-            Err((_, Cause::Refused(reason))) => assert!(reason.contains("no kernel `"), "{reason}"),
+            Err((_, Cause::KernelRefused(reason))) => assert!(reason.contains("no kernel `"), "{reason}"),
             other => panic!("{name}: {other:?}"),
         }
     }

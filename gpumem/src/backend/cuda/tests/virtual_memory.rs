@@ -127,7 +127,7 @@ fn chunks_side_by_side_are_one_memory() {
 fn more_addresses_and_chunks_than_there_are() {
     let Some((cuda, unit)) = card_with_units() else { return };
     let refused = |fault: Fault| {
-        assert!(matches!(fault.cause(), Cause::OutOfMemory | Cause::Denied { .. }), "{fault:?}");
+        assert!(matches!(fault.cause(), Cause::OutOfMemory | Cause::CallRefused { .. }), "{fault:?}");
     };
     refused(cuda.reserve(1 << 62).unwrap_err());
     assert!(cuda.create_chunk(1 << 46).unwrap_err().is_out_of_memory());
@@ -191,7 +191,7 @@ fn map_without_access() {
             Ok(()) => cuda.unmap(&range, 0, &chunk, unit).unwrap(),
             Err(fault) => {
                 assert!(
-                    matches!(fault.cause(), Cause::Denied { operation: "cuMemSetAccess", .. }),
+                    matches!(fault.cause(), Cause::CallRefused { operation: "cuMemSetAccess", .. }),
                     "{fault:?}"
                 );
             }
