@@ -13,6 +13,7 @@ mod contents;
 mod downloads;
 mod frame_queues;
 mod frames;
+mod frames_of_sets;
 mod growth;
 mod interleavings;
 mod leaks;
