@@ -16,6 +16,25 @@ use std::process::Command;
 /// nothing to compare.
 const TOOLCHAIN: &str = "1.95.0";
 
+/// The compiler shows lines of the standard library if it finds the sources (rustup's component `rust-src`).
+/// So a message that shows any would be another one on other machines. (Without the sources, some of these
+/// messages name no file of the library. A run with the component finds those.)
+#[test]
+fn no_message_depends_on_the_sources_of_the_standard_library() {
+    let mut messages = 0;
+    for family in std::fs::read_dir("ui").expect("the families of mistakes are there") {
+        for file in family.expect("a folder can be read").path().read_dir().expect("a family is a folder") {
+            let path = file.expect("a folder can be read").path();
+            if path.extension().is_some_and(|extension| extension == "stderr") {
+                let text = std::fs::read_to_string(&path).expect("a message is text");
+                assert!(!text.contains("$RUST/"), "{}: write the case in another way", path.display());
+                messages += 1;
+            }
+        }
+    }
+    assert!(messages > 100, "{messages} messages: are they still in `ui/FAMILY/CASE.stderr`?");
+}
+
 #[test]
 fn mistakes_are_explained() {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
