@@ -203,7 +203,8 @@ impl<B: Backend> DeviceState<B> {
 
     pub(crate) fn stats(&self) -> DeviceStats {
         let figures = self.pool.figures();
-        let ((free_bytes, largest_free_bytes), budget) = (self.pool.free_bytes(), self.pool.budget());
+        let (free_bytes, largest_free_bytes) = self.pool.free_bytes();
+        let budget = self.pool.budget();
         budget.raise_peak(figures.live);
         let counters = self.ledger.counters.snapshot(self.ledger.live_buffers());
         DeviceStats {

@@ -120,6 +120,7 @@ impl<B: Backend> DeviceState<B> {
             self.reclaim(label, requested);
             result = obtain();
         }
+        self.pool.shed_surplus();
         self.losses.log();
         match result {
             Ok(obtained) => Ok((obtained, reservation)),
@@ -253,17 +254,8 @@ impl<B: Backend> DeviceState<B> {
         if !fault.is_out_of_memory() {
             return fault.into();
         }
-        let figures = self.pool.figures();
-        let (largest_free, _) = self.pool.free_pieces();
-        Error::OutOfMemory {
-            buffer: label.clone(),
-            requested,
-            live: figures.live,
-            retired: figures.retired,
-            retained: figures.retained,
-            largest_free,
-            free: self.backend.memory_info().ok().and_then(|info| info.free),
-        }
+        let free = self.backend.memory_info().ok().and_then(|info| info.free);
+        self.pool.figures().out_of_memory(label, requested, self.pool.free_pieces(), free)
     }
 }
 

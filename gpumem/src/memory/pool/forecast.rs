@@ -1,6 +1,6 @@
 //! Requests for memory that are only added up: would they be served, one after the other?
 
-use super::{AllocRequest, DevicePool};
+use super::{AllocRequest, DevicePool, Figures};
 use crate::backend::Backend;
 use crate::error::Error;
 use crate::label::BufferLabel;
@@ -45,16 +45,8 @@ impl<'a, B: Backend> Forecast<'a, B> {
         let free = pool.backend.memory_info()?.free;
         let available = free.unwrap_or(u64::MAX).saturating_add(figures.retired);
         if self.missing() > available {
-            let (largest_free, _) = pool.free_pieces();
-            return Err(Error::OutOfMemory {
-                buffer: label.clone(),
-                requested,
-                live,
-                retired: figures.retired,
-                retained: figures.retained,
-                largest_free,
-                free,
-            });
+            let figures = Figures { live, ..figures };
+            return Err(figures.out_of_memory(label, requested, pool.free_pieces(), free));
         }
         self.charged += requested;
         Ok(())

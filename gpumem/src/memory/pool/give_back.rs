@@ -31,14 +31,11 @@ impl<B: Backend> DevicePool<B> {
     }
 
     /// Keeps to [`Settings::retain`](crate::memory::Settings::retain).
-    pub(super) fn shed_surplus(&self) {
+    pub(crate) fn shed_surplus(&self) {
         if self.settings.retain < u64::MAX && self.figures().retained > self.settings.retain {
-            let guard = self.giving_back();
+            let _guard = self.giving_back();
             self.flush();
             self.shed(self.settings.retain, None);
-            // The logger may use the device.
-            drop(guard);
-            self.losses.log();
         }
     }
 

@@ -53,6 +53,8 @@ use super::losses::Losses;
 use super::settings::Settings;
 use super::stream::Stream;
 use crate::backend::{Backend, Fault};
+use crate::error::Error;
+use crate::label::BufferLabel;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -121,6 +123,28 @@ pub(crate) struct Figures {
     pub(crate) reused: u64,
     pub(crate) driver_calls: u64,
     pub(crate) driver_time: Duration,
+}
+
+impl Figures {
+    /// The error of a request for `requested` bytes that found no memory. The pool has the free pieces of
+    /// [`DevicePool::free_pieces`], and the driver `free` bytes, if it says how many.
+    pub(crate) fn out_of_memory(
+        &self,
+        label: &BufferLabel,
+        requested: u64,
+        (largest_free, _): (u64, u64),
+        free: Option<u64>,
+    ) -> Error {
+        Error::OutOfMemory {
+            buffer: label.clone(),
+            requested,
+            live: self.live,
+            retired: self.retired,
+            retained: self.retained,
+            largest_free,
+            free,
+        }
+    }
 }
 
 impl<B: Backend> DevicePool<B> {

@@ -92,9 +92,7 @@ impl<B: Backend> Reservation<'_, B> {
 
     /// Adds the charge to that of a block whose growth has its memory.
     pub(crate) fn extend(self, block: &mut Block<B>) {
-        let pool = self.pool;
         block.charge.merge(self.into_charge());
-        pool.shed_surplus();
     }
 
     /// The fast path again, for a reservation that was made after it had failed: a block from the calling
@@ -120,14 +118,12 @@ impl<B: Backend> Reservation<'_, B> {
         let pool = self.pool;
         pool.caches.mine().counts.allocated(reused);
         let charge = self.into_charge();
-        let block = match memory {
+        match memory {
             BlockMemory::Piece(FreePiece { memory, offset, node }, class) => {
                 Block::new(memory, offset, bytes, charge, Origin::Slab { node, class })
             }
             BlockMemory::Segment(segment) => pool.segment_block(segment, bytes, charge),
-        };
-        pool.shed_surplus();
-        block
+        }
     }
 }
 
